@@ -1,0 +1,21 @@
+"""The one family of errors that is meant for people: a sentence, never a traceback."""
+
+
+class CosimError(Exception):
+    """Something a user can put right; the message is complete and the command exits with 2."""
+
+
+class ScenarioError(CosimError):
+    """A scenario that cannot be used; names the file, the line and the path in the scenario."""
+
+
+class BaseModelError(CosimError):
+    """A base model that cannot be fetched, verified or loaded."""
+
+
+class TaskError(CosimError):
+    """A task whose rows cannot be read or used."""
+
+
+class RunDirectoryError(CosimError):
+    """A run directory that would be overwritten, or that does not hold a readable run."""

@@ -1,0 +1,13 @@
+"""`local`: every device fine-tunes alone; what exchange is compared with."""
+
+from cosim.methods.recipe import NoExchange, Recipe
+
+RECIPE = Recipe(
+    name="local",
+    reference="LoRA (arXiv 2106.09685) on each device, no exchange",
+    projection="trainable",
+    expansion="dense",
+    topology=NoExchange(),
+    aggregation="none",
+    composition="single",
+)
