@@ -1,0 +1,1 @@
+"""Real fine-tuning of a real language model; knows no time, no radio, no events."""

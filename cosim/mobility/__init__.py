@@ -1,0 +1,1 @@
+"""Trajectories: where devices are, as functions of simulated time."""

@@ -1,0 +1,1 @@
+"""Metres, hertz, watts, joules and FLOP: pure functions that know no devices and no time."""

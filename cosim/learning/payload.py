@@ -1,0 +1,43 @@
+"""Bits of what a device sends: values every round, its mask and projection once a receiver."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cosim.methods.recipe import Projection
+
+# A Philox key names every entry of a frozen Gaussian A.
+SEED_BITS = 64
+
+
+def mask_bits(positions: int, kept: int) -> int:
+    """⌈n·H2(k/n)⌉: an entropy-coded mask with k ones in n positions, in bits.
+
+    H2(s) = −s·log2 s − (1−s)·log2(1−s); at s = 0.1 that is 4.7 bits a kept value.
+    """
+    if kept <= 0 or kept >= positions:
+        return 0
+    s = kept / positions
+    entropy = -s * math.log2(s) - (1 - s) * math.log2(1 - s)
+    return math.ceil(positions * entropy)
+
+
+def values_bits(kept: int, projection_values: int, projection: Projection, per_value: int) -> int:
+    """(nnz(B) + |A| where A is trained) × bits per value."""
+    sent = kept + (projection_values if projection == "trainable" else 0)
+    return sent * per_value
+
+
+def introduction_bits(
+    expansion_sizes: list[int], kept_by_module: np.ndarray | None, projection: Projection
+) -> int:
+    """What a receiver must be told once: every module's mask, and the seed of an own A."""
+    bits = SEED_BITS if projection == "frozen_own_seed" else 0
+    if kept_by_module is not None:
+        bits += sum(
+            mask_bits(size, int(kept))
+            for size, kept in zip(expansion_sizes, kept_by_module, strict=True)
+        )
+    return bits

@@ -1,0 +1,1 @@
+"""Downstream tasks: where their rows come from and what a row means."""

@@ -1,0 +1,83 @@
+"""One example of a task, and how it is read from a row of a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cosim.scenario.learning import Fields
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prompt and its answer; with choices, `answer` is one of them."""
+
+    prompt: str
+    answer: str
+    choices: tuple[str, ...] | None = None
+
+
+def read_example(row: Mapping[str, Any], fields: Fields) -> Example:
+    """An example from a row, by the scenario's field mapping.
+
+    Raises `ValueError` saying what is missing or does not fit; the caller knows file and line.
+    """
+    prompt = _fill(fields.prompt, row)
+    if not prompt.strip():
+        raise ValueError("the prompt is empty")
+    choices = _choices(row, fields)
+    answer = _at(row, fields.answer)
+    if fields.answer_pattern is not None:
+        found = re.search(fields.answer_pattern, str(answer))
+        if found is None:
+            raise ValueError(f"answer_pattern '{fields.answer_pattern}' does not match the answer")
+        answer = found.group(1).strip()
+    if choices is None:
+        if answer is None or not str(answer).strip():
+            raise ValueError("the answer is empty")
+        return Example(prompt, str(answer).strip())
+    if fields.labels is not None:
+        labels = [str(label) for label in _at(row, fields.labels)]
+        if str(answer) not in labels:
+            raise ValueError(f"answer '{answer}' is not among the labels {labels}")
+        answer = labels.index(str(answer))
+    if isinstance(answer, str) and answer in choices:
+        return Example(prompt, answer, choices)
+    if isinstance(answer, bool) or not isinstance(answer, int) or not 0 <= answer < len(choices):
+        raise ValueError(f"answer {answer!r} is neither a choice nor the index of one of {choices}")
+    return Example(prompt, choices[answer], choices)
+
+
+def _choices(row: Mapping[str, Any], fields: Fields) -> tuple[str, ...] | None:
+    if fields.choices is None:
+        return None
+    if isinstance(fields.choices, tuple):
+        return fields.choices
+    if fields.choices == "choices" and row.get("choices") is None:
+        return None  # the default path: a row without choices has a free answer
+    found = _at(row, fields.choices)
+    if not isinstance(found, list | tuple) or len(found) < 2:
+        raise ValueError(f"'{fields.choices}' must hold at least two choices")
+    choices = tuple(str(choice) for choice in found)
+    if len(set(choices)) != len(choices):
+        raise ValueError(f"'{fields.choices}' repeats a choice")
+    return choices
+
+
+def _at(row: Any, path: str) -> Any:
+    here = row
+    for step in path.split("."):
+        if isinstance(here, Mapping) and step in here:
+            here = here[step]
+        elif isinstance(here, list) and step.isdigit() and int(step) < len(here):
+            here = here[int(step)]
+        else:
+            keys = ", ".join(map(str, here)) if isinstance(here, Mapping) else type(here).__name__
+            raise ValueError(f"no '{path}' in the row (it has: {keys})")
+    return here
+
+
+def _fill(template: str, row: Mapping[str, Any]) -> str:
+    return re.sub(r"\{([A-Za-z0-9_.]+)\}", lambda match: str(_at(row, match.group(1))), template)

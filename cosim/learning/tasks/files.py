@@ -1,0 +1,80 @@
+"""Tasks read from JSON lines or from a dataset hub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cosim.errors import TaskError
+from cosim.learning.tasks.example import Example, read_example
+from cosim.scenario.learning import Task
+
+
+def jsonl_parts(name: str, task: Task) -> tuple[list[Example], list[Example] | None]:
+    """Training and test examples of `jsonl:<path>`.
+
+    A directory holds train.jsonl and test.jsonl; a file holds training rows, with test rows in
+    the file that `test` names (None without it: the caller holds rows out).
+    """
+    path = Path(task.source.removeprefix("jsonl:")).expanduser()
+    if path.is_dir():
+        return _read(name, path / "train.jsonl", task), _read(name, path / "test.jsonl", task)
+    test = None if task.test is None else _read(name, Path(task.test).expanduser(), task)
+    return _read(name, path, task), test
+
+
+def hub_parts(name: str, task: Task) -> tuple[list[Example], list[Example] | None]:
+    """Training and test examples of `hf:<dataset>`; needs the extra `hub`."""
+    try:
+        from datasets import load_dataset
+    except ImportError as error:
+        raise TaskError(
+            f"tasks.{name}.source: '{task.source}' needs the package datasets; "
+            "install it with: pip install 'cosim[hub]'"
+        ) from error
+    repository = task.source.removeprefix("hf:")
+    parts = []
+    for split in (task.split, task.test_split):
+        try:
+            rows = load_dataset(repository, task.configuration, split=split)
+        except Exception as error:  # the hub raises many unrelated kinds; each is one sentence
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise TaskError(
+                f"tasks.{name}.source: split '{split}' of '{repository}' could not be loaded: "
+                f"{reason}"
+            ) from error
+        parts.append(_examples(name, f"{repository}[{split}]", enumerate(rows), task))
+    return parts[0], parts[1]
+
+
+def _read(name: str, path: Path, task: Task) -> list[Example]:
+    if not path.is_file():
+        raise TaskError(f"tasks.{name}.source: there is no file '{path}'")
+    rows: list[tuple[int, Any]] = []
+    try:
+        with path.open(encoding="utf-8-sig") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    rows.append((number, json.loads(line)))
+    except UnicodeDecodeError as error:
+        raise TaskError(f"{path}: tasks.{name}: not a UTF-8 text file") from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        said = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
+        raise TaskError(f"{path}:{number}: tasks.{name}: not a JSON row ({said})") from error
+    return _examples(name, str(path), rows, task)
+
+
+def _examples(name: str, where: str, rows: Iterable[tuple[int, Any]], task: Task) -> list[Example]:
+    examples = []
+    for number, row in rows:
+        try:
+            if not isinstance(row, Mapping):
+                raise ValueError(f"expected an object with fields, got {type(row).__name__}")
+            examples.append(read_example(row, task.fields))
+        except ValueError as error:
+            raise TaskError(f"{where}:{number}: tasks.{name}: {error}") from error
+    if not examples:
+        raise TaskError(f"{where}: tasks.{name}: the task has no rows")
+    return examples

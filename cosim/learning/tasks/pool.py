@@ -1,0 +1,135 @@
+"""The rows of one task, encoded, divided among its devices, and held out for evaluation."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cosim.errors import TaskError
+from cosim.learning.encoding import Encoded, encode
+from cosim.learning.tasks.example import Example
+from cosim.learning.tasks.files import hub_parts, jsonl_parts
+from cosim.learning.tasks.procedural import procedural_examples
+from cosim.randomness import stream
+from cosim.scenario.learning import Task
+
+# A procedural task with few distinct prompts repeats itself: so many draws without a new one end it.
+_PATIENCE = 2000
+
+
+@dataclass(frozen=True)
+class Question:
+    """One held-out example: its candidate rows and which of them is right.
+
+    A free answer has one candidate; `lengths` are characters, for `acc_norm`.
+    """
+
+    candidates: tuple[Encoded, ...]
+    right: int
+    lengths: tuple[int, ...]
+
+    @property
+    def free(self) -> bool:
+        """True where the answer is text and not one of several choices."""
+        return len(self.candidates) == 1
+
+
+@dataclass(frozen=True)
+class TaskPool:
+    """Training rows and held-out questions of a task; no prompt is in both."""
+
+    name: str
+    train: tuple[Encoded, ...]
+    test: tuple[Question, ...]
+
+    def batch(
+        self, *, seed: int, device: int, round_: int, step: int, size: int, share: int, shares: int
+    ) -> list[Encoded]:
+        """A device's mini-batch: drawn from its own share of the rows, the same for every method.
+
+        Rows number share, share + shares, … belong to the device; the stream is
+        (seed, "batch", device, round, step).
+        """
+        own = range(share, len(self.train), shares)
+        random = stream(seed, "batch", device, round_, step)
+        picked = random.choice(len(own), size=min(size, len(own)), replace=False)
+        return [self.train[own[int(index)]] for index in picked]
+
+
+def load_pool(
+    name: str, task: Task, tokenizer: Any, *, seed: int, test_samples: int, max_tokens: int
+) -> TaskPool:
+    """Reads a task, holds test rows out by prompt, and encodes both parts.
+
+    Raises `TaskError` for rows that cannot be used or a part that is empty.
+    """
+    train: Iterable[Example]
+    test: Iterable[Example]
+    if task.source == "reasoning_gym":
+        test = _distinct(procedural_examples(name, task, seed, "test"), test_samples)
+        train = procedural_examples(name, task, seed, "train")
+    else:
+        read = jsonl_parts if task.source.startswith("jsonl:") else hub_parts
+        train, given = read(name, task)
+        order = stream(seed, "task", name, "order")
+        train = [train[int(i)] for i in order.permutation(len(train))]
+        if given is None:
+            held = min(test_samples, max(1, len(train) // 5))
+            test, train = train[:held], train[held:]
+        else:
+            test = [given[int(i)] for i in order.permutation(len(given))[:test_samples]]
+    test = list(test)
+    prompts = {example.prompt for example in test}
+    kept = _distinct(train, task.samples, but=prompts)
+    rows = [encode(tokenizer, e.prompt, e.answer, terminated=e.choices is None) for e in kept]
+    rows = [row for row in rows if row.tokens <= max_tokens]
+    questions = [_question(tokenizer, example) for example in test]
+    questions = [q for q in questions if max(c.tokens for c in q.candidates) <= max_tokens]
+    for part, found in (("training", rows), ("test", questions)):
+        if not found:
+            raise TaskError(
+                f"tasks.{name}: no {part} rows are left (of {len(kept)} for training and "
+                f"{len(test)} for testing; longer than {max_tokens} tokens are left out)"
+            )
+    return TaskPool(name, tuple(rows), tuple(questions))
+
+
+def _distinct(examples: Iterable[Example], count: int, but: Iterable[str] = ()) -> list[Example]:
+    """The first `count` examples whose prompts are new."""
+    seen = set(but)
+    kept: list[Example] = []
+    idle = 0
+    for example in examples:
+        if example.prompt in seen:
+            idle += 1
+            if idle > _PATIENCE:
+                break
+            continue
+        idle = 0
+        seen.add(example.prompt)
+        kept.append(example)
+        if len(kept) == count:
+            break
+    return kept
+
+
+def _question(tokenizer: Any, example: Example) -> Question:
+    if example.choices is None:
+        row = encode(tokenizer, example.prompt, example.answer, terminated=True)
+        return Question((row,), 0, (len(example.answer),))
+    rows = tuple(
+        encode(tokenizer, example.prompt, choice, terminated=False) for choice in example.choices
+    )
+    lengths = tuple(len(choice) for choice in example.choices)
+    return Question(rows, example.choices.index(example.answer), lengths)
+
+
+def device_tasks(names: list[str], groups: Iterable[tuple[int, str]]) -> list[str]:
+    """The task of every device: `round_robin` deals the tasks out in the scenario's order."""
+    dealt: list[str] = []
+    turns = itertools.cycle(names)
+    for count, wish in groups:
+        dealt += [next(turns) if wish == "round_robin" else wish for _ in range(count)]
+    return dealt

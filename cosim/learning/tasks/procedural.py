@@ -1,0 +1,61 @@
+"""Tasks made by reasoning_gym: procedural, seeded, verifiable, no download."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+from cosim.errors import TaskError
+from cosim.learning.tasks.example import Example, read_example
+from cosim.randomness import stream
+from cosim.scenario.learning import Task
+
+
+def procedural_examples(name: str, task: Task, seed: int, part: str) -> Iterator[Example]:
+    """Endless examples of one part ('train' or 'test') of a reasoning_gym dataset.
+
+    The dataset's own seed is drawn from the stream (seed, "task", name, part). Raises `TaskError`
+    for an unknown dataset or parameter.
+    """
+    dataset_seed = int(stream(seed, "task", name, part).integers(2**31))
+    rows = _create(name, task, dataset_seed)
+    number = 0
+    while True:
+        item = rows[number]
+        row = {"choices": None, **item, "prompt": item["question"]}
+        try:
+            yield read_example(row, task.fields)
+        except ValueError as error:
+            raise TaskError(f"tasks.{name}: row {number} of {task.dataset}: {error}") from error
+        number += 1
+
+
+def _create(name: str, task: Task, seed: int) -> Any:
+    import reasoning_gym
+    from reasoning_gym.factory import DATASETS
+
+    dataset = str(task.dataset)
+    if dataset not in DATASETS:
+        near = difflib.get_close_matches(dataset, DATASETS, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise TaskError(
+            f"tasks.{name}.dataset: reasoning_gym has no dataset '{dataset}'{hint} "
+            f"({len(DATASETS)} are listed in its gallery)"
+        )
+    known = sorted(field.name for field in dataclasses.fields(DATASETS[dataset][1]))
+    for key in task.parameters:
+        if key not in known or key in ("seed", "size"):
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            free = ", ".join(word for word in known if word not in ("seed", "size"))
+            raise TaskError(
+                f"tasks.{name}.parameters.{key}: {dataset} has no such parameter{hint} ({free})"
+            )
+    try:
+        return reasoning_gym.create_dataset(dataset, seed=seed, size=2**31 - 1, **task.parameters)
+    except (AssertionError, TypeError, ValueError) as error:
+        raise TaskError(
+            f"tasks.{name}.parameters: {dataset} refuses {task.parameters}: {error}"
+        ) from error

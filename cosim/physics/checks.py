@@ -1,0 +1,30 @@
+"""Argument checks that every formula shares: a bad number is refused where it enters."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+def non_negative(value: ArrayLike, name: str) -> FloatArray:
+    """`value` as float64 of the same shape; ValueError naming `name` unless finite and ≥ 0."""
+    array = np.asarray(value, dtype=np.float64)
+    if not np.all((array >= 0.0) & np.isfinite(array)):
+        raise ValueError(f"{name} must be finite and not negative, got {value!r}")
+    return array
+
+
+def positive(value: ArrayLike, name: str) -> FloatArray:
+    """`value` as float64 of the same shape; ValueError naming `name` unless finite and > 0."""
+    array = np.asarray(value, dtype=np.float64)
+    if not np.all((array > 0.0) & np.isfinite(array)):
+        raise ValueError(f"{name} must be finite and positive, got {value!r}")
+    return array
+
+
+def fraction(value: ArrayLike, name: str) -> FloatArray:
+    """`value` as float64 of the same shape; ValueError naming `name` unless in (0, 1]."""
+    array = np.asarray(value, dtype=np.float64)
+    if not np.all((array > 0.0) & (array <= 1.0)):
+        raise ValueError(f"{name} must be above 0 and at most 1, got {value!r}")
+    return array

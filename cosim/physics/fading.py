@@ -1,0 +1,151 @@
+"""Rayleigh fading: one draw per block, or correlated through the paths that both ends travel."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cosim.physics.checks import FloatArray, non_negative
+from cosim.physics.pathloss import wavelength_m
+
+ComplexArray = NDArray[np.complex128]
+
+# Sinusoids times samples evaluated at once: 2 MiB of float64, which stays in the cache.
+_BLOCK = 1 << 18
+
+
+def doppler_hz(speed_m_s: ArrayLike, carrier_hz: ArrayLike) -> FloatArray:
+    """Largest Doppler shift f_D = v·f_c/c in Hz.
+
+    `speed_m_s` (m/s) and `carrier_hz` (Hz) broadcast. ValueError for a negative speed or a
+    carrier that is not positive.
+    """
+    return non_negative(speed_m_s, "speed_m_s") / wavelength_m(carrier_hz)
+
+
+def coherence_time_s(doppler_hz: ArrayLike) -> FloatArray:
+    """Coherence time T_c = √(9/(16π))/f_D = 0.423/f_D in s; infinite at rest.
+
+    The geometric-mean rule, Rappaport, "Wireless Communications", eq. 5.40c. `doppler_hz` in Hz,
+    any shape. ValueError if negative.
+    """
+    with np.errstate(divide="ignore", over="ignore"):
+        return math.sqrt(9.0 / (16.0 * math.pi)) / non_negative(doppler_hz, "doppler_hz")
+
+
+def effective_doppler_hz(first_hz: ArrayLike, second_hz: ArrayLike) -> FloatArray:
+    """Doppler spread √(f1² + f2²) in Hz of a link whose two ends both move.
+
+    Akki and Haber, IEEE Trans. Veh. Technol. 35(1), 1986. Hz, broadcast. ValueError if negative.
+    """
+    return np.hypot(non_negative(first_hz, "first_hz"), non_negative(second_hz, "second_hz"))
+
+
+def block_power_gain(
+    rng: np.random.Generator, size: int | tuple[int, ...] | None = None
+) -> FloatArray:
+    """Rayleigh power gains |z|² ~ Exp(1) with z ~ CN(0, 1), independent, mean 1.
+
+    Shape `size` (a scalar if None), dimensionless; one draw holds for one block.
+    """
+    return np.asarray(rng.standard_exponential(size), dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class ClarkeFading:
+    """The correlated Rayleigh fading of one link, a pure function of the paths travelled.
+
+    z(s_i, s_j) = N^(−½)·Σ_n exp i[k(s_i·cos α_n + s_j·cos β_n) + φ_n], k = 2π/λ: a sum of
+    sinusoids after Clarke (Bell Syst. Tech. J. 47, 1968) with both ends moving after Akki and
+    Haber (1986). It can be read at any instant in any order, follows changing speeds, and freezes
+    when both ends stop. Over the ensemble the autocorrelation is J0(k·Δs_i)·J0(k·Δs_j) exactly,
+    E|z|² = 1 and E|z|⁴ = 2 − 1/N. Reciprocal when both directions use the same object with the
+    ends in the same order.
+
+    `alpha` α, `beta` β, `phase` φ: (N,) rad; `wavenumber_rad_m` k: rad/m.
+    """
+
+    alpha: FloatArray
+    beta: FloatArray
+    phase: FloatArray
+    wavenumber_rad_m: float
+
+    @classmethod
+    def draw(
+        cls, rng: np.random.Generator, *, carrier_hz: float, sinusoids: int = 64
+    ) -> "ClarkeFading":
+        """One link's N = `sinusoids` angles and phases, independent and uniform on [0, 2π).
+
+        Equally spaced angles would repeat exactly after some distance; random ones never do, and
+        make the ensemble autocorrelation exact for every N. `carrier_hz` in Hz. ValueError for a
+        carrier that is not positive or fewer than one sinusoid.
+        """
+        if sinusoids < 1:
+            raise ValueError(f"sinusoids must be at least 1, got {sinusoids}")
+        alpha, beta, phase = rng.uniform(0.0, 2.0 * math.pi, size=(3, sinusoids))
+        return cls(alpha, beta, phase, float(2.0 * math.pi / wavelength_m(carrier_hz)))
+
+    def amplitude(self, travelled_i_m: ArrayLike, travelled_j_m: ArrayLike) -> ComplexArray:
+        """The complex amplitude z after the ends i and j travelled these path lengths in m.
+
+        The two broadcast; dimensionless, of the broadcast shape.
+        """
+        s_i, s_j = np.broadcast_arrays(
+            np.asarray(travelled_i_m, dtype=np.float64), np.asarray(travelled_j_m, dtype=np.float64)
+        )
+        real, imaginary = _quadratures([self], s_i.reshape(1, -1), s_j.reshape(1, -1))
+        return np.asarray(real + 1j * imaginary).reshape(s_i.shape)[()]
+
+    def power_gain(self, travelled_i_m: ArrayLike, travelled_j_m: ArrayLike) -> FloatArray:
+        """The power gain |z|² after the ends i and j travelled these path lengths in m.
+
+        The two broadcast; dimensionless, of the broadcast shape.
+        """
+        z = self.amplitude(travelled_i_m, travelled_j_m)
+        return np.asarray(np.square(z.real) + np.square(z.imag))[()]
+
+
+def clarke_power_gains(
+    fadings: Sequence[ClarkeFading], travelled_i_m: ArrayLike, travelled_j_m: ArrayLike
+) -> FloatArray:
+    """The power gains |z|² of L links at T samples each, in one pass; see `ClarkeFading`.
+
+    `travelled_i_m`, `travelled_j_m`: (L, T) path lengths in m; returns (L, T), dimensionless, to
+    the bit what each link's own `power_gain` gives. ValueError if the shapes differ or the links
+    have different numbers of sinusoids.
+    """
+    s_i = np.asarray(travelled_i_m, dtype=np.float64)
+    s_j = np.asarray(travelled_j_m, dtype=np.float64)
+    if s_i.ndim != 2 or s_i.shape != s_j.shape or len(s_i) != len(fadings):
+        raise ValueError(
+            f"{len(fadings)} links need (links, samples), got {s_i.shape}, {s_j.shape}"
+        )
+    real, imaginary = _quadratures(fadings, s_i, s_j)
+    return real**2 + imaginary**2
+
+
+def _quadratures(
+    fadings: Sequence[ClarkeFading], s_i: FloatArray, s_j: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Real and imaginary part of z, (L, T) each, from path lengths (L, T) in m."""
+    real, imaginary = np.zeros_like(s_i), np.zeros_like(s_i)
+    if s_i.size == 0:
+        return real, imaginary
+    sinusoids = len(fadings[0].phase)
+    if any(len(fading.phase) != sinusoids for fading in fadings):
+        raise ValueError("links of one batch must have the same number of sinusoids")
+    k = np.array([fading.wavenumber_rad_m for fading in fadings])[:, None]
+    toward_i = (k * np.cos([fading.alpha for fading in fadings]))[:, None, :]
+    toward_j = (k * np.cos([fading.beta for fading in fadings]))[:, None, :]
+    phase = np.array([fading.phase for fading in fadings])[:, None, :]
+    samples = max(1, _BLOCK // (len(fadings) * sinusoids))
+    for start in range(0, s_i.shape[1], samples):
+        part = slice(start, start + samples)
+        angle = s_i[:, part, None] * toward_i + s_j[:, part, None] * toward_j + phase
+        # Summed along the last axis, so that no sample's digits depend on how many are asked for.
+        real[:, part] = np.cos(angle).sum(axis=-1)
+        imaginary[:, part] = np.sin(angle).sum(axis=-1)
+    scale = 1.0 / math.sqrt(sinusoids)
+    return real * scale, imaginary * scale

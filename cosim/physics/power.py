@@ -1,0 +1,99 @@
+"""Lemma 1: the least power that brings the bits through by the deadline, and its allocation."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cosim.physics.checks import FloatArray, non_negative, positive
+
+
+@dataclass(frozen=True, eq=False)
+class Allocation:
+    """How one device divides its power over its n receivers.
+
+    `required_w` (n,) is Lemma 1's demand without the margin and `power_w` (n,) what is radiated,
+    in W; `slack_w` is p_max less the demand with the margin (−inf in outage); `binding` is the
+    index of the largest demand, None without receivers; `feasible` says whether all demands fit.
+    """
+
+    required_w: FloatArray
+    power_w: FloatArray
+    slack_w: float
+    binding: int | None
+    feasible: bool
+
+
+def spectral_efficiency_needed(
+    bits: ArrayLike, receivers: ArrayLike, bandwidth_hz: ArrayLike, deadline_s: ArrayLike
+) -> FloatArray:
+    """Spectral efficiency x = Q·n/(W·Γ) in bit/s/Hz that a receiver's share W/n must carry.
+
+    `bits` Q in bit, `receivers` n, `bandwidth_hz` W in Hz, `deadline_s` Γ in s; broadcast. Above
+    about 4 a scenario asks too much of a faded link. ValueError for negative bits or receivers,
+    or a bandwidth or deadline that is not positive.
+    """
+    wanted = non_negative(bits, "bits") * non_negative(receivers, "receivers")
+    return wanted / (positive(bandwidth_hz, "bandwidth_hz") * positive(deadline_s, "deadline_s"))
+
+
+def lemma1_power_w(
+    bits: ArrayLike,
+    *,
+    receivers: ArrayLike,
+    bandwidth_hz: ArrayLike,
+    deadline_s: ArrayLike,
+    gain: ArrayLike,
+    noise_w: ArrayLike,
+) -> FloatArray:
+    """Least power p* = (σ²/h)·(2^x − 1) in W, x = Q·n/(W·Γ) (arXiv 2602.20492, Lemma 1).
+
+    With expm1(x·ln 2), so that a small x keeps its digits; beyond the range of floats, or over a
+    gain of 0, the power is inf: infeasible. Nothing to send needs 0 W. `bits` Q per receiver in
+    bit, `receivers` n, `bandwidth_hz` W (all of it) in Hz, `deadline_s` Γ in s, `gain` h,
+    `noise_w` σ² in W; all broadcast, usually `bits` and `gain` as (n,). ValueError for negative
+    bits, receivers or gain, or another argument that is not positive.
+    """
+    x = spectral_efficiency_needed(bits, receivers, bandwidth_hz, deadline_s)
+    sigma2, h = positive(noise_w, "noise_w"), non_negative(gain, "gain")
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        power = (sigma2 / h) * np.expm1(math.log(2.0) * x)
+    return np.where(x > 0.0, power, 0.0)[()]
+
+
+def allocate(required_w: ArrayLike, p_max_w: float, margin_ratio: float = 1.0) -> Allocation:
+    """Give every receiver its demand p_j = m·p*_j if Σ_j p_j ≤ p_max, else scale the demands.
+
+    Lemma 1 leaves nothing for a channel that moves during the transfer: `margin_ratio` m is the
+    factor on top. When the demands do not fit, the fallback `scale` gives a receiver with an
+    infinite demand 0 W (it is in outage), and multiplies the finite ones by min(1, p_max/Σ): a
+    dead link never makes a device radiate more to the others. `required_w` (n,) in W, inf where
+    infeasible, n = 0 legal; `p_max_w` in W. ValueError for NaN or negative demands, a negative
+    p_max, or a margin that is not positive.
+    """
+    required = np.asarray(required_w, dtype=np.float64)
+    if required.ndim != 1 or not np.all(required >= 0.0):
+        raise ValueError(f"required_w must be (n,) without NaN or negatives, got {required_w!r}")
+    p_max, margin = float(non_negative(p_max_w, "p_max_w")), positive(margin_ratio, "margin_ratio")
+    if required.size == 0:
+        return Allocation(required, required, p_max, None, True)
+    with np.errstate(over="ignore"):
+        demand = margin * required
+        slack = p_max - float(demand.sum())
+    binding = int(np.argmax(demand))
+    if slack >= 0.0:
+        return Allocation(required, demand, slack, binding, True)
+    return Allocation(required, _scaled(demand, p_max), slack, binding, False)
+
+
+def _scaled(demand: FloatArray, p_max: float) -> FloatArray:
+    """The finite demands, scaled down together to p_max if they exceed it; 0 for the others."""
+    finite = np.where(np.isfinite(demand), demand, 0.0)
+    largest = float(finite.max())
+    if largest == 0.0:
+        return finite
+    # Relative to the largest, because the sum of huge finite demands may itself overflow.
+    shares = finite / largest
+    total = float(shares.sum())
+    return finite if largest <= p_max / total else shares * (p_max / total)

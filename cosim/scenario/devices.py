@@ -1,0 +1,76 @@
+"""The devices section: groups of devices, their profile, mobility and task."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from cosim.scenario.section import Section
+
+
+class Profile(Section):
+    """What a device computes and consumes; figures are of the device, never of the host."""
+
+    source: str = Field("given in the scenario", description="where the figures come from")
+    peak_flop_s: float = Field(gt=0, le=1e18, description="peak FLOP/s")
+    utilisation: float = Field(gt=0, le=1, description="share of the peak that training reaches")
+    compute_w: float = Field(ge=0, le=1e5, description="watts while fine-tuning")
+    idle_w: float = Field(ge=0, le=1e5, description="watts while not fine-tuning")
+    pa_efficiency: float = Field(gt=0, le=1, description="radiated over consumed power")
+    transmit_circuit_w: float = Field(ge=0, le=1e3, description="watts of a transmit chain")
+    receive_w: float = Field(ge=0, le=1e3, description="watts of a receive chain")
+    battery_j: float | None = Field(None, gt=0, description="energy at the start; null: mains")
+
+
+class StaticMobility(Section):
+    """Placed uniformly in the area, never moving."""
+
+    model: Literal["static"] = "static"
+
+
+class RandomWaypoint(Section):
+    """Straight legs between uniform points, stationary from the first instant."""
+
+    model: Literal["random_waypoint"] = "random_waypoint"
+    speed_m_s: tuple[float, float] = Field((0.5, 2.0), description="least and greatest speed")
+    pause_s: tuple[float, float] = Field((0.0, 0.0), description="least and greatest pause")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        low, high = self.speed_m_s
+        if not 0 < low <= high <= 1000:
+            raise ValueError(f"speed_m_s needs 0 < least ≤ greatest ≤ 1000, got [{low}, {high}]")
+        low, high = self.pause_s
+        if not 0 <= low <= high <= 1e6:
+            raise ValueError(f"pause_s needs 0 ≤ least ≤ greatest, got [{low}, {high}]")
+        return self
+
+
+Mobility = Annotated[StaticMobility | RandomWaypoint, Field(discriminator="model")]
+
+
+class DeviceGroup(Section):
+    """Devices that share a profile and a mobility model; ids run on from group to group."""
+
+    count: int = Field(ge=1, le=100_000, description="how many devices")
+    tasks: str = Field("round_robin", description="'round_robin', or the name of one task")
+    profile: str | Profile = Field("flagship_phone", description="a catalogue name or a mapping")
+    mobility: Mobility = RandomWaypoint()
+
+
+class Area(Section):
+    """Where the devices are; centred at the origin."""
+
+    shape: Literal["disc", "square"] = "disc"
+    radius_m: float | None = Field(None, gt=0, le=1e6, description="of a disc")
+    side_m: float | None = Field(None, gt=0, le=1e6, description="of a square")
+
+    @model_validator(mode="after")
+    def _sized(self) -> Self:
+        needed, other = ("radius_m", "side_m") if self.shape == "disc" else ("side_m", "radius_m")
+        if getattr(self, needed) is None:
+            raise ValueError(f"a {self.shape} needs {needed}")
+        if getattr(self, other) is not None:
+            raise ValueError(f"a {self.shape} has no {other}; it needs {needed} alone")
+        return self

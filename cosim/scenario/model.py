@@ -1,0 +1,76 @@
+"""The scenario: everything that a run depends on, validated and frozen."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from cosim.methods.recipe import Recipe
+from cosim.scenario.choose_method import recipe_of
+from cosim.scenario.devices import Area, DeviceGroup
+from cosim.scenario.learning import (
+    Adapter,
+    BaseModelChoice,
+    Evaluation,
+    LanguageModel,
+    NoLearning,
+    Task,
+    Training,
+)
+from cosim.scenario.radio import Radio
+from cosim.scenario.section import Section
+
+
+def _learning_by_name(value: Any) -> Any:
+    return {"model": value} if isinstance(value, str) else value
+
+
+Learning = Annotated[
+    Annotated[LanguageModel | NoLearning, Field(discriminator="model")],
+    BeforeValidator(_learning_by_name),
+]
+
+
+class TraceChoice(Section):
+    """What is sampled besides the events."""
+
+    positions_every_s: float = Field(1.0, gt=0, le=1e6, description="between two samples")
+
+
+class Scenario(Section):
+    """A scenario as read from YAML, every default filled in."""
+
+    name: str = Field("scenario", pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,79}$")
+    seed: int = Field(1, ge=0, le=2**63 - 1, description="of all random streams")
+    rounds: int = Field(ge=1, le=1_000_000, description="rounds T of every device")
+    learning: Learning = LanguageModel()
+    method: Annotated[Recipe, BeforeValidator(recipe_of)]
+    base_model: BaseModelChoice = BaseModelChoice()
+    adapter: Adapter = Adapter()
+    tasks: dict[str, Task] = Field(default_factory=dict, description="the downstream tasks")
+    training: Training = Training()
+    area: Area = Area(radius_m=100.0)
+    devices: tuple[DeviceGroup, ...] = Field(min_length=1, description="groups of devices")
+    radio: Radio = Radio()
+    evaluation: Evaluation = Evaluation()
+    trace: TraceChoice = TraceChoice()
+
+    @model_validator(mode="after")
+    def _tasks_exist(self) -> Self:
+        if self.learning.model == "none":
+            return self
+        if not self.tasks:
+            raise ValueError("tasks: a scenario that learns needs at least one task")
+        for number, group in enumerate(self.devices):
+            if group.tasks != "round_robin" and group.tasks not in self.tasks:
+                raise ValueError(
+                    f"devices.{number}.tasks: '{group.tasks}' is neither 'round_robin' nor one of "
+                    f"the tasks {', '.join(self.tasks)}"
+                )
+        return self
+
+    @property
+    def device_count(self) -> int:
+        """Devices in all groups together."""
+        return sum(group.count for group in self.devices)

@@ -1,0 +1,89 @@
+"""The radio section: carrier, spectrum, path loss, fading, transmit power, deadline."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from cosim.scenario.section import Section
+
+
+class LogDistance(Section):
+    """ḡ(d) = 10^(−PL0/10)·(max(d, minimum)/reference)^(−exponent), PL0 in free space."""
+
+    model: Literal["log_distance"] = "log_distance"
+    exponent: float = Field(3.0, ge=1.5, le=6.0, description="path-loss exponent α")
+    reference_m: float = Field(1.0, gt=0, description="reference distance d0")
+    minimum_m: float = Field(1.0, gt=0, description="nearer devices count as this far apart")
+
+
+class PaperPathLoss(Section):
+    """ḡ(d) = max(d, minimum)^(−exponent): 0 dB at 1 m, as arXiv 2602.20492 prints it."""
+
+    model: Literal["paper"] = "paper"
+    exponent: float = Field(3.0, ge=1.5, le=6.0, description="path-loss exponent α")
+    minimum_m: float = Field(1.0, gt=0, description="nearer devices count as this far apart")
+
+
+PathLoss = Annotated[LogDistance | PaperPathLoss, Field(discriminator="model")]
+
+
+class NoFading(Section):
+    """The gain is its mean."""
+
+    model: Literal["none"] = "none"
+
+
+class BlockFading(Section):
+    """One Rayleigh draw per unordered pair and round (the paper)."""
+
+    model: Literal["block"] = "block"
+
+
+class ClarkeFading(Section):
+    """Rayleigh fading correlated over the path lengths travelled by both ends."""
+
+    model: Literal["clarke"] = "clarke"
+    sinusoids: int = Field(64, ge=8, le=4096, description="terms in the sum of sinusoids")
+    slots_per_coherence_time: float = Field(
+        4.0, ge=1, le=100, description="rate samples in one coherence time of the fastest pair"
+    )
+
+
+Fading = Annotated[NoFading | BlockFading | ClarkeFading, Field(discriminator="model")]
+
+
+class Lemma1Power(Section):
+    """p* = (σ²/h)·(2^(Q·n/(W·Γ)) − 1)·margin, scaled down to p_max where Σp exceeds it."""
+
+    policy: Literal["lemma1"] = "lemma1"
+    channel_knowledge: Literal["instantaneous", "mean"] = Field(
+        "instantaneous", description="h at the start of the transfer, or its mean over fading"
+    )
+    margin_db: float = Field(3.0, ge=0, le=60, description="power above Lemma 1's")
+
+
+class MaximumPower(Section):
+    """p_max shared equally by a device's receivers."""
+
+    policy: Literal["max_power"] = "max_power"
+
+
+PowerControl = Annotated[Lemma1Power | MaximumPower, Field(discriminator="policy")]
+
+
+class Radio(Section):
+    """One carrier; each sender splits its bandwidth W evenly over its receivers (OFDMA)."""
+
+    carrier_hz: float = Field(3.5e9, ge=1e8, le=3e11, description="carrier frequency")
+    bandwidth_hz: float = Field(20.0e6, gt=0, le=1e11, description="W of each sender")
+    noise_figure_db: float = Field(9.0, ge=0, le=30, description="receiver noise figure")
+    noise: Literal["share", "constant"] = Field(
+        "share", description="σ² over the receiver's share W/n, or over W (the paper's constant)"
+    )
+    p_max_dbm: float = Field(23.0, ge=-30, le=60, description="radiated power of a device")
+    deadline_s: float = Field(2.0, gt=0, le=1e6, description="Γ, from the start of a transfer")
+    path_loss: PathLoss = LogDistance()
+    fading: Fading = ClarkeFading()
+    power: PowerControl = Lemma1Power()

@@ -1,0 +1,68 @@
+"""Gives every run a directory of its own: claimed once, never shared, never overwritten."""
+
+import re
+from itertools import count
+from pathlib import Path
+
+from cosim.errors import RunDirectoryError
+from cosim.trace.files import PARTS
+
+
+def claim_run_directory(out: Path | None, *, name: str, root: Path = Path("runs")) -> Path:
+    """Create and claim the directory of one run.
+
+    Without `out` it is `root/<name>-001`, or the number after the largest one taken; in the name
+    everything outside A-Z a-z 0-9 . _ - becomes a hyphen. With `out` it is exactly that path,
+    new or empty. Raises RunDirectoryError for a path that holds something or cannot be made.
+    """
+    return _claim_next(name, root) if out is None else _claim_exactly(out)
+
+
+def _claim_next(name: str, root: Path) -> Path:
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "run"
+    _make_folder(root)
+    taken = [
+        int(match[1])
+        for entry in root.iterdir()
+        if (match := re.fullmatch(rf"{re.escape(stem)}-([0-9]+)", entry.name))
+    ]
+    for number in count(max(taken, default=0) + 1):
+        directory = root / f"{stem}-{number:03d}"
+        try:
+            directory.mkdir()
+        except FileExistsError:
+            continue  # another process was faster
+        except OSError as error:
+            raise RunDirectoryError(f"{directory} cannot be made: {error.strerror}.") from error
+        (directory / PARTS).mkdir()
+        return directory
+    raise AssertionError("the numbers are endless")
+
+
+def _claim_exactly(directory: Path) -> Path:
+    _make_folder(directory)
+    held = sorted(entry.name for entry in directory.iterdir())
+    if not held:
+        try:
+            # Two runs may both have found the directory empty: making this folder decides.
+            (directory / PARTS).mkdir()
+            return directory
+        except FileExistsError:
+            held = [PARTS]
+        except OSError as error:
+            raise RunDirectoryError(f"{directory} cannot be used: {error.strerror}.") from error
+    listed = ", ".join(held[:3]) + (", …" if len(held) > 3 else "")
+    raise RunDirectoryError(
+        f"{directory} already holds {listed}; a run never overwrites: name a new directory."
+    )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise RunDirectoryError(
+            f"{folder} cannot hold a run: it is, or lies under, a file; name a directory."
+        ) from error
+    except OSError as error:
+        raise RunDirectoryError(f"{folder} cannot be made: {error.strerror}.") from error

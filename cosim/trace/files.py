@@ -1,0 +1,54 @@
+"""Where a run's tables lie, and how a file is written so that nobody ever sees half of it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PARTS = "parts"
+
+
+def compacted_file(directory: Path, table: str) -> Path:
+    """The single file of a table, which exists once the trace is closed."""
+    return directory / f"{table}.parquet"
+
+
+def part_files(directory: Path, table: str) -> list[Path]:
+    """The complete parts of a table, oldest first; what a crash left half-written is not one."""
+    parts = (directory / PARTS / table).glob("[0-9]*.parquet")
+    return sorted(parts, key=lambda part: int(part.stem))
+
+
+def table_files(directory: Path, table: str) -> list[Path]:
+    """The files that together hold a table: the compacted one, or else the parts in order.
+
+    During compaction both exist; the compacted file is then complete and the parts repeat it.
+    """
+    compacted = compacted_file(directory, table)
+    return [compacted] if compacted.exists() else part_files(directory, table)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path whose file becomes `path` at once, on disk, when the block succeeds.
+
+    The temporary name starts with a dot, so that dataset readers pass over one left by a crash.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        yield temporary
+        _to_disk(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    # The new name is an entry of the directory: without this a power cut may forget the rename.
+    _to_disk(path.parent)
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

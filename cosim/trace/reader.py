@@ -1,0 +1,152 @@
+"""Opens a run directory, whether the run is completed, still running or crashed."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cosim.errors import RunDirectoryError
+from cosim.trace.files import table_files
+from cosim.trace.manifest import MANIFEST_FILE, read_manifest
+from cosim.trace.schema import SCHEMAS, units
+
+SCENARIO_FILE = "scenario.yaml"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory; each table is read when first asked for and then kept.
+
+    In the data frames a null number is NaN, except that nullable integers (`events.peer`) stay
+    integers, with pandas' NA. `table` keeps null and NaN apart. To see what a running run has
+    flushed since, read it again.
+    """
+
+    directory: Path
+    manifest: dict[str, Any]
+    scenario_text: str
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """One row per thing that happened."""
+        return self._frame("events")
+
+    @cached_property
+    def transfers(self) -> pd.DataFrame:
+        """One row per transmission."""
+        return self._frame("transfers")
+
+    @cached_property
+    def rounds(self) -> pd.DataFrame:
+        """One row per device and round."""
+        return self._frame("rounds")
+
+    @cached_property
+    def topology(self) -> pd.DataFrame:
+        """One row per device and plan."""
+        return self._frame("topology")
+
+    @cached_property
+    def layers(self) -> pd.DataFrame:
+        """One row per device and adapted layer."""
+        return self._frame("layers")
+
+    @cached_property
+    def evaluations(self) -> pd.DataFrame:
+        """One row per device, task and checkpoint."""
+        return self._frame("evaluations")
+
+    @cached_property
+    def positions(self) -> pd.DataFrame:
+        """One row per device and sample of the mobility."""
+        return self._frame("positions")
+
+    def table(self, name: str) -> pa.Table:
+        """The table as pyarrow holds it, with units as field metadata; read anew at each call.
+
+        Raises RunDirectoryError if there is no such table or a file of it is unreadable.
+        """
+        if name not in SCHEMAS:
+            raise RunDirectoryError(f"There is no table {name!r}; there are {', '.join(SCHEMAS)}.")
+        files = table_files(self.directory, name)
+        try:
+            return _read_table(files, name)
+        except RunDirectoryError:
+            files_now = table_files(self.directory, name)
+            if files_now == files:
+                raise
+            # The run was completed between listing its parts and opening them.
+            return _read_table(files_now, name)
+
+    def units(self, name: str) -> dict[str, str]:
+        """Column → unit of one table."""
+        return units(self.table(name).schema)
+
+    def _frame(self, name: str) -> pd.DataFrame:
+        table = self.table(name)
+        frame: pd.DataFrame = table.to_pandas()
+        for field in table.schema:
+            if field.nullable and pa.types.is_int32(field.type):
+                column = table.column(field.name)
+                frame[field.name] = column.to_pandas(types_mapper=lambda _: pd.Int32Dtype())
+        return frame
+
+
+def read_run(path: Path | str) -> Run:
+    """Open a run directory; raises RunDirectoryError if it is not one or cannot be read."""
+    directory = Path(path)
+    if not (directory / MANIFEST_FILE).is_file():
+        found = f"has no {MANIFEST_FILE}" if directory.is_dir() else "is not a directory"
+        raise RunDirectoryError(
+            f"{directory} is not a run: it {found}; expected a directory that a run has "
+            f"written{_nearest_run(directory)}."
+        )
+    scenario = directory / SCENARIO_FILE
+    try:
+        scenario_text = scenario.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RunDirectoryError(f"{scenario} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise RunDirectoryError(f"{scenario} is not utf-8 text: {error}.") from error
+    return Run(directory, read_manifest(directory), scenario_text)
+
+
+def _read_table(files: list[Path], name: str) -> pa.Table:
+    parts = [_read_file(path) for path in files]
+    if not parts:
+        return SCHEMAS[name].empty_table()
+    try:
+        return pa.concat_tables(parts)
+    except pa.ArrowException as error:
+        raise RunDirectoryError(
+            f"{files[0].parent} holds parts of different tables: {error}."
+        ) from error
+
+
+def _read_file(path: Path) -> pa.Table:
+    try:
+        with pq.ParquetFile(path) as source:
+            return source.read()
+    except (OSError, pa.ArrowException) as error:
+        raise RunDirectoryError(f"{path} is not a readable parquet file: {error}.") from error
+
+
+def _nearest_run(directory: Path) -> str:
+    """A hint at a run inside the directory, or at one beside it with a similar name."""
+    inside = _runs_in(directory)
+    if inside:
+        return f", such as {directory / inside[-1]}"
+    near = get_close_matches(directory.name, _runs_in(directory.parent), n=1, cutoff=0.4)
+    return f"; the nearest run is {directory.parent / near[0]}" if near else ""
+
+
+def _runs_in(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in folder.iterdir() if (entry / MANIFEST_FILE).is_file())
+    except OSError:
+        return []

@@ -1,0 +1,247 @@
+"""The tables of a run: their columns, units and closed vocabularies, declared here and only here.
+
+A table is one row class. Its field names are the columns in order, its annotations give type,
+unit and meaning; the pyarrow schemas are derived from it, so that the two cannot disagree.
+"""
+
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated, Any, NamedTuple, TypeAlias, get_args, get_origin, get_type_hints
+
+import pyarrow as pa
+
+
+class EventKind(StrEnum):
+    """What happened; the words are those of the simulation's log."""
+
+    PLAN = "plan"
+    COMPUTE_START = "compute_start"
+    COMPUTE_END = "compute_end"
+    SEND_START = "send_start"
+    SEND_END = "send_end"
+    RECEIVE = "receive"
+    DEADLINE = "deadline"
+    AGGREGATE = "aggregate"
+    EVALUATE = "evaluate"
+    ROUND_END = "round_end"
+    CUT_OFF = "cut_off"
+
+
+class Cause(StrEnum):
+    """Why it happened; a new reason is one new line here."""
+
+    SCHEDULE = "schedule"
+    TRIGGERED = "triggered"
+    COMPUTE_FINISHED = "compute_finished"
+    BITS_DELIVERED = "bits_delivered"
+    NEIGHBOURS_SETTLED = "neighbours_settled"
+    DEADLINE = "deadline"
+    INFEASIBLE_POWER = "infeasible_power"
+    OUTAGE = "outage"
+    BATTERY_EMPTY = "battery_empty"
+    INTERRUPTED = "interrupted"
+
+
+class TransferKind(StrEnum):
+    """What a transmission carries."""
+
+    UPDATE = "update"
+    CONTROL = "control"
+    EXPERT = "expert"
+
+
+class Outcome(StrEnum):
+    """How a transmission ended."""
+
+    DELIVERED = "delivered"
+    LATE = "late"
+    OUTAGE = "outage"
+    CANCELLED = "cancelled"
+
+
+class Column(NamedTuple):
+    """Unit and meaning of one column, and its stored type where `int` alone does not say it."""
+
+    unit: str
+    description: str
+    stored: Any = None
+
+
+# Payload bits are counted, so they are integers; what accumulates at a varying rate is a float.
+Round: TypeAlias = Annotated[int, Column("1", "number of the round")]
+Device: TypeAlias = Annotated[int, Column("1", "identity of the device the row is about")]
+EnergyRx: TypeAlias = Annotated[float, Column("J", "energy spent receiving")]
+X: TypeAlias = Annotated[float, Column("m", "position along the first axis")]
+Y: TypeAlias = Annotated[float, Column("m", "position along the second axis")]
+
+
+class EventRow(NamedTuple):
+    """One thing that happened."""
+
+    time_s: Annotated[float, Column("s", "simulated time at which it happened")]
+    round: Round
+    device: Device
+    kind: Annotated[EventKind, Column("1", "what happened")]
+    peer: Annotated[int | None, Column("1", "the other device; null where there is none")]
+    cause: Annotated[Cause, Column("1", "why it happened")]
+
+
+class TransferRow(NamedTuple):
+    """One transmission."""
+
+    round: Round
+    src: Annotated[int, Column("1", "identity of the sending device")]
+    dst: Annotated[int, Column("1", "identity of the receiving device")]
+    kind: Annotated[TransferKind, Column("1", "what the transmission carries")]
+    bits: Annotated[int, Column("bit", "payload, counted: an integer", pa.int64())]
+    start_s: Annotated[float, Column("s", "simulated time of the first bit")]
+    end_s: Annotated[float, Column("s", "simulated time at which it ended, however it ended")]
+    deadline_s: Annotated[float, Column("s", "last simulated time that still counts")]
+    distance_m: Annotated[float, Column("m", "distance of the two devices at the start")]
+    bandwidth_hz: Annotated[float, Column("Hz", "time-averaged bandwidth share")]
+    power_w: Annotated[float, Column("W", "time-averaged transmit power")]
+    mean_snr_db: Annotated[float, Column("dB", "signal-to-noise ratio averaged over time")]
+    mean_rate_bit_s: Annotated[float, Column("bit/s", "delivered bits over time on air")]
+    delivered_bits: Annotated[float, Column("bit", "bits accumulated by the end: not an integer")]
+    energy_tx_j: Annotated[float, Column("J", "energy spent sending")]
+    energy_rx_j: EnergyRx
+    outcome: Annotated[Outcome, Column("1", "how the transmission ended")]
+
+
+class RoundRow(NamedTuple):
+    """One device's share of one round."""
+
+    round: Round
+    device: Device
+    start_s: Annotated[float, Column("s", "simulated time at which the round began")]
+    end_s: Annotated[float, Column("s", "simulated time at which the round ended")]
+    compute_s: Annotated[float, Column("s", "time spent computing")]
+    send_s: Annotated[float, Column("s", "time spent sending")]
+    wait_s: Annotated[float, Column("s", "time spent waiting for neighbours")]
+    flop: Annotated[float, Column("FLOP", "floating-point operations of the fine-tuning")]
+    loss: Annotated[float | None, Column("1", "mean training loss; null where none was computed")]
+    bits_sent: Annotated[float, Column("bit", "bits put on the air, accumulated: not an integer")]
+    received: Annotated[int, Column("1", "updates that arrived in time")]
+    missed: Annotated[int, Column("1", "updates that were expected and did not arrive in time")]
+    energy_compute_j: Annotated[float, Column("J", "energy spent computing")]
+    energy_tx_j: Annotated[float, Column("J", "energy spent sending")]
+    energy_rx_j: EnergyRx
+    energy_idle_j: Annotated[float, Column("J", "energy spent idle")]
+    battery_j: Annotated[float | None, Column("J", "energy left; null for a device on the mains")]
+    x_m: X
+    y_m: Y
+
+
+class TopologyRow(NamedTuple):
+    """One device's place in one plan."""
+
+    round: Round
+    device: Device
+    cluster: Annotated[int, Column("1", "identity of the device's cluster")]
+    cluster_size: Annotated[int, Column("1", "devices in that cluster, itself included")]
+    collision_predicted: Annotated[
+        float | None, Column("1", "collision rate the plan expected; null where not predicted")
+    ]
+    collision_measured: Annotated[
+        float | None, Column("1", "collision rate of the masks; null where not measured")
+    ]
+
+
+class LayerRow(NamedTuple):
+    """One adapted layer of one device."""
+
+    device: Device
+    layer: Annotated[int, Column("1", "index of the transformer block")]
+    module: Annotated[str, Column("1", "name of the adapted module in the block")]
+    spectral_entropy: Annotated[
+        float | None, Column("1", "entropy of the layer's spectrum; null where the mask needs none")
+    ]
+    density: Annotated[float, Column("1", "share of the parameters that the mask keeps")]
+    parameters: Annotated[int, Column("1", "parameters before the mask", pa.int64())]
+    active: Annotated[int, Column("1", "parameters that the mask keeps", pa.int64())]
+
+
+class EvaluationRow(NamedTuple):
+    """One device's score on one task at one checkpoint."""
+
+    time_s: Annotated[float, Column("s", "simulated time of the evaluated state")]
+    round: Round
+    device: Device
+    task: Annotated[str, Column("1", "name of the task")]
+    metric: Annotated[str, Column("1", "name of the score")]
+    value: Annotated[float, Column("1", "the score, in the metric's own scale")]
+    n: Annotated[int, Column("1", "examples behind the score")]
+
+
+class PositionRow(NamedTuple):
+    """One device's place at one moment."""
+
+    time_s: Annotated[float, Column("s", "simulated time of the sample")]
+    device: Device
+    x_m: X
+    y_m: Y
+
+
+Row: TypeAlias = (
+    EventRow | TransferRow | RoundRow | TopologyRow | LayerRow | EvaluationRow | PositionRow
+)
+
+ROWS: MappingProxyType[str, type[Row]] = MappingProxyType(
+    {
+        "events": EventRow,
+        "transfers": TransferRow,
+        "rounds": RoundRow,
+        "topology": TopologyRow,
+        "layers": LayerRow,
+        "evaluations": EvaluationRow,
+        "positions": PositionRow,
+    }
+)
+
+
+def _field(name: str, annotation: Any) -> pa.Field:
+    """The stored column of one row field."""
+    value_type, column = get_args(annotation)
+    nullable = type(None) in get_args(value_type)
+    if nullable:
+        value_type = get_args(value_type)[0]
+    # Words are stored as plain strings, not as dictionaries, so that every reader opens them.
+    plain = {int: pa.int32(), float: pa.float64()}.get(value_type, pa.string())
+    return pa.field(
+        name,
+        column.stored or plain,
+        nullable=nullable,
+        metadata={"unit": column.unit, "description": column.description},
+    )
+
+
+def _schema(row: type[Row]) -> pa.Schema:
+    hints = get_type_hints(row, include_extras=True)
+    return pa.schema([_field(name, hints[name]) for name in row._fields])
+
+
+def _vocabularies(row: type[Row]) -> dict[str, type[StrEnum]]:
+    hints = get_type_hints(row)
+    return {
+        name: hints[name]
+        for name in row._fields
+        if get_origin(hints[name]) is None and issubclass(hints[name], StrEnum)
+    }
+
+
+SCHEMAS: MappingProxyType[str, pa.Schema] = MappingProxyType(
+    {table: _schema(row) for table, row in ROWS.items()}
+)
+
+VOCABULARIES: MappingProxyType[str, dict[str, type[StrEnum]]] = MappingProxyType(
+    {table: _vocabularies(row) for table, row in ROWS.items()}
+)
+
+
+def units(schema: pa.Schema) -> dict[str, str]:
+    """Column → unit, as the schema's field metadata says; a column without one is left out."""
+    return {
+        field.name: field.metadata[b"unit"].decode()
+        for field in schema
+        if field.metadata and b"unit" in field.metadata
+    }

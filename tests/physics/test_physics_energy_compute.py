@@ -1,0 +1,50 @@
+"""Energy is the integral of power; compute times follow the device, not the host."""
+
+import numpy as np
+import pytest
+
+from cosim.physics.compute import compute_time_flop_s, compute_time_paper_s
+from cosim.physics.energy import (
+    compute_energy_j,
+    idle_energy_j,
+    receive_energy_j,
+    switching_energy_j,
+    transmit_energy_j,
+)
+
+
+def test_consumed_is_more_than_radiated() -> None:
+    assert transmit_energy_j(2.0, 0.2, 0.4, 0.1) == pytest.approx(2.0 * (0.5 + 0.1))
+    assert transmit_energy_j(2.0, 0.0, 0.4, 0.1) == pytest.approx(0.2)
+
+
+def test_energy_is_additive_over_time() -> None:
+    parts = np.array([0.5, 1.25, 3.0])
+    for energy in (receive_energy_j, compute_energy_j, idle_energy_j):
+        assert energy(parts, 0.7).sum() == pytest.approx(energy(parts.sum(), 0.7), rel=1e-14)
+    assert transmit_energy_j(parts, 0.2, 0.3, 0.1).sum() == pytest.approx(
+        transmit_energy_j(parts.sum(), 0.2, 0.3, 0.1), rel=1e-14
+    )
+
+
+def test_switching_energy_is_power_times_time() -> None:
+    kappa, frequency, cycles = 1e-28, 2e9, 5e9
+    assert switching_energy_j(kappa, frequency, cycles) == pytest.approx(
+        compute_energy_j(cycles / frequency, kappa * frequency**3), rel=1e-14
+    )
+
+
+def test_compute_times() -> None:
+    assert compute_time_flop_s(3e12, 2e12, 0.3) == pytest.approx(5.0)
+    assert compute_time_paper_s(1e-9, 8.6e6, 100, 10) == pytest.approx(0.086)
+
+
+def test_bad_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match="pa_efficiency"):
+        transmit_energy_j(1.0, 1.0, 0.0, 0.0)
+    with pytest.raises(ValueError, match="duration_s"):
+        idle_energy_j(np.inf, 0.0)
+    with pytest.raises(ValueError, match="utilisation"):
+        compute_time_flop_s(1.0, 1.0, 1.5)
+    with pytest.raises(ValueError, match="batch_size"):
+        compute_time_paper_s(1.0, 1.0, 1.0, 0)
