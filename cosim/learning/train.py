@@ -107,7 +107,7 @@ class GroupTrainer:
         per_device = torch.zeros(len(batches), device=self.device).index_add(0, owner, nats)
         per_device = per_device / counts
         # The devices share no trained value, so the gradient of the sum is each one's own.
-        per_device.sum().backward()  # type: ignore[no-untyped-call]
+        per_device.sum().backward()
         return per_device.detach().cpu().double()
 
 

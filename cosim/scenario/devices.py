@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from cosim.scenario.section import Section
 
@@ -57,6 +58,18 @@ class DeviceGroup(Section):
     tasks: str = Field("round_robin", description="'round_robin', or the name of one task")
     profile: str | Profile = Field("flagship_phone", description="a catalogue name or a mapping")
     mobility: Mobility = RandomWaypoint()
+
+    @field_validator("profile")
+    @classmethod
+    def _in_catalogue(cls, profile: str | Profile) -> str | Profile:
+        from cosim.scenario.catalogue import catalogue  # which needs Profile, above
+
+        known = catalogue()
+        if isinstance(profile, str) and profile not in known:
+            near = difflib.get_close_matches(profile, known, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise ValueError(f"'{profile}' is not a profile{hint} (one of {', '.join(known)})")
+        return profile
 
 
 class Area(Section):

@@ -1,0 +1,1 @@
+"""Events, deadlines, who waits for whom: the only room that knows SimPy."""

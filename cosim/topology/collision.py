@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 
-def predicted_collision_rate(densities: ArrayLike) -> np.ndarray:
-    """S = 1 − Π_j (1−s_j) − Σ_j s_j Π_{z≠j} (1−s_z): at least two of independent masks hold a position.
+def predicted_collision_rate(densities: ArrayLike) -> NDArray[np.float64]:
+    """S = 1 − Π_j (1−s_j) − Σ_j s_j Π_{z≠j} (1−s_z), eq. 19 of arXiv 2602.20492.
 
-    Eq. 19. densities: (M,) or (M, L), each in [0, 1]; returns () or (L,). 0 for fewer than two
-    devices. Densities of 1 are legal: the products are taken without division.
+    The chance that at least two of independent masks hold a position. densities: (M,) or (M, L),
+    each in [0, 1]; returns () or (L,); 0 for fewer than two devices.
     """
     s = np.asarray(densities, dtype=float)
     if np.any((s < 0) | (s > 1)):
@@ -21,4 +21,4 @@ def predicted_collision_rate(densities: ArrayLike) -> np.ndarray:
     for j in range(s.shape[0]):
         one = one + s[j] * np.prod(np.delete(free, j, axis=0), axis=0)
     # The difference of nearly equal numbers may dip below zero by a rounding error.
-    return np.maximum(1.0 - none - one, 0.0)
+    return np.asarray(np.maximum(1.0 - none - one, 0.0))

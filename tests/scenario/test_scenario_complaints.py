@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 
 from cosim.errors import ScenarioError
 from cosim.scenario.complaints import validate
-from cosim.scenario.document import apply_overrides, read_document
+from cosim.scenario.document import read_document
+from cosim.scenario.overrides import apply_overrides
 
 
 class Part(BaseModel):

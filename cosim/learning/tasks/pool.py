@@ -15,7 +15,7 @@ from cosim.learning.tasks.procedural import procedural_examples
 from cosim.randomness import stream
 from cosim.scenario.learning import Task
 
-# A procedural task with few distinct prompts repeats itself: so many draws without a new one end it.
+# A procedural task may have few distinct prompts; this many draws without a new one end it.
 _PATIENCE = 2000
 
 
@@ -59,11 +59,19 @@ class TaskPool:
 
 
 def load_pool(
-    name: str, task: Task, tokenizer: Any, *, seed: int, test_samples: int, max_tokens: int
+    name: str,
+    task: Task,
+    tokenizer: Any,
+    *,
+    seed: int,
+    test_samples: int,
+    max_tokens: int,
+    shares: int = 1,
 ) -> TaskPool:
     """Reads a task, holds test rows out by prompt, and encodes both parts.
 
-    Raises `TaskError` for rows that cannot be used or a part that is empty.
+    Raises `TaskError` for rows that cannot be used, a part that is empty, or fewer training rows
+    than the `shares` that devices take of them.
     """
     train: Iterable[Example]
     test: Iterable[Example]
@@ -93,6 +101,10 @@ def load_pool(
                 f"tasks.{name}: no {part} rows are left (of {len(kept)} for training and "
                 f"{len(test)} for testing; longer than {max_tokens} tokens are left out)"
             )
+    if len(rows) < shares:
+        raise TaskError(
+            f"tasks.{name}: {len(rows)} training rows cannot be divided among {shares} devices"
+        )
     return TaskPool(name, tuple(rows), tuple(questions))
 
 

@@ -1,0 +1,92 @@
+"""How much memory a scenario's learning needs, from shapes alone, before anything is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+import torch
+
+from cosim.errors import CosimError
+from cosim.learning.adapter import Layout
+from cosim.learning.flop import Work
+from cosim.methods.recipe import Recipe
+
+GIB = float(2**30)
+# The interpreter with torch and transformers loaded, measured on Linux.
+_PROCESS_BYTES = 0.8 * GIB
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes by use; an estimate that errs on the high side."""
+
+    base_model: float
+    device_states: float
+    working_copies: float
+    activations: float
+
+    @property
+    def total(self) -> float:
+        """Everything together with the process itself."""
+        parts = self.base_model + self.device_states + self.working_copies + self.activations
+        return parts + _PROCESS_BYTES
+
+
+def estimate_memory(
+    model: Any,
+    layout: Layout,
+    recipe: Recipe,
+    *,
+    density: float,
+    dtype: torch.dtype,
+    devices: int,
+    devices_per_pass: int,
+    tokens_per_pass: int,
+    scored_per_pass: int,
+) -> MemoryEstimate:
+    """Memory of a run in bytes.
+
+    Base: its parameters in `dtype`. Device states: float32 values, two moments, int64 positions
+    of a mask, A, and the bank of experts. Working copies: A and B of one pass with gradients.
+    Activations: what a transformer block keeps a token for the backward pass, and the logits.
+    """
+    size = torch.finfo(dtype).bits // 8
+    kept = layout.expansion_size
+    if recipe.expansion == "gradient_mask":
+        kept = max(1, round(density * kept))
+    trained = kept + (layout.projection_size if recipe.projection == "trainable" else 0)
+    state = 12.0 * trained + (8.0 * kept if recipe.expansion == "gradient_mask" else 0.0)
+    own_projection = recipe.projection != "frozen_shared_seed"
+    state += 4.0 * layout.projection_size if own_projection else 0.0
+    bank = 4.0 * kept * devices if recipe.aggregation == "support_normalised" else 0.0
+    # Settling a round holds the states before and after it, and the update on its way.
+    states = devices * (2.0 * state + 4.0 * trained) + 2.0 * bank
+    copies = devices_per_pass * size * (2.0 * layout.expansion_size + 2.0 * layout.projection_size)
+    config = model.config
+    inner = getattr(config, "intermediate_size", 4 * config.hidden_size)
+    per_block = 16.0 * config.hidden_size + 6.0 * inner
+    activations = tokens_per_pass * config.num_hidden_layers * per_block * size
+    activations += scored_per_pass * config.vocab_size * 12.0
+    work = Work.of(model, layout, trainable_projection=False)
+    parameters = work.frozen + work.head * (1 if config.tie_word_embeddings else 2)
+    return MemoryEstimate(parameters * float(size), states, copies, activations)
+
+
+def available_bytes() -> float:
+    """Memory that the operating system can give without swapping."""
+    return float(psutil.virtual_memory().available)
+
+
+def refuse_what_does_not_fit(estimate: MemoryEstimate, devices: int, already: float = 0.0) -> None:
+    """Raises `CosimError` with the numbers of GiB; `already` bytes of the estimate are loaded."""
+    there = available_bytes() + already
+    if estimate.total > there:
+        raise CosimError(
+            f"devices: {devices} devices need about {estimate.total / GIB:.1f} GiB of memory and "
+            f"{there / GIB:.1f} GiB are there (base model {estimate.base_model / GIB:.1f}, device "
+            f"states {estimate.device_states / GIB:.1f}, one training pass "
+            f"{(estimate.working_copies + estimate.activations) / GIB:.1f}); use fewer devices, a "
+            "smaller rank or density, or a smaller batch"
+        )

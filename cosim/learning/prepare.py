@@ -1,0 +1,78 @@
+"""From a scenario to a learner: model loaded, tasks read, memory checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from cosim.learning.adapted_linear import adapted_modules
+from cosim.learning.adapter import Layout
+from cosim.learning.base_model import load
+from cosim.learning.learner import DEVICES_PER_PASS, Learner
+from cosim.learning.memory import MemoryEstimate, estimate_memory, refuse_what_does_not_fit
+from cosim.learning.tasks.pool import TaskPool, device_tasks, load_pool
+from cosim.scenario.model import Scenario
+
+
+def prepare(scenario: Scenario) -> Learner:
+    """The learner of a scenario.
+
+    Raises `CosimError` for a base model that cannot be loaded, a task that cannot be used, or
+    more devices than memory.
+    """
+    choice = scenario.base_model
+    base = load(choice.source, choice.dtype, choice.device)
+    pools = read_tasks(scenario, base.tokenizer)
+    if choice.device == "cpu":
+        estimate = memory_of(scenario, base.model, base.dtype, pools)
+        refuse_what_does_not_fit(estimate, scenario.device_count, already=estimate.base_model)
+    tasks = tasks_of(scenario)
+    return Learner(
+        base, scenario.method, scenario.adapter, scenario.training, pools, tasks, scenario.seed
+    )
+
+
+def tasks_of(scenario: Scenario) -> list[str]:
+    """The task of every device, by id."""
+    groups = [(group.count, group.tasks) for group in scenario.devices]
+    return device_tasks(list(scenario.tasks), groups)
+
+
+def read_tasks(scenario: Scenario, tokenizer: Any) -> dict[str, TaskPool]:
+    """Every task's rows, encoded; raises `TaskError`."""
+    tasks = tasks_of(scenario)
+    return {
+        name: load_pool(
+            name,
+            task,
+            tokenizer,
+            seed=scenario.seed,
+            test_samples=scenario.evaluation.samples,
+            max_tokens=scenario.training.max_tokens,
+            shares=tasks.count(name),
+        )
+        for name, task in scenario.tasks.items()
+    }
+
+
+def memory_of(
+    scenario: Scenario, model: Any, dtype: torch.dtype, pools: Mapping[str, TaskPool]
+) -> MemoryEstimate:
+    """What the scenario will need, with the longest rows in every place of a pass."""
+    layout = Layout(adapted_modules(model, scenario.adapter.target_modules), scenario.adapter.rank)
+    together = min(scenario.device_count, DEVICES_PER_PASS)
+    rows = scenario.training.batch_size * together
+    return estimate_memory(
+        model,
+        layout,
+        scenario.method,
+        density=scenario.adapter.density,
+        dtype=dtype,
+        devices=scenario.device_count,
+        devices_per_pass=together,
+        tokens_per_pass=rows * max(row.tokens for pool in pools.values() for row in pool.train),
+        scored_per_pass=rows
+        * max(len(row.answer) for pool in pools.values() for row in pool.train),
+    )

@@ -1,0 +1,44 @@
+"""What a learner tells the simulation: plain records, without tensors or time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """What a device holds after fine-tuning: its mean loss and the update it may send."""
+
+    loss: float | None
+    update: Any
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric over n questions; `headline` marks the accuracy of the task."""
+
+    metric: str
+    value: float
+    n: int
+    headline: bool
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One score of one device on one task."""
+
+    device: int
+    task: str
+    score: Score
+
+
+@dataclass(frozen=True)
+class LayerState:
+    """One adapted module of one device: how much of its B is trained and sent."""
+
+    layer: int
+    module: str
+    density: float
+    parameters: int
+    active: int

@@ -1,0 +1,81 @@
+"""From a scenario file and `--set` arguments to a validated scenario, and back to YAML."""
+
+import copy
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML, ScalarNode
+from ruamel.yaml.representer import SafeRepresenter
+
+from cosim.scenario.complaints import validate
+from cosim.scenario.document import Document, Loc, read_document
+from cosim.scenario.model import Scenario
+from cosim.scenario.overrides import apply_overrides
+
+
+class _Representer(SafeRepresenter):
+    """Quotes text that the emitter, left to itself, would break into lines that read otherwise."""
+
+    def represent_text(self, text: str) -> ScalarNode:
+        style = None if text.isprintable() else '"'
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Representer.add_representer(str, _Representer.represent_text)
+
+
+def load(path: Path, overrides: Iterable[str] = ()) -> Scenario:
+    """The scenario of a file with `dotted.path=value` overrides; raises ScenarioError.
+
+    Relative paths in the file start at the file's directory, those in overrides at the current
+    one. A scenario without a name is called after its file.
+    """
+    document = apply_overrides(read_document(path), overrides)
+    data = _with_absolute_paths(document)
+    if "name" not in data:
+        data["name"] = _name_of(path)
+    return validate(replace(document, data=data), Scenario)
+
+
+def dump(scenario: Scenario) -> str:
+    """The scenario as YAML with every default filled in; loads to an equal scenario anywhere."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Representer = _Representer
+    yaml.default_flow_style = False
+    # The order of the tasks has a meaning.
+    yaml.representer.sort_base_mapping_type_on_output = False
+    yaml.allow_unicode = True
+    yaml.width = 1 << 20
+    text = StringIO()
+    yaml.dump(scenario.model_dump(mode="json"), text)
+    return text.getvalue()
+
+
+def _with_absolute_paths(document: Document) -> dict[str, Any]:
+    data = copy.deepcopy(document.data)
+    places: list[tuple[Loc, str]] = [(("base_model", "source"), "path:")]
+    tasks = data.get("tasks")
+    for name in tasks if isinstance(tasks, dict) else ():
+        places += [(("tasks", name, "source"), "jsonl:"), (("tasks", name, "test"), "")]
+    for loc, prefix in places:
+        section: Any = data
+        for step in loc[:-1]:
+            section = section.get(step) if isinstance(section, dict) else None
+        written = section.get(loc[-1]) if isinstance(section, dict) else None
+        if isinstance(written, str) and written.startswith(prefix):
+            named = written.removeprefix(prefix)
+            if named and not named.startswith("~"):
+                in_file = document.override_of(loc) is None
+                start = document.path.parent if in_file else Path()
+                section[loc[-1]] = f"{prefix}{(start / named).absolute()}"
+    return data
+
+
+def _name_of(path: Path) -> str:
+    """The file's stem with whatever a name cannot hold made a hyphen."""
+    fitting = re.sub(r"[^A-Za-z0-9._ -]+", "-", path.stem)
+    return re.sub(r"^[^A-Za-z0-9]+", "", fitting)[:80] or "scenario"

@@ -1,0 +1,160 @@
+"""From the location of a pydantic error to the real path, by walking the model's core schema."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic_core import SchemaValidator
+
+from cosim.scenario.document import Loc
+
+Schema = Mapping[str, Any]
+
+_WRAPPERS = {
+    **dict.fromkeys(("default", "nullable", "model", "dataclass", "definitions"), "schema"),
+    **dict.fromkeys(("function-after", "function-before", "function-wrap"), "schema"),
+    "json-or-python": "python_schema",
+    "lax-or-strict": "lax_schema",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an error is: the real path, the schemas there and around, the union on the way."""
+
+    error: Mapping[str, Any]
+    path: Loc
+    schema: Schema | None
+    parent: Schema | None
+    union: Loc | None = None
+    label: str = ""
+    is_key: bool = False
+
+
+class CoreSchema:
+    """A model's core schema, which says at each step of a location which kind of step it is.
+
+    Pydantic's locations hold names that no scenario contains: the tag of a discriminated union's
+    member, the label of a plain union's.
+    """
+
+    def __init__(self, model_class: type[BaseModel]) -> None:
+        top: Schema = TypeAdapter(model_class).core_schema
+        self._top = top
+        self._definitions = list(top.get("definitions", ()))
+        self._by_ref = {schema["ref"]: schema for schema in self._definitions}
+
+    def place(self, error: Mapping[str, Any], data: Any) -> Place:
+        """Walk the error's location along the schema, and drop the steps that are no keys."""
+        loc = error["loc"]
+        path: list[str | int] = []
+        schema: Schema | None = self._top
+        parent: Schema | None = None
+        union, label = None, ""
+        for number, step in enumerate(loc):
+            schema = self.unwrap(schema)
+            kind = schema["type"] if schema else None
+            if schema and kind == "tagged-union":
+                schema = {str(tag): one for tag, one in schema["choices"].items()}.get(str(step))
+            elif schema and kind == "union":
+                if union is None:
+                    union, label = tuple(path), str(step)
+                schema = self._member(schema, str(step))
+            elif step == "[key]" and parent and parent["type"] == "dict" and number == len(loc) - 1:
+                keys = parent.get("keys_schema")
+                return Place(error, tuple(path), keys, parent, union, label, is_key=True)
+            elif schema or has(data, step) or number == len(loc) - 1:
+                # Without a schema (a validator that validates by itself) the data has to tell.
+                path.append(step)
+                data = data[step] if has(data, step) else None
+                parent, schema = schema, self._child(schema, step)
+        return Place(error, tuple(path), schema, parent, union, label)
+
+    def options(self, schema: Schema | None) -> list[object]:
+        """The values of a literal or an enumeration."""
+        schema = self.unwrap(schema)
+        if schema and schema["type"] == "literal":
+            values = schema["expected"]
+        else:
+            values = schema["members"] if schema and schema["type"] == "enum" else []
+        return [getattr(value, "value", value) for value in values]
+
+    def unwrap(self, schema: Schema | None) -> Schema | None:
+        """The schema inside defaults, validators and references; None where there is none."""
+        while schema is not None:
+            kind = schema["type"]
+            if kind == "definition-ref":
+                schema = self._by_ref.get(schema["schema_ref"])
+            elif kind in _WRAPPERS:
+                schema = schema[_WRAPPERS[kind]]
+            elif kind == "chain":
+                schema = schema["steps"][0]
+            else:
+                return schema
+        return None
+
+    def is_nullable(self, schema: Schema) -> bool:
+        """Whether null is accepted besides."""
+        while schema["type"] in _WRAPPERS and schema["type"] not in ("nullable", "model"):
+            schema = schema[_WRAPPERS[schema["type"]]]
+        return bool(schema["type"] == "nullable")
+
+    def names(self, schema: Schema | None) -> list[str]:
+        """The keys that a document may hold here; an alias replaces its field's name."""
+        aliases = (
+            (name, field.get("validation_alias")) for name, field in fields_of(schema).items()
+        )
+        return [alias if isinstance(alias, str) else name for name, alias in aliases]
+
+    def field(self, schema: Schema | None, step: object) -> Schema | None:
+        """The field that a key of the document fills."""
+        fields = fields_of(schema)
+        by_alias = dict(zip(self.names(schema), fields.values(), strict=True))
+        return fields.get(str(step)) or by_alias.get(str(step))
+
+    def _child(self, schema: Schema | None, step: str | int) -> Schema | None:
+        if schema is None:
+            return None
+        if "fields" in schema:
+            found = self.field(schema, step)
+            return found["schema"] if found else None
+        items = schema.get("items_schema")
+        if isinstance(items, list) and isinstance(step, int):
+            variadic = schema.get("variadic_item_index")
+            last = len(items) - 1 if variadic is None else variadic
+            return items[min(step, last)] if items else None
+        return schema.get("values_schema") if schema["type"] == "dict" else items
+
+    def _member(self, union: Schema, label: str) -> Schema | None:
+        """The member of a plain union that pydantic labels so in a location."""
+        for choice in union["choices"]:
+            schema, name = choice if isinstance(choice, tuple) else (choice, None)
+            if name is None:
+                whole: Any = {"type": "definitions", "schema": schema}
+                name = SchemaValidator({**whole, "definitions": self._definitions}).title
+            if name == label:
+                return dict(schema)
+        return None
+
+
+def fields_of(schema: Schema | None) -> dict[str, Schema]:
+    """The fields of a model, a typed mapping or a data class by name."""
+    fields = (schema or {}).get("fields", {})
+    return fields if isinstance(fields, dict) else {field["name"]: field for field in fields}
+
+
+def discriminator(union: Schema, data: object) -> str | None:
+    """The key that tells a union's members apart; None where a function does."""
+    found = union["discriminator"]
+    if isinstance(found, list):
+        keys = [path[0] for path in found if len(path) == 1 and isinstance(path[0], str)]
+        return next((key for key in keys if has(data, key)), keys[0] if keys else None)
+    return found if isinstance(found, str) else None
+
+
+def has(data: object, step: object) -> bool:
+    """Whether a mapping has this key or a list this index."""
+    if isinstance(data, dict):
+        return step in data
+    return isinstance(data, list) and isinstance(step, int) and 0 <= step < len(data)

@@ -1,0 +1,82 @@
+"""From a scenario to a world: the only place where physics, learning and devices meet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simpy import Environment
+
+from cosim.mobility.area import Area, Disc, Square
+from cosim.mobility.random_waypoint import random_waypoint
+from cosim.mobility.trajectory import Static, Trajectory
+from cosim.randomness import stream
+from cosim.scenario.catalogue import catalogue
+from cosim.scenario.devices import DeviceGroup, Profile
+from cosim.scenario.model import Scenario
+from cosim.simulation.channel import Channel
+from cosim.simulation.learner import Learner, NullLearner
+from cosim.simulation.medium import Medium
+from cosim.simulation.recorder import Observer, Recorder, TraceSink
+from cosim.simulation.world import Device, World
+
+
+def build_devices(scenario: Scenario) -> list[Device]:
+    """Devices with consecutive ids, group by group; each owns its mobility stream."""
+    devices: list[Device] = []
+    for group in scenario.devices:
+        for _ in range(group.count):
+            number = len(devices)
+            profile = profile_of(group)
+            path = _trajectory(group, area_of(scenario), scenario.seed, number)
+            devices.append(Device(number, profile, path, profile.battery_j))
+    return devices
+
+
+def build_learner(scenario: Scenario) -> Learner:
+    """The scenario's learner: the base model loaded, the tasks read and encoded.
+
+    Raises `CosimError` for a model or a task that cannot be used.
+    """
+    if scenario.learning.model == "none":
+        return NullLearner(scenario.learning.payload_bits, scenario.learning.flop)
+    from cosim.learning.prepare import prepare
+
+    return prepare(scenario)
+
+
+def build_world(
+    scenario: Scenario, learner: Learner, trace: TraceSink, observers: Sequence[Observer] = ()
+) -> World:
+    """A world at time zero."""
+    env = Environment()
+    devices = build_devices(scenario)
+    record = Recorder(env, trace, observers)
+    channel = Channel(scenario.radio, [d.trajectory for d in devices], scenario.seed)
+    medium = Medium(env, channel, {d.id: d.profile for d in devices}, record)
+    return World(env, scenario, devices, learner, medium, record)
+
+
+def area_of(scenario: Scenario) -> Area:
+    """The area as geometry."""
+    area = scenario.area
+    if area.shape == "disc":
+        assert area.radius_m is not None
+        return Disc(area.radius_m)
+    assert area.side_m is not None
+    return Square(area.side_m)
+
+
+def profile_of(group: DeviceGroup) -> Profile:
+    """A group's profile, looked up in the catalogue where it is named."""
+    named = group.profile
+    return catalogue()[named] if isinstance(named, str) else named
+
+
+def _trajectory(group: DeviceGroup, area: Area, seed: int, device: int) -> Trajectory:
+    random = stream(seed, "mobility", device)
+    if group.mobility.model == "static":
+        x_m, y_m = area.uniform(random, 1)[0]
+        return Static(float(x_m), float(y_m))
+    return random_waypoint(
+        area, random, speed_m_s=group.mobility.speed_m_s, pause_s=group.mobility.pause_s
+    )

@@ -1,0 +1,148 @@
+"""The radio channel between devices: gains at any time, from positions, path loss and fading."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.mobility.trajectory import Trajectory
+from cosim.physics.fading import (
+    ClarkeFading,
+    block_power_gain,
+    clarke_power_gains,
+    coherence_time_s,
+    doppler_hz,
+    effective_doppler_hz,
+)
+from cosim.physics.pathloss import log_distance_gain, paper_gain
+from cosim.physics.rate import noise_w
+from cosim.randomness import pair, stream
+from cosim.scenario.radio import ClarkeFading as ClarkeChoice
+from cosim.scenario.radio import PathLoss, Radio
+
+FloatArray = NDArray[np.float64]
+
+
+def mean_gain(distance_m: FloatArray | float, path_loss: PathLoss, carrier_hz: float) -> FloatArray:
+    """ḡ(d), the gain averaged over fading, by the scenario's path-loss model."""
+    if path_loss.model == "paper":
+        gain = paper_gain(distance_m, exponent=path_loss.exponent, minimum_m=path_loss.minimum_m)
+    else:
+        gain = log_distance_gain(
+            distance_m,
+            exponent=path_loss.exponent,
+            carrier_hz=carrier_hz,
+            reference_m=path_loss.reference_m,
+            minimum_m=path_loss.minimum_m,
+        )
+    return np.asarray(gain, dtype=float)
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Gains of links over consecutive slots: edges (T+1,) in s, gains (L, T)."""
+
+    edges_s: FloatArray
+    gains: FloatArray
+
+
+class Channel:
+    """Gains of the links in use; a pair's fading is one reciprocal stream, whoever sends."""
+
+    def __init__(self, radio: Radio, trajectories: Sequence[Trajectory], seed: int) -> None:
+        self.radio = radio
+        self.trajectories = trajectories
+        self.seed = seed
+        self._clarke: dict[tuple[int, int], ClarkeFading] = {}
+
+    def noise_w(self, receivers: int) -> float:
+        """σ² = k·T0·B·F over a receiver's share W/n, or over W where the scenario says constant."""
+        share = self.radio.bandwidth_hz / receivers
+        band = share if self.radio.noise == "share" else self.radio.bandwidth_hz
+        return float(noise_w(band, self.radio.noise_figure_db))
+
+    def distances_m(self, sender: int, receivers: Sequence[int], time_s: float) -> FloatArray:
+        """Distances (L,) at one moment."""
+        here = self.trajectories[sender].position_m(time_s)
+        there = np.array([self.trajectories[r].position_m(time_s) for r in receivers])
+        return np.asarray(np.linalg.norm(there - here, axis=-1))
+
+    def mean_gains(self, sender: int, receivers: Sequence[int], time_s: float) -> FloatArray:
+        """ḡ (L,) at one moment."""
+        distances = self.distances_m(sender, receivers, time_s)
+        return mean_gain(distances, self.radio.path_loss, self.radio.carrier_hz)
+
+    def gains(
+        self, sender: int, receivers: Sequence[int], time_s: float, round_: int
+    ) -> FloatArray:
+        """h = ḡ·|z|² (L,) at one moment."""
+        mean = self.mean_gains(sender, receivers, time_s)
+        return mean * self._fading(sender, receivers, np.array([time_s]), round_)[:, 0]
+
+    def slots(
+        self, sender: int, receivers: Sequence[int], start_s: float, span_s: float
+    ) -> tuple[int, float]:
+        """How many slots a span takes, and their common width: a fraction of the coherence time
+        of the fastest pair, by the devices' speed limits."""
+        fading = self.radio.fading
+        if not isinstance(fading, ClarkeChoice):
+            return 1, span_s
+        own = self._doppler_hz(sender)
+        fastest = max(float(effective_doppler_hz(own, self._doppler_hz(r))) for r in receivers)
+        width = float(coherence_time_s(fastest)) / fading.slots_per_coherence_time
+        count = 1 if not math.isfinite(width) else max(1, math.ceil(span_s / width))
+        return count, span_s / count
+
+    def slot_gains(
+        self, sender: int, receivers: Sequence[int], edges_s: FloatArray, round_: int
+    ) -> FloatArray:
+        """h (L, T) at the middle of each slot; at its start where the fading is constant."""
+        clarke = isinstance(self.radio.fading, ClarkeChoice)
+        times = (edges_s[:-1] + edges_s[1:]) / 2 if clarke else edges_s[:-1]
+        here = self.trajectories[sender].position_m(times)
+        there = np.array([self.trajectories[r].position_m(times) for r in receivers])
+        distances = np.linalg.norm(there - here[None], axis=-1)
+        mean = mean_gain(distances, self.radio.path_loss, self.radio.carrier_hz)
+        return mean * self._fading(sender, receivers, times, round_)
+
+    def _doppler_hz(self, device: int) -> float:
+        limit = self.trajectories[device].speed_limit_m_s
+        return float(doppler_hz(limit, self.radio.carrier_hz))
+
+    def _fading(
+        self, sender: int, receivers: Sequence[int], times_s: FloatArray, round_: int
+    ) -> FloatArray:
+        """|z|² (L, T): 1 without fading, one draw a pair and round for block, Clarke otherwise."""
+        fading = self.radio.fading
+        if fading.model == "none":
+            return np.ones((len(receivers), len(times_s)))
+        if fading.model == "block":
+            drawn = [
+                float(block_power_gain(stream(self.seed, "fading", *pair(sender, r), round_)))
+                for r in receivers
+            ]
+            return np.repeat(np.array(drawn)[:, None], len(times_s), axis=1)
+        links = [self._clarke_of(sender, r) for r in receivers]
+        own = self.trajectories[sender].travelled_m(times_s)
+        first, second = [], []
+        for receiver in receivers:
+            other = self.trajectories[receiver].travelled_m(times_s)
+            low, high = (own, other) if sender < receiver else (other, own)
+            first.append(low)
+            second.append(high)
+        return np.asarray(clarke_power_gains(links, np.array(first), np.array(second)))
+
+    def _clarke_of(self, first: int, second: int) -> ClarkeFading:
+        key = pair(first, second)
+        if key not in self._clarke:
+            assert isinstance(self.radio.fading, ClarkeChoice)
+            self._clarke[key] = ClarkeFading.draw(
+                stream(self.seed, "fading", *key),
+                carrier_hz=self.radio.carrier_hz,
+                sinusoids=self.radio.fading.sinusoids,
+            )
+        return self._clarke[key]

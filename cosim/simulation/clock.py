@@ -1,0 +1,22 @@
+"""The simulated clock's one rule for deadlines."""
+
+from __future__ import annotations
+
+from simpy import Environment
+from simpy.events import Event, EventPriority
+
+# SimPy orders equal times by priority; its own events use 0 (urgent) and 1 (normal).
+_LAST = EventPriority(2)
+
+
+class Deadline(Event):
+    """An event `delay_s` from now that fires last in its instant: exactly on time counts."""
+
+    def __init__(self, env: Environment, delay_s: float) -> None:
+        super().__init__(env)
+        if delay_s < 0:
+            raise ValueError(f"a deadline cannot lie {-delay_s} s in the past")
+        self.at_s = env.now + delay_s
+        self._ok = True
+        self._value = None
+        env.schedule(self, priority=_LAST, delay=delay_s)

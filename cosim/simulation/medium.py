@@ -1,0 +1,176 @@
+"""The air: bandwidth, transmissions in flight, deadlines. Devices never compute a delay."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from simpy import Environment, Event
+
+from cosim.physics.energy import receive_energy_j, transmit_energy_j
+from cosim.scenario.devices import Profile
+from cosim.simulation.channel import Channel
+from cosim.simulation.clock import Deadline
+from cosim.simulation.recorder import Recorder
+from cosim.simulation.transmission import Transmission, solve
+from cosim.trace.schema import Cause, EventKind, Outcome, TransferKind, TransferRow
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """An update addressed to one receiver, and its size on the air."""
+
+    receiver: int
+    bits: int
+    content: Any
+
+
+@dataclass
+class Exchange:
+    """What one exchange brought and cost a device; `inbox` maps senders to what arrived."""
+
+    inbox: dict[int, Any] = field(default_factory=dict)
+    expected: int = 0
+    bits_sent: float = 0.0
+    send_s: float = 0.0
+    energy_tx_j: float = 0.0
+    energy_rx_j: float = 0.0
+
+    @property
+    def missed(self) -> int:
+        """Updates that were expected and did not arrive by their deadline."""
+        return self.expected - len(self.inbox)
+
+
+class Medium:
+    """Carries parcels between devices over the channel and writes every transfer down."""
+
+    def __init__(
+        self,
+        env: Environment,
+        channel: Channel,
+        profiles: Mapping[int, Profile],
+        record: Recorder,
+    ) -> None:
+        self.env = env
+        self.channel = channel
+        self.profiles = profiles
+        self.record = record
+        self.in_use_hz: dict[int, float] = dict.fromkeys(profiles, 0.0)
+        self._arrivals: dict[tuple[int, int, int], Event] = {}
+
+    def exchange(
+        self, device: int, parcels: list[Parcel], senders: tuple[int, ...], round_: int
+    ) -> Generator[Event, Any, Exchange]:
+        """Sends all parcels at once, then waits until every sender's own parcel has come to its
+        end, delivered or not; no wait outlives a sender's deadline."""
+        done = Exchange(expected=len(senders))
+        start = self.env.now
+        receivers = [parcel.receiver for parcel in parcels]
+        if parcels:
+            solved = solve(
+                self.channel, device, receivers, [p.bits for p in parcels], start, round_
+            )
+            flights = [
+                self.env.process(self._carry(parcel, transmission, round_))
+                for parcel, transmission in zip(parcels, solved, strict=True)
+            ]
+            rows = (yield self.env.all_of(flights)).values()
+            for row in rows:
+                done.bits_sent += row.delivered_bits
+                done.energy_tx_j += row.energy_tx_j
+        done.send_s = self.env.now - start
+        for sender in senders:
+            row, content = yield self._arrival(sender, device, round_)
+            del self._arrivals[sender, device, round_]
+            done.energy_rx_j += row.energy_rx_j
+            if row.outcome is Outcome.DELIVERED:
+                done.inbox[sender] = content
+        return done
+
+    def _carry(
+        self, parcel: Parcel, sent: Transmission, round_: int
+    ) -> Generator[Event, Any, TransferRow]:
+        """One transmission, from its first bit to delivery or deadline."""
+        deadline_s = sent.start_s + self.channel.radio.deadline_s
+        event = partial(self.record.event, round_=round_)
+        started = Cause.COMPUTE_FINISHED if sent.feasible else Cause.INFEASIBLE_POWER
+        event(EventKind.SEND_START, sent.sender, cause=started, peer=sent.receiver)
+        if sent.power_w == 0.0 and sent.bits > 0:
+            outcome = Outcome.OUTAGE
+        else:
+            with _Share(self, sent.sender, sent.bandwidth_hz):
+                deadline = Deadline(self.env, self.channel.radio.deadline_s)
+                if sent.duration_s <= self.channel.radio.deadline_s:
+                    through: Event = self.env.timeout(sent.duration_s)
+                else:
+                    through = self.env.event()
+                yield through | deadline
+                outcome = Outcome.DELIVERED if through.processed else Outcome.LATE
+        row = self._row(sent, outcome, deadline_s, round_)
+        self.record.write(row)
+        content, cause = None, Cause.OUTAGE
+        if outcome is Outcome.DELIVERED:
+            content, cause = parcel.content, Cause.BITS_DELIVERED
+            event(EventKind.RECEIVE, sent.receiver, cause=cause, peer=sent.sender)
+        elif outcome is Outcome.LATE:
+            cause = Cause.DEADLINE
+            event(EventKind.DEADLINE, sent.receiver, cause=cause, peer=sent.sender)
+        event(EventKind.SEND_END, sent.sender, cause=cause, peer=sent.receiver)
+        self._arrival(sent.sender, sent.receiver, round_).succeed((row, content))
+        return row
+
+    def _row(
+        self, sent: Transmission, outcome: Outcome, deadline_s: float, round_: int
+    ) -> TransferRow:
+        end_s = self.env.now
+        airtime_s = end_s - sent.start_s
+        delivered = {
+            Outcome.DELIVERED: float(sent.bits),
+            Outcome.LATE: sent.delivered_by_deadline_bits,
+        }.get(outcome, 0.0)
+        sender, receiver = self.profiles[sent.sender], self.profiles[sent.receiver]
+        return TransferRow(
+            round=round_,
+            src=sent.sender,
+            dst=sent.receiver,
+            kind=TransferKind.UPDATE,
+            bits=sent.bits,
+            start_s=sent.start_s,
+            end_s=end_s,
+            deadline_s=deadline_s,
+            distance_m=sent.distance_m,
+            bandwidth_hz=sent.bandwidth_hz,
+            power_w=sent.power_w,
+            mean_snr_db=sent.mean_snr_db,
+            mean_rate_bit_s=delivered / airtime_s if airtime_s > 0 else 0.0,
+            delivered_bits=delivered,
+            energy_tx_j=float(
+                transmit_energy_j(
+                    airtime_s, sent.power_w, sender.pa_efficiency, sender.transmit_circuit_w
+                )
+            ),
+            energy_rx_j=float(receive_energy_j(airtime_s, receiver.receive_w)),
+            outcome=outcome,
+        )
+
+    def _arrival(self, sender: int, receiver: int, round_: int) -> Event:
+        """The event at which a parcel has come to its end; whoever asks first makes it."""
+        return self._arrivals.setdefault((sender, receiver, round_), self.env.event())
+
+
+class _Share:
+    """A transmission's part of its sender's bandwidth, freed however the block ends."""
+
+    def __init__(self, medium: Medium, sender: int, bandwidth_hz: float) -> None:
+        self._medium = medium
+        self._sender = sender
+        self._bandwidth_hz = bandwidth_hz
+
+    def __enter__(self) -> None:
+        self._medium.in_use_hz[self._sender] += self._bandwidth_hz
+
+    def __exit__(self, *_: object) -> None:
+        self._medium.in_use_hz[self._sender] -= self._bandwidth_hz

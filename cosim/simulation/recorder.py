@@ -1,0 +1,66 @@
+"""Everything that is written down goes through here: to the trace, and to whoever looks on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from simpy import Environment
+
+from cosim.learning.report import Measurement
+from cosim.trace.schema import Cause, EventKind, EventRow, Row
+
+
+class TraceSink(Protocol):
+    """Where rows go."""
+
+    def add(self, row: Row) -> None:
+        """Takes one row of any table."""
+
+    def flush(self) -> None:
+        """Makes what was added readable."""
+
+
+class Observer(Protocol):
+    """Somebody who looks on and changes nothing: a progress display, a test."""
+
+    def saw(self, row: Row) -> None:
+        """One row, as it is written."""
+
+    def scored(self, round_: int, measurements: Sequence[Measurement]) -> None:
+        """One evaluation of all devices."""
+
+    def closed(self, round_: int, time_s: float) -> None:
+        """One round of all devices."""
+
+
+class Recorder:
+    """Stamps events with the simulated time and passes every row on."""
+
+    def __init__(self, env: Environment, trace: TraceSink, observers: Sequence[Observer]) -> None:
+        self._env = env
+        self._trace = trace
+        self._observers = observers
+
+    def write(self, row: Row) -> None:
+        """One row of any table."""
+        self._trace.add(row)
+        for observer in self._observers:
+            observer.saw(row)
+
+    def event(
+        self, kind: EventKind, device: int, round_: int, cause: Cause, peer: int | None = None
+    ) -> None:
+        """One thing that happens now."""
+        self.write(EventRow(self._env.now, round_, device, kind, peer, cause))
+
+    def scored(self, round_: int, measurements: Sequence[Measurement]) -> None:
+        """Tells the observers of an evaluation."""
+        for observer in self._observers:
+            observer.scored(round_, measurements)
+
+    def round_closed(self, round_: int) -> None:
+        """Flushes the trace and tells the observers."""
+        self._trace.flush()
+        for observer in self._observers:
+            observer.closed(round_, self._env.now)

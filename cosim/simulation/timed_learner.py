@@ -1,0 +1,79 @@
+"""Time inside the learner, on the host's clock: for the manifest and for nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
+
+from numpy.typing import NDArray
+
+from cosim.learning.report import FineTuned, LayerState, Measurement
+from cosim.simulation.learner import Job, Learner
+
+
+class TimedLearner:
+    """A learner whose calls are timed; what they answer is untouched."""
+
+    def __init__(self, inner: Learner) -> None:
+        self.inner = inner
+        self.wall_s = 0.0
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Adds the block's wall time."""
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            self.wall_s += perf_counter() - start
+
+    def submit(self, device: int, round_: int) -> Job:
+        """The inner learner's job, timed as well."""
+        with self.timed():
+            return _TimedJob(self.inner.submit(device, round_), self)
+
+    def payload_bits(self, sender: int, receiver: int) -> int:
+        """As the inner learner."""
+        with self.timed():
+            return self.inner.payload_bits(sender, receiver)
+
+    def aggregate(self, device: int, inbox: Mapping[int, Any]) -> None:
+        """As the inner learner."""
+        with self.timed():
+            self.inner.aggregate(device, inbox)
+
+    def evaluate(self, devices: Iterable[int]) -> list[Measurement]:
+        """As the inner learner."""
+        with self.timed():
+            return self.inner.evaluate(devices)
+
+    def layers(self, device: int) -> list[LayerState]:
+        """As the inner learner."""
+        with self.timed():
+            return self.inner.layers(device)
+
+    def densities(self, devices: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """As the inner learner."""
+        with self.timed():
+            return self.inner.densities(devices)
+
+    def collision(self, devices: Sequence[int]) -> float | None:
+        """As the inner learner."""
+        with self.timed():
+            return self.inner.collision(devices)
+
+
+class _TimedJob:
+    def __init__(self, inner: Job, clock: TimedLearner) -> None:
+        self._inner = inner
+        self._clock = clock
+        self.flop = inner.flop
+
+    def result(self) -> FineTuned:
+        with self._clock.timed():
+            return self._inner.result()
+
+    def discard(self) -> None:
+        self._inner.discard()
