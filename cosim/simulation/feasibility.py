@@ -1,0 +1,130 @@
+"""What a scenario asks of its radio, its devices and this machine, before it is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cosim.methods.recipe import Complete, NoExchange, RandomGraph, Ring
+from cosim.physics.decibel import db_to_ratio, dbm_to_w, ratio_to_db, w_to_dbm
+from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
+from cosim.physics.power import lemma1_power_w, spectral_efficiency_needed
+from cosim.scenario.model import Scenario
+from cosim.simulation.build import area_of, build_devices
+from cosim.simulation.channel import Channel, mean_gain
+
+# Beyond this many bit/s/Hz a Rayleigh link seldom delivers.
+_DEMANDING_BIT_S_HZ = 4.0
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of an explanation; a warning says what will probably go wrong."""
+
+    name: str
+    value: str
+    warning: str | None = None
+
+
+def receivers_at_most(scenario: Scenario) -> int:
+    """The largest ‖u‖ that the recipe's topology gives a device."""
+    others = scenario.device_count - 1
+    match scenario.method.topology:
+        case NoExchange():
+            return 0
+        case Ring():
+            return min(2, others)
+        case RandomGraph(degree=degree):
+            return min(degree, others)
+        case Complete():
+            return others
+
+
+def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fact]:
+    """Payload against W·Γ, Lemma 1's power at the mean distance, coherence time against Γ."""
+    receivers = receivers_at_most(scenario)
+    if receivers == 0:
+        return [Fact("exchange", f"none: method '{scenario.method.name}' sends nothing")]
+    radio = scenario.radio
+    devices = build_devices(scenario)
+    channel = Channel(radio, [device.trajectory for device in devices], scenario.seed)
+    distance_m = area_of(scenario).mean_distance_m
+    efficiency = float(
+        spectral_efficiency_needed(first_bits, receivers, radio.bandwidth_hz, radio.deadline_s)
+    )
+    gain = float(mean_gain(np.array(distance_m), radio.path_loss, radio.carrier_hz))
+    noise = channel.noise_w(receivers)
+    margin = radio.power.margin_db if radio.power.policy == "lemma1" else 0.0
+    total_w = receivers * float(
+        lemma1_power_w(
+            first_bits,
+            receivers=receivers,
+            bandwidth_hz=radio.bandwidth_hz,
+            deadline_s=radio.deadline_s,
+            gain=gain,
+            noise_w=noise,
+        )
+        * db_to_ratio(margin)
+    )
+    p_max_w = float(dbm_to_w(radio.p_max_dbm))
+    speeds = sorted((device.trajectory.speed_limit_m_s for device in devices), reverse=True)
+    dopplers = [float(doppler_hz(speed, radio.carrier_hz)) for speed in [*speeds[:2], 0.0][:2]]
+    coherence_s = float(coherence_time_s(float(effective_doppler_hz(*dopplers))))
+    asked = (
+        None
+        if efficiency <= _DEMANDING_BIT_S_HZ
+        else f"more than {_DEMANDING_BIT_S_HZ:g}: size bandwidth_hz·deadline_s to at least "
+        f"{first_bits * receivers / _DEMANDING_BIT_S_HZ:.3g}"
+    )
+    fits = total_w <= p_max_w
+    return [
+        Fact("payload", f"{first_bits:,} bit first, {later_bits:,} bit later, to each receiver"),
+        Fact(
+            "receivers", f"at most {receivers}, each with {radio.bandwidth_hz / receivers:.4g} Hz"
+        ),
+        Fact("Q·n/(W·Γ)", f"{efficiency:.2f} bit/s/Hz", asked),
+        Fact(
+            "Lemma 1",
+            f"{float(w_to_dbm(total_w)):.1f} dBm for {receivers} receivers at the mean distance "
+            f"{distance_m:.1f} m and the mean gain {float(ratio_to_db(gain)):.1f} dB, margin "
+            f"{margin:g} dB; p_max {radio.p_max_dbm:g} dBm",
+            None if fits else "infeasible: powers will be scaled down, transfers will miss Γ",
+        ),
+        Fact(
+            "coherence time",
+            "infinite: nothing moves"
+            if np.isinf(coherence_s)
+            else f"{coherence_s * 1e3:.1f} ms for the fastest pair; Γ is "
+            f"{radio.deadline_s / coherence_s:.0f} of them",
+        ),
+    ]
+
+
+def compute_fact(scenario: Scenario, flop: float) -> Fact:
+    """How long a round's fine-tuning takes on the slowest and the fastest device."""
+    times = sorted(device.compute_time_s(flop) for device in build_devices(scenario))
+    return Fact("fine-tuning", f"{flop:.3g} FLOP a round: {times[0]:.2f} to {times[-1]:.2f} s")
+
+
+def explain(scenario: Scenario) -> list[Fact]:
+    """Everything that `cosim check` says; reads the tasks and the model's shapes, trains nothing.
+
+    Raises `CosimError` where the scenario could not start.
+    """
+    learning = scenario.learning
+    recipe = scenario.method
+    parts = f"A {recipe.projection}, B {recipe.expansion}, {recipe.topology.graph} graph, "
+    parts += f"{recipe.aggregation} aggregation, {recipe.composition} expert"
+    facts = [Fact("method", f"{recipe.name}: {parts}")]
+    if learning.model == "none":
+        bits, flop = (learning.payload_bits,) * 2, learning.flop
+    else:
+        from cosim.learning.expect import expect
+
+        expected = expect(scenario)
+        bits, flop = (expected.first_bits, expected.later_bits), expected.flop
+        facts.append(Fact("trained", f"{expected.trained:,} values a device"))
+        facts += [Fact(f"task {name}", said) for name, said in expected.tasks.items()]
+        facts.append(Fact("memory", expected.memory))
+    return [*facts, compute_fact(scenario, flop), *radio_facts(scenario, *bits)]

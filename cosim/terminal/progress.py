@@ -1,0 +1,71 @@
+"""Progress of a run: a live line in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from cosim.terminal.tally import Tally
+
+
+class PlainProgress(Tally):
+    """One line a round, for logs and pipes."""
+
+    def __init__(self, rounds: int, console: Console) -> None:
+        super().__init__(rounds)
+        self._console = console
+
+    def __enter__(self) -> PlainProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing stays on the screen to be cleared."""
+
+    def closed(self, round_: int, time_s: float) -> None:
+        """Prints the round."""
+        super().closed(round_, time_s)
+        line = "  ".join(f"{name} {word}" for name, word in self.words().items())
+        self._console.print(line, highlight=False, soft_wrap=True)
+
+
+class LiveProgress(Tally):
+    """A bar that moves with the rounds, and the run's numbers behind it."""
+
+    def __init__(self, rounds: int, console: Console) -> None:
+        super().__init__(rounds)
+        self._progress = Progress(
+            SpinnerColumn(),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[numbers]}"),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._task = self._progress.add_task("", total=rounds, numbers=Text("loading"))
+
+    def __enter__(self) -> LiveProgress:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def closed(self, round_: int, time_s: float) -> None:
+        """Moves the bar."""
+        super().closed(round_, time_s)
+        numbers = Text(" · ").join(
+            Text.assemble((f"{name} ", "dim"), word) for name, word in self.words().items()
+        )
+        self._progress.update(self._task, completed=round_, numbers=numbers)
+
+
+def progress_for(console: Console, rounds: int) -> PlainProgress | LiveProgress:
+    """The display that fits where the output goes."""
+    return (LiveProgress if console.is_terminal else PlainProgress)(rounds, console)
