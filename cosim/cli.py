@@ -17,6 +17,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+# What a shell reports for a command ended by SIGINT: 128 + 2.
+_INTERRUPTED = 130
+
 ScenarioPath = Annotated[Path, typer.Argument(metavar="SCENARIO", help="a scenario YAML file")]
 Overrides = Annotated[
     list[str] | None,
@@ -63,17 +66,20 @@ def run(
     if seed is not None:
         overrides.append(f"seed={seed}")
     chosen = load(scenario, overrides)
-    console = Console()
+    console = Console(markup=False, emoji=False)
 
-    from cosim.simulation.play import play
+    from cosim.simulation.play import Interrupted, play
     from cosim.trace.reader import read_run
 
-    if quiet:
-        played = play(chosen, out=out)
-        console.print(str(played.directory), highlight=False, soft_wrap=True)
-        return
-    with progress_for(console, chosen.rounds) as progress:
-        played = play(chosen, out=out, observers=[progress])
+    try:
+        if quiet:
+            typer.echo(play(chosen, out=out).directory)
+            return
+        with progress_for(console, chosen.rounds) as progress:
+            played = play(chosen, out=out, observers=[progress])
+    except Interrupted as stop:
+        typer.echo(f"cosim: {stop}", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
     print_summary(read_run(played.directory), console)
 
 
@@ -93,7 +99,7 @@ def check(scenario: ScenarioPath, set_: Overrides = None) -> None:
     table.add_column()
     for fact in facts:
         table.add_row(fact.name, fact.value)
-    console = Console()
+    console = Console(markup=False, emoji=False)
     console.print(table)
     for fact in facts:
         if fact.warning is not None:

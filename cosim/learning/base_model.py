@@ -23,7 +23,8 @@ from cosim.learning.pinned_wheel import fetch_gguf
 # Output heads that do more than multiply: the answer-only head would skip the extra step.
 _HEAD_EXTRAS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
 
-_LOADING_ERRORS = (OSError, ValueError, KeyError, RuntimeError, ImportError)
+# Without an explicit no, transformers asks at the terminal whether to run a repository's code.
+_SAFE = {"trust_remote_code": False}
 
 
 @dataclass(frozen=True)
@@ -98,18 +99,25 @@ def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         try:
-            tokenizer = AutoTokenizer.from_pretrained(where)
-            model = AutoModelForCausalLM.from_pretrained(
-                where, dtype=chosen, attn_implementation="eager"
+            tokenizer = AutoTokenizer.from_pretrained(where, **_SAFE)
+            model, told = AutoModelForCausalLM.from_pretrained(
+                where,
+                dtype=chosen,
+                attn_implementation="eager",
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                **_SAFE,
             )
-        except _LOADING_ERRORS as error:
+        except Exception as error:  # many unrelated kinds; each is one sentence
             raise _unloadable(source, error) from error
-    extras = [name for name in _HEAD_EXTRAS if getattr(model.config, name, None) not in (None, 1.0)]
-    if extras:
+    # transformers fills what does not fit with random values.
+    unfit = sorted({*told["missing_keys"], *(name for name, *_ in told["mismatched_keys"])})
+    if unfit:
         raise BaseModelError(
-            f"base_model.source: '{source}' changes its logits after the output head "
-            f"({', '.join(extras)}), which cosim does not reproduce"
+            f"base_model.source: '{source}' lacks {len(unfit)} of the weights that its config.json "
+            f"describes, or has them in another shape, for example '{unfit[0]}'"
         )
+    _refuse_head_extras(source, model.config)
     model.requires_grad_(False).eval().to(device)
     model.config.use_cache = False
     return BaseModel(model, tokenizer, chosen, torch.device(device), _sha256(model), source)
@@ -122,16 +130,29 @@ def skeleton(source: str) -> tuple[Any, Any]:
         from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
         try:
-            tokenizer = AutoTokenizer.from_pretrained(where)
-            config = AutoConfig.from_pretrained(where)
+            tokenizer = AutoTokenizer.from_pretrained(where, **_SAFE)
+            config = AutoConfig.from_pretrained(where, **_SAFE)
             with torch.device("meta"):
-                return AutoModelForCausalLM.from_config(config), tokenizer
-        except _LOADING_ERRORS as error:
+                model = AutoModelForCausalLM.from_config(config, **_SAFE)
+        except Exception as error:  # many unrelated kinds; each is one sentence
             raise _unloadable(source, error) from error
+    _refuse_head_extras(source, model.config)
+    return model, tokenizer
+
+
+def _refuse_head_extras(source: str, config: Any) -> None:
+    extras = [name for name in _HEAD_EXTRAS if getattr(config, name, None) not in (None, 1.0)]
+    if extras:
+        raise BaseModelError(
+            f"base_model.source: '{source}' changes its logits after the output head "
+            f"({', '.join(extras)}), which cosim does not reproduce"
+        )
 
 
 def _unloadable(source: str, error: Exception) -> BaseModelError:
-    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = lines or [type(error).__name__]
+    reason = " ".join(lines if lines[0].endswith(":") else lines[:1])
     return BaseModelError(f"base_model.source: '{source}' could not be loaded: {reason}")
 
 

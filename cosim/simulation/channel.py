@@ -85,17 +85,16 @@ class Channel:
 
     def slots(
         self, sender: int, receivers: Sequence[int], start_s: float, span_s: float
-    ) -> tuple[int, float]:
-        """How many slots a span takes, and their common width: a fraction of the coherence time
-        of the fastest pair, by the devices' speed limits."""
+    ) -> int:
+        """How many equal slots a span takes: none wider than a fraction of the coherence time of
+        the fastest pair, by the devices' speed limits."""
         fading = self.radio.fading
         if not isinstance(fading, ClarkeChoice):
-            return 1, span_s
+            return 1
         own = self._doppler_hz(sender)
         fastest = max(float(effective_doppler_hz(own, self._doppler_hz(r))) for r in receivers)
         width = float(coherence_time_s(fastest)) / fading.slots_per_coherence_time
-        count = 1 if not math.isfinite(width) else max(1, math.ceil(span_s / width))
-        return count, span_s / count
+        return 1 if not math.isfinite(width) else max(1, math.ceil(span_s / width))
 
     def slot_gains(
         self, sender: int, receivers: Sequence[int], edges_s: FloatArray, round_: int

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from simpy import Environment, Event
+from simpy import Environment, Event, Interrupt
 
 from cosim.physics.energy import receive_energy_j, transmit_energy_j
 from cosim.scenario.devices import Profile
 from cosim.simulation.channel import Channel
 from cosim.simulation.clock import Deadline
 from cosim.simulation.recorder import Recorder
-from cosim.simulation.transmission import Transmission, solve
+from cosim.simulation.transmission import Transmission, cut, solve
 from cosim.trace.schema import Cause, EventKind, Outcome, TransferKind, TransferRow
 
 
@@ -93,7 +94,7 @@ class Medium:
     def _carry(
         self, parcel: Parcel, sent: Transmission, round_: int
     ) -> Generator[Event, Any, TransferRow]:
-        """One transmission, from its first bit to delivery or deadline."""
+        """One transmission, from its first bit to delivery, deadline or interrupt."""
         deadline_s = sent.start_s + self.channel.radio.deadline_s
         event = partial(self.record.event, round_=round_)
         started = Cause.COMPUTE_FINISHED if sent.feasible else Cause.INFEASIBLE_POWER
@@ -107,8 +108,15 @@ class Medium:
                     through: Event = self.env.timeout(sent.duration_s)
                 else:
                     through = self.env.event()
-                yield through | deadline
-                outcome = Outcome.DELIVERED if through.processed else Outcome.LATE
+                with suppress(Interrupt):
+                    yield through | deadline
+                if through.processed:
+                    outcome = Outcome.DELIVERED
+                elif deadline.processed:
+                    outcome = Outcome.LATE
+                else:
+                    outcome = Outcome.CANCELLED
+                    sent = cut(self.channel, sent, self.env.now - sent.start_s, round_)
         row = self._row(sent, outcome, deadline_s, round_)
         self.record.write(row)
         content, cause = None, Cause.OUTAGE
@@ -118,6 +126,8 @@ class Medium:
         elif outcome is Outcome.LATE:
             cause = Cause.DEADLINE
             event(EventKind.DEADLINE, sent.receiver, cause=cause, peer=sent.sender)
+        elif outcome is Outcome.CANCELLED:
+            cause = Cause.INTERRUPTED
         event(EventKind.SEND_END, sent.sender, cause=cause, peer=sent.receiver)
         self._arrival(sent.sender, sent.receiver, round_).succeed((row, content))
         return row
@@ -127,10 +137,7 @@ class Medium:
     ) -> TransferRow:
         end_s = self.env.now
         airtime_s = end_s - sent.start_s
-        delivered = {
-            Outcome.DELIVERED: float(sent.bits),
-            Outcome.LATE: sent.delivered_by_deadline_bits,
-        }.get(outcome, 0.0)
+        delivered = float(sent.bits) if outcome is Outcome.DELIVERED else sent.delivered_bits
         sender, receiver = self.profiles[sent.sender], self.profiles[sent.receiver]
         return TransferRow(
             round=round_,

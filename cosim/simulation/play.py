@@ -22,6 +22,7 @@ from cosim.simulation.schedule import synchronous
 from cosim.simulation.timed_learner import TimedLearner
 from cosim.trace.content_hash import results_sha256
 from cosim.trace.directory import claim_run_directory
+from cosim.trace.files import PARTS
 from cosim.trace.manifest import Status, write_manifest
 from cosim.trace.reader import SCENARIO_FILE
 from cosim.trace.writer import TraceWriter
@@ -37,19 +38,28 @@ class Played:
     manifest: Mapping[str, Any]
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a run whose traces so far lie in `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(f"interrupted; the traces so far: {directory}")
+        self.directory = directory
+
+
 def play(scenario: Scenario, out: Path | None = None, observers: Sequence[Observer] = ()) -> Played:
     """Plays a scenario to its end and returns its directory and manifest.
 
     Raises `CosimError` before anything is simulated if the model, a task or the directory cannot
     be used; the directory is then as it was. Ctrl-C leaves readable traces and a manifest that
-    says `interrupted`.
+    says `interrupted`, and raises `Interrupted`.
     """
     started = perf_counter()
+    found_empty = out is not None and out.exists()
     directory = claim_run_directory(out, name=scenario.name)
     try:
         learner = TimedLearner(build_learner(scenario))
     except (CosimError, KeyboardInterrupt):
-        _unclaim(directory)
+        _unclaim(directory, keep=found_empty)
         raise
     manifest = _opening_manifest(scenario, learner.inner)
     (directory / SCENARIO_FILE).write_text(dump(scenario), encoding="utf-8")
@@ -64,7 +74,7 @@ def play(scenario: Scenario, out: Path | None = None, observers: Sequence[Observ
         status = Status.COMPLETED
     except KeyboardInterrupt:
         status = Status.INTERRUPTED
-        raise
+        raise Interrupted(directory) from None
     finally:
         wall_s = perf_counter() - first_event
         trace.close()
@@ -108,8 +118,9 @@ def _opening_manifest(scenario: Scenario, learner: Learner) -> dict[str, Any]:
     return manifest
 
 
-def _unclaim(directory: Path) -> None:
+def _unclaim(directory: Path, *, keep: bool) -> None:
     """Gives a claimed directory back: nothing but the claim is in it."""
-    shutil.rmtree(directory / "parts", ignore_errors=True)
-    with contextlib.suppress(OSError):  # it was there before, or somebody else's file is in it
-        directory.rmdir()
+    shutil.rmtree(directory / PARTS, ignore_errors=True)
+    if not keep:
+        with contextlib.suppress(OSError):  # somebody else's file is in it
+            directory.rmdir()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cosim.physics.decibel import db_to_ratio, dbm_to_w, ratio_to_db
 from cosim.physics.power import Allocation, allocate, lemma1_power_w
 from cosim.physics.rate import rate_bit_s
-from cosim.physics.transfer import slotted_transfer
+from cosim.physics.transfer import delivered_until, slotted_transfer
 from cosim.simulation.channel import Channel
 
 FloatArray = NDArray[np.float64]
@@ -20,10 +20,17 @@ FloatArray = NDArray[np.float64]
 # Slots solved at once: transfers that end early do not pay for the rest of the deadline.
 _CHUNK = 512
 
+# A payload that lacks no more than this part of itself at Γ lacks it by rounding: Lemma 1 without
+# a margin aims at Γ exactly.
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Transmission:
-    """One solved transfer: `duration_s` is infinite where its bits are not through by Γ."""
+    """One solved transfer: `duration_s` is infinite where its bits are not through by Γ.
+
+    `delivered_bits` are those through by Γ, or by the cut; `slots` divide Γ evenly.
+    """
 
     sender: int
     receiver: int
@@ -33,9 +40,11 @@ class Transmission:
     bandwidth_hz: float
     power_w: float
     duration_s: float
-    delivered_by_deadline_bits: float
+    delivered_bits: float
     mean_snr_db: float
     feasible: bool
+    noise_w: float
+    slots: int
 
 
 def solve(
@@ -56,19 +65,15 @@ def solve(
     noise = channel.noise_w(count)
     share_hz = radio.bandwidth_hz / count
     power = _powers(channel, sender, receivers, bits, start_s, round_, noise)
-    slots, width = channel.slots(sender, receivers, start_s, radio.deadline_s)
+    slots = channel.slots(sender, receivers, start_s, radio.deadline_s)
     left = np.array(bits, dtype=float)
     duration = np.full(count, math.inf)
     snr_time = np.zeros(count)
     on_air = np.zeros(count)
-    for first in range(0, slots, _CHUNK):
+    for edges in _chunks(slots, radio.deadline_s):
         open_ = left > 0
         if not open_.any():
             break
-        last = min(first + _CHUNK, slots)
-        edges = np.arange(first, last + 1, dtype=np.float64) * width
-        if last == slots:
-            edges[-1] = radio.deadline_s
         gains = channel.slot_gains(sender, receivers, start_s + edges, round_)
         snr = power.power_w[:, None] * gains / noise
         took, carried = slotted_transfer(left, edges, rate_bit_s(share_hz, snr))
@@ -79,6 +84,9 @@ def solve(
         snr_time += (snr * lengths).sum(axis=1)
         on_air += spent
         left = np.where(through, 0.0, left - carried)
+    # The last chunk compares with what was left before it, which may be no more than a few ulps.
+    on_edge = (left > 0) & (left <= _ROUNDING * np.array(bits, dtype=float))
+    duration[on_edge], left[on_edge] = radio.deadline_s, 0.0
     distances = channel.distances_m(sender, receivers, start_s)
     mean_snr = np.divide(snr_time, on_air, out=np.zeros(count), where=on_air > 0)
     return [
@@ -91,17 +99,45 @@ def solve(
             bandwidth_hz=share_hz,
             power_w=float(power.power_w[k]),
             duration_s=_on_time(float(duration[k]), radio.deadline_s),
-            delivered_by_deadline_bits=float(bits[k] - left[k]),
+            delivered_bits=float(bits[k] - left[k]),
             mean_snr_db=float(ratio_to_db(mean_snr[k])),
             feasible=power.feasible,
+            noise_w=noise,
+            slots=slots,
         )
         for k, receiver in enumerate(receivers)
     ]
 
 
+def cut(channel: Channel, sent: Transmission, elapsed_s: float, round_: int) -> Transmission:
+    """The same transmission if it ends `elapsed_s` after its start: its bits and SNR until then."""
+    bits = snr_time = 0.0
+    for edges in _chunks(sent.slots, channel.radio.deadline_s):
+        if edges[0] >= elapsed_s:
+            break
+        gains = channel.slot_gains(sent.sender, [sent.receiver], sent.start_s + edges, round_)[0]
+        snr = sent.power_w * gains / sent.noise_w
+        rates = rate_bit_s(sent.bandwidth_hz, snr)
+        bits += float(delivered_until(elapsed_s - edges[0], sent.bits - bits, edges, rates))
+        snr_time += float(snr @ np.clip(elapsed_s - edges[:-1], 0.0, np.diff(edges)))
+    mean_snr = snr_time / elapsed_s if elapsed_s > 0 else 0.0
+    return replace(sent, delivered_bits=bits, mean_snr_db=float(ratio_to_db(mean_snr)))
+
+
+def _chunks(slots: int, span_s: float) -> Iterator[FloatArray]:
+    """The edges in s of `slots` equal slots of a span, some hundred at a time."""
+    width = span_s / slots
+    for first in range(0, slots, _CHUNK):
+        last = min(first + _CHUNK, slots)
+        edges = np.arange(first, last + 1, dtype=np.float64) * width
+        if last == slots:
+            edges[-1] = span_s
+        yield edges
+
+
 def _on_time(duration_s: float, deadline_s: float) -> float:
-    """Lemma 1 without a margin aims at Γ exactly, and log1p of expm1 may miss it by rounding."""
-    return deadline_s if math.isclose(duration_s, deadline_s, rel_tol=1e-12) else duration_s
+    """Γ where the bits are through within rounding of it: log1p of expm1 is not exact."""
+    return deadline_s if math.isclose(duration_s, deadline_s, rel_tol=_ROUNDING) else duration_s
 
 
 def _powers(

@@ -1,0 +1,211 @@
+"""Grouped training against training alone, against PEFT, and against its own definition."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from cosim.learning.adapted_linear import AdaptedModel
+from cosim.learning.adapter import Adapter, Layout, gaussian_projection, top_gradient_support
+from cosim.learning.base_model import load
+from cosim.learning.encoding import Encoded
+from cosim.learning.train import GroupTrainer, Lesson, TrainingSettings
+
+RANK = 4
+ALPHA = 8.0
+
+
+def settings(**changes):
+    base = {
+        "scale": ALPHA / RANK,
+        "density": 0.25,
+        "learning_rate": 1e-2,
+        "optimizer": "adamw",
+        "weight_decay": 0.0,
+        "trainable_projection": False,
+        "masked": True,
+    }
+    return TrainingSettings(**{**base, **changes})
+
+
+@pytest.fixture(scope="module")
+def base(tiny_llama):
+    return load(f"path:{tiny_llama}", "float32")
+
+
+@pytest.fixture(scope="module")
+def adapted(base):
+    return AdaptedModel(copy.deepcopy(base.model))
+
+
+@pytest.fixture(scope="module")
+def layout(adapted):
+    return Layout(adapted.modules, RANK)
+
+
+def rows(seed, count, longest=12):
+    random = np.random.default_rng(seed)
+    out = []
+    for _ in range(count):
+        prompt = random.integers(5, 200, random.integers(2, longest))
+        answer = random.integers(5, 200, random.integers(1, 4))
+        out.append(Encoded(tuple(prompt.tolist()), tuple(answer.tolist())))
+    return tuple(out)
+
+
+def lesson(layout, number, *, masked=True, steps=3, batch=3):
+    A = gaussian_projection(layout, 7, number)
+    if masked:
+        adapter = Adapter(torch.zeros(0), torch.zeros(0, dtype=torch.long), A)
+    else:
+        adapter = Adapter(torch.zeros(layout.expansion_size), None, A)
+    return Lesson(adapter, tuple(rows(100 * number + k, batch) for k in range(steps)))
+
+
+def assert_same(first, second, rtol=2e-4):
+    """Equal up to float32 sums in another order, which AdamW's division amplifies where a
+    gradient is near zero: compare in the size of the whole vector."""
+    for a, b in ((first.values, second.values), (first.projection, second.projection)):
+        assert torch.linalg.vector_norm(a - b) <= rtol * torch.linalg.vector_norm(b)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {},
+        {"masked": False},
+        {"masked": False, "trainable_projection": True},
+        {"optimizer": "sgd", "learning_rate": 0.5},
+        {"weight_decay": 0.1},
+    ],
+)
+def test_a_group_trains_each_device_as_it_would_alone(adapted, layout, kind):
+    chosen = settings(**kind)
+    trainer = GroupTrainer(adapted, layout, torch.float32, chosen)
+    lessons = [lesson(layout, n, masked=chosen.masked, batch=2 + n) for n in range(3)]
+    together = trainer.train(lessons)
+    for one, outcome in zip(lessons, together, strict=True):
+        (alone,) = trainer.train([one])
+        assert outcome.loss == pytest.approx(alone.loss, rel=1e-5)
+        if chosen.masked:
+            assert torch.equal(outcome.adapter.support, alone.adapter.support)
+        assert_same(outcome.adapter, alone.adapter)
+
+
+def test_training_leaves_the_given_adapters_untouched(adapted, layout):
+    trainer = GroupTrainer(adapted, layout, torch.float32, settings(trainable_projection=True))
+    given = lesson(layout, 1, masked=False)
+    before = given.adapter.projection.clone()
+    trainer.train([given])
+    assert torch.equal(given.adapter.projection, before)
+    assert not given.adapter.values.any()
+
+
+def test_density_one_is_dense_training(adapted, layout):
+    dense = GroupTrainer(adapted, layout, torch.float32, settings(masked=False))
+    full = GroupTrainer(adapted, layout, torch.float32, settings(density=1.0))
+    (a,) = dense.train([lesson(layout, 1, masked=False)])
+    (b,) = full.train([lesson(layout, 1)])
+    assert torch.equal(b.adapter.support, torch.arange(layout.expansion_size))
+    assert torch.equal(a.adapter.values, b.adapter.values)
+    assert a.loss == b.loss
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_one_device_trains_as_peft_does(base, adapted, layout, optimizer):
+    """A and B trained on every linear layer, two rounds, against peft and torch.optim."""
+    from peft import LoraConfig, get_peft_model
+
+    chosen = settings(
+        masked=False,
+        trainable_projection=True,
+        optimizer=optimizer,
+        learning_rate=5e-3 if optimizer == "adamw" else 0.3,
+        weight_decay=0.05,
+    )
+    trainer = GroupTrainer(adapted, layout, torch.float32, chosen)
+    first = lesson(layout, 1, masked=False)
+    (halfway,) = trainer.train([first])
+    second = Lesson(halfway.adapter, lesson(layout, 2).batches)
+    (ours,) = trainer.train([second])
+
+    config = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", lora_dropout=0.0)
+    model = get_peft_model(copy.deepcopy(base.model), config)
+    factors = peft_factors(model, layout)
+    pairs = layout.pairs(first.adapter.projection, torch.zeros(layout.expansion_size))
+    with torch.no_grad():
+        for (A, B), (a, _) in zip(factors, pairs, strict=True):
+            A.copy_(a[0])
+            B.zero_()
+    parameters = [value for pair in factors for value in pair]
+    kind = torch.optim.AdamW if optimizer == "adamw" else torch.optim.SGD
+    theirs = kind(parameters, lr=chosen.learning_rate, weight_decay=0.05)
+    losses = [peft_step(model, theirs, batch) for batch in first.batches + second.batches]
+
+    assert ours.loss == pytest.approx(np.mean(losses[3:]), rel=1e-5)
+    trained = layout.pairs(ours.adapter.projection, ours.adapter.values)
+    for (A, B), (a, b) in zip(factors, trained, strict=True):
+        torch.testing.assert_close(a[0], A.detach(), rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(b[0], B.detach(), rtol=1e-3, atol=1e-5)
+
+
+def peft_factors(model, layout):
+    out = []
+    for module in layout.modules:
+        layer = model.get_submodule(f"base_model.model.{module.name}")
+        out.append((layer.lora_A["default"].weight, layer.lora_B["default"].weight))
+    return out
+
+
+def peft_step(model, optimiser, batch):
+    """One step of plain transformers and peft: labels on the answer tokens, mean over them."""
+    width = max(len(row.prompt) + len(row.answer) for row in batch)
+    ids = torch.zeros((len(batch), width), dtype=torch.long)
+    labels = torch.full((len(batch), width), -100)
+    mask = torch.zeros((len(batch), width), dtype=torch.long)
+    for number, row in enumerate(batch):
+        tokens = torch.tensor(row.prompt + row.answer)
+        ids[number, : len(tokens)] = tokens
+        mask[number, : len(tokens)] = 1
+        labels[number, len(row.prompt) : len(tokens)] = torch.tensor(row.answer)
+    optimiser.zero_grad()
+    loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def test_the_mask_is_the_largest_gradients_of_each_module(layout):
+    random = torch.Generator().manual_seed(3)
+    gradient = torch.randn(layout.expansion_size, generator=random)
+    support = top_gradient_support(layout, gradient, 0.1)
+    assert torch.equal(support, support.sort().values)
+    start = 0
+    for size in layout.expansion_sizes:
+        own = support[(support >= start) & (support < start + size)] - start
+        assert len(own) == max(1, round(0.1 * size))
+        magnitude = gradient[start : start + size].abs()
+        rest = torch.ones(size, dtype=torch.bool)
+        rest[own] = False
+        assert magnitude[own].min() >= magnitude[rest].max()
+        start += size
+
+
+def test_equal_gradients_go_to_the_lower_positions(layout):
+    support = top_gradient_support(layout, torch.ones(layout.expansion_size), 0.05)
+    first = layout.expansion_sizes[0]
+    kept = max(1, round(0.05 * first))
+    assert support[:kept].tolist() == list(range(kept))
+
+
+def test_the_gaussian_projection_has_variance_one_over_k(layout):
+    flat = gaussian_projection(layout, 1, 0)
+    start = 0
+    for module, size in zip(layout.modules, layout.projection_sizes, strict=True):
+        values = flat[start : start + size].double() * np.sqrt(module.in_features)
+        # The mean of z² over n draws has the standard error √(2/n); 5 of them.
+        assert abs(float((values**2).mean()) - 1) < 5 * np.sqrt(2 / size)
+        start += size
+    assert torch.equal(flat, gaussian_projection(layout, 1, 0))
+    assert not torch.equal(flat, gaussian_projection(layout, 1, 1))

