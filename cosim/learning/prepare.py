@@ -10,8 +10,9 @@ import torch
 from cosim.learning.adapted_linear import adapted_modules
 from cosim.learning.adapter import Layout
 from cosim.learning.base_model import load
-from cosim.learning.learner import DEVICES_PER_PASS, Learner
+from cosim.learning.learner import Learner
 from cosim.learning.memory import MemoryEstimate, estimate_memory, refuse_what_does_not_fit
+from cosim.learning.passes import DEVICES_PER_PASS
 from cosim.learning.tasks.pool import TaskPool, device_tasks, load_pool
 from cosim.scenario.model import Scenario
 

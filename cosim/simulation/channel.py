@@ -83,9 +83,7 @@ class Channel:
         mean = self.mean_gains(sender, receivers, time_s)
         return mean * self._fading(sender, receivers, np.array([time_s]), round_)[:, 0]
 
-    def slots(
-        self, sender: int, receivers: Sequence[int], start_s: float, span_s: float
-    ) -> int:
+    def slots(self, sender: int, receivers: Sequence[int], start_s: float, span_s: float) -> int:
         """How many equal slots a span takes: none wider than a fraction of the coherence time of
         the fastest pair, by the devices' speed limits."""
         fading = self.radio.fading

@@ -59,7 +59,7 @@ def one_round(learner, number=1, arrives=lambda src, dst: True):
 
 
 def state(learner):
-    return [(a.values.clone(), a.projection.clone()) for a in learner.adapters]
+    return [(a.values.clone(), a.projection.clone()) for a in learner.fleet.adapters]
 
 
 def equal(first, second):
@@ -97,7 +97,7 @@ def test_two_learners_with_one_seed_agree_bit_for_bit(make, recipe):
 def test_the_update_is_zero_at_the_start(make, recipe):
     learner = make(recipe)
     for device in range(3):
-        assert not learner.adapters[device].expansion(learner.layout).any()
+        assert not learner.fleet.adapters[device].expansion(learner.layout).any()
     found = learner.evaluate(range(3))
     scores = {(m.task, m.score.metric, m.score.value) for m in found}
     assert len(scores) == len({(m.task, m.score.metric) for m in found}), "all answer as the base"
@@ -144,12 +144,12 @@ def test_a_discarded_job_leaves_no_trace(make, recipe):
     kept[2].result()
     for device in (0, 2):
         undisturbed.submit(device, 1).result()
-    assert disturbed.adapters[1].values.numel() == 0 or not disturbed.adapters[1].values.any()
+    assert disturbed.fleet.adapters[1].values.numel() == 0 or not disturbed.fleet.adapters[1].values.any()
     late = disturbed.submit(1, 2)
     disturbed.submit(0, 2).result()  # settles both
     late.discard()
-    assert not disturbed.adapters[1].values.any()
-    assert not disturbed.banks[1]
+    assert not disturbed.fleet.adapters[1].values.any()
+    assert not disturbed.fleet.banks[1]
     for (a, _), (b, _) in zip(state(disturbed)[1:], state(undisturbed)[1:], strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-6)
 
@@ -176,7 +176,7 @@ def test_doubly_stochastic_mixing_keeps_the_mean(make, recipe):
     before = torch.stack([update.values for update in updates]).mean(0)
     for device in range(3):
         learner.aggregate(device, {u.device: u for u in updates if u.device != device})
-    after = torch.stack([adapter.values for adapter in learner.adapters]).mean(0)
+    after = torch.stack([adapter.values for adapter in learner.fleet.adapters]).mean(0)
     torch.testing.assert_close(after, before, rtol=1e-5, atol=1e-7)
 
 
@@ -190,7 +190,7 @@ def test_an_expert_outside_every_collision_comes_through_whole(make):
         )
         assert alone.any()
         assert not alone.all()
-        for bank in learner.banks:
+        for bank in learner.fleet.banks:
             read = bank[update.device].values
             assert torch.equal(read[alone], update.values[alone])
 
@@ -198,10 +198,10 @@ def test_an_expert_outside_every_collision_comes_through_whole(make):
 def test_what_does_not_arrive_is_answered_by_what_came_before(make):
     learner = make(METHODS["proposed_single_cluster"])
     one_round(learner, 1)
-    kept = learner.banks[0][1].values.clone()
+    kept = learner.fleet.banks[0][1].values.clone()
     one_round(learner, 2, arrives=lambda src, dst: src != 1)
-    assert torch.equal(learner.banks[0][1].values, kept)
-    assert not torch.equal(learner.banks[1][1].values, kept)
+    assert torch.equal(learner.fleet.banks[0][1].values, kept)
+    assert not torch.equal(learner.fleet.banks[1][1].values, kept)
 
 
 def test_half_precision_on_the_air_is_what_the_receiver_reads(make):

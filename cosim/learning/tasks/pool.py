@@ -45,17 +45,16 @@ class TaskPool:
     test: tuple[Question, ...]
 
     def batch(
-        self, *, seed: int, device: int, round_: int, step: int, size: int, share: int, shares: int
-    ) -> list[Encoded]:
-        """A device's mini-batch: drawn from its own share of the rows, the same for every method.
+        self, own: range, *, seed: int, device: int, round_: int, step: int, size: int
+    ) -> tuple[Encoded, ...]:
+        """A device's mini-batch from its own training rows, the same for every method.
 
-        Rows number share, share + shares, … belong to the device; the stream is
-        (seed, "batch", device, round, step).
+        Drawn without replacement from the stream (seed, "batch", device, round, step); shorter
+        where the device has fewer rows than `size`.
         """
-        own = range(share, len(self.train), shares)
         random = stream(seed, "batch", device, round_, step)
         picked = random.choice(len(own), size=min(size, len(own)), replace=False)
-        return [self.train[own[int(index)]] for index in picked]
+        return tuple(self.train[own[int(index)]] for index in picked)
 
 
 def load_pool(

@@ -1,0 +1,29 @@
+"""Which lessons one grouped pass takes together: it changes nothing but speed and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cosim.learning.train import Lesson
+
+DEVICES_PER_PASS = 16
+# Rows are padded to the longest of a pass; beyond this ratio of lengths padding costs more than
+# a pass of its own.
+PADDING_RATIO = 1.5
+
+
+def passes(lessons: Sequence[Lesson]) -> list[list[int]]:
+    """Numbers of lessons by pass: equally many steps, similar lengths, few enough for memory."""
+    longest = [max(row.tokens for batch in one.batches for row in batch) for one in lessons]
+    steps = [len(one.batches) for one in lessons]
+    ordered = sorted(range(len(lessons)), key=lambda n: (steps[n], longest[n], n))
+    out: list[list[int]] = []
+    for number in ordered:
+        if out:
+            first = out[-1][0]
+            fits = steps[first] == steps[number] and len(out[-1]) < DEVICES_PER_PASS
+            if fits and longest[number] <= PADDING_RATIO * longest[first]:
+                out[-1].append(number)
+                continue
+        out.append([number])
+    return out
