@@ -30,12 +30,17 @@ def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
 
 def run(scenario: Scenario | str | Path, out: str | Path | None = None) -> Run:
     """Plays a scenario to its end and opens the run directory that it wrote."""
+    from cosim.scenario.blame import blaming
+    from cosim.scenario.load import load_with_document
     from cosim.simulation.play import play
     from cosim.trace.reader import read_run as read
 
+    directory = Path(out) if out is not None else None
     if isinstance(scenario, str | Path):
-        scenario = load_scenario(scenario)
-    return read(play(scenario, out=Path(out) if out is not None else None).directory)
+        chosen, document = load_with_document(Path(scenario))
+        with blaming(document):
+            return read(play(chosen, out=directory).directory)
+    return read(play(scenario, out=directory).directory)
 
 
 def read_run(path: str | Path) -> Run:

@@ -58,25 +58,27 @@ def run(
     """Run a scenario and write its traces."""
     from rich.console import Console
 
-    from cosim.scenario.load import load
+    from cosim.scenario.blame import blaming
+    from cosim.scenario.load import load_with_document
     from cosim.terminal.progress import progress_for
     from cosim.terminal.summary import print_summary
 
     overrides = list(set_ or [])
     if seed is not None:
         overrides.append(f"seed={seed}")
-    chosen = load(scenario, overrides)
+    chosen, document = load_with_document(scenario, overrides)
     console = Console(markup=False, emoji=False)
 
     from cosim.simulation.play import Interrupted, play
     from cosim.trace.reader import read_run
 
     try:
-        if quiet:
-            typer.echo(play(chosen, out=out).directory)
-            return
-        with progress_for(console, chosen.rounds) as progress:
-            played = play(chosen, out=out, observers=[progress])
+        with blaming(document):
+            if quiet:
+                typer.echo(play(chosen, out=out).directory)
+                return
+            with progress_for(console, chosen.rounds) as progress:
+                played = play(chosen, out=out, observers=[progress])
     except Interrupted as stop:
         typer.echo(f"cosim: {stop}", err=True)
         raise typer.Exit(_INTERRUPTED) from None
@@ -89,11 +91,13 @@ def check(scenario: ScenarioPath, set_: Overrides = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from cosim.scenario.load import load
+    from cosim.scenario.blame import blaming
+    from cosim.scenario.load import load_with_document
     from cosim.simulation.feasibility import explain
 
-    chosen = load(scenario, set_ or [])
-    facts = explain(chosen)
+    chosen, document = load_with_document(scenario, set_ or [])
+    with blaming(document):
+        facts = explain(chosen)
     table = Table(title=f"{chosen.name}: {chosen.device_count} devices, {chosen.rounds} rounds")
     table.add_column()
     table.add_column()

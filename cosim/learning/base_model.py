@@ -199,11 +199,14 @@ def _quiet() -> Iterator[None]:
         warnings.simplefilter("ignore")
         from transformers.utils import logging as hf_logging
 
-        level = hf_logging.get_verbosity()
+        hub = logging.getLogger("huggingface_hub")
+        level, hub_level = hf_logging.get_verbosity(), hub.level
         hf_logging.set_verbosity(logging.ERROR)
+        hub.setLevel(logging.ERROR)
         hf_logging.disable_progress_bar()
         try:
             yield
         finally:
             hf_logging.set_verbosity(level)
+            hub.setLevel(hub_level)
             hf_logging.enable_progress_bar()

@@ -29,7 +29,12 @@ _Representer.add_representer(str, _Representer.represent_text)
 
 
 def load(path: Path, overrides: Iterable[str] = ()) -> Scenario:
-    """The scenario of a file with `dotted.path=value` overrides; raises ScenarioError.
+    """The scenario of a file with `dotted.path=value` overrides; raises ScenarioError."""
+    return load_with_document(path, overrides)[0]
+
+
+def load_with_document(path: Path, overrides: Iterable[str] = ()) -> tuple[Scenario, Document]:
+    """The scenario and the document it was read from, which knows every value's line.
 
     Relative paths in the file start at the file's directory, those in overrides at the current
     one. A scenario without a name is called after its file.
@@ -38,7 +43,7 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Scenario:
     data = _with_absolute_paths(document)
     if "name" not in data:
         data["name"] = _name_of(path)
-    return validate(replace(document, data=data), Scenario)
+    return validate(replace(document, data=data), Scenario), document
 
 
 def dump(scenario: Scenario) -> str:

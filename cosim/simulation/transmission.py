@@ -66,7 +66,9 @@ def solve(
     share_hz = radio.bandwidth_hz / count
     power = _powers(channel, sender, receivers, bits, start_s, round_, noise)
     slots = channel.slots(sender, receivers, start_s, radio.deadline_s)
-    left = np.array(bits, dtype=float)
+    payload = np.array(bits, dtype=float)
+    left = payload
+    delivered = np.zeros(count)
     duration = np.full(count, math.inf)
     snr_time = np.zeros(count)
     on_air = np.zeros(count)
@@ -84,9 +86,11 @@ def solve(
         snr_time += (snr * lengths).sum(axis=1)
         on_air += spent
         left = np.where(through, 0.0, left - carried)
+        # Summed, because payload − left has no digits where little of much came through.
+        delivered = np.where(through, payload, delivered + carried)
     # The last chunk compares with what was left before it, which may be no more than a few ulps.
-    on_edge = (left > 0) & (left <= _ROUNDING * np.array(bits, dtype=float))
-    duration[on_edge], left[on_edge] = radio.deadline_s, 0.0
+    on_edge = (left > 0) & (left <= _ROUNDING * payload)
+    duration[on_edge], delivered[on_edge] = radio.deadline_s, payload[on_edge]
     distances = channel.distances_m(sender, receivers, start_s)
     mean_snr = np.divide(snr_time, on_air, out=np.zeros(count), where=on_air > 0)
     return [
@@ -99,7 +103,7 @@ def solve(
             bandwidth_hz=share_hz,
             power_w=float(power.power_w[k]),
             duration_s=_on_time(float(duration[k]), radio.deadline_s),
-            delivered_bits=float(bits[k] - left[k]),
+            delivered_bits=float(delivered[k]),
             mean_snr_db=float(ratio_to_db(mean_snr[k])),
             feasible=power.feasible,
             noise_w=noise,

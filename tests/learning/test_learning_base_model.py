@@ -68,9 +68,7 @@ def test_a_skeleton_has_the_shapes_and_no_weights(tiny_qwen2: Path) -> None:
     assert tokenizer("the sum")["input_ids"] == loaded.tokenizer("the sum")["input_ids"]
 
 
-def test_bfloat16_is_asked_for_or_native(
-    tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bfloat16_is_asked_for_or_native(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base = load(f"path:{tiny_llama}", "bfloat16")
     assert {p.dtype for p in base.model.parameters()} == {base.dtype} == {torch.bfloat16}
     adapted = AdaptedModel(base.model)
@@ -160,9 +158,9 @@ def test_remote_code_is_neither_run_nor_asked_about(
     copy: Path, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (copy / "custom.py").write_text(f"open({str(copy / 'ran')!r}, 'w')\n")
-    edit(copy / "config.json", model_type="custom") if file == "config.json" else None
-    named = {"AutoConfig": "custom.C", "AutoModelForCausalLM": "custom.M"}
-    edit(copy / file, tokenizer_class="Custom", auto_map={**named, "AutoTokenizer": ["custom.T"] * 2})
+    named: dict[str, Any] = {"AutoConfig": "custom.C", "AutoModelForCausalLM": "custom.M"}
+    named["AutoTokenizer"] = ["custom.T"] * 2
+    edit(copy / file, model_type="custom", tokenizer_class="Custom", auto_map=named)
     asked: list[str] = []
     monkeypatch.setattr(builtins, "input", lambda text="": asked.append(text) or "y")
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))

@@ -18,6 +18,10 @@ class Example:
     answer: str
     choices: tuple[str, ...] | None = None
 
+    def __post_init__(self) -> None:
+        for text in (self.prompt, self.answer, *(self.choices or ())):
+            text.encode()  # JSON can hold half of a surrogate pair, which no tokenizer reads
+
 
 def read_example(row: Mapping[str, Any], fields: Fields) -> Example:
     """An example from a row, by the scenario's field mapping.
@@ -30,16 +34,16 @@ def read_example(row: Mapping[str, Any], fields: Fields) -> Example:
     choices = _choices(row, fields)
     answer = _at(row, fields.answer)
     if fields.answer_pattern is not None:
-        found = re.search(fields.answer_pattern, str(answer))
-        if found is None:
-            raise ValueError(f"answer_pattern '{fields.answer_pattern}' does not match the answer")
-        answer = found.group(1).strip()
+        answer = _matched(fields.answer_pattern, str(answer))
     if choices is None:
         if answer is None or not str(answer).strip():
             raise ValueError("the answer is empty")
         return Example(prompt, str(answer).strip())
     if fields.labels is not None:
-        labels = [str(label) for label in _at(row, fields.labels)]
+        listed = _at(row, fields.labels)
+        if not isinstance(listed, list | tuple | str):
+            raise ValueError(f"'{fields.labels}' must hold the labels of the choices")
+        labels = [str(label) for label in listed]
         if str(answer) not in labels:
             raise ValueError(f"answer '{answer}' is not among the labels {labels}")
         answer = labels.index(str(answer))
@@ -53,17 +57,33 @@ def read_example(row: Mapping[str, Any], fields: Fields) -> Example:
 def _choices(row: Mapping[str, Any], fields: Fields) -> tuple[str, ...] | None:
     if fields.choices is None:
         return None
-    if isinstance(fields.choices, tuple):
-        return fields.choices
     if fields.choices == "choices" and row.get("choices") is None:
         return None  # the default path: a row without choices has a free answer
-    found = _at(row, fields.choices)
+    if isinstance(fields.choices, tuple):
+        where, found = "choices", fields.choices
+    else:
+        where, found = fields.choices, _at(row, fields.choices)
     if not isinstance(found, list | tuple) or len(found) < 2:
-        raise ValueError(f"'{fields.choices}' must hold at least two choices")
+        raise ValueError(f"'{where}' must hold at least two choices")
     choices = tuple(str(choice) for choice in found)
     if len(set(choices)) != len(choices):
-        raise ValueError(f"'{fields.choices}' repeats a choice")
+        raise ValueError(f"'{where}' repeats a choice")
     return choices
+
+
+def _matched(pattern: str, answer: str) -> str:
+    try:
+        found = re.search(pattern, answer)
+    except re.error as error:
+        raise ValueError(
+            f"answer_pattern '{pattern}' is not a regular expression: {error}"
+        ) from error
+    if found is None:
+        raise ValueError(f"answer_pattern '{pattern}' does not match the answer")
+    groups = found.groups()
+    if not groups or groups[0] is None:
+        raise ValueError(f"answer_pattern '{pattern}' has no group that holds the answer")
+    return str(groups[0]).strip()
 
 
 def _at(row: Any, path: str) -> Any:

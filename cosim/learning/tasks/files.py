@@ -60,8 +60,11 @@ def _read(name: str, path: Path, task: Task) -> list[Example]:
                     rows.append((number, json.loads(line)))
     except UnicodeDecodeError as error:
         raise TaskError(f"{path}: tasks.{name}: not a UTF-8 text file") from error
-    except (json.JSONDecodeError, RecursionError) as error:
-        said = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
+    except OSError as error:
+        raise TaskError(f"{path}: tasks.{name}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        said = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        said = error.msg if isinstance(error, json.JSONDecodeError) else said
         raise TaskError(f"{path}:{number}: tasks.{name}: not a JSON row ({said})") from error
     return _examples(name, str(path), rows, task)
 

@@ -90,15 +90,20 @@ def load_pool(
     test = list(test)
     prompts = {example.prompt for example in test}
     kept = _distinct(train, task.samples, but=prompts)
+    if not kept:
+        raise TaskError(
+            f"tasks.{name}: all {len(test)} distinct prompts are held out for evaluation and none "
+            "is left for training; lower evaluation.samples"
+        )
     rows = [encode(tokenizer, e.prompt, e.answer, terminated=e.choices is None) for e in kept]
     rows = [row for row in rows if row.tokens <= max_tokens]
     questions = [_question(tokenizer, example) for example in test]
     questions = [q for q in questions if max(c.tokens for c in q.candidates) <= max_tokens]
-    for part, found in (("training", rows), ("test", questions)):
+    for part, found, read in (("training", rows, kept), ("test", questions, test)):
         if not found:
             raise TaskError(
-                f"tasks.{name}: no {part} rows are left (of {len(kept)} for training and "
-                f"{len(test)} for testing; longer than {max_tokens} tokens are left out)"
+                f"tasks.{name}: all {len(read)} {part} rows are longer than training.max_tokens "
+                f"({max_tokens})"
             )
     if len(rows) < shares:
         raise TaskError(

@@ -12,9 +12,13 @@ from cosim.learning.tasks.example import Example, read_example
 from cosim.randomness import stream
 from cosim.scenario.learning import Task
 
+# The largest size that every dataset takes; most number their rows without end, a few make a list
+# of this many at once.
+_SIZE = 20_000
+
 
 def procedural_examples(name: str, task: Task, seed: int, part: str) -> Iterator[Example]:
-    """Endless examples of one part ('train' or 'test') of a reasoning_gym dataset.
+    """The examples of one part ('train' or 'test') of a reasoning_gym dataset.
 
     The dataset's own seed is drawn from the stream (seed, "task", name, part). Raises `TaskError`
     for an unknown dataset or parameter.
@@ -23,7 +27,12 @@ def procedural_examples(name: str, task: Task, seed: int, part: str) -> Iterator
     rows = _create(name, task, dataset_seed)
     number = 0
     while True:
-        item = rows[number]
+        try:
+            item = rows[number]
+        except IndexError:
+            if number < _SIZE:
+                raise
+            return
         row = {"choices": None, **item, "prompt": item["question"]}
         try:
             yield read_example(row, task.fields)
@@ -44,17 +53,18 @@ def _create(name: str, task: Task, seed: int) -> Any:
             f"tasks.{name}.dataset: reasoning_gym has no dataset '{dataset}'{hint} "
             f"({len(DATASETS)} are listed in its gallery)"
         )
-    known = sorted(field.name for field in dataclasses.fields(DATASETS[dataset][1]))
+    names = {field.name for field in dataclasses.fields(DATASETS[dataset][1])}
+    free = sorted(names - {"seed", "size"})
     for key in task.parameters:
-        if key not in known or key in ("seed", "size"):
-            near = difflib.get_close_matches(key, known, n=1)
+        if key not in free:
+            near = difflib.get_close_matches(key, free, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
-            free = ", ".join(word for word in known if word not in ("seed", "size"))
             raise TaskError(
-                f"tasks.{name}.parameters.{key}: {dataset} has no such parameter{hint} ({free})"
+                f"tasks.{name}.parameters.{key}: {dataset} has no such parameter{hint} "
+                f"({', '.join(free)})"
             )
     try:
-        return reasoning_gym.create_dataset(dataset, seed=seed, size=2**31 - 1, **task.parameters)
+        return reasoning_gym.create_dataset(dataset, seed=seed, size=_SIZE, **task.parameters)
     except (AssertionError, TypeError, ValueError) as error:
         raise TaskError(
             f"tasks.{name}.parameters: {dataset} refuses {task.parameters}: {error}"

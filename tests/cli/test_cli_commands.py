@@ -1,0 +1,110 @@
+"""The commands beside `run`, and what starting the command line costs."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosim.methods import METHODS
+from cosim.scenario.model import Scenario
+
+HEAVY = ("torch", "pandas", "transformers", "matplotlib", "scipy")
+
+
+def test_version_and_help(cosim: Any) -> None:
+    assert cosim("--version") == (0, f"cosim {version('cosim')}\n", "")
+    ended = cosim("--help")
+    assert ended.code == 0
+    for command in ("run", "check", "methods", "schema"):
+        assert command in ended.out
+
+
+def test_methods_lists_every_method_and_where_it_comes_from(cosim: Any) -> None:
+    ended = cosim("methods")
+    assert (ended.code, ended.err) == (0, "")
+    lines = ended.out.splitlines()
+    for name, recipe in METHODS.items():
+        assert name in lines
+        assert f"  {recipe.reference}" in lines
+    assert "  topology     random 2" in lines
+
+
+def test_schema_is_the_json_schema_of_a_scenario(cosim: Any) -> None:
+    ended = cosim("schema")
+    assert (ended.code, ended.err) == (0, "")
+    found = json.loads(ended.out)
+    assert found["type"] == "object"
+    assert set(found["properties"]) == set(Scenario.model_fields)
+    assert found["additionalProperties"] is False
+
+
+def test_check_says_what_the_scenario_asks_for(cosim: Any, scenario_file: Path) -> None:
+    ended = cosim("check", scenario_file)
+    assert (ended.code, ended.err) == (0, "")
+    # 8 Mbit to two receivers in 20 MHz and 2 s, 1 TFLOP on 2.77 TFLOP/s at 30 %.
+    for said in ("small: 3 devices, 3 rounds", "8,000,000 bit", "0.40 bit/s/Hz", "1.20 to 1.20 s"):
+        assert said in ended.out
+    assert "infinite: nothing moves" in ended.out
+    assert "warning" not in ended.out
+    assert not Path("runs").exists()
+
+
+def test_check_warns_of_what_will_go_wrong(cosim: Any, scenario_file: Path) -> None:
+    ended = cosim("check", scenario_file, "--set", "radio.bandwidth_hz=1.0e6")
+    assert ended.code == 0
+    warnings = [line for line in ended.out.splitlines() if line.startswith("warning: ")]
+    assert warnings[0].startswith("warning: Q·n/(W·Γ): more than 4: size bandwidth_hz·deadline_s")
+    assert warnings[1].startswith("warning: Lemma 1: infeasible")
+
+
+def test_check_of_a_method_without_exchange(cosim: Any, scenario_file: Path) -> None:
+    ended = cosim("check", scenario_file, "--set", "method=local")
+    assert ended.code == 0
+    assert "'local' sends nothing" in ended.out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"], None])
+def test_starting_imports_nothing_heavy(arguments: list[str] | None) -> None:
+    code = "import sys, cosim.cli\n"
+    if arguments is not None:
+        code += f"sys.argv = ['cosim', *{arguments}]\n"
+        code += "try:\n    cosim.cli.main()\nexcept SystemExit:\n    pass\n"
+    code += f"print('loaded:', [name for name in {HEAVY} if name in sys.modules])"
+    assert python(code).stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_a_network_alone_needs_no_learning_library(scenario_file: Path, tmp_path: Path) -> None:
+    code = f"""
+import sys, cosim.cli
+sys.argv = ["cosim", "run", {str(scenario_file)!r}, "--out", {str(tmp_path / "out")!r}]
+try:
+    cosim.cli.main()
+except SystemExit as end:
+    assert not end.code
+print("loaded:", [name for name in ("torch", "transformers", "peft") if name in sys.modules])
+"""
+    assert python(code).stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_the_console_script_is_this_command_line() -> None:
+    script = Path(sys.executable).parent / "cosim"
+    if not script.exists():
+        pytest.skip("cosim is not installed as a script here")
+    ended = subprocess.run([script, "--version"], capture_output=True, text=True, timeout=60)
+    assert ended.stdout == f"cosim {version('cosim')}\n"
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )

@@ -1,0 +1,51 @@
+"""Errors met after reading are told with the line that caused them."""
+
+import pytest
+
+from cosim.errors import CosimError, TaskError
+from cosim.scenario.blame import blaming
+from cosim.scenario.document import read_document
+from cosim.scenario.overrides import apply_overrides
+
+TEXT = """rounds: 1
+tasks:
+  sums:
+    dataset: chain_sum
+  family:
+    dataset: family
+"""
+
+
+@pytest.fixture
+def document(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(TEXT, encoding="utf-8")
+    return read_document(path)
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ("tasks.family.dataset: no such dataset", 6),
+        ("tasks.family: no rows", 5),
+        ("tasks.sums.parameters.size: not there", 3),
+    ],
+)
+def test_the_line_is_that_of_the_nearest_key(document, message, line):
+    with pytest.raises(TaskError) as caught, blaming(document):
+        raise TaskError(message)
+    assert str(caught.value) == f"{document.path}:{line}: {message}"
+
+
+@pytest.mark.parametrize("message", ["rows.jsonl:3: tasks.sums: not JSON", "out of luck", "area: x"])
+def test_other_messages_stay_as_they_are(document, message):
+    with pytest.raises(CosimError) as caught, blaming(document):
+        raise CosimError(message)
+    assert str(caught.value) == message
+
+
+def test_an_override_is_blamed_by_its_argument(document):
+    changed = apply_overrides(document, ["tasks.sums.dataset=nothing"])
+    with pytest.raises(TaskError) as caught, blaming(changed):
+        raise TaskError("tasks.sums.dataset: no such dataset")
+    assert str(caught.value).startswith("--set tasks.sums.dataset=nothing: tasks.sums.dataset: ")

@@ -1,0 +1,177 @@
+"""One channel for both directions, the same for every method, untouched by other devices; and
+transfers solved in chunks end where the whole solution ends."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_networks import NO_LEARNING, PROFILE, ZERO_MARGIN, MemoryTrace, scenario, world_of
+
+from cosim.mobility.trajectory import PiecewiseLinear, Static
+from cosim.physics.rate import rate_bit_s
+from cosim.scenario.model import Scenario
+from cosim.scenario.radio import Radio
+from cosim.simulation import transmission
+from cosim.simulation.channel import Channel
+from cosim.simulation.transmission import Transmission, cut, solve
+from cosim.simulation.world import World
+
+TIMES_S = np.linspace(0.0, 30.0, 61)
+WALK = {"model": "random_waypoint", "speed_m_s": [0.5, 3.0], "pause_s": [0.0, 2.0]}
+
+
+def walkers(count: int, fading: str, **sections: object) -> World:
+    chosen = scenario(
+        devices=[{"count": count, "profile": PROFILE, "mobility": WALK}],
+        radio={"fading": {"model": fading}},
+        **sections,
+    )
+    return world_of(chosen, MemoryTrace())
+
+
+def pair_gains(world: World, sender: int, receiver: int, round_: int) -> np.ndarray:
+    return world.medium.channel.slot_gains(sender, [receiver], TIMES_S, round_)
+
+
+@pytest.mark.parametrize("fading", ["block", "clarke"])
+def test_a_link_is_reciprocal(fading: str) -> None:
+    world = walkers(3, fading)
+    for first, second in ((0, 1), (0, 2), (1, 2)):
+        there = pair_gains(world, first, second, 1)
+        np.testing.assert_array_equal(there, pair_gains(world, second, first, 1))
+    assert not np.array_equal(pair_gains(world, 0, 1, 1), pair_gains(world, 0, 2, 1))
+
+
+def test_a_block_is_one_draw_a_pair_and_round() -> None:
+    channel = walkers(2, "block").medium.channel
+
+    def fade(time_s: float, round_: int) -> float:
+        gain = channel.gains(0, [1], time_s, round_) / channel.mean_gains(0, [1], time_s)
+        return float(gain[0])
+
+    assert fade(0.0, 1) == pytest.approx(fade(25.0, 1), rel=1e-12)
+    draws = np.array([fade(0.0, round_) for round_ in range(1, 401)])
+    assert len(np.unique(draws)) == 400
+    # Exp(1): mean 1 with standard error 0.05, P(below ln 2) = ½ with standard error 0.025.
+    assert abs(draws.mean() - 1.0) < 4 * 0.05
+    assert abs((draws < math.log(2)).mean() - 0.5) < 4 * 0.025
+
+
+@pytest.mark.parametrize("fading", ["block", "clarke"])
+@pytest.mark.parametrize("method", ["lora", "local"])
+def test_every_method_meets_the_same_channel(fading: str, method: str) -> None:
+    ours, theirs = walkers(3, fading), walkers(3, fading, method=method)
+    for round_ in (1, 2):
+        np.testing.assert_array_equal(
+            pair_gains(ours, 0, 2, round_), pair_gains(theirs, 0, 2, round_)
+        )
+
+
+@pytest.mark.parametrize("fading", ["block", "clarke"])
+def test_a_seventh_device_changes_nobody_elses_path_or_fades(fading: str) -> None:
+    six, seven = walkers(6, fading), walkers(7, fading)
+    # Whoever is asked first must not matter either.
+    seven.devices[6].trajectory.position_m(1000.0)
+    pair_gains(seven, 6, 0, 1)
+    for device in range(6):
+        np.testing.assert_array_equal(
+            six.devices[device].trajectory.position_m(TIMES_S),
+            seven.devices[device].trajectory.position_m(TIMES_S),
+        )
+    for first in range(6):
+        for second in range(first + 1, 6):
+            for round_ in (1, 2):
+                np.testing.assert_array_equal(
+                    pair_gains(six, first, second, round_),
+                    pair_gains(seven, second, first, round_),
+                )
+
+
+def test_the_seed_moves_everything() -> None:
+    one, two = walkers(2, "block", seed=1), walkers(2, "block", seed=2)
+    assert not np.array_equal(pair_gains(one, 0, 1, 1), pair_gains(two, 0, 1, 1))
+
+
+def moving(seed: int, bits: int) -> tuple[Scenario, Channel, list[int]]:
+    chosen = scenario(
+        seed=seed,
+        learning=NO_LEARNING | {"payload_bits": bits},
+        devices=[{"count": 4, "profile": PROFILE, "mobility": WALK}],
+        radio={"fading": {"model": "clarke", "sinusoids": 16}, "deadline_s": 4.0},
+    )
+    return chosen, world_of(chosen, MemoryTrace()).medium.channel, [bits] * 3
+
+
+def solved(channel: Channel, bits: list[int]) -> list[Transmission]:
+    return solve(channel, 0, [1, 2, 3], bits, 2.5, 1)
+
+
+@pytest.mark.parametrize("bits", [10_000, 3_000_000, 20_000_000, 200_000_000])
+def test_solving_in_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch, bits: int) -> None:
+    _, channel, wanted = moving(3, bits)
+    monkeypatch.setattr(transmission, "_CHUNK", 10**9)
+    whole = solved(channel, wanted)
+    assert whole[0].slots > 500
+    for chunk in (1, 7, 64, 499):
+        monkeypatch.setattr(transmission, "_CHUNK", chunk)
+        for part, one in zip(solved(channel, wanted), whole, strict=True):
+            assert part.duration_s == pytest.approx(one.duration_s, rel=1e-9)
+            assert part.delivered_bits == pytest.approx(one.delivered_bits, rel=1e-9)
+            assert part.mean_snr_db == pytest.approx(one.mean_snr_db, abs=1e-9)
+            assert part.power_w == one.power_w
+
+
+class Paused(Static):
+    """A device that could walk but rests: the slots are short, the channel is constant."""
+
+    speed_limit_m_s = 3.0  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("chunks", [4, 8, 16])
+def test_lemma_1_ends_at_the_deadline_however_many_chunks_there_are(chunks: int) -> None:
+    """Γ takes one slot more than whole chunks, so the last one has only a few bits to carry."""
+    doppler = math.hypot(3.0, 3.0) * 3.5e9 / 299_792_458.0
+    width_s = math.sqrt(9 / (16 * math.pi)) / doppler / 4
+    radio = Radio(deadline_s=(512 * chunks + 0.5) * width_s, power=ZERO_MARGIN)
+    for distance in range(20, 40):
+        channel = Channel(radio, [Paused(0.0, 0.0), Paused(float(distance), 0.0)], distance)
+        (sent,) = solve(channel, 0, [1], [10_000_000 + 997 * distance], 1.0, 1)
+        assert sent.slots == chunks * transmission._CHUNK + 1
+        assert sent.duration_s == radio.deadline_s
+        assert sent.delivered_bits == sent.bits
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 10**6), share=st.floats(0.0, 1.0), bits=st.integers(10**4, 10**8))
+def test_a_cut_has_the_bits_of_the_rate_until_then(seed: int, share: float, bits: int) -> None:
+    _, channel, wanted = moving(seed, bits)
+    for sent in solved(channel, wanted):
+        on_air = min(sent.duration_s, channel.radio.deadline_s)
+        elapsed = share * on_air
+        found = cut(channel, sent, elapsed, 1)
+        edges = np.linspace(0.0, channel.radio.deadline_s, sent.slots + 1)
+        gains = channel.slot_gains(0, [sent.receiver], 2.5 + edges, 1)[0]
+        snr = sent.power_w * gains / channel.noise_w(3)
+        active = np.clip(elapsed - edges[:-1], 0.0, np.diff(edges))
+        carried = float(rate_bit_s(sent.bandwidth_hz, snr) @ active)
+        assert found.delivered_bits == pytest.approx(min(carried, bits), rel=1e-9, abs=1e-6)
+        whole = cut(channel, sent, on_air, 1)
+        assert whole.delivered_bits == pytest.approx(sent.delivered_bits, rel=1e-9)
+        assert whole.mean_snr_db == pytest.approx(sent.mean_snr_db, abs=1e-7)
+
+
+def test_the_channel_is_sampled_often_enough_for_the_fastest_pair() -> None:
+    """0.423/√(f1² + f2²) over four; a pair at rest needs one slot only."""
+    paths = [
+        PiecewiseLinear((0.0, 0.0), iter(()), speed_limit_m_s=2.0),
+        PiecewiseLinear((9.0, 0.0), iter(()), speed_limit_m_s=1.0),
+        Static(5.0, 5.0),
+        Static(7.0, 7.0),
+    ]
+    channel = Channel(Radio(), paths, 1)
+    doppler = math.hypot(2.0, 1.0) * 3.5e9 / 299_792_458.0
+    expected = 10.0 / (math.sqrt(9 / (16 * math.pi)) / doppler / 4)
+    assert channel.slots(0, [1, 2], 0.0, 10.0) == math.ceil(expected)
+    assert channel.slots(2, [3], 0.0, 10.0) == 1
