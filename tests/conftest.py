@@ -6,6 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import settings
+
+# The same examples at every run: a failure is a finding, never a dice roll.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 TEXT = [
     "Question: what is the sum of 12 and 30? Answer: 42",

@@ -50,9 +50,8 @@ def scenario_file(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
-def run(scenario_file, tmp_path_factory):
-    out = tmp_path_factory.mktemp("runs") / "first"
+def play(scenario_file, out):
+    """A run as a user starts it, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "cosim", "run", str(scenario_file), "--out", str(out)],
         capture_output=True,
@@ -62,6 +61,11 @@ def run(scenario_file, tmp_path_factory):
     assert done.returncode == 0, done.stderr
     assert str(out) in done.stdout
     return cosim.read_run(out)
+
+
+@pytest.fixture(scope="module")
+def run(scenario_file, tmp_path_factory):
+    return play(scenario_file, tmp_path_factory.mktemp("runs") / "first")
 
 
 def test_the_devices_learn(run):
@@ -145,7 +149,7 @@ def test_a_busy_machine_gives_the_same_traces(run, scenario_file, tmp_path):
     load = multiprocessing.Process(target=_spin, args=(stop,), daemon=True)
     load.start()
     try:
-        again = cosim.run(scenario_file, out=tmp_path / "again")
+        again = play(scenario_file, tmp_path / "again")
     finally:
         stop.set()
         load.join()

@@ -100,7 +100,7 @@ def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
 
         try:
             tokenizer = AutoTokenizer.from_pretrained(where, **_SAFE)
-            model, told = AutoModelForCausalLM.from_pretrained(
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
                 where,
                 dtype=chosen,
                 attn_implementation="eager",
@@ -110,6 +110,7 @@ def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
             )
         except Exception as error:  # many unrelated kinds; each is one sentence
             raise _unloadable(source, error) from error
+    model, told = loaded
     # transformers fills what does not fit with random values.
     unfit = sorted({*told["missing_keys"], *(name for name, *_ in told["mismatched_keys"])})
     if unfit:

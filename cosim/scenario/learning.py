@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -70,6 +71,10 @@ class Task(Section):
 
     @model_validator(mode="after")
     def _named(self) -> Self:
+        try:
+            json.dumps(self.parameters, allow_nan=False)
+        except ValueError:
+            raise ValueError("'parameters' must hold finite numbers only") from None
         procedural = self.source == "reasoning_gym"
         if procedural and self.dataset is None:
             raise ValueError("a reasoning_gym task needs 'dataset', for example chain_sum")

@@ -5,7 +5,15 @@ from __future__ import annotations
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TimeElapsedColumn,
+)
+from rich.table import Column
 from rich.text import Text
 
 from cosim.terminal.tally import Tally
@@ -39,7 +47,7 @@ class LiveProgress(Tally):
         self._progress = Progress(
             SpinnerColumn(),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[numbers]}"),
+            _Numbers(Column(no_wrap=True)),
             TimeElapsedColumn(),
             console=console,
         )
@@ -64,6 +72,14 @@ class LiveProgress(Tally):
             Text.assemble((f"{name} ", "dim"), word) for name, word in self.words().items()
         )
         self._progress.update(self._task, completed=round_, numbers=numbers)
+
+
+class _Numbers(ProgressColumn):
+    """The run's numbers; rich's own text column would drop their style."""
+
+    def render(self, task: Task) -> Text:
+        numbers: Text = task.fields["numbers"]
+        return numbers
 
 
 def progress_for(console: Console, rounds: int) -> PlainProgress | LiveProgress:

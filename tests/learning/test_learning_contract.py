@@ -144,7 +144,7 @@ def test_a_discarded_job_leaves_no_trace(make, recipe):
     kept[2].result()
     for device in (0, 2):
         undisturbed.submit(device, 1).result()
-    assert disturbed.fleet.adapters[1].values.numel() == 0 or not disturbed.fleet.adapters[1].values.any()
+    assert not disturbed.fleet.adapters[1].values.any()
     late = disturbed.submit(1, 2)
     disturbed.submit(0, 2).result()  # settles both
     late.discard()

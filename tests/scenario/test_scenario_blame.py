@@ -37,7 +37,7 @@ def test_the_line_is_that_of_the_nearest_key(document, message, line):
     assert str(caught.value) == f"{document.path}:{line}: {message}"
 
 
-@pytest.mark.parametrize("message", ["rows.jsonl:3: tasks.sums: not JSON", "out of luck", "area: x"])
+@pytest.mark.parametrize("message", ["a.jsonl:3: tasks.sums: no JSON", "out of luck", "area: x"])
 def test_other_messages_stay_as_they_are(document, message):
     with pytest.raises(CosimError) as caught, blaming(document):
         raise CosimError(message)

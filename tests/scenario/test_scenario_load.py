@@ -267,7 +267,11 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.samp
     ["<<", "=", "yes", "012", "0x1f", "1_0", "1e3", ".inf", "2020-01-01", "a: b", " x ", "- ", "\n"]
 )
 VALUES = st.recursive(
-    WORDS | st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False),
+    WORDS
+    | st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
     max_leaves=8,
 )

@@ -110,7 +110,7 @@ def test_an_interrupt_frees_the_share_and_writes_what_came_through() -> None:
     assert row.energy_tx_j == pytest.approx(at_s * (row.power_w / 0.4 + 0.25), rel=1e-12)
     assert row.energy_rx_j == pytest.approx(at_s * 0.75, rel=1e-12)
     ends = [e for e in air.trace.events if e.kind is EventKind.SEND_END and e.device == 0]
-    assert [(e.time_s, e.peer, e.cause) for e in ends][0] == (at_s, 1, Cause.INTERRUPTED)
+    assert (ends[0].time_s, ends[0].peer, ends[0].cause) == (at_s, 1, Cause.INTERRUPTED)
 
 
 def test_an_interrupt_leaves_nobody_waiting_and_everybody_else_alone() -> None:

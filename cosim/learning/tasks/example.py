@@ -47,11 +47,12 @@ def read_example(row: Mapping[str, Any], fields: Fields) -> Example:
         if str(answer) not in labels:
             raise ValueError(f"answer '{answer}' is not among the labels {labels}")
         answer = labels.index(str(answer))
+    distinct = tuple(dict.fromkeys(choices))  # published rows now and then repeat a choice
     if isinstance(answer, str) and answer in choices:
-        return Example(prompt, answer, choices)
+        return Example(prompt, answer, distinct)
     if isinstance(answer, bool) or not isinstance(answer, int) or not 0 <= answer < len(choices):
         raise ValueError(f"answer {answer!r} is neither a choice nor the index of one of {choices}")
-    return Example(prompt, choices[answer], choices)
+    return Example(prompt, choices[answer], distinct)
 
 
 def _choices(row: Mapping[str, Any], fields: Fields) -> tuple[str, ...] | None:
@@ -63,11 +64,9 @@ def _choices(row: Mapping[str, Any], fields: Fields) -> tuple[str, ...] | None:
         where, found = "choices", fields.choices
     else:
         where, found = fields.choices, _at(row, fields.choices)
-    if not isinstance(found, list | tuple) or len(found) < 2:
-        raise ValueError(f"'{where}' must hold at least two choices")
-    choices = tuple(str(choice) for choice in found)
-    if len(set(choices)) != len(choices):
-        raise ValueError(f"'{where}' repeats a choice")
+    choices = tuple(map(str, found)) if isinstance(found, list | tuple) else ()
+    if len(set(choices)) < 2:
+        raise ValueError(f"'{where}' must hold at least two different choices")
     return choices
 
 

@@ -99,10 +99,10 @@ def load_pool(
     rows = [row for row in rows if row.tokens <= max_tokens]
     questions = [_question(tokenizer, example) for example in test]
     questions = [q for q in questions if max(c.tokens for c in q.candidates) <= max_tokens]
-    for part, found, read in (("training", rows, kept), ("test", questions, test)):
+    for part, found, before in (("training", rows, kept), ("test", questions, test)):
         if not found:
             raise TaskError(
-                f"tasks.{name}: all {len(read)} {part} rows are longer than training.max_tokens "
+                f"tasks.{name}: all {len(before)} {part} rows are longer than training.max_tokens "
                 f"({max_tokens})"
             )
     if len(rows) < shares:

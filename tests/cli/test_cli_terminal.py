@@ -1,0 +1,101 @@
+"""What a person sees in a terminal, and the numbers behind it."""
+
+from io import StringIO
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from cosim.learning.report import Measurement
+from cosim.terminal.progress import LiveProgress, PlainProgress, progress_for
+from cosim.terminal.summary import accuracy_by_task, starvation
+from cosim.terminal.tally import Tally
+from cosim.trace.schema import EventRow, Outcome, RoundRow, TransferKind, TransferRow
+
+
+def round_row(loss: float | None, energy: float) -> RoundRow:
+    numbers = dict.fromkeys(RoundRow._fields, 0)
+    energies = {f"energy_{part}_j": energy for part in ("compute", "tx", "rx", "idle")}
+    return RoundRow(**{**numbers, **energies, "loss": loss})  # type: ignore[arg-type]
+
+
+def transfer(outcome: Outcome) -> TransferRow:
+    numbers = dict.fromkeys(TransferRow._fields, 0)
+    return TransferRow(**{**numbers, "kind": TransferKind.UPDATE, "outcome": outcome})  # type: ignore[arg-type]
+
+
+def feed(display: Tally) -> None:
+    for loss in (1.0, 2.0):
+        display.saw(round_row(loss, 0.5))
+    for outcome in Outcome:
+        display.saw(transfer(outcome))
+    display.closed(1, 2.5)
+
+
+def test_the_numbers_are_sums_and_means() -> None:
+    tally = Tally(4)
+    feed(tally)
+    assert tally.words() == {
+        "round": "1/4",
+        "simulated": "2.50 s",
+        "loss": "1.500",
+        "energy": "4.0 J",
+        "missed": "3 of 4",
+    }
+    tally.saw(round_row(None, 0.0))
+    tally.closed(2, 5.0)
+    assert "loss" not in tally.words()
+
+
+def test_a_pipe_gets_lines_and_a_terminal_a_bar() -> None:
+    pipe, terminal = Console(file=StringIO()), Console(file=StringIO(), force_terminal=True)
+    assert isinstance(progress_for(pipe, 3), PlainProgress)
+    assert isinstance(progress_for(terminal, 3), LiveProgress)
+
+
+def test_the_bar_shows_the_numbers_and_is_left_alone_after_an_error() -> None:
+    out = StringIO()
+    console = Console(file=out, force_terminal=True, width=160, color_system="standard")
+    display = progress_for(console, 4)
+
+    def interrupted() -> None:
+        with display:
+            feed(display)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    shown = out.getvalue()
+    assert "1/4 · " in shown
+    assert "\x1b[2mround \x1b[0m" in shown, "the names are dim, the numbers are not"
+    assert shown.rstrip().endswith("\x1b[?25h"), "the cursor is back"
+
+
+def test_nothing_else_is_counted() -> None:
+    tally = Tally(1)
+    tally.saw(EventRow(0.0, 1, 0, "plan", None, "schedule"))  # type: ignore[arg-type]
+    tally.scored(0, list[Measurement]())
+    assert (tally.energy_j, tally.transfers, tally.accuracy) == (0.0, 0, None)
+
+
+def test_starvation_is_to_expect_and_never_receive() -> None:
+    rows = [(0, 1, 1), (0, 0, 2), (1, 0, 2), (1, 0, 2), (2, 0, 0)]
+    rounds = pd.DataFrame(rows, columns=["device", "received", "missed"])
+    assert starvation(rounds) == ["never received an update: device 1"]
+    assert starvation(rounds[rounds["device"] != 1]) == []
+
+
+def test_accuracy_is_a_mean_over_devices_of_the_headline_in_the_order_of_the_tasks() -> None:
+    rows = [
+        (0, 0, "zeta", "exact_match", 0.25),
+        (0, 1, "zeta", "exact_match", 0.75),
+        (0, 0, "alpha", "acc", 1.0),
+        (2, 0, "zeta", "exact_match", 1.0),
+        (2, 0, "alpha", "acc", 0.5),
+        (2, 0, "alpha", "loss", 9.0),
+    ]
+    columns = ["round", "device", "task", "metric", "value"]
+    table = accuracy_by_task(pd.DataFrame(rows, columns=columns))
+    assert list(table.index) == ["zeta", "alpha"]
+    assert table.to_numpy().tolist() == [[0.5, 1.0], [1.0, 0.5]]
+    assert accuracy_by_task(pd.DataFrame([], columns=columns)).empty

@@ -1,0 +1,82 @@
+"""What `cosim check` foresees is what the run then does."""
+
+import math
+
+import pytest
+from small_networks import NO_LEARNING, method, scenario, simulate
+
+from cosim.methods.recipe import RandomGraph
+from cosim.randomness import stream
+from cosim.simulation.feasibility import compute_fact, explain, receivers_at_most
+from cosim.topology.graphs import neighbours
+from cosim.trace.schema import Outcome
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6])
+@pytest.mark.parametrize(
+    "graph", ["none", "complete", "ring", {"graph": "random", "degree": 1}, "random"]
+)
+def test_no_graph_gives_a_device_more_receivers(count: int, graph: object) -> None:
+    chosen = scenario(method=method(graph), devices=[{"count": count}])
+    choice = chosen.method.topology
+    degrees = {
+        len(others)
+        for round_ in range(20)
+        for others in neighbours(range(count), choice, stream(1, "topology", round_)).values()
+    }
+    assert max(degrees) == receivers_at_most(chosen)
+    assert isinstance(choice, RandomGraph) or len(degrees) == 1
+
+
+def facts(**radio: object) -> dict[str, str | None]:
+    """Every fact's warning, by name."""
+    area = {"shape": "disc", "radius_m": 50}
+    chosen = scenario(area=area, radio={"fading": {"model": "none"}} | radio)
+    return {fact.name: fact.warning for fact in explain(chosen)}
+
+
+def test_what_fits_has_no_warning_and_is_delivered() -> None:
+    assert not any(facts().values())
+    assert {row.outcome for row in simulate(scenario()).transfers} == {Outcome.DELIVERED}
+
+
+def test_a_payload_beyond_the_spectrum_is_warned_of_and_late() -> None:
+    """4 Mbit in 2 s over 0.2 MHz are 10 bit/s/Hz; at 0.5 MHz, 4 bit/s/Hz, they are not too many."""
+    warnings = facts(bandwidth_hz=2.0e5)
+    assert warnings["Q·n/(W·Γ)"] is not None
+    assert "at least 1e+06" in warnings["Q·n/(W·Γ)"]
+    assert facts(bandwidth_hz=5.0e5)["Q·n/(W·Γ)"] is None
+
+
+def test_too_little_power_is_warned_of_and_late() -> None:
+    weak = {"p_max_dbm": -30, "fading": {"model": "none"}}
+    warning = facts(**weak)["Lemma 1"]
+    assert warning is not None
+    assert "infeasible" in warning
+    trace = simulate(scenario(radio=weak), at=[(0.0, 0.0), (45.0, 0.0)])
+    assert {row.outcome for row in trace.transfers} == {Outcome.LATE}
+
+
+def test_the_compute_time_is_the_one_of_the_trace() -> None:
+    chosen = scenario(
+        learning=NO_LEARNING | {"flop": 3.0e12},
+        devices=[
+            {"count": 1, "profile": "flagship_phone"},
+            {"count": 1, "profile": "raspberry_pi_5"},
+        ],
+    )
+    times = sorted(row.compute_s for row in simulate(chosen).rounds)
+    assert times == pytest.approx([3.0 / (2.77 * 0.3), 3.0 / (0.154 * 0.4)])
+    assert compute_fact(chosen, 3.0e12).value.endswith(f"{times[0]:.2f} to {times[1]:.2f} s")
+
+
+def test_the_coherence_time_is_that_of_the_two_fastest() -> None:
+    walk = {"model": "random_waypoint", "speed_m_s": [0.5, 3.0]}
+    chosen = scenario(
+        devices=[{"count": 1, "mobility": walk}, {"count": 1, "mobility": {"model": "static"}}]
+    )
+    found = {fact.name: fact.value for fact in explain(chosen)}["coherence time"]
+    doppler = 3.0 * 3.5e9 / 299_792_458.0
+    coherence = math.sqrt(9 / (16 * math.pi)) / doppler
+    assert found.startswith(f"{coherence * 1e3:.1f} ms")
+    assert found.endswith(f"Γ is {2.0 / coherence:.0f} of them")
