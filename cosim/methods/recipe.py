@@ -46,9 +46,13 @@ def _graph_by_name(value: Any) -> Any:
     return {"graph": value} if isinstance(value, str) else value
 
 
+_Graph = Annotated[NoExchange | Complete | Ring | RandomGraph, Field(discriminator="graph")]
 Topology = Annotated[
-    Annotated[NoExchange | Complete | Ring | RandomGraph, Field(discriminator="graph")],
-    BeforeValidator(_graph_by_name),
+    _Graph,
+    BeforeValidator(
+        _graph_by_name,
+        json_schema_input_type=Literal["none", "complete", "ring", "random"] | _Graph,
+    ),
 ]
 
 

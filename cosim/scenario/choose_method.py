@@ -3,10 +3,36 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
 
 from cosim.methods import METHODS
-from cosim.methods.recipe import Recipe
+from cosim.methods.recipe import (
+    Aggregation,
+    Composition,
+    Expansion,
+    Projection,
+    Recipe,
+    Schedule,
+    Topology,
+)
+from cosim.scenario.section import Section
+
+MethodName = Annotated[str, Field(json_schema_extra={"enum": list(METHODS)})]
+
+
+class MethodMapping(Section):
+    """What a scenario may write for a method: its name, and the parts that differ."""
+
+    name: MethodName
+    reference: str | None = Field(None, description="where the variant comes from")
+    projection: Projection | None = None
+    expansion: Expansion | None = None
+    topology: Topology | None = None
+    aggregation: Aggregation | None = None
+    composition: Composition | None = None
+    schedule: Schedule | None = None
 
 
 def recipe_of(value: Any) -> Any:
@@ -26,3 +52,8 @@ def recipe_of(value: Any) -> Any:
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise ValueError(f"'{value}' is not a method{hint} (one of {', '.join(METHODS)})")
     return {**METHODS[value].model_dump(), **overrides}
+
+
+Method = Annotated[
+    Recipe, BeforeValidator(recipe_of, json_schema_input_type=MethodName | MethodMapping)
+]

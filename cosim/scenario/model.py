@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from cosim.methods.recipe import Recipe
-from cosim.scenario.choose_method import recipe_of
+from cosim.scenario.choose_method import Method
 from cosim.scenario.devices import Area, DeviceGroup
 from cosim.scenario.learning import (
     Adapter,
@@ -28,7 +27,10 @@ def _learning_by_name(value: Any) -> Any:
 
 Learning = Annotated[
     Annotated[LanguageModel | NoLearning, Field(discriminator="model")],
-    BeforeValidator(_learning_by_name),
+    BeforeValidator(
+        _learning_by_name,
+        json_schema_input_type=Literal["none", "language_model"] | LanguageModel | NoLearning,
+    ),
 ]
 
 
@@ -45,7 +47,7 @@ class Scenario(Section):
     seed: int = Field(1, ge=0, le=2**63 - 1, description="of all random streams")
     rounds: int = Field(ge=1, le=1_000_000, description="rounds T of every device")
     learning: Learning = LanguageModel()
-    method: Annotated[Recipe, BeforeValidator(recipe_of)]
+    method: Method
     base_model: BaseModelChoice = BaseModelChoice()
     adapter: Adapter = Adapter()
     tasks: dict[str, Task] = Field(default_factory=dict, description="the downstream tasks")

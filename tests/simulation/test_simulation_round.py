@@ -20,7 +20,16 @@ from cosim.scenario.model import Scenario
 from cosim.trace.schema import Cause, EventKind, Outcome, RoundRow, TopologyRow
 
 WALK = {"model": "random_waypoint", "speed_m_s": [0.5, 3.0]}
-SLOW = PROFILE | {"peak_flop_s": 1.0e11, "compute_w": 2.0, "idle_w": 1.5, "battery_j": 1000.0}
+SLOW = {
+    "peak_flop_s": 1.0e11,
+    "utilisation": 0.5,
+    "compute_w": 2.0,
+    "idle_w": 1.5,
+    "pa_efficiency": 0.2,
+    "transmit_circuit_w": 0.1,
+    "receive_w": 0.3,
+    "battery_j": 1000.0,
+}
 
 
 def mixed(**sections: object) -> Scenario:
@@ -204,3 +213,17 @@ def test_the_trace_is_flushed_and_observers_told_once_a_round() -> None:
 
     play_to_the_end(world_of(mixed(), Watch()))
     assert calls == [("flush", 4), ("flush", 8), ("flush", 12)]
+
+
+def test_a_random_graph_is_new_every_round_and_hangs_on_the_seed_alone() -> None:
+    def partners(**sections: object) -> list[set[tuple[int, int]]]:
+        trace = simulate(
+            scenario(rounds=12, method=method("random"), devices=[{"count": 6}], **sections)
+        )
+        sent = [(t.round, t.src, t.dst) for t in trace.transfers]
+        return [{(a, b) for number, a, b in sent if number == k} for k in range(1, 13)]
+
+    graphs = partners()
+    assert len({tuple(sorted(graph)) for graph in graphs}) > 6
+    assert partners(learning=NO_LEARNING | {"flop": 0}) == graphs
+    assert partners(seed=2) != graphs

@@ -1,0 +1,36 @@
+"""The JSON schema for editors accepts what the loader accepts, shorthands included."""
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from cosim.scenario.document import read_document
+from cosim.scenario.model import Scenario
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+SCHEMA = Scenario.model_json_schema()
+
+
+@pytest.mark.parametrize("path", sorted(SCENARIOS.rglob("*.yaml")), ids=lambda path: path.stem)
+def test_every_scenario_of_the_project_fits(path):
+    jsonschema.validate(read_document(path).data, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("change", "fits"),
+    [
+        ({"method": "lora"}, True),
+        ({"method": {"name": "lora", "topology": "ring"}}, True),
+        ({"method": {"name": "lora", "topology": {"graph": "random", "degree": 3}}}, True),
+        ({"learning": "none"}, True),
+        ({"learning": {"model": "none", "payload_bits": 3}}, True),
+        ({"method": "lor"}, False),
+        ({"method": {"name": "lora", "topolgy": "ring"}}, False),
+        ({"metod": "lora"}, False),
+        ({"rounds": 0}, False),
+    ],
+)
+def test_shorthands_and_mistakes(change, fits):
+    data = {**read_document(SCENARIOS / "quickstart.yaml").data, **change}
+    assert jsonschema.Draft202012Validator(SCHEMA).is_valid(data) is fits
