@@ -112,10 +112,8 @@ def _targets(model: Any, wanted: str | Sequence[str]) -> list[tuple[str, nn.Line
         if isinstance(module, nn.Linear) and module is not head
     ]
     if isinstance(wanted, str):
-        if wanted == "all-linear":
-            return linear
         try:
-            expression = re.compile(wanted)
+            expression = re.compile(".*" if wanted == "all-linear" else wanted)
         except re.error as error:
             raise BaseModelError(
                 f"adapter.target_modules: '{wanted}' is not a regular expression: {error}"
@@ -124,6 +122,8 @@ def _targets(model: Any, wanted: str | Sequence[str]) -> list[tuple[str, nn.Line
     else:
         ends = tuple(f".{word}" for word in wanted)
         chosen = [(n, module) for n, module in linear if n in wanted or n.endswith(ends)]
+    if not linear:
+        raise BaseModelError("adapter.target_modules: the base model has no linear layer to adapt")
     if not chosen:
         leaves = sorted({name.rpartition(".")[2] for name, _ in linear})
         raise BaseModelError(

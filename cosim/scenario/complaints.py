@@ -80,6 +80,7 @@ def _complaints(core: CoreSchema, places: Sequence[Place]) -> list[_Complaint]:
             got = members[0].error["input"]
             near = _did_you_mean(got, _literals(core, (place.schema for place in members)))
             found.append(_Complaint(path, f"expected {words}, got {shown(got)}{near}"))
+    alone = [place for place in alone if not _counts_only_good_items(place, alone)]
     for place in alone:
         if place.error["type"] == "extra_forbidden":
             complaint, meant = _unknown_key(core, place, alone)
@@ -88,6 +89,14 @@ def _complaints(core: CoreSchema, places: Sequence[Place]) -> list[_Complaint]:
     # A required key that is there but misspelt is one mistake, and was just named.
     alone = [place for place in alone if place.path not in misspelt]
     return found + [_complaint(core, p) for p in alone if p.error["type"] != "extra_forbidden"]
+
+
+def _counts_only_good_items(place: Place, places: Sequence[Place]) -> bool:
+    """A list is called too short as well where an item in it is wrong: the item says enough."""
+    depth = len(place.path)
+    return place.error["type"] == "too_short" and any(
+        len(other.path) > depth and other.path[:depth] == place.path for other in places
+    )
 
 
 def _likeliest_member(path: Loc, members: Sequence[Place]) -> list[Place]:

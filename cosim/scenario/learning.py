@@ -113,5 +113,5 @@ class NoLearning(Section):
     """The network alone: payload and work are given, nothing is trained."""
 
     model: Literal["none"] = "none"
-    payload_bits: int = Field(8_000_000, ge=1, description="bits of every transfer")
+    payload_bits: int = Field(8_000_000, ge=1, le=10**15, description="bits of every transfer")
     flop: float = Field(1.0e12, ge=0, le=1e24, description="work of a device in a round")

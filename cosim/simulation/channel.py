@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.errors import ScenarioError
 from cosim.mobility.trajectory import Trajectory
 from cosim.physics.fading import (
     ClarkeFading,
@@ -42,14 +42,6 @@ def mean_gain(distance_m: FloatArray | float, path_loss: PathLoss, carrier_hz: f
     return np.asarray(gain, dtype=float)
 
 
-@dataclass(frozen=True)
-class Slots:
-    """Gains of links over consecutive slots: edges (T+1,) in s, gains (L, T)."""
-
-    edges_s: FloatArray
-    gains: FloatArray
-
-
 class Channel:
     """Gains of the links in use; a pair's fading is one reciprocal stream, whoever sends."""
 
@@ -58,6 +50,10 @@ class Channel:
         self.trajectories = trajectories
         self.seed = seed
         self._clarke: dict[tuple[int, int], ClarkeFading] = {}
+        try:
+            mean_gain(0.0, radio.path_loss, radio.carrier_hz)
+        except ValueError as error:
+            raise ScenarioError(f"radio.path_loss: {error}") from error
 
     def noise_w(self, receivers: int) -> float:
         """σ² = k·T0·B·F over a receiver's share W/n, or over W where the scenario says constant."""

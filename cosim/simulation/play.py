@@ -12,7 +12,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from cosim.errors import CosimError
 from cosim.scenario.load import dump
 from cosim.scenario.model import Scenario
 from cosim.simulation.build import build_learner, build_world
@@ -58,14 +57,14 @@ def play(scenario: Scenario, out: Path | None = None, observers: Sequence[Observ
     directory = claim_run_directory(out, name=scenario.name)
     try:
         learner = TimedLearner(build_learner(scenario))
-    except (CosimError, KeyboardInterrupt):
+        trace = TraceWriter(directory)
+        world = build_world(scenario, learner, trace, observers)
+    except BaseException:
         _unclaim(directory, keep=found_empty)
         raise
     manifest = _opening_manifest(scenario, learner.inner)
     (directory / SCENARIO_FILE).write_text(dump(scenario), encoding="utf-8")
     write_manifest(directory, {**manifest, "status": Status.RUNNING})
-    trace = TraceWriter(directory)
-    world = build_world(scenario, learner, trace, observers)
     first_event = perf_counter()
     manifest["setup_wall_s"] = first_event - started
     status = Status.FAILED
@@ -77,16 +76,18 @@ def play(scenario: Scenario, out: Path | None = None, observers: Sequence[Observ
         raise Interrupted(directory) from None
     finally:
         wall_s = perf_counter() - first_event
-        trace.close()
         manifest |= {
-            "status": status,
+            "status": Status.FAILED,
             "simulated_s": float(world.env.now),
             "wall_s": wall_s,
             "learner_wall_s": learner.wall_s,
             "outside_learner_share": max(wall_s - learner.wall_s, 0.0) / wall_s,
-            "results_sha256": results_sha256(directory),
         }
-        write_manifest(directory, manifest)
+        try:
+            trace.close()
+            manifest |= {"status": status, "results_sha256": results_sha256(directory)}
+        finally:
+            write_manifest(directory, manifest)
     return Played(directory, manifest)
 
 

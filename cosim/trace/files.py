@@ -9,13 +9,16 @@ PARTS = "parts"
 
 
 def compacted_file(directory: Path, table: str) -> Path:
-    """The single file of a table, which exists once the trace is closed."""
-    return directory / f"{table}.parquet"
+    """The single file of a table, which exists once the trace is closed.
+
+    Absolute, because pyarrow reads a relative path such as `a:b` as the address of a store.
+    """
+    return directory.absolute() / f"{table}.parquet"
 
 
 def part_files(directory: Path, table: str) -> list[Path]:
     """The complete parts of a table, oldest first; what a crash left half-written is not one."""
-    parts = (directory / PARTS / table).glob("[0-9]*.parquet")
+    parts = (directory.absolute() / PARTS / table).glob("[0-9]*.parquet")
     return sorted(parts, key=lambda part: int(part.stem))
 
 

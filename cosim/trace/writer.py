@@ -35,7 +35,7 @@ class TraceWriter:
                     f"{directory} already holds {existing[0].relative_to(directory)}; "
                     "a run never overwrites."
                 )
-        self.directory = directory
+        self.directory = directory.absolute()  # pyarrow would read a relative `a:b` as an address
         self._buffers = {row: _Buffer(table) for table, row in ROWS.items()}
         self._parts_written = dict.fromkeys(ROWS, 0)
         self._closed = False

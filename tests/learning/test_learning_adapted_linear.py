@@ -149,3 +149,11 @@ def test_a_list_of_names_keeps_the_models_order(tiny_llama: Path) -> None:
         for layer in (0, 1)
         for leaf in ("self_attn.q_proj", "mlp.up_proj")
     ]
+
+
+def test_a_model_without_linear_layers_is_refused() -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    model = GPT2LMHeadModel(GPT2Config(n_layer=1, n_embd=8, n_head=2, vocab_size=16))
+    with pytest.raises(BaseModelError, match="has no linear layer to adapt"):
+        adapted_modules(model)
