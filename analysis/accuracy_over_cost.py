@@ -33,12 +33,16 @@ def accuracy_over_cost(run: Run) -> pd.DataFrame:
     points = scores.groupby("round").agg(accuracy=("value", "mean"), simulated_s=("time_s", "max"))
     energy = run.rounds.filter(regex="^energy_").sum(axis=1).groupby(run.rounds["round"]).sum()
     bits = run.transfers.groupby("round")["delivered_bits"].sum()
-    ended = run.transfers.groupby("round")["outcome"]
-    points["energy_j"] = energy.cumsum().reindex(points.index).fillna(0.0)
-    points["gbit"] = bits.cumsum().reindex(points.index).fillna(0.0) / 1e9
-    points["delivered"] = ended.apply(lambda o: (o == "delivered").sum()).cumsum()
-    points["missed"] = ended.apply(lambda o: (o != "delivered").sum()).cumsum()
-    points[["delivered", "missed"]] = points[["delivered", "missed"]].fillna(0).astype(int)
+    arrived = run.transfers["outcome"].eq("delivered").astype(int)
+    by_round = run.transfers["round"]
+    costs = {
+        "energy_j": energy,
+        "gbit": bits / 1e9,
+        "delivered": arrived.groupby(by_round).sum(),
+        "missed": (1 - arrived).groupby(by_round).sum(),
+    }
+    for name, cost in costs.items():
+        points[name] = cost.cumsum().reindex(points.index, fill_value=0)
     points.insert(0, "method", run.manifest["method"])
     points.insert(1, "seed", run.manifest["seed"])
     return points.reset_index()
@@ -55,7 +59,7 @@ def draw(points: pd.DataFrame, path: Path) -> None:
         panel.set_xlabel(label)
         panel.grid(alpha=0.25)
         panel.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("accuracy, mean over devices and tasks")
+    panels[0].set_ylabel("mean accuracy, devices × tasks")
     panels[0].set_ylim(bottom=-0.02)
     figure.legend(
         *panels[0].get_legend_handles_labels(), loc="upper center", ncols=4, frameon=False
