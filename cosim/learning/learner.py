@@ -129,7 +129,8 @@ class Learner:
     def _settle(self) -> None:
         jobs = sorted(self._queue, key=lambda job: (job.device, job.round))
         self._queue = []
-        for group in passes([job.lesson for job in jobs]):
+        longest = [job.lesson.longest for job in jobs]
+        for group in passes(longest, [len(job.lesson.batches) for job in jobs]):
             outcomes = self.trainer.train([jobs[number].lesson for number in group])
             for number, outcome in zip(group, outcomes, strict=True):
                 jobs[number].outcome = outcome

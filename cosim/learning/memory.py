@@ -60,9 +60,10 @@ def estimate_memory(
     state = 12.0 * trained + (8.0 * kept if recipe.expansion == "gradient_mask" else 0.0)
     own_projection = recipe.projection != "frozen_shared_seed"
     state += 4.0 * layout.projection_size if own_projection else 0.0
-    bank = 4.0 * kept * devices if recipe.aggregation == "support_normalised" else 0.0
+    # Devices whose inboxes differ hold banks of their own: at worst all of them.
+    bank = 4.0 * kept * devices**2 if recipe.aggregation == "support_normalised" else 0.0
     # Settling a round holds the states before and after it, and the update on its way.
-    states = devices * (2.0 * state + 4.0 * trained) + 2.0 * bank
+    states = devices * (2.0 * state + 4.0 * trained) + bank
     copies = devices_per_pass * size * (2.0 * layout.expansion_size + 2.0 * layout.projection_size)
     config = model.config
     inner = getattr(config, "intermediate_size", 4 * config.hidden_size)

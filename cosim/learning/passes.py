@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cosim.learning.train import Lesson
-
 DEVICES_PER_PASS = 16
 # Rows are padded to the longest of a pass; beyond this ratio of lengths padding costs more than
 # a pass of its own.
 PADDING_RATIO = 1.5
 
 
-def passes(lessons: Sequence[Lesson]) -> list[list[int]]:
-    """Numbers of lessons by pass: equally many steps, similar lengths, few enough for memory."""
-    longest = [max(row.tokens for batch in one.batches for row in batch) for one in lessons]
-    steps = [len(one.batches) for one in lessons]
-    ordered = sorted(range(len(lessons)), key=lambda n: (steps[n], longest[n], n))
+def passes(longest: Sequence[int], steps: Sequence[int]) -> list[list[int]]:
+    """Numbers of lessons by pass: equally many steps, similar lengths, few enough for memory.
+
+    longest: tokens of each lesson's longest row. steps: optimiser steps of each lesson.
+    """
+    ordered = sorted(range(len(longest)), key=lambda n: (steps[n], longest[n], n))
     out: list[list[int]] = []
     for number in ordered:
         if out:

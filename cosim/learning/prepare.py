@@ -12,7 +12,7 @@ from cosim.learning.adapter import Layout
 from cosim.learning.base_model import load
 from cosim.learning.learner import Learner
 from cosim.learning.memory import MemoryEstimate, estimate_memory, refuse_what_does_not_fit
-from cosim.learning.passes import DEVICES_PER_PASS
+from cosim.learning.passes import passes
 from cosim.learning.tasks.pool import TaskPool, device_tasks, load_pool
 from cosim.scenario.model import Scenario
 
@@ -63,8 +63,13 @@ def memory_of(
 ) -> MemoryEstimate:
     """What the scenario will need, with the longest rows in every place of a pass."""
     layout = Layout(adapted_modules(model, scenario.adapter.target_modules), scenario.adapter.rank)
-    together = min(scenario.device_count, DEVICES_PER_PASS)
-    rows = scenario.training.batch_size * together
+    longest = {name: max(row.tokens for row in pool.train) for name, pool in pools.items()}
+    lengths = [longest[task] for task in tasks_of(scenario)]
+    largest = max(
+        passes(lengths, [scenario.training.steps] * len(lengths)),
+        key=lambda group: len(group) * lengths[group[-1]],
+    )
+    rows = scenario.training.batch_size * len(largest)
     return estimate_memory(
         model,
         layout,
@@ -72,8 +77,8 @@ def memory_of(
         density=scenario.adapter.density,
         dtype=dtype,
         devices=scenario.device_count,
-        devices_per_pass=together,
-        tokens_per_pass=rows * max(row.tokens for pool in pools.values() for row in pool.train),
+        devices_per_pass=len(largest),
+        tokens_per_pass=rows * max(lengths[number] for number in largest),
         scored_per_pass=rows
         * max(len(row.answer) for pool in pools.values() for row in pool.train),
     )

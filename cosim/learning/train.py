@@ -35,6 +35,11 @@ class Lesson:
     adapter: Adapter
     batches: tuple[tuple[Encoded, ...], ...]
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest row."""
+        return max(row.tokens for batch in self.batches for row in batch)
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -1,0 +1,60 @@
+"""Which lessons share a pass, and what a scenario will need in memory."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cosim.errors import CosimError
+from cosim.learning.adapted_linear import adapted_modules
+from cosim.learning.adapter import Layout
+from cosim.learning.base_model import load
+from cosim.learning.memory import estimate_memory, refuse_what_does_not_fit
+from cosim.learning.passes import DEVICES_PER_PASS, PADDING_RATIO, passes
+from cosim.methods import METHODS
+
+
+@given(st.lists(st.tuples(st.integers(1, 500), st.integers(1, 3)), max_size=60))
+def test_every_lesson_is_in_one_pass_of_its_kind(lessons):
+    longest, steps = [a for a, _ in lessons], [b for _, b in lessons]
+    found = passes(longest, steps)
+    assert sorted(number for group in found for number in group) == list(range(len(lessons)))
+    for group in found:
+        assert len({steps[number] for number in group}) == 1
+        assert len(group) <= DEVICES_PER_PASS
+        lengths = [longest[number] for number in group]
+        assert max(lengths) <= PADDING_RATIO * min(lengths)
+
+
+def estimate(tiny_llama, recipe, devices):
+    model = load(f"path:{tiny_llama}", "float32").model
+    return estimate_memory(
+        model,
+        Layout(adapted_modules(model), 4),
+        recipe,
+        density=0.1,
+        dtype=torch.float32,
+        devices=devices,
+        devices_per_pass=min(devices, DEVICES_PER_PASS),
+        tokens_per_pass=1000,
+        scored_per_pass=100,
+    )
+
+
+@pytest.mark.parametrize("recipe", METHODS.values(), ids=METHODS)
+def test_the_base_model_is_counted_once_and_the_devices_each(tiny_llama, recipe):
+    few, many = estimate(tiny_llama, recipe, 20), estimate(tiny_llama, recipe, 200)
+    weights = sum(p.numel() for p in load(f"path:{tiny_llama}", "float32").model.parameters())
+    # Norms and biases are left out of the estimate: a part in a hundred of this tiny model.
+    assert few.base_model == many.base_model == pytest.approx(4 * weights, rel=0.01)
+    assert many.device_states >= 10 * few.device_states
+    assert many.working_copies == few.working_copies
+
+
+def test_more_devices_than_memory_is_one_sentence(tiny_llama, monkeypatch):
+    needed = estimate(tiny_llama, METHODS["lora"], 50)
+    monkeypatch.setattr("cosim.learning.memory.available_bytes", lambda: needed.total - 1)
+    with pytest.raises(CosimError, match=r"^devices: 50 devices need about \d+\.\d GiB of memory"):
+        refuse_what_does_not_fit(needed, 50)
+    monkeypatch.setattr("cosim.learning.memory.available_bytes", lambda: needed.total)
+    refuse_what_does_not_fit(needed, 50)
