@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
+from cosim.learning.report import Measurement
 from cosim.terminal.tally import Tally
 
 
@@ -65,13 +67,21 @@ class LiveProgress(Tally):
     ) -> None:
         self._progress.stop()
 
+    def scored(self, round_: int, measurements: Sequence[Measurement]) -> None:
+        """Shows the accuracy as soon as it is known, before the first round too."""
+        super().scored(round_, measurements)
+        self._show()
+
     def closed(self, round_: int, time_s: float) -> None:
         """Moves the bar."""
         super().closed(round_, time_s)
+        self._show()
+
+    def _show(self) -> None:
         numbers = Text(" · ").join(
             Text.assemble((f"{name} ", "dim"), word) for name, word in self.words().items()
         )
-        self._progress.update(self._task, completed=round_, numbers=numbers)
+        self._progress.update(self._task, completed=self.round, numbers=numbers)
 
 
 class _Numbers(ProgressColumn):
