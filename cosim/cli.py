@@ -149,6 +149,50 @@ def schema() -> None:
     typer.echo(json.dumps(Scenario.model_json_schema(), indent=2, ensure_ascii=False))
 
 
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run directory")]
+ViewsOut = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="a folder to write to; default: RUN itself")
+]
+
+
+@app.command()
+def timeline(
+    run_: RunPath,
+    rounds: Annotated[
+        str | None, typer.Option(metavar="1-3", help="which rounds; default: see above")
+    ] = None,
+    out: ViewsOut = None,
+) -> None:
+    """Write timeline.json, for ui.perfetto.dev, and the Gantt chart timeline.png of a run.
+
+    Without --rounds the first holds all rounds, the chart the first three.
+    """
+    from cosim.trace.reader import read_run
+    from cosim.views.make import make_timeline
+
+    for line, note in make_timeline(read_run(run_), rounds, out):
+        typer.echo(line, err=note)
+
+
+@app.command("map")
+def map_(
+    run_: RunPath,
+    round_: Annotated[
+        int | None, typer.Option("--round", metavar="N", help="which round; default: the last")
+    ] = None,
+    animate: Annotated[
+        bool, typer.Option("--animate", help="write the whole run as map.gif, too")
+    ] = False,
+    out: ViewsOut = None,
+) -> None:
+    """Draw where the devices of a run were in a round, and the links that they used."""
+    from cosim.trace.reader import read_run
+    from cosim.views.make import make_map
+
+    for line, note in make_map(read_run(run_), round_, animate, out):
+        typer.echo(line, err=note)
+
+
 def main() -> None:
     """Runs the command line; what a user can put right ends with one message and code 2."""
     try:

@@ -17,5 +17,13 @@ class TaskError(CosimError):
     """A task whose rows cannot be read or used."""
 
 
+class MobilityError(CosimError):
+    """A recorded trace that cannot be read or used; names the file and, where it can, the line."""
+
+
 class RunDirectoryError(CosimError):
     """A run directory that would be overwritten, or that does not hold a readable run."""
+
+
+class ViewError(CosimError):
+    """A picture of a run that cannot be made or written."""

@@ -12,7 +12,7 @@ MAY_IMPORT = {
     "errors": set(),
     "randomness": set(),
     "physics": set(),
-    "mobility": {"randomness"},
+    "mobility": {"errors", "randomness"},
     "methods": set(),
     "scenario": {"errors", "methods"},
     "topology": {"methods"},
@@ -30,7 +30,8 @@ MAY_IMPORT = {
         "learning",
     },
     "terminal": {"learning", "trace"},
-    "cli": {"errors", "methods", "scenario", "simulation", "terminal", "trace"},
+    "views": {"errors", "scenario", "trace"},
+    "cli": {"errors", "methods", "scenario", "simulation", "terminal", "trace", "views"},
     "__init__": {"scenario", "simulation", "trace"},
     "__main__": {"cli"},
 }

@@ -41,12 +41,12 @@ class Static:
 
     def position_m(self, times_s: ArrayLike) -> FloatArray:
         """The position (…, 2) in m, the same at all times (…) in s; ValueError if negative."""
-        times = _checked(times_s)
+        times = checked_times(times_s)
         return np.broadcast_to([self.x_m, self.y_m], (*times.shape, 2)).astype(np.float64)
 
     def travelled_m(self, times_s: ArrayLike) -> FloatArray:
         """The path length 0 m (…) at times (…) in s; ValueError if negative."""
-        return np.zeros_like(_checked(times_s))[()]
+        return np.zeros_like(checked_times(times_s))[()]
 
     @property
     def speed_limit_m_s(self) -> float:
@@ -94,7 +94,7 @@ class PiecewiseLinear:
 
     def _known(self, times_s: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """The times as an array, and knots (4, K) that reach the last of them."""
-        times = _checked(times_s)
+        times = checked_times(times_s)
         horizon = float(times.max(initial=0.0))
         while not self._ended and self._knots[0, self._count - 1] < horizon:
             leg = next(self._legs, None)
@@ -109,9 +109,10 @@ class PiecewiseLinear:
         length = math.hypot(end_x - x, end_y - y)
         if duration_s == 0.0 and length == 0.0:
             return
-        # The slack covers the rounding of length and duration; NaN fails the comparison.
+        # The slack covers the rounding of length, duration and places; NaN fails the comparison.
+        rounding = 1e-15 * (abs(x) + abs(y) + length)
         if not 0.0 < duration_s < math.inf or not (
-            length <= self._speed_limit_m_s * duration_s * (1.0 + 1e-9)
+            length <= self._speed_limit_m_s * duration_s * (1.0 + 1e-9) + rounding
         ):
             raise ValueError(
                 f"a leg of {length} m in {duration_s} s breaks the limit of "
@@ -123,7 +124,8 @@ class PiecewiseLinear:
         self._count += 1
 
 
-def _checked(times_s: ArrayLike) -> FloatArray:
+def checked_times(times_s: ArrayLike) -> FloatArray:
+    """The times as an array; ValueError for one that is negative or not finite."""
     times = np.asarray(times_s, dtype=np.float64)
     if not np.all((times >= 0.0) & np.isfinite(times)):
         raise ValueError(f"times must be finite and not negative, got {times_s!r}")

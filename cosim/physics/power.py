@@ -1,12 +1,16 @@
 """Lemma 1: the least power that brings the bits through by the deadline, and its allocation."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cosim.physics.checks import FloatArray, non_negative, positive
+
+Fallback = Literal["scale", "drop_weakest", "max_power"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,19 +66,31 @@ def lemma1_power_w(
     return np.where(x > 0.0, power, 0.0)[()]
 
 
-def allocate(required_w: ArrayLike, p_max_w: float, margin_ratio: float = 1.0) -> Allocation:
-    """Give every receiver its demand p_j = m·p*_j if Σ_j p_j ≤ p_max, else scale the demands.
+def allocate(
+    required_w: ArrayLike,
+    p_max_w: float,
+    margin_ratio: float = 1.0,
+    fallback: Fallback = "scale",
+) -> Allocation:
+    """Give every receiver its demand p_j = m·p*_j if Σ_j p_j ≤ p_max, else fall back.
 
     Lemma 1 leaves nothing for a channel that moves during the transfer: `margin_ratio` m is the
-    factor on top. When the demands do not fit, the fallback `scale` gives a receiver with an
-    infinite demand 0 W (it is in outage), and multiplies the finite ones by min(1, p_max/Σ): a
-    dead link never makes a device radiate more to the others. `required_w` (n,) in W, inf where
-    infeasible, n = 0 legal; `p_max_w` in W. ValueError for NaN or negative demands, a negative
-    p_max, or a margin that is not positive.
+    factor on top. When the demands do not fit, no fallback radiates more than p_max:
+
+    - `scale` gives a receiver with an infinite demand 0 W (it is in outage), and multiplies the
+      finite ones by min(1, p_max/Σ): a dead link never makes a device radiate more to the others.
+    - `drop_weakest` gives 0 W to the receiver with the largest demand, and again, until what is
+      left fits, and the others exactly their demand: no way to fit drops fewer.
+    - `max_power` gives every receiver p_max/n, whatever its demand.
+
+    `required_w` (n,) in W, inf where infeasible, n = 0 legal; `p_max_w` in W. ValueError for NaN
+    or negative demands, a negative p_max, a margin that is not positive, or another fallback.
     """
     required = np.asarray(required_w, dtype=np.float64)
     if required.ndim != 1 or not np.all(required >= 0.0):
         raise ValueError(f"required_w must be (n,) without NaN or negatives, got {required_w!r}")
+    if fallback not in _FALLBACKS:
+        raise ValueError(f"fallback must be one of {', '.join(_FALLBACKS)}, got {fallback!r}")
     p_max, margin = float(non_negative(p_max_w, "p_max_w")), positive(margin_ratio, "margin_ratio")
     if required.size == 0:
         return Allocation(required, required, p_max, None, True)
@@ -84,7 +100,7 @@ def allocate(required_w: ArrayLike, p_max_w: float, margin_ratio: float = 1.0) -
     binding = int(np.argmax(demand))
     if slack >= 0.0:
         return Allocation(required, demand, slack, binding, True)
-    return Allocation(required, _scaled(demand, p_max), slack, binding, False)
+    return Allocation(required, _FALLBACKS[fallback](demand, p_max), slack, binding, False)
 
 
 def _scaled(demand: FloatArray, p_max: float) -> FloatArray:
@@ -97,3 +113,26 @@ def _scaled(demand: FloatArray, p_max: float) -> FloatArray:
     shares = finite / largest
     total = float(shares.sum())
     return finite if largest <= p_max / total else shares * (p_max / total)
+
+
+def _without_weakest(demand: FloatArray, p_max: float) -> FloatArray:
+    """The demands that fit together, smallest first; 0 for the others."""
+    kept = demand.copy()
+    for weakest in np.argsort(-demand, kind="stable"):
+        with np.errstate(over="ignore"):
+            if kept.sum() <= p_max:
+                break
+        kept[weakest] = 0.0
+    return kept
+
+
+def _equal(demand: FloatArray, p_max: float) -> FloatArray:
+    """p_max shared equally."""
+    return np.full_like(demand, p_max / demand.size)
+
+
+_FALLBACKS: dict[str, Callable[[FloatArray, float], FloatArray]] = {
+    "scale": _scaled,
+    "drop_weakest": _without_weakest,
+    "max_power": _equal,
+}

@@ -80,7 +80,7 @@ def _complaints(core: CoreSchema, places: Sequence[Place]) -> list[_Complaint]:
             got = members[0].error["input"]
             near = _did_you_mean(got, _literals(core, (place.schema for place in members)))
             found.append(_Complaint(path, f"expected {words}, got {shown(got)}{near}"))
-    alone = [place for place in alone if not _counts_only_good_items(place, alone)]
+    alone = [place for place in alone if not _counts_only_good_items(place, places)]
     for place in alone:
         if place.error["type"] == "extra_forbidden":
             complaint, meant = _unknown_key(core, place, alone)

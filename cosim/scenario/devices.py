@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from cosim.scenario.mobility import Mobility, RandomWaypoint
 from cosim.scenario.section import Section
 
 
@@ -22,33 +23,6 @@ class Profile(Section):
     transmit_circuit_w: float = Field(ge=0, le=1e3, description="watts of a transmit chain")
     receive_w: float = Field(ge=0, le=1e3, description="watts of a receive chain")
     battery_j: float | None = Field(None, gt=0, description="energy at the start; null: mains")
-
-
-class StaticMobility(Section):
-    """Placed uniformly in the area, never moving."""
-
-    model: Literal["static"] = "static"
-
-
-class RandomWaypoint(Section):
-    """Straight legs between uniform points, stationary from the first instant."""
-
-    model: Literal["random_waypoint"] = "random_waypoint"
-    speed_m_s: tuple[float, float] = Field((0.5, 2.0), description="least and greatest speed")
-    pause_s: tuple[float, float] = Field((0.0, 0.0), description="least and greatest pause")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        low, high = self.speed_m_s
-        if not 0 < low <= high <= 1000:
-            raise ValueError(f"speed_m_s needs 0 < least ≤ greatest ≤ 1000, got [{low}, {high}]")
-        low, high = self.pause_s
-        if not 0 <= low <= high <= 1e6:
-            raise ValueError(f"pause_s needs 0 ≤ least ≤ greatest, got [{low}, {high}]")
-        return self
-
-
-Mobility = Annotated[StaticMobility | RandomWaypoint, Field(discriminator="model")]
 
 
 class DeviceGroup(Section):
@@ -70,6 +44,19 @@ class DeviceGroup(Section):
             hint = f"; did you mean '{near[0]}'?" if near else ""
             raise ValueError(f"'{profile}' is not a profile{hint} (one of {', '.join(known)})")
         return profile
+
+    @model_validator(mode="after")
+    def _one_each(self) -> Self:
+        mobility = self.mobility
+        given = getattr(mobility, "positions_m", None)
+        if given is not None and len(given) != self.count:
+            raise ValueError(
+                f"mobility.positions_m: {len(given)} positions for {self.count} devices"
+            )
+        named = getattr(mobility, "device_ids", None)
+        if named is not None and len(named) != self.count:
+            raise ValueError(f"mobility.device_ids: {len(named)} ids for {self.count} devices")
+        return self
 
 
 class Area(Section):

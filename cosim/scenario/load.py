@@ -15,6 +15,7 @@ from cosim.scenario.complaints import validate
 from cosim.scenario.document import Document, Loc, read_document
 from cosim.scenario.model import Scenario
 from cosim.scenario.overrides import apply_overrides
+from cosim.scenario.schema_paths import has
 
 
 class _Representer(SafeRepresenter):
@@ -66,10 +67,13 @@ def _with_absolute_paths(document: Document) -> dict[str, Any]:
     tasks = data.get("tasks")
     for name in tasks if isinstance(tasks, dict) else ():
         places += [(("tasks", name, "source"), "jsonl:"), (("tasks", name, "test"), "")]
+    groups = data.get("devices")
+    for number in range(len(groups)) if isinstance(groups, list) else ():
+        places.append((("devices", number, "mobility", "path"), ""))
     for loc, prefix in places:
         section: Any = data
         for step in loc[:-1]:
-            section = section.get(step) if isinstance(section, dict) else None
+            section = section[step] if has(section, step) else None
         written = section.get(loc[-1]) if isinstance(section, dict) else None
         if isinstance(written, str) and written.startswith(prefix):
             named = written.removeprefix(prefix)

@@ -26,7 +26,22 @@ class PaperPathLoss(Section):
     minimum_m: float = Field(1.0, gt=0, description="nearer devices count as this far apart")
 
 
-PathLoss = Annotated[LogDistance | PaperPathLoss, Field(discriminator="model")]
+class D2dOutdoor(Section):
+    """3GPP TR 36.843, WINNER+ B1 at 1.5 m antennas: LOS or not by one draw a pair; 0.45–6 GHz."""
+
+    model: Literal["d2d_outdoor"] = "d2d_outdoor"
+
+
+PathLoss = Annotated[LogDistance | PaperPathLoss | D2dOutdoor, Field(discriminator="model")]
+
+
+class Shadowing(Section):
+    """Log-normal, of one field a pair; correlation e^(−Δ/decorrelation) in each end's move Δ."""
+
+    sigma_db: float = Field(0.0, ge=0, le=20, description="standard deviation; 0: no shadowing")
+    decorrelation_m: float = Field(
+        10.0, gt=0, le=1e5, description="a move that leaves 1/e of the correlation"
+    )
 
 
 class NoFading(Section):
@@ -55,13 +70,18 @@ Fading = Annotated[NoFading | BlockFading | ClarkeFading, Field(discriminator="m
 
 
 class Lemma1Power(Section):
-    """p* = (σ²/h)·(2^(Q·n/(W·Γ)) − 1)·margin, scaled down to p_max where Σp exceeds it."""
+    """p* = (σ²/h)·(2^(Q·n/(W·Γ)) − 1)·margin, or the fallback where Σp exceeds p_max."""
 
     policy: Literal["lemma1"] = "lemma1"
     channel_knowledge: Literal["instantaneous", "mean"] = Field(
         "instantaneous", description="h at the start of the transfer, or its mean over fading"
     )
     margin_db: float = Field(3.0, ge=0, le=60, description="power above Lemma 1's")
+    fallback: Literal["scale", "drop_weakest", "max_power"] = Field(
+        "scale",
+        description="where Σp exceeds p_max: all scaled down together, the largest demands "
+        "dropped until the rest fits, or p_max shared equally",
+    )
 
 
 class MaximumPower(Section):
@@ -85,5 +105,6 @@ class Radio(Section):
     p_max_dbm: float = Field(23.0, ge=-30, le=60, description="radiated power of a device")
     deadline_s: float = Field(2.0, gt=0, le=1e6, description="Γ, from the start of a transfer")
     path_loss: PathLoss = LogDistance()
+    shadowing: Shadowing = Shadowing()
     fading: Fading = ClarkeFading()
     power: PowerControl = Lemma1Power()

@@ -7,29 +7,28 @@ from collections.abc import Sequence
 from simpy import Environment
 
 from cosim.mobility.area import Area, Disc, Square
-from cosim.mobility.random_waypoint import random_waypoint
-from cosim.mobility.trajectory import Static, Trajectory
-from cosim.randomness import stream
 from cosim.scenario.catalogue import catalogue
 from cosim.scenario.devices import DeviceGroup, Profile
 from cosim.scenario.model import Scenario
 from cosim.simulation.channel import Channel
 from cosim.simulation.learner import Learner, NullLearner
 from cosim.simulation.medium import Medium
+from cosim.simulation.place import tell_oddities, trajectories
 from cosim.simulation.recorder import Observer, Recorder, TraceSink
 from cosim.simulation.world import Device, World
 
 
 def build_devices(scenario: Scenario) -> list[Device]:
-    """Devices with consecutive ids, group by group; each owns its mobility stream."""
-    devices: list[Device] = []
-    for group in scenario.devices:
-        for _ in range(group.count):
-            number = len(devices)
-            profile = profile_of(group)
-            path = _trajectory(group, area_of(scenario), scenario.seed, number)
-            devices.append(Device(number, profile, path, profile.battery_j))
-    return devices
+    """Devices with consecutive ids, group by group; each owns its mobility stream.
+
+    Raises `CosimError` for movement that does not fit the scenario.
+    """
+    paths = trajectories(scenario, area_of(scenario))
+    profiles = [profile_of(group) for group in scenario.devices for _ in range(group.count)]
+    return [
+        Device(number, profile, path, profile.battery_j)
+        for number, (profile, path) in enumerate(zip(profiles, paths, strict=True))
+    ]
 
 
 def build_learner(scenario: Scenario) -> Learner:
@@ -50,6 +49,7 @@ def build_world(
     """A world at time zero."""
     env = Environment()
     devices = build_devices(scenario)
+    tell_oddities(device.trajectory for device in devices)
     record = Recorder(env, trace, observers)
     channel = Channel(scenario.radio, [d.trajectory for d in devices], scenario.seed)
     medium = Medium(env, channel, {d.id: d.profile for d in devices}, record)
@@ -70,13 +70,3 @@ def profile_of(group: DeviceGroup) -> Profile:
     """A group's profile, looked up in the catalogue where it is named."""
     named = group.profile
     return catalogue()[named] if isinstance(named, str) else named
-
-
-def _trajectory(group: DeviceGroup, area: Area, seed: int, device: int) -> Trajectory:
-    random = stream(seed, "mobility", device)
-    if group.mobility.model == "static":
-        x_m, y_m = area.uniform(random, 1)[0]
-        return Static(float(x_m), float(y_m))
-    return random_waypoint(
-        area, random, speed_m_s=group.mobility.speed_m_s, pause_s=group.mobility.pause_s
-    )

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.errors import ScenarioError
 from cosim.mobility.trajectory import Trajectory
 from cosim.physics.fading import (
     ClarkeFading,
@@ -18,28 +17,13 @@ from cosim.physics.fading import (
     doppler_hz,
     effective_doppler_hz,
 )
-from cosim.physics.pathloss import log_distance_gain, paper_gain
 from cosim.physics.rate import noise_w
 from cosim.randomness import pair, stream
 from cosim.scenario.radio import ClarkeFading as ClarkeChoice
-from cosim.scenario.radio import PathLoss, Radio
+from cosim.scenario.radio import Radio
+from cosim.simulation.large_scale import LargeScale
 
 FloatArray = NDArray[np.float64]
-
-
-def mean_gain(distance_m: FloatArray | float, path_loss: PathLoss, carrier_hz: float) -> FloatArray:
-    """ḡ(d), the gain averaged over fading, by the scenario's path-loss model."""
-    if path_loss.model == "paper":
-        gain = paper_gain(distance_m, exponent=path_loss.exponent, minimum_m=path_loss.minimum_m)
-    else:
-        gain = log_distance_gain(
-            distance_m,
-            exponent=path_loss.exponent,
-            carrier_hz=carrier_hz,
-            reference_m=path_loss.reference_m,
-            minimum_m=path_loss.minimum_m,
-        )
-    return np.asarray(gain, dtype=float)
 
 
 class Channel:
@@ -50,10 +34,7 @@ class Channel:
         self.trajectories = trajectories
         self.seed = seed
         self._clarke: dict[tuple[int, int], ClarkeFading] = {}
-        try:
-            mean_gain(0.0, radio.path_loss, radio.carrier_hz)
-        except ValueError as error:
-            raise ScenarioError(f"radio.path_loss: {error}") from error
+        self._large_scale = LargeScale(radio, seed)
 
     def noise_w(self, receivers: int) -> float:
         """σ² = k·T0·B·F over a receiver's share W/n, or over W where the scenario says constant."""
@@ -68,9 +49,10 @@ class Channel:
         return np.asarray(np.linalg.norm(there - here, axis=-1))
 
     def mean_gains(self, sender: int, receivers: Sequence[int], time_s: float) -> FloatArray:
-        """ḡ (L,) at one moment."""
-        distances = self.distances_m(sender, receivers, time_s)
-        return mean_gain(distances, self.radio.path_loss, self.radio.carrier_hz)
+        """ḡ (L,) at one moment: path loss and shadowing."""
+        here = self.trajectories[sender].position_m(time_s)
+        there = np.array([self.trajectories[r].position_m(time_s) for r in receivers])
+        return self._large_scale.gains(sender, receivers, here, there)
 
     def gains(
         self, sender: int, receivers: Sequence[int], time_s: float, round_: int
@@ -98,8 +80,7 @@ class Channel:
         times = (edges_s[:-1] + edges_s[1:]) / 2 if clarke else edges_s[:-1]
         here = self.trajectories[sender].position_m(times)
         there = np.array([self.trajectories[r].position_m(times) for r in receivers])
-        distances = np.linalg.norm(there - here[None], axis=-1)
-        mean = mean_gain(distances, self.radio.path_loss, self.radio.carrier_hz)
+        mean = self._large_scale.gains(sender, receivers, here, there)
         return mean * self._fading(sender, receivers, times, round_)
 
     def _doppler_hz(self, device: int) -> float:

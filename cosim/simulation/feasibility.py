@@ -12,10 +12,17 @@ from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler
 from cosim.physics.power import lemma1_power_w, spectral_efficiency_needed
 from cosim.scenario.model import Scenario
 from cosim.simulation.build import area_of, build_devices
-from cosim.simulation.channel import Channel, mean_gain
+from cosim.simulation.channel import Channel
+from cosim.simulation.large_scale import mean_gain
 
 # Beyond this many bit/s/Hz a Rayleigh link seldom delivers.
 _DEMANDING_BIT_S_HZ = 4.0
+
+_FALLBACK_DOES = {
+    "scale": "powers will be scaled down",
+    "drop_weakest": "the weakest receivers will get no power",
+    "max_power": "p_max will be shared equally",
+}
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fa
     gain = float(mean_gain(np.array(distance_m), radio.path_loss, radio.carrier_hz))
     noise = channel.noise_w(receivers)
     margin = radio.power.margin_db if radio.power.policy == "lemma1" else 0.0
+    fallback = radio.power.fallback if radio.power.policy == "lemma1" else "max_power"
     total_w = receivers * float(
         lemma1_power_w(
             first_bits,
@@ -89,7 +97,7 @@ def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fa
             f"{float(w_to_dbm(total_w)):.1f} dBm for {receivers} receivers at the mean distance "
             f"{distance_m:.1f} m and the mean gain {float(ratio_to_db(gain)):.1f} dB, margin "
             f"{margin:g} dB; p_max {radio.p_max_dbm:g} dBm",
-            None if fits else "infeasible: powers will be scaled down, transfers will miss Γ",
+            None if fits else f"infeasible: {_FALLBACK_DOES[fallback]}, transfers will miss Γ",
         ),
         Fact(
             "coherence time",

@@ -6,14 +6,16 @@ from collections.abc import Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Any
 
 from simpy import Environment, Event, Interrupt
 
-from cosim.physics.energy import receive_energy_j, transmit_energy_j
+from cosim.physics.energy import transmit_energy_j
 from cosim.scenario.devices import Profile
 from cosim.simulation.channel import Channel
 from cosim.simulation.clock import Deadline
+from cosim.simulation.radio_chain import RadioChain
 from cosim.simulation.recorder import Recorder
 from cosim.simulation.transmission import Transmission, cut, solve
 from cosim.trace.schema import Cause, EventKind, Outcome, TransferKind, TransferRow
@@ -60,6 +62,9 @@ class Medium:
         self.profiles = profiles
         self.record = record
         self.in_use_hz: dict[int, float] = dict.fromkeys(profiles, 0.0)
+        self._transmitters = {d: RadioChain(p.transmit_circuit_w) for d, p in profiles.items()}
+        self._receivers = {d: RadioChain(p.receive_w) for d, p in profiles.items()}
+        self._flights = count()
         self._arrivals: dict[tuple[int, int, int], Event] = {}
 
     def exchange(
@@ -99,10 +104,9 @@ class Medium:
         event = partial(self.record.event, round_=round_)
         started = Cause.COMPUTE_FINISHED if sent.feasible else Cause.INFEASIBLE_POWER
         event(EventKind.SEND_START, sent.sender, cause=started, peer=sent.receiver)
-        if sent.power_w == 0.0 and sent.bits > 0:
-            outcome = Outcome.OUTAGE
-        else:
-            with _Share(self, sent.sender, sent.bandwidth_hz):
+        outcome, share = Outcome.OUTAGE, _Share(self, sent)
+        if sent.power_w > 0.0 or sent.bits == 0:
+            with share:
                 deadline = Deadline(self.env, self.channel.radio.deadline_s)
                 if sent.duration_s <= self.channel.radio.deadline_s:
                     through: Event = self.env.timeout(sent.duration_s)
@@ -117,7 +121,7 @@ class Medium:
                 else:
                     outcome = Outcome.CANCELLED
                     sent = cut(self.channel, sent, self.env.now - sent.start_s, round_)
-        row = self._row(sent, outcome, deadline_s, round_)
+        row = self._row(sent, outcome, deadline_s, round_, share)
         self.record.write(row)
         content, cause = None, Cause.OUTAGE
         if outcome is Outcome.DELIVERED:
@@ -133,12 +137,18 @@ class Medium:
         return row
 
     def _row(
-        self, sent: Transmission, outcome: Outcome, deadline_s: float, round_: int
+        self,
+        sent: Transmission,
+        outcome: Outcome,
+        deadline_s: float,
+        round_: int,
+        share: _Share,
     ) -> TransferRow:
         end_s = self.env.now
         airtime_s = end_s - sent.start_s
         delivered = float(sent.bits) if outcome is Outcome.DELIVERED else sent.delivered_bits
-        sender, receiver = self.profiles[sent.sender], self.profiles[sent.receiver]
+        efficiency = self.profiles[sent.sender].pa_efficiency
+        radiating_j = float(transmit_energy_j(airtime_s, sent.power_w, efficiency, 0.0))
         return TransferRow(
             round=round_,
             src=sent.sender,
@@ -154,12 +164,8 @@ class Medium:
             mean_snr_db=sent.mean_snr_db,
             mean_rate_bit_s=delivered / airtime_s if airtime_s > 0 else 0.0,
             delivered_bits=delivered,
-            energy_tx_j=float(
-                transmit_energy_j(
-                    airtime_s, sent.power_w, sender.pa_efficiency, sender.transmit_circuit_w
-                )
-            ),
-            energy_rx_j=float(receive_energy_j(airtime_s, receiver.receive_w)),
+            energy_tx_j=radiating_j + share.transmitter_j,
+            energy_rx_j=share.receiver_j,
             outcome=outcome,
         )
 
@@ -169,15 +175,23 @@ class Medium:
 
 
 class _Share:
-    """A transmission's part of its sender's bandwidth, freed however the block ends."""
+    """What a transmission holds while it is open: a part of its sender's bandwidth, and of both
+    ends' radio chains. Freed however the block ends."""
 
-    def __init__(self, medium: Medium, sender: int, bandwidth_hz: float) -> None:
+    def __init__(self, medium: Medium, sent: Transmission) -> None:
+        self.transmitter_j = self.receiver_j = 0.0
         self._medium = medium
-        self._sender = sender
-        self._bandwidth_hz = bandwidth_hz
+        self._sent = sent
+        self._flight = next(medium._flights)
 
     def __enter__(self) -> None:
-        self._medium.in_use_hz[self._sender] += self._bandwidth_hz
+        medium, sent, now_s = self._medium, self._sent, self._medium.env.now
+        medium.in_use_hz[sent.sender] += sent.bandwidth_hz
+        medium._transmitters[sent.sender].open(self._flight, now_s)
+        medium._receivers[sent.receiver].open(self._flight, now_s)
 
     def __exit__(self, *_: object) -> None:
-        self._medium.in_use_hz[self._sender] -= self._bandwidth_hz
+        medium, sent, now_s = self._medium, self._sent, self._medium.env.now
+        medium.in_use_hz[sent.sender] -= sent.bandwidth_hz
+        self.transmitter_j = medium._transmitters[sent.sender].close(self._flight, now_s)
+        self.receiver_j = medium._receivers[sent.receiver].close(self._flight, now_s)

@@ -170,4 +170,5 @@ def _powers(
         gain=gain,
         noise_w=noise,
     )
-    return allocate(required, p_max, float(db_to_ratio(radio.power.margin_db)))
+    margin = float(db_to_ratio(radio.power.margin_db))
+    return allocate(required, p_max, margin, radio.power.fallback)

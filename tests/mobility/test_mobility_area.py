@@ -41,3 +41,21 @@ def test_the_border_is_inside() -> None:
         Disc(0.0)
     with pytest.raises(ValueError, match="side_m"):
         Square(np.inf)
+
+
+@pytest.mark.parametrize("area", [Disc(3.0), Square(5.0)])
+def test_a_walk_meets_the_edge_where_it_leaves_the_area(area: Area) -> None:
+    rng = stream(4, "area")
+    for point, velocity in zip(area.uniform(rng, 300), rng.standard_normal((300, 2)), strict=True):
+        x, y, vx, vy = *map(float, point), *map(float, velocity)
+        time_s, end, normal = area.to_edge((x, y), (vx, vy))
+        np.testing.assert_allclose(end, point + velocity * time_s, atol=1e-12)
+        assert area.contains(end)
+        assert not area.contains(point + velocity * (time_s + 1e-3))
+        assert np.hypot(*normal) == pytest.approx(1.0)
+        assert np.dot(normal, velocity) > 0.0
+        # Turned round, it meets the other side, never the place where it is.
+        back_s, _, other = area.to_edge(end, (-vx, -vy))
+        assert back_s > time_s * (1.0 - 1e-9)
+        assert np.dot(other, velocity) < 0.0
+    assert area.to_edge((1.0, 1.0), (0.0, 0.0))[0] == np.inf

@@ -1,5 +1,7 @@
 """Lemma 1 inverts the rate; its allocation under a power limit (oracle 4)."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -132,6 +134,59 @@ def test_the_limit_always_holds(required: list[float], p_max: float) -> None:
     assert plan.power_w.sum() <= p_max * (1.0 + 1e-14)
     assert np.all(plan.power_w <= plan.required_w * (1.0 + 1e-14))
     assert plan.feasible == (plan.slack_w >= 0.0)
+
+
+def test_the_weakest_are_dropped_until_the_rest_fits() -> None:
+    plan = allocate([0.2, 3.0, 0.3, np.inf, 0.6], 1.0, fallback="drop_weakest")
+    np.testing.assert_array_equal(plan.power_w, [0.2, 0.0, 0.3, 0.0, 0.0])
+    assert (plan.feasible, plan.binding, plan.slack_w) == (False, 3, -np.inf)
+    # The margin belongs to the demand, and what fits exactly is kept.
+    plan = allocate([0.25, 0.25, 0.3], 1.0, margin_ratio=2.0, fallback="drop_weakest")
+    np.testing.assert_array_equal(plan.power_w, [0.5, 0.5, 0.0])
+    alone = allocate([5.0], 1.0, fallback="drop_weakest")
+    np.testing.assert_array_equal(alone.power_w, [0.0])
+
+
+def test_maximum_power_is_shared_by_all_only_where_the_demands_do_not_fit() -> None:
+    for demands in ([0.2, 3.0], [0.2, np.inf], [np.inf, np.inf]):
+        np.testing.assert_array_equal(
+            allocate(demands, 1.0, fallback="max_power").power_w, [0.5, 0.5]
+        )
+    np.testing.assert_array_equal(
+        allocate([0.2, 0.3], 1.0, fallback="max_power").power_w, [0.2, 0.3]
+    )
+
+
+def test_another_fallback_is_refused() -> None:
+    with pytest.raises(ValueError, match="fallback"):
+        allocate([1.0], 1.0, fallback="drop")  # type: ignore[arg-type]
+
+
+@settings(deadline=None)
+@given(
+    required=st.lists(st.floats(0.0, 3.0) | st.sampled_from([1e300, np.inf]), max_size=7),
+    p_max=st.floats(1e-3, 5.0),
+    margin=st.sampled_from([1.0, 2.0]),
+    fallback=st.sampled_from(["scale", "drop_weakest", "max_power"]),
+)
+def test_every_fallback_keeps_the_limit(
+    required: list[float], p_max: float, margin: float, fallback: Any
+) -> None:
+    plan = allocate(required, p_max, margin, fallback)
+    demand = margin * np.array(required)
+    assert plan.power_w.sum() <= p_max * (1.0 + 1e-14)
+    if plan.feasible:
+        np.testing.assert_array_equal(plan.power_w, demand)
+    if fallback != "max_power":
+        assert np.all(plan.power_w <= demand * (1.0 + 1e-14))
+    if fallback == "drop_weakest":
+        dropped = (plan.power_w == 0.0) & (demand > 0.0)
+        np.testing.assert_array_equal(plan.power_w[~dropped], demand[~dropped])
+        # The smallest demands are served, and one receiver more would be too many.
+        if dropped.any():
+            assert demand[dropped].min() >= demand[~dropped].max(initial=0.0)
+            with_one_more = demand[~dropped].sum() + demand[dropped].min()
+            assert with_one_more > p_max * (1.0 - 1e-14)
 
 
 def test_two_receivers_share_the_power() -> None:

@@ -44,6 +44,19 @@ mobilities: st.SearchStrategy[dict[str, Any]] = st.one_of(
         st.floats(1.0, 3.0),
         st.sampled_from([0.0, 5.0]),
     ),
+    # At 5σ above the mean a step of 0.1 s stays below 1 m, the size of the smallest area.
+    st.builds(
+        lambda mean, sigma, memory: {
+            "model": "gauss_markov",
+            "mean_speed_m_s": mean,
+            "sigma_m_s": sigma,
+            "memory_s": memory,
+            "step_s": 0.1,
+        },
+        st.floats(0.0, 3.0),
+        st.floats(0.0, 1.0),
+        decades(-2, 3),
+    ),
 )
 groups = st.builds(
     lambda count, mobility, speed, battery: {
@@ -59,13 +72,15 @@ groups = st.builds(
 powers: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.just({"policy": "max_power"}),
     st.builds(
-        lambda margin, knowledge: {
+        lambda margin, knowledge, fallback: {
             "policy": "lemma1",
             "margin_db": margin,
             "channel_knowledge": knowledge,
+            "fallback": fallback,
         },
         st.sampled_from([0.0, 3.0, 20.0]),
         st.sampled_from(["instantaneous", "mean"]),
+        st.sampled_from(["scale", "drop_weakest", "max_power"]),
     ),
 )
 fadings = st.sampled_from(
@@ -85,9 +100,13 @@ radios = st.fixed_dictionaries(
         "deadline_s": decades(-4, 0.5),
         "p_max_dbm": st.floats(-30, 60),
         "noise": st.sampled_from(["share", "constant"]),
-        "path_loss": st.fixed_dictionaries(
-            {"model": st.sampled_from(["log_distance", "paper"]), "exponent": st.floats(1.5, 6)}
+        "path_loss": st.one_of(
+            st.just({"model": "d2d_outdoor"}),
+            st.fixed_dictionaries(
+                {"model": st.sampled_from(["log_distance", "paper"]), "exponent": st.floats(1.5, 6)}
+            ),
         ),
+        "shadowing": st.sampled_from([{}, {"sigma_db": 7.0, "decorrelation_m": 5.0}]),
         "fading": fadings,
         "power": powers,
     }

@@ -80,12 +80,12 @@ def power_w(trace: MemoryTrace, device: int, time_s: float) -> float:
     (row,) = [r for r in trace.rounds if r.device == device and r.start_s <= time_s < r.end_s]
     computes = time_s < row.start_s + row.compute_s
     watts = profile["compute_w"] if computes else profile["idle_w"]
-    for t in trace.transfers:
-        if t.start_s <= time_s < t.end_s:
-            if t.src == device:
-                watts += t.power_w / profile["pa_efficiency"] + profile["transmit_circuit_w"]
-            if t.dst == device:
-                watts += profile["receive_w"]
+    open_ = [t for t in trace.transfers if t.start_s <= time_s < t.end_s]
+    sent = [t for t in open_ if t.src == device]
+    watts += sum(t.power_w for t in sent) / profile["pa_efficiency"]
+    # One chain each way, however many transfers it carries.
+    watts += profile["transmit_circuit_w"] if sent else 0.0
+    watts += profile["receive_w"] if any(t.dst == device for t in open_) else 0.0
     return float(watts)
 
 

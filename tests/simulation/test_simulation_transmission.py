@@ -62,8 +62,9 @@ def test_a_transfer_by_hand(noise: str, path_loss: str) -> None:
             "mean_snr_db": 10 * math.log10(snr),
             "mean_rate_bit_s": rate,
             "delivered_bits": Q,
-            "energy_tx_j": t * (p / 0.4 + 0.25),
-            "energy_rx_j": t * 0.75,
+            # Two transfers share each chain from beginning to end.
+            "energy_tx_j": t * (p / 0.4 + 0.25 / 2),
+            "energy_rx_j": t * 0.75 / 2,
         }
         assert {key: found[key] for key in expected} == pytest.approx(expected, rel=1e-12)
 
@@ -124,7 +125,7 @@ def test_an_infeasible_demand_is_scaled_to_p_max_and_late() -> None:
         assert row.end_s == row.deadline_s
         assert row.delivered_bits == pytest.approx(rate * gamma, rel=1e-12)
         assert row.delivered_bits < bits
-        assert row.energy_tx_j == pytest.approx(gamma * (row.power_w / 0.4 + 0.25), rel=1e-12)
+        assert row.energy_tx_j == pytest.approx(gamma * (row.power_w / 0.4 + 0.125), rel=1e-12)
     mine = [event for event in trace.events if event.device == 0]
     starts = [event for event in mine if event.kind is EventKind.SEND_START]
     ends = [event for event in mine if event.kind is EventKind.SEND_END]

@@ -1,0 +1,1 @@
+"""Recorded movement: importers of trace files, one file a format, and the paths they give."""

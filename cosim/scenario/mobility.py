@@ -1,0 +1,95 @@
+"""The mobility models of a device group: at rest, random, or recorded."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from cosim.scenario.section import Section
+
+Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
+Point = tuple[Coordinate, Coordinate]
+
+
+class StaticMobility(Section):
+    """Never moving: placed uniformly in the area, on a grid over it, or where it is said."""
+
+    model: Literal["static"] = "static"
+    placement: Literal["uniform", "grid", "given"] = Field(
+        "uniform", description="all groups on a grid share one"
+    )
+    positions_m: tuple[Point, ...] | None = Field(
+        None, description="[[x, y], …] of placement given, one for each device"
+    )
+
+    @model_validator(mode="after")
+    def _positions_where_given(self) -> Self:
+        if self.placement == "given" and self.positions_m is None:
+            raise ValueError("placement 'given' needs positions_m, [[x, y], …]")
+        if self.placement != "given" and self.positions_m is not None:
+            raise ValueError(f"positions_m belongs to placement 'given', not '{self.placement}'")
+        return self
+
+
+class RandomWaypoint(Section):
+    """Straight legs between uniform points, stationary from the first instant."""
+
+    model: Literal["random_waypoint"] = "random_waypoint"
+    speed_m_s: tuple[float, float] = Field((0.5, 2.0), description="least and greatest speed")
+    pause_s: tuple[float, float] = Field((0.0, 0.0), description="least and greatest pause")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        low, high = self.speed_m_s
+        if not 0 < low <= high <= 1000:
+            raise ValueError(f"speed_m_s needs 0 < least ≤ greatest ≤ 1000, got [{low}, {high}]")
+        low, high = self.pause_s
+        if not 0 <= low <= high <= 1e6:
+            raise ValueError(f"pause_s needs 0 ≤ least ≤ greatest, got [{low}, {high}]")
+        return self
+
+
+class GaussMarkov(Section):
+    """A velocity with a memory, v⁺ = a·v + (1−a)·v̄ + σ√(1−a²)·w with a = e^(−Δ/τ)."""
+
+    model: Literal["gauss_markov"] = "gauss_markov"
+    mean_speed_m_s: float = Field(1.0, ge=0, le=1000, description="|v̄|; its direction is drawn")
+    sigma_m_s: float = Field(
+        0.3, ge=0, le=200, description="σ of each component; deviations are cut at 5σ"
+    )
+    memory_s: float = Field(20.0, gt=0, le=1e6, description="τ")
+    step_s: float = Field(1.0, ge=1e-3, le=1e6, description="Δ, between two velocities")
+
+
+class RecordedTrace(Section):
+    """Paths from a file: ns-2 setdest, SUMO FCD, GPX, or CSV."""
+
+    model: Literal["trace"] = "trace"
+    path: str = Field(min_length=1, description="of the file, from the scenario's directory")
+    format: Literal["auto", "ns2", "sumo_fcd", "gpx", "csv"] = Field(
+        "auto", description="auto: by what the file begins with"
+    )
+    device_ids: tuple[str | int, ...] | None = Field(
+        None, description="the file's devices, one for each; null: the next in its order"
+    )
+    time_origin: Literal["earliest", "file"] | Annotated[float, Field(ge=-1e12, le=1e12)] = Field(
+        "earliest", description="the file's time at which the run starts, or its 0"
+    )
+    max_gap_s: float = Field(
+        300.0, gt=0, le=1e12, description="after a longer gap a device jumps instead of walking"
+    )
+    max_speed_m_s: float = Field(
+        150.0, gt=0, le=1000, description="what is faster is a jump and takes no time"
+    )
+    offset_m: Point = Field((0.0, 0.0), description="added to every place")
+    degrees: bool = Field(False, description="sumo_fcd: x and y are longitude and latitude")
+    centre_deg: (
+        tuple[Annotated[float, Field(ge=-90, le=90)], Annotated[float, Field(ge=-180, le=360)]]
+        | None
+    ) = Field(None, description="[lat, lon] that becomes [0, 0]; null: the samples' mean")
+
+
+Mobility = Annotated[
+    StaticMobility | RandomWaypoint | GaussMarkov | RecordedTrace, Field(discriminator="model")
+]

@@ -1,0 +1,163 @@
+"""Where the scenario's devices are and go: one trajectory each, by their group's mobility."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from cosim.errors import MobilityError, ScenarioError
+from cosim.mobility.area import Area
+from cosim.mobility.gauss_markov import gauss_markov
+from cosim.mobility.grid import grid
+from cosim.mobility.random_waypoint import random_waypoint
+from cosim.mobility.recorded.path import RecordedPath
+from cosim.mobility.recorded.read import Reading, read_trace
+from cosim.mobility.trajectory import Static, Trajectory
+from cosim.randomness import stream
+from cosim.scenario.devices import DeviceGroup
+from cosim.scenario.mobility import GaussMarkov, RandomWaypoint, RecordedTrace, StaticMobility
+from cosim.scenario.model import Scenario
+
+_log = logging.getLogger(__name__)
+
+_NAMED = 5
+
+
+def trajectories(scenario: Scenario, area: Area) -> list[Trajectory]:
+    """The trajectory of every device, in the order of the ids.
+
+    Devices that draw have a stream each, and groups on a grid share one grid. Groups that name
+    the same trace file never get the same device of it. ScenarioError or MobilityError, beginning
+    with the path in the scenario, for a model that does not fit the area, or a file that cannot
+    be used.
+    """
+    squares = iter(_grid_of(scenario, area))
+    files = _TraceFiles()
+    paths: list[Trajectory] = []
+    for number, group in enumerate(scenario.devices):
+        ids = range(len(paths), len(paths) + group.count)
+        where = f"devices.{number}.mobility"
+        match group.mobility:
+            case StaticMobility():
+                paths += _resting(group.mobility, area, scenario.seed, ids, squares, where)
+            case RandomWaypoint(speed_m_s=speed, pause_s=pause):
+                for device in ids:
+                    random = stream(scenario.seed, "mobility", device)
+                    paths.append(random_waypoint(area, random, speed_m_s=speed, pause_s=pause))
+            case GaussMarkov():
+                paths += _gauss_markov(group.mobility, area, scenario.seed, ids, where)
+            case RecordedTrace():
+                paths += files.take(group.mobility, group, where)
+    return paths
+
+
+def tell_oddities(paths: Iterable[Trajectory]) -> None:
+    """Logs which recorded devices never move, and how many jump."""
+    recorded = [path for path in paths if isinstance(path, RecordedPath)]
+    resting = [repr(path.name) for path in recorded if not path.moves]
+    if resting:
+        more = f" and {len(resting) - _NAMED} more" if len(resting) > _NAMED else ""
+        _log.info("recorded devices that never move: %s%s", ", ".join(resting[:_NAMED]), more)
+    jumps = sum(path.jumps for path in recorded)
+    if jumps:
+        _log.info("jumps in recorded paths (gaps and teleports take no time): %d", jumps)
+
+
+def _grid_of(scenario: Scenario, area: Area) -> Iterator[tuple[float, float]]:
+    counts = [
+        group.count
+        for group in scenario.devices
+        if isinstance(group.mobility, StaticMobility) and group.mobility.placement == "grid"
+    ]
+    for x_m, y_m in grid(area, sum(counts)) if counts else ():
+        yield float(x_m), float(y_m)
+
+
+def _resting(
+    mobility: StaticMobility,
+    area: Area,
+    seed: int,
+    ids: Iterable[int],
+    squares: Iterator[tuple[float, float]],
+    where: str,
+) -> Iterator[Static]:
+    for index, device in enumerate(ids):
+        if mobility.placement == "grid":
+            yield Static(*next(squares))
+        elif mobility.positions_m is not None:
+            x_m, y_m = mobility.positions_m[index]
+            if not area.contains((x_m, y_m)):
+                raise ScenarioError(
+                    f"{where}.positions_m.{index}: [{x_m:g}, {y_m:g}] is outside the area, which "
+                    "is centred at [0, 0]"
+                )
+            yield Static(x_m, y_m)
+        else:
+            x_m, y_m = area.uniform(stream(seed, "mobility", device), 1)[0]
+            yield Static(float(x_m), float(y_m))
+
+
+def _gauss_markov(
+    mobility: GaussMarkov, area: Area, seed: int, ids: Iterable[int], where: str
+) -> Iterator[Trajectory]:
+    for device in ids:
+        try:
+            yield gauss_markov(
+                area,
+                stream(seed, "mobility", device),
+                mean_speed_m_s=mobility.mean_speed_m_s,
+                sigma_m_s=mobility.sigma_m_s,
+                memory_s=mobility.memory_s,
+                step_s=mobility.step_s,
+            )
+        except ValueError as error:
+            raise ScenarioError(f"{where}.{error}") from error
+
+
+class _TraceFiles:
+    """The trace files that the groups name, each read once, and who has which device of them."""
+
+    def __init__(self) -> None:
+        self._read: dict[tuple[Path, Reading], Mapping[str, RecordedPath]] = {}
+        self._taken: dict[Path, dict[str, str]] = {}
+
+    def take(self, mobility: RecordedTrace, group: DeviceGroup, where: str) -> list[RecordedPath]:
+        """The group's paths: the named devices, else the next that no group before it has."""
+        file = Path(mobility.path).expanduser()
+        reading = Reading(
+            format=mobility.format,
+            time_origin=mobility.time_origin,
+            max_gap_s=mobility.max_gap_s,
+            max_speed_m_s=mobility.max_speed_m_s,
+            offset_m=mobility.offset_m,
+            centre_deg=mobility.centre_deg,
+            degrees=mobility.degrees,
+        )
+        try:
+            if (file, reading) not in self._read:
+                self._read[file, reading] = read_trace(file, reading)
+        except MobilityError as error:
+            raise MobilityError(f"{where}.path: {error}") from error
+        paths, taken = self._read[file, reading], self._taken.setdefault(file, {})
+        if mobility.device_ids is None:
+            names = [name for name in paths if name not in taken][: group.count]
+            if len(names) < group.count:
+                others = f", {len(taken)} of them taken by groups before" if taken else ""
+                raise MobilityError(
+                    f"{where}.path: {file}: has {len(paths)} devices{others}; the group has "
+                    f"{group.count}"
+                )
+        else:
+            names = [str(name) for name in mobility.device_ids]
+        for index, name in enumerate(names):
+            at = f"{where}.device_ids.{index}: {name!r}"
+            if name not in paths:
+                known = ", ".join([*list(paths)[:_NAMED], *["…"][: len(paths) > _NAMED]])
+                raise MobilityError(
+                    f"{at} is not one of the {len(paths)} devices of {file} ({known})"
+                )
+            if name in taken:
+                raise MobilityError(f"{at} is taken already, by {taken[name]}")
+            taken[name] = where.removesuffix(".mobility")
+        return [paths[name] for name in names]

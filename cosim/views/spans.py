@@ -1,0 +1,178 @@
+"""What each device did when: a round is cut into computing, sending and waiting."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cosim.trace.reader import Run
+from cosim.trace.schema import EventKind
+
+Interval = tuple[float, float]
+
+_ENDS_COMPUTING = {EventKind.COMPUTE_END, EventKind.CUT_OFF, EventKind.ROUND_END}
+
+
+@dataclass(frozen=True)
+class DeviceRound:
+    """One device's round; `row` is its line in `rounds.parquet`, None if it never ended."""
+
+    device: int
+    round: int
+    start_s: float
+    end_s: float
+    row: Any = None
+
+
+@dataclass(frozen=True)
+class Phase:
+    """`compute`, `send` or `wait`: a part of a device's round, with no other at the same time."""
+
+    device: int
+    round: int
+    kind: str
+    start_s: float
+    end_s: float
+
+
+def device_rounds(run: Run, rounds: Sequence[int]) -> list[DeviceRound]:
+    """Every device's rounds among the chosen ones, by device and time, none overlapping.
+
+    A round that a crash cut short, or that still goes on, lasts until the last thing known.
+    """
+    found = {
+        (row.device, row.round): DeviceRound(row.device, row.round, row.start_s, row.end_s, row)
+        for row in _chosen(run.rounds, rounds).itertuples(index=False)
+    }
+    begun = _chosen(run.events, rounds)
+    begun = begun[begun["kind"].isin([EventKind.PLAN, EventKind.COMPUTE_START])]
+    until = horizon_s(run)
+    for (device, number), start_s in begun.groupby(["device", "round"])["time_s"].min().items():
+        found.setdefault((device, number), DeviceRound(device, number, start_s, until))
+    ordered = sorted(found.values(), key=lambda one: (one.device, one.start_s, one.round))
+    return [
+        one
+        for one, before in zip(ordered, [None, *ordered], strict=False)
+        if before is None or before.device != one.device or before.end_s <= one.start_s
+    ]
+
+
+def phases(run: Run, wanted: Iterable[DeviceRound]) -> list[Phase]:
+    """The rounds cut into phases: computing first, else sending, else waiting.
+
+    A device that was cut off does not wait: its phases end there.
+    """
+    computing, sending = _computing(run), _sending(run)
+    events = run.events
+    cut_off = events[events["kind"] == EventKind.CUT_OFF]
+    cuts = cut_off.groupby(["device", "round"])["time_s"].min().to_dict()
+    found: list[Phase] = []
+    for one in wanted:
+        end_s = min(one.end_s, cuts.get((one.device, one.round), math.inf))
+        compute = _clip(computing[one.device], one.start_s, end_s)
+        send = _without(_clip(sending[one.device], one.start_s, end_s), compute)
+        wait = _without([(one.start_s, end_s)], _merged([*compute, *send]))
+        for kind, parts in (("compute", compute), ("send", send), ("wait", wait)):
+            found += [Phase(one.device, one.round, kind, a, b) for a, b in parts]
+    return sorted(found, key=lambda phase: (phase.device, phase.start_s))
+
+
+def lanes(transfers: Any) -> list[int]:
+    """A lane, from 0, for each transfer, so that no two of a sender overlap in one lane."""
+    free_from: dict[int, list[float]] = defaultdict(list)
+    lane_of: dict[int, int] = {}
+    columns = zip(
+        transfers["start_s"], transfers["src"], transfers["dst"], transfers["end_s"], strict=True
+    )
+    for (start_s, src, _, end_s), place in sorted(
+        (row, place) for place, row in enumerate(columns)
+    ):
+        busy = free_from[src]
+        lane = next((k for k, free in enumerate(busy) if free <= start_s), len(busy))
+        busy[lane : lane + 1] = [max(end_s, math.nextafter(start_s, math.inf))]
+        lane_of[place] = lane
+    return [lane_of[place] for place in range(len(lane_of))]
+
+
+def horizon_s(run: Run) -> float:
+    """The last simulated time that the traces know of."""
+    columns = (run.events["time_s"], run.transfers["end_s"], run.rounds["end_s"])
+    return max((float(column.max()) for column in columns if len(column)), default=0.0)
+
+
+def _chosen(table: Any, rounds: Sequence[int]) -> Any:
+    return table[table["round"].isin(rounds)]
+
+
+def _computing(run: Run) -> defaultdict[int, list[Interval]]:
+    """Each device's spells of computing, from its events; an open one lasts to the horizon."""
+    found: defaultdict[int, list[Interval]] = defaultdict(list)
+    since: dict[int, float] = {}
+    columns = (run.events[name] for name in ("time_s", "device", "kind"))
+    for time_s, device, kind in zip(*columns, strict=True):
+        if kind == EventKind.COMPUTE_START:
+            since[device] = time_s
+        elif kind in _ENDS_COMPUTING and device in since:
+            found[device].append((since.pop(device), time_s))
+    until = horizon_s(run)
+    for device, start_s in since.items():
+        found[device].append((start_s, until))
+    return found
+
+
+def _sending(run: Run) -> defaultdict[int, list[Interval]]:
+    """When each device has something of its own in the air.
+
+    A transfer that a crash left without a row began with an event and lasts to the horizon.
+    """
+    found: defaultdict[int, list[Interval]] = defaultdict(list)
+    rows = run.transfers
+    for src, start_s, end_s in zip(rows["src"], rows["start_s"], rows["end_s"], strict=True):
+        found[src].append((start_s, end_s))
+    ended = set(zip(rows["round"], rows["src"], rows["dst"], strict=True))
+    begun: Any = run.events[run.events["kind"] == EventKind.SEND_START]
+    until = horizon_s(run)
+    for row in begun.itertuples(index=False):
+        if (row.round, row.device, row.peer) not in ended:
+            found[row.device].append((row.time_s, until))
+    return defaultdict(list, {device: _merged(parts) for device, parts in found.items()})
+
+
+def _merged(parts: Iterable[Interval]) -> list[Interval]:
+    """The union, in order."""
+    union: list[Interval] = []
+    for start, end in sorted(parts):
+        if union and start <= union[-1][1]:
+            union[-1] = (union[-1][0], max(union[-1][1], end))
+        else:
+            union.append((start, end))
+    return union
+
+
+def _clip(parts: Sequence[Interval], low: float, high: float) -> list[Interval]:
+    """What of the disjoint, ordered parts lies between low and high."""
+    first = max(bisect_right(parts, (low, math.inf)) - 1, 0)
+    inside = []
+    for start, end in parts[first:]:
+        if start >= high:
+            break
+        if min(end, high) > max(start, low):
+            inside.append((max(start, low), min(end, high)))
+    return inside
+
+
+def _without(parts: Sequence[Interval], taken: Sequence[Interval]) -> list[Interval]:
+    """The parts less what is taken; both ordered and disjoint."""
+    left = []
+    for low, high in parts:
+        for start, end in _clip(taken, low, high):
+            if start > low:
+                left.append((low, start))
+            low = end
+        if high > low:
+            left.append((low, high))
+    return left
