@@ -18,6 +18,7 @@ import pandas as pd
 
 import cosim
 from cosim.trace.reader import Run
+from cosim.trace.schema import HEADLINE_METRICS
 
 AXES = {
     "simulated_s": "simulated time (s)",
@@ -29,7 +30,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # 
 
 def accuracy_over_cost(run: Run) -> pd.DataFrame:
     """Mean accuracy over devices and tasks at each checkpoint, with what it had cost by then."""
-    scores = run.evaluations[run.evaluations["metric"].isin(["acc", "exact_match"])]
+    scores = run.evaluations[run.evaluations["metric"].isin(HEADLINE_METRICS)]
     points = scores.groupby("round").agg(accuracy=("value", "mean"), simulated_s=("time_s", "max"))
     energy = run.rounds.filter(regex="^energy_").sum(axis=1).groupby(run.rounds["round"]).sum()
     bits = run.transfers.groupby("round")["delivered_bits"].sum()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -68,6 +69,8 @@ def run(
         overrides.append(f"seed={seed}")
     chosen, document = load_with_document(scenario, overrides)
     console = Console(markup=False, emoji=False)
+    # A scheduler's polite request to stop leaves what Ctrl-C leaves.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not quiet:
         _tell_what_takes_long()
 
@@ -82,6 +85,7 @@ def run(
             with progress_for(console, chosen.rounds) as progress:
                 played = play(chosen, out=out, observers=[progress])
     except Interrupted as stop:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is written: a second one cannot help
         typer.echo(f"cosim: {stop}", err=True)
         raise typer.Exit(_INTERRUPTED) from None
     print_summary(read_run(played.directory), console)
@@ -91,12 +95,13 @@ def _tell_what_takes_long() -> None:
     """Fetching a model takes a while, the first time: say so, where errors go."""
     import logging
 
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("cosim: %(message)s"))
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            typer.echo(f"cosim: {record.getMessage()}", err=True)
+
     log = logging.getLogger("cosim")
-    log.handlers[:] = [handler]
+    log.handlers[:] = [Told()]
     log.setLevel(logging.INFO)
-    log.propagate = False
 
 
 @app.command()
@@ -200,3 +205,6 @@ def main() -> None:
     except CosimError as error:
         typer.echo(f"cosim: {error}", err=True)
         sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("cosim: interrupted before anything was simulated", err=True)
+        sys.exit(_INTERRUPTED)

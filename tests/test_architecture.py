@@ -126,6 +126,9 @@ def test_no_global_random_generator():
 
 def test_the_host_clock_is_read_for_the_manifest_alone():
     for path, name in modules():
+        assert not {"secrets", "uuid"} & set(imports(path)), name
+        clocks = {function for function in called(path) if function.endswith((".now", ".today"))}
+        assert clocks <= {"env.now"}, f"{name} calls {clocks}"
         if room(name) not in {"terminal", "cli"} and "time" in set(imports(path)):
             assert name in {"cosim.simulation.play", "cosim.simulation.timed_learner"}, name
 

@@ -125,9 +125,10 @@ def _targets(model: Any, wanted: str | Sequence[str]) -> list[tuple[str, nn.Line
     if not linear:
         raise BaseModelError("adapter.target_modules: the base model has no linear layer to adapt")
     if not chosen:
+        named = wanted if isinstance(wanted, str) else list(wanted)
         leaves = sorted({name.rpartition(".")[2] for name, _ in linear})
         raise BaseModelError(
-            f"adapter.target_modules: {wanted!r} names no linear layer of the base model; its "
+            f"adapter.target_modules: {named!r} names no linear layer of the base model; its "
             f"layers end in {', '.join(leaves)}"
         )
     return chosen

@@ -129,6 +129,11 @@ def gaussian_projection(layout: Layout, seed: int, *ids: int | str) -> Tensor:
     return torch.from_numpy(np.concatenate(parts).astype(np.float32))
 
 
+def kept_positions(size: int, density: float) -> int:
+    """Positions of a module of d·r = `size` that a mask of this density keeps; at least one."""
+    return max(1, round(density * size))
+
+
 def top_gradient_support(layout: Layout, gradient: Tensor, density: float) -> Tensor:
     """Positions of the largest |∂L/∂B| of each module, a share `density` of it (eq. 18).
 
@@ -137,7 +142,7 @@ def top_gradient_support(layout: Layout, gradient: Tensor, density: float) -> Te
     chosen = []
     start = 0
     for size in layout.expansion_sizes:
-        keep = max(1, round(density * size))
+        keep = kept_positions(size, density)
         order = torch.sort(gradient[start : start + size].abs(), descending=True, stable=True)
         chosen.append(order.indices[:keep].sort().values + start)
         start += size

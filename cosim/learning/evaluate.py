@@ -15,6 +15,9 @@ from cosim.learning.encoding import Encoded, token_rows
 from cosim.learning.report import Score
 from cosim.learning.tasks.pool import Question
 
+# Attention weights grow with the square of a row's tokens: 64 rows of 512 at a time, or fewer.
+_PAIRS_PER_PASS = 64 * 512**2
+
 
 @dataclass(frozen=True)
 class _RowScore:
@@ -25,10 +28,10 @@ class _RowScore:
 class Evaluator:
     """Evaluates experts on the shared base model, without gradients.
 
-    `rows` is the number of sequences of one pass. Metrics, as lm-evaluation-harness defines them:
-    `acc` ranks log P(choice | prompt), `acc_norm` divides it by the choice's characters,
-    `exact_match` asks that every answer token, the terminator included, is the argmax, which is
-    when greedy decoding would produce the answer.
+    `rows` is the number of sequences of one pass, fewer where they are long. Metrics, as
+    lm-evaluation-harness defines them: `acc` ranks log P(choice | prompt), `acc_norm` divides it
+    by the choice's characters, `exact_match` asks that every answer token, the terminator
+    included, is the argmax, which is when greedy decoding would produce the answer.
     """
 
     def __init__(
@@ -70,14 +73,18 @@ class Evaluator:
         return out
 
     def _score(self, expert: Expert | None, rows: Sequence[Encoded]) -> list[_RowScore]:
-        order = sorted(range(len(rows)), key=lambda number: rows[number].tokens)
+        order = sorted(range(len(rows)), key=lambda number: -rows[number].tokens)
         out: dict[int, _RowScore] = {}
         pairs = None if expert is None else self._pairs(expert)
         with self.model.adapters(pairs, self.scale):
-            for first in range(0, len(order), self.rows):
-                part = order[first : first + self.rows]
+            first = 0
+            while first < len(order):
+                longest = rows[order[first]].tokens
+                fit = max(1, min(self.rows, _PAIRS_PER_PASS // longest**2))
+                part = order[first : first + fit]
                 found = self._pass([rows[number] for number in part])
                 out.update(zip(part, found, strict=True))
+                first += fit
         return [out[number] for number in range(len(rows))]
 
     def _pass(self, rows: Sequence[Encoded]) -> list[_RowScore]:

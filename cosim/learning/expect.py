@@ -8,23 +8,26 @@ from statistics import fmean
 import numpy as np
 
 from cosim.learning.adapted_linear import adapted_modules
-from cosim.learning.adapter import Layout
+from cosim.learning.adapter import Layout, kept_positions
 from cosim.learning.base_model import native_dtype, skeleton
 from cosim.learning.flop import Work
 from cosim.learning.memory import GIB, available_bytes, refuse_what_does_not_fit
 from cosim.learning.payload import introduction_bits, values_bits
-from cosim.learning.prepare import memory_of, read_tasks
+from cosim.learning.prepare import memory_of, read_tasks, tasks_of
 from cosim.scenario.model import Scenario
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """Bits of the first and of later transfers, FLOP of a mean round, words on memory and tasks."""
+    """Bits of the first and of later transfers, words on memory and tasks.
+
+    flop: a mean round's by device; the first round of a mask takes one batch more.
+    """
 
     first_bits: int
     later_bits: int
     trained: int
-    flop: float
+    flop: list[float]
     memory: str
     tasks: dict[str, str]
 
@@ -41,20 +44,25 @@ def expect(scenario: Scenario) -> Expectation:
     sizes = np.array(layout.expansion_sizes)
     kept = sizes
     if recipe.expansion == "gradient_mask":
-        kept = np.array([max(1, round(scenario.adapter.density * size)) for size in sizes])
+        kept = np.array([kept_positions(size, scenario.adapter.density) for size in sizes])
     per_value = scenario.adapter.bits_per_value
     later = values_bits(int(kept.sum()), layout.projection_size, recipe.projection, per_value)
     masks = kept if recipe.expansion == "gradient_mask" else None
     first = later + introduction_bits(layout.expansion_sizes, masks, recipe.projection)
     trains_projection = recipe.projection == "trainable"
     work = Work.of(model, layout, trainable_projection=trains_projection)
-    rows = [row for pool in pools.values() for row in pool.train]
-    batch_flop = fmean(work.training_flop([[row]]) for row in rows) * scenario.training.batch_size
+    training = scenario.training
+    by_task = {
+        name: fmean(work.training_flop([[row]]) for row in pool.train)
+        * training.batch_size
+        * training.steps
+        for name, pool in pools.items()
+    }
     return Expectation(
         first_bits=first,
         later_bits=later,
         trained=int(kept.sum()) + (layout.projection_size if trains_projection else 0),
-        flop=batch_flop * scenario.training.steps,
+        flop=[by_task[task] for task in tasks_of(scenario)],
         memory=f"about {estimate.total / GIB:.1f} GiB needed, "
         f"{available_bytes() / GIB:.1f} GiB available",
         tasks={

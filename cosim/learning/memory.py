@@ -9,7 +9,7 @@ import psutil
 import torch
 
 from cosim.errors import CosimError
-from cosim.learning.adapter import Layout
+from cosim.learning.adapter import Layout, kept_positions
 from cosim.learning.flop import Work
 from cosim.methods.recipe import Recipe
 
@@ -43,19 +43,21 @@ def estimate_memory(
     dtype: torch.dtype,
     devices: int,
     devices_per_pass: int,
-    tokens_per_pass: int,
+    rows_per_pass: int,
+    longest: int,
     scored_per_pass: int,
 ) -> MemoryEstimate:
     """Memory of a run in bytes.
 
     Base: its parameters in `dtype`. Device states: float32 values, two moments, int64 positions
     of a mask, A, and the bank of experts. Working copies: A and B of one pass with gradients.
-    Activations: what a transformer block keeps a token for the backward pass, and the logits.
+    Activations: what a transformer block keeps for the backward pass, by token and, for the
+    attention weights, by pair of tokens of a row (`longest` tokens), and the logits.
     """
     size = torch.finfo(dtype).bits // 8
     kept = layout.expansion_size
     if recipe.expansion == "gradient_mask":
-        kept = max(1, round(density * kept))
+        kept = kept_positions(kept, density)
     trained = kept + (layout.projection_size if recipe.projection == "trainable" else 0)
     state = 12.0 * trained + (8.0 * kept if recipe.expansion == "gradient_mask" else 0.0)
     own_projection = recipe.projection != "frozen_shared_seed"
@@ -68,7 +70,10 @@ def estimate_memory(
     config = model.config
     inner = getattr(config, "intermediate_size", 4 * config.hidden_size)
     per_block = 16.0 * config.hidden_size + 6.0 * inner
-    activations = tokens_per_pass * config.num_hidden_layers * per_block * size
+    # Attention weights: the softmax in float32 and its copy in the model's dtype.
+    weights = config.num_attention_heads * longest**2 * (4.0 + size)
+    activations = config.num_hidden_layers * rows_per_pass * longest * per_block * size
+    activations += config.num_hidden_layers * rows_per_pass * weights
     activations += scored_per_pass * config.vocab_size * 12.0
     work = Work.of(model, layout, trainable_projection=False)
     parameters = work.frozen + work.head * (1 if config.tie_word_embeddings else 2)

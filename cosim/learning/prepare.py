@@ -67,7 +67,7 @@ def memory_of(
     lengths = [longest[task] for task in tasks_of(scenario)]
     largest = max(
         passes(lengths, [scenario.training.steps] * len(lengths)),
-        key=lambda group: len(group) * lengths[group[-1]],
+        key=lambda group: len(group) * lengths[group[-1]] ** 2,
     )
     rows = scenario.training.batch_size * len(largest)
     return estimate_memory(
@@ -78,7 +78,8 @@ def memory_of(
         dtype=dtype,
         devices=scenario.device_count,
         devices_per_pass=len(largest),
-        tokens_per_pass=rows * max(lengths[number] for number in largest),
+        rows_per_pass=rows,
+        longest=max(lengths[number] for number in largest),
         scored_per_pass=rows
         * max(len(row.answer) for pool in pools.values() for row in pool.train),
     )

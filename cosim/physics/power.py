@@ -19,7 +19,8 @@ class Allocation:
 
     `required_w` (n,) is Lemma 1's demand without the margin and `power_w` (n,) what is radiated,
     in W; `slack_w` is p_max less the demand with the margin (−inf in outage); `binding` is the
-    index of the largest demand, None without receivers; `feasible` says whether all demands fit.
+    index of the largest demand, None without receivers; `feasible` says whether Lemma 1's demands
+    fit, and `whole_margin` whether they fit with the margin on top.
     """
 
     required_w: FloatArray
@@ -27,6 +28,7 @@ class Allocation:
     slack_w: float
     binding: int | None
     feasible: bool
+    whole_margin: bool = True
 
 
 def spectral_efficiency_needed(
@@ -75,7 +77,9 @@ def allocate(
     """Give every receiver its demand p_j = m·p*_j if Σ_j p_j ≤ p_max, else fall back.
 
     Lemma 1 leaves nothing for a channel that moves during the transfer: `margin_ratio` m is the
-    factor on top. When the demands do not fit, no fallback radiates more than p_max:
+    factor on top. Where Σ_j p*_j fits and the margin does not, all get the margin that p_max
+    leaves, the same for each. Where Lemma 1 itself does not fit, no fallback radiates more than
+    p_max:
 
     - `scale` gives a receiver with an infinite demand 0 W (it is in outage), and multiplies the
       finite ones by min(1, p_max/Σ): a dead link never makes a device radiate more to the others.
@@ -97,10 +101,14 @@ def allocate(
     with np.errstate(over="ignore"):
         demand = margin * required
         slack = p_max - float(demand.sum())
+        needed = float(required.sum())
     binding = int(np.argmax(demand))
     if slack >= 0.0:
         return Allocation(required, demand, slack, binding, True)
-    return Allocation(required, _FALLBACKS[fallback](demand, p_max), slack, binding, False)
+    if needed <= p_max:
+        return Allocation(required, required * (p_max / needed), slack, binding, True, False)
+    power = _FALLBACKS[fallback](demand, p_max)
+    return Allocation(required, power, slack, binding, False, False)
 
 
 def _scaled(demand: FloatArray, p_max: float) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -74,3 +75,12 @@ class Area(Section):
         if getattr(self, other) is not None:
             raise ValueError(f"a {self.shape} has no {other}; it needs {needed} alone")
         return self
+
+    @property
+    def diameter_m(self) -> float:
+        """The largest distance between two points of the area."""
+        if self.shape == "disc":
+            assert self.radius_m is not None
+            return 2 * self.radius_m
+        assert self.side_m is not None
+        return math.sqrt(2) * self.side_m

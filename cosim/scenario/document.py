@@ -56,6 +56,10 @@ class Document:
     def where(self, loc: Sequence[str | int]) -> str:
         """`file:line`, or the `--set` argument; the file alone for the top level."""
         argument = self.override_of(loc)
+        if argument is None and loc:
+            # What is wrong with a section as a whole is likeliest what was just changed in it.
+            inside = [o for o in self.overrides if o.path[: len(loc)] == tuple(loc)]
+            argument = inside[-1].argument if inside else None
         if argument is not None:
             return f"--set {shorten(argument)}"
         return f"{self.path}:{self._line(loc)[0]}" if loc else str(self.path)

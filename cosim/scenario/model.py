@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -66,10 +67,22 @@ class Scenario(Section):
             raise ValueError("tasks: a scenario that learns needs at least one task")
         for number, group in enumerate(self.devices):
             if group.tasks != "round_robin" and group.tasks not in self.tasks:
+                near = difflib.get_close_matches(group.tasks, self.tasks, n=1)
+                hint = f"; did you mean '{near[0]}'?" if near else ""
                 raise ValueError(
                     f"devices.{number}.tasks: '{group.tasks}' is neither 'round_robin' nor one of "
-                    f"the tasks {', '.join(self.tasks)}"
+                    f"the tasks {', '.join(self.tasks)}{hint}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _reference_distance_lies_in_the_area(self) -> Self:
+        reference_m = getattr(self.radio.path_loss, "reference_m", None)
+        if reference_m is not None and reference_m > self.area.diameter_m:
+            raise ValueError(
+                f"radio.path_loss.reference_m: {reference_m:g} m is beyond the area, which is "
+                f"{self.area.diameter_m:g} m across"
+            )
         return self
 
     @property

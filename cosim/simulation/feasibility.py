@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,7 +86,13 @@ def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fa
         else f"more than {_DEMANDING_BIT_S_HZ:g}: size bandwidth_hz·deadline_s to at least "
         f"{first_bits * receivers / _DEMANDING_BIT_S_HZ:.3g}"
     )
-    fits = total_w <= p_max_w
+    without_margin_w = total_w / float(db_to_ratio(margin))
+    power_warning = None
+    if without_margin_w > p_max_w:
+        power_warning = f"infeasible: {_FALLBACK_DOES[fallback]}, transfers will miss Γ"
+    elif total_w > p_max_w:
+        left_db = float(ratio_to_db(p_max_w / without_margin_w))
+        power_warning = f"p_max leaves {left_db:.1f} dB of the margin"
     return [
         Fact("payload", f"{first_bits:,} bit first, {later_bits:,} bit later, to each receiver"),
         Fact(
@@ -97,7 +104,7 @@ def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fa
             f"{float(w_to_dbm(total_w)):.1f} dBm for {receivers} receivers at the mean distance "
             f"{distance_m:.1f} m and the mean gain {float(ratio_to_db(gain)):.1f} dB, margin "
             f"{margin:g} dB; p_max {radio.p_max_dbm:g} dBm",
-            None if fits else f"infeasible: {_FALLBACK_DOES[fallback]}, transfers will miss Γ",
+            power_warning,
         ),
         Fact(
             "coherence time",
@@ -109,10 +116,14 @@ def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fa
     ]
 
 
-def compute_fact(scenario: Scenario, flop: float) -> Fact:
-    """How long a round's fine-tuning takes on the slowest and the fastest device."""
-    times = sorted(device.compute_time_s(flop) for device in build_devices(scenario))
-    return Fact("fine-tuning", f"{flop:.3g} FLOP a round: {times[0]:.2f} to {times[-1]:.2f} s")
+def compute_fact(scenario: Scenario, flop: Sequence[float]) -> Fact:
+    """How long a mean round's fine-tuning takes, by device; flop: (M,)."""
+    devices = build_devices(scenario)
+    times = [device.compute_time_s(own) for device, own in zip(devices, flop, strict=True)]
+    return Fact(
+        "fine-tuning",
+        f"{min(flop):.3g} to {max(flop):.3g} FLOP a round: {min(times):.2f} to {max(times):.2f} s",
+    )
 
 
 def explain(scenario: Scenario) -> list[Fact]:
@@ -126,7 +137,7 @@ def explain(scenario: Scenario) -> list[Fact]:
     parts += f"{recipe.aggregation} aggregation, {recipe.composition} expert"
     facts = [Fact("method", f"{recipe.name}: {parts}")]
     if learning.model == "none":
-        bits, flop = (learning.payload_bits,) * 2, learning.flop
+        bits, flop = (learning.payload_bits,) * 2, [learning.flop] * scenario.device_count
     else:
         from cosim.learning.expect import expect
 

@@ -102,7 +102,8 @@ class Medium:
         """One transmission, from its first bit to delivery, deadline or interrupt."""
         deadline_s = sent.start_s + self.channel.radio.deadline_s
         event = partial(self.record.event, round_=round_)
-        started = Cause.COMPUTE_FINISHED if sent.feasible else Cause.INFEASIBLE_POWER
+        started = Cause.COMPUTE_FINISHED if sent.whole_margin else Cause.MARGIN_REDUCED
+        started = started if sent.feasible else Cause.INFEASIBLE_POWER
         event(EventKind.SEND_START, sent.sender, cause=started, peer=sent.receiver)
         outcome, share = Outcome.OUTAGE, _Share(self, sent)
         if sent.power_w > 0.0 or sent.bits == 0:

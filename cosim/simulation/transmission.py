@@ -43,6 +43,7 @@ class Transmission:
     delivered_bits: float
     mean_snr_db: float
     feasible: bool
+    whole_margin: bool
     noise_w: float
     slots: int
 
@@ -106,6 +107,7 @@ def solve(
             delivered_bits=float(delivered[k]),
             mean_snr_db=float(ratio_to_db(mean_snr[k])),
             feasible=power.feasible,
+            whole_margin=power.whole_margin,
             noise_w=noise,
             slots=slots,
         )

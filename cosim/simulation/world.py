@@ -160,18 +160,23 @@ class World:
         )
 
     def _write_topology(self, round_: int, graph: Neighbours) -> None:
-        """Every device's cluster, a connected group of the round's graph, and its collision rate
-        as eq. 19 predicts it and as the masks have it."""
+        """Every device's cluster, a connected group of the round's graph, and the collision rate
+        of its aggregation set: itself and its neighbours, as eq. 19 predicts it and as the masks
+        have it."""
+        rates: dict[tuple[int, ...], tuple[float | None, float | None]] = {}
         for number, group in enumerate(components(graph)):
-            density, sizes = self.learner.densities(group)
-            predicted = None
-            if sizes.size:
-                predicted = float(np.average(predicted_collision_rate(density), weights=sizes))
-            measured = self.learner.collision(group)
             for device in group:
-                self.record.write(
-                    TopologyRow(round_, device, number, len(group), predicted, measured)
-                )
+                together = tuple(sorted((device, *graph[device])))
+                if together not in rates:
+                    rates[together] = self._collision_rates(together)
+                self.record.write(TopologyRow(round_, device, number, len(group), *rates[together]))
+
+    def _collision_rates(self, together: tuple[int, ...]) -> tuple[float | None, float | None]:
+        density, sizes = self.learner.densities(together)
+        predicted = None
+        if sizes.size:
+            predicted = float(np.average(predicted_collision_rate(density), weights=sizes))
+        return predicted, self.learner.collision(together)
 
     def _write_positions(self) -> None:
         """Samples of all paths since the last round, at whole multiples of the sampling step."""

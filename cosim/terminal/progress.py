@@ -14,7 +14,6 @@ from rich.progress import (
     Task,
     TimeElapsedColumn,
 )
-from rich.table import Column
 from rich.text import Text
 
 from cosim.learning.report import Measurement
@@ -46,14 +45,13 @@ class LiveProgress(Tally):
 
     def __init__(self, rounds: int, console: Console) -> None:
         super().__init__(rounds)
-        self._progress = Progress(
-            SpinnerColumn(),
-            BarColumn(bar_width=24),
-            _Numbers(Column(no_wrap=True)),
-            TimeElapsedColumn(),
-            console=console,
+        # A narrow terminal keeps the numbers and goes without the bar and the clock.
+        bar = [BarColumn(bar_width=24)] if console.width >= 110 else []
+        clock = [TimeElapsedColumn()] if console.width >= 96 else []
+        self._progress = Progress(SpinnerColumn(), *bar, _Numbers(), *clock, console=console)
+        self._task = self._progress.add_task(
+            "", total=rounds, numbers=Text("loading, scoring the base model")
         )
-        self._task = self._progress.add_task("", total=rounds, numbers=Text("loading"))
 
     def __enter__(self) -> LiveProgress:
         self._progress.start()
@@ -79,7 +77,11 @@ class LiveProgress(Tally):
 
     def _show(self) -> None:
         numbers = Text(" · ").join(
-            Text.assemble((f"{name} ", "dim"), word) for name, word in self.words().items()
+            # Seconds and joules speak for themselves.
+            Text(word)
+            if name in ("simulated", "energy")
+            else Text.assemble((f"{name} ", "dim"), word)
+            for name, word in self.words().items()
         )
         self._progress.update(self._task, completed=self.round, numbers=numbers)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
+import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
 from cosim.trace.reader import Run
-
-_HEADLINE = ("exact_match", "acc")
+from cosim.trace.schema import HEADLINE_METRICS
 
 
 def print_summary(run: Run, console: Console) -> None:
@@ -26,7 +28,7 @@ def print_summary(run: Run, console: Console) -> None:
             table.add_row("average", *(f"{value:.3f}" for value in accuracy.mean()))
         console.print(table)
     console.print(_costs(run))
-    for sentence in starvation(run.rounds):
+    for sentence in [*starvation(run.rounds), *divergence(run.table("rounds"))]:
         console.print(sentence, highlight=False)
     manifest = run.manifest
     console.print(
@@ -39,7 +41,7 @@ def print_summary(run: Run, console: Console) -> None:
 
 def accuracy_by_task(evaluations: pd.DataFrame) -> pd.DataFrame:
     """Mean over devices of each task's headline metric: a row a task, a column a round."""
-    headline = evaluations[evaluations["metric"].isin(_HEADLINE)]
+    headline = evaluations[evaluations["metric"].isin(HEADLINE_METRICS)]
     if headline.empty:
         return pd.DataFrame()
     order = list(dict.fromkeys(headline["task"]))
@@ -54,6 +56,22 @@ def starvation(rounds: pd.DataFrame) -> list[str]:
         return []
     names = ", ".join(str(device) for device in starved.index)
     return [f"never received an update: device {names}"]
+
+
+def divergence(rounds: pa.Table) -> list[str]:
+    """Sentences about devices whose training loss stopped being a number.
+
+    Read from the arrow table, which keeps NaN apart from a loss that was never computed.
+    """
+    seen: dict[int, int] = {}
+    columns = (rounds[name].to_pylist() for name in ("device", "round", "loss"))
+    for device, round_, loss in zip(*columns, strict=True):
+        if loss is not None and not math.isfinite(loss):
+            seen.setdefault(device, round_)
+    return [
+        f"diverged: device {device} has no finite loss from round {round_} on"
+        for device, round_ in sorted(seen.items())
+    ]
 
 
 def _costs(run: Run) -> Table:

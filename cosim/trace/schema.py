@@ -37,6 +37,7 @@ class Cause(StrEnum):
     NEIGHBOURS_SETTLED = "neighbours_settled"
     DEADLINE = "deadline"
     INFEASIBLE_POWER = "infeasible_power"
+    MARGIN_REDUCED = "margin_reduced"
     OUTAGE = "outage"
     BATTERY_EMPTY = "battery_empty"
     INTERRUPTED = "interrupted"
@@ -245,3 +246,7 @@ def units(schema: pa.Schema) -> dict[str, str]:
         for field in schema
         if field.metadata and b"unit" in field.metadata
     }
+
+
+# The metrics that are a task's accuracy; the others are variants of them.
+HEADLINE_METRICS = ("exact_match", "acc")

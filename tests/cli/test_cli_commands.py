@@ -59,7 +59,9 @@ def test_check_warns_of_what_will_go_wrong(cosim: Any, scenario_file: Path) -> N
     assert ended.code == 0
     warnings = [line for line in ended.out.splitlines() if line.startswith("warning: ")]
     assert warnings[0].startswith("warning: Q·n/(W·Γ): more than 4: size bandwidth_hz·deadline_s")
-    assert warnings[1].startswith("warning: Lemma 1: infeasible")
+    assert warnings[1] == "warning: Lemma 1: p_max leaves 1.9 dB of the margin"
+    ended = cosim("check", scenario_file, "--set", "radio.bandwidth_hz=0.5e6")
+    assert "warning: Lemma 1: infeasible" in ended.out
 
 
 def test_check_of_a_method_without_exchange(cosim: Any, scenario_file: Path) -> None:

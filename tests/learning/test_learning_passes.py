@@ -36,7 +36,8 @@ def estimate(tiny_llama, recipe, devices):
         dtype=torch.float32,
         devices=devices,
         devices_per_pass=min(devices, DEVICES_PER_PASS),
-        tokens_per_pass=1000,
+        rows_per_pass=20,
+        longest=50,
         scored_per_pass=100,
     )
 

@@ -140,7 +140,7 @@ def test_long_rows_are_left_out_and_nothing_left_is_refused(pool: Any, tmp_path:
     assert said.startswith("tasks.quiz: ")
     assert "longer than" in said
     said = refusal(pool, Task(source=f"jsonl:{path}"), shares=25)
-    assert said == "tasks.quiz: 24 training rows cannot be divided among 25 devices"
+    assert said == "devices: 25 devices share task 'quiz', which has 24 training rows"
 
 
 def test_only_free_answers_end_with_the_terminator(pool: Any, tiny_tokenizer: Any) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import k1
 
 from cosim.physics.fading import block_power_gain
-from cosim.physics.power import allocate, lemma1_power_w, spectral_efficiency_needed
+from cosim.physics.power import Fallback, allocate, lemma1_power_w, spectral_efficiency_needed
 from cosim.physics.rate import rate_bit_s
 from cosim.randomness import stream
 
@@ -141,10 +141,18 @@ def test_the_weakest_are_dropped_until_the_rest_fits() -> None:
     np.testing.assert_array_equal(plan.power_w, [0.2, 0.0, 0.3, 0.0, 0.0])
     assert (plan.feasible, plan.binding, plan.slack_w) == (False, 3, -np.inf)
     # The margin belongs to the demand, and what fits exactly is kept.
-    plan = allocate([0.25, 0.25, 0.3], 1.0, margin_ratio=2.0, fallback="drop_weakest")
+    plan = allocate([0.25, 0.25, 0.75], 1.0, margin_ratio=2.0, fallback="drop_weakest")
     np.testing.assert_array_equal(plan.power_w, [0.5, 0.5, 0.0])
     alone = allocate([5.0], 1.0, fallback="drop_weakest")
     np.testing.assert_array_equal(alone.power_w, [0.0])
+
+
+@pytest.mark.parametrize("fallback", ["scale", "drop_weakest", "max_power"])
+def test_a_margin_that_does_not_fit_is_reduced_alike_for_all(fallback: Fallback) -> None:
+    plan = allocate([0.1, 0.4], 1.0, margin_ratio=4.0, fallback=fallback)
+    np.testing.assert_allclose(plan.power_w, [0.2, 0.8], rtol=1e-15)
+    assert (plan.feasible, plan.whole_margin) == (True, False)
+    assert plan.slack_w == pytest.approx(-1.0)
 
 
 def test_maximum_power_is_shared_by_all_only_where_the_demands_do_not_fit() -> None:

@@ -124,7 +124,8 @@ MISTAKES = [
     (
         8,
         "- {count: 3, tasks: row}",
-        "a.yaml:8: devices.1.tasks: 'row' is neither 'round_robin' nor one of the tasks sums, rows",
+        "a.yaml:8: devices.1.tasks: 'row' is neither 'round_robin' nor one of the tasks sums, "
+        "rows; did you mean 'rows'?",
     ),
     (
         8,
@@ -161,7 +162,8 @@ def test_a_scenario_that_learns_needs_a_task() -> None:
         ),
         (
             "devices.1.tasks=row",
-            "devices.1.tasks: 'row' is neither 'round_robin' nor one of the tasks sums, rows",
+            "devices.1.tasks: 'row' is neither 'round_robin' nor one of the tasks sums, rows; "
+            "did you mean 'rows'?",
         ),
     ],
 )
@@ -225,12 +227,12 @@ VARIANTS = [
     "method={name: lora, topology: {graph: random, degree: 3}, reference: 'ours: 1e3'}",
     "learning=none",
     "learning={model: none, payload_bits: 1000, flop: 1e24}",
-    "area={shape: square, side_m: 0.1}",
+    "area={shape: square, side_m: 50.5}",
     "devices.0.mobility={model: static}",
     "devices.0.mobility={model: random_waypoint, speed_m_s: [1e-7, 1], pause_s: [0, 1e6]}",
     f"devices.0.profile={PROFILE}",
     "radio.path_loss={model: paper, exponent: 2}",
-    "radio.path_loss={model: log_distance, reference_m: 1e16}",
+    "radio.path_loss={model: log_distance, reference_m: 2e1}",
     "radio.path_loss={model: d2d_outdoor}",
     "radio.shadowing={sigma_db: 7, decorrelation_m: 0.5}",
     "radio.power={policy: lemma1, fallback: drop_weakest}",

@@ -67,7 +67,9 @@ def test_the_compute_time_is_the_one_of_the_trace() -> None:
     )
     times = sorted(row.compute_s for row in simulate(chosen).rounds)
     assert times == pytest.approx([3.0 / (2.77 * 0.3), 3.0 / (0.154 * 0.4)])
-    assert compute_fact(chosen, 3.0e12).value.endswith(f"{times[0]:.2f} to {times[1]:.2f} s")
+    assert compute_fact(chosen, [3.0e12, 3.0e12]).value.endswith(
+        f"{times[0]:.2f} to {times[1]:.2f} s"
+    )
 
 
 def test_the_coherence_time_is_that_of_the_two_fastest() -> None:

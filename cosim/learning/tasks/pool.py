@@ -107,7 +107,7 @@ def load_pool(
             )
     if len(rows) < shares:
         raise TaskError(
-            f"tasks.{name}: {len(rows)} training rows cannot be divided among {shares} devices"
+            f"devices: {shares} devices share task '{name}', which has {len(rows)} training rows"
         )
     return TaskPool(name, tuple(rows), tuple(questions))
 
