@@ -60,7 +60,7 @@ def share_missed(
         run = cosim.run(scenario, out=Path(folder) / "run")
         sent = len(run.transfers)
         missed = int((run.transfers["outcome"] != "delivered").sum())
-        held_back = int((run.events["cause"] == "infeasible_power").sum())
+        held_back = int(run.events["cause"].isin(["infeasible_power", "margin_reduced"]).sum())
     fastest = effective_doppler_hz(*[doppler_hz(speed_m_s, scenario.radio.carrier_hz)] * 2)
     return {
         "channel_knowledge": knowledge,

@@ -17,18 +17,18 @@ _RANGES = re.compile(r"\s*\d+\s*(-\s*\d+\s*)?(,\s*\d+\s*(-\s*\d+\s*)?)*")
 def rounds_of(run: Run) -> list[int]:
     """The rounds that the traces hold, also one that has begun and not ended.
 
-    Raises ViewError if nothing was ever sent: there is nothing that a view could show.
+    Raises ViewError if none has begun: there is nothing that a view could show.
     """
-    if run.transfers.empty:
-        status, method = run.manifest.get("status"), run.manifest.get("method")
-        yet = " yet" if status == "running" else ""
-        raise ViewError(
-            f"{run.directory} has no transfers{yet}, so there is nothing to draw: "
-            f"method {method!r}, status {status!r}."
-        )
     tables = (run.rounds, run.transfers, run.events)
     found: set[int] = set().union(*(table["round"].unique().tolist() for table in tables))
-    return sorted(number for number in found if number >= 1)
+    rounds = sorted(number for number in found if number >= 1)
+    if not rounds:
+        status = run.manifest.get("status")
+        yet = " yet" if status == "running" else ""
+        raise ViewError(
+            f"{run.directory} has no rounds{yet}, so there is nothing to draw: status {status!r}."
+        )
+    return rounds
 
 
 def choose_rounds(text: str, there: list[int], run: Run) -> list[int]:

@@ -1,14 +1,16 @@
 """What a person sees in a terminal, and the numbers behind it."""
 
+import math
 from io import StringIO
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from rich.console import Console
 
 from cosim.learning.report import Measurement
 from cosim.terminal.progress import LiveProgress, PlainProgress, progress_for
-from cosim.terminal.summary import accuracy_by_task, starvation
+from cosim.terminal.summary import accuracy_by_task, divergence, starvation
 from cosim.terminal.tally import Tally
 from cosim.trace.schema import EventRow, Outcome, RoundRow, TransferKind, TransferRow
 
@@ -99,3 +101,30 @@ def test_accuracy_is_a_mean_over_devices_of_the_headline_in_the_order_of_the_tas
     assert list(table.index) == ["zeta", "alpha"]
     assert table.to_numpy().tolist() == [[0.5, 1.0], [1.0, 0.5]]
     assert accuracy_by_task(pd.DataFrame([], columns=columns)).empty
+
+
+def test_a_loss_that_is_no_number_is_told_with_device_and_round() -> None:
+    losses = {(0, 1): 2.0, (1, 1): math.nan, (0, 2): None, (1, 2): math.nan, (2, 2): math.inf}
+    table = pa.table(
+        {
+            "device": [device for device, _ in losses],
+            "round": [round_ for _, round_ in losses],
+            "loss": pa.array(list(losses.values()), pa.float64(), from_pandas=False),
+        }
+    )
+    assert divergence(table) == [
+        "diverged: device 1 has no finite loss from round 1 on",
+        "diverged: device 2 has no finite loss from round 2 on",
+    ]
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_a_narrow_terminal_still_shows_every_number(width: int) -> None:
+    out = StringIO()
+    console = Console(file=out, force_terminal=True, width=width, color_system=None)
+    with LiveProgress(12, console) as display:
+        feed(display)
+        display.scored(1, [])
+    shown = out.getvalue()
+    for number in ("round 1/12", "2.50 s", "loss 1.500", "4.0 J", "missed 3 of 4"):
+        assert number in shown

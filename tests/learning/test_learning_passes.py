@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosim.errors import CosimError
-from cosim.learning.adapted_linear import adapted_modules
+from cosim.learning.adapted_linear import AdaptedModel, adapted_modules
 from cosim.learning.adapter import Layout
 from cosim.learning.base_model import load
 from cosim.learning.memory import estimate_memory, refuse_what_does_not_fit
@@ -59,3 +59,44 @@ def test_more_devices_than_memory_is_one_sentence(tiny_llama, monkeypatch):
         refuse_what_does_not_fit(needed, 50)
     monkeypatch.setattr("cosim.learning.memory.available_bytes", lambda: needed.total)
     refuse_what_does_not_fit(needed, 50)
+
+
+@pytest.mark.parametrize(("rows", "longest"), [(8, 16), (2, 128), (1, 512)])
+def test_what_a_pass_keeps_is_no_more_than_estimated(rows, longest):
+    """Counted by autograd's own hooks, each storage once, the weights left out."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    shape = {"hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 3}
+    heads = {"num_attention_heads": 6, "num_key_value_heads": 2, "vocab_size": 64}
+    config = LlamaConfig(**shape, **heads, attn_implementation="eager")
+    model = LlamaForCausalLM(config).requires_grad_(False)
+    layout = Layout(adapted_modules(model), 8)
+    needed = estimate_memory(
+        model,
+        layout,
+        METHODS["lora"],
+        density=0.1,
+        dtype=torch.float32,
+        devices=1,
+        devices_per_pass=1,
+        rows_per_pass=rows,
+        longest=longest,
+        scored_per_pass=rows,
+    )
+    adapted = AdaptedModel(model)
+    A = torch.zeros(layout.projection_size, requires_grad=True)
+    B = torch.zeros(layout.expansion_size, requires_grad=True)
+    weights = {p.untyped_storage().data_ptr() for p in (*model.parameters(), A, B)}
+    kept: dict[int, int] = {}
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        with adapted.adapters(layout.pairs(A, B), 1.0):
+            hidden = adapted.hidden(torch.zeros((rows, longest), dtype=torch.long))
+        assert hidden.requires_grad
+    assert 0.4 * needed.activations < sum(kept.values()) <= needed.activations

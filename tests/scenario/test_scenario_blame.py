@@ -49,3 +49,13 @@ def test_an_override_is_blamed_by_its_argument(document):
     with pytest.raises(TaskError) as caught, blaming(changed):
         raise TaskError("tasks.sums.dataset: no such dataset")
     assert str(caught.value).startswith("--set tasks.sums.dataset=nothing: tasks.sums.dataset: ")
+
+
+def test_a_section_that_an_override_changed_is_blamed_on_it(document):
+    changed = apply_overrides(document, ["tasks.family.parameters.size=3"])
+    with pytest.raises(TaskError) as caught, blaming(changed):
+        raise TaskError("tasks.family: no rows")
+    assert str(caught.value).startswith("--set tasks.family.parameters.size=3: tasks.family: ")
+    with pytest.raises(TaskError) as caught, blaming(changed):
+        raise TaskError("tasks.sums: no rows")
+    assert str(caught.value) == f"{changed.path}:3: tasks.sums: no rows"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+import cosim
 from cosim.errors import ViewError
 from cosim.trace.reader import Run
 from cosim.views.selection import choose_rounds, in_words
@@ -93,7 +94,7 @@ def test_what_cannot_be_looked_at(
     for arguments, said in {
         (empty,): "is not a run",
         (tmp_path / "nowhere",): "is not a run",
-        (silent,): "has no transfers yet, so there is nothing to draw",
+        (silent,): "has no rounds yet, so there is nothing to draw",
         (played.directory, "--out", tmp_path / "file"): "cannot be written",
     }.items():
         code, lines, err = call(command, *arguments)
@@ -121,3 +122,17 @@ def test_rounds_in_words_and_back(played: Run) -> None:
     assert choose_rounds(" 1, 3-4 ", [1, 2, 3, 4], played) == [1, 3, 4]
     with pytest.raises(ViewError, match="no round 2"):
         choose_rounds("1-2", [1, 3], played)
+
+
+def test_a_run_that_sends_nothing_is_drawn_too(call: Call, tmp_path: Path) -> None:
+    scenario = tmp_path / "alone.yaml"
+    scenario.write_text(
+        "rounds: 2\nlearning: none\nmethod: local\ndevices: [{count: 2}]\n", encoding="utf-8"
+    )
+    run = cosim.run(scenario, out=tmp_path / "alone")
+    assert run.transfers.empty
+    for command, picture in (("timeline", "timeline.png"), ("map", "map-round-2.png")):
+        code, lines, err = call(command, run.directory)
+        assert (code, err) == (0, "")
+        assert str(run.directory / picture) in "".join(lines)
+        assert (run.directory / picture).stat().st_size > 5000
