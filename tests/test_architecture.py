@@ -11,13 +11,14 @@ ROOT = Path(__file__).parent.parent / "cosim"
 MAY_IMPORT = {
     "errors": set(),
     "randomness": set(),
+    "spelling": set(),
     "physics": set(),
     "mobility": {"errors", "randomness"},
     "methods": set(),
-    "scenario": {"errors", "methods"},
+    "scenario": {"errors", "methods", "spelling"},
     "topology": {"methods"},
     "trace": {"errors"},
-    "learning": {"errors", "randomness", "methods", "scenario"},
+    "learning": {"errors", "randomness", "spelling", "methods", "scenario"},
     "simulation": {
         "errors",
         "randomness",

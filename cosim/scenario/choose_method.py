@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -18,6 +17,7 @@ from cosim.methods.recipe import (
     Topology,
 )
 from cosim.scenario.section import Section
+from cosim.spelling import did_you_mean
 
 MethodName = Annotated[str, Field(json_schema_extra={"enum": list(METHODS)})]
 
@@ -48,8 +48,7 @@ def recipe_of(value: Any) -> Any:
     if not isinstance(value, str):
         raise ValueError(f"expected the name of a method or a mapping, got {value!r}")
     if value not in METHODS:
-        near = difflib.get_close_matches(value, METHODS, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
+        hint = did_you_mean(value, METHODS)
         raise ValueError(f"'{value}' is not a method{hint} (one of {', '.join(METHODS)})")
     return {**METHODS[value].model_dump(), **overrides}
 

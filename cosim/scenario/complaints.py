@@ -1,6 +1,5 @@
 """Pydantic's refusals as sentences with the file's line, the path and the nearest word."""
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
@@ -13,6 +12,7 @@ from cosim.scenario.document import Document, Loc
 from cosim.scenario.expectations import accepted, accepted_by_any, expected, listed
 from cosim.scenario.one_line import dotted, shorten, shown
 from cosim.scenario.schema_paths import CoreSchema, Place, Schema, discriminator, has
+from cosim.spelling import did_you_mean, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -42,13 +42,6 @@ def validate(document: Document, model_class: type[Model]) -> Model:
     if len(lines) > MAX_COMPLAINTS:
         lines[MAX_COMPLAINTS:] = [f"and {len(lines) - MAX_COMPLAINTS} more"]
     raise ScenarioError("\n".join(lines)) from None
-
-
-def nearest(word: object, words: Iterable[str]) -> str | None:
-    """The word most like `word` whatever its case, None if none is close."""
-    lower = {one.lower(): one for one in reversed(list(words))}
-    found = difflib.get_close_matches(str(word)[:100].lower(), lower, n=1, cutoff=0.6)
-    return lower[found[0]] if found else None
 
 
 def _order(document: Document, path: Loc) -> tuple[bool, int]:
@@ -133,8 +126,7 @@ def _at_named_path(path: Loc, said: str, data: Any) -> _Complaint:
 
 
 def _did_you_mean(got: object, words: Iterable[str]) -> str:
-    near = nearest(got, words) if isinstance(got, str) else None
-    return f"; did you mean '{near}'?" if near is not None else ""
+    return did_you_mean(got, words) if isinstance(got, str) else ""
 
 
 def _complaint(core: CoreSchema, place: Place) -> _Complaint:

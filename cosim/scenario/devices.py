@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from typing import Literal, Self
 
@@ -10,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from cosim.scenario.mobility import Mobility, RandomWaypoint
 from cosim.scenario.section import Section
+from cosim.spelling import did_you_mean
 
 
 class Profile(Section):
@@ -41,8 +41,7 @@ class DeviceGroup(Section):
 
         known = catalogue()
         if isinstance(profile, str) and profile not in known:
-            near = difflib.get_close_matches(profile, known, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
+            hint = did_you_mean(profile, known)
             raise ValueError(f"'{profile}' is not a profile{hint} (one of {', '.join(known)})")
         return profile
 

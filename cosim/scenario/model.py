@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -20,6 +19,7 @@ from cosim.scenario.learning import (
 )
 from cosim.scenario.radio import Radio
 from cosim.scenario.section import Section
+from cosim.spelling import did_you_mean
 
 
 def _learning_by_name(value: Any) -> Any:
@@ -67,8 +67,7 @@ class Scenario(Section):
             raise ValueError("tasks: a scenario that learns needs at least one task")
         for number, group in enumerate(self.devices):
             if group.tasks != "round_robin" and group.tasks not in self.tasks:
-                near = difflib.get_close_matches(group.tasks, self.tasks, n=1)
-                hint = f"; did you mean '{near[0]}'?" if near else ""
+                hint = did_you_mean(group.tasks, self.tasks)
                 raise ValueError(
                     f"devices.{number}.tasks: '{group.tasks}' is neither 'round_robin' nor one of "
                     f"the tasks {', '.join(self.tasks)}{hint}"

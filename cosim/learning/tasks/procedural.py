@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ from cosim.errors import TaskError
 from cosim.learning.tasks.example import Example, read_example
 from cosim.randomness import stream
 from cosim.scenario.learning import Task
+from cosim.spelling import did_you_mean
 
 # The largest size that every dataset takes; most number their rows without end, a few make a list
 # of this many at once.
@@ -47,8 +47,7 @@ def _create(name: str, task: Task, seed: int) -> Any:
 
     dataset = str(task.dataset)
     if dataset not in DATASETS:
-        near = difflib.get_close_matches(dataset, DATASETS, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
+        hint = did_you_mean(dataset, DATASETS)
         raise TaskError(
             f"tasks.{name}.dataset: reasoning_gym has no dataset '{dataset}'{hint} "
             f"({len(DATASETS)} are listed in its gallery)"
@@ -57,8 +56,7 @@ def _create(name: str, task: Task, seed: int) -> Any:
     free = sorted(names - {"seed", "size"})
     for key in task.parameters:
         if key not in free:
-            near = difflib.get_close_matches(key, free, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
+            hint = did_you_mean(key, free)
             raise TaskError(
                 f"tasks.{name}.parameters.{key}: {dataset} has no such parameter{hint} "
                 f"({', '.join(free)})"
