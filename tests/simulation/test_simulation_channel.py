@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from small_networks import NO_LEARNING, PROFILE, ZERO_MARGIN, MemoryTrace, scenario, world_of
 
 from cosim.mobility.trajectory import PiecewiseLinear, Static
+from cosim.physics.fading import ClarkeFading
+from cosim.physics.pathloss import log_distance_gain
 from cosim.physics.rate import rate_bit_s
+from cosim.randomness import stream
 from cosim.scenario.model import Scenario
 from cosim.scenario.radio import Radio
 from cosim.simulation import transmission
@@ -175,3 +178,26 @@ def test_the_channel_is_sampled_often_enough_for_the_fastest_pair() -> None:
     expected = 10.0 / (math.sqrt(9 / (16 * math.pi)) / doppler / 4)
     assert channel.slots(0, [1, 2], 0.0, 10.0) == math.ceil(expected)
     assert channel.slots(2, [3], 0.0, 10.0) == 1
+
+
+def test_links_that_turn_and_links_that_do_not_follow_their_paths() -> None:
+    """A device that turns within the slots is evaluated at its own path, the others by tables."""
+    turning = PiecewiseLinear(
+        (0.0, 0.0), iter([(1.0, 2.0, 0.0), (3.0, 2.0, 1.5)]), speed_limit_m_s=2.0
+    )
+    straight = PiecewiseLinear((50.0, 0.0), iter([(10.0, 50.0, 10.0)]), speed_limit_m_s=1.0)
+    resting = Static(0.0, 30.0)
+    channel = Channel(Radio(), [turning, straight, resting], 1)
+    edges = np.linspace(0.5, 2.5, 301)
+    middles = (edges[:-1] + edges[1:]) / 2
+    for sender, receivers in ((0, [1, 2]), (1, [0, 2]), (2, [0, 1])):
+        gains = channel.slot_gains(sender, receivers, edges, 1)
+        for k, receiver in enumerate(receivers):
+            low, high = sorted((sender, receiver))
+            fading = ClarkeFading.draw(stream(1, "fading", low, high), carrier_hz=3.5e9)
+            travelled = [channel.trajectories[end].travelled_m(middles) for end in (low, high)]
+            places = [channel.trajectories[end].position_m(middles) for end in (low, high)]
+            distance = np.linalg.norm(places[0] - places[1], axis=-1)
+            mean = log_distance_gain(distance, exponent=3.0, carrier_hz=3.5e9)
+            expected = mean * fading.power_gain(*travelled)
+            np.testing.assert_allclose(gains[k], expected, rtol=0, atol=1e-9 * mean.max())
