@@ -15,6 +15,9 @@ ComplexArray = NDArray[np.complex128]
 # Sinusoids times samples evaluated at once: 2 MiB of float64, which stays in the cache.
 _BLOCK = 1 << 18
 
+# Phases of the two tables together: 1 MiB of complex128, which stays in the second-level cache.
+_TABLES = 1 << 16
+
 
 def doppler_hz(speed_m_s: ArrayLike, carrier_hz: ArrayLike) -> FloatArray:
     """Largest Doppler shift f_D = v·f_c/c in Hz.
@@ -64,13 +67,10 @@ class ClarkeFading:
     E|z|² = 1 and E|z|⁴ = 2 − 1/N. Reciprocal when both directions use the same object with the
     ends in the same order.
 
-    `alpha` α, `beta` β, `phase` φ: (N,) rad; `wavenumber_rad_m` k: rad/m.
+    `waves`: (3, N), the rows k·cos α_n and k·cos β_n in rad/m, and φ_n in rad.
     """
 
-    alpha: FloatArray
-    beta: FloatArray
-    phase: FloatArray
-    wavenumber_rad_m: float
+    waves: FloatArray
 
     @classmethod
     def draw(
@@ -85,7 +85,8 @@ class ClarkeFading:
         if sinusoids < 1:
             raise ValueError(f"sinusoids must be at least 1, got {sinusoids}")
         alpha, beta, phase = rng.uniform(0.0, 2.0 * math.pi, size=(3, sinusoids))
-        return cls(alpha, beta, phase, float(2.0 * math.pi / wavelength_m(carrier_hz)))
+        k = float(2.0 * math.pi / wavelength_m(carrier_hz))
+        return cls(np.stack([k * np.cos(alpha), k * np.cos(beta), phase]))
 
     def amplitude(self, travelled_i_m: ArrayLike, travelled_j_m: ArrayLike) -> ComplexArray:
         """The complex amplitude z after the ends i and j travelled these path lengths in m.
@@ -138,28 +139,70 @@ def clarke_power_gains_at_even_steps(
 
     Every sinusoid then turns by the same angle ω_n from sample to sample. With t = c·F + f,
     z_t = Σ_n e^{i(θ_n + ω_n·F·c)}·e^{iω_n·f}: a coarse and a fine table of some √T phases each and
-    one complex product, instead of N·T cosines. Equal to `clarke_power_gains` up to the rounding
-    of the angles.
+    one complex product, instead of N·T cosines. The tables are geometric series, built by
+    doubling, which costs √T roundings of a phase. Equal to `clarke_power_gains` up to these and
+    to the rounding of the angles.
     `start_*_m`, `step_*_m`: (L,) path length at the first sample and from one to the next, in m;
     returns (L, T), dimensionless. ValueError if the links have different numbers of sinusoids.
     """
-    if len({len(fading.phase) for fading in fadings}) > 1:
-        raise ValueError("links of one batch must have the same number of sinusoids")
-    k = np.array([fading.wavenumber_rad_m for fading in fadings])[:, None]
-    toward_i = k * np.cos([fading.alpha for fading in fadings])
-    toward_j = k * np.cos([fading.beta for fading in fadings])
-    s_i, s_j, d_i, d_j = (
-        np.asarray(lengths, dtype=np.float64)[:, None]
-        for lengths in (start_i_m, start_j_m, step_i_m, step_j_m)
-    )
-    first = s_i * toward_i + s_j * toward_j + np.array([fading.phase for fading in fadings])
-    turn = d_i * toward_i + d_j * toward_j
-    fine = max(1, math.isqrt(samples))
+    gains = np.empty((len(fadings), samples))
+    if gains.size == 0:
+        return gains
+    waves = _waves(fadings)
+    sinusoids = waves.shape[-1]
+    fine = math.isqrt(samples)
     coarse = -(-samples // fine)
-    rows = np.exp(1j * (first[:, None, :] + turn[:, None, :] * (fine * np.arange(coarse))[:, None]))
-    columns = np.exp(1j * turn[:, :, None] * np.arange(fine))
-    z = np.matmul(rows, columns).reshape(len(fadings), coarse * fine)[:, :samples]
-    return np.asarray((np.square(z.real) + np.square(z.imag)) / first.shape[1])
+    # The path lengths of three angles a link: at the first sample, and turned by in a coarse and
+    # in a fine step, in which the phase has no part.
+    paths = np.zeros((len(fadings), 3, 3))
+    paths[:, 0, 0], paths[:, 0, 1], paths[:, 0, 2] = start_i_m, start_j_m, 1.0
+    paths[:, 2, 0], paths[:, 2, 1] = step_i_m, step_j_m
+    paths[:, 1] = fine * paths[:, 2]
+    links = max(1, _TABLES // (sinusoids * (fine + coarse)))
+    for start in range(0, len(fadings), links):
+        part = slice(start, start + links)
+        phasors = _phasors(np.matmul(paths[part], waves[part]))
+        rows = _geometric(phasors[:, 0], phasors[:, 1], coarse)
+        columns = _geometric(1.0, phasors[:, 2], fine)
+        z = np.matmul(rows, columns.transpose(0, 2, 1)).reshape(len(rows), -1)[:, :samples]
+        np.add(np.square(z.real), np.square(z.imag), out=gains[part])
+    gains /= sinusoids
+    return gains
+
+
+def _phasors(angle: FloatArray) -> ComplexArray:
+    """e^{i·angle}: (1 − τ² + 2iτ)/(1 + τ²) with τ = tan(angle/2); numpy's tan is much quicker than
+    its cosine and sine together, and exp of a complex number is slower still."""
+    tangent = np.tan(0.5 * angle)
+    square = np.square(tangent)
+    scale = 1.0 / (1.0 + square)
+    phasors = np.empty(angle.shape, dtype=np.complex128)
+    np.multiply(1.0 - square, scale, out=phasors.real)
+    np.multiply(2.0 * tangent, scale, out=phasors.imag)
+    return phasors
+
+
+def _geometric(first: ComplexArray | float, ratio: ComplexArray, count: int) -> ComplexArray:
+    """first·ratio^k for k = 0 … count − 1: (L, count, N) from (L, N) each."""
+    terms = np.empty((len(ratio), count, ratio.shape[1]), dtype=np.complex128)
+    terms[:, 0] = first
+    known = 1
+    while known < count:
+        more = min(known, count - known)
+        np.multiply(terms[:, :more], ratio[:, None], out=terms[:, known : known + more])
+        ratio = np.square(ratio)
+        known += more
+    return terms
+
+
+def _waves(fadings: Sequence[ClarkeFading]) -> FloatArray:
+    """The `waves` of one batch, (L, 3, N)."""
+    shapes = {fading.waves.shape for fading in fadings}
+    if len(shapes) > 1:
+        raise ValueError("links of one batch must have the same number of sinusoids")
+    # Joined end to end, because np.array of many small arrays takes several times as long.
+    joined = np.concatenate([fading.waves for fading in fadings])
+    return joined.reshape(len(fadings), *shapes.pop())
 
 
 def _quadratures(
@@ -169,13 +212,8 @@ def _quadratures(
     real, imaginary = np.zeros_like(s_i), np.zeros_like(s_i)
     if s_i.size == 0:
         return real, imaginary
-    sinusoids = len(fadings[0].phase)
-    if any(len(fading.phase) != sinusoids for fading in fadings):
-        raise ValueError("links of one batch must have the same number of sinusoids")
-    k = np.array([fading.wavenumber_rad_m for fading in fadings])[:, None]
-    toward_i = (k * np.cos([fading.alpha for fading in fadings]))[:, None, :]
-    toward_j = (k * np.cos([fading.beta for fading in fadings]))[:, None, :]
-    phase = np.array([fading.phase for fading in fadings])[:, None, :]
+    toward_i, toward_j, phase = _waves(fadings).transpose(1, 0, 2)[:, :, None]
+    sinusoids = phase.shape[-1]
     samples = max(1, _BLOCK // (len(fadings) * sinusoids))
     for start in range(0, s_i.shape[1], samples):
         part = slice(start, start + samples)

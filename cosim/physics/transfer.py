@@ -27,21 +27,29 @@ def constant_rate_duration_s(bits: ArrayLike, rate_bit_s: ArrayLike) -> FloatArr
 
 
 def slotted_transfer(
-    bits: ArrayLike, slot_edges_s: ArrayLike, rates_bit_s: ArrayLike
+    bits: ArrayLike,
+    slot_edges_s: ArrayLike,
+    rates_bit_s: ArrayLike,
+    *,
+    since_s: ArrayLike = 0.0,
 ) -> tuple[FloatArray, FloatArray]:
     """(duration_s, delivered_bits) of transfers whose rate is constant within each slot.
 
-    Solves ∫R dt = Q for the time since the first edge; inf if the bits are not through by the
-    last edge (exactly at it counts). delivered_bits = min(Q, ∫R dt over all slots).
+    Solves ∫R dt = Q, with the integral from `since_s` on, for the time since the first edge; inf
+    if the bits are not through by the last edge (exactly at it counts). delivered_bits =
+    min(Q, ∫R dt from `since_s` to the last edge). Nothing to send is through at `since_s`: a
+    transfer whose share changes midway is solved again for its remaining bits on the same slots.
     `slot_edges_s` (T+1,) in s, `rates_bit_s` (T,) or (L, T) in bit/s, `bits` scalar or (L,) in
-    bit; both results have the shape (L,), or are scalars where `bits` and the rates are one
-    transfer. ValueError for edges that go back, rates of another length, or negative or infinite
-    numbers.
+    bit, `since_s` scalar or (L,) in s after the first edge; both results have the shape (L,), or
+    are scalars where all are one transfer. ValueError for edges that go back, rates of another
+    length, or negative or infinite numbers.
     """
     payload = non_negative(bits, "bits")
     edges, rates = _slots(slot_edges_s, rates_bit_s)
-    through = np.cumsum(rates * np.diff(edges), axis=-1)
-    shape = np.broadcast_shapes(payload.shape, rates.shape[:-1])
+    since = non_negative(since_s, "since_s")
+    _, lengths = _on_air(edges, since)
+    through = np.cumsum(rates * lengths, axis=-1)
+    shape = np.broadcast_shapes(payload.shape, through.shape[:-1])
     payload = np.broadcast_to(payload, shape)
     through = np.broadcast_to(through, (*shape, len(edges) - 1))
     rates = np.broadcast_to(rates, through.shape)
@@ -54,26 +62,38 @@ def slotted_transfer(
     before = np.take_along_axis(through, np.maximum(slot - 1, 0)[..., None], axis=-1)[..., 0]
     left = payload - np.where(slot > 0, before, 0.0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        end = edges[slot] + np.where(left > 0.0, left / rate, 0.0)
+        end = np.maximum(edges[slot], since) + np.where(left > 0.0, left / rate, 0.0)
     duration = np.where(done, np.minimum(end, edges[slot + 1]), np.inf)
     # Leading slots at rate 0 have all of the 0 bits as well: nothing to send takes no time.
-    duration = np.where(payload > 0.0, duration, 0.0)
+    duration = np.where(payload > 0.0, duration, since)
     return duration[()], np.where(done, payload, total)[()]
 
 
 def delivered_until(
-    elapsed_s: ArrayLike, bits: ArrayLike, slot_edges_s: ArrayLike, rates_bit_s: ArrayLike
+    elapsed_s: ArrayLike,
+    bits: ArrayLike,
+    slot_edges_s: ArrayLike,
+    rates_bit_s: ArrayLike,
+    *,
+    since_s: ArrayLike = 0.0,
 ) -> FloatArray:
     """Bits through `elapsed_s` seconds after the first edge: min(Q, ∫R dt), for a cut transfer.
 
-    Nothing more arrives after the last edge. `elapsed_s` scalar or (L,) in s; the other arguments
-    and the errors as in `slotted_transfer`, negative elapsed times included; returns (L,) or a
-    scalar, in bit.
+    Nothing arrives before `since_s` or after the last edge. `elapsed_s` scalar or (L,) in s, from
+    the first edge like `since_s`; the other arguments and the errors as in `slotted_transfer`,
+    negative elapsed times included; returns (L,) or a scalar, in bit.
     """
     edges, rates = _slots(slot_edges_s, rates_bit_s)
     elapsed = non_negative(elapsed_s, "elapsed_s")
-    active = np.clip(elapsed[..., None] - edges[:-1], 0.0, np.diff(edges))
+    starts, lengths = _on_air(edges, non_negative(since_s, "since_s"))
+    active = np.clip(elapsed[..., None] - starts, 0.0, lengths)
     return np.asarray(np.minimum(non_negative(bits, "bits"), np.sum(rates * active, axis=-1)))[()]
+
+
+def _on_air(edges: FloatArray, since: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Start and length in s of the part of each slot from `since` on, (T,) or (L, T) each."""
+    starts = np.maximum(edges[:-1], since[..., None])
+    return starts, np.maximum(edges[1:] - starts, 0.0)
 
 
 def _slots(slot_edges_s: ArrayLike, rates_bit_s: ArrayLike) -> tuple[FloatArray, FloatArray]:

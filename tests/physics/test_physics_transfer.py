@@ -84,6 +84,62 @@ def test_a_cut_transfer_has_what_came_until_then() -> None:
     np.testing.assert_allclose(delivered_until(99.0, [5.5, 100.0], edges, rates), [5.5, 4.0])
 
 
+def _some_transfers(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bits (L,), edges and rates (L, T); about half of the transfers are through in time."""
+    random = stream(seed, "since")
+    edges = 7.0 + np.concatenate([[0.0], np.cumsum(random.uniform(0.0, 0.3, 9))])
+    rates = random.uniform(0.0, 5.0, (40, 9)) * (random.random((40, 9)) < 0.8)
+    bits = rates @ np.diff(edges) * random.uniform(0.0, 2.0, 40)
+    bits[0] = 0.0
+    return bits, edges, rates
+
+
+def test_without_a_later_start_the_digits_are_those_of_the_plain_sums() -> None:
+    bits, edges, rates = _some_transfers(1)
+    # Edges count from the first, as they do inside, so that the same roundings occur.
+    edges = edges - edges[0]
+    through = np.cumsum(rates * np.diff(edges), axis=-1)
+    duration, delivered = slotted_transfer(bits, edges, rates, since_s=np.zeros(40))
+    np.testing.assert_array_equal(delivered, np.minimum(bits, through[:, -1]))
+    for k in np.flatnonzero(np.isfinite(duration) & (bits > 0.0)):
+        slot = int(np.argmax(through[k] >= bits[k]))
+        before = through[k, slot - 1] if slot else 0.0
+        end = edges[slot] + (bits[k] - before) / rates[k, slot]
+        assert duration[k] == min(end, edges[slot + 1])
+    np.testing.assert_array_equal(slotted_transfer(bits, edges, rates), (duration, delivered))
+    until = np.clip(1.0 - edges[:-1], 0.0, np.diff(edges))
+    np.testing.assert_array_equal(
+        delivered_until(1.0, bits, edges, rates, since_s=0.0),
+        np.minimum(bits, np.sum(rates * until, axis=-1)),
+    )
+
+
+def test_nothing_is_carried_before_the_start() -> None:
+    duration, delivered = slotted_transfer(
+        [2.0, 2.0, 2.0, 0.0, 2.0], [5.0, 6.0, 7.0, 8.0], [4.0, 1.0, 1.0], since_s=[0, 0.75, 2, 2, 9]
+    )
+    np.testing.assert_allclose(duration, [0.5, 2.0, np.inf, 2.0, np.inf])
+    np.testing.assert_allclose(delivered, [2.0, 2.0, 1.0, 0.0, 0.0])
+    until = delivered_until(
+        1.5, 2.0, [5.0, 6.0, 7.0, 8.0], [4.0, 1.0, 1.0], since_s=[0, 0.75, 1.5, 2]
+    )
+    np.testing.assert_allclose(until, [2.0, 1.5, 0.0, 0.0])
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 200), part=st.floats(0.0, 1.1))
+def test_a_transfer_solved_again_midway_ends_as_if_it_had_not_been(seed: int, part: float) -> None:
+    bits, edges, rates = _some_transfers(seed)
+    midway = part * (edges[-1] - edges[0])
+    whole, delivered = slotted_transfer(bits, edges, rates)
+    before = delivered_until(midway, bits, edges, rates)
+    later, rest = slotted_transfer(bits - before, edges, rates, since_s=midway)
+    np.testing.assert_allclose(before + rest, delivered, rtol=1e-12, atol=1e-12)
+    left = bits - before > 1e-9
+    slowest = np.min(rates, initial=1.0, where=rates > 0.0)
+    np.testing.assert_allclose(later[left], whole[left], rtol=1e-12, atol=1e-12 / slowest)
+
+
 def test_many_slots_tend_to_the_ergodic_rate() -> None:
     # The time to carry T·C bits deviates by std(R)·√T/C from T (renewal theorem).
     links, slots, mean_snr = 200, 2_000, 4.0

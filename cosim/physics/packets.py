@@ -1,0 +1,187 @@
+"""A payload in blocks of one fixed rate, sent again until decoded, with or without combining.
+
+Q bits are cut into n = ⌈Q/b⌉ blocks of b bits, the last of which is padded: it takes as long as
+the others. All are coded at one spectral efficiency ρ in bit/s/Hz and follow one another, each
+transmission in an interval of b/(B·ρ) s; the sender knows at once, and for free, whether a block
+was decoded. It is when the mutual information of what was received of it suffices, which is the
+threshold that long good codes have (Caire and Tuninetti, IEEE Trans. Inf. Theory 47(5), 2001):
+
+- `none`, plain ARQ, keeps nothing of a failed transmission: log2(1 + SNR) ≥ ρ;
+- `chase` adds up the SNR of the copies by maximum-ratio combining (Chase, IEEE Trans. Commun.
+  33(5), 1985): log2(1 + Σ_k SNR_k) ≥ ρ. After `most` copies in vain the receiver empties its
+  buffer and the block starts anew, as when the radio link layer sends it again.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cosim.physics.checks import FloatArray, non_negative, positive
+
+Combining = Literal["none", "chase"]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+# A rate that aims at an SNR exactly must not miss it by the rounding of log1p and expm1.
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """What L transfers still have to send, and what their receivers keep of the block under way.
+
+    `left` (L,) blocks not yet decoded; `combined_snr` (L,) linear and `copies` (L,) of the next
+    one's failed transmissions in the receiver's buffer. Pass it on to the next `block_transfer`.
+    """
+
+    left: IntArray
+    combined_snr: FloatArray
+    copies: IntArray
+
+    @classmethod
+    def waiting(cls, count: ArrayLike) -> "Blocks":
+        """L transfers of `count` (L,) blocks of which nothing was sent; ValueError if negative."""
+        left = np.atleast_1d(np.asarray(count, dtype=np.int64))
+        if np.any(left < 0):
+            raise ValueError(f"count must not be negative, got {count!r}")
+        return cls(left, np.zeros(left.shape), np.zeros_like(left))
+
+
+def block_count(bits: ArrayLike, block_bit: ArrayLike) -> IntArray:
+    """Blocks n = ⌈Q/b⌉ of a payload of Q bits; k < n of them carry k·b bits, all n carry Q.
+
+    `bits` Q and `block_bit` b in bit, broadcast. ValueError for negative bits or a block that is
+    not positive.
+    """
+    blocks = np.ceil(non_negative(bits, "bits") / positive(block_bit, "block_bit"))
+    return np.asarray(blocks, dtype=np.int64)[()]
+
+
+def block_efficiency(snr_known: ArrayLike, backoff_ratio: ArrayLike = 1.0) -> FloatArray:
+    """Spectral efficiency ρ = log2(1 + SNR/m) in bit/s/Hz chosen from the SNR known at the start.
+
+    The backoff m leaves room for a channel that is worse later. Both linear, broadcast; 0 where
+    the SNR is 0. ValueError for a negative SNR or a backoff that is not positive.
+    """
+    aimed_at = non_negative(snr_known, "snr_known") / positive(backoff_ratio, "backoff_ratio")
+    return np.log1p(aimed_at) / math.log(2.0)
+
+
+def effective_snr(snr: ArrayLike) -> FloatArray:
+    """The constant SNR with the mutual information of k samples: 2^(mean log2(1 + SNR)) − 1.
+
+    For a transmission during which the channel moves: mutual-information effective SNR mapping,
+    Brueninghaus et al., PIMRC 2005, with Gaussian symbols. `snr` (…, k) linear, inf legal;
+    returns (…). ValueError for NaN or a negative SNR.
+    """
+    return np.asarray(np.expm1(np.log1p(_not_negative(snr)).mean(axis=-1)))[()]
+
+
+def block_transfer(
+    blocks: Blocks,
+    snr: ArrayLike,
+    efficiency_bit_s_hz: ArrayLike,
+    *,
+    combining: Combining = "none",
+    most: int = 1,
+) -> tuple[IntArray, IntArray, Blocks]:
+    """(last, through, blocks left) of L transfers after T more transmission intervals each.
+
+    A transmission k of a block decodes it where SNR_k, or under `chase` the sum over its copies,
+    is at least 2^ρ − 1; see above for the model and its sources. `last` (L,) is the interval with
+    whose end a transfer's last block is through, −1 if that is not in these intervals; `through`
+    (L,) counts the blocks decoded in them. Intervals evaluated in parts give the very same.
+    With finite `most` more SNR can end a transfer later: what is decoded earlier moves the
+    instants at which the buffer is emptied. Without combining it never does.
+    `blocks` of L transfers, `snr` (L, T) linear in each interval, inf legal,
+    `efficiency_bit_s_hz` ρ scalar or (L,), at 0 of which nothing gets through; `most` copies
+    combined. ValueError for other shapes, NaN or negative numbers, `most` below 1, or another
+    combining.
+    """
+    snrs = _not_negative(snr)
+    if snrs.ndim != 2 or snrs.shape[1] == 0 or blocks.left.shape != snrs.shape[:1]:
+        raise ValueError(f"{len(blocks.left)} transfers need (transfers, T ≥ 1), got {snrs.shape}")
+    if combining not in ("none", "chase") or most < 1:
+        raise ValueError(f"combining must be none or chase and most ≥ 1: {combining!r}, {most}")
+    rate = np.broadcast_to(non_negative(efficiency_bit_s_hz, "efficiency_bit_s_hz"), snrs.shape[:1])
+    with np.errstate(over="ignore"):
+        least = np.expm1(rate * math.log(2.0)) * (1.0 - _ROUNDING)
+    # No comparison with NaN holds: without a rate even an infinite SNR decodes nothing.
+    least = np.where(rate > 0.0, least, np.nan)
+    decoded = snrs >= least[:, None]
+    kept, copies = np.zeros(len(snrs)), np.zeros(len(snrs), dtype=np.int64)
+    if combining == "chase" and most > 1:
+        decoded, kept, copies = _combined(snrs, decoded, least, most, blocks)
+
+    count = np.cumsum(decoded, axis=1)
+    through = np.minimum(count[:, -1], blocks.left)
+    left = blocks.left - through
+    ends = (left == 0) & (blocks.left > 0)
+    last = np.where(ends, np.argmax(count >= blocks.left[:, None], axis=1), -1)
+    # Nothing is sent once all blocks are through.
+    kept, copies = np.where(left > 0, kept, 0.0), np.where(left > 0, copies, 0)
+    return last, through, Blocks(left, kept, copies)
+
+
+def _combined(
+    snr: FloatArray, alone: BoolArray, least: FloatArray, most: int, before: Blocks
+) -> tuple[BoolArray, FloatArray, IntArray]:
+    """Which intervals decode a block under Chase combining, and the buffers after the last one.
+
+    An interval that decodes a block `alone` does so whatever was kept, and leaves the buffer
+    empty. The runs between such intervals are thus independent, and are followed all at once, one
+    interval at a time: as many steps as the longest run, but for those too weak to decode at all.
+    """
+    links, intervals = snr.shape
+    # A column that belongs to no run ends each row's last one. From here on the rows lie end to
+    # end, so that one index names a link's interval.
+    width = intervals + 1
+    strong = np.ones((links, width), dtype=np.bool_)
+    strong[:, :-1] = alone
+    begins, ends = ~strong, strong.copy()
+    begins[:, 1:] &= strong[:, :-1]
+    ends[:, 1:] &= ~strong[:, :-1]
+    ends[:, 0] = False
+    decoded, kept, kept_copies = alone.copy(), np.zeros(links), np.zeros(links, dtype=np.int64)
+    values, strong = np.where(strong, 0.0, np.pad(snr, ((0, 0), (0, 1)))).ravel(), strong.ravel()
+
+    at, end = np.flatnonzero(begins), np.flatnonzero(ends)
+    row = at // width
+    # A row's first interval continues with what its receiver kept.
+    first = at == row * width
+    total = np.where(first, before.combined_snr[row], 0.0)
+    copies = np.where(first, before.copies[row], 0)
+    if at.size:
+        # Where even `most` copies of a run's best interval do not suffice, only the buffer matters
+        # that its end leaves: it began to fill when it was last emptied.
+        best = total + most * np.maximum.reduceat(values, at)
+        emptied = end - (copies + end - at) % most
+        skip = ~(best >= 0.999 * least[row]) & (emptied > at)
+        total, copies = np.where(skip, 0.0, total), np.where(skip, 0, copies)
+        at = np.where(skip, emptied, at)
+        runs = at < end
+        at, row, total, copies = at[runs], row[runs], total[runs], copies[runs]
+    while at.size:
+        total = total + values[at]
+        copies = copies + 1
+        enough = total >= least[row]
+        decoded[row[enough], at[enough] % width] = True
+        goes_on = ~enough & (copies < most)
+        total, copies = np.where(goes_on, total, 0.0), np.where(goes_on, copies, 0)
+        at = at + 1
+        over = at == row * width + intervals
+        kept[row[over]], kept_copies[row[over]] = total[over], copies[over]
+        stays = ~strong[at]
+        at, row, total, copies = at[stays], row[stays], total[stays], copies[stays]
+    return decoded, kept, kept_copies
+
+
+def _not_negative(snr: ArrayLike) -> FloatArray:
+    """`snr` as float64; ValueError for NaN or negatives, inf is legal."""
+    array = np.asarray(snr, dtype=np.float64)
+    if not np.all(array >= 0.0):
+        raise ValueError(f"snr must be without NaN or negatives, got {snr!r}")
+    return array
