@@ -10,7 +10,10 @@ Projection = Literal["trainable", "frozen_own_seed", "frozen_shared_seed"]
 Expansion = Literal["dense", "gradient_mask"]
 Aggregation = Literal["none", "mean", "support_normalised"]
 Composition = Literal["single", "oracle"]
-Schedule = Literal["synchronous"]
+Schedule = Literal["synchronous", "cluster", "asynchronous"]
+
+_DEGREE = "most neighbours of a device in a round"
+_RANGE = "devices farther apart than this are not joined; null: all may be"
 
 
 class _Choice(BaseModel):
@@ -36,22 +39,41 @@ class Ring(_Choice):
 
 
 class RandomGraph(_Choice):
-    """A new uniform graph each round in which no device exceeds the given degree."""
+    """A new uniform graph each round in which no device exceeds the given degree.
+
+    All pairs within range are taken in a uniform order, and each is joined that leaves both of
+    its devices within the degree.
+    """
 
     graph: Literal["random"] = "random"
-    degree: int = Field(2, ge=1, description="most neighbours of a device in a round")
+    degree: int = Field(2, ge=1, description=_DEGREE)
+    range_m: float | None = Field(None, gt=0, le=1e6, description=_RANGE)
+
+
+class Nearest(_Choice):
+    """The nearest pairs are joined, by where the devices are when the round is planned.
+
+    All pairs within range are taken nearest first, equally near ones by ids, and each is joined
+    that leaves both of its devices within the degree.
+    """
+
+    graph: Literal["nearest"] = "nearest"
+    degree: int = Field(2, ge=1, description=_DEGREE)
+    range_m: float | None = Field(None, gt=0, le=1e6, description=_RANGE)
 
 
 def _graph_by_name(value: Any) -> Any:
     return {"graph": value} if isinstance(value, str) else value
 
 
-_Graph = Annotated[NoExchange | Complete | Ring | RandomGraph, Field(discriminator="graph")]
+_Graph = Annotated[
+    NoExchange | Complete | Ring | RandomGraph | Nearest, Field(discriminator="graph")
+]
 Topology = Annotated[
     _Graph,
     BeforeValidator(
         _graph_by_name,
-        json_schema_input_type=Literal["none", "complete", "ring", "random"] | _Graph,
+        json_schema_input_type=Literal["none", "complete", "ring", "random", "nearest"] | _Graph,
     ),
 ]
 
@@ -71,6 +93,9 @@ class Recipe(_Choice):
     aggregation: Aggregation
     composition: Composition
     schedule: Schedule = "synchronous"
+    staleness_exponent: float = Field(
+        1.0, ge=0, le=100, description="a: an update of age n is weighted by (1 + n)^−a"
+    )
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

@@ -6,18 +6,35 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cosim.methods.recipe import Complete, NoExchange, RandomGraph, Ring
+from cosim.methods.recipe import Complete, Nearest, NoExchange, RandomGraph, Ring
+from cosim.topology.nearest import nearest_edges
+from cosim.topology.random_graph import random_edges
 
 Neighbours = dict[int, tuple[int, ...]]
-Graph = NoExchange | Complete | Ring | RandomGraph
+Graph = NoExchange | Complete | Ring | RandomGraph | Nearest
 
 
-def neighbours(devices: Sequence[int], choice: Graph, random: np.random.Generator) -> Neighbours:
+def needs_positions(choice: Graph) -> bool:
+    """Whether `neighbours` must be told where the devices are."""
+    return isinstance(choice, Nearest) or (
+        isinstance(choice, RandomGraph) and choice.range_m is not None
+    )
+
+
+def neighbours(
+    devices: Sequence[int],
+    choice: Graph,
+    random: np.random.Generator,
+    positions_m: NDArray[np.float64] | None = None,
+) -> Neighbours:
     """The neighbours of every device, sorted; the relation is symmetric.
 
-    `random` is used by the random graph alone, which draws the edges in a uniform order and
-    keeps each that leaves both ends within the degree.
+    positions_m: (M, 2) in m in the order of the devices; ValueError if the graph needs them and
+    they are missing or of another shape. `random` is used by the random graph alone, which takes
+    the pairs in a uniform order; the nearest graph takes them by distance, then by ids. Both keep
+    each pair within range that leaves both ends within the degree.
     """
     match choice:
         case NoExchange():
@@ -26,8 +43,8 @@ def neighbours(devices: Sequence[int], choice: Graph, random: np.random.Generato
             edges = list(itertools.combinations(devices, 2))
         case Ring():
             edges = _ring(devices)
-        case RandomGraph():
-            edges = _random(devices, choice.degree, random)
+        case RandomGraph() | Nearest():
+            edges = _bounded(devices, choice, random, positions_m)
     found: dict[int, set[int]] = {device: set() for device in devices}
     for first, second in edges:
         found[first].add(second)
@@ -59,16 +76,22 @@ def _ring(devices: Sequence[int]) -> list[tuple[int, int]]:
     return list(zip(devices, [*devices[1:], devices[0]], strict=True))
 
 
-def _random(
-    devices: Sequence[int], degree: int, random: np.random.Generator
+def _bounded(
+    devices: Sequence[int],
+    choice: RandomGraph | Nearest,
+    random: np.random.Generator,
+    positions_m: NDArray[np.float64] | None,
 ) -> list[tuple[int, int]]:
-    edges = list(itertools.combinations(devices, 2))
-    left = dict.fromkeys(devices, degree)
-    kept = []
-    for index in random.permutation(len(edges)):
-        first, second = edges[int(index)]
-        if left[first] and left[second]:
-            left[first] -= 1
-            left[second] -= 1
-            kept.append((first, second))
-    return kept
+    """Edges of a graph of bounded degree, taken among the devices in the order of their ids."""
+    ids = sorted(devices)
+    places_m = None
+    if needs_positions(choice):
+        if positions_m is None or np.shape(positions_m) != (len(ids), 2):
+            raise ValueError(f"graph '{choice.graph}' needs positions of shape ({len(ids)}, 2)")
+        places_m = positions_m[np.argsort(np.asarray(devices))]
+    if isinstance(choice, RandomGraph):
+        edges = random_edges(len(ids), choice.degree, random, places_m, choice.range_m)
+    else:
+        assert places_m is not None
+        edges = nearest_edges(places_m, choice.degree, choice.range_m)
+    return [(ids[low], ids[high]) for low, high in edges]

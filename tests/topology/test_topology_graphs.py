@@ -2,23 +2,27 @@
 
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
-from cosim.methods.recipe import Complete, NoExchange, RandomGraph, Ring
+from cosim.methods.recipe import Complete, Nearest, NoExchange, RandomGraph, Ring, Topology
 from cosim.randomness import stream
-from cosim.topology.graphs import Graph, Neighbours, components, neighbours
+from cosim.topology.graphs import Graph, Neighbours, components, needs_positions, neighbours
 
 choices: st.SearchStrategy[Graph] = st.one_of(
     st.sampled_from([NoExchange(), Complete(), Ring()]),
-    st.integers(1, 6).map(lambda degree: RandomGraph(degree=degree)),
+    st.builds(RandomGraph, degree=st.integers(1, 6), range_m=st.none() | st.floats(1, 100)),
+    st.builds(Nearest, degree=st.integers(1, 6), range_m=st.none() | st.floats(1, 100)),
 )
 ids = st.lists(st.integers(0, 1000), min_size=1, max_size=15, unique=True).map(sorted)
 
 
 def drawn(devices: list[int], choice: Graph, round_: int = 1, seed: int = 1) -> Neighbours:
-    return neighbours(devices, choice, stream(seed, "topology", round_))
+    positions_m = stream(seed, "positions").uniform(0, 100, (len(devices), 2))
+    return neighbours(devices, choice, stream(seed, "topology", round_), positions_m)
 
 
 @given(devices=ids, choice=choices, seed=st.integers(0, 10**6))
@@ -102,3 +106,39 @@ def test_components_split_the_devices_and_no_edge_crosses(
             new = {other for device in new for other in graph[device]} - reached
             reached |= new
         assert reached == set(group)
+
+
+@given(devices=ids, choice=choices, seed=st.integers(0, 10**6))
+def test_positions_are_used_where_they_are_needed(
+    devices: list[int], choice: Graph, seed: int
+) -> None:
+    if needs_positions(choice):
+        with pytest.raises(ValueError, match="needs positions of shape"):
+            neighbours(devices, choice, stream(seed, "topology", 1))
+        with pytest.raises(ValueError, match="needs positions of shape"):
+            neighbours(
+                devices, choice, stream(seed, "topology", 1), np.zeros((len(devices) + 1, 2))
+            )
+    else:
+        alone = neighbours(devices, choice, stream(seed, "topology", 1))
+        assert alone == drawn(devices, choice, seed=seed)
+
+
+def test_the_order_of_the_devices_does_not_matter_to_the_nearest() -> None:
+    """Three equal gaps on a line: the pair of the lowest ids comes first."""
+    places = {4: 0.0, 2: 10.0, 7: 20.0, 1: 30.0}
+    for devices in itertools.permutations(places):
+        positions_m = np.array([(places[device], 0.0) for device in devices])
+        graph = neighbours(devices, Nearest(degree=1), stream(1, "topology", 1), positions_m)
+        assert graph == {1: (7,), 7: (1,), 2: (4,), 4: (2,)}
+
+
+def test_a_topology_is_named_or_spelled_out() -> None:
+    topology = TypeAdapter[Graph](Topology)
+    assert topology.validate_python("nearest") == Nearest(degree=2, range_m=None)
+    spelled = {"graph": "random", "degree": 3, "range_m": 50}
+    assert topology.validate_python(spelled) == RandomGraph(degree=3, range_m=50.0)
+    for wrong in ({"range_m": 0}, {"range_m": float("nan")}, {"degree": 0}, {"range": 1}):
+        for graph in ("random", "nearest"):
+            with pytest.raises(ValidationError):
+                topology.validate_python({"graph": graph} | wrong)
