@@ -25,12 +25,14 @@ csv_rows = st.builds(
     st.sampled_from(["time_s,device,x_m,y_m", "time_s,device,lat,lon"]),
     st.lists(st.tuples(times_s.map(str), names, numbers, numbers), max_size=6),
 )
+switches = st.sampled_from(["switch OFF", "switch ON", "switch on", "switch", "off", "start"])
 ns2_lines = st.one_of(
     st.builds("$node_({}) set X_ {}".format, names, numbers),
     st.builds("$node_({}) set Y_ {}".format, names, numbers),
     st.builds('$ns_ at {} "$node_({}) setdest {} {} {}"'.format, times_s, names, *[numbers] * 3),
     st.builds('$ns_ at {} "$node_({}) set X_ {}"'.format, times_s, names, numbers),
-    st.builds('$ns_ at {} "$node_({}) switch OFF"'.format, times_s, names),
+    st.builds('$ns_ at {} "$node_({}) {}"'.format, times_s, names, switches),
+    st.builds("$node_({}) {}".format, names, switches),
     st.sampled_from(["# c", "", "$god_ set-dist 1 2 3", "$node_(0) \u00a0", "set x 5", "$ns_ at"]),
 )
 scripts = st.lists(ns2_lines, max_size=12).map(
@@ -90,10 +92,14 @@ def holds(text: str | bytes, format_: Format, how: Reading, folder: Path) -> boo
 def _is_a_path(path: RecordedPath, how: Reading) -> bool:
     moments = np.array([0.0, 0.5, 3.0, 1e4, 1e13])
     travelled = path.travelled_m(moments)
+    ends = np.array(path.presence_s).ravel()
     return bool(
         np.all(np.isfinite(path.position_m(moments)))
         and np.all(np.diff(travelled) >= 0.0)
         and travelled[0] == 0.0
+        and not np.any(np.isnan(ends))
+        and np.all(ends[1:] > ends[:-1])
+        and np.all(np.isfinite(ends[:-1]))
         and 0.0 <= path.speed_limit_m_s <= how.max_speed_m_s * (1.0 + 1e-9)
     )
 

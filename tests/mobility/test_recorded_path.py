@@ -62,3 +62,30 @@ def test_times_out_of_order_are_refused() -> None:
         _path((1, 0, 0), (0, 0, 0))
     with pytest.raises(ValueError, match="given"):
         RecordedPath("a", *np.zeros((3, 0)))
+
+
+@pytest.mark.parametrize(
+    "spells",
+    [
+        ((1.0, 1.0),),
+        ((2.0, 1.0),),
+        ((5.0, 6.0), (0.0, 1.0)),
+        ((0.0, 2.0), (1.0, 3.0)),
+        ((0.0, np.inf), (9.0, 10.0)),
+        ((np.nan, 1.0),),
+        ((0.0, np.nan),),
+        ((np.inf, np.inf),),
+    ],
+)
+def test_spells_that_overlap_or_are_empty_are_refused(
+    spells: tuple[tuple[float, float], ...],
+) -> None:
+    with pytest.raises(ValueError, match="spells of 'a' must be disjoint and in order"):
+        RecordedPath("a", *np.zeros((3, 1)), spells)
+
+
+def test_a_path_is_there_for_the_whole_run_unless_it_is_told() -> None:
+    assert _path((3, 0, 0)).presence_s == ((0.0, np.inf),)
+    spells = ((-5.0, 1.0), (1.0, 2.0), (4.0, np.inf))
+    assert RecordedPath("a", *np.zeros((3, 1)), spells).presence_s == spells
+    assert RecordedPath("a", *np.zeros((3, 1)), ()).presence_s == ()

@@ -14,7 +14,8 @@ from cosim.mobility.recorded.samples import to_path
 def _path(
     *rows: tuple[float, float, float], gap: float = 10.0, fast: float = 100.0
 ) -> RecordedPath:
-    return to_path("a", np.array(rows, dtype=float), max_gap_s=gap, max_speed_m_s=fast)
+    samples = np.array(rows, dtype=float)
+    return to_path("a", samples, ((0.0, np.inf),), max_gap_s=gap, max_speed_m_s=fast)
 
 
 def _read(tmp_path: Path, text: str, **options: object) -> dict[str, RecordedPath]:

@@ -8,26 +8,35 @@ Policies, besides those of all formats:
   speed is a jump.
 - `$ns_ at t "$node_(i) set X_ x"` is a teleport at t, and ends a walk.
 - Commands at one instant happen in the order of the file.
-- Radios (`switch ON`, `switch OFF`, `on`, `off`, `start`, `stop`) and looks are ignored: a device
-  that is switched off is still somewhere. So are `Z_`, `$god_` and other objects, comments,
-  and plain Tcl `set name value`.
+- `switch OFF`, `off` and `stop` take a node away, `switch ON`, `on` and `start` bring it back
+  (`cosim.mobility.recorded.presence`); outside `$ns_ at` they happen before all others, at 0.
+  They change no place: a device that is switched off is still somewhere, and walks on.
+- Looks are ignored. So are switches of nodes without a place, `Z_`, `$god_` and other objects,
+  comments, and plain Tcl `set name value`.
 - Everything else is refused: a script that computes its movement must be run by ns-2 first.
 """
 
 import math
 import re
+from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cosim.mobility.recorded.presence import switched
 from cosim.mobility.recorded.samples import MAX_METRES, MAX_SECONDS, Samples, number, refuse
 from cosim.mobility.recorded.source import read_text
 
 _NODE = re.compile(r"\$\w+\(([\w.-]+)\)\s+(.*)")
 _AT = re.compile(r"""\$ns_?\s+at\s+(\S+)\s+(?:"([^"]*)"|\{([^}]*)\})""")
 _OTHER = re.compile(r"(set\s+[\w:]+(\([^)]*\))?\s+\S.*|\$god_?\s.*|\$ns_?\s+initial_node_pos\s.*)")
-_IGNORED = frozenset(
-    {"switch", "on", "off", "start", "stop", "reset", "random-motion"}
-) | frozenset({"label", "color", "shape", "radius", "add-mark", "delete-mark", "log-movement"})
+_SWITCHES = {"on": True, "start": True, "off": False, "stop": False}
+# What moves no node.
+_IGNORED = frozenset({*_SWITCHES, "switch", "reset", "random-motion"}) | frozenset(
+    {"label", "color", "shape", "radius", "add-mark", "delete-mark", "log-movement"}
+)
+
+_Command = tuple[float, int, str, str]
+"""What a node does at a time: (time_s, line, node, command)."""
 
 
 @dataclass
@@ -58,14 +67,16 @@ class _Node:
 
 
 def read_ns2(file: Path) -> Samples:
-    """The places of every node of a movement script, in m and s of the script's clock.
+    """The places of every node of a movement script, in m and s of the script's clock, and when it
+    is there.
 
     Complete, not sampled: no gap between two commands is too long. MobilityError with file and
     line for a command that is not understood, a number that is none, a negative time or speed,
     and a node that moves before it has a place.
     """
     nodes: dict[str, _Node] = {}
-    timed: list[tuple[float, int, str, str]] = []
+    timed: list[_Command] = []
+    switches: defaultdict[str, list[tuple[float, bool]]] = defaultdict(list)
     for line, text in enumerate(read_text(file).split("\n"), 1):
         command = re.sub(r";?\s*#.*", "", text).strip().rstrip(";").rstrip()
         at, node = _AT.fullmatch(command), _NODE.fullmatch(command)
@@ -81,6 +92,9 @@ def read_ns2(file: Path) -> Samples:
                 raise _not_understood(file, line, command)
         elif node is not None:
             words = node[2].split()
+            on = _switch(words)
+            if on is not None:
+                switches[node[1]].append((0.0, on))
             if words[0] == "set" and len(words) == 3 and words[1] in ("X_", "Y_"):
                 value = number(words[2], words[1], file, line, most=MAX_METRES)
                 nodes.setdefault(node[1], _Node()).place[words[1][0]] = value
@@ -88,17 +102,26 @@ def read_ns2(file: Path) -> Samples:
                 raise _not_understood(file, line, command)
         elif command and not _OTHER.fullmatch(command):
             raise _not_understood(file, line, command)
+    timed.sort(key=lambda one: one[:2])
+    for time_s, _, name, done in timed:
+        on = _switch(done.split())
+        if on is not None:
+            switches[name].append((time_s, on))
     _play(file, nodes, timed)
-    return Samples({name: node.rows for name, node in nodes.items() if node.rows}, complete=True)
+    return Samples(
+        {name: node.rows for name, node in nodes.items() if node.rows},
+        complete=True,
+        presence_s={name: switched(switches[name]) for name in nodes},
+    )
 
 
-def _play(file: Path, nodes: dict[str, _Node], timed: list[tuple[float, int, str, str]]) -> None:
-    """Carries out the commands in the order of their times; writes every node's rows."""
+def _play(file: Path, nodes: dict[str, _Node], timed: list[_Command]) -> None:
+    """Carries out the movements of commands that are in order; writes every node's rows."""
     for node in nodes.values():
         if len(node.place) == 2:
             node.write(0.0)
     commands = 0
-    for time_s, line, name, command in sorted(timed, key=lambda one: one[:2]):
+    for time_s, line, name, command in timed:
         words = command.split()
         if words[0] in _IGNORED or words[:2] == ["set", "Z_"]:
             continue
@@ -120,6 +143,13 @@ def _play(file: Path, nodes: dict[str, _Node], timed: list[tuple[float, int, str
     for node in nodes.values():
         if node.arrives_s > node.since_s:
             node.reach(node.arrives_s)
+
+
+def _switch(words: list[str]) -> bool | None:
+    """Whether a node's command switches it on (True), off (False), or neither."""
+    if words[0] == "switch":
+        return _SWITCHES.get(words[1].lower()) if len(words) == 2 else None
+    return _SWITCHES.get(words[0])
 
 
 def _set_destination(file: Path, line: int, node: _Node, time_s: float, words: list[str]) -> None:

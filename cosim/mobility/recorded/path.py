@@ -1,10 +1,12 @@
 """The path of a recorded device: straight legs between samples, and jumps that take no time."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cosim.mobility.availability import Spell
 from cosim.mobility.trajectory import checked_times
 
 FloatArray = NDArray[np.float64]
@@ -16,13 +18,17 @@ class RecordedPath:
 
     `times_s` (K,) never decrease, and may lie before 0; `x_m` and `y_m` (K,). Two equal times are
     a jump: at that instant the device is at the later place, and has not travelled for it.
-    `name` is the device's in the file. ValueError for no places, or times out of order.
+    `name` is the device's in the file. `presence_s` are the disjoint, ordered, non-empty spells
+    [from, until) in s, on the clock of `times_s`, in which the device is there; `until` may be
+    infinite, and no spell means never. Places do not depend on them: one that is away has a place
+    too. ValueError for no places, times out of order, or spells that are not as said.
     """
 
     name: str
     times_s: FloatArray
     x_m: FloatArray
     y_m: FloatArray
+    presence_s: tuple[Spell, ...] = ((0.0, math.inf),)
     _travelled_m: FloatArray = field(init=False, repr=False)
     _speed_limit_m_s: float = field(init=False, repr=False)
 
@@ -30,6 +36,11 @@ class RecordedPath:
         duration = np.diff(self.times_s)
         if not self.times_s.size or np.any(duration < 0.0):
             raise ValueError(f"the times of {self.name!r} must be given, and in order")
+        gone_s = -math.inf
+        for since_s, until_s in self.presence_s:
+            if not gone_s <= since_s < until_s:  # NaN fails it too
+                raise ValueError(f"the spells of {self.name!r} must be disjoint and in order")
+            gone_s = until_s
         walked = np.where(duration > 0.0, np.hypot(np.diff(self.x_m), np.diff(self.y_m)), 0.0)
         travelled = np.concatenate([[0.0], np.cumsum(walked)])
         speeds = walked[duration > 0.0] / duration[duration > 0.0]

@@ -17,6 +17,7 @@ from cosim.mobility.recorded.csv_table import read_csv
 from cosim.mobility.recorded.gpx import read_gpx
 from cosim.mobility.recorded.ns2 import read_ns2
 from cosim.mobility.recorded.path import RecordedPath
+from cosim.mobility.recorded.presence import sampled, shifted
 from cosim.mobility.recorded.project import centre_of, to_metres
 from cosim.mobility.recorded.samples import Samples, refuse, to_path
 from cosim.mobility.recorded.source import told_format
@@ -69,15 +70,24 @@ def read_trace(file: Path, reading: Reading | None = None) -> Mapping[str, Recor
         places = every[:, 1:]
     every[:, 1:] = places + np.array(how.offset_m)
     if how.time_origin == "earliest":
-        every[:, 0] -= earliest_s
-    elif how.time_origin != "file":
-        every[:, 0] -= how.time_origin
+        origin_s = float(earliest_s)
+    else:
+        origin_s = 0.0 if how.time_origin == "file" else how.time_origin
+    every[:, 0] -= origin_s
     parts = np.split(every, np.cumsum([len(table) for table in tables])[:-1])
     gap_s = np.inf if samples.complete else how.max_gap_s
-    return {
-        name: to_path(name, part, max_gap_s=gap_s, max_speed_m_s=how.max_speed_m_s)
-        for name, part in zip(names, parts, strict=True)
-    }
+    # Shifted first: rounding may make one of two.
+    seen_s = np.unique(np.array(samples.seen_s, dtype=np.float64) - origin_s)
+    paths = {}
+    for name, part in zip(names, parts, strict=True):
+        if samples.presence_s is not None:
+            presence_s = shifted(samples.presence_s[name], -origin_s)
+        else:
+            presence_s = sampled(part[:, 0], seen_s, max_gap_s=how.max_gap_s)
+        paths[name] = to_path(
+            name, part, presence_s, max_gap_s=gap_s, max_speed_m_s=how.max_speed_m_s
+        )
+    return paths
 
 
 def _samples(file: Path, how: Reading) -> Samples:

@@ -10,10 +10,11 @@ Policies, the same for all formats:
   apart and the speed is at most `max_speed_m_s`; else it stays put, and jumps when the later
   sample is due.
 - Before its first and after its last sample a device stays at that sample's place.
+- Whether it is there at all is another matter: `cosim.mobility.recorded.presence`.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import MobilityError
+from cosim.mobility.availability import Spell
 from cosim.mobility.recorded.path import RecordedPath
 
 FloatArray = NDArray[np.float64]
@@ -35,12 +37,16 @@ class Samples:
     """All that a file says: device → flat [time, x, y, time, x, y, …], in order of appearance.
 
     x and y are metres; if `degrees`, latitude and longitude. `complete` tells that the file gives
-    the whole movement, not samples of it, so that no gap is too long to walk.
+    the whole movement, not samples of it, so that no gap is too long to walk. Whose file tells
+    when a device is there has its spells in `presence_s`, in s of the file's clock; whose file
+    shows at certain times all that are there has these, in any order, in `seen_s`.
     """
 
     devices: Mapping[str, list[float]]
     degrees: bool = False
     complete: bool = False
+    presence_s: Mapping[str, tuple[Spell, ...]] | None = None
+    seen_s: Sequence[float] = ()
 
 
 def refuse(file: Path, line: int | None, problem: str) -> MobilityError:
@@ -72,9 +78,15 @@ def latitude_longitude(
 
 
 def to_path(
-    name: str, samples: FloatArray, *, max_gap_s: float, max_speed_m_s: float
+    name: str,
+    samples: FloatArray,
+    presence_s: tuple[Spell, ...],
+    *,
+    max_gap_s: float,
+    max_speed_m_s: float,
 ) -> RecordedPath:
-    """A device's path from its samples (K, 3) of time_s, x_m, y_m, by the policies above."""
+    """A device's path from its samples (K, 3) of time_s, x_m, y_m, by the policies above, and
+    when it is there (s, same clock)."""
     rows = samples[np.argsort(samples[:, 0], kind="stable")]
     time = rows[:, 0]
     # Of rows at one time the first is where the device came to, the last where it went on.
@@ -89,4 +101,4 @@ def to_path(
     after = np.flatnonzero(broken) + 1
     waiting = np.column_stack([rows[after, 0], rows[after - 1, 1:]])
     time_s, x_m, y_m = np.insert(rows, after, waiting, axis=0).T.copy()
-    return RecordedPath(name, time_s, x_m, y_m)
+    return RecordedPath(name, time_s, x_m, y_m, presence_s)

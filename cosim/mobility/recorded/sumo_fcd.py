@@ -24,12 +24,14 @@ def read_sumo_fcd(file: Path, *, degrees: bool = False) -> Samples:
     """The samples of vehicles, persons and containers, each called by its id.
 
     x and y are metres; with `degrees` (SUMO's --fcd-output.geo, which the file itself does not
-    tell) they are longitude and latitude. MobilityError with file and line for XML that is not
+    tell) they are longitude and latitude. A timestep shows all that are in the network, so that
+    one without a vehicle tells its absence. MobilityError with file and line for XML that is not
     well-formed or has a document type, another root, an element outside a timestep, a missing or
     unusable attribute, or an id that two kinds of element share.
     """
     devices: dict[str, list[float]] = {}
     kinds: dict[str, str] = {}
+    seen_s: list[float] = []
     at_s: float | None = None
     root: str | None = None
 
@@ -41,6 +43,7 @@ def read_sumo_fcd(file: Path, *, degrees: bool = False) -> Samples:
                 raise refuse(file, line, f"the root is <{tag[:40]}>, expected <fcd-export>")
         elif tag == "timestep":
             at_s = number(attributes.get("time"), "time", file, line, most=MAX_SECONDS)
+            seen_s.append(at_s)
         elif tag in _MOVING:
             name = attributes.get("id", "")
             if at_s is None or not name:
@@ -59,4 +62,4 @@ def read_sumo_fcd(file: Path, *, degrees: bool = False) -> Samples:
             devices.setdefault(name, []).extend((at_s, *place))
 
     scan_xml(file, start)
-    return Samples(devices, degrees=degrees)
+    return Samples(devices, degrees=degrees, seen_s=seen_s)

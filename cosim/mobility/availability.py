@@ -1,0 +1,48 @@
+"""When a device is there or switched on: intervals of simulated time."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+Spell = tuple[float, float]
+"""One stay: [from, until) in s, with from < until; `until` may be infinite."""
+
+
+def exponential_spells(
+    random: np.random.Generator, mean_on_s: float, mean_off_s: float
+) -> Iterator[Spell]:
+    """The endless, ordered and disjoint spells in s, from 0 on, in which a device is on.
+
+    An alternating renewal process: on for Exp(`mean_on_s`), off for Exp(`mean_off_s`), all
+    independent. It is stationary from t = 0: on at 0 with probability p = on/(on + off), and what
+    is left then of the spell or the pause has the law of a whole one (exponentials have no
+    memory), so that P(on at t | on at 0) = p + (1 − p)·e^(−t/on − t/off).
+
+    `random` must be this iterator's own: it is drawn from when a spell is asked for.
+    ValueError, at the call, unless both means are finite and positive.
+    """
+    if not (0.0 < mean_on_s < math.inf and 0.0 < mean_off_s < math.inf):
+        raise ValueError(
+            f"mean_on_s and mean_off_s must be finite and positive, got {mean_on_s} and "
+            f"{mean_off_s}"
+        )
+    return _alternating(random, mean_on_s, mean_off_s)
+
+
+def _alternating(
+    random: np.random.Generator, mean_on_s: float, mean_off_s: float
+) -> Iterator[Spell]:
+    since_s = 0.0
+    # Not on/(on + off), whose sum may overflow.
+    if random.random() >= 1.0 / (1.0 + mean_off_s / mean_on_s):
+        since_s = _later(since_s, random.exponential(mean_off_s))
+    while True:
+        until_s = _later(since_s, random.exponential(mean_on_s))
+        yield since_s, until_s
+        since_s = _later(until_s, random.exponential(mean_off_s))
+
+
+def _later(time_s: float, by_s: float) -> float:
+    """The later time; the next number at least, as a short spell late in a run rounds to none."""
+    return max(time_s + by_s, math.nextafter(time_s, math.inf))
