@@ -1,0 +1,112 @@
+"""How many values of B each module may train, shared out by spectral entropy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+def parameter_budget(compute: float, link: float) -> float:
+    """Q_budget, the smaller of what compute (eq. 11c) and the link (eq. 11a) permit, in values.
+
+    `compute` is c_max·B/(ε·N) of arXiv 2602.20492, and `link` what fits through within Γ; inf
+    where a side sets no limit.
+    """
+    return min(compute, link)
+
+
+def softmax(entropies: ArrayLike, temperature: float = 1.0) -> FloatArray:
+    """exp(H_l/T) / Σ_z exp(H_z/T) (L,), entropies H in nats (L,).
+
+    Entropies in another logarithm's unit would act as another temperature. ValueError for
+    entropies that are not finite or a temperature that is not positive.
+    """
+    H = np.asarray(entropies, dtype=float)
+    if H.ndim != 1 or H.size == 0 or not np.isfinite(H).all():
+        raise ValueError("entropies must be (L,), not empty, and finite")
+    if not 0 < temperature < math.inf:
+        raise ValueError("temperature must be positive and finite")
+    # A floor, so that a layer far below the others can still take what they have no room for.
+    shares = np.exp(np.maximum((H - H.max()) / temperature, -600.0))
+    return np.asarray(shares / shares.sum())
+
+
+def poured(budget: float, shares: ArrayLike, capacities: ArrayLike) -> FloatArray:
+    """min(c·w_l, d·r_l) (L,), c such that the sum is min(Q_budget, Σ_l d·r_l).
+
+    Eq. 22 of arXiv 2602.20492 corrected: each layer gets Q_budget·w_l up to its capacity, and the
+    excess is poured again over the unsaturated layers by their w_l, until all of it is placed.
+    `shares` w (L,) positive; `capacities` (L,) positive, in values. ValueError otherwise.
+    """
+    w, capacity = np.asarray(shares, dtype=float), np.asarray(capacities, dtype=float)
+    if w.shape != capacity.shape or w.ndim != 1 or not (np.all(w > 0) and np.all(capacity > 0)):
+        raise ValueError("shares and capacities must be (L,) and positive")
+    if not budget >= 0:
+        raise ValueError("the budget must not be negative")
+    if budget >= capacity.sum():
+        return capacity.copy()
+    # Layers fill up in the order of capacity/share; before[m] is what the first m of them hold.
+    order = np.argsort(capacity / w, kind="stable")
+    before = np.concatenate([[0.0], np.cumsum(capacity[order])[:-1]])
+    remaining = np.cumsum(w[order][::-1])[::-1]
+    level = np.maximum(budget - before, 0.0) / remaining
+    fits = level * w[order] <= capacity[order]
+    first = int(np.argmax(fits)) if fits.any() else len(w) - 1
+    return np.asarray(np.minimum(level[first] * w, capacity))
+
+
+def kept_counts(
+    entropies: ArrayLike,
+    sizes: ArrayLike,
+    blocks: ArrayLike,
+    budget: float,
+    temperature: float = 1.0,
+) -> IntArray:
+    """Values of B that each module trains (n,); they sum to min(⌊Q_budget⌋, Σ d·r) exactly.
+
+    Eq. 22 corrected, over transformer blocks: a block's entropy is the mean of its modules', and
+    all modules of a block get its density, up to rounding by largest remainder (equal remainders:
+    the earlier module). `entropies` (n,) in nats; `sizes` (n,) d·r of each module; `blocks` (n,)
+    the transformer block it lies in, any integers. A module may be left with 0. ValueError for
+    shapes that do not fit, and as `softmax` and `poured`.
+    """
+    H, size, label = np.asarray(entropies, float), np.asarray(sizes), np.asarray(blocks)
+    if not (H.shape == size.shape == label.shape and H.ndim == 1):
+        raise ValueError("entropies, sizes and blocks must be (n,) each")
+    if size.dtype.kind not in "iu" or not np.all(size > 0):
+        raise ValueError("sizes must be positive integers")
+    _, block = np.unique(label, return_inverse=True)
+    capacity = np.bincount(block, weights=size)
+    mean_entropy = np.bincount(block, weights=H) / np.bincount(block)
+    density = poured(budget, softmax(mean_entropy, temperature), capacity) / capacity
+    total = int(min(budget, size.sum()))
+    return _rounded(density[block] * size, size, total)
+
+
+def densities(kept: ArrayLike, sizes: ArrayLike) -> FloatArray:
+    """s_l = ‖M_l‖/(d·r) of each module (n,): eq. 4 of arXiv 2602.20492."""
+    return np.asarray(np.asarray(kept, dtype=float) / np.asarray(sizes, dtype=float))
+
+
+def literal_densities(entropies: ArrayLike, sizes: ArrayLike, budget: float) -> FloatArray:
+    """s_l = max[Q_budget·softmax(H)_l, d·r]/(d·r) (n,): eq. 22 of arXiv 2602.20492 as printed.
+
+    Never below 1, and no mask can hold more than every position: read as densities, all of them
+    mean 1, dense B. Softmax over single modules, `entropies` and `sizes` d·r both (n,).
+    """
+    size = np.asarray(sizes, dtype=float)
+    return np.asarray(np.maximum(budget * softmax(entropies), size) / size)
+
+
+def _rounded(wanted: FloatArray, most: IntArray, total: int) -> IntArray:
+    """Integers near `wanted`, none above `most`, that sum to `total`: largest remainder."""
+    kept = np.minimum(np.floor(wanted).astype(np.int64), most)
+    room = np.flatnonzero(kept < most)
+    order = room[np.argsort(kept[room] - wanted[room], kind="stable")]
+    kept[order[: total - int(kept.sum())]] += 1
+    return kept
