@@ -131,13 +131,61 @@ def check(scenario: ScenarioPath, set_: Overrides = None) -> None:
 
 
 @app.command()
+def profile(
+    scenario: ScenarioPath,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="a new YAML file")] = Path(
+        "profile.yaml"
+    ),
+    set_: Overrides = None,
+    power_of: Annotated[
+        str,
+        typer.Option(metavar="PROFILE", help="whose watts, radio and battery, which are copied"),
+    ] = "laptop",
+    compute_w: Annotated[
+        float | None, typer.Option(min=0, max=1e5, help="watts while fine-tuning, if known")
+    ] = None,
+    idle_w: Annotated[
+        float | None, typer.Option(min=0, max=1e5, help="watts while not fine-tuning, if known")
+    ] = None,
+) -> None:
+    """Measure how fast this machine trains a scenario's model, and write a device profile.
+
+    A scenario uses it as `profile: path:FILE`. It takes minutes, on a machine that is left alone.
+    """
+    from rich.console import Console
+
+    from cosim.scenario.blame import blaming
+    from cosim.scenario.load import load_with_document
+
+    chosen, document = load_with_document(scenario, set_ or [])
+    _tell_what_takes_long()
+
+    from cosim.profiling.profile import Power, profile_machine
+    from cosim.profiling.table import timings_table
+    from cosim.profiling.write import refuse_unwritable, write_profile
+
+    refuse_unwritable(out)
+    power = Power.named(power_of, compute_w, idle_w)
+    console = Console(markup=False, emoji=False)
+    with blaming(document), console.status("loading the model", refresh_per_second=2) as status:
+        profiled = profile_machine(
+            chosen, power, lambda done, of: status.update(f"timed {done} of {of}")
+        )
+    console.print(timings_table(profiled, chosen.name))
+    write_profile(profiled.profile, out)
+    typer.echo(profiled.profile.source)
+    typer.echo(f"written: {out}")
+
+
+@app.command()
 def methods() -> None:
     """List the methods and the parts that each is made of."""
     from cosim.methods import METHODS
 
     for recipe in METHODS.values():
         parts = recipe.model_dump(exclude={"name", "reference"})
-        parts["topology"] = " ".join(str(value) for value in parts["topology"].values())
+        graph = parts["topology"].values()
+        parts["topology"] = " ".join(str(value) for value in graph if value is not None)
         typer.secho(recipe.name, bold=True)
         typer.echo(f"  {recipe.reference}")
         for part, choice in parts.items():

@@ -27,3 +27,7 @@ class RunDirectoryError(CosimError):
 
 class ViewError(CosimError):
     """A picture of a run that cannot be made or written."""
+
+
+class ProfileError(CosimError):
+    """A machine whose training speed cannot be measured, or a profile that cannot be written."""

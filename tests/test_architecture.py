@@ -30,13 +30,23 @@ MAY_IMPORT = {
         "trace",
         "learning",
     },
+    "profiling": {"errors", "randomness", "learning", "scenario", "simulation"},
     "terminal": {"learning", "trace"},
     "views": {"errors", "scenario", "trace"},
-    "cli": {"errors", "methods", "scenario", "simulation", "terminal", "trace", "views"},
+    "cli": {
+        "errors",
+        "methods",
+        "profiling",
+        "scenario",
+        "simulation",
+        "terminal",
+        "trace",
+        "views",
+    },
     "__init__": {"scenario", "simulation", "trace"},
     "__main__": {"cli"},
 }
-ONLY_IN = {"simpy": {"simulation"}, "torch": {"learning", "simulation"}}
+ONLY_IN = {"simpy": {"simulation"}, "torch": {"learning", "profiling", "simulation"}}
 
 
 def modules():
@@ -125,13 +135,18 @@ def test_no_global_random_generator():
             assert not function.startswith("np.random.") or function in named, name
 
 
-def test_the_host_clock_is_read_for_the_manifest_alone():
+def test_the_host_clock_is_read_for_the_manifest_and_to_profile_the_host_alone():
+    readers = {
+        "cosim.simulation.play",
+        "cosim.simulation.timed_learner",
+        "cosim.profiling.measure",
+    }
     for path, name in modules():
         assert not {"secrets", "uuid"} & set(imports(path)), name
         clocks = {function for function in called(path) if function.endswith((".now", ".today"))}
         assert clocks <= {"env.now"}, f"{name} calls {clocks}"
         if room(name) not in {"terminal", "cli"} and "time" in set(imports(path)):
-            assert name in {"cosim.simulation.play", "cosim.simulation.timed_learner"}, name
+            assert name in readers, name
 
 
 def test_files_stay_within_a_screenful_of_screens():

@@ -14,7 +14,8 @@ class Update:
     """What one device puts on the air after fine-tuning, as its receivers will read it.
 
     values: float32 (n,) of B on `support` (None: dense). projection: float32 flat A where A is
-    trained and sent, else None. weight: α_j, its number of training rows.
+    trained and sent, else None. weight: α_j, its number of training rows. freshness: what of its
+    weight is left, 1 for an update of the present round.
     """
 
     device: int
@@ -23,6 +24,12 @@ class Update:
     support: Tensor | None
     projection: Tensor | None
     weight: float
+    freshness: float = 1.0
+
+
+def freshness(age: int, exponent: float) -> float:
+    """(1 + n)^−a, the polynomial discount of an update of age n (FedAsync, arXiv 1903.03934)."""
+    return float((1 + age) ** -exponent)
 
 
 def as_transmitted(values: Tensor, bits_per_value: int) -> Tensor:
@@ -34,13 +41,14 @@ def mean(updates: Sequence[Update], size: int) -> tuple[Tensor, Tensor | None]:
     """Weighted mean of flat B (and of flat A where it was sent): Σ_j w_j·B_j.
 
     w_j = α_j / Σ_k α_k over what is given, self included (eq. 9-10 of arXiv 2602.20492,
-    renormalised). Values off a support count as zero. Summed in the order given.
+    renormalised), with α times the freshness. Values off a support count as zero. Summed in the
+    order given.
     """
-    total = sum(update.weight for update in updates)
+    total = sum(update.weight * update.freshness for update in updates)
     expansion = torch.zeros(size)
     projection: Tensor | None = None
     for update in updates:
-        share = update.weight / total
+        share = update.weight * update.freshness / total
         if update.support is None:
             expansion.add_(update.values, alpha=share)
         else:
@@ -53,20 +61,23 @@ def mean(updates: Sequence[Update], size: int) -> tuple[Tensor, Tensor | None]:
 
 
 def support_normalised_mean(updates: Sequence[Update], size: int) -> Tensor:
-    """B̄ = Σ_j B_j⊙M_j / max(1, Σ_j M_j), flat.
+    """B̄ = Σ_j w_j·B_j⊙M_j / Σ_j w_j·M_j where any M_j holds, else 0; w_j the freshness; flat.
 
-    Where supports do not collide this is B_j exactly (eq. 10 of arXiv 2602.20492, corrected).
+    With fresh updates this is Σ_j B_j⊙M_j / max(1, Σ_j M_j), and where supports do not collide it
+    is B_j exactly (eq. 10 of arXiv 2602.20492, corrected).
     """
     total = torch.zeros(size)
     count = torch.zeros(size)
     for update in updates:
+        weight = update.freshness
         if update.support is None:
-            total += update.values
-            count += 1
+            total.add_(update.values, alpha=weight)
+            count += weight
         else:
-            total.index_add_(0, update.support, update.values)
-            count.index_add_(0, update.support, torch.ones_like(update.values))
-    return total / count.clamp_(min=1)
+            total.index_add_(0, update.support, update.values, alpha=weight)
+            weights = torch.full_like(update.values, weight)
+            count.index_add_(0, update.support, weights)
+    return torch.where(count > 0, total / count, 0.0)
 
 
 def measured_collision_rate(supports: Sequence[Tensor], size: int) -> float:

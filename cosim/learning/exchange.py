@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from cosim.learning.adapter import Adapter
-from cosim.learning.aggregate import Update, as_transmitted, mean, support_normalised_mean
+from cosim.learning.aggregate import (
+    Update,
+    as_transmitted,
+    freshness,
+    mean,
+    support_normalised_mean,
+)
 from cosim.learning.fleet import Fleet
 from cosim.learning.payload import introduction_bits, values_bits
 
@@ -22,7 +29,7 @@ class Exchange:
         self.bits_per_value = bits_per_value
         self.weights = weights
         self._introduced: set[tuple[int, int]] = set()
-        self._read_back: dict[tuple[tuple[int, int], ...], dict[int, Adapter]] = {}
+        self._read_back: dict[tuple[tuple[int, int, float], ...], dict[int, Adapter]] = {}
 
     def update(self, device: int, round_: int) -> Update:
         """The device's adapter as its receivers will read it."""
@@ -57,17 +64,23 @@ class Exchange:
         kept = None if adapter.support is None else self.fleet.kept_by_module(sender)
         return bits + introduction_bits(layout.expansion_sizes, kept, self.recipe.projection)
 
-    def aggregate(self, device: int, inbox: Mapping[int, Update]) -> None:
+    def aggregate(self, device: int, inbox: Mapping[int, Update], ages: Mapping[int, int]) -> None:
         """Mixes what arrived into the device's state; an empty inbox changes nothing.
 
         A device mixes its own update as the others receive it, so that devices with the same
-        inbox end with the same average.
+        inbox end with the same average. An update of age n weighs (1 + n)^−a.
         """
         self._introduced.update((sender, device) for sender in inbox)
         if not inbox or self.recipe.aggregation == "none":
             return
         newest = max(update.round for update in inbox.values())
-        updates = {**inbox, device: self.update(device, newest)}
+        aged = {
+            sender: replace(
+                update, freshness=freshness(ages[sender], self.recipe.staleness_exponent)
+            )
+            for sender, update in inbox.items()
+        }
+        updates = {**aged, device: self.update(device, newest)}
         read_back = self._mixed([updates[sender] for sender in sorted(updates)])
         own, mixed = self.fleet.adapters[device], read_back[device]
         self.fleet.adapters[device] = Adapter(
@@ -81,14 +94,14 @@ class Exchange:
 
         Devices with the same inbox share one result; those of earlier rounds are let go.
         """
-        name = tuple((update.device, update.round) for update in updates)
+        name = tuple((update.device, update.round, update.freshness) for update in updates)
         if name in self._read_back:
             return self._read_back[name]
         newest = max(update.round for update in updates)
         self._read_back = {
             key: kept
             for key, kept in self._read_back.items()
-            if max(round_ for _, round_ in key) == newest
+            if max(round_ for _, round_, _ in key) == newest
         }
         size = self.fleet.layout.expansion_size
         sent_projection = None

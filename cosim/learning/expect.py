@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import numpy as np
@@ -10,10 +11,13 @@ import numpy as np
 from cosim.learning.adapted_linear import adapted_modules
 from cosim.learning.adapter import Layout, kept_positions
 from cosim.learning.base_model import native_dtype, skeleton
+from cosim.learning.encoding import Encoded
 from cosim.learning.flop import Work
 from cosim.learning.memory import GIB, available_bytes, refuse_what_does_not_fit
 from cosim.learning.payload import introduction_bits, values_bits
 from cosim.learning.prepare import memory_of, read_tasks, tasks_of
+from cosim.learning.workload import Workload
+from cosim.scenario.learning import Training
 from cosim.scenario.model import Scenario
 
 
@@ -21,13 +25,13 @@ from cosim.scenario.model import Scenario
 class Expectation:
     """Bits of the first and of later transfers, words on memory and tasks.
 
-    flop: a mean round's by device; the first round of a mask takes one batch more.
+    work: a mean round's by device; the first round of a mask takes one batch more.
     """
 
     first_bits: int
     later_bits: int
     trained: int
-    flop: list[float]
+    work: list[Workload]
     memory: str
     tasks: dict[str, str]
 
@@ -51,18 +55,16 @@ def expect(scenario: Scenario) -> Expectation:
     first = later + introduction_bits(layout.expansion_sizes, masks, recipe.projection)
     trains_projection = recipe.projection == "trainable"
     work = Work.of(model, layout, trainable_projection=trains_projection)
-    training = scenario.training
+    trained = int(kept.sum()) + (layout.projection_size if trains_projection else 0)
     by_task = {
-        name: fmean(work.training_flop([[row]]) for row in pool.train)
-        * training.batch_size
-        * training.steps
+        name: _mean_round(work, pool.train, scenario.training, trained)
         for name, pool in pools.items()
     }
     return Expectation(
         first_bits=first,
         later_bits=later,
-        trained=int(kept.sum()) + (layout.projection_size if trains_projection else 0),
-        flop=[by_task[task] for task in tasks_of(scenario)],
+        trained=trained,
+        work=[by_task[task] for task in tasks_of(scenario)],
         memory=f"about {estimate.total / GIB:.1f} GiB needed, "
         f"{available_bytes() / GIB:.1f} GiB available",
         tasks={
@@ -70,4 +72,21 @@ def expect(scenario: Scenario) -> Expectation:
             f"tokens, {len(pool.test)} held out"
             for name, pool in pools.items()
         },
+    )
+
+
+def _mean_round(work: Work, rows: Sequence[Encoded], training: Training, trained: int) -> Workload:
+    """A round of mean mini-batches: all the rows dealt out once, in their order, which is random.
+
+    Rows that are left over, too few for a mini-batch, are not counted.
+    """
+    size = min(training.batch_size, len(rows))
+    starts = range(0, len(rows) - size + 1, size)
+    all_of_them = work.workload([rows[k : k + size] for k in starts], trained=trained)
+    return replace(
+        all_of_them,
+        flop=all_of_them.flop * training.steps / len(starts),
+        passes=training.steps,
+        steps=training.steps,
+        samples=size * training.steps,
     )

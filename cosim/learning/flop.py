@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from torch import nn
 
 from cosim.learning.adapter import Layout
 from cosim.learning.encoding import Encoded
+from cosim.learning.workload import Workload
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,34 @@ class Work:
             + 8 * tokens**2 * self.attention
         )
 
-    def training_flop(self, batches: Iterable[Iterable[Encoded]]) -> int:
-        """Forward and backward over all rows of all mini-batches, padding not counted."""
-        return sum(
-            self.forward_flop(row.tokens, len(row.answer))
-            + self.backward_flop(row.tokens, len(row.answer))
-            for batch in batches
-            for row in batch
+    def training_flop(self, batches: Sequence[Sequence[Encoded]]) -> int:
+        """Forward and backward over all mini-batches, rows padded to the longest of their own.
+
+        That is what a device that trains alone computes; what a grouped pass pads besides, the
+        host's convenience, is not counted.
+        """
+        total = 0
+        for batch in batches:
+            longest = max(row.tokens for row in batch)
+            for row in batch:
+                scored = len(row.answer)
+                total += self.forward_flop(longest, scored) + self.backward_flop(longest, scored)
+        return total
+
+    def workload(
+        self, batches: Sequence[Sequence[Encoded]], *, trained: int, ranked: int = 0
+    ) -> Workload:
+        """A local round over these mini-batches; choosing a mask takes one pass more.
+
+        `trained` values are updated in every step; `ranked` positions of B are compared first,
+        0 where no mask has to be chosen.
+        """
+        choosing = batches[:1] if ranked else []
+        return Workload(
+            flop=self.training_flop([*choosing, *batches]),
+            passes=len(choosing) + len(batches),
+            steps=len(batches),
+            samples=sum(map(len, batches)),
+            trained=trained,
+            ranked=ranked,
         )

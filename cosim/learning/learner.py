@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.adapter import Layout
+from cosim.learning.adapter import Layout, kept_positions
 from cosim.learning.aggregate import Update
 from cosim.learning.base_model import BaseModel
 from cosim.learning.evaluate import Evaluator
@@ -19,6 +19,7 @@ from cosim.learning.passes import passes
 from cosim.learning.report import FineTuned, LayerState, Measurement, Score
 from cosim.learning.tasks.pool import TaskPool
 from cosim.learning.train import GroupTrainer, Lesson, Outcome, TrainingSettings
+from cosim.learning.workload import Workload
 from cosim.methods.recipe import Recipe
 from cosim.scenario.learning import Adapter as AdapterChoice
 from cosim.scenario.learning import Training
@@ -28,13 +29,13 @@ class FineTuning:
     """A submitted job; it depends on the device's state at submission and on nothing later."""
 
     def __init__(
-        self, learner: Learner, device: int, round_: int, lesson: Lesson, flop: int
+        self, learner: Learner, device: int, round_: int, lesson: Lesson, work: Workload
     ) -> None:
         self._learner = learner
         self.device = device
         self.round = round_
         self.lesson = lesson
-        self.flop = flop
+        self.work = work
         self.outcome: Outcome | None = None
 
     def result(self) -> FineTuned:
@@ -90,7 +91,7 @@ class Learner:
         return range(peers.index(device), len(self.pools[task].train), len(peers))
 
     def submit(self, device: int, round_: int) -> FineTuning:
-        """Queues a device's local fine-tuning; nothing is computed yet but its FLOP."""
+        """Queues a device's local fine-tuning; nothing is computed yet but what it takes."""
         pool = self.pools[self.tasks[device]]
         own = self._own_rows(device)
         batches = tuple(
@@ -105,10 +106,13 @@ class Learner:
             for step in range(self.training.steps)
         )
         adapter = self.fleet.adapters[device]
-        flop = self.work.training_flop(batches)
-        if self.settings.masked and adapter.values.numel() == 0:
-            flop += self.work.training_flop(batches[:1])  # the gradient that chooses the mask
-        job = FineTuning(self, device, round_, Lesson(adapter, batches), flop)
+        sizes, masked = self.layout.expansion_sizes, self.settings.masked
+        trained = sum(kept_positions(n, self.settings.density) for n in sizes)
+        trained = trained if masked else sum(sizes)
+        trained += self.layout.projection_size if self.settings.trainable_projection else 0
+        ranked = sum(sizes) if masked and adapter.values.numel() == 0 else 0
+        work = self.work.workload(batches, trained=trained, ranked=ranked)
+        job = FineTuning(self, device, round_, Lesson(adapter, batches), work)
         self._queue.append(job)
         return job
 
@@ -139,9 +143,9 @@ class Learner:
         """Bits of the sender's present update for this receiver."""
         return self.exchange.payload_bits(sender, receiver)
 
-    def aggregate(self, device: int, inbox: Mapping[int, Update]) -> None:
+    def aggregate(self, device: int, inbox: Mapping[int, Update], ages: Mapping[int, int]) -> None:
         """Mixes what arrived into the device's state; an empty inbox changes nothing."""
-        self.exchange.aggregate(device, inbox)
+        self.exchange.aggregate(device, inbox, ages)
 
     def evaluate(self, devices: Iterable[int]) -> list[Measurement]:
         """Every device on every task; equal experts are scored once."""

@@ -28,3 +28,25 @@ def compute_time_paper_s(
     """
     batches = non_negative(samples, "samples") / positive(batch_size, "batch_size")
     return non_negative(epsilon, "epsilon") * non_negative(parameters, "parameters") * batches
+
+
+def compute_overhead_s(
+    passes: ArrayLike,
+    pass_overhead_s: ArrayLike,
+    updates: ArrayLike,
+    value_update_s: ArrayLike,
+    ranked: ArrayLike,
+    value_ranking_s: ArrayLike,
+) -> FloatArray:
+    """Duration in s of what training does beside its FLOP, n_p·t_p + n_u·t_u + n_r·t_r.
+
+    `passes` n_p forward and backward passes, each `pass_overhead_s` for weights read and kernels
+    launched; `updates` n_u optimiser updates of one value; `ranked` n_r gradients compared to
+    choose a mask; broadcast. The terms of a profile measured on hardware. ValueError for
+    negatives.
+    """
+    return (
+        non_negative(passes, "passes") * non_negative(pass_overhead_s, "pass_overhead_s")
+        + non_negative(updates, "updates") * non_negative(value_update_s, "value_update_s")
+        + non_negative(ranked, "ranked") * non_negative(value_ranking_s, "value_ranking_s")
+    )

@@ -1,13 +1,16 @@
-"""The catalogue of device profiles that a scenario can name."""
+"""The profiles that a scenario can name: those of the catalogue, and those in files."""
 
 from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from cosim.scenario.devices import Profile
+from cosim.scenario.complaints import validate
+from cosim.scenario.devices import PROFILE_FILE, Profile
+from cosim.scenario.document import read_document
 
 
 @cache
@@ -16,3 +19,13 @@ def catalogue() -> dict[str, Profile]:
     text = files("cosim.scenario").joinpath("profiles.yaml").read_text(encoding="utf-8")
     rows = YAML(typ="safe", pure=True).load(text)
     return {name: Profile.model_validate(row) for name, row in rows.items()}
+
+
+def named_profile(name: str) -> Profile:
+    """The profile of a catalogue name or of `path:<file>`, as `cosim profile` writes it.
+
+    Raises ScenarioError, with the file's line, for a file that is no profile.
+    """
+    if not name.startswith(PROFILE_FILE):
+        return catalogue()[name]
+    return validate(read_document(Path(name.removeprefix(PROFILE_FILE)).expanduser()), Profile)

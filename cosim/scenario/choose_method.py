@@ -4,35 +4,32 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, create_model
 
 from cosim.methods import METHODS
-from cosim.methods.recipe import (
-    Aggregation,
-    Composition,
-    Expansion,
-    Projection,
-    Recipe,
-    Schedule,
-    Topology,
-)
+from cosim.methods.recipe import Recipe
 from cosim.scenario.section import Section
 from cosim.spelling import did_you_mean
 
 MethodName = Annotated[str, Field(json_schema_extra={"enum": list(METHODS)})]
 
 
-class MethodMapping(Section):
-    """What a scenario may write for a method: its name, and the parts that differ."""
+def _optional(part: str) -> tuple[Any, Any]:
+    """A part of a recipe that may be left out."""
+    field = Recipe.model_fields[part]
+    checked = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    return (checked | None, Field(None, description=field.description))  # type: ignore[operator]
 
-    name: MethodName
-    reference: str | None = Field(None, description="where the variant comes from")
-    projection: Projection | None = None
-    expansion: Expansion | None = None
-    topology: Topology | None = None
-    aggregation: Aggregation | None = None
-    composition: Composition | None = None
-    schedule: Schedule | None = None
+
+# Every part of a recipe by its own name, so that a new one is known here at once.
+_parts: dict[str, Any] = {part: _optional(part) for part in Recipe.model_fields if part != "name"}
+MethodMapping = create_model(
+    "MethodMapping",
+    __base__=Section,
+    __doc__="What a scenario may write for a method: its name, and the parts that differ.",
+    name=(MethodName, ...),
+    **_parts,
+)
 
 
 def recipe_of(value: Any) -> Any:

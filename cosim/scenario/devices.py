@@ -1,15 +1,59 @@
-"""The devices section: groups of devices, their profile, mobility and task."""
+"""The devices section: groups of devices, their profiles, mobility and task."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
+from cosim.scenario.availability import Always, Availability
 from cosim.scenario.mobility import Mobility, RandomWaypoint
 from cosim.scenario.section import Section
 from cosim.spelling import did_you_mean
+
+PROFILE_FILE = "path:"
+
+
+class FlopTime(Section):
+    """FLOP/(peak·utilisation), and what training does beside: measured, or nothing."""
+
+    model: Literal["flop"] = "flop"
+    pass_overhead_s: float = Field(
+        0.0, ge=0, le=1e4, description="of a forward and backward pass, beside its FLOP"
+    )
+    value_update_s: float = Field(
+        0.0, ge=0, le=1, description="of a trained value in an optimiser step"
+    )
+    value_ranking_s: float = Field(
+        0.0, ge=0, le=1, description="of a gradient compared where a mask is chosen"
+    )
+
+
+class PaperTime(Section):
+    """ε·Q·N/B of arXiv 2602.20492, eq. 7: Q trained values, N/B mini-batches."""
+
+    model: Literal["paper"] = "paper"
+    epsilon_s: float = Field(gt=0, le=1e3, description="ε, of a trained value and mini-batch")
+
+
+def _compute_by_name(value: Any) -> Any:
+    return {"model": value} if isinstance(value, str) else value
+
+
+ComputeTime = Annotated[
+    Annotated[FlopTime | PaperTime, Field(discriminator="model")],
+    BeforeValidator(
+        _compute_by_name, json_schema_input_type=Literal["flop"] | FlopTime | PaperTime
+    ),
+]
 
 
 class Profile(Section):
@@ -18,6 +62,8 @@ class Profile(Section):
     source: str = Field("given in the scenario", description="where the figures come from")
     peak_flop_s: float = Field(gt=0, le=1e18, description="peak FLOP/s")
     utilisation: float = Field(gt=0, le=1, description="share of the peak that training reaches")
+    compute: ComputeTime = FlopTime()
+    speed: float = Field(1.0, gt=0, le=1e3, description="of this one; it divides compute times")
     compute_w: float = Field(ge=0, le=1e5, description="watts while fine-tuning")
     idle_w: float = Field(ge=0, le=1e5, description="watts while not fine-tuning")
     pa_efficiency: float = Field(gt=0, le=1, description="radiated over consumed power")
@@ -26,23 +72,69 @@ class Profile(Section):
     battery_j: float | None = Field(None, gt=0, description="energy at the start; null: mains")
 
 
+class ProfileMix(Section):
+    """A distribution over profiles: every device of the group draws its own."""
+
+    mix: dict[str, Annotated[float, Field(gt=0, le=1e5)]] = Field(
+        min_length=1, description="weights by profile, of any sum"
+    )
+
+    @field_validator("mix")
+    @classmethod
+    def _all_known(cls, mix: dict[str, float]) -> dict[str, float]:
+        for name in mix:
+            refuse_unknown_profile(name)
+        return mix
+
+
+def refuse_unknown_profile(name: str) -> None:
+    """ValueError for a name that is neither in the catalogue nor `path:<file>`."""
+    from cosim.scenario.catalogue import catalogue  # which needs Profile, above
+
+    known = catalogue()
+    if name in known or name.removeprefix(PROFILE_FILE) not in ("", name):
+        return
+    hint = did_you_mean(name, known)
+    if name.endswith((".yaml", ".yml")):
+        hint = f"; a file is named {PROFILE_FILE}{name}"
+    raise ValueError(f"'{name}' is not a profile{hint} (one of {', '.join(known)})")
+
+
+def _kind_of_profile(value: Any) -> str:
+    if isinstance(value, ProfileMix) or (isinstance(value, dict) and "mix" in value):
+        return "mix"
+    return "profile" if isinstance(value, Profile | dict) else "name"
+
+
+ProfileChoice = Annotated[
+    Annotated[str, Tag("name")]
+    | Annotated[Profile, Tag("profile")]
+    | Annotated[ProfileMix, Tag("mix")],
+    Discriminator(_kind_of_profile),
+]
+
+
 class DeviceGroup(Section):
     """Devices that share a profile and a mobility model; ids run on from group to group."""
 
     count: int = Field(ge=1, le=100_000, description="how many devices")
     tasks: str = Field("round_robin", description="'round_robin', or the name of one task")
-    profile: str | Profile = Field("flagship_phone", description="a catalogue name or a mapping")
+    profile: ProfileChoice = Field(
+        "flagship_phone",
+        description="a catalogue name, path:<file>, {mix: {name: weight}} or a mapping",
+    )
+    compute: ComputeTime | None = Field(None, description="null: as the profile says")
+    speed_sigma: float = Field(
+        0.0, ge=0, le=2, description="σ of ln(speed) over the group's devices"
+    )
     mobility: Mobility = RandomWaypoint()
+    availability: Availability = Always()
 
     @field_validator("profile")
     @classmethod
-    def _in_catalogue(cls, profile: str | Profile) -> str | Profile:
-        from cosim.scenario.catalogue import catalogue  # which needs Profile, above
-
-        known = catalogue()
-        if isinstance(profile, str) and profile not in known:
-            hint = did_you_mean(profile, known)
-            raise ValueError(f"'{profile}' is not a profile{hint} (one of {', '.join(known)})")
+    def _in_catalogue(cls, profile: ProfileChoice) -> ProfileChoice:
+        if isinstance(profile, str):
+            refuse_unknown_profile(profile)
         return profile
 
     @model_validator(mode="after")
@@ -52,6 +144,11 @@ class DeviceGroup(Section):
         if given is not None and len(given) != self.count:
             raise ValueError(
                 f"mobility.positions_m: {len(given)} positions for {self.count} devices"
+            )
+        if self.availability.model == "trace" and mobility.model != "trace":
+            raise ValueError(
+                "availability 'trace' is read from the file of mobility 'trace', and this group's "
+                f"mobility is '{mobility.model}'"
             )
         named = getattr(mobility, "device_ids", None)
         if named is not None and len(named) != self.count:

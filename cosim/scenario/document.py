@@ -17,10 +17,17 @@ MAX_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Override:
-    """One `--set` argument and the path that it assigns."""
+    """One `--set` argument and the path that it assigns; or a line of another file that does."""
 
     path: Loc
     argument: str
+    source: str | None = None  # `file:line` where it is not from the command line
+    folder: Path = Path()  # where relative paths in its value start
+
+    @property
+    def where(self) -> str:
+        """What a message names as the place of the value."""
+        return f"--set {shorten(self.argument)}" if self.source is None else self.source
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +42,20 @@ class Document:
 
     def override_of(self, loc: Sequence[str | int]) -> str | None:
         """The `--set` argument that decided the value at `loc`, None where the file did."""
+        decided = self.decided_by(loc)
+        return None if decided is None else decided.argument
+
+    def decided_by(self, loc: Sequence[str | int]) -> Override | None:
+        """The override that decided the value at `loc`, None where the file did."""
         loc = tuple(loc)
         for override in reversed(self.overrides):
             if loc[: len(override.path)] == override.path:
-                return override.argument
+                return override
         if loc and self._line(loc)[1] < len(loc):
             # Not in the file, so a level that an override had to create on its way down.
             for override in reversed(self.overrides):
                 if override.path[: len(loc)] == loc:
-                    return override.argument
+                    return override
         return None
 
     def line_of(self, loc: Sequence[str | int]) -> int | None:
@@ -55,13 +67,13 @@ class Document:
 
     def where(self, loc: Sequence[str | int]) -> str:
         """`file:line`, or the `--set` argument; the file alone for the top level."""
-        argument = self.override_of(loc)
-        if argument is None and loc:
+        decided = self.decided_by(loc)
+        if decided is None and loc:
             # What is wrong with a section as a whole is likeliest what was just changed in it.
             inside = [o for o in self.overrides if o.path[: len(loc)] == tuple(loc)]
-            argument = inside[-1].argument if inside else None
-        if argument is not None:
-            return f"--set {shorten(argument)}"
+            decided = inside[-1] if inside else None
+        if decided is not None:
+            return decided.where
         return f"{self.path}:{self._line(loc)[0]}" if loc else str(self.path)
 
     def _line(self, loc: Sequence[str | int]) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML, ScalarNode
 from ruamel.yaml.representer import SafeRepresenter
 
 from cosim.scenario.complaints import validate
+from cosim.scenario.devices import PROFILE_FILE
 from cosim.scenario.document import Document, Loc, read_document
 from cosim.scenario.model import Scenario
 from cosim.scenario.overrides import apply_overrides
@@ -41,10 +42,15 @@ def load_with_document(path: Path, overrides: Iterable[str] = ()) -> tuple[Scena
     one. A scenario without a name is called after its file.
     """
     document = apply_overrides(read_document(path), overrides)
+    return scenario_of(document), document
+
+
+def scenario_of(document: Document) -> Scenario:
+    """The validated scenario of a document with its overrides; raises ScenarioError."""
     data = _with_absolute_paths(document)
     if "name" not in data:
-        data["name"] = _name_of(path)
-    return validate(replace(document, data=data), Scenario), document
+        data["name"] = _name_of(document.path)
+    return validate(replace(document, data=data), Scenario)
 
 
 def dump(scenario: Scenario) -> str:
@@ -70,18 +76,31 @@ def _with_absolute_paths(document: Document) -> dict[str, Any]:
     groups = data.get("devices")
     for number in range(len(groups)) if isinstance(groups, list) else ():
         places.append((("devices", number, "mobility", "path"), ""))
+        places.append((("devices", number, "profile"), PROFILE_FILE))
     for loc, prefix in places:
         section: Any = data
         for step in loc[:-1]:
             section = section[step] if has(section, step) else None
-        written = section.get(loc[-1]) if isinstance(section, dict) else None
-        if isinstance(written, str) and written.startswith(prefix):
-            named = written.removeprefix(prefix)
-            if named and not named.startswith("~"):
-                in_file = document.override_of(loc) is None
-                start = document.path.parent if in_file else Path()
-                section[loc[-1]] = f"{prefix}{(start / named).absolute()}"
+        written: Any = section.get(loc[-1]) if isinstance(section, dict) else None
+        if isinstance(written, str):
+            section[loc[-1]] = _absolute(document, loc, written, prefix)
+        elif loc[-1] == "profile" and has(written, "mix") and isinstance(written["mix"], dict):
+            mix = {
+                _absolute(document, (*loc, "mix", name), name, prefix): weight
+                for name, weight in written["mix"].items()
+            }
+            section[loc[-1]] = {**written, "mix": mix}
     return data
+
+
+def _absolute(document: Document, loc: Loc, written: Any, prefix: str) -> Any:
+    """A path after its prefix, from where it was written; whatever else as it is."""
+    named = str(written).removeprefix(prefix)
+    if not str(written).startswith(prefix) or not named or named.startswith("~"):
+        return written
+    decided = document.decided_by(loc)
+    start = document.path.parent if decided is None else decided.folder
+    return f"{prefix}{(start / named).absolute()}"
 
 
 def _name_of(path: Path) -> str:

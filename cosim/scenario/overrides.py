@@ -4,6 +4,7 @@ import copy
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from cosim.errors import ScenarioError
@@ -29,15 +30,35 @@ def apply_overrides(document: Document, arguments: Iterable[str]) -> Document:
     return replace(document, data=data, overrides=tuple(overrides))
 
 
+def assigned(document: Document, path: str, value: Any, source: str, folder: Path) -> Document:
+    """A new document with `value` at a dotted path; errors about it name `source`, `file:line`.
+
+    Relative paths in the value start at `folder`. Raises ScenarioError for a path that leads
+    nowhere.
+    """
+    data = copy.deepcopy(document.data)
+    try:
+        loc = _assign(data, _steps(path, "the path", "path.to.key"), copy.deepcopy(value))
+    except TextError as problem:
+        raise ScenarioError(f"{source}: {shorten(path)}: {problem}") from None
+    override = Override(loc, f"{path}={shown(value)}", source, folder)
+    return replace(document, data=data, overrides=(*document.overrides, override))
+
+
+def _steps(path: str, called: str, form: str) -> list[str]:
+    steps = [step.strip() for step in path.split(".")]
+    if not all(steps):
+        raise TextError(f"{called} has an empty part; write {form}")
+    if len(steps) > MAX_DEPTH:
+        raise TextError(f"the path is deeper than {MAX_DEPTH} levels")
+    return steps
+
+
 def _split_override(argument: str) -> tuple[list[str], Any]:
     path, equals, text = argument.partition("=")
     if not equals:
         raise TextError("has no '='; write path.to.key=value")
-    steps = [step.strip() for step in path.split(".")]
-    if not all(steps):
-        raise TextError("the path before '=' has an empty part; write path.to.key=value")
-    if len(steps) > MAX_DEPTH:
-        raise TextError(f"the path is deeper than {MAX_DEPTH} levels")
+    steps = _steps(path, "the path before '='", "path.to.key=value")
     node = parse(text)
     if node is None:
         return steps, None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from cosim.scenario.section import Section
 
@@ -93,6 +93,37 @@ class MaximumPower(Section):
 PowerControl = Annotated[Lemma1Power | MaximumPower, Field(discriminator="policy")]
 
 
+class Fluid(Section):
+    """Bits flow at the Shannon rate of every moment."""
+
+    model: Literal["fluid"] = "fluid"
+
+
+class BlockPackets(Section):
+    """Blocks of one fixed rate, chosen at the start and sent again until they are decoded."""
+
+    model: Literal["blocks"] = "blocks"
+    block_bits: int = Field(8448, ge=1, le=10**9, description="default: the largest of 5G's LDPC")
+    backoff_db: float = Field(3.0, ge=0, le=60, description="rate below the SNR known at the start")
+    combining: Literal["chase", "none"] = Field(
+        "chase", description="failed copies are added up, or forgotten"
+    )
+    transmissions: int = Field(4, ge=1, le=64, description="copies combined before starting anew")
+
+
+class Codeword(Section):
+    """One codeword over the whole of Γ: decoded at Γ if its bits fit through, else an outage."""
+
+    model: Literal["codeword"] = "codeword"
+
+
+Packets = Annotated[Fluid | BlockPackets | Codeword, Field(discriminator="model")]
+
+
+def _packets_by_name(value: Any) -> Any:
+    return {"model": value} if isinstance(value, str) else value
+
+
 class Radio(Section):
     """One carrier; each sender splits its bandwidth W evenly over its receivers (OFDMA)."""
 
@@ -103,8 +134,32 @@ class Radio(Section):
         "share", description="σ² over the receiver's share W/n, or over W (the paper's constant)"
     )
     p_max_dbm: float = Field(23.0, ge=-30, le=60, description="radiated power of a device")
+    share: Literal["fixed", "dynamic"] = Field(
+        "fixed", description="W/n to the end (the paper), or W over those still in the air"
+    )
     deadline_s: float = Field(2.0, gt=0, le=1e6, description="Γ, from the start of a transfer")
+    late: Literal["drop", "stale"] = Field(
+        "drop", description="beyond Γ: lost, or kept on the air and mixed when it arrives"
+    )
+    packets: Annotated[
+        Packets,
+        BeforeValidator(
+            _packets_by_name,
+            json_schema_input_type=Literal["fluid", "blocks", "codeword"] | Packets,
+        ),
+    ] = Fluid()
     path_loss: PathLoss = LogDistance()
     shadowing: Shadowing = Shadowing()
     fading: Fading = ClarkeFading()
     power: PowerControl = Lemma1Power()
+
+    @model_validator(mode="after")
+    def _packets_fit(self) -> Self:
+        if self.packets.model != "fluid":
+            for name, needed in (("share", "fixed"), ("late", "drop")):
+                if getattr(self, name) != needed:
+                    raise ValueError(
+                        f"{name} '{getattr(self, name)}' is for packets 'fluid'; packets "
+                        f"'{self.packets.model}' keep their rate and end at Γ: use '{needed}'"
+                    )
+        return self

@@ -6,28 +6,33 @@ from collections.abc import Sequence
 
 from simpy import Environment
 
+from cosim.learning.workload import Workload
 from cosim.mobility.area import Area, Disc, Square
-from cosim.scenario.catalogue import catalogue
-from cosim.scenario.devices import DeviceGroup, Profile
 from cosim.scenario.model import Scenario
 from cosim.simulation.channel import Channel
+from cosim.simulation.equipment import equipment
 from cosim.simulation.learner import Learner, NullLearner
 from cosim.simulation.medium import Medium
-from cosim.simulation.place import tell_oddities, trajectories
+from cosim.simulation.place import presence, tell_oddities, trajectories
 from cosim.simulation.recorder import Observer, Recorder, TraceSink
-from cosim.simulation.world import Device, World
+from cosim.simulation.station import Device, Station
+from cosim.simulation.world import World
+from cosim.trace.schema import Cause
 
 
 def build_devices(scenario: Scenario) -> list[Device]:
     """Devices with consecutive ids, group by group; each owns its mobility stream.
 
-    Raises `CosimError` for movement that does not fit the scenario.
+    Raises `CosimError` for movement that does not fit the scenario, or a profile's file that
+    cannot be used.
     """
     paths = trajectories(scenario, area_of(scenario))
-    profiles = [profile_of(group) for group in scenario.devices for _ in range(group.count)]
+    profiles = [own.profile for own in equipment(scenario)]
     return [
-        Device(number, profile, path, profile.battery_j)
-        for number, (profile, path) in enumerate(zip(profiles, paths, strict=True))
+        Device(number, profile, path, spells)
+        for number, (profile, path, spells) in enumerate(
+            zip(profiles, paths, presence(scenario, paths), strict=True)
+        )
     ]
 
 
@@ -37,7 +42,7 @@ def build_learner(scenario: Scenario) -> Learner:
     Raises `CosimError` for a model or a task that cannot be used.
     """
     if scenario.learning.model == "none":
-        return NullLearner(scenario.learning.payload_bits, scenario.learning.flop)
+        return NullLearner(scenario.learning.payload_bits, given_work(scenario))
     from cosim.learning.prepare import prepare
 
     return prepare(scenario)
@@ -47,13 +52,29 @@ def build_world(
     scenario: Scenario, learner: Learner, trace: TraceSink, observers: Sequence[Observer] = ()
 ) -> World:
     """A world at time zero."""
-    env = Environment()
     devices = build_devices(scenario)
     tell_oddities(device.trajectory for device in devices)
+    return world_of(scenario, devices, learner, trace, observers)
+
+
+def world_of(
+    scenario: Scenario,
+    devices: Sequence[Device],
+    learner: Learner,
+    trace: TraceSink,
+    observers: Sequence[Observer] = (),
+) -> World:
+    """A world at time zero with the given devices in it."""
+    env = Environment()
     record = Recorder(env, trace, observers)
-    channel = Channel(scenario.radio, [d.trajectory for d in devices], scenario.seed)
-    medium = Medium(env, channel, {d.id: d.profile for d in devices}, record)
-    return World(env, scenario, devices, learner, medium, record)
+    channel = Channel(scenario.radio, [device.trajectory for device in devices], scenario.seed)
+
+    def empty(station: Station) -> None:
+        world.leave(station, Cause.BATTERY_EMPTY, for_good=True)
+
+    stations = [Station.of(env, device, empty) for device in devices]
+    world = World(env, scenario, stations, learner, Medium(env, channel, stations, record), record)
+    return world
 
 
 def area_of(scenario: Scenario) -> Area:
@@ -66,7 +87,14 @@ def area_of(scenario: Scenario) -> Area:
     return Square(area.side_m)
 
 
-def profile_of(group: DeviceGroup) -> Profile:
-    """A group's profile, looked up in the catalogue where it is named."""
-    named = group.profile
-    return catalogue()[named] if isinstance(named, str) else named
+def given_work(scenario: Scenario) -> Workload:
+    """A round's work where nothing is learnt: the scenario's FLOP, and Q as the payload has it."""
+    learning, training = scenario.learning, scenario.training
+    assert learning.model == "none"
+    return Workload(
+        flop=learning.flop,
+        passes=training.steps,
+        steps=training.steps,
+        samples=training.steps * training.batch_size,
+        trained=learning.payload_bits // scenario.adapter.bits_per_value,
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,12 @@ from cosim.simulation.large_scale import LargeScale
 
 FloatArray = NDArray[np.float64]
 
+Link = tuple[int, int]
+"""Sender and receiver."""
+
+# Drawn again when they come back: some 100 MB of phases at 64 sinusoids.
+_LINKS_KEPT = 1 << 16
+
 
 class Channel:
     """Gains of the links in use; a pair's fading is one reciprocal stream, whoever sends."""
@@ -34,93 +41,102 @@ class Channel:
         self.radio = radio
         self.trajectories = trajectories
         self.seed = seed
-        self._clarke: dict[tuple[int, int], ClarkeFading] = {}
+        self._clarke_of = lru_cache(_LINKS_KEPT)(self._draw)
         self._large_scale = LargeScale(radio, seed)
+        limits = np.array([path.speed_limit_m_s for path in trajectories], dtype=np.float64)
+        self._doppler_hz = doppler_hz(limits, radio.carrier_hz)
 
-    def noise_w(self, receivers: int) -> float:
-        """σ² = k·T0·B·F over a receiver's share W/n, or over W where the scenario says constant."""
-        share = self.radio.bandwidth_hz / receivers
-        band = share if self.radio.noise == "share" else self.radio.bandwidth_hz
-        return float(noise_w(band, self.radio.noise_figure_db))
+    def noise_w(self, share_hz: FloatArray | float) -> FloatArray:
+        """σ² = k·T0·B·F over a receiver's share, or over W where the scenario says constant."""
+        band = share_hz if self.radio.noise == "share" else self.radio.bandwidth_hz
+        return np.asarray(noise_w(band, self.radio.noise_figure_db))
 
-    def distances_m(self, sender: int, receivers: Sequence[int], time_s: float) -> FloatArray:
+    def positions_m(self, devices: Iterable[int], time_s: float) -> FloatArray:
+        """Where devices are at one moment: (M, 2) in m."""
+        places = [self.trajectories[device].position_m(time_s) for device in devices]
+        return np.array(places).reshape(-1, 2)
+
+    def distances_m(self, links: Sequence[Link], time_s: float) -> FloatArray:
         """Distances (L,) at one moment."""
-        here = self.trajectories[sender].position_m(time_s)
-        there = np.array([self.trajectories[r].position_m(time_s) for r in receivers])
-        return np.asarray(np.linalg.norm(there - here, axis=-1))
+        here, there = self._ends(links, np.array([time_s]))
+        return np.asarray(np.linalg.norm(there - here, axis=-1))[:, 0]
 
-    def mean_gains(self, sender: int, receivers: Sequence[int], time_s: float) -> FloatArray:
+    def mean_gains(self, links: Sequence[Link], time_s: float) -> FloatArray:
         """ḡ (L,) at one moment: path loss and shadowing."""
-        here = self.trajectories[sender].position_m(time_s)
-        there = np.array([self.trajectories[r].position_m(time_s) for r in receivers])
-        return self._large_scale.gains(sender, receivers, here, there)
+        return self._large_scale.gains(links, *self._ends(links, np.array([time_s])))[:, 0]
 
-    def gains(
-        self, sender: int, receivers: Sequence[int], time_s: float, round_: int
-    ) -> FloatArray:
-        """h = ḡ·|z|² (L,) at one moment."""
-        mean = self.mean_gains(sender, receivers, time_s)
-        return mean * self._fading(sender, receivers, np.array([time_s]), round_)[:, 0]
+    def gains(self, links: Sequence[Link], time_s: float, rounds: Sequence[int]) -> FloatArray:
+        """h = ḡ·|z|² (L,) at one moment; `rounds` (L,) tells the blocks of block fading."""
+        times = np.array([time_s])
+        return self.mean_gains(links, time_s) * self._fading(links, times, rounds)[:, 0]
 
-    def slots(self, sender: int, receivers: Sequence[int], start_s: float, span_s: float) -> int:
-        """How many equal slots a span takes: none wider than a fraction of the coherence time of
-        the fastest pair, by the devices' speed limits."""
+    def slots(self, links: Sequence[Link], span_s: float) -> list[int]:
+        """How many equal slots a span takes on each link: none wider than a fraction of the
+        coherence time, by the speed limits of the link's two ends.
+
+        Rounded up to three binary digits, so that links of many speeds are solved in few batches.
+        """
         fading = self.radio.fading
-        if not isinstance(fading, ClarkeChoice):
-            return 1
-        own = self._doppler_hz(sender)
-        fastest = max(float(effective_doppler_hz(own, self._doppler_hz(r))) for r in receivers)
-        width = float(coherence_time_s(fastest)) / fading.slots_per_coherence_time
-        return 1 if not math.isfinite(width) else max(1, math.ceil(span_s / width))
+        if not isinstance(fading, ClarkeChoice) or not links:
+            return [1] * len(links)
+        ends = np.array(links)
+        spread = effective_doppler_hz(self._doppler_hz[ends[:, 0]], self._doppler_hz[ends[:, 1]])
+        width = coherence_time_s(spread) / fading.slots_per_coherence_time
+        return [_few_digits(max(1, math.ceil(span_s / own))) for own in width]
 
     def slot_gains(
-        self, sender: int, receivers: Sequence[int], edges_s: FloatArray, round_: int
+        self, links: Sequence[Link], edges_s: FloatArray, rounds: Sequence[int]
     ) -> FloatArray:
         """h (L, T) at the middle of each slot; at its start where the fading is constant."""
         clarke = isinstance(self.radio.fading, ClarkeChoice)
         times = (edges_s[:-1] + edges_s[1:]) / 2 if clarke else edges_s[:-1]
-        here = self.trajectories[sender].position_m(times)
-        there = np.array([self.trajectories[r].position_m(times) for r in receivers])
-        mean = self._large_scale.gains(sender, receivers, here, there)
-        return mean * self._fading(sender, receivers, times, round_)
+        mean = self._large_scale.gains(links, *self._ends(links, times))
+        return mean * self._fading(links, times, rounds)
 
-    def _doppler_hz(self, device: int) -> float:
-        limit = self.trajectories[device].speed_limit_m_s
-        return float(doppler_hz(limit, self.radio.carrier_hz))
+    def _ends(self, links: Sequence[Link], times_s: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Positions (L, T, 2) of the senders and of the receivers; each device is asked once."""
+        ends, places = self._asked_once(links, lambda path: path.position_m(times_s))
+        return places[ends[:, 0]], places[ends[:, 1]]
+
+    def _asked_once(
+        self, links: Sequence[Link], question: Callable[[Trajectory], FloatArray]
+    ) -> tuple[NDArray[np.int64], FloatArray]:
+        """What every device at an end of a link answers, and the rows (L, 2) of the answers."""
+        devices, ends = np.unique(np.array(links), return_inverse=True)
+        answers = [question(self.trajectories[int(device)]) for device in devices]
+        return ends.reshape(-1, 2), np.array(answers)
 
     def _fading(
-        self, sender: int, receivers: Sequence[int], times_s: FloatArray, round_: int
+        self, links: Sequence[Link], times_s: FloatArray, rounds: Sequence[int]
     ) -> FloatArray:
         """|z|² (L, T): 1 without fading, one draw a pair and round for block, Clarke otherwise."""
         fading = self.radio.fading
         if fading.model == "none":
-            return np.ones((len(receivers), len(times_s)))
+            return np.ones((len(links), len(times_s)))
         if fading.model == "block":
             drawn = [
-                float(block_power_gain(stream(self.seed, "fading", *pair(sender, r), round_)))
-                for r in receivers
+                float(block_power_gain(stream(self.seed, "fading", *pair(*link), round_)))
+                for link, round_ in zip(links, rounds, strict=True)
             ]
             return np.repeat(np.array(drawn)[:, None], len(times_s), axis=1)
-        links = [self._clarke_of(sender, r) for r in receivers]
-        own = self.trajectories[sender].travelled_m(times_s)
-        first, second = [], []
-        for receiver in receivers:
-            other = self.trajectories[receiver].travelled_m(times_s)
-            low, high = (own, other) if sender < receiver else (other, own)
-            first.append(low)
-            second.append(high)
-        return _clarke_gains(links, np.array(first), np.array(second))
+        ordered = [pair(*link) for link in links]
+        ends, travelled = self._asked_once(ordered, lambda path: path.travelled_m(times_s))
+        fadings = [self._clarke_of(*link) for link in ordered]
+        return _clarke_gains(fadings, travelled[ends[:, 0]], travelled[ends[:, 1]])
 
-    def _clarke_of(self, first: int, second: int) -> ClarkeFading:
-        key = pair(first, second)
-        if key not in self._clarke:
-            assert isinstance(self.radio.fading, ClarkeChoice)
-            self._clarke[key] = ClarkeFading.draw(
-                stream(self.seed, "fading", *key),
-                carrier_hz=self.radio.carrier_hz,
-                sinusoids=self.radio.fading.sinusoids,
-            )
-        return self._clarke[key]
+    def _draw(self, first: int, second: int) -> ClarkeFading:
+        assert isinstance(self.radio.fading, ClarkeChoice)
+        return ClarkeFading.draw(
+            stream(self.seed, "fading", first, second),
+            carrier_hz=self.radio.carrier_hz,
+            sinusoids=self.radio.fading.sinusoids,
+        )
+
+
+def _few_digits(slots: int) -> int:
+    """The next number of no more than three binary digits and zeros: at most a quarter more."""
+    step = 1 << max(slots.bit_length() - 3, 0)
+    return -(-slots // step) * step
 
 
 def _clarke_gains(

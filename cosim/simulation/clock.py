@@ -1,4 +1,4 @@
-"""The simulated clock's one rule for deadlines."""
+"""The simulated clock's rules for what happens in one instant: deadlines last, then its end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from simpy.events import Event, EventPriority
 
 # SimPy orders equal times by priority; its own events use 0 (urgent) and 1 (normal).
 _LAST = EventPriority(2)
+_AFTER_ALL = EventPriority(3)
 
 
 class Deadline(Event):
@@ -20,3 +21,13 @@ class Deadline(Event):
         self._ok = True
         self._value = None
         env.schedule(self, priority=_LAST, delay=delay_s)
+
+
+class EndOfInstant(Event):
+    """An event that fires when nothing else is left in the present instant, deadlines included."""
+
+    def __init__(self, env: Environment) -> None:
+        super().__init__(env)
+        self._ok = True
+        self._value = None
+        env.schedule(self, priority=_AFTER_ALL)

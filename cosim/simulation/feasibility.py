@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 
-from cosim.methods.recipe import Complete, NoExchange, RandomGraph, Ring
+from cosim.learning.workload import Workload
+from cosim.methods.recipe import Complete, Nearest, NoExchange, RandomGraph, Ring
 from cosim.physics.decibel import db_to_ratio, dbm_to_w, ratio_to_db, w_to_dbm
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
 from cosim.physics.power import lemma1_power_w, spectral_efficiency_needed
 from cosim.scenario.model import Scenario
-from cosim.simulation.build import area_of, build_devices
+from cosim.simulation.build import area_of, build_devices, given_work
 from cosim.simulation.channel import Channel
+from cosim.simulation.compute_time import compute_time_s
+from cosim.simulation.equipment import equipment
 from cosim.simulation.large_scale import mean_gain
 
 # Beyond this many bit/s/Hz a Rayleigh link seldom delivers.
@@ -43,7 +47,7 @@ def receivers_at_most(scenario: Scenario) -> int:
             return 0
         case Ring():
             return min(2, others)
-        case RandomGraph(degree=degree):
+        case RandomGraph(degree=degree) | Nearest(degree=degree):
             return min(degree, others)
         case Complete():
             return others
@@ -62,7 +66,7 @@ def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fa
         spectral_efficiency_needed(first_bits, receivers, radio.bandwidth_hz, radio.deadline_s)
     )
     gain = float(mean_gain(np.array(distance_m), radio.path_loss, radio.carrier_hz))
-    noise = channel.noise_w(receivers)
+    noise = float(channel.noise_w(radio.bandwidth_hz / receivers))
     margin = radio.power.margin_db if radio.power.policy == "lemma1" else 0.0
     fallback = radio.power.fallback if radio.power.policy == "lemma1" else "max_power"
     total_w = receivers * float(
@@ -116,14 +120,20 @@ def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fa
     ]
 
 
-def compute_fact(scenario: Scenario, flop: Sequence[float]) -> Fact:
-    """How long a mean round's fine-tuning takes, by device; flop: (M,)."""
-    devices = build_devices(scenario)
-    times = [device.compute_time_s(own) for device, own in zip(devices, flop, strict=True)]
-    return Fact(
-        "fine-tuning",
-        f"{min(flop):.3g} to {max(flop):.3g} FLOP a round: {min(times):.2f} to {max(times):.2f} s",
-    )
+def compute_fact(scenario: Scenario, work: Sequence[Workload]) -> Fact:
+    """How long a mean round's fine-tuning takes, over all devices and by profile; work: (M,)."""
+    flop = [own.flop for own in work]
+    by_profile: dict[str, list[float]] = {}
+    for one, own in zip(equipment(scenario), work, strict=True):
+        by_profile.setdefault(one.name, []).append(compute_time_s(one.profile, own))
+    times = [time_s for them in by_profile.values() for time_s in them]
+    said = f"{min(flop):.3g} to {max(flop):.3g} FLOP a round: "
+    said += f"{min(times):.2f} to {max(times):.2f} s"
+    if len(by_profile) > 1:
+        slower = sorted(by_profile.items(), key=lambda item: median(item[1]))
+        each = ", ".join(f"{len(them)} {name}: {median(them):.2f} s" for name, them in slower)
+        said += f" (medians: {each})"
+    return Fact("fine-tuning", said)
 
 
 def explain(scenario: Scenario) -> list[Fact]:
@@ -137,13 +147,13 @@ def explain(scenario: Scenario) -> list[Fact]:
     parts += f"{recipe.aggregation} aggregation, {recipe.composition} expert"
     facts = [Fact("method", f"{recipe.name}: {parts}")]
     if learning.model == "none":
-        bits, flop = (learning.payload_bits,) * 2, [learning.flop] * scenario.device_count
+        bits, work = (learning.payload_bits,) * 2, [given_work(scenario)] * scenario.device_count
     else:
         from cosim.learning.expect import expect
 
         expected = expect(scenario)
-        bits, flop = (expected.first_bits, expected.later_bits), expected.flop
+        bits, work = (expected.first_bits, expected.later_bits), expected.work
         facts.append(Fact("trained", f"{expected.trained:,} values a device"))
         facts += [Fact(f"task {name}", said) for name, said in expected.tasks.items()]
         facts.append(Fact("memory", expected.memory))
-    return [*facts, compute_fact(scenario, flop), *radio_facts(scenario, *bits)]
+    return [*facts, compute_fact(scenario, work), *radio_facts(scenario, *bits)]

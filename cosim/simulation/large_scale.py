@@ -60,24 +60,25 @@ class LargeScale:
             raise ScenarioError(f"radio.path_loss: {error}") from error
 
     def gains(
-        self, sender: int, receivers: Sequence[int], here_m: FloatArray, there_m: FloatArray
+        self, links: Sequence[tuple[int, int]], here_m: FloatArray, there_m: FloatArray
     ) -> FloatArray:
-        """ḡ (L, …) from the positions (…, 2) of the sender and (L, …, 2) of the receivers, in m.
+        """ḡ (L, …) from the positions (L, …, 2) of the senders and of the receivers, in m.
 
         Lines of sight come from the stream ("los", i, j) and shadowing from ("shadowing", i, j)
         with i < j, so that both directions see the same.
         """
-        distances = np.linalg.norm(there_m - here_m[None], axis=-1)
+        distances = np.linalg.norm(there_m - here_m, axis=-1)
         path_loss, carrier_hz = self.radio.path_loss, self.radio.carrier_hz
         if path_loss.model == "d2d_outdoor":
-            ranks = np.array([self._los_rank(sender, receiver) for receiver in receivers])
+            ranks = np.array([self._los_rank(*link) for link in links])
             ranks = ranks.reshape(-1, *(1,) * (distances.ndim - 1))
             gains = mean_gain(distances, path_loss, carrier_hz, ranks)
         else:
             gains = mean_gain(distances, path_loss, carrier_hz)
         if self.radio.shadowing.sigma_db > 0.0:
-            for k, receiver in enumerate(receivers):
-                low, high = (here_m, there_m[k]) if sender < receiver else (there_m[k], here_m)
+            for k, (sender, receiver) in enumerate(links):
+                ends = here_m[k], there_m[k]
+                low, high = ends if sender < receiver else ends[::-1]
                 gains[k] *= db_to_ratio(-self._field(sender, receiver).loss_db(low, high))
         return gains
 

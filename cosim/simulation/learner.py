@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.learning.report import FineTuned, LayerState, Measurement
+from cosim.learning.workload import Workload
 
 
 class Job(Protocol):
-    """A submitted fine-tuning; its cost is known at once, its result when it is asked for."""
+    """A submitted fine-tuning; its work is known at once, its result when it is asked for."""
 
-    flop: int
+    work: Workload
 
     def result(self) -> FineTuned:
         """Makes the result the device's state and returns it."""
@@ -33,8 +34,9 @@ class Learner(Protocol):
     def payload_bits(self, sender: int, receiver: int) -> int:
         """Bits of the sender's present update for this receiver."""
 
-    def aggregate(self, device: int, inbox: Mapping[int, Any]) -> None:
-        """Mixes what arrived into the device's state."""
+    def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
+        """Mixes what arrived into the device's state; an update's age is how often the device has
+        mixed since it was sent."""
 
     def evaluate(self, devices: Iterable[int]) -> list[Measurement]:
         """Scores of the devices on every task."""
@@ -51,7 +53,7 @@ class Learner(Protocol):
 
 @dataclass
 class _NullJob:
-    flop: int
+    work: Workload
 
     def result(self) -> FineTuned:
         return FineTuned(loss=None, update=None)
@@ -63,19 +65,19 @@ class _NullJob:
 class NullLearner:
     """Fixed bits and fixed work, no torch: the network alone."""
 
-    def __init__(self, payload_bits: int, flop: float) -> None:
+    def __init__(self, payload_bits: int, work: Workload) -> None:
         self._bits = payload_bits
-        self._flop = flop
+        self._work = work
 
     def submit(self, device: int, round_: int) -> Job:
-        """A job of the scenario's FLOP."""
-        return _NullJob(int(self._flop))
+        """A job of the scenario's work."""
+        return _NullJob(self._work)
 
     def payload_bits(self, sender: int, receiver: int) -> int:
         """The scenario's bits."""
         return self._bits
 
-    def aggregate(self, device: int, inbox: Mapping[int, Any]) -> None:
+    def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
         """Nothing is learnt."""
 
     def evaluate(self, devices: Iterable[int]) -> list[Measurement]:

@@ -1,198 +1,263 @@
-"""The air: bandwidth, transmissions in flight, deadlines. Devices never compute a delay."""
+"""The air: bandwidth, flights, deadlines. Devices never compute a delay.
+
+Whatever begins, ends or changes its share in an instant is solved together at the end of that
+instant, so that the number of events grows with transfers and not with slots.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
-from typing import Any
 
-from simpy import Environment, Event, Interrupt
+from simpy import Environment, Event
 
-from cosim.physics.energy import transmit_energy_j
-from cosim.scenario.devices import Profile
+from cosim.simulation import reception
 from cosim.simulation.channel import Channel
-from cosim.simulation.clock import Deadline
-from cosim.simulation.radio_chain import RadioChain
+from cosim.simulation.clock import Deadline, EndOfInstant
+from cosim.simulation.flight import Departure, Flight, Grid, Parcel, Plan
+from cosim.simulation.launch import launch
+from cosim.simulation.mailbox import Letter
 from cosim.simulation.recorder import Recorder
-from cosim.simulation.transmission import Transmission, cut, solve
-from cosim.trace.schema import Cause, EventKind, Outcome, TransferKind, TransferRow
+from cosim.simulation.rows import transfer_row
+from cosim.simulation.station import Station
+from cosim.trace.schema import Cause, EventKind, Outcome, TransferKind
 
-
-@dataclass(frozen=True)
-class Parcel:
-    """An update addressed to one receiver, and its size on the air."""
-
-    receiver: int
-    bits: int
-    content: Any
-
-
-@dataclass
-class Exchange:
-    """What one exchange brought and cost a device; `inbox` maps senders to what arrived."""
-
-    inbox: dict[int, Any] = field(default_factory=dict)
-    expected: int = 0
-    bits_sent: float = 0.0
-    send_s: float = 0.0
-    energy_tx_j: float = 0.0
-    energy_rx_j: float = 0.0
-
-    @property
-    def missed(self) -> int:
-        """Updates that were expected and did not arrive by their deadline."""
-        return self.expected - len(self.inbox)
+_WHY_IT_ENDED = {
+    Outcome.DELIVERED: Cause.BITS_DELIVERED,
+    Outcome.LATE: Cause.DEADLINE,
+    Outcome.OUTAGE: Cause.OUTAGE,
+    Outcome.CANCELLED: Cause.INTERRUPTED,
+}
 
 
 class Medium:
-    """Carries parcels between devices over the channel and writes every transfer down."""
+    """Carries parcels between stations over the channel and writes every transfer down."""
 
     def __init__(
-        self,
-        env: Environment,
-        channel: Channel,
-        profiles: Mapping[int, Profile],
-        record: Recorder,
+        self, env: Environment, channel: Channel, stations: Sequence[Station], record: Recorder
     ) -> None:
         self.env = env
         self.channel = channel
-        self.profiles = profiles
+        self.radio = channel.radio
+        self.stations = stations
         self.record = record
-        self.in_use_hz: dict[int, float] = dict.fromkeys(profiles, 0.0)
-        self._transmitters = {d: RadioChain(p.transmit_circuit_w) for d, p in profiles.items()}
-        self._receivers = {d: RadioChain(p.receive_w) for d, p in profiles.items()}
-        self._flights = count()
-        self._arrivals: dict[tuple[int, int, int], Event] = {}
+        self._numbers = count()
+        self._departed: list[list[Flight]] = []
+        self._changed: dict[int, Flight] = {}
+        self._settling = False
 
-    def exchange(
-        self, device: int, parcels: list[Parcel], senders: tuple[int, ...], round_: int
-    ) -> Generator[Event, Any, Exchange]:
-        """Sends all parcels at once, then waits until every sender's own parcel has come to its
-        end, delivered or not; no wait outlives a sender's deadline."""
-        done = Exchange(expected=len(senders))
-        start = self.env.now
-        receivers = [parcel.receiver for parcel in parcels]
-        if parcels:
-            solved = solve(
-                self.channel, device, receivers, [p.bits for p in parcels], start, round_
+    def send(self, sender: Station, parcels: Sequence[Parcel], round_: int) -> Departure:
+        """Starts all parcels at once, in equal shares of the sender's bandwidth.
+
+        What the sender still had in the air beyond its deadline is cut short. A receiver that is
+        not there answers nothing, so nothing is sent to it.
+        """
+        for flight in list(sender.flights_out.values()):
+            self._end(flight, Outcome.LATE)
+        there = [self.stations[parcel.receiver].present for parcel in parcels]
+        departure = Departure(self.env, sum(there))
+        share_hz = self.radio.bandwidth_hz / max(sum(there), 1)
+        flights = departure.flights
+        for parcel, answers in zip(parcels, there, strict=True):
+            receiver, now_s = self.stations[parcel.receiver], float(self.env.now)
+            flight = Flight(
+                next(self._numbers), round_, sender.id, parcel, now_s, share_hz, departure
             )
-            flights = [
-                self.env.process(self._carry(parcel, transmission, round_))
-                for parcel, transmission in zip(parcels, solved, strict=True)
-            ]
-            rows = (yield self.env.all_of(flights)).values()
-            for row in rows:
-                done.bits_sent += row.delivered_bits
-                done.energy_tx_j += row.energy_tx_j
-        done.send_s = self.env.now - start
-        for sender in senders:
-            row, content = yield self._arrival(sender, device, round_)
-            del self._arrivals[sender, device, round_]
-            done.energy_rx_j += row.energy_rx_j
-            if row.outcome is Outcome.DELIVERED:
-                done.inbox[sender] = content
-        return done
+            flight.mixed = receiver.mailbox.mixed
+            if answers:
+                sender.flights_out[flight.number] = flight
+                receiver.flights_in[flight.number] = flight
+                flights.append(flight)
+            else:
+                self._refuse(flight)
+        if flights:
+            self._departed.append(flights)
+            self._settle_soon()
+        return departure
 
-    def _carry(
-        self, parcel: Parcel, sent: Transmission, round_: int
-    ) -> Generator[Event, Any, TransferRow]:
-        """One transmission, from its first bit to delivery, deadline or interrupt."""
-        deadline_s = sent.start_s + self.channel.radio.deadline_s
-        event = partial(self.record.event, round_=round_)
-        started = Cause.COMPUTE_FINISHED if sent.whole_margin else Cause.MARGIN_REDUCED
-        started = started if sent.feasible else Cause.INFEASIBLE_POWER
-        event(EventKind.SEND_START, sent.sender, cause=started, peer=sent.receiver)
-        outcome, share = Outcome.OUTAGE, _Share(self, sent)
-        if sent.power_w > 0.0 or sent.bits == 0:
-            with share:
-                deadline = Deadline(self.env, self.channel.radio.deadline_s)
-                if sent.duration_s <= self.channel.radio.deadline_s:
-                    through: Event = self.env.timeout(sent.duration_s)
-                else:
-                    through = self.env.event()
-                with suppress(Interrupt):
-                    yield through | deadline
-                if through.processed:
-                    outcome = Outcome.DELIVERED
-                elif deadline.processed:
-                    outcome = Outcome.LATE
-                else:
-                    outcome = Outcome.CANCELLED
-                    sent = cut(self.channel, sent, self.env.now - sent.start_s, round_)
-        row = self._row(sent, outcome, deadline_s, round_, share)
+    def _refuse(self, flight: Flight) -> None:
+        """A parcel that is not sent, because nobody would hear it."""
+        self._ground(flight)
+        self._write(flight, Outcome.CANCELLED, 0.0, 0.0)
+
+    def _ground(self, flight: Flight) -> None:
+        """What never is on the air has a place and a deadline, and nothing else."""
+        flight.share_hz, flight.over = 0.0, True
+        flight.grid = Grid(self.radio.deadline_s, 1)
+        flight.distance_m = float(self.channel.distances_m([flight.link], flight.start_s)[0])
+
+    def cancel(self, station: Station) -> None:
+        """Ends every flight from or to a device that is no longer there, and frees the spectrum.
+
+        What is through in this very instant counts.
+        """
+        for flight in [*station.flights_out.values(), *station.flights_in.values()]:
+            if flight.through_by(float(self.env.now)):
+                self._land(flight)
+            else:
+                self._end(flight, Outcome.LATE if flight.overdue else Outcome.CANCELLED)
+
+    def silence(self, sender: Station, receivers: Sequence[int], round_: int) -> None:
+        """Nothing comes from a device that was cut off before it sent: others wait Γ for it."""
+
+        def given_up(_: Event) -> None:
+            for receiver in receivers:
+                self.stations[receiver].mailbox.end(sender.id, round_, in_time=False)
+
+        _then(Deadline(self.env, self.radio.deadline_s), given_up)
+
+    def _settle_soon(self) -> None:
+        if not self._settling:
+            self._settling = True
+            _then(EndOfInstant(self.env), self._settle)
+
+    def _settle(self, _: Event) -> None:
+        """Launches what departed in this instant, and plans anew what changed in it."""
+        self._settling = False
+        departed, self._departed = self._departed, []
+        changed, self._changed = self._changed, {}
+        new = [[flight for flight in flights if not flight.over] for flights in departed]
+        new = [flights for flights in new if flights]
+        launch(self.channel, new, float(self.env.now))
+        for flights in new:
+            self._begin(flights)
+        going = [flight for flights in new for flight in flights]
+        going += [changed[number] for number in sorted(changed)]
+        going = [flight for flight in going if not flight.over]
+        reception.plan(self.channel, going)
+        for flight in going:
+            self._await_end(flight)
+
+    def _begin(self, flights: Sequence[Flight]) -> None:
+        """Radio chains go on, and one deadline watches over what one device sent at once."""
+        for flight in flights:
+            sender, receiver = flight.link
+            started = partial(self.record.event, EventKind.SEND_START, sender, flight.round)
+            started(flight.cause, peer=receiver)
+            self.stations[sender].meter.open_transmitter(flight.number, flight.power_w)
+            self.stations[receiver].meter.open_receiver(flight.number)
+            flight.begun = True
+        for flight in flights:
+            if flight.power_w <= 0.0 and flight.parcel.bits > 0:
+                self._end(flight, Outcome.OUTAGE)
+        self._watch([flight for flight in flights if not flight.over])
+
+    def _watch(self, flights: Sequence[Flight]) -> None:
+        if flights:
+            _then(Deadline(self.env, self.radio.deadline_s), lambda _: self._expire(flights))
+
+    def _await_end(self, flight: Flight) -> None:
+        plan = flight.plan
+        if plan is not None and flight.through_in_time:
+            wait_s = max(flight.start_s + plan.ends_s - self.env.now, 0.0)
+            _then(self.env.timeout(wait_s), partial(self._arrive, flight, plan))
+
+    def _arrive(self, flight: Flight, plan: Plan, _: Event) -> None:
+        if not flight.over and flight.plan is plan:
+            self._land(flight)
+
+    def _land(self, flight: Flight) -> None:
+        """Its bits are through."""
+        self._end(flight, Outcome.LATE if flight.overdue else Outcome.DELIVERED, planned=True)
+
+    def _expire(self, flights: Sequence[Flight]) -> None:
+        """Γ is over for what one device sent at once; exactly on time counted."""
+        going = [flight for flight in flights if not flight.over]
+        for flight in going:
+            if flight.through_in_time:
+                self._land(flight)
+            elif self.radio.late == "drop":
+                self._end(flight, reception.too_late(self.channel), planned=True)
+            else:
+                self._go_on(flight)
+        self._watch([flight for flight in going if not flight.over])
+
+    def _go_on(self, flight: Flight) -> None:
+        """Beyond Γ a flight keeps its share, and nobody waits for it."""
+        if not flight.overdue:
+            self._miss(flight)
+            flight.overdue = True
+        flight.complete(flight.horizon_s)
+        flight.spans += 1
+        self._change(flight)
+
+    def _end(self, flight: Flight, outcome: Outcome, *, planned: bool = False) -> None:
+        """The one place where a flight ends: its share and both ends' chains are free again."""
+        sender, receiver = self._ends(flight)
+        if not flight.begun:
+            self._ground(flight)
+        elapsed_s = float(self.env.now) - flight.start_s
+        reception.count(self.channel, flight, elapsed_s, planned=planned)
+        flight.over = True
+        flight.gains.clear()
+        del sender.flights_out[flight.number], receiver.flights_in[flight.number]
+        tx_j = rx_j = 0.0
+        if flight.begun:
+            tx_j = sender.meter.close_transmitter(flight.number)
+            rx_j = receiver.meter.close_receiver(flight.number)
+        self._write(flight, outcome, tx_j, rx_j)
+        whole = flight.carried_bits >= flight.parcel.bits
+        flight.delivered = outcome is Outcome.DELIVERED
+        if flight.delivered or (outcome is Outcome.LATE and whole):
+            if flight.parcel.kind is TransferKind.UPDATE:
+                letter = Letter(flight.parcel.content, flight.round, flight.mixed)
+                receiver.mailbox.deliver(sender.id, letter, in_time=flight.delivered)
+            self._tell(flight, EventKind.RECEIVE, Cause.BITS_DELIVERED, of=receiver)
+        if outcome is Outcome.LATE and not flight.overdue:
+            self._miss(flight)
+        elif not flight.overdue:
+            self._release(flight, in_time=outcome is Outcome.DELIVERED)
+        if flight.begun:
+            self._tell(flight, EventKind.SEND_END, _WHY_IT_ENDED[outcome], of=sender)
+        if self.radio.share == "dynamic":
+            self._share_anew(sender)
+
+    def _share_anew(self, sender: Station) -> None:
+        """Those still in the air divide the whole bandwidth, at the power they have."""
+        for flight in sender.flights_out.values():
+            now_s = float(self.env.now)
+            if flight.through_by(now_s):
+                continue  # through in this very instant
+            flight.advance(self.channel, now_s - flight.start_s)
+            flight.share_hz = self.radio.bandwidth_hz / len(sender.flights_out)
+            self._change(flight)
+
+    def _change(self, flight: Flight) -> None:
+        self._changed[flight.number] = flight
+        self._settle_soon()
+
+    def _miss(self, flight: Flight) -> None:
+        """Γ is over and the bits are not through."""
+        self._tell(flight, EventKind.DEADLINE, Cause.DEADLINE, of=self._ends(flight)[1])
+        self._release(flight, in_time=False)
+
+    def _release(self, flight: Flight, *, in_time: bool) -> None:
+        """Nobody waits for this flight any more."""
+        sender, receiver = self._ends(flight)
+        if flight.parcel.kind is TransferKind.UPDATE:
+            receiver.mailbox.end(sender.id, flight.round, in_time=in_time)
+        flight.departure.settle()
+
+    def _ends(self, flight: Flight) -> tuple[Station, Station]:
+        sender, receiver = flight.link
+        return self.stations[sender], self.stations[receiver]
+
+    def _tell(self, flight: Flight, kind: EventKind, cause: Cause, *, of: Station) -> None:
+        sender, receiver = flight.link
+        peer = receiver if of.id == sender else sender
+        self.record.event(kind, of.id, flight.round, cause, peer=peer)
+
+    def _write(
+        self, flight: Flight, outcome: Outcome, transmitter_j: float, receiver_j: float
+    ) -> None:
+        sender, _ = self._ends(flight)
+        profile, now_s = sender.device.profile, float(self.env.now)
+        row = transfer_row(flight, outcome, profile, now_s, transmitter_j, receiver_j)
+        sender.meter.spent.sent_bits += row.delivered_bits
         self.record.write(row)
-        content, cause = None, Cause.OUTAGE
-        if outcome is Outcome.DELIVERED:
-            content, cause = parcel.content, Cause.BITS_DELIVERED
-            event(EventKind.RECEIVE, sent.receiver, cause=cause, peer=sent.sender)
-        elif outcome is Outcome.LATE:
-            cause = Cause.DEADLINE
-            event(EventKind.DEADLINE, sent.receiver, cause=cause, peer=sent.sender)
-        elif outcome is Outcome.CANCELLED:
-            cause = Cause.INTERRUPTED
-        event(EventKind.SEND_END, sent.sender, cause=cause, peer=sent.receiver)
-        self._arrival(sent.sender, sent.receiver, round_).succeed((row, content))
-        return row
-
-    def _row(
-        self,
-        sent: Transmission,
-        outcome: Outcome,
-        deadline_s: float,
-        round_: int,
-        share: _Share,
-    ) -> TransferRow:
-        end_s = self.env.now
-        airtime_s = end_s - sent.start_s
-        delivered = float(sent.bits) if outcome is Outcome.DELIVERED else sent.delivered_bits
-        efficiency = self.profiles[sent.sender].pa_efficiency
-        radiating_j = float(transmit_energy_j(airtime_s, sent.power_w, efficiency, 0.0))
-        return TransferRow(
-            round=round_,
-            src=sent.sender,
-            dst=sent.receiver,
-            kind=TransferKind.UPDATE,
-            bits=sent.bits,
-            start_s=sent.start_s,
-            end_s=end_s,
-            deadline_s=deadline_s,
-            distance_m=sent.distance_m,
-            bandwidth_hz=sent.bandwidth_hz,
-            power_w=sent.power_w,
-            mean_snr_db=sent.mean_snr_db,
-            mean_rate_bit_s=delivered / airtime_s if airtime_s > 0 else 0.0,
-            delivered_bits=delivered,
-            energy_tx_j=radiating_j + share.transmitter_j,
-            energy_rx_j=share.receiver_j,
-            outcome=outcome,
-        )
-
-    def _arrival(self, sender: int, receiver: int, round_: int) -> Event:
-        """The event at which a parcel has come to its end; whoever asks first makes it."""
-        return self._arrivals.setdefault((sender, receiver, round_), self.env.event())
 
 
-class _Share:
-    """What a transmission holds while it is open: a part of its sender's bandwidth, and of both
-    ends' radio chains. Freed however the block ends."""
-
-    def __init__(self, medium: Medium, sent: Transmission) -> None:
-        self.transmitter_j = self.receiver_j = 0.0
-        self._medium = medium
-        self._sent = sent
-        self._flight = next(medium._flights)
-
-    def __enter__(self) -> None:
-        medium, sent, now_s = self._medium, self._sent, self._medium.env.now
-        medium.in_use_hz[sent.sender] += sent.bandwidth_hz
-        medium._transmitters[sent.sender].open(self._flight, now_s)
-        medium._receivers[sent.receiver].open(self._flight, now_s)
-
-    def __exit__(self, *_: object) -> None:
-        medium, sent, now_s = self._medium, self._sent, self._medium.env.now
-        medium.in_use_hz[sent.sender] -= sent.bandwidth_hz
-        self.transmitter_j = medium._transmitters[sent.sender].close(self._flight, now_s)
-        self.receiver_j = medium._receivers[sent.receiver].close(self._flight, now_s)
+def _then(event: Event, callback: Callable[[Event], None]) -> None:
+    assert event.callbacks is not None
+    event.callbacks.append(callback)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cosim.errors import MobilityError, ScenarioError
 from cosim.mobility.area import Area
+from cosim.mobility.availability import Spell, exponential_spells
 from cosim.mobility.gauss_markov import gauss_markov
 from cosim.mobility.grid import grid
 from cosim.mobility.random_waypoint import random_waypoint
@@ -15,6 +16,7 @@ from cosim.mobility.recorded.path import RecordedPath
 from cosim.mobility.recorded.read import Reading, read_trace
 from cosim.mobility.trajectory import Static, Trajectory
 from cosim.randomness import stream
+from cosim.scenario.availability import Always, AsRecorded, ExponentialOnOff
 from cosim.scenario.devices import DeviceGroup
 from cosim.scenario.mobility import GaussMarkov, RandomWaypoint, RecordedTrace, StaticMobility
 from cosim.scenario.model import Scenario
@@ -50,6 +52,20 @@ def trajectories(scenario: Scenario, area: Area) -> list[Trajectory]:
             case RecordedTrace():
                 paths += files.take(group.mobility, group, where)
     return paths
+
+
+def presence(scenario: Scenario, paths: Sequence[Trajectory]) -> Iterator[Iterable[Spell] | None]:
+    """The spells at which each device is there, in the order of the ids; None: always."""
+    groups = (group for group in scenario.devices for _ in range(group.count))
+    for device, (group, path) in enumerate(zip(groups, paths, strict=True)):
+        match group.availability:
+            case Always():
+                yield None
+            case ExponentialOnOff(mean_on_s=on_s, mean_off_s=off_s):
+                yield exponential_spells(stream(scenario.seed, "availability", device), on_s, off_s)
+            case AsRecorded():
+                assert isinstance(path, RecordedPath)
+                yield path.presence_s
 
 
 def tell_oddities(paths: Iterable[Trajectory]) -> None:

@@ -17,7 +17,7 @@ from cosim.scenario.model import Scenario
 from cosim.simulation.build import build_learner, build_world
 from cosim.simulation.learner import Learner
 from cosim.simulation.recorder import Observer
-from cosim.simulation.schedule import synchronous
+from cosim.simulation.schedule import life
 from cosim.simulation.timed_learner import TimedLearner
 from cosim.trace.content_hash import results_sha256
 from cosim.trace.directory import claim_run_directory
@@ -69,7 +69,7 @@ def play(scenario: Scenario, out: Path | None = None, observers: Sequence[Observ
     manifest["setup_wall_s"] = first_event - started
     status = Status.FAILED
     try:
-        world.env.run(until=world.env.process(synchronous(world)))
+        world.env.run(until=world.env.process(life(world)))
         status = Status.COMPLETED
     except KeyboardInterrupt:
         status = Status.INTERRUPTED

@@ -39,10 +39,10 @@ class TimedLearner:
         with self.timed():
             return self.inner.payload_bits(sender, receiver)
 
-    def aggregate(self, device: int, inbox: Mapping[int, Any]) -> None:
+    def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
         """As the inner learner."""
         with self.timed():
-            self.inner.aggregate(device, inbox)
+            self.inner.aggregate(device, inbox, ages)
 
     def evaluate(self, devices: Iterable[int]) -> list[Measurement]:
         """As the inner learner."""
@@ -69,7 +69,7 @@ class _TimedJob:
     def __init__(self, inner: Job, clock: TimedLearner) -> None:
         self._inner = inner
         self._clock = clock
-        self.flop = inner.flop
+        self.work = inner.work
 
     def result(self) -> FineTuned:
         with self._clock.timed():

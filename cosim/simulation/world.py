@@ -2,57 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from simpy import Environment
+from simpy import Environment, Event
 
-from cosim.mobility.trajectory import Trajectory
-from cosim.physics.compute import compute_time_flop_s
-from cosim.physics.energy import compute_energy_j, idle_energy_j
 from cosim.randomness import stream
-from cosim.scenario.devices import Profile
 from cosim.scenario.model import Scenario
 from cosim.simulation.learner import Learner
-from cosim.simulation.medium import Exchange, Medium
+from cosim.simulation.medium import Medium
+from cosim.simulation.plan import Plan
 from cosim.simulation.recorder import Recorder
+from cosim.simulation.rows import evaluation_rows, layer_rows, position_rows, round_row
+from cosim.simulation.station import Station
 from cosim.topology.collision import predicted_collision_rate
-from cosim.topology.graphs import Neighbours, components, neighbours
-from cosim.trace.schema import (
-    Cause,
-    EvaluationRow,
-    EventKind,
-    LayerRow,
-    PositionRow,
-    RoundRow,
-    TopologyRow,
-)
+from cosim.topology.graphs import needs_positions, neighbours
+from cosim.trace.schema import Cause, EventKind, TopologyRow
 
 
 @dataclass
-class Device:
-    """A device as the simulation sees it; its learning state is the learner's."""
-
-    id: int
-    profile: Profile
-    trajectory: Trajectory
-    battery_j: float | None = None
-
-    def compute_time_s(self, flop: float) -> float:
-        """FLOP over the profile's attained FLOP/s."""
-        profile = self.profile
-        return float(compute_time_flop_s(flop, profile.peak_flop_s, profile.utilisation))
-
-
-@dataclass(frozen=True)
 class RoundResult:
-    """What a round cost a device and brought it."""
+    """What a device's learning came to in a round; None and 0 where it was cut off before."""
 
-    compute_s: float
-    flop: int
-    loss: float | None
-    exchange: Exchange
+    loss: float | None = None
+    flop: float = 0.0
 
 
 @dataclass
@@ -61,131 +37,137 @@ class World:
 
     env: Environment
     scenario: Scenario
-    devices: Sequence[Device]
+    stations: Sequence[Station]
     learner: Learner
     medium: Medium
     record: Recorder
     _positions_written: int = field(default=0, init=False)
+    _layers_told: set[int] = field(default_factory=set, init=False)
+    _closed: Counter[int] = field(default_factory=Counter, init=False)
+    _gone: list[Station] = field(default_factory=list, init=False)
+    _told_closed: int = field(default=0, init=False)
+    _presence: Event = field(init=False)
 
-    def plan(self, round_: int) -> Neighbours:
-        """The round's graph, by the recipe's topology."""
+    def __post_init__(self) -> None:
+        self._presence = self.env.event()
+
+    def plan(self, round_: int, among: Sequence[Station]) -> Plan:
+        """The round's graph, by the recipe's topology, over these devices where they are now."""
+        ids = [station.id for station in among]
+        topology = self.scenario.method.topology
         random = stream(self.scenario.seed, "topology", round_)
-        ids = [device.id for device in self.devices]
-        graph = neighbours(ids, self.scenario.method.topology, random)
-        for device in ids:
-            self.record.event(EventKind.PLAN, device, round_, Cause.SCHEDULE)
-        return graph
+        where = None
+        if needs_positions(topology):
+            where = self.medium.channel.positions_m(ids, float(self.env.now))
+        return Plan(round_, neighbours(ids, topology, random, where))
 
-    def evaluate(self, round_: int) -> None:
-        """Scores every device; an observation of the experimenter, so it takes no time."""
-        measurements = self.learner.evaluate([device.id for device in self.devices])
-        for found in measurements:
-            score = found.score
-            self.record.write(
-                EvaluationRow(
-                    time_s=self.env.now,
-                    round=round_,
-                    device=found.device,
-                    task=found.task,
-                    metric=score.metric,
-                    value=score.value,
-                    n=score.n,
-                )
-            )
+    def due(self, round_: int) -> bool:
+        """Whether devices are scored after this round."""
+        return round_ % self.scenario.evaluation.every == 0 or round_ == self.scenario.rounds
+
+    def evaluate(self, round_: int, stations: Sequence[Station]) -> None:
+        """Scores devices; an observation of the experimenter, so it takes no time."""
+        measurements = self.learner.evaluate([station.id for station in stations])
+        for row in evaluation_rows(measurements, float(self.env.now), round_):
+            self.record.write(row)
         for device in dict.fromkeys(found.device for found in measurements):
             self.record.event(EventKind.EVALUATE, device, round_, Cause.SCHEDULE)
         self.record.scored(round_, measurements)
 
-    def write_layers(self, device: int) -> None:
-        """What a device's mask keeps, once it has one."""
-        for state in self.learner.layers(device):
+    def tell_layers(self, device: int) -> None:
+        """Writes what a device's mask keeps, the first time that it has one."""
+        if device not in self._layers_told:
+            self._layers_told.add(device)
+            for row in layer_rows(device, self.learner.layers(device)):
+                self.record.write(row)
+
+    def join(self, station: Station) -> None:
+        """A device is there and switched on; it takes part from the next round that begins."""
+        if station.present or station.gone:
+            return
+        station.present = True
+        station.meter.switch(True)
+        self.record.event(EventKind.JOIN, station.id, station.round, Cause.AVAILABILITY)
+        self._tell_presence()
+
+    def leave(self, station: Station, cause: Cause, *, for_good: bool = False) -> None:
+        """A device is switched off: its flights end, its spectrum is free, its round is lost."""
+        if for_good:
+            self._part_with(station)
+        if station.present:
+            station.present = False
+            self.medium.cancel(station)
+            station.meter.switch(False)
+            self.record.event(EventKind.LEAVE, station.id, station.round, cause)
+            if station.life is not None and station.life.is_alive:
+                station.life.interrupt(cause)
+        self._tell_presence()
+
+    def retire(self, station: Station) -> None:
+        """A device has ended its last round: what it still has in the air is of no use."""
+        self.medium.cancel(station)
+        if station.present:
+            station.meter.switch(False)
+        station.present = False
+        self._part_with(station)
+
+    def _part_with(self, station: Station) -> None:
+        if not station.gone:
+            station.gone = True
+            self._gone.append(station)
+
+    def somebody(self, stations: Sequence[Station]) -> Generator[Event, Any, bool]:
+        """Waits until one of the devices is there; False where none will ever be again."""
+        while not any(station.present for station in stations):
+            if all(station.gone for station in stations):
+                return False
+            yield self._presence
+        return True
+
+    def _tell_presence(self) -> None:
+        told, self._presence = self._presence, self.env.event()
+        told.succeed()
+
+    def close_round(self, station: Station, plan: Plan, result: RoundResult, cause: Cause) -> None:
+        """Writes a device's round that has ended now; the next row begins here."""
+        now_s = float(self.env.now)
+        self.record.event(EventKind.ROUND_END, station.id, plan.round, cause)
+        self.record.write(round_row(station, plan.round, now_s, result.flop, result.loss))
+        station.row_since_s = now_s
+        station.closed = plan.round
+        self._closed[plan.round] += 1
+        if station.id in plan.graph:
+            together = tuple(sorted((station.id, *plan.neighbours(station.id))))
+            rates = self._collision_rates(together)
             self.record.write(
-                LayerRow(
-                    device=device,
-                    layer=state.layer,
-                    module=state.module,
-                    spectral_entropy=None,
-                    density=state.density,
-                    parameters=state.parameters,
-                    active=state.active,
-                )
+                TopologyRow(plan.round, station.id, *plan.cluster_of[station.id], *rates)
             )
 
-    def close_round(
-        self, round_: int, start_s: float, graph: Neighbours, results: Sequence[RoundResult]
-    ) -> None:
-        """Writes a round that has ended now for all devices."""
-        for device, result in zip(self.devices, results, strict=True):
-            self.record.event(EventKind.ROUND_END, device.id, round_, Cause.NEIGHBOURS_SETTLED)
-            self.record.write(self._round_row(device, round_, start_s, result))
-        self._write_topology(round_, graph)
-        self._write_positions()
-
-    def _round_row(
-        self, device: Device, round_: int, start_s: float, result: RoundResult
-    ) -> RoundRow:
-        """Times that add up to the round, and energy that is power times time.
-
-        The device draws compute watts while it fine-tunes and idle watts otherwise; the radio's
-        watts come on top for as long as each transfer is on the air.
-        """
-        end_s, profile, exchange = self.env.now, device.profile, result.exchange
-        compute_j = float(compute_energy_j(result.compute_s, profile.compute_w))
-        otherwise_s = max(end_s - start_s - result.compute_s, 0.0)
-        idle_j = float(idle_energy_j(otherwise_s, profile.idle_w))
-        if device.battery_j is not None:
-            spent_j = compute_j + idle_j + exchange.energy_tx_j + exchange.energy_rx_j
-            device.battery_j = max(device.battery_j - spent_j, 0.0)
-        x_m, y_m = device.trajectory.position_m(end_s)
-        return RoundRow(
-            round=round_,
-            device=device.id,
-            start_s=start_s,
-            end_s=end_s,
-            compute_s=result.compute_s,
-            send_s=exchange.send_s,
-            wait_s=max(otherwise_s - exchange.send_s, 0.0),
-            flop=float(result.flop),
-            loss=result.loss,
-            bits_sent=exchange.bits_sent,
-            received=len(exchange.inbox),
-            missed=exchange.missed,
-            energy_compute_j=compute_j,
-            energy_tx_j=exchange.energy_tx_j,
-            energy_rx_j=exchange.energy_rx_j,
-            energy_idle_j=idle_j,
-            battery_j=device.battery_j,
-            x_m=float(x_m),
-            y_m=float(y_m),
-        )
-
-    def _write_topology(self, round_: int, graph: Neighbours) -> None:
-        """Every device's cluster, a connected group of the round's graph, and the collision rate
-        of its aggregation set: itself and its neighbours, as eq. 19 predicts it and as the masks
-        have it."""
-        rates: dict[tuple[int, ...], tuple[float | None, float | None]] = {}
-        for number, group in enumerate(components(graph)):
-            for device in group:
-                together = tuple(sorted((device, *graph[device])))
-                if together not in rates:
-                    rates[together] = self._collision_rates(together)
-                self.record.write(TopologyRow(round_, device, number, len(group), *rates[together]))
+    def tell_closed(self) -> None:
+        """Tells observers of every round that all devices have closed, or are gone from."""
+        while self._told_closed < self.scenario.rounds:
+            number = self._told_closed + 1
+            gone = sum(station.closed < number for station in self._gone)
+            if self._closed[number] == 0 or self._closed[number] + gone < len(self.stations):
+                return
+            self._told_closed = number
+            self.record.round_closed(number)
 
     def _collision_rates(self, together: tuple[int, ...]) -> tuple[float | None, float | None]:
+        """Of an aggregation set, a device and its neighbours: the collision rate that eq. 19
+        predicts, and that of its masks."""
         density, sizes = self.learner.densities(together)
         predicted = None
         if sizes.size:
             predicted = float(np.average(predicted_collision_rate(density), weights=sizes))
         return predicted, self.learner.collision(together)
 
-    def _write_positions(self) -> None:
-        """Samples of all paths since the last round, at whole multiples of the sampling step."""
+    def write_positions(self) -> None:
+        """Samples of all paths since the last call, at whole multiples of the sampling step."""
         step_s = self.scenario.trace.positions_every_s
         reached = int(np.floor(self.env.now / step_s)) + 1
-        times = np.arange(self._positions_written, reached) * step_s
+        times = np.arange(self._positions_written, reached, dtype=np.float64) * step_s
         self._positions_written = reached
-        paths = [device.trajectory.position_m(times) for device in self.devices]
-        for k, time_s in enumerate(times):
-            for device, path in zip(self.devices, paths, strict=True):
-                x_m, y_m = path[k]
-                self.record.write(PositionRow(float(time_s), device.id, float(x_m), float(y_m)))
+        if times.size:
+            for row in position_rows([station.device for station in self.stations], times):
+                self.record.write(row)

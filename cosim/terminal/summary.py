@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -10,7 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from cosim.trace.reader import Run
-from cosim.trace.schema import HEADLINE_METRICS
+from cosim.trace.schema import HEADLINE_METRICS, Cause, EventKind
+
+_NAMED = 12
 
 
 def print_summary(run: Run, console: Console) -> None:
@@ -28,7 +32,13 @@ def print_summary(run: Run, console: Console) -> None:
             table.add_row("average", *(f"{value:.3f}" for value in accuracy.mean()))
         console.print(table)
     console.print(_costs(run))
-    for sentence in [*starvation(run.rounds), *divergence(run.table("rounds"))]:
+    told = [
+        *starvation(run.rounds),
+        *isolation(run.topology),
+        *departures(run.events),
+        *divergence(run.table("rounds")),
+    ]
+    for sentence in told:
         console.print(sentence, highlight=False)
     manifest = run.manifest
     console.print(
@@ -50,12 +60,54 @@ def accuracy_by_task(evaluations: pd.DataFrame) -> pd.DataFrame:
 
 def starvation(rounds: pd.DataFrame) -> list[str]:
     """Sentences about devices that expected updates and never received one."""
-    by_device = rounds.groupby("device")[["received", "missed"]].sum()
-    starved = by_device[(by_device["received"] == 0) & (by_device["missed"] > 0)]
-    if starved.empty:
+    by_device = rounds.groupby("device")[["received", "stale", "missed"]].sum()
+    heard = by_device["received"] + by_device["stale"]
+    starved = by_device[(heard == 0) & (by_device["missed"] > 0)]
+    return [f"never received an update: {_devices(starved.index)}"] if len(starved) else []
+
+
+def isolation(topology: pd.DataFrame) -> list[str]:
+    """Sentences about devices that were planned without anybody to exchange with, where others
+    had somebody."""
+    alone = topology["cluster_size"] == 1
+    if alone.all() or not alone.any():
         return []
-    names = ", ".join(str(device) for device in starved.index)
-    return [f"never received an update: device {names}"]
+    rounds = topology[alone].groupby("device")["round"].nunique()
+    all_of_theirs = topology.groupby("device")["round"].nunique().loc[rounds.index]
+    always = rounds.index[rounds == all_of_theirs]
+    told = [f"isolated in every round: {_devices(always)}"] if len(always) else []
+    sometimes = rounds.index.difference(always)
+    if len(sometimes):
+        told.append(
+            f"isolated in some rounds, {int(rounds.loc[sometimes].sum())} in all: "
+            f"{_devices(sometimes)}"
+        )
+    return told
+
+
+def departures(events: pd.DataFrame) -> list[str]:
+    """Sentences about devices that were switched off: out of power, or away and back."""
+    told = []
+    left = events[events["kind"] == EventKind.LEAVE]
+    empty = left[left["cause"] == Cause.BATTERY_EMPTY]
+    if len(empty):
+        told.append(
+            f"out of power: {_devices(empty['device'])}, the first at {empty['time_s'].min():.2f} s"
+        )
+    away = left[left["cause"] == Cause.AVAILABILITY]
+    if len(away):
+        told.append(f"left {len(away)} times: {_devices(sorted(away['device'].unique()))}")
+    lost = int((events["kind"] == EventKind.CUT_OFF).sum())
+    if lost:
+        told.append(f"rounds lost by devices that were cut off: {lost}")
+    return told
+
+
+def _devices(ids: Iterable[Any]) -> str:
+    """'device 1', 'devices 1, 2', and not more than a line of them."""
+    known = [str(device) for device in ids]
+    more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    return f"device{'s' if len(known) > 1 else ''} {', '.join(known[:_NAMED])}{more}"
 
 
 def divergence(rounds: pa.Table) -> list[str]:

@@ -25,6 +25,8 @@ class EventKind(StrEnum):
     EVALUATE = "evaluate"
     ROUND_END = "round_end"
     CUT_OFF = "cut_off"
+    JOIN = "join"
+    LEAVE = "leave"
 
 
 class Cause(StrEnum):
@@ -40,6 +42,7 @@ class Cause(StrEnum):
     MARGIN_REDUCED = "margin_reduced"
     OUTAGE = "outage"
     BATTERY_EMPTY = "battery_empty"
+    AVAILABILITY = "availability"
     INTERRUPTED = "interrupted"
 
 
@@ -100,7 +103,10 @@ class TransferRow(NamedTuple):
     deadline_s: Annotated[float, Column("s", "last simulated time that still counts")]
     distance_m: Annotated[float, Column("m", "distance of the two devices at the start")]
     bandwidth_hz: Annotated[float, Column("Hz", "time-averaged bandwidth share")]
-    power_w: Annotated[float, Column("W", "time-averaged transmit power")]
+    power_w: Annotated[float, Column("W", "radiated power")]
+    consumed_w: Annotated[
+        float, Column("W", "time-averaged power drawn to send: amplifier and share of the chain")
+    ]
     mean_snr_db: Annotated[float, Column("dB", "signal-to-noise ratio averaged over time")]
     mean_rate_bit_s: Annotated[float, Column("bit/s", "delivered bits over time on air")]
     delivered_bits: Annotated[float, Column("bit", "bits accumulated by the end: not an integer")]
@@ -118,11 +124,13 @@ class RoundRow(NamedTuple):
     end_s: Annotated[float, Column("s", "simulated time at which the round ended")]
     compute_s: Annotated[float, Column("s", "time spent computing")]
     send_s: Annotated[float, Column("s", "time spent sending")]
-    wait_s: Annotated[float, Column("s", "time spent waiting for neighbours")]
+    wait_s: Annotated[float, Column("s", "time spent neither computing nor sending")]
+    off_s: Annotated[float, Column("s", "time switched off")]
     flop: Annotated[float, Column("FLOP", "floating-point operations of the fine-tuning")]
     loss: Annotated[float | None, Column("1", "mean training loss; null where none was computed")]
     bits_sent: Annotated[float, Column("bit", "bits put on the air, accumulated: not an integer")]
     received: Annotated[int, Column("1", "updates that arrived in time")]
+    stale: Annotated[int, Column("1", "updates that arrived after their deadline")]
     missed: Annotated[int, Column("1", "updates that were expected and did not arrive in time")]
     energy_compute_j: Annotated[float, Column("J", "energy spent computing")]
     energy_tx_j: Annotated[float, Column("J", "energy spent sending")]

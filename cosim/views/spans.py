@@ -64,18 +64,15 @@ def device_rounds(run: Run, rounds: Sequence[int]) -> list[DeviceRound]:
 def phases(run: Run, wanted: Iterable[DeviceRound]) -> list[Phase]:
     """The rounds cut into phases: computing first, else sending, else waiting.
 
-    A device that was cut off does not wait: its phases end there.
+    A device that is off does not wait: it has no phase then.
     """
-    computing, sending = _computing(run), _sending(run)
-    events = run.events
-    cut_off = events[events["kind"] == EventKind.CUT_OFF]
-    cuts = cut_off.groupby(["device", "round"])["time_s"].min().to_dict()
+    computing, sending, off = _computing(run), _sending(run), _off(run)
     found: list[Phase] = []
     for one in wanted:
-        end_s = min(one.end_s, cuts.get((one.device, one.round), math.inf))
-        compute = _clip(computing[one.device], one.start_s, end_s)
-        send = _without(_clip(sending[one.device], one.start_s, end_s), compute)
-        wait = _without([(one.start_s, end_s)], _merged([*compute, *send]))
+        compute = _clip(computing[one.device], one.start_s, one.end_s)
+        send = _without(_clip(sending[one.device], one.start_s, one.end_s), compute)
+        away = _clip(off[one.device], one.start_s, one.end_s)
+        wait = _without([(one.start_s, one.end_s)], _merged([*compute, *send, *away]))
         for kind, parts in (("compute", compute), ("send", send), ("wait", wait)):
             found += [Phase(one.device, one.round, kind, a, b) for a, b in parts]
     return sorted(found, key=lambda phase: (phase.device, phase.start_s))
@@ -117,6 +114,22 @@ def _computing(run: Run) -> defaultdict[int, list[Interval]]:
         if kind == EventKind.COMPUTE_START:
             since[device] = time_s
         elif kind in _ENDS_COMPUTING and device in since:
+            found[device].append((since.pop(device), time_s))
+    until = horizon_s(run)
+    for device, start_s in since.items():
+        found[device].append((start_s, until))
+    return found
+
+
+def _off(run: Run) -> defaultdict[int, list[Interval]]:
+    """Each device's spells of being away, from its events; an open one lasts to the horizon."""
+    found: defaultdict[int, list[Interval]] = defaultdict(list)
+    since: dict[int, float] = {}
+    columns = (run.events[name] for name in ("time_s", "device", "kind"))
+    for time_s, device, kind in zip(*columns, strict=True):
+        if kind in (EventKind.LEAVE, EventKind.CUT_OFF):
+            since.setdefault(device, time_s)
+        elif kind == EventKind.JOIN and device in since:
             found[device].append((since.pop(device), time_s))
     until = horizon_s(run)
     for device, start_s in since.items():

@@ -1,86 +1,133 @@
-"""Clarke transfers a second through the whole simulator, with and without tables of phases.
+"""Transfers a second through the whole network simulator, by the number of devices.
 
-    python tests/benchmarks/transfers.py [DEVICES …]
+    python tests/benchmarks/transfers.py                        # 100 to 10,000 devices
+    python tests/benchmarks/transfers.py --devices 100 1000 --rounds 20
 
-Network only, degree 4, five rounds; both ways in turn, in one process, on one thread. Prints a
-JSON line a run and the ratio of the medians. No test: machines are noisy.
+Network only: Clarke fading of 64 sinusoids, random graph of degree 4 within 100 m, transfers of
+some 200 slots; the area grows with the devices. One thread. Prints a JSON line a run, and
+how the cost of a run grows with the devices, beside the machine's own limit: the gains of the same
+links alone, without a network. No test: machines are noisy.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
-from contextlib import contextmanager
+import math
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from statistics import median
 from time import perf_counter
-from unittest.mock import patch
 
 import numpy as np
 
+from cosim.physics.fading import ClarkeFading, clarke_power_gains_at_even_steps
 from cosim.scenario.model import Scenario
-from cosim.simulation import channel
 from cosim.simulation.build import build_learner, build_world
-from cosim.simulation.schedule import synchronous
+from cosim.simulation.schedule import life
 from cosim.trace.schema import Row, TransferRow
 
-REPEATS = 3
+SLOTS = 200
 
 
 class Counter:
-    """A trace that only counts transfers."""
+    """A trace that only counts transfers and what they took."""
 
     def __init__(self) -> None:
         self.transfers = 0
+        self.delivered = 0
 
     def add(self, row: Row) -> None:
-        self.transfers += isinstance(row, TransferRow)
+        if isinstance(row, TransferRow):
+            self.transfers += 1
+            self.delivered += row.outcome == "delivered"
 
     def flush(self) -> None:
         """Nothing is written."""
 
 
-@contextmanager
-def cosines():
-    """Every link as a sum of cosines, none from tables."""
-    with patch.object(channel, "_even", lambda lengths: np.zeros(len(lengths), dtype=bool)):
-        yield
-
-
-@contextmanager
-def tables():
-    """As the simulator does it."""
-    yield
-
-
-def transfers_per_second(devices: int) -> float:
-    scenario = Scenario.model_validate(
+def scenario(devices: int, rounds: int) -> Scenario:
+    """Pedestrians at 1.5 m/s: T_c/4 is 4.3 ms at 3.5 GHz, so Γ = 0.85 s is some 200 slots."""
+    return Scenario.model_validate(
         {
-            "rounds": 5,
-            "learning": {"model": "none", "payload_bits": 8_000_000, "flop": 1e12},
-            "method": {"name": "lora", "topology": {"graph": "random", "degree": 4}},
-            "area": {"radius_m": 200.0},
-            "devices": [{"count": devices}],
-            "radio": {"power": {"policy": "lemma1", "channel_knowledge": "mean"}},
+            "rounds": rounds,
+            "learning": {"model": "none", "payload_bits": 4_000_000, "flop": 1e12},
+            "method": {
+                "name": "lora",
+                "topology": {"graph": "random", "degree": 4, "range_m": 100},
+            },
+            "area": {"radius_m": 200.0 * math.sqrt(devices / 1000)},
+            "devices": [
+                {
+                    "count": devices,
+                    "mobility": {"model": "random_waypoint", "speed_m_s": [1.5, 1.5]},
+                }
+            ],
+            "radio": {
+                "deadline_s": 0.85,
+                "power": {"policy": "lemma1", "channel_knowledge": "mean"},
+            },
         }
     )
+
+
+def played(devices: int, rounds: int) -> dict[str, float]:
+    """One run: seconds of wall time for all of its events, set-up left out."""
     counter = Counter()
-    world = build_world(scenario, build_learner(scenario), counter)
+    chosen = scenario(devices, rounds)
+    world = build_world(chosen, build_learner(chosen), counter)
+    slots = world.medium.channel.slots([(0, 1)], chosen.radio.deadline_s)[0]
     start = perf_counter()
-    world.env.run(until=world.env.process(synchronous(world)))
-    return counter.transfers / (perf_counter() - start)
+    world.env.run(until=world.env.process(life(world)))
+    wall_s = perf_counter() - start
+    return {
+        "devices": devices,
+        "rounds": rounds,
+        "slots": slots,
+        "transfers": counter.transfers,
+        "delivered": counter.delivered,
+        "wall_s": round(wall_s, 2),
+        "transfers_per_s": round(counter.transfers / wall_s),
+    }
+
+
+def gains_per_second(links: int = 4000) -> float:
+    """The limit: |z|² of as many links at as many slots, and nothing else."""
+    fadings = [
+        ClarkeFading.draw(np.random.default_rng(number), carrier_hz=3.5e9)
+        for number in range(links)
+    ]
+    step = np.full(links, 1.5 * 0.85 / SLOTS)
+    start = perf_counter()
+    clarke_power_gains_at_even_steps(fadings, 0 * step, step, 0 * step, step, SLOTS)
+    return links / (perf_counter() - start)
 
 
 def main() -> None:
-    for devices in [int(word) for word in sys.argv[1:]] or [30, 100, 300]:
-        found: dict[str, list[float]] = {"cosines": [], "tables": []}
-        for _ in range(REPEATS):
-            for way in (cosines, tables):
-                with way():
-                    rate = transfers_per_second(devices)
-                found[way.__name__].append(rate)
-                print(json.dumps({"devices": devices, "way": way.__name__, "per_s": round(rate)}))
-        ratio = median(found["tables"]) / median(found["cosines"])
-        print(f"{devices} devices: {median(found['tables']):.0f} transfers/s, {ratio:.1f} times")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--devices", type=int, nargs="+", default=[100, 300, 1000, 10_000])
+    parser.add_argument("--rounds", type=int, default=None, help="default: 20, and 5 of 10,000")
+    parser.add_argument("--repeats", type=int, default=3)
+    given = parser.parse_args()
+    found: dict[int, list[float]] = {devices: [] for devices in given.devices}
+    limits = []
+    for _ in range(given.repeats):
+        limits.append(gains_per_second())
+        for devices in given.devices:
+            row = played(devices, given.rounds or (5 if devices >= 10_000 else 20))
+            found[devices].append(row["wall_s"] / row["rounds"])
+            print(json.dumps(row), flush=True)
+    cost = {devices: median(times) for devices, times in found.items()}
+    print(f"gains alone: {median(limits):.0f} links/s of {SLOTS} slots")
+    for devices, each_s in cost.items():
+        spread = (max(found[devices]) - min(found[devices])) / each_s
+        print(f"{devices:6} devices: {each_s:.3f} s a round, spread {spread:.0%}")
+    if len(cost) > 1:
+        slope = np.polyfit(np.log(list(cost)), np.log(list(cost.values())), 1)[0]
+        print(f"cost of a round grows as devices^{slope:.2f}")
 
 
 if __name__ == "__main__":

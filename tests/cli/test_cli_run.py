@@ -106,7 +106,7 @@ def test_a_seed_changes_the_results(cosim: Any, scenario_file: Path) -> None:
 def test_a_starved_device_is_named(cosim: Any, scenario_file: Path) -> None:
     """Without any power nobody ever receives: the summary says it in words."""
     ended = cosim("run", scenario_file, "--set", "radio.bandwidth_hz=100")
-    assert "never received an update: device 0, 1, 2" in ended.out
+    assert "never received an update: devices 0, 1, 2" in ended.out
     assert "transfers outage" in ended.out
 
 
@@ -115,7 +115,7 @@ def test_a_crash_is_no_message_for_users(
 ) -> None:
     """A bug shows its traceback, and the traces until then are kept."""
 
-    def broken(self: NullLearner, device: int, inbox: Any) -> None:
+    def broken(self: NullLearner, device: int, inbox: Any, ages: Any) -> None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(NullLearner, "aggregate", broken)

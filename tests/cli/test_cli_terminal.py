@@ -10,7 +10,13 @@ from rich.console import Console
 
 from cosim.learning.report import Measurement
 from cosim.terminal.progress import LiveProgress, PlainProgress, progress_for
-from cosim.terminal.summary import accuracy_by_task, divergence, starvation
+from cosim.terminal.summary import (
+    accuracy_by_task,
+    departures,
+    divergence,
+    isolation,
+    starvation,
+)
 from cosim.terminal.tally import Tally
 from cosim.trace.schema import EventRow, Outcome, RoundRow, TransferKind, TransferRow
 
@@ -81,10 +87,39 @@ def test_nothing_else_is_counted() -> None:
 
 
 def test_starvation_is_to_expect_and_never_receive() -> None:
-    rows = [(0, 1, 1), (0, 0, 2), (1, 0, 2), (1, 0, 2), (2, 0, 0)]
-    rounds = pd.DataFrame(rows, columns=["device", "received", "missed"])
+    rows = [(0, 1, 0, 1), (0, 0, 0, 2), (1, 0, 0, 2), (1, 0, 0, 2), (2, 0, 0, 0), (3, 0, 1, 2)]
+    rounds = pd.DataFrame(rows, columns=["device", "received", "stale", "missed"])
     assert starvation(rounds) == ["never received an update: device 1"]
     assert starvation(rounds[rounds["device"] != 1]) == []
+
+
+def test_isolation_is_to_be_alone_where_others_are_not() -> None:
+    rows = [(1, 0, 2), (1, 1, 2), (1, 2, 1), (1, 3, 1), (2, 0, 2), (2, 1, 1), (2, 2, 1), (2, 3, 2)]
+    topology = pd.DataFrame(rows, columns=["round", "device", "cluster_size"])
+    assert isolation(topology) == [
+        "isolated in every round: device 2",
+        "isolated in some rounds, 2 in all: devices 1, 3",
+    ]
+    assert isolation(topology[topology["device"] == 0]) == []
+    assert isolation(topology[topology["device"] == 2]) == [], "a method without exchange"
+
+
+def test_departures_tell_empty_batteries_absences_and_lost_rounds() -> None:
+    rows = [
+        (1.5, 3, "leave", "battery_empty"),
+        (1.0, 2, "leave", "battery_empty"),
+        (0.5, 0, "leave", "availability"),
+        (0.7, 0, "join", "availability"),
+        (0.9, 0, "leave", "availability"),
+        (0.5, 0, "cut_off", "availability"),
+    ]
+    events = pd.DataFrame(rows, columns=["time_s", "device", "kind", "cause"])
+    assert departures(events) == [
+        "out of power: devices 3, 2, the first at 1.00 s",
+        "left 2 times: device 0",
+        "rounds lost by devices that were cut off: 1",
+    ]
+    assert departures(events.iloc[:0]) == []
 
 
 def test_accuracy_is_a_mean_over_devices_of_the_headline_in_the_order_of_the_tasks() -> None:

@@ -54,7 +54,7 @@ def one_round(learner, number=1, arrives=lambda src, dst: True):
             if update.device != device and arrives(update.device, device)
         }
         if learner.recipe.aggregation != "none":
-            learner.aggregate(device, inbox)
+            learner.aggregate(device, inbox, dict.fromkeys(inbox, 0))
     return updates
 
 
@@ -75,12 +75,12 @@ def test_runs_and_learns(make, recipe):
     losses = []
     for number in range(1, 5):
         jobs = [learner.submit(device, number) for device in range(3)]
-        assert all(job.flop > 0 for job in jobs)
+        assert all(job.work.flop > 0 for job in jobs)
         results = [job.result() for job in jobs]
         losses.append(np.mean([result.loss for result in results]))
         for device in range(3):
             others = {r.update.device: r.update for r in results if r.update.device != device}
-            learner.aggregate(device, others)
+            learner.aggregate(device, others, dict.fromkeys(others, 0))
     assert losses[-1] < losses[0]
 
 
@@ -130,7 +130,7 @@ def test_an_empty_inbox_changes_nothing(make, recipe):
         learner.submit(device, 1).result()
     before = state(learner)
     for device in range(3):
-        learner.aggregate(device, {})
+        learner.aggregate(device, {}, {})
     assert equal(before, state(learner))
     assert learner.evaluate(range(3))
 
@@ -175,7 +175,8 @@ def test_doubly_stochastic_mixing_keeps_the_mean(make, recipe):
     updates = [learner.submit(device, 1).result().update for device in range(3)]
     before = torch.stack([update.values for update in updates]).mean(0)
     for device in range(3):
-        learner.aggregate(device, {u.device: u for u in updates if u.device != device})
+        inbox = {u.device: u for u in updates if u.device != device}
+        learner.aggregate(device, inbox, dict.fromkeys(inbox, 0))
     after = torch.stack([adapter.values for adapter in learner.fleet.adapters]).mean(0)
     torch.testing.assert_close(after, before, rtol=1e-5, atol=1e-7)
 

@@ -12,6 +12,7 @@ from cosim.learning.adapter import Layout
 from cosim.learning.base_model import load, skeleton
 from cosim.learning.encoding import Encoded, token_rows
 from cosim.learning.flop import Work
+from cosim.learning.workload import Workload
 
 RANK = 3
 ROWS = [Encoded((0, 5, 77, 301, 12), (9, 1)), Encoded(tuple(range(40)), (7,) * 9)]
@@ -92,13 +93,39 @@ def test_work_of_plain_adapted_and_weightless_models_agree(
         assert works[0].adapter_out == 2 * RANK * (32 + 32 + 16 + 16 + 64 + 64 + 32)
 
 
-def test_training_is_the_sum_over_rows_of_all_batches(model: Any) -> None:
+@pytest.fixture(scope="module")
+def work(model: Any) -> Work:
     layout = Layout(AdaptedModel(copy.deepcopy(model)).modules, RANK)
-    work = Work.of(model, layout, trainable_projection=False)
-    each = [
-        work.forward_flop(row.tokens, len(row.answer))
-        + work.backward_flop(row.tokens, len(row.answer))
-        for row in ROWS
-    ]
-    assert work.training_flop([[ROWS[0]], [ROWS[1], ROWS[0]]]) == 2 * each[0] + each[1]
+    return Work.of(model, layout, trainable_projection=False)
+
+
+def both_ways(work: Work, tokens: int, scored: int) -> int:
+    return work.forward_flop(tokens, scored) + work.backward_flop(tokens, scored)
+
+
+def test_training_is_the_sum_over_rows_of_all_batches_padded_to_their_longest(work: Work) -> None:
+    short, long = ROWS
+    assert short.tokens < long.tokens
+    alone = [both_ways(work, row.tokens, len(row.answer)) for row in ROWS]
+    padded = both_ways(work, long.tokens, len(short.answer))
+    assert padded > alone[0]
+    assert work.training_flop([[short], [long]]) == sum(alone)
+    assert work.training_flop([[short], [long, short]]) == sum(alone) + padded
     assert work.training_flop([]) == 0
+
+
+def test_a_workload_counts_what_takes_time(work: Work) -> None:
+    batches = [[ROWS[0], ROWS[1]], [ROWS[0]], [ROWS[1]]]
+    later = work.workload(batches, trained=70)
+    assert later == Workload(
+        flop=work.training_flop(batches), passes=3, steps=3, samples=4, trained=70, ranked=0
+    )
+    assert later.samples / later.batch_size == later.steps
+
+
+def test_choosing_a_mask_takes_the_first_batch_once_more(work: Work) -> None:
+    batches = [[ROWS[0], ROWS[1]], [ROWS[0]]]
+    first = work.workload(batches, trained=70, ranked=700)
+    later = work.workload(batches, trained=70)
+    assert first.flop - later.flop == work.training_flop(batches[:1])
+    assert (first.passes, first.steps, first.samples, first.ranked) == (3, 2, 3, 700)

@@ -1,20 +1,26 @@
 """Network-only worlds that live in memory: a fixed payload, fixed work, no torch, no files."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simpy import Environment
 
+from cosim.learning.report import FineTuned
+from cosim.mobility.availability import Spell
 from cosim.mobility.trajectory import Static, Trajectory
 from cosim.scenario.model import Scenario
+from cosim.simulation import build
 from cosim.simulation.build import build_devices, build_learner, build_world
 from cosim.simulation.channel import Channel
-from cosim.simulation.medium import Medium
-from cosim.simulation.recorder import Recorder
-from cosim.simulation.schedule import synchronous
+from cosim.simulation.flight import Departure, Flight, Parcel
+from cosim.simulation.launch import launch
+from cosim.simulation.learner import Learner, NullLearner
+from cosim.simulation.schedule import life
+from cosim.simulation.solution import solve
 from cosim.simulation.world import World
-from cosim.trace.schema import EventRow, PositionRow, RoundRow, Row, TransferRow
+from cosim.trace.schema import EventKind, EventRow, PositionRow, RoundRow, Row, TransferRow
 
 # Round figures for calculations by hand; nothing in a test should hang on a catalogue's numbers.
 PROFILE: dict[str, Any] = {
@@ -28,6 +34,21 @@ PROFILE: dict[str, Any] = {
 }
 ZERO_MARGIN = {"policy": "lemma1", "margin_db": 0}
 NO_LEARNING = {"model": "none", "payload_bits": 4_000_000, "flop": 1.0e12}
+
+# 1 MHz, Γ = 2 s and 1 W, all of it used; receivers `metres(snr)` away have that SNR.
+ROUND_RADIO: dict[str, Any] = {
+    "bandwidth_hz": 1.0e6,
+    "deadline_s": 2.0,
+    "p_max_dbm": 30.0,
+    "path_loss": {"model": "paper", "exponent": 2},
+    "fading": {"model": "none"},
+    "power": {"policy": "max_power"},
+}
+
+
+def metres(snr: float) -> float:
+    """Where a receiver of a sender by `ROUND_RADIO` has this SNR, in any equal share."""
+    return math.sqrt(1.0 / (snr * 1.380649e-23 * 290.0 * 1.0e6 * 10**0.9))
 
 
 def scenario(**sections: Any) -> Scenario:
@@ -67,15 +88,27 @@ class MemoryTrace:
         """What happened."""
         return [row for row in self.rows if isinstance(row, EventRow)]
 
+    def times(self, kind: EventKind, device: int) -> list[float]:
+        """When something happened to a device."""
+        return [row.time_s for row in self.events if (row.kind, row.device) == (kind, device)]
+
     @property
     def transfers(self) -> list[TransferRow]:
         """Every transmission."""
         return [row for row in self.rows if isinstance(row, TransferRow)]
 
+    def sent(self, src: int, dst: int) -> list[TransferRow]:
+        """The transmissions of one link, in the order of their ends."""
+        return [row for row in self.transfers if (row.src, row.dst) == (src, dst)]
+
     @property
     def rounds(self) -> list[RoundRow]:
         """Every device's round."""
         return [row for row in self.rows if isinstance(row, RoundRow)]
+
+    def rounds_of(self, device: int) -> list[RoundRow]:
+        """One device's rounds."""
+        return [row for row in self.rounds if row.device == device]
 
     @property
     def positions(self) -> list[PositionRow]:
@@ -88,25 +121,113 @@ def world_of(chosen: Scenario, trace: MemoryTrace) -> World:
     return build_world(chosen, build_learner(chosen), trace)
 
 
+class RecordingLearner(NullLearner):
+    """Each update says whose and of which round it is; what is asked of the learner is kept."""
+
+    def __init__(self, chosen: Scenario) -> None:
+        assert chosen.learning.model == "none"
+        super().__init__(chosen.learning.payload_bits, build.given_work(chosen))
+        self.submitted: list[tuple[int, int]] = []
+        self.finished: list[tuple[int, int]] = []
+        self.discarded: list[tuple[int, int]] = []
+        self.mixed: list[tuple[int, dict[int, Any], dict[int, int]]] = []
+
+    def submit(self, device: int, round_: int) -> Any:
+        """A job that tells whether it was asked for its result, or discarded."""
+        self.submitted.append((device, round_))
+        return _RecordedJob(super().submit(device, round_), self, (device, round_))
+
+    def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
+        """Keeps what a device mixes."""
+        self.mixed.append((device, dict(inbox), dict(ages)))
+
+    def mixed_by(self, device: int) -> list[tuple[dict[int, Any], dict[int, int]]]:
+        """Updates by sender, and their ages, of each time that a device mixed."""
+        return [(inbox, ages) for one, inbox, ages in self.mixed if one == device]
+
+
+class _RecordedJob:
+    def __init__(self, inner: Any, learner: RecordingLearner, key: tuple[int, int]) -> None:
+        self._inner, self._learner, self._key = inner, learner, key
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def result(self) -> FineTuned:
+        self._learner.finished.append(self._key)
+        return FineTuned(loss=None, update=self._key)
+
+    def discard(self) -> None:
+        self._learner.discarded.append(self._key)
+
+
 def world_at(
-    chosen: Scenario, trace: MemoryTrace, paths: Sequence[Trajectory | tuple[float, float]]
+    chosen: Scenario,
+    trace: MemoryTrace,
+    paths: Sequence[Trajectory | tuple[float, float]],
+    *,
+    spells: Mapping[int, Iterable[Spell]] | None = None,
+    learner: Learner | None = None,
 ) -> World:
-    """The scenario's world with its devices on the given paths, or resting at given places."""
-    env = Environment()
+    """The scenario's world with its devices on the given paths, or resting at given places, and
+    some of them there in given spells only."""
     trajectories = [Static(*path) if isinstance(path, tuple) else path for path in paths]
     devices = [
-        replace(device, trajectory=trajectory)
+        replace(device, trajectory=trajectory, spells=(spells or {}).get(device.id, device.spells))
         for device, trajectory in zip(build_devices(chosen), trajectories, strict=True)
     ]
-    record = Recorder(env, trace, ())
-    channel = Channel(chosen.radio, trajectories, chosen.seed)
-    medium = Medium(env, channel, {d.id: d.profile for d in devices}, record)
-    return World(env, chosen, devices, build_learner(chosen), medium, record)
+    return build.world_of(chosen, devices, learner or build_learner(chosen), trace)
+
+
+def flights(
+    channel: Channel,
+    sender: int,
+    receivers: Sequence[int],
+    bits: Sequence[int],
+    start_s: float,
+    round_: int,
+) -> list[Flight]:
+    """What a device that sends these bits at once has in the air, solved and not played."""
+    departure = Departure(Environment(), len(receivers))
+    sent = [
+        Flight(
+            number,
+            round_,
+            sender,
+            Parcel(receiver, size, None),
+            start_s,
+            channel.radio.bandwidth_hz / len(receivers),
+            departure,
+        )
+        for number, (receiver, size) in enumerate(zip(receivers, bits, strict=True))
+    ]
+    launch(channel, [sent], start_s)
+    solve(channel, sent)
+    return sent
+
+
+def duration_s(flight: Flight) -> float:
+    """How long a solved flight takes; infinite where it is late."""
+    assert flight.plan is not None
+    return flight.plan.ends_s
+
+
+def delivered_bits(flight: Flight) -> float:
+    """What is through of a solved flight when it ends."""
+    assert flight.plan is not None
+    return flight.plan.carried_bits
+
+
+def mean_snr_db(flight: Flight) -> float:
+    """Over the time that a solved flight takes."""
+    assert flight.plan is not None
+    took_s = min(flight.plan.ends_s, flight.horizon_s)
+    return 10 * math.log10(flight.plan.snr_s / took_s)
 
 
 def play_to_the_end(world: World, probe: Callable[[World], None] | None = None) -> None:
     """Runs all rounds event by event, asking `probe` after each, then what is left in the heap."""
-    rounds = world.env.process(synchronous(world))
+    rounds = world.env.process(life(world))
     while not rounds.processed:
         world.env.step()
         if probe is not None:
@@ -115,9 +236,16 @@ def play_to_the_end(world: World, probe: Callable[[World], None] | None = None) 
 
 
 def simulate(
-    chosen: Scenario, at: Sequence[Trajectory | tuple[float, float]] | None = None
+    chosen: Scenario,
+    at: Sequence[Trajectory | tuple[float, float]] | None = None,
+    *,
+    spells: Mapping[int, Iterable[Spell]] | None = None,
+    learner: Learner | None = None,
 ) -> MemoryTrace:
     """The trace of a whole scenario."""
     trace = MemoryTrace()
-    play_to_the_end(world_of(chosen, trace) if at is None else world_at(chosen, trace, at))
+    if at is None:
+        play_to_the_end(world_of(chosen, trace))
+    else:
+        play_to_the_end(world_at(chosen, trace, at, spells=spells, learner=learner))
     return trace

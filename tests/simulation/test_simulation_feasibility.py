@@ -7,6 +7,7 @@ from small_networks import NO_LEARNING, method, scenario, simulate
 
 from cosim.methods.recipe import RandomGraph
 from cosim.randomness import stream
+from cosim.simulation.build import given_work
 from cosim.simulation.feasibility import compute_fact, explain, receivers_at_most
 from cosim.topology.graphs import neighbours
 from cosim.trace.schema import Outcome
@@ -67,9 +68,8 @@ def test_the_compute_time_is_the_one_of_the_trace() -> None:
     )
     times = sorted(row.compute_s for row in simulate(chosen).rounds)
     assert times == pytest.approx([3.0 / (2.77 * 0.3), 3.0 / (0.154 * 0.4)])
-    assert compute_fact(chosen, [3.0e12, 3.0e12]).value.endswith(
-        f"{times[0]:.2f} to {times[1]:.2f} s"
-    )
+    said = compute_fact(chosen, [given_work(chosen)] * 2).value
+    assert f"a round: {times[0]:.2f} to {times[1]:.2f} s" in said
 
 
 def test_the_coherence_time_is_that_of_the_two_fastest() -> None:

@@ -47,18 +47,18 @@ CHOICES = [
 @pytest.mark.parametrize("radio", CHOICES)
 def test_both_directions_and_any_order_see_the_same(radio: dict[str, object]) -> None:
     one, other = walkers(4, **radio), walkers(6, **radio)
-    other.mean_gains(5, [0, 1], 7.0)
-    there = np.array([one.mean_gains(0, [1, 2, 3], time) for time in TIMES_S])
+    other.mean_gains([(5, 0), (5, 1)], 7.0)
+    there = np.array([one.mean_gains([(0, 1), (0, 2), (0, 3)], time) for time in TIMES_S])
     for k, device in enumerate((1, 2, 3)):
-        back = [other.mean_gains(device, [0], time)[0] for time in TIMES_S[::-1]]
+        back = [other.mean_gains([(device, 0)], time)[0] for time in TIMES_S[::-1]]
         np.testing.assert_array_equal(there[::-1, k], back)
 
 
 @pytest.mark.parametrize("radio", CHOICES)
 def test_the_slots_have_the_mean_gain_of_their_moment(radio: dict[str, object]) -> None:
     channel = walkers(3, **radio, fading=STILL)
-    slots = channel.slot_gains(0, [2, 1], TIMES_S, 1)
-    expected = [channel.mean_gains(0, [2, 1], time) for time in TIMES_S[:-1]]
+    slots = channel.slot_gains([(0, 2), (0, 1)], TIMES_S, [1, 1])
+    expected = [channel.mean_gains([(0, 2), (0, 1)], time) for time in TIMES_S[:-1]]
     np.testing.assert_allclose(slots.T, expected, rtol=1e-12)
 
 
@@ -67,7 +67,7 @@ def test_a_line_of_sight_is_one_draw_of_the_pair() -> None:
     seen = 0
     for device in range(1, 400):
         channel = Channel(radio, [Static(0.0, 0.0)] * device + [Static(50.0, 0.0)], 3)
-        (gain,) = channel.mean_gains(device, [0], 0.0)
+        (gain,) = channel.mean_gains([(device, 0)], 0.0)
         sees = stream(3, "los", 0, device).random() < los_probability(50.0)
         loss = los_loss_db(50.0, 3.5e9) if sees else nlos_loss_db(50.0, 3.5e9)
         assert gain == pytest.approx(10 ** (-float(loss) / 10), rel=1e-12)
@@ -79,14 +79,10 @@ def test_a_line_of_sight_is_one_draw_of_the_pair() -> None:
 def test_shadowing_multiplies_the_mean_gain_and_nothing_else() -> None:
     plain, shadowed = walkers(3), walkers(3, shadowing=SHADOWED)
     for receiver in (1, 2):
-        ratio = shadowed.slot_gains(0, [receiver], TIMES_S, 1) / plain.slot_gains(
-            0, [receiver], TIMES_S, 1
-        )
+        link = [(0, receiver)]
+        ratio = shadowed.slot_gains(link, TIMES_S, [1]) / plain.slot_gains(link, TIMES_S, [1])
         middle = (TIMES_S[1:] + TIMES_S[:-1]) / 2
-        mean = [
-            shadowed.mean_gains(0, [receiver], t)[0] / plain.mean_gains(0, [receiver], t)[0]
-            for t in middle
-        ]
+        mean = [shadowed.mean_gains(link, t)[0] / plain.mean_gains(link, t)[0] for t in middle]
         np.testing.assert_allclose(ratio[0], mean, rtol=1e-9)
         assert np.ptp(mean) > 0.1
 
@@ -96,7 +92,10 @@ def test_shadowing_over_pairs_has_its_deviation() -> None:
     receivers = list(range(1, 2_001))
     channel = Channel(radio, [Static(0.0, 0.0)] + [Static(30.0, 0.0)] * 2_000, 5)
     plain = Channel(Radio(fading=STILL), channel.trajectories, 5)
-    found = 10 * np.log10(channel.mean_gains(0, receivers, 0.0) / plain.mean_gains(0, [1], 0.0))
+    found = 10 * np.log10(
+        channel.mean_gains([(0, other) for other in receivers], 0.0)
+        / plain.mean_gains([(0, 1)], 0.0)
+    )
     assert abs(found.mean()) < 4.5 * 6.0 / math.sqrt(2_000)
     assert abs(np.mean((found / 6.0) ** 2) - 1) < 4.5 * math.sqrt(2 / 2_000)
 

@@ -14,20 +14,28 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import exp1, j0, k1
 from scipy.stats import kstest
-from small_networks import NO_LEARNING, PROFILE, ZERO_MARGIN, scenario, simulate
+from small_networks import (
+    NO_LEARNING,
+    PROFILE,
+    ZERO_MARGIN,
+    duration_s,
+    flights,
+    scenario,
+    simulate,
+)
 
 from cosim.mobility.trajectory import Leg, PiecewiseLinear, Static
 from cosim.physics.rate import ergodic_efficiency_bit_s_hz
 from cosim.scenario.radio import Radio
 from cosim.simulation.channel import Channel
-from cosim.simulation.transmission import Transmission, solve
+from cosim.simulation.flight import Flight
 from cosim.trace.schema import Cause, EventKind, Outcome
 
 BLOCK = {"model": "block"}
 MEGABIT = 1_000_000
 
 
-def star(radio: Radio, bits: int, receivers: int, rounds: int) -> list[Transmission]:
+def star(radio: Radio, bits: int, receivers: int, rounds: int) -> list[Flight]:
     """All transfers of a device to receivers 100 m around it, independently faded every round."""
     angles = 2 * math.pi * np.arange(receivers) / receivers
     ring = [Static(100 * math.cos(a), 100 * math.sin(a)) for a in angles]
@@ -36,7 +44,7 @@ def star(radio: Radio, bits: int, receivers: int, rounds: int) -> list[Transmiss
     return [
         sent
         for round_ in range(rounds)
-        for sent in solve(channel, 0, others, [bits] * receivers, 0.0, round_)
+        for sent in flights(channel, 0, others, [bits] * receivers, 0.0, round_)
     ]
 
 
@@ -54,9 +62,9 @@ def test_delay_quantiles_under_block_fading() -> None:
     sent = star(radio, MEGABIT, receivers, rounds)
     channel = Channel(radio, [Static(0.0, 0.0), Static(100.0, 0.0)], 11)
     share_hz, n = bandwidth / receivers, receivers * rounds
-    (gain,) = channel.mean_gains(0, [1], 0.0)
-    snr = 10 ** (p_max_dbm / 10 - 3) / receivers * gain / channel.noise_w(receivers)
-    delays = np.array([one.duration_s for one in sent])
+    (gain,) = channel.mean_gains([(0, 1)], 0.0)
+    snr = 10 ** (p_max_dbm / 10 - 3) / receivers * gain / channel.noise_w(bandwidth / receivers)
+    delays = np.array([duration_s(one) for one in sent])
 
     def cdf(t: float) -> float:
         return math.exp(-(2 ** (MEGABIT / (share_hz * t)) - 1) / snr)
@@ -86,11 +94,11 @@ def test_the_mean_power_is_infinite_and_its_truncated_mean_is_not() -> None:
     receivers, rounds = 2_000, 25
     radio = Radio(p_max_dbm=60, bandwidth_hz=2.0e9, fading=BLOCK, power=ZERO_MARGIN)
     sent = star(radio, MEGABIT, receivers, rounds)
-    assert all(one.feasible for one in sent)
+    assert all(one.cause is not Cause.INFEASIBLE_POWER for one in sent)
     channel = Channel(radio, [Static(0.0, 0.0), Static(100.0, 0.0)], 11)
-    (gain,) = channel.mean_gains(0, [1], 0.0)
+    (gain,) = channel.mean_gains([(0, 1)], 0.0)
     x = MEGABIT * receivers / (radio.bandwidth_hz * radio.deadline_s)
-    typical = channel.noise_w(receivers) * math.expm1(x * math.log(2)) / gain
+    typical = channel.noise_w(radio.bandwidth_hz / receivers) * math.expm1(x * math.log(2)) / gain
     ratio = np.array([one.power_w for one in sent]) / typical
     for least in (0.3, 0.1, 0.03):
         kept = np.where(ratio < 1 / least, ratio, 0.0)
@@ -183,11 +191,11 @@ def test_a_long_transfer_tends_to_the_ergodic_rate() -> None:
     for seed in range(links):
         walker = PiecewiseLinear((1_000.0, 0.0), pacing(), speed_limit_m_s=speed)
         channel = Channel(radio, [Static(0.0, 0.0), walker], seed)
-        (gain,) = channel.mean_gains(0, [1], 0.0)
-        snr = 10 ** (p_max_dbm / 10 - 3) * gain / channel.noise_w(1)
+        (gain,) = channel.mean_gains([(0, 1)], 0.0)
+        snr = 10 ** (p_max_dbm / 10 - 3) * gain / channel.noise_w(radio.bandwidth_hz)
         capacity = float(ergodic_efficiency_bit_s_hz(snr))
         bits = round(radio.bandwidth_hz * capacity * expected_s)
-        durations.append(solve(channel, 0, [1], [bits], 0.0, 1)[0].duration_s)
+        durations.append(duration_s(flights(channel, 0, [1], [bits], 0.0, 1)[0]))
     second, _ = quad(lambda g: math.log2(1 + snr * g) ** 2 * math.exp(-g), 0, 60)
     lags = np.linspace(0.0, expected_s, 1_000_001)
     doppler = speed * radio.carrier_hz / 299_792_458.0

@@ -11,6 +11,7 @@ from cosim.errors import CosimError, RunDirectoryError
 from cosim.scenario.load import load
 from cosim.scenario.model import Scenario
 from cosim.simulation import play as play_module
+from cosim.simulation.build import given_work
 from cosim.simulation.learner import NullLearner
 from cosim.simulation.play import Interrupted, play
 from cosim.trace.reader import read_run
@@ -32,7 +33,7 @@ def failing_in_round(error: BaseException, last: int) -> type[NullLearner]:
             self._round = round_
             return super().submit(device, round_)
 
-        def aggregate(self, device: int, inbox: Mapping[int, Any]) -> None:
+        def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
             if self._round == last:
                 raise error
 
@@ -41,7 +42,7 @@ def failing_in_round(error: BaseException, last: int) -> type[NullLearner]:
 
 def use_learner(patch: pytest.MonkeyPatch, learner: type[NullLearner]) -> None:
     def build(chosen: Scenario) -> NullLearner:
-        return learner(1_000_000, 1e12)
+        return learner(1_000_000, given_work(chosen))
 
     patch.setattr(play_module, "build_learner", build)
 

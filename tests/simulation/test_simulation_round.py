@@ -121,9 +121,10 @@ def test_bits_and_energy_of_rounds_are_those_of_the_transfers(trace: MemoryTrace
 
 
 def test_an_empty_battery_is_empty() -> None:
+    """1 J at 5 W: both are gone after 0.2 s, and there is no second round."""
     tiny = PROFILE | {"battery_j": 1.0}
     trace = simulate(scenario(devices=[{"count": 2, "profile": tiny}], rounds=2))
-    assert [row.battery_j for row in trace.rounds] == [0.0] * 4
+    assert [(row.battery_j, row.end_s) for row in trace.rounds] == [(0.0, 0.2)] * 2
 
 
 def test_positions_are_sampled_at_whole_multiples(trace: MemoryTrace) -> None:
@@ -133,10 +134,10 @@ def test_positions_are_sampled_at_whole_multiples(trace: MemoryTrace) -> None:
     for device in range(4):
         mine = [row for row in trace.positions if row.device == device]
         assert [row.time_s for row in mine] == times.tolist()
-        path = world.devices[device].trajectory.position_m(times)
+        path = world.stations[device].device.trajectory.position_m(times)
         assert [[row.x_m, row.y_m] for row in mine] == path.tolist()
         last = [row for row in trace.rounds if row.device == device][-1]
-        x_m, y_m = world.devices[device].trajectory.position_m(end_s)
+        x_m, y_m = world.stations[device].device.trajectory.position_m(end_s)
         assert (last.x_m, last.y_m) == (x_m, y_m)
 
 

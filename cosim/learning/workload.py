@@ -1,0 +1,28 @@
+"""What a fine-tuning asks of a processor: counts alone, without tensors or time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One device's local round, counted before it is trained.
+
+    flop: of all passes, with every mini-batch padded to its longest row. passes: forward and
+    backward passes. steps: optimiser steps. samples: N, rows over all steps. trained: Q, values
+    that a step updates. ranked: positions of B of which a first gradient chooses a mask, 0 where
+    there is one already or none is needed.
+    """
+
+    flop: float
+    passes: int
+    steps: int
+    samples: int
+    trained: int
+    ranked: int = 0
+
+    @property
+    def batch_size(self) -> float:
+        """B, the mean rows of a step, so that N/B are the steps."""
+        return self.samples / self.steps

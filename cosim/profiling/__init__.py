@@ -1,0 +1,1 @@
+"""The present machine's training speed as a device profile; the host's clock is read here."""

@@ -1,0 +1,29 @@
+"""What the present machine is called, in the words of a profile's source."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+from cosim.learning.base_model import BaseModel
+
+
+def machine_name(base: BaseModel) -> str:
+    """Processor, threads and number format, for example "AMD EPYC, 2 threads, bfloat16"."""
+    import torch
+
+    dtype = str(base.dtype).removeprefix("torch.")
+    if base.device.type == "cuda":
+        return f"{torch.cuda.get_device_name(base.device)}, {dtype}"
+    threads = torch.get_num_threads()
+    return f"{_processor()}, {threads} thread{'s' if threads > 1 else ''}, {dtype}"
+
+
+def _processor() -> str:
+    """The processor's name as Linux tells it, elsewhere as Python does."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return next(iter(named), "") or platform.processor() or platform.machine()

@@ -1,0 +1,63 @@
+"""Timing jobs on the present machine, and what the timings say about a profile of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+
+from cosim.learning.workload import Workload
+from cosim.profiling.bench import Bench, Exercise
+from cosim.profiling.jobs import CalibrationJob
+from cosim.scenario.devices import Profile
+from cosim.simulation.compute_time import compute_time_s
+
+REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a job took: the median of its repeats, in s."""
+
+    job: CalibrationJob
+    work: Workload
+    measured_s: float
+
+    def error(self, profile: Profile) -> float:
+        """Predicted over measured duration, less one."""
+        return compute_time_s(profile, self.work) / self.measured_s - 1
+
+
+def time_jobs(
+    bench: Bench,
+    jobs: Sequence[CalibrationJob],
+    repeats: int = REPEATS,
+    *,
+    tell: Callable[[int, int], None] = lambda done, of: None,
+) -> list[Timing]:
+    """Every job's duration; `tell` hears how many are done, and of how many.
+
+    The repeats go round all jobs, so that a disturbance meets a repeat of several and not all
+    of one. Nothing is timed until each job has been trained once.
+    """
+    exercises = [exercise for job in jobs for exercise in bench.exercises(job)]
+    for exercise in exercises:
+        if exercise.work.ranked == 0:  # those that choose a mask were trained to have one
+            exercise.train()
+    durations: list[list[float]] = [[] for _ in exercises]
+    for repeat in range(repeats):
+        for number, exercise in enumerate(exercises):
+            durations[number].append(seconds_of(exercise))
+            tell(repeat * len(exercises) + number + 1, repeats * len(exercises))
+    return [
+        Timing(exercise.job, exercise.work, median(own))
+        for exercise, own in zip(exercises, durations, strict=True)
+    ]
+
+
+def seconds_of(exercise: Exercise) -> float:
+    """Wall time of one training of the job."""
+    start = perf_counter()
+    exercise.train()
+    return perf_counter() - start

@@ -1,0 +1,70 @@
+"""The whole of `cosim profile`: time the jobs, fit, and say where each figure comes from."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cosim.errors import ProfileError
+from cosim.profiling.bench import Bench
+from cosim.profiling.fit import fit
+from cosim.profiling.jobs import calibration_jobs
+from cosim.profiling.machine import machine_name
+from cosim.profiling.measure import Timing, time_jobs
+from cosim.profiling.write import measured_profile, source_of
+from cosim.scenario.catalogue import named_profile
+from cosim.scenario.devices import Profile, refuse_unknown_profile
+from cosim.scenario.model import Scenario
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Power:
+    """What cannot be measured here: another profile's figures, and watts that are given."""
+
+    of: str
+    profile: Profile
+    compute_w: float | None = None
+    idle_w: float | None = None
+
+    @classmethod
+    def named(cls, name: str, compute_w: float | None = None, idle_w: float | None = None) -> Power:
+        """From a catalogue name or `path:<file>`; raises CosimError."""
+        try:
+            refuse_unknown_profile(name)
+        except ValueError as error:
+            raise ProfileError(f"--power-of: {error}") from None
+        return cls(name, named_profile(name), compute_w, idle_w)
+
+    @property
+    def given(self) -> list[str]:
+        """Which watts are given and not copied."""
+        own = {"compute_w": self.compute_w, "idle_w": self.idle_w}
+        return [name for name, watts in own.items() if watts is not None]
+
+
+@dataclass(frozen=True)
+class Profiled:
+    """A measured profile and the timings that it was fitted to."""
+
+    profile: Profile
+    timings: list[Timing]
+
+
+def profile_machine(
+    scenario: Scenario, power: Power, tell: Callable[[int, int], None] = lambda done, of: None
+) -> Profiled:
+    """The present machine's profile for the scenario's model, target modules and rank.
+
+    Raises CosimError for a model or task that cannot be used, or durations that fit no profile.
+    """
+    bench = Bench(scenario)
+    jobs = calibration_jobs(scenario.training.batch_size, bench.tokens, scenario.adapter.rank)
+    _log.info("timing %d jobs; leave the machine alone meanwhile", len(jobs))
+    timings = time_jobs(bench, jobs, tell=tell)
+    draft = measured_profile(fit(timings), power.profile, "measured", power.compute_w, power.idle_w)
+    errors = [timing.error(draft) for timing in timings]
+    source = source_of(scenario, machine_name(bench.base), errors, power.of, power.given)
+    return Profiled(draft.model_copy(update={"source": source}), timings)

@@ -1,0 +1,177 @@
+"""One transmission in the air: what it holds, what it has carried, and when it will be through."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from simpy import Environment, Event
+
+from cosim.physics.decibel import ratio_to_db
+from cosim.physics.rate import rate_bit_s
+from cosim.simulation.channel import Channel, Link
+from cosim.trace.schema import Cause, TransferKind
+
+FloatArray = NDArray[np.float64]
+
+# Slots evaluated at once: transfers that end early do not pay for the rest of the deadline.
+_CHUNK = 512
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """An update addressed to one receiver, and its size on the air."""
+
+    receiver: int
+    bits: int
+    content: Any
+    kind: TransferKind = TransferKind.UPDATE
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Γ cut into equal slots, again and again; slots are evaluated in chunks that end at each Γ."""
+
+    deadline_s: float
+    slots: int
+
+    @property
+    def chunks(self) -> int:
+        """Chunks in one Γ."""
+        return -(-self.slots // _CHUNK)
+
+    def chunk_at(self, elapsed_s: float) -> int:
+        """The chunk in which a moment after the start lies."""
+        spans, within_s = divmod(elapsed_s, self.deadline_s)
+        slot = min(int(within_s * self.slots / self.deadline_s), self.slots - 1)
+        return int(spans) * self.chunks + slot // _CHUNK
+
+    def edges_s(self, chunk: int) -> FloatArray:
+        """The edges of a chunk's slots in s after the start; every multiple of Γ is exact."""
+        span, within = divmod(chunk, self.chunks)
+        first = within * _CHUNK
+        last = min(first + _CHUNK, self.slots)
+        edges = np.arange(first, last + 1, dtype=np.float64) * (self.deadline_s / self.slots)
+        if last == self.slots:
+            edges[-1] = self.deadline_s
+        return edges + span * self.deadline_s
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a flight goes on if nothing changes; infinite `ends_s` where its bits are not through by
+    the end of its last Γ. Seconds after the start; bits and ∫SNR dt from the start to that end."""
+
+    ends_s: float
+    carried_bits: float
+    snr_s: float
+
+
+class Departure:
+    """What a device sends at once; `over` fires when every flight has ended, or goes on beyond its
+    deadline by itself."""
+
+    def __init__(self, env: Environment, flights: int) -> None:
+        self.over: Event = env.event()
+        self.flights: list[Flight] = []
+        self._unsettled = flights
+        if flights == 0:
+            self.over.succeed()
+
+    def settle(self) -> None:
+        """One flight need not be waited for any more."""
+        self._unsettled -= 1
+        if self._unsettled == 0:
+            self.over.succeed()
+
+
+@dataclass(eq=False)
+class Flight:
+    """A transmission from its first bit on; seconds in it count from its start.
+
+    `carried_bits`, `snr_s` (∫SNR dt) and `hz_s` (∫B dt) hold what happened until `since_s`, when
+    the present share `share_hz` began; `spans` Γ is how long it may last. `begun`: on the air;
+    `overdue`: beyond its deadline; `over`: ended; `delivered`: in time. `known_gain` is what its
+    sender knows of the channel at the start, and `mixed` how often its receiver had mixed then.
+    """
+
+    number: int
+    round: int
+    sender: int
+    parcel: Parcel
+    start_s: float
+    share_hz: float
+    departure: Departure
+    mixed: int = 0
+    power_w: float = 0.0
+    distance_m: float = 0.0
+    known_gain: float = 0.0
+    cause: Cause = Cause.COMPUTE_FINISHED
+    grid: Grid = Grid(1.0, 1)
+    spans: int = 1
+    since_s: float = 0.0
+    carried_bits: float = 0.0
+    snr_s: float = 0.0
+    hz_s: float = 0.0
+    plan: Plan | None = None
+    begun: bool = False
+    overdue: bool = False
+    over: bool = False
+    delivered: bool = False
+    gains: dict[int, FloatArray] = field(default_factory=dict)
+
+    @property
+    def link(self) -> Link:
+        """Sender and receiver."""
+        return self.sender, self.parcel.receiver
+
+    @property
+    def horizon_s(self) -> float:
+        """How long it may last at most."""
+        return self.spans * self.grid.deadline_s
+
+    def advance(self, channel: Channel, elapsed_s: float) -> None:
+        """Counts what came through at the present share until `elapsed_s`."""
+        if elapsed_s > self.since_s and self.plan is not None and self.power_w > 0.0:
+            noise = channel.noise_w(self.share_hz)
+            for chunk in range(self.grid.chunk_at(self.since_s), max(self.gains, default=-1) + 1):
+                edges = self.grid.edges_s(chunk)
+                if edges[0] >= elapsed_s:
+                    break
+                starts = np.maximum(edges[:-1], self.since_s)
+                lengths = np.maximum(np.minimum(edges[1:], elapsed_s) - starts, 0.0)
+                snr = self.power_w * self.gains[chunk] / noise
+                self.carried_bits += float(rate_bit_s(self.share_hz, snr) @ lengths)
+                self.snr_s += float(snr @ lengths)
+            self.carried_bits = min(self.carried_bits, float(self.parcel.bits))
+        self.hz_s += self.share_hz * (elapsed_s - self.since_s)
+        self.since_s = elapsed_s
+
+    def complete(self, elapsed_s: float) -> None:
+        """Counts what the plan foresaw for its end, which is now."""
+        assert self.plan is not None
+        self.carried_bits, self.snr_s = self.plan.carried_bits, self.plan.snr_s
+        self.hz_s += self.share_hz * (elapsed_s - self.since_s)
+        self.since_s = elapsed_s
+
+    @property
+    def mean_snr_db(self) -> float:
+        """The signal-to-noise ratio, averaged over its time in the air; −inf without any."""
+        return float(ratio_to_db(self.snr_s / self.since_s if self.since_s > 0 else 0.0))
+
+    @property
+    def mean_share_hz(self) -> float:
+        """The bandwidth, averaged over its time in the air."""
+        return self.hz_s / self.since_s if self.since_s > 0 else self.share_hz
+
+    def through_by(self, time_s: float) -> bool:
+        """Whether the plan has its bits through at a moment of the clock, or before."""
+        return self.plan is not None and self.start_s + self.plan.ends_s <= time_s
+
+    @property
+    def through_in_time(self) -> bool:
+        """Whether the plan has its bits through by the end of its last Γ."""
+        return self.plan is not None and math.isfinite(self.plan.ends_s)

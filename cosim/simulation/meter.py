@@ -1,0 +1,147 @@
+"""What a device spends: its power, integrated over simulated time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simpy import Environment
+
+from cosim.scenario.devices import Profile
+from cosim.simulation.battery import Battery
+from cosim.simulation.radio_chain import RadioChain
+
+
+@dataclass
+class Spent:
+    """What a device spent since somebody last asked, in s, J and bit."""
+
+    compute_s: float = 0.0
+    send_s: float = 0.0
+    wait_s: float = 0.0
+    off_s: float = 0.0
+    compute_j: float = 0.0
+    tx_j: float = 0.0
+    rx_j: float = 0.0
+    idle_j: float = 0.0
+    sent_bits: float = 0.0
+
+
+class Meter:
+    """Watts of a device by what they are for; between two changes they are constant.
+
+    It draws compute watts while it fine-tunes and idle watts otherwise; the radio's come on top
+    for as long as a transfer is open: each power amplifier's own, and each chain's once. A device
+    that is off draws nothing.
+    """
+
+    def __init__(
+        self, env: Environment, profile: Profile, empty: Callable[[], None] | None = None
+    ) -> None:
+        self.env = env
+        self.profile = profile
+        self.battery: Battery | None = None
+        if profile.battery_j is not None and empty is not None:
+            self.battery = Battery(env, profile.battery_j, empty)
+        self.spent = Spent()
+        self._since_s = float(env.now)
+        self._on = True
+        self._computing = False
+        self._amplifiers_w: dict[int, float] = {}
+        self._transmitter = RadioChain(profile.transmit_circuit_w)
+        self._receiver = RadioChain(profile.receive_w)
+        self._receiving: set[int] = set()
+        self._draw()
+
+    def switch(self, on: bool) -> None:
+        """The device is switched on or off; what it computed is lost, its radio must be idle."""
+        self._count()
+        self._on, self._computing = on, False
+        self._draw()
+
+    def compute(self, on: bool) -> None:
+        """Fine-tuning begins or ends."""
+        self._count()
+        self._computing = on
+        self._draw()
+
+    def open_transmitter(self, flight: int, radiated_w: float) -> None:
+        """A flight begins at the sender."""
+        self._count()
+        self._transmitter.open(flight, self.env.now)
+        self._amplifiers_w[flight] = radiated_w / self.profile.pa_efficiency
+        self._draw()
+
+    def close_transmitter(self, flight: int) -> float:
+        """A flight ends at the sender; returns its part of the chain's energy in J."""
+        self._count()
+        del self._amplifiers_w[flight]
+        share_j = self._transmitter.close(flight, self.env.now)
+        self._draw()
+        return share_j
+
+    def open_receiver(self, flight: int) -> None:
+        """A flight begins at the receiver."""
+        self._count()
+        self._receiver.open(flight, self.env.now)
+        self._receiving.add(flight)
+        self._draw()
+
+    def close_receiver(self, flight: int) -> float:
+        """A flight ends at the receiver; returns its part of the chain's energy in J."""
+        self._count()
+        self._receiving.discard(flight)
+        share_j = self._receiver.close(flight, self.env.now)
+        self._draw()
+        return share_j
+
+    def take(self) -> Spent:
+        """What was spent since the last call."""
+        self._count()
+        if self.battery is not None:
+            self.battery.draw(self._watts())
+        spent, self.spent = self.spent, Spent()
+        return spent
+
+    @property
+    def battery_j(self) -> float | None:
+        """What is left as of the last change or `take`; None on the mains."""
+        return None if self.battery is None else self.battery.left_j
+
+    def _transmit_w(self) -> float:
+        if not self._amplifiers_w:
+            return 0.0
+        return self.profile.transmit_circuit_w + sum(self._amplifiers_w.values())
+
+    def _receive_w(self) -> float:
+        return self.profile.receive_w if self._receiving else 0.0
+
+    def _base_w(self) -> float:
+        return self.profile.compute_w if self._computing else self.profile.idle_w
+
+    def _watts(self) -> float:
+        return self._base_w() + self._transmit_w() + self._receive_w() if self._on else 0.0
+
+    def _draw(self) -> None:
+        if self.battery is not None:
+            self.battery.draw(self._watts())
+
+    def _count(self) -> None:
+        passed_s = self.env.now - self._since_s
+        if passed_s <= 0.0:
+            return
+        self._since_s, spent = self.env.now, self.spent
+        if not self._on:
+            spent.off_s += passed_s
+            return
+        if self._computing:
+            spent.compute_s += passed_s
+            spent.compute_j += passed_s * self.profile.compute_w
+        else:
+            spent.idle_j += passed_s * self.profile.idle_w
+        spent.tx_j += passed_s * self._transmit_w()
+        spent.rx_j += passed_s * self._receive_w()
+        if self._amplifiers_w:
+            spent.send_s += passed_s
+        elif not self._computing:
+            spent.wait_s += passed_s

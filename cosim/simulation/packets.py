@@ -1,0 +1,110 @@
+"""Flights whose bits do not flow: blocks that are sent again until decoded, and whole codewords."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.physics.decibel import db_to_ratio
+from cosim.physics.packets import (
+    Blocks,
+    block_count,
+    block_efficiency,
+    block_transfer,
+    effective_snr,
+)
+from cosim.physics.rate import rate_bit_s
+from cosim.scenario.radio import BlockPackets
+from cosim.simulation.channel import Channel
+from cosim.simulation.flight import Flight, Plan
+
+FloatArray = NDArray[np.float64]
+
+# Transmission intervals, or slots, evaluated at once.
+_CHUNK = 512
+
+# A codeword whose bits lack no more than this part at Γ lacks them by rounding.
+_ROUNDING = 1e-12
+
+
+def packets_until(channel: Channel, flight: Flight, elapsed_s: float) -> Plan:
+    """What a flight comes to if it ends no later than `elapsed_s` after its start."""
+    if elapsed_s <= 0.0 or flight.power_w <= 0.0:
+        return Plan(0.0 if flight.parcel.bits == 0 else math.inf, 0.0, 0.0)
+    packets = channel.radio.packets
+    if isinstance(packets, BlockPackets):
+        return _blocks_until(channel, packets, flight, elapsed_s)
+    return _codeword_until(channel, flight, elapsed_s)
+
+
+def _blocks_until(
+    channel: Channel, packets: BlockPackets, flight: Flight, elapsed_s: float
+) -> Plan:
+    """The rate is chosen from what the sender knows at the start, less the backoff."""
+    bits, size = flight.parcel.bits, packets.block_bits
+    noise = float(channel.noise_w(flight.share_hz))
+    known = flight.power_w * flight.known_gain / noise
+    efficiency = float(block_efficiency(known, float(db_to_ratio(packets.backoff_db))))
+    blocks = Blocks.waiting([int(block_count(bits, size))])
+    done, snr_s, ends_s = 0, 0.0, math.inf
+    interval_s = size / (flight.share_hz * efficiency) if efficiency > 0.0 else math.inf
+    whole = int(elapsed_s / interval_s * (1.0 + _ROUNDING))
+    for first in range(0, whole, _CHUNK):
+        numbers = np.arange(first, min(first + _CHUNK, whole) + 1, dtype=np.float64)
+        edges = numbers * interval_s
+        snr = flight.power_w * _sampled(channel, flight, edges) / noise
+        last, through, blocks = block_transfer(
+            blocks,
+            effective_snr(snr)[None],
+            efficiency,
+            combining=packets.combining,
+            most=packets.transmissions,
+        )
+        sent = snr[: int(last[0]) + 1] if last[0] >= 0 else snr
+        snr_s += float(sent.mean(axis=1).sum()) * interval_s
+        done += int(through[0])
+        if last[0] >= 0:
+            ends_s = min((first + int(last[0]) + 1) * interval_s, elapsed_s)
+            break
+    else:
+        # An interval that is cut short carries nothing, but was in the air.
+        rest = np.array([whole * interval_s, elapsed_s]) if whole else np.array([0.0, elapsed_s])
+        if rest[1] > rest[0]:
+            gains = _sampled(channel, flight, rest)
+            snr_s += flight.power_w / noise * float(gains.mean()) * float(rest[1] - rest[0])
+    return Plan(ends_s, float(bits if math.isfinite(ends_s) else min(done * size, bits)), snr_s)
+
+
+def _codeword_until(channel: Channel, flight: Flight, elapsed_s: float) -> Plan:
+    """Nothing is decoded before Γ, and everything at Γ or never."""
+    noise = float(channel.noise_w(flight.share_hz))
+    bits = snr_s = 0.0
+    for edges in _slots_until(flight, elapsed_s):
+        gains = channel.slot_gains([flight.link], flight.start_s + edges, [flight.round])[0]
+        snr = flight.power_w * gains / noise
+        bits += float(rate_bit_s(flight.share_hz, snr) @ np.diff(edges))
+        snr_s += float(snr @ np.diff(edges))
+    deadline_s, payload = flight.grid.deadline_s, flight.parcel.bits
+    if elapsed_s >= deadline_s and bits >= payload * (1.0 - _ROUNDING):
+        return Plan(deadline_s, float(payload), snr_s)
+    return Plan(math.inf, 0.0, snr_s)
+
+
+def _slots_until(flight: Flight, elapsed_s: float) -> Iterator[FloatArray]:
+    for chunk in range(flight.grid.chunks):
+        edges = np.minimum(flight.grid.edges_s(chunk), elapsed_s)
+        if edges[-1] > edges[0]:
+            yield edges[: int(np.searchsorted(edges, elapsed_s)) + 1]
+
+
+def _sampled(channel: Channel, flight: Flight, edges: FloatArray) -> FloatArray:
+    """Gains (T, k) in each of T intervals: as many samples as fading needs in so long a time."""
+    width_s = flight.grid.deadline_s / flight.grid.slots
+    times = max(1, math.ceil(float(edges[1] - edges[0]) / width_s))
+    fine = np.linspace(edges[:-1], edges[1:], times, endpoint=False, axis=1).ravel()
+    fine = flight.start_s + np.append(fine, edges[-1])
+    gains = channel.slot_gains([flight.link], fine, [flight.round])[0]
+    return np.asarray(gains.reshape(len(edges) - 1, times))

@@ -1,0 +1,34 @@
+"""Who exchanges with whom in a round, and in which groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from cosim.topology.graphs import Neighbours, components
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A round's graph over the devices that take part."""
+
+    round: int
+    graph: Neighbours
+
+    def neighbours(self, device: int) -> tuple[int, ...]:
+        """Whom a device exchanges with; nobody, where the plan does not know it."""
+        return self.graph.get(device, ())
+
+    @cached_property
+    def groups(self) -> list[tuple[int, ...]]:
+        """Connected groups, in the order of their smallest member."""
+        return components(self.graph)
+
+    @cached_property
+    def cluster_of(self) -> dict[int, tuple[int, int]]:
+        """The number and the size of every device's group."""
+        return {
+            device: (number, len(group))
+            for number, group in enumerate(self.groups)
+            for device in group
+        }

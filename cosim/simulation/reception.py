@@ -1,0 +1,35 @@
+"""How bits get through: flowing, in blocks, or as one codeword, as the scenario says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cosim.simulation.channel import Channel
+from cosim.simulation.flight import Flight
+from cosim.simulation.packets import packets_until
+from cosim.simulation.solution import solve
+from cosim.trace.schema import Outcome
+
+
+def plan(channel: Channel, flights: Sequence[Flight]) -> None:
+    """Gives every flight the plan of its end if nothing changes."""
+    if channel.radio.packets.model == "fluid":
+        solve(channel, flights)
+        return
+    for flight in flights:
+        flight.plan = packets_until(channel, flight, channel.radio.deadline_s)
+
+
+def count(channel: Channel, flight: Flight, elapsed_s: float, *, planned: bool) -> None:
+    """Counts what came through of a flight that ends now, as planned or cut short."""
+    if channel.radio.packets.model != "fluid" and not planned:
+        flight.plan, planned = packets_until(channel, flight, elapsed_s), True
+    if planned:
+        flight.complete(elapsed_s)
+    else:
+        flight.advance(channel, elapsed_s)
+
+
+def too_late(channel: Channel) -> Outcome:
+    """What a flight is that is not through at Γ: a codeword is lost, the others are late."""
+    return Outcome.OUTAGE if channel.radio.packets.model == "codeword" else Outcome.LATE

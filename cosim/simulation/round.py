@@ -1,0 +1,70 @@
+"""One device's round, in one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from simpy import Event, Interrupt
+
+from cosim.learning.report import FineTuned
+from cosim.simulation.flight import Parcel
+from cosim.simulation.station import Station
+from cosim.simulation.world import RoundResult, World
+from cosim.trace.schema import Cause, EventKind
+
+
+def device_round(
+    world: World, station: Station, number: int, neighbours: tuple[int, ...], *, waits: bool
+) -> Generator[Event, Any, RoundResult]:
+    """Fine-tune, send, wait for the neighbours, aggregate. Time passes only at `yield`.
+
+    With `waits` a device stays until every neighbour's update of this round has arrived or
+    missed its deadline; without, it mixes what has arrived so far and goes on, once the air is
+    free of what it sent before. In its last round it stays until its own update is sent.
+    """
+    result, me = RoundResult(), station.id
+    try:
+        tuned = yield from _fine_tune(world, station, number, neighbours, result)
+        bits = {other: world.learner.payload_bits(me, other) for other in neighbours}
+        parcels = [Parcel(other, bits[other], tuned.update) for other in neighbours]
+        if station.departure is not None:
+            yield station.departure.over  # the air is still full of the round before
+        station.departure = world.medium.send(station, parcels, number)
+        if waits or number == world.scenario.rounds:
+            yield station.departure.over
+        if waits:
+            yield station.mailbox.all_ended(neighbours, number)
+    except Interrupt as cut:
+        station.mailbox.lose()
+        world.record.event(EventKind.CUT_OFF, me, number, Cause(str(cut.cause)))
+        return result
+    inbox, ages = station.mailbox.take()
+    world.learner.aggregate(me, inbox, ages)
+    world.record.event(EventKind.AGGREGATE, me, number, _WHY_AGGREGATE[waits])
+    return result
+
+
+_WHY_AGGREGATE = {True: Cause.NEIGHBOURS_SETTLED, False: Cause.SCHEDULE}
+
+
+def _fine_tune(
+    world: World, station: Station, number: int, neighbours: tuple[int, ...], result: RoundResult
+) -> Generator[Event, Any, FineTuned]:
+    """A device that is cut off while it computes has computed nothing, and nobody hears of it."""
+    event, me = world.record.event, station.id
+    job = world.learner.submit(me, number)
+    event(EventKind.COMPUTE_START, me, number, Cause.SCHEDULE)
+    station.meter.compute(True)
+    try:
+        yield world.env.timeout(station.device.compute_time_s(job.work))
+    except Interrupt:
+        job.discard()
+        world.medium.silence(station, neighbours, number)
+        raise
+    station.meter.compute(False)
+    tuned = job.result()
+    result.loss, result.flop = tuned.loss, job.work.flop
+    event(EventKind.COMPUTE_END, me, number, Cause.COMPUTE_FINISHED)
+    world.tell_layers(me)
+    return tuned

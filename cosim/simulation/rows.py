@@ -1,0 +1,121 @@
+"""From what the simulation knows to rows of the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.learning.report import LayerState, Measurement
+from cosim.physics.energy import transmit_energy_j
+from cosim.scenario.devices import Profile
+from cosim.simulation.flight import Flight
+from cosim.simulation.station import Device, Station
+from cosim.trace.schema import EvaluationRow, LayerRow, Outcome, PositionRow, RoundRow, TransferRow
+
+
+def transfer_row(
+    flight: Flight,
+    outcome: Outcome,
+    sender: Profile,
+    end_s: float,
+    transmitter_j: float,
+    receiver_j: float,
+) -> TransferRow:
+    """A flight that ended; its sender draws the amplifier's energy and its part of the chain's."""
+    airtime_s = end_s - flight.start_s if flight.begun else 0.0
+    bits = float(flight.parcel.bits) if outcome is Outcome.DELIVERED else flight.carried_bits
+    amplifier_j = float(transmit_energy_j(airtime_s, flight.power_w, sender.pa_efficiency, 0.0))
+    energy_tx_j = amplifier_j + transmitter_j
+    return TransferRow(
+        round=flight.round,
+        src=flight.sender,
+        dst=flight.parcel.receiver,
+        kind=flight.parcel.kind,
+        bits=flight.parcel.bits,
+        start_s=flight.start_s,
+        end_s=end_s,
+        deadline_s=flight.start_s + flight.grid.deadline_s,
+        distance_m=flight.distance_m,
+        bandwidth_hz=flight.mean_share_hz,
+        power_w=flight.power_w,
+        consumed_w=energy_tx_j / airtime_s if airtime_s > 0 else 0.0,
+        mean_snr_db=flight.mean_snr_db,
+        mean_rate_bit_s=bits / airtime_s if airtime_s > 0 else 0.0,
+        delivered_bits=bits,
+        energy_tx_j=energy_tx_j,
+        energy_rx_j=receiver_j,
+        outcome=outcome,
+    )
+
+
+def round_row(
+    station: Station, round_: int, end_s: float, flop: float, loss: float | None
+) -> RoundRow:
+    """A device's time and energy since its last row: what its meter and its mailbox counted."""
+    spent, counts = station.meter.take(), station.mailbox.close_round()
+    x_m, y_m = station.device.trajectory.position_m(end_s)
+    return RoundRow(
+        round=round_,
+        device=station.id,
+        start_s=station.row_since_s,
+        end_s=end_s,
+        compute_s=spent.compute_s,
+        send_s=spent.send_s,
+        wait_s=spent.wait_s,
+        off_s=spent.off_s,
+        flop=flop,
+        loss=loss,
+        bits_sent=spent.sent_bits,
+        received=counts.received,
+        stale=counts.stale,
+        missed=counts.missed,
+        energy_compute_j=spent.compute_j,
+        energy_tx_j=spent.tx_j,
+        energy_rx_j=spent.rx_j,
+        energy_idle_j=spent.idle_j,
+        battery_j=station.meter.battery_j,
+        x_m=float(x_m),
+        y_m=float(y_m),
+    )
+
+
+def evaluation_rows(
+    measurements: Iterable[Measurement], time_s: float, round_: int
+) -> Iterator[EvaluationRow]:
+    """Every score as it was found."""
+    for found in measurements:
+        score = found.score
+        yield EvaluationRow(
+            time_s=time_s,
+            round=round_,
+            device=found.device,
+            task=found.task,
+            metric=score.metric,
+            value=score.value,
+            n=score.n,
+        )
+
+
+def layer_rows(device: int, layers: Iterable[LayerState]) -> Iterator[LayerRow]:
+    """What a device's mask keeps."""
+    for state in layers:
+        yield LayerRow(
+            device=device,
+            layer=state.layer,
+            module=state.module,
+            spectral_entropy=None,
+            density=state.density,
+            parameters=state.parameters,
+            active=state.active,
+        )
+
+
+def position_rows(devices: Sequence[Device], times_s: NDArray[np.float64]) -> Iterator[PositionRow]:
+    """Where all devices were at these times."""
+    paths = [device.trajectory.position_m(times_s) for device in devices]
+    for k, time_s in enumerate(times_s):
+        for device, path in zip(devices, paths, strict=True):
+            x_m, y_m = path[k]
+            yield PositionRow(float(time_s), device.id, float(x_m), float(y_m))

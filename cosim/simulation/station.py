@@ -1,0 +1,74 @@
+"""A device, and its state in a running world: on or off, what it has in the air, what it spends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from simpy import Environment, Process
+
+from cosim.learning.workload import Workload
+from cosim.mobility.availability import Spell
+from cosim.mobility.trajectory import Trajectory
+from cosim.scenario.devices import Profile
+from cosim.simulation.compute_time import compute_time_s
+from cosim.simulation.flight import Departure, Flight
+from cosim.simulation.mailbox import Mailbox
+from cosim.simulation.meter import Meter
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device as the scenario describes it; its learning state is the learner's.
+
+    `spells` are the times [from, until) in s at which it is there, in order; None: always.
+    """
+
+    id: int
+    profile: Profile
+    trajectory: Trajectory
+    spells: Iterable[Spell] | None = None
+
+    def compute_time_s(self, work: Workload) -> float:
+        """How long a local round takes it, by its profile."""
+        return compute_time_s(self.profile, work)
+
+
+@dataclass(eq=False)
+class Station:
+    """`present`: switched on and taking part. `gone`: it will not take part again.
+
+    `life` is the process of its present round, number `round`, which a cut-off interrupts;
+    `closed` is the last round whose row is written, and the next row begins at `row_since_s`.
+    `departure` is what it sent last; `flights_out` and `flights_in` are in the air, by number.
+    """
+
+    device: Device
+    meter: Meter
+    mailbox: Mailbox
+    present: bool = True
+    gone: bool = False
+    life: Process | None = None
+    round: int = 0
+    closed: int = 0
+    departure: Departure | None = None
+    row_since_s: float = 0.0
+    flights_out: dict[int, Flight] = field(default_factory=dict)
+    flights_in: dict[int, Flight] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, env: Environment, device: Device, empty: Callable[[Station], None]) -> Station:
+        """A device that is switched on; `empty` hears of its empty battery."""
+        meter = Meter(env, device.profile, lambda: empty(made))
+        made = cls(device, meter, Mailbox(env))
+        return made
+
+    @property
+    def id(self) -> int:
+        """The device's."""
+        return self.device.id
+
+    @property
+    def in_use_hz(self) -> float:
+        """The bandwidth that it sends in."""
+        return sum(flight.share_hz for flight in self.flights_out.values())

@@ -1,0 +1,40 @@
+"""What `cosim check` foresees of the learning is near what the jobs then count."""
+
+from pathlib import Path
+
+import pytest
+
+from cosim.learning.expect import expect
+from cosim.learning.prepare import prepare
+from cosim.scenario.model import Scenario
+
+
+@pytest.fixture
+def chosen(tiny_llama: Path) -> Scenario:
+    """Two tasks of different lengths, one device each."""
+    return Scenario.model_validate(
+        {
+            "rounds": 1,
+            "method": "lora",
+            "base_model": {"source": f"path:{tiny_llama}", "dtype": "float32"},
+            "adapter": {"rank": 4},
+            "tasks": {
+                "sums": {"dataset": "chain_sum", "samples": 60},
+                "words": {"dataset": "word_sequence_reversal", "samples": 60},
+            },
+            "training": {"batch_size": 4, "steps": 30},
+            "devices": [{"count": 2}],
+            "evaluation": {"samples": 8},
+        }
+    )
+
+
+def test_a_mean_rounds_work_is_near_a_real_ones(chosen: Scenario) -> None:
+    expected = expect(chosen)
+    learner = prepare(chosen)
+    for device, work in enumerate(expected.work):
+        job = learner.submit(device, 1)
+        assert work.flop == pytest.approx(job.work.flop, rel=0.1)
+        assert (work.passes, work.steps, work.samples) == (30, 30, 120)
+        assert (work.trained, work.ranked) == (expected.trained, 0)
+    assert expected.work[0].flop != expected.work[1].flop
