@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from cosim import cli_runs
 from cosim.errors import CosimError
 
 app = typer.Typer(
@@ -244,6 +245,10 @@ def map_(
 
     for line, note in make_map(read_run(run_), round_, animate, out):
         typer.echo(line, err=note)
+
+
+for command in (cli_runs.sweep, cli_runs.compare, cli_runs.export):
+    app.command()(command)
 
 
 def main() -> None:

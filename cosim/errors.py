@@ -31,3 +31,11 @@ class ViewError(CosimError):
 
 class ProfileError(CosimError):
     """A machine whose training speed cannot be measured, or a profile that cannot be written."""
+
+
+class SweepError(CosimError):
+    """A sweep whose directory cannot be used."""
+
+
+class ExportError(CosimError):
+    """Adapters of a run that are not there, or that cannot be written as asked."""

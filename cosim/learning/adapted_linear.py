@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,16 +24,22 @@ class AdaptedModule:
     in_features: int
 
 
-class AdaptedLinear(nn.Module):
-    """y = W0·x + (α/r)·B_g·A_g·x, where row group g of the batch has its own A_g and B_g.
+# From the ranks z = A·x (rows, T, R) to what B is multiplied with, of the same shape.
+Mix = Callable[[Tensor], Tensor]
 
-    x: (G·n, T, k); A: (G, r, k); B: (G, d, r). With no group set it is the base layer.
+
+class AdaptedLinear(nn.Module):
+    """y = W0·x + (α/r)·B_g·f(A_g·x), where row group g of the batch has its own A_g and B_g.
+
+    x: (G·n, T, k); A: (G, r, k); B: (G, d, r); f is the identity unless experts are mixed. With
+    no group set it is the base layer.
     """
 
     def __init__(self, base: nn.Linear) -> None:
         super().__init__()
         self.base = base
         self.group: tuple[Tensor, Tensor, float] | None = None
+        self.mix: Mix | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.base(x)
@@ -42,6 +48,8 @@ class AdaptedLinear(nn.Module):
         A, B, scale = self.group
         groups = A.shape[0]
         z = torch.bmm(x.reshape(groups, -1, x.shape[-1]), A.transpose(1, 2))
+        if self.mix is not None:
+            z = self.mix(z.view(*x.shape[:-1], -1)).view_as(z)
         grouped = y.view(groups, -1, y.shape[-1])
         return torch.baddbmm(grouped, z, B.transpose(1, 2), alpha=scale).view_as(y)
 
@@ -61,16 +69,47 @@ class AdaptedModel:
 
     @contextmanager
     def adapters(
-        self, pairs: Sequence[tuple[Tensor, Tensor]] | None, scale: float
+        self,
+        pairs: Sequence[tuple[Tensor, Tensor]] | None,
+        scale: float,
+        mix: Mix | None = None,
     ) -> Iterator[None]:
-        """Sets (A, B) of every adapted layer for the forward passes inside the block."""
+        """Sets (A, B) of every adapted layer for the forward passes inside the block.
+
+        mix: what becomes of the ranks of several experts side by side, the same in every layer.
+        """
         for number, layer in enumerate(self._layers):
             layer.group = None if pairs is None else (*pairs[number], scale)
+            layer.mix = mix
         try:
             yield
         finally:
             for layer in self._layers:
-                layer.group = None
+                layer.group = layer.mix = None
+
+    @contextmanager
+    def watched(self, see: Callable[[int, Tensor, Tensor], None]) -> Iterator[None]:
+        """Calls `see(module's number, W0, x)` before every adapted layer inside the block."""
+
+        def hook(number: int) -> Callable[[AdaptedLinear, tuple[Tensor, ...]], None]:
+            return lambda layer, args: see(number, layer.base.weight, args[0])
+
+        handles = [
+            layer.register_forward_pre_hook(hook(number))
+            for number, layer in enumerate(self._layers)
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def block_inputs(self, input_ids: Tensor) -> tuple[Tensor, ...]:
+        """The hidden states (rows, T, h) that each transformer block reads, and the last ones."""
+        found = self.model.base_model(
+            input_ids=input_ids, use_cache=False, output_hidden_states=True
+        )
+        return tuple(found.hidden_states)
 
     def hidden(self, input_ids: Tensor) -> Tensor:
         """The last hidden states (rows, T, h).
@@ -100,6 +139,21 @@ def adapted_modules(
         number = int(block.group(1)) if block else 0
         modules.append(AdaptedModule(name, number, linear.out_features, linear.in_features))
     return tuple(modules)
+
+
+# Leaves of one parent module that all read the same tensor.
+_SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+
+
+def shared_inputs(modules: Sequence[AdaptedModule]) -> list[int]:
+    """For each module the number of the first that reads the same input; itself where unknown."""
+    first: dict[tuple[str, object], int] = {}
+    out = []
+    for number, module in enumerate(modules):
+        parent, _, leaf = module.name.rpartition(".")
+        family = next((names for names in _SIBLINGS if leaf in names), leaf)
+        out.append(first.setdefault((parent, family), number))
+    return out
 
 
 def _targets(model: Any, wanted: str | Sequence[str]) -> list[tuple[str, nn.Linear]]:

@@ -6,6 +6,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import torch
@@ -79,12 +80,19 @@ class Adapter:
 
     values: float32 (n,), B on its support. support: int64 (n,) sorted positions in flat B, or
     None where B is dense; empty before a mask has been chosen. projection: float32 flat A.
+    round: of the fine-tuning that it comes from, 0 before the first.
     """
 
     values: Tensor
     support: Tensor | None
     projection: Tensor
     moments: Moments | None = None
+    round: int = 0
+
+    @property
+    def unmasked(self) -> bool:
+        """True before the positions of a masked B have been chosen."""
+        return self.support is not None and self.support.numel() == 0
 
     @cached_property
     def digest(self) -> str:
@@ -104,14 +112,22 @@ class Adapter:
 
 @dataclass(frozen=True)
 class Expert:
-    """What a device can answer with: one or several adapters whose outputs are averaged."""
+    """What a device can answer with: one or several adapters, and how they answer together.
+
+    route: `uniform` averages their outputs; `gate` weighs them by the sequence; `literal` keeps
+    the largest ranks of all of them (eq. 29 of arXiv 2602.20492). owners: the devices that the
+    members come from, where the route asks for them.
+    """
 
     members: tuple[Adapter, ...]
+    route: Literal["uniform", "gate", "literal"] = "uniform"
+    owners: tuple[int, ...] = ()
 
     @property
     def key(self) -> str:
         """Names the content: devices with equal experts need be evaluated once."""
-        return " ".join(member.digest for member in self.members)
+        owners = " ".join(map(str, self.owners)) if self.route == "gate" else ""
+        return " ".join([self.route, owners, *(member.digest for member in self.members)])
 
     @property
     def silent(self) -> bool:
@@ -119,11 +135,17 @@ class Expert:
         return not any(bool(member.values.any()) for member in self.members)
 
 
-def gaussian_projection(layout: Layout, seed: int, *ids: int | str) -> Tensor:
-    """Flat A with entries N(0, 1/k) from a named stream (arXiv 2602.20492, eq. 16, scaled)."""
+def gaussian_projection(
+    layout: Layout, seed: int, *ids: int | str, printed: bool = False
+) -> Tensor:
+    """Flat A with entries N(0, 1/k) from a named stream (arXiv 2602.20492, eq. 16, scaled).
+
+    With `printed` the entries are N(0, 1), as the equation says.
+    """
     random = stream(seed, "projection", *ids)
     parts = [
-        random.standard_normal(size, dtype=np.float32) / math.sqrt(module.in_features)
+        random.standard_normal(size, dtype=np.float32)
+        / (1.0 if printed else math.sqrt(module.in_features))
         for module, size in zip(layout.modules, layout.projection_sizes, strict=True)
     ]
     return torch.from_numpy(np.concatenate(parts).astype(np.float32))
@@ -132,18 +154,3 @@ def gaussian_projection(layout: Layout, seed: int, *ids: int | str) -> Tensor:
 def kept_positions(size: int, density: float) -> int:
     """Positions of a module of d·r = `size` that a mask of this density keeps; at least one."""
     return max(1, round(density * size))
-
-
-def top_gradient_support(layout: Layout, gradient: Tensor, density: float) -> Tensor:
-    """Positions of the largest |∂L/∂B| of each module, a share `density` of it (eq. 18).
-
-    gradient: flat (Σd·r,). Equal magnitudes go to the lower position. At least one per module.
-    """
-    chosen = []
-    start = 0
-    for size in layout.expansion_sizes:
-        keep = kept_positions(size, density)
-        order = torch.sort(gradient[start : start + size].abs(), descending=True, stable=True)
-        chosen.append(order.indices[:keep].sort().values + start)
-        start += size
-    return torch.cat(chosen)

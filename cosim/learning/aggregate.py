@@ -44,7 +44,21 @@ def mean(updates: Sequence[Update], size: int) -> tuple[Tensor, Tensor | None]:
     renormalised), with α times the freshness. Values off a support count as zero. Summed in the
     order given.
     """
-    total = sum(update.weight * update.freshness for update in updates)
+    return _weighted(updates, size, sum(update.weight * update.freshness for update in updates))
+
+
+def printed_mean(
+    updates: Sequence[Update], size: int, all_weights: float
+) -> tuple[Tensor, Tensor | None]:
+    """Σ_j α_j/‖u‖·B_j, the same for A: eq. 9-10 of arXiv 2602.20492 as printed.
+
+    α_j = n_j/N sums to 1 over all devices (`all_weights` N), and ‖u‖ counts what is given, self
+    included: the weights sum to 1/‖u‖ at most, so that an adapter shrinks every round.
+    """
+    return _weighted(updates, size, all_weights * len(updates))
+
+
+def _weighted(updates: Sequence[Update], size: int, total: float) -> tuple[Tensor, Tensor | None]:
     expansion = torch.zeros(size)
     projection: Tensor | None = None
     for update in updates:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cosim.learning.adapted_linear import AdaptedModel
+from cosim.learning.adapted_linear import AdaptedModel, Mix
 from cosim.learning.adapter import Expert, Layout
 from cosim.learning.encoding import Encoded, token_rows
+from cosim.learning.gate import select_ranks
 from cosim.learning.report import Score
 from cosim.learning.tasks.pool import Question
 
@@ -45,10 +46,18 @@ class Evaluator:
         self.device = next(model.model.parameters()).device
 
     @torch.no_grad()
-    def scores(self, expert: Expert | None, questions: Sequence[Question]) -> list[Score]:
-        """Accuracy of an expert (None: the base model alone) on one task's questions."""
+    def scores(
+        self, expert: Expert | None, questions: Sequence[Question], weights: Tensor | None = None
+    ) -> list[Score]:
+        """Accuracy of an expert (None: the base model alone) on one task's questions.
+
+        weights: (questions, J) of the expert's members, where a gate weighs them.
+        """
         rows = [candidate for question in questions for candidate in question.candidates]
-        scored = self._score(expert, rows)
+        if weights is not None:
+            counts = torch.tensor([len(question.candidates) for question in questions])
+            weights = weights.repeat_interleave(counts, dim=0)
+        scored = self._score(expert, rows, weights)
         free: list[bool] = []
         ranked: list[bool] = []
         normalised: list[bool] = []
@@ -72,20 +81,38 @@ class Evaluator:
             out.append(Score("acc_norm", float(np.mean(normalised)), len(ranked), False))
         return out
 
-    def _score(self, expert: Expert | None, rows: Sequence[Encoded]) -> list[_RowScore]:
+    def _score(
+        self, expert: Expert | None, rows: Sequence[Encoded], weights: Tensor | None = None
+    ) -> list[_RowScore]:
+        if weights is not None:
+            assert expert is not None
+            expert, weights = _without_idle(expert, weights)
         order = sorted(range(len(rows)), key=lambda number: -rows[number].tokens)
         out: dict[int, _RowScore] = {}
         pairs = None if expert is None else self._pairs(expert)
-        with self.model.adapters(pairs, self.scale):
-            first = 0
-            while first < len(order):
-                longest = rows[order[first]].tokens
-                fit = max(1, min(self.rows, _PAIRS_PER_PASS // longest**2))
-                part = order[first : first + fit]
+        first = 0
+        while first < len(order):
+            longest = rows[order[first]].tokens
+            fit = max(1, min(self.rows, _PAIRS_PER_PASS // longest**2))
+            part = order[first : first + fit]
+            mix = None
+            if expert is not None and expert.route != "uniform":
+                mix = self._mix(expert, None if weights is None else weights[part])
+            with self.model.adapters(pairs, self.scale, mix):
                 found = self._pass([rows[number] for number in part])
-                out.update(zip(part, found, strict=True))
-                first += fit
+            out.update(zip(part, found, strict=True))
+            first += fit
         return [out[number] for number in range(len(rows))]
+
+    def _mix(self, expert: Expert, weights: Tensor | None) -> Mix:
+        """What becomes of the ranks z (rows, T, J·r): weighed by row, or the largest r kept."""
+        shape = (len(expert.members), self.layout.rank)
+        if expert.route == "literal":
+            return lambda z: select_ranks(z.unflatten(-1, shape), self.layout.rank).flatten(-2)
+        assert weights is not None
+        by_rank = weights.repeat_interleave(self.layout.rank, dim=1)[:, None]
+        factors = by_rank.to(self.device, self.dtype)
+        return lambda z: z * factors
 
     def _pass(self, rows: Sequence[Encoded]) -> list[_RowScore]:
         tokens = token_rows(rows, self.device)
@@ -104,8 +131,9 @@ class Evaluator:
         ]
 
     def _pairs(self, expert: Expert) -> list[tuple[Tensor, Tensor]]:
-        """A stacked over the members' ranks, B side by side and divided by their number."""
-        share = 1.0 / len(expert.members)
+        """A stacked over the members' ranks, B side by side, divided by their number if the
+        outputs are averaged."""
+        share = 1.0 / len(expert.members) if expert.route == "uniform" else 1.0
         parts = [
             self.layout.pairs(member.projection, member.expansion(self.layout) * share)
             for member in expert.members
@@ -116,3 +144,10 @@ class Evaluator:
             B = torch.cat([b for _, b in by_member], dim=2)
             pairs.append((A.to(self.device, self.dtype), B.to(self.device, self.dtype)))
         return pairs
+
+
+def _without_idle(expert: Expert, weights: Tensor) -> tuple[Expert, Tensor]:
+    """The members that any row asks, so that the others' ranks need not be computed."""
+    asked = (weights > 0).any(0).nonzero().flatten().tolist()
+    members = tuple(expert.members[number] for number in asked)
+    return replace(expert, members=members, owners=()), weights[:, asked]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+from torch import Tensor
 
 from cosim.learning.adapter import Adapter
 from cosim.learning.aggregate import (
@@ -11,28 +13,44 @@ from cosim.learning.aggregate import (
     as_transmitted,
     freshness,
     mean,
+    printed_mean,
     support_normalised_mean,
 )
 from cosim.learning.fleet import Fleet
 from cosim.learning.payload import introduction_bits, values_bits
 
+Bundle = Mapping[int, Adapter]
+
+
+@dataclass(frozen=True)
+class _Mixed:
+    """An average of flat B, of flat A where it was sent, and the experts read out of it."""
+
+    expansion: Tensor
+    projection: Tensor | None
+    experts: Mapping[int, Adapter]
+
 
 class Exchange:
     """Plays the recipe's aggregation over a fleet.
 
-    `weights` are the devices' numbers of training rows, α_j of eq. 9-10.
+    `weights` are the devices' numbers of training rows, α_j of eq. 9-10. `told_bits` are those of
+    h, which a receiver learns with the mask.
     """
 
-    def __init__(self, fleet: Fleet, bits_per_value: int, weights: Sequence[float]) -> None:
+    def __init__(self, fleet: Fleet, weights: Sequence[float], told_bits: int = 0) -> None:
         self.fleet = fleet
         self.recipe = fleet.recipe
-        self.bits_per_value = bits_per_value
+        self.bits_per_value = fleet.bits_per_value
         self.weights = weights
+        self.told_bits = told_bits
+        self._trained_in = [0] * len(weights)
         self._introduced: set[tuple[int, int]] = set()
-        self._read_back: dict[tuple[tuple[int, int, float], ...], dict[int, Adapter]] = {}
+        self._known: dict[tuple[tuple[int, int, float], ...], _Mixed] = {}
 
     def update(self, device: int, round_: int) -> Update:
-        """The device's adapter as its receivers will read it."""
+        """The device's adapter as its receivers will read it, after its training of a round."""
+        self._trained_in[device] = round_
         adapter = self.fleet.adapters[device]
         sends_projection = self.recipe.projection == "trainable"
         return Update(
@@ -49,20 +67,22 @@ class Exchange:
     def payload_bits(self, sender: int, receiver: int) -> int:
         """Bits of the sender's present update for this receiver.
 
-        A receiver that has had an update of this sender knows its mask and projection.
+        A receiver that has had an update or an expert of this sender knows its mask, A and h.
         """
-        layout = self.fleet.layout
-        adapter = self.fleet.adapters[sender]
-        bits = values_bits(
-            adapter.values.numel(),
-            layout.projection_size,
-            self.recipe.projection,
-            self.bits_per_value,
-        )
-        if (sender, receiver) in self._introduced:
-            return bits
-        kept = None if adapter.support is None else self.fleet.kept_by_module(sender)
-        return bits + introduction_bits(layout.expansion_sizes, kept, self.recipe.projection)
+        bits = self._values_bits(self.fleet.adapters[sender].values.numel())
+        return bits + self._introduction(sender, receiver)
+
+    def _values_bits(self, kept: int) -> int:
+        size = self.fleet.layout.projection_size
+        return values_bits(kept, size, self.recipe.projection, self.bits_per_value)
+
+    def _introduction(self, owner: int, receiver: int) -> int:
+        if (owner, receiver) in self._introduced:
+            return 0
+        dense = self.fleet.adapters[owner].support is None
+        kept = None if dense else self.fleet.kept_by_module(owner)
+        sizes = self.fleet.layout.expansion_sizes
+        return introduction_bits(sizes, kept, self.recipe.projection, self.told_bits)
 
     def aggregate(self, device: int, inbox: Mapping[int, Update], ages: Mapping[int, int]) -> None:
         """Mixes what arrived into the device's state; an empty inbox changes nothing.
@@ -73,48 +93,107 @@ class Exchange:
         self._introduced.update((sender, device) for sender in inbox)
         if not inbox or self.recipe.aggregation == "none":
             return
-        newest = max(update.round for update in inbox.values())
+        if self.recipe.aggregation == "stacked":
+            self._stack(device, inbox)
+            return
         aged = {
             sender: replace(
                 update, freshness=freshness(ages[sender], self.recipe.staleness_exponent)
             )
             for sender, update in inbox.items()
         }
-        updates = {**aged, device: self.update(device, newest)}
-        read_back = self._mixed([updates[sender] for sender in sorted(updates)])
-        own, mixed = self.fleet.adapters[device], read_back[device]
-        self.fleet.adapters[device] = Adapter(
-            mixed.values, own.support, mixed.projection, own.moments
-        )
-        if self.recipe.aggregation == "support_normalised":
-            self.fleet.banks[device].update(read_back)
+        # Its own round, not the inbox's: on clocks of their own the two differ, and a mixture is
+        # known by the rounds of what is in it.
+        updates = {**aged, device: self.update(device, self._trained_in[device])}
+        mixed = self._mixed([updates[sender] for sender in sorted(updates)])
+        own = self.fleet.adapters[device]
+        values = mixed.expansion if own.support is None else mixed.expansion[own.support]
+        A = own.projection if mixed.projection is None else mixed.projection
+        self.fleet.adapters[device] = replace(own, values=values, projection=A)
+        for owner, expert in mixed.experts.items():
+            self.fleet.hold(device, owner, expert)
 
-    def _mixed(self, updates: Sequence[Update]) -> dict[int, Adapter]:
-        """The aggregate, read back through every contributor's support and projection.
+    def _stack(self, device: int, inbox: Mapping[int, Update]) -> None:
+        """Keeps every expert as it arrived; a late one replaces nothing newer."""
+        bank = self.fleet.banks[device]
+        for sender, update in inbox.items():
+            if sender not in bank or bank[sender].round < update.round:
+                self.fleet.hold(device, sender, self._expert(update, update.values))
 
-        Devices with the same inbox share one result; those of earlier rounds are let go.
+    def _expert(self, update: Update, values: Tensor, *, whole: bool = False) -> Adapter:
+        A = update.projection
+        if A is None:
+            A = self.fleet.adapters[update.device].projection
+        support = None if whole else update.support
+        return Adapter(values, support, A, round=update.round)
+
+    def _mixed(self, updates: Sequence[Update]) -> _Mixed:
+        """The aggregate, and the experts read back through each contributor's support and A.
+
+        Devices with the same inbox share one result; those of earlier rounds are let go. Experts
+        are as they would be transmitted, so that a bank is the same in every cluster.
         """
         name = tuple((update.device, update.round, update.freshness) for update in updates)
-        if name in self._read_back:
-            return self._read_back[name]
+        if name in self._known:
+            return self._known[name]
         newest = max(update.round for update in updates)
-        self._read_back = {
+        self._known = {
             key: kept
-            for key, kept in self._read_back.items()
+            for key, kept in self._known.items()
             if max(round_ for _, round_, _ in key) == newest
         }
+        total, projection = self._combined(updates)
+        experts = {}
+        if self.recipe.aggregation == "support_normalised":
+            sent = as_transmitted(total, self.bits_per_value)
+            whole = "readback" in self.recipe.literal
+            for update in updates:
+                values = sent if whole or update.support is None else sent[update.support]
+                experts[update.device] = self._expert(update, values, whole=whole)
+        self._known[name] = _Mixed(total, projection, experts)
+        return self._known[name]
+
+    def _combined(self, updates: Sequence[Update]) -> tuple[Tensor, Tensor | None]:
         size = self.fleet.layout.expansion_size
-        sent_projection = None
+        if "weights" in self.recipe.literal:
+            return printed_mean(updates, size, sum(self.weights))
         if self.recipe.aggregation == "mean":
-            total, sent_projection = mean(updates, size)
-        else:
-            total = support_normalised_mean(updates, size)
-        read_back = {}
-        for update in updates:
-            values = total if update.support is None else total[update.support]
-            A = sent_projection
-            if A is None:
-                A = self.fleet.adapters[update.device].projection
-            read_back[update.device] = Adapter(values, update.support, A)
-        self._read_back[name] = read_back
-        return read_back
+            return mean(updates, size)
+        return support_normalised_mean(updates, size), None
+
+    def bank(self, sender: int) -> Bundle:
+        """Every expert that the sender holds, for another cluster or a member of its own."""
+        return dict(self.fleet.banks[sender])
+
+    def bank_bits(self, sender: int, receiver: int) -> int:
+        """Bits of the sender's bank for this receiver: experts that it has not, or has older.
+
+        Values of each, and of the whole average once where experts are read back whole; mask,
+        seed and h of those that are new to the receiver.
+        """
+        bits = 0
+        averages: set[int] = set()
+        for owner in self._news(self.fleet.banks[sender], receiver):
+            expert = self.fleet.banks[sender][owner]
+            if "readback" not in self.recipe.literal:
+                bits += self._values_bits(expert.values.numel())
+            elif expert.values.data_ptr() not in averages:
+                averages.add(expert.values.data_ptr())
+                bits += self._values_bits(int(expert.values.count_nonzero()))
+            bits += self._introduction(owner, receiver)
+        return bits
+
+    def absorb(self, device: int, bank: Bundle) -> None:
+        """Stores experts of another bank; averages nothing, and a newer one replaces an older."""
+        news = self._news(bank, device)
+        self._introduced.update((owner, device) for owner in news)
+        for owner in news:
+            self.fleet.hold(device, owner, bank[owner])
+
+    def _news(self, bundle: Bundle, receiver: int) -> list[int]:
+        known = self.fleet.banks[receiver]
+        return [
+            owner
+            for owner, expert in sorted(bundle.items())
+            if owner != receiver and (owner not in known or known[owner].round < expert.round)
+        ]

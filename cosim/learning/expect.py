@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-import numpy as np
-
-from cosim.learning.adapted_linear import adapted_modules
-from cosim.learning.adapter import Layout, kept_positions
 from cosim.learning.base_model import native_dtype, skeleton
 from cosim.learning.encoding import Encoded
+from cosim.learning.features import gate_blocks
 from cosim.learning.flop import Work
+from cosim.learning.full import layout_of
+from cosim.learning.masks import planned_counts
 from cosim.learning.memory import GIB, available_bytes, refuse_what_does_not_fit
-from cosim.learning.payload import introduction_bits, values_bits
-from cosim.learning.prepare import memory_of, read_tasks, tasks_of
+from cosim.learning.payload import introduction_bits, told_values, values_bits
+from cosim.learning.prepare import densities_of, memory_of, read_tasks, tasks_of
 from cosim.learning.workload import Workload
 from cosim.scenario.learning import Training
 from cosim.scenario.model import Scenario
@@ -25,7 +24,8 @@ from cosim.scenario.model import Scenario
 class Expectation:
     """Bits of the first and of later transfers, words on memory and tasks.
 
-    work: a mean round's by device; the first round of a mask takes one batch more.
+    Of the devices of the largest density, and with masks of even densities, which cost the most
+    bits. work: a mean round's by device; a first round calibrates and chooses a mask besides.
     """
 
     first_bits: int
@@ -40,19 +40,19 @@ def expect(scenario: Scenario) -> Expectation:
     """Raises `CosimError` for a model or task that cannot be used, or more devices than memory."""
     choice, recipe = scenario.base_model, scenario.method
     model, tokenizer = skeleton(choice.source)
-    layout = Layout(adapted_modules(model, scenario.adapter.target_modules), scenario.adapter.rank)
+    layout = layout_of(recipe, model, scenario.adapter.target_modules, scenario.adapter.rank)
     pools = read_tasks(scenario, tokenizer)
     estimate = memory_of(scenario, model, native_dtype(choice.dtype, choice.device), pools)
     refuse_what_does_not_fit(estimate, scenario.device_count)
 
-    sizes = np.array(layout.expansion_sizes)
-    kept = sizes
-    if recipe.expansion == "gradient_mask":
-        kept = np.array([kept_positions(size, scenario.adapter.density) for size in sizes])
+    kept = planned_counts(recipe, layout, max(densities_of(scenario)))
     per_value = scenario.adapter.bits_per_value
     later = values_bits(int(kept.sum()), layout.projection_size, recipe.projection, per_value)
-    masks = kept if recipe.expansion == "gradient_mask" else None
-    first = later + introduction_bits(layout.expansion_sizes, masks, recipe.projection)
+    config = model.config
+    gate = len(gate_blocks(config.num_hidden_layers, recipe.gate.layers))
+    told = told_values(recipe, layout.modules, gate, config.hidden_size) * per_value
+    masks = kept if recipe.masked else None
+    first = later + introduction_bits(layout.expansion_sizes, masks, recipe.projection, told)
     trains_projection = recipe.projection == "trainable"
     work = Work.of(model, layout, trainable_projection=trains_projection)
     trained = int(kept.sum()) + (layout.projection_size if trains_projection else 0)

@@ -3,62 +3,157 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from cosim.learning.adapter import Adapter, Expert, Layout, gaussian_projection
-from cosim.learning.aggregate import measured_collision_rate
+from cosim.learning.aggregate import as_transmitted, measured_collision_rate
+from cosim.learning.calibrate import Calibration
+from cosim.learning.gate import refined_projection
+from cosim.learning.masks import planned_counts
 from cosim.learning.report import LayerState
 from cosim.methods.recipe import Recipe
 
 
 class Fleet:
-    """Adapters by device id; `banks[i][j]` is what device i last read of device j's expert."""
+    """Adapters by device id; `banks[i][j]` is what device i last read of device j's expert.
 
-    def __init__(self, layout: Layout, recipe: Recipe, tasks: Sequence[str], seed: int) -> None:
-        self.layout = layout
-        self.recipe = recipe
-        self.tasks = tuple(tasks)
+    `shared[task]` is a task's one expert where its data lies in one place. `densities[i]` is
+    Q_budget/Σd·r of device i. Experts in banks have the precision of the air, so that an expert
+    is the same wherever it is held.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        recipe: Recipe,
+        tasks: Sequence[str],
+        seed: int,
+        densities: Sequence[float],
+        bits_per_value: int,
+    ) -> None:
+        self.layout, self.recipe, self.tasks = layout, recipe, tuple(tasks)
+        self.bits_per_value = bits_per_value
+        self.budgets = list(densities)
         self.adapters = self._initial_adapters(seed)
         self.banks: list[dict[int, Adapter]] = [{} for _ in self.tasks]
+        self.shared: dict[str, Adapter] = {}
+        self.calibrations: list[Calibration | None] = [None] * len(self.tasks)
         self._sizes = np.array(layout.expansion_sizes)
 
     def _initial_adapters(self, seed: int) -> list[Adapter]:
         """ΔW = 0 everywhere: B starts at zero, A as the recipe's projection says."""
         own = self.recipe.projection == "frozen_own_seed"
-        common = None if own else gaussian_projection(self.layout, seed, "shared")
+        printed = "projection" in self.recipe.literal
+        common = gaussian_projection(self.layout, seed, "shared", printed=printed)
         unmasked = torch.zeros(0, dtype=torch.long)
+        zeros = torch.zeros(0 if self.recipe.masked else self.layout.expansion_size)
         adapters = []
         for device in range(len(self.tasks)):
-            A = gaussian_projection(self.layout, seed, device) if common is None else common
-            if self.recipe.expansion == "gradient_mask":
-                adapters.append(Adapter(torch.zeros(0), unmasked, A))
-            else:
-                adapters.append(Adapter(torch.zeros(self.layout.expansion_size), None, A))
+            A = common
+            if own:
+                A = gaussian_projection(self.layout, seed, device, printed=printed)
+            adapters.append(Adapter(zeros, unmasked if self.recipe.masked else None, A))
         return adapters
+
+    def limit(self, device: int, values: float) -> None:
+        """Lowers Q_budget of a device that has no mask yet, in values of B."""
+        assert self.adapters[device].unmasked, "the mask has been chosen"
+        self.budgets[device] = min(self.budgets[device], values / self.layout.expansion_size)
+
+    def calibrated(self, device: int, found: Calibration) -> None:
+        """Makes a calibration the device's own; the literal A is refined with it now (eq. 26)."""
+        told = replace(
+            found,
+            features=None if found.features is None else self._sent(found.features),
+            inputs=None if found.inputs is None else self._sent(found.inputs),
+        )
+        self.calibrations[device] = told
+        if told.inputs is not None:
+            adapter = self.adapters[device]
+            self.adapters[device] = replace(
+                adapter, projection=self._refined(adapter.projection, told.inputs)
+            )
+
+    def refined_adapter(self, device: int, found: Calibration) -> Adapter:
+        """The adapter that the device will have once this calibration is its own."""
+        adapter = self.adapters[device]
+        if found.inputs is None or self.calibrations[device] is not None:
+            return adapter
+        A = self._refined(adapter.projection, self._sent(found.inputs))
+        return replace(adapter, projection=A)
+
+    def _sent(self, values: torch.Tensor) -> torch.Tensor:
+        return as_transmitted(values, self.bits_per_value)
+
+    def _refined(self, projection: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        parts = zip(
+            projection.split(self.layout.projection_sizes),
+            inputs.split([module.in_features for module in self.layout.modules]),
+            self.layout.projection_shapes,
+            strict=True,
+        )
+        return torch.cat([refined_projection(a.view(shape), h).flatten() for a, h, shape in parts])
+
+    def hold(self, device: int, owner: int, expert: Adapter) -> None:
+        """Puts an expert into a device's bank in place of an older one."""
+        self.banks[device][owner] = expert
+
+    def hold_own(self, device: int) -> None:
+        """Puts the device's adapter into its bank, if there is one, as others would receive it."""
+        if self.recipe.composition == "single":
+            return
+        own = self.adapters[device]
+        self.hold(device, device, replace(own, values=self._sent(own.values), moments=None))
 
     def expert(self, device: int, task: str) -> Expert | None:
         """What a device answers a task with, by the recipe's composition; None: the base alone."""
-        if self.recipe.composition == "single":
+        composition = self.recipe.composition
+        if composition == "single":
             expert = Expert((self.adapters[device],))
+        elif self.recipe.data == "task":
+            expert = Expert((self.shared[task],) if task in self.shared else ())
         else:
             bank = self.banks[device]
-            owners = [owner for owner in sorted(bank) if self.tasks[owner] == task]
-            expert = Expert(tuple(bank[owner] for owner in owners))
+            owners = sorted(bank)
+            if composition == "oracle":
+                owners = [owner for owner in owners if self.tasks[owner] == task]
+            route = composition if composition in ("gate", "literal") else "uniform"
+            expert = Expert(tuple(bank[owner] for owner in owners), route, tuple(owners))
         return None if expert.silent else expert
 
+    def features(self, owner: int) -> torch.Tensor:
+        """h of an expert's task at the gate's blocks (L, h), as its receivers know it."""
+        calibration = self.calibrations[owner]
+        assert calibration is not None, "an expert that has not been calibrated"
+        assert calibration.features is not None, "the recipe has no gate"
+        return calibration.features
+
     def layers(self, device: int) -> list[LayerState]:
-        """Density and size of B by module."""
+        """Spectral entropy, density and size of B by module."""
         kept = self.kept_by_module(device)
+        calibration = self.calibrations[device]
+        entropies = None if calibration is None else calibration.entropies
         return [
-            LayerState(module.layer, module.name, int(active) / int(size), int(size), int(active))
-            for module, size, active in zip(self.layout.modules, self._sizes, kept, strict=True)
+            LayerState(
+                module.layer,
+                module.name,
+                int(kept[number]) / int(self._sizes[number]),
+                int(self._sizes[number]),
+                int(kept[number]),
+                None if entropies is None else float(entropies[number]),
+            )
+            for number, module in enumerate(self.layout.modules)
         ]
 
     def densities(self, devices: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """(M, L) densities by device and module, and the modules' sizes d·r as weights (L,)."""
+        """(M, L) densities by device and module, and the modules' sizes d·r as weights (L,).
+
+        Those of the mask, or before there is one those that are planned.
+        """
         kept = [self.kept_by_module(device) for device in devices]
         return np.array(kept) / self._sizes, self._sizes
 
@@ -71,9 +166,14 @@ class Fleet:
         return measured_collision_rate(held, self.layout.expansion_size)
 
     def kept_by_module(self, device: int) -> NDArray[np.int64]:
-        """How many positions of each module's B the device trains (L,)."""
+        """How many positions of each module's B the device trains, or is going to (L,)."""
         support = self.adapters[device].support
-        if support is None:
-            return self._sizes
+        if support is None or support.numel() == 0:
+            return self.planned(device, self.calibrations[device])
         below = np.searchsorted(support.numpy(), np.cumsum(self._sizes))
         return np.diff(below, prepend=0)
+
+    def planned(self, device: int, calibration: Calibration | None) -> NDArray[np.int64]:
+        """How many positions of each module the device will train with this calibration (L,)."""
+        entropies = None if calibration is None else calibration.entropies
+        return planned_counts(self.recipe, self.layout, self.budgets[device], entropies)

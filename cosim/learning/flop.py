@@ -27,10 +27,15 @@ class Work:
     adapter_in: int
     adapter_out: int
     trainable_projection: bool
+    trainable_base: bool = False
 
     @classmethod
     def of(cls, model: Any, layout: Layout, *, trainable_projection: bool) -> Work:
-        """Counts the layers of a causal language model, adapted or not."""
+        """Counts the layers of a causal language model, adapted or not.
+
+        A layout without projections is that of the model's own parameters, all trained.
+        """
+        full = layout.projection_size == 0
         head = model.get_output_embeddings()
         linear = [m for m in model.modules() if isinstance(m, nn.Linear) and m is not head]
         config = model.config
@@ -40,8 +45,9 @@ class Work:
             head=head.in_features * head.out_features,
             attention=config.num_hidden_layers * config.num_attention_heads * size,
             adapter_in=layout.projection_size,
-            adapter_out=layout.expansion_size,
+            adapter_out=0 if full else layout.expansion_size,
             trainable_projection=trainable_projection,
+            trainable_base=full,
         )
 
     def forward_flop(self, tokens: int, scored: int) -> int:
@@ -56,14 +62,17 @@ class Work:
     def backward_flop(self, tokens: int, scored: int) -> int:
         """Input gradients of every product, weight gradients of B (and of A where it is trained).
 
-        The frozen layers need no weight gradient: that third of usual training is not there.
+        The frozen layers need no weight gradient: that third of usual training is not there,
+        unless the base is trained too.
         """
+        weights = 2 * tokens * self.frozen + 2 * scored * self.head if self.trainable_base else 0
         adapters = self.adapter_in + 2 * self.adapter_out
         adapters += self.adapter_in if self.trainable_projection else 0
         return (
             2 * tokens * (self.frozen + adapters)
             + 2 * scored * self.head
             + 8 * tokens**2 * self.attention
+            + weights
         )
 
     def training_flop(self, batches: Sequence[Sequence[Encoded]]) -> int:
@@ -80,6 +89,11 @@ class Work:
                 total += self.forward_flop(longest, scored) + self.backward_flop(longest, scored)
         return total
 
+    def reading_flop(self, rows: Sequence[Encoded]) -> int:
+        """One forward pass without adapters and head over all rows, padded to their longest."""
+        longest = max(row.tokens for row in rows)
+        return len(rows) * (2 * longest * self.frozen + 4 * longest**2 * self.attention)
+
     def workload(
         self, batches: Sequence[Sequence[Encoded]], *, trained: int, ranked: int = 0
     ) -> Workload:
@@ -95,5 +109,21 @@ class Work:
             steps=len(batches),
             samples=sum(map(len, batches)),
             trained=trained,
+            ranked=ranked,
+        )
+
+    def warm_up_workload(
+        self, batches: Sequence[Sequence[Encoded]], *, trained: int, ranked: int
+    ) -> Workload:
+        """A local round that a warm-up with all `ranked` values of B comes before.
+
+        `trained` of the result is the mean over both halves, so that Q times the steps is right.
+        """
+        return Workload(
+            flop=2 * self.training_flop(batches),
+            passes=2 * len(batches),
+            steps=2 * len(batches),
+            samples=2 * sum(map(len, batches)),
+            trained=(trained + ranked) // 2,
             ranked=ranked,
         )

@@ -33,19 +33,27 @@ def centred_cosines(inputs: Tensor, experts: Tensor) -> Tensor:
     return _directions(x, centre) @ _directions(h, centre).T
 
 
-def sequence_gate(inputs: Tensor, experts: Tensor, top_k: int, temperature: float = 1.0) -> Tensor:
+def voted_cosines(inputs: Tensor, experts: Tensor) -> Tensor:
+    """The mean over layers of `centred_cosines` (n, J): every layer has one vote.
+
+    inputs: x̄ (n, L, k); experts: h_j (J, L, k), both at the same L layers.
+    """
+    pairs = zip(inputs.unbind(1), experts.unbind(1), strict=True)
+    return torch.stack([centred_cosines(x, h) for x, h in pairs]).mean(0)
+
+
+def gate_weights(cosines: Tensor, top_k: int, temperature: float = 1.0) -> Tensor:
     """Weights (n, J) of the experts for each sequence: eq. 27 of arXiv 2602.20492, corrected.
 
-    g_j ∝ relu(cos(x̄ − μ, h_j − μ))^(1/T) over the `top_k` largest cosines, 0 elsewhere, each row
-    summing to 1, float32. Where none of them is positive, and with a single expert, whose h is μ
-    itself, they share equally. Equal cosines go to the lower index. inputs: x̄ (n, k); experts: h_j
-    (J, k); T → 0 is hard routing. ValueError for no experts, top_k < 1 or T not positive.
+    g_j ∝ relu(cosine_j)^(1/T) over the `top_k` largest cosines, 0 elsewhere, each row summing to
+    1, float32. Where none of them is positive they share equally. Equal cosines go to the lower
+    index. cosines: (n, J); T → 0 is hard routing. ValueError for no experts, top_k < 1 or T not
+    positive.
     """
-    if experts.shape[0] == 0:
+    if cosines.shape[1] == 0:
         raise ValueError("there is no expert to route to")
     if top_k < 1 or not 0 < temperature < math.inf:
         raise ValueError("top_k must be at least 1, and the temperature positive and finite")
-    cosines = centred_cosines(inputs, experts)
     best = cosines.sort(dim=1, descending=True, stable=True).indices[:, :top_k]
     chosen = torch.zeros_like(cosines).scatter_(1, best, 1.0)
     similar = cosines.clamp(min=0) * chosen
@@ -53,6 +61,17 @@ def sequence_gate(inputs: Tensor, experts: Tensor, top_k: int, temperature: floa
     # Relative to the highest, so that a low temperature does not push all of them to zero.
     gate = torch.where(highest > 0, (similar / highest).pow(1 / temperature), chosen)
     return (gate / gate.sum(1, keepdim=True)).float()
+
+
+def sequence_gate(inputs: Tensor, experts: Tensor, top_k: int, temperature: float = 1.0) -> Tensor:
+    """Weights (n, J) by `gate_weights` from the centred cosines at one layer.
+
+    With a single expert, whose h is μ itself, it answers alone. inputs: x̄ (n, k); experts: h_j
+    (J, k), the calibration means. ValueError as `gate_weights`.
+    """
+    if experts.shape[0] == 0:
+        raise ValueError("there is no expert to route to")
+    return gate_weights(centred_cosines(inputs, experts), top_k, temperature)
 
 
 def refined_projection(projection: Tensor, mean_input: Tensor) -> Tensor:

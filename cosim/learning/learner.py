@@ -3,52 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.adapter import Layout, kept_positions
 from cosim.learning.aggregate import Update
 from cosim.learning.base_model import BaseModel
+from cosim.learning.calibrate import Calibration, Calibrator
 from cosim.learning.evaluate import Evaluator
-from cosim.learning.exchange import Exchange
+from cosim.learning.exchange import Bundle, Exchange
+from cosim.learning.features import PromptReader
 from cosim.learning.fleet import Fleet
 from cosim.learning.flop import Work
+from cosim.learning.full import FullEvaluator, FullTrainer, FullWeights, layout_of
+from cosim.learning.jobs import Calibrating, FineTuning
+from cosim.learning.masks import mask_rule
+from cosim.learning.overlap import Overlap, overlap
 from cosim.learning.passes import passes
-from cosim.learning.report import FineTuned, LayerState, Measurement, Score
+from cosim.learning.payload import told_values
+from cosim.learning.pooling import Pools
+from cosim.learning.report import FineTuned, LayerState, Measurement
+from cosim.learning.scoring import Scoring
+from cosim.learning.store import save_adapters
 from cosim.learning.tasks.pool import TaskPool
-from cosim.learning.train import GroupTrainer, Lesson, Outcome, TrainingSettings
+from cosim.learning.train import Batch, GroupTrainer, Lesson, TrainingSettings
 from cosim.learning.workload import Workload
 from cosim.methods.recipe import Recipe
 from cosim.scenario.learning import Adapter as AdapterChoice
 from cosim.scenario.learning import Training
 
-
-class FineTuning:
-    """A submitted job; it depends on the device's state at submission and on nothing later."""
-
-    def __init__(
-        self, learner: Learner, device: int, round_: int, lesson: Lesson, work: Workload
-    ) -> None:
-        self._learner = learner
-        self.device = device
-        self.round = round_
-        self.lesson = lesson
-        self.work = work
-        self.outcome: Outcome | None = None
-
-    def result(self) -> FineTuned:
-        """Settles every job submitted so far if need be, and hands the device its new adapter."""
-        return self._learner.accept(self)
-
-    def discard(self) -> None:
-        """Forgets the job: the device's state stays as it was at submission."""
-        self._learner.forget(self)
+# Mini-batches of rounds are drawn from 1 on; the calibration's rows are those of round 0.
+_CALIBRATION_ROUND = 0
 
 
 class Learner:
-    """All devices' adapters over one frozen base model; plays the parts that the recipe chose."""
+    """All devices' adapters over one frozen base model; plays the parts that the recipe chose.
+
+    `densities` are the devices' own, Q_budget/Σd·r; the adapter's for all of them if not given.
+    """
 
     def __init__(
         self,
@@ -59,11 +54,12 @@ class Learner:
         pools: Mapping[str, TaskPool],
         tasks: Sequence[str],
         seed: int,
+        densities: Sequence[float] | None = None,
     ) -> None:
         self.base, self.recipe, self.training = base, recipe, training
         self.pools, self.tasks, self.seed = pools, tuple(tasks), seed
+        self.layout = layout_of(recipe, base.model, adapter.target_modules, adapter.rank)
         model = AdaptedModel(base.model, adapter.target_modules)
-        self.layout = Layout(model.modules, adapter.rank)
         self.settings = TrainingSettings(
             scale=adapter.alpha / adapter.rank,
             density=adapter.density,
@@ -71,18 +67,31 @@ class Learner:
             optimizer=training.optimizer,
             weight_decay=training.weight_decay,
             trainable_projection=recipe.projection == "trainable",
-            masked=recipe.expansion == "gradient_mask",
+            mask=mask_rule(recipe),
         )
-        self.trainer = GroupTrainer(model, self.layout, base.dtype, self.settings)
-        self.evaluator = Evaluator(model, self.layout, base.dtype, self.settings.scale)
+        self.trainer: GroupTrainer | FullTrainer
+        if recipe.expansion == "every_parameter":
+            weights = FullWeights(model)
+            self.trainer = FullTrainer(model, weights, self.settings)
+            evaluator: Evaluator = FullEvaluator(model, self.layout, weights)
+        else:
+            self.trainer = GroupTrainer(model, self.layout, base.dtype, self.settings)
+            evaluator = Evaluator(model, self.layout, base.dtype, self.settings.scale)
         self.work = Work.of(
             base.model, self.layout, trainable_projection=self.settings.trainable_projection
         )
-        self.fleet = Fleet(self.layout, recipe, tasks, seed)
-        weights = [float(len(self._own_rows(device))) for device in range(len(tasks))]
-        self.exchange = Exchange(self.fleet, adapter.bits_per_value, weights)
+        reader = PromptReader(model, recipe.gate.layers)
+        self.calibrator = Calibrator(model, self.layout, recipe, reader, self.work)
+        own = densities or [adapter.density] * len(self.tasks)
+        self.fleet = Fleet(self.layout, recipe, tasks, seed, own, adapter.bits_per_value)
+        rows = [float(len(self._own_rows(device))) for device in range(len(tasks))]
+        hidden = base.model.config.hidden_size
+        told = told_values(recipe, self.layout.modules, len(reader.blocks), hidden)
+        self.exchange = Exchange(self.fleet, rows, told * adapter.bits_per_value)
+        self.scoring = Scoring(self.fleet, evaluator, reader, pools)
+        self._pooled = Pools(recipe, tasks)
         self._queue: list[FineTuning] = []
-        self._scores: dict[tuple[str, str], list[Score]] = {}
+        self._found: dict[int, Calibration] = {}
 
     def _own_rows(self, device: int) -> range:
         """The training rows of a device: every n-th of its task's, where n devices share it."""
@@ -90,40 +99,74 @@ class Learner:
         peers = [other for other, of in enumerate(self.tasks) if of == task]
         return range(peers.index(device), len(self.pools[task].train), len(peers))
 
+    def _batch(self, device: int, round_: int, step: int, size: int) -> Batch:
+        pool, own = self.pools[self.tasks[device]], self._own_rows(device)
+        return pool.batch(own, seed=self.seed, device=device, round_=round_, step=step, size=size)
+
+    def _batches(self, device: int, round_: int) -> tuple[Batch, ...]:
+        size = self.training.batch_size
+        return tuple(self._batch(device, round_, step, size) for step in range(self.training.steps))
+
+    def _calibration_rows(self, device: int) -> Batch:
+        return self._batch(device, _CALIBRATION_ROUND, 0, self.recipe.calibration_samples)
+
+    def _calibration(self, device: int) -> Calibration:
+        """What the device's calibration finds: it depends on no state, and is computed once."""
+        if device not in self._found:
+            self._found[device] = self.calibrator.calibrate(self._calibration_rows(device))
+        return self._found[device]
+
+    def calibrate(self, device: int) -> Calibrating | None:
+        """A calibration on its own, before round 1; None where the recipe needs none, or none
+        any more. A device that has not asked is calibrated in its first fine-tuning."""
+        if not self.recipe.calibrated or self.fleet.calibrations[device] is not None:
+            return None
+        work = self.calibrator.workload(self._calibration_rows(device))
+        return Calibrating(self, device, work)
+
+    def accept_calibration(self, device: int) -> None:
+        """Makes a calibration the device's own; called by the job."""
+        if self.fleet.calibrations[device] is None:
+            self.fleet.calibrated(device, self._calibration(device))
+
+    def limit(self, device: int, values: float) -> None:
+        """Lowers Q_budget of a device to what its compute or its link permits, in values of B;
+        before its mask has been chosen."""
+        self.fleet.limit(device, values)
+
     def submit(self, device: int, round_: int) -> FineTuning:
         """Queues a device's local fine-tuning; nothing is computed yet but what it takes."""
-        pool = self.pools[self.tasks[device]]
-        own = self._own_rows(device)
-        batches = tuple(
-            pool.batch(
-                own,
-                seed=self.seed,
-                device=device,
-                round_=round_,
-                step=step,
-                size=self.training.batch_size,
-            )
-            for step in range(self.training.steps)
-        )
+        batches = self._batches(device, round_)
         adapter = self.fleet.adapters[device]
-        sizes, masked = self.layout.expansion_sizes, self.settings.masked
-        trained = sum(kept_positions(n, self.settings.density) for n in sizes)
-        trained = trained if masked else sum(sizes)
-        trained += self.layout.projection_size if self.settings.trainable_projection else 0
-        ranked = sum(sizes) if masked and adapter.values.numel() == 0 else 0
-        work = self.work.workload(batches, trained=trained, ranked=ranked)
-        job = FineTuning(self, device, round_, Lesson(adapter, batches), work)
+        kept = self.fleet.planned(device, self.fleet.calibrations[device])
+        calibrating = self.calibrate(device)
+        work = self._workload(batches, int(kept.sum()), chooses=adapter.unmasked)
+        if calibrating is not None:
+            work = work.after(calibrating.work)
+        lesson = Lesson(adapter, batches, kept)
+        job = FineTuning(self, device, round_, lesson, work, calibrates=calibrating is not None)
         self._queue.append(job)
         return job
+
+    def _workload(self, batches: Sequence[Batch], kept: int, *, chooses: bool) -> Workload:
+        trained = kept
+        trained += self.layout.projection_size if self.settings.trainable_projection else 0
+        ranked = self.layout.expansion_size if chooses else 0
+        if chooses and self.settings.mask == "magnitude":
+            return self.work.warm_up_workload(batches, trained=trained, ranked=ranked)
+        return self.work.workload(batches, trained=trained, ranked=ranked)
 
     def accept(self, job: FineTuning) -> FineTuned:
         """Makes a job's outcome the device's state; called by the job."""
         if job.outcome is None:
             self._settle()
         assert job.outcome is not None, "the job was discarded"
-        adapter = job.outcome.adapter
+        if job.calibrates:
+            self.accept_calibration(job.device)
+        adapter = replace(job.outcome.adapter, round=job.round)
         self.fleet.adapters[job.device] = adapter
-        self.fleet.banks[job.device][job.device] = adapter
+        self.fleet.hold_own(job.device)
+        self.fleet.shared[self.tasks[job.device]] = adapter
         return FineTuned(job.outcome.loss, self.exchange.update(job.device, job.round))
 
     def forget(self, job: FineTuning) -> None:
@@ -131,13 +174,35 @@ class Learner:
         self._queue = [other for other in self._queue if other is not job]
 
     def _settle(self) -> None:
-        jobs = sorted(self._queue, key=lambda job: (job.device, job.round))
+        jobs = sorted(self._queue, key=lambda job: (job.round, job.device))
         self._queue = []
+        for job in jobs:
+            if job.calibrates:
+                found = self._calibration(job.device)
+                adapter = self.fleet.refined_adapter(job.device, found)
+                kept = self.fleet.planned(job.device, found)
+                job.lesson = replace(job.lesson, adapter=adapter, kept=kept)
+        if self.recipe.data == "own":
+            self._train(sorted(jobs, key=lambda job: (job.device, job.round)))
+        else:
+            for job in jobs:
+                self._train_pooled(job)
+
+    def _train(self, jobs: Sequence[FineTuning]) -> None:
         longest = [job.lesson.longest for job in jobs]
         for group in passes(longest, [len(job.lesson.batches) for job in jobs]):
             outcomes = self.trainer.train([jobs[number].lesson for number in group])
             for number, outcome in zip(group, outcomes, strict=True):
                 jobs[number].outcome = outcome
+
+    def _train_pooled(self, job: FineTuning) -> None:
+        job.outcome = self._pooled.settle(
+            job.device,
+            job.round,
+            job.lesson,
+            lambda device: self._batches(device, job.round),
+            lambda lesson: self.trainer.train([lesson])[0],
+        )
 
     def payload_bits(self, sender: int, receiver: int) -> int:
         """Bits of the sender's present update for this receiver."""
@@ -147,29 +212,41 @@ class Learner:
         """Mixes what arrived into the device's state; an empty inbox changes nothing."""
         self.exchange.aggregate(device, inbox, ages)
 
+    def bank(self, sender: int) -> Bundle:
+        """The experts that the sender holds, to be exchanged without averaging."""
+        return self.exchange.bank(sender)
+
+    def bank_bits(self, sender: int, receiver: int) -> int:
+        """Bits of the experts that the receiver has not, or has older."""
+        return self.exchange.bank_bits(sender, receiver)
+
+    def absorb(self, device: int, bank: Bundle) -> None:
+        """Stores the experts of another bank; a newer round of an expert replaces an older."""
+        self.exchange.absorb(device, bank)
+
     def evaluate(self, devices: Iterable[int]) -> list[Measurement]:
         """Every device on every task; equal experts are scored once."""
-        found: dict[tuple[str, str], list[Score]] = {}
-        out = []
-        for device in devices:
-            for task, pool in self.pools.items():
-                expert = self.fleet.expert(device, task)
-                key = (task, "base model" if expert is None else expert.key)
-                if key not in found:
-                    known = self._scores.get(key)
-                    found[key] = known or self.evaluator.scores(expert, pool.test)
-                out += [Measurement(device, task, score) for score in found[key]]
-        self._scores = found
-        return out
+        return self.scoring.evaluate(devices)
 
     def layers(self, device: int) -> list[LayerState]:
-        """Density and size of B by module."""
+        """Spectral entropy, density and size of B by module."""
         return self.fleet.layers(device)
 
     def densities(self, devices: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """(M, L) densities by device and module, and the modules' sizes (L,)."""
+        """(M, L) densities by device and module, planned ones before a mask has been chosen, and
+        the modules' sizes (L,)."""
         return self.fleet.densities(devices)
 
     def collision(self, devices: Sequence[int]) -> float:
         """Measured share of positions of B that at least two of the devices train."""
         return self.fleet.collision(devices)
+
+    def overlap(self, devices: Sequence[int]) -> list[Overlap]:
+        """How far from orthogonal the devices' projections and updates are, by module."""
+        return overlap(self.layout, [self.fleet.adapters[device] for device in devices])
+
+    def save(self, folder: Path) -> None:
+        """Writes every device's adapter and its bank of experts into a new folder; nothing where
+        all parameters are trained and there is no adapter."""
+        if self.recipe.expansion != "every_parameter":
+            save_adapters(folder, self.fleet, scale=self.settings.scale, seed=self.seed)

@@ -11,6 +11,7 @@ import torch
 from cosim.errors import CosimError
 from cosim.learning.adapter import Layout, kept_positions
 from cosim.learning.flop import Work
+from cosim.methods.parts import BANKS
 from cosim.methods.recipe import Recipe
 
 GIB = float(2**30)
@@ -26,12 +27,13 @@ class MemoryEstimate:
     device_states: float
     working_copies: float
     activations: float
+    experts: float = 0.0
 
     @property
     def total(self) -> float:
         """Everything together with the process itself."""
         parts = self.base_model + self.device_states + self.working_copies + self.activations
-        return parts + _PROCESS_BYTES
+        return parts + self.experts + _PROCESS_BYTES
 
 
 def estimate_memory(
@@ -51,22 +53,30 @@ def estimate_memory(
 
     Base: its parameters in `dtype`. Device states: float32 values, two moments, int64 positions
     of a mask, A, and the bank of experts. Working copies: A and B of one pass with gradients.
-    Activations: what a transformer block keeps for the backward pass, by token and, for the
-    attention weights, by pair of tokens of a row (`longest` tokens), and the logits.
+    Experts: of all devices side by side, where all of them may answer. Activations: what a
+    transformer block keeps for the backward pass, by token and, for the attention weights, by
+    pair of tokens of a row (`longest` tokens), and the logits.
     """
     size = torch.finfo(dtype).bits // 8
     kept = layout.expansion_size
-    if recipe.expansion == "gradient_mask":
+    if recipe.masked and "density" not in recipe.literal:
         kept = kept_positions(kept, density)
     trained = kept + (layout.projection_size if recipe.projection == "trainable" else 0)
-    state = 12.0 * trained + (8.0 * kept if recipe.expansion == "gradient_mask" else 0.0)
+    state = 12.0 * trained + (8.0 * kept if recipe.masked else 0.0)
     own_projection = recipe.projection != "frozen_shared_seed"
     state += 4.0 * layout.projection_size if own_projection else 0.0
     # Devices whose inboxes differ hold banks of their own: at worst all of them.
-    bank = 4.0 * kept * devices**2 if recipe.aggregation == "support_normalised" else 0.0
+    bank = 4.0 * trained * devices**2 if recipe.aggregation in BANKS else 0.0
     # Settling a round holds the states before and after it, and the update on its way.
     states = devices * (2.0 * state + 4.0 * trained) + bank
     copies = devices_per_pass * size * (2.0 * layout.expansion_size + 2.0 * layout.projection_size)
+    if recipe.expansion == "every_parameter":
+        # One device at a time: gradients, the base's own copy, float32 masters and their gradient.
+        copies = (2.0 * size + 8.0) * layout.expansion_size
+    together = recipe.composition in ("gate", "uniform", "literal")
+    values = devices * (layout.expansion_size + layout.projection_size) if together else 0
+    # With the float32 parts that they are put together from.
+    experts = float(values * (size + 4))
     config = model.config
     inner = getattr(config, "intermediate_size", 4 * config.hidden_size)
     per_block = 16.0 * config.hidden_size + 6.0 * inner
@@ -77,7 +87,7 @@ def estimate_memory(
     activations += scored_per_pass * config.vocab_size * 12.0
     work = Work.of(model, layout, trainable_projection=False)
     parameters = work.frozen + work.head * (1 if config.tie_word_embeddings else 2)
-    return MemoryEstimate(parameters * float(size), states, copies, activations)
+    return MemoryEstimate(parameters * float(size), states, copies, activations, experts)
 
 
 def available_bytes() -> float:
@@ -93,6 +103,7 @@ def refuse_what_does_not_fit(estimate: MemoryEstimate, devices: int, already: fl
             f"devices: {devices} devices need about {estimate.total / GIB:.1f} GiB of memory and "
             f"{there / GIB:.1f} GiB are there (base model {estimate.base_model / GIB:.1f}, device "
             f"states {estimate.device_states / GIB:.1f}, one training pass "
-            f"{(estimate.working_copies + estimate.activations) / GIB:.1f}); use fewer devices, a "
-            "smaller rank or density, or a smaller batch"
+            f"{(estimate.working_copies + estimate.activations) / GIB:.1f}, all experts side by "
+            f"side {estimate.experts / GIB:.1f}); use fewer devices, a smaller rank or density, or "
+            "a smaller batch"
         )

@@ -7,9 +7,8 @@ from typing import Any
 
 import torch
 
-from cosim.learning.adapted_linear import adapted_modules
-from cosim.learning.adapter import Layout
 from cosim.learning.base_model import load
+from cosim.learning.full import layout_of
 from cosim.learning.learner import Learner
 from cosim.learning.memory import MemoryEstimate, estimate_memory, refuse_what_does_not_fit
 from cosim.learning.passes import passes
@@ -31,8 +30,25 @@ def prepare(scenario: Scenario) -> Learner:
         refuse_what_does_not_fit(estimate, scenario.device_count, already=estimate.base_model)
     tasks = tasks_of(scenario)
     return Learner(
-        base, scenario.method, scenario.adapter, scenario.training, pools, tasks, scenario.seed
+        base,
+        scenario.method,
+        scenario.adapter,
+        scenario.training,
+        pools,
+        tasks,
+        scenario.seed,
+        densities_of(scenario),
     )
+
+
+def densities_of(scenario: Scenario) -> list[float]:
+    """s of every device, by id: its group's, or the adapter's."""
+    common = scenario.adapter.density
+    return [
+        common if group.density is None else group.density
+        for group in scenario.devices
+        for _ in range(group.count)
+    ]
 
 
 def tasks_of(scenario: Scenario) -> list[str]:
@@ -62,7 +78,9 @@ def memory_of(
     scenario: Scenario, model: Any, dtype: torch.dtype, pools: Mapping[str, TaskPool]
 ) -> MemoryEstimate:
     """What the scenario will need, with the longest rows in every place of a pass."""
-    layout = Layout(adapted_modules(model, scenario.adapter.target_modules), scenario.adapter.rank)
+    layout = layout_of(
+        scenario.method, model, scenario.adapter.target_modules, scenario.adapter.rank
+    )
     longest = {name: max(row.tokens for row in pool.train) for name, pool in pools.items()}
     lengths = [longest[task] for task in tasks_of(scenario)]
     largest = max(
@@ -74,7 +92,7 @@ def memory_of(
         model,
         layout,
         scenario.method,
-        density=scenario.adapter.density,
+        density=max(densities_of(scenario)),
         dtype=dtype,
         devices=scenario.device_count,
         devices_per_pass=len(largest),

@@ -35,10 +35,14 @@ class Measurement:
 
 @dataclass(frozen=True)
 class LayerState:
-    """One adapted module of one device: how much of its B is trained and sent."""
+    """One adapted module of one device: how much of its B is trained and sent.
+
+    spectral_entropy: H of W0·C in nats; None where the densities do not come from it.
+    """
 
     layer: int
     module: str
     density: float
     parameters: int
     active: int
+    spectral_entropy: float | None = None

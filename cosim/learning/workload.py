@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -10,9 +10,9 @@ class Workload:
     """One device's local round, counted before it is trained.
 
     flop: of all passes, with every mini-batch padded to its longest row. passes: forward and
-    backward passes. steps: optimiser steps. samples: N, rows over all steps. trained: Q, values
-    that a step updates. ranked: positions of B of which a first gradient chooses a mask, 0 where
-    there is one already or none is needed.
+    backward passes, and the one forward pass of a calibration. steps: optimiser steps. samples:
+    N, rows over all steps. trained: Q, values that a step updates. ranked: positions of B of
+    which a mask is chosen, 0 where there is one already or none is needed.
     """
 
     flop: float
@@ -24,5 +24,9 @@ class Workload:
 
     @property
     def batch_size(self) -> float:
-        """B, the mean rows of a step, so that N/B are the steps."""
-        return self.samples / self.steps
+        """B, the mean rows of a step, so that N/B are the steps; 1 where there are none."""
+        return self.samples / self.steps if self.steps else 1.0
+
+    def after(self, other: Workload) -> Workload:
+        """This work with another done before it in the same job, one that trains nothing."""
+        return replace(self, flop=self.flop + other.flop, passes=self.passes + other.passes)

@@ -4,41 +4,45 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-Projection = Literal["trainable", "frozen_own_seed", "frozen_shared_seed"]
-Expansion = Literal["dense", "gradient_mask"]
-Aggregation = Literal["none", "mean", "support_normalised"]
-Composition = Literal["single", "oracle"]
-Schedule = Literal["synchronous", "cluster", "asynchronous"]
+from cosim.methods.checks import complaint
+from cosim.methods.parts import (
+    MASKS,
+    Aggregation,
+    Choice,
+    Composition,
+    Data,
+    Expansion,
+    Gate,
+    LiteralPoint,
+    Projection,
+    Schedule,
+)
 
 _DEGREE = "most neighbours of a device in a round"
 _RANGE = "devices farther apart than this are not joined; null: all may be"
 
 
-class _Choice(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class NoExchange(_Choice):
+class NoExchange(Choice):
     """Nobody talks to anybody."""
 
     graph: Literal["none"] = "none"
 
 
-class Complete(_Choice):
+class Complete(Choice):
     """Every device exchanges with every other: one cluster."""
 
     graph: Literal["complete"] = "complete"
 
 
-class Ring(_Choice):
+class Ring(Choice):
     """Each device exchanges with the one before and the one after it."""
 
     graph: Literal["ring"] = "ring"
 
 
-class RandomGraph(_Choice):
+class RandomGraph(Choice):
     """A new uniform graph each round in which no device exceeds the given degree.
 
     All pairs within range are taken in a uniform order, and each is joined that leaves both of
@@ -50,7 +54,7 @@ class RandomGraph(_Choice):
     range_m: float | None = Field(None, gt=0, le=1e6, description=_RANGE)
 
 
-class Nearest(_Choice):
+class Nearest(Choice):
     """The nearest pairs are joined, by where the devices are when the round is planned.
 
     All pairs within range are taken nearest first, equally near ones by ids, and each is joined
@@ -62,23 +66,41 @@ class Nearest(_Choice):
     range_m: float | None = Field(None, gt=0, le=1e6, description=_RANGE)
 
 
+class Clusters(Choice):
+    """AGNES clusters that collide little and can reach each other (section V-B); complete inside.
+
+    Formed before the first round, and anew when a member's power at the mean gains no longer
+    suffices or a device comes in. Experts go from cluster to cluster now and then.
+    """
+
+    graph: Literal["clusters"] = "clusters"
+    max_collision_rate: float = Field(
+        0.25, ge=0, le=1, description="S_max, of eq. 19 over the layers"
+    )
+    exchange_every: int = Field(
+        5, ge=1, description="E, rounds between exchanges of experts; one more at the end"
+    )
+
+
 def _graph_by_name(value: Any) -> Any:
     return {"graph": value} if isinstance(value, str) else value
 
 
 _Graph = Annotated[
-    NoExchange | Complete | Ring | RandomGraph | Nearest, Field(discriminator="graph")
+    NoExchange | Complete | Ring | RandomGraph | Nearest | Clusters,
+    Field(discriminator="graph"),
 ]
 Topology = Annotated[
     _Graph,
     BeforeValidator(
         _graph_by_name,
-        json_schema_input_type=Literal["none", "complete", "ring", "random", "nearest"] | _Graph,
+        json_schema_input_type=Literal["none", "complete", "ring", "random", "nearest", "clusters"]
+        | _Graph,
     ),
 ]
 
 
-class Recipe(_Choice):
+class Recipe(Choice):
     """The choices that make a method, in the terms of arXiv 2602.20492.
 
     projection A ∈ R^(r×k), expansion B ∈ R^(d×r) with mask M (eq. 2–3), topology u (eq. 8),
@@ -92,6 +114,16 @@ class Recipe(_Choice):
     topology: Topology
     aggregation: Aggregation
     composition: Composition
+    gate: Gate = Gate()
+    data: Data = Field(
+        "own", description="what an adapter learns from: a device's, a task's or all devices' rows"
+    )
+    calibration_samples: int = Field(
+        32, ge=1, le=4096, description="own rows that the base model reads before a first round"
+    )
+    literal: tuple[LiteralPoint, ...] = Field(
+        (), description="where arXiv 2602.20492 is taken as printed"
+    )
     schedule: Schedule = "synchronous"
     staleness_exponent: float = Field(
         1.0, ge=0, le=100, description="a: an update of age n is weighted by (1 + n)^−a"
@@ -99,25 +131,23 @@ class Recipe(_Choice):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        talks = self.topology.graph != "none"
-        if talks == (self.aggregation == "none"):
-            raise ValueError(
-                f"topology '{self.topology.graph}' and aggregation '{self.aggregation}' do not "
-                "fit: what is exchanged must be aggregated, and nothing else can be"
-            )
-        if self.aggregation == "mean" and self.projection == "frozen_own_seed":
-            raise ValueError(
-                "aggregation 'mean' averages B matrices that multiply the same A; with projection "
-                "'frozen_own_seed' every device has another A: use 'support_normalised'"
-            )
-        if self.aggregation == "support_normalised" and self.projection == "trainable":
-            raise ValueError(
-                "aggregation 'support_normalised' reads each expert back through its frozen A; "
-                "projection 'trainable' has none: use 'mean'"
-            )
-        if self.composition == "oracle" and self.aggregation != "support_normalised":
-            raise ValueError(
-                "composition 'oracle' routes between stored experts, which only aggregation "
-                "'support_normalised' keeps: use 'single'"
-            )
+        said = complaint(self)
+        if said is not None:
+            raise ValueError(said)
         return self
+
+    @property
+    def masked(self) -> bool:
+        """Whether a device trains and sends a part of B alone."""
+        return self.expansion in MASKS
+
+    @property
+    def routed(self) -> bool:
+        """Whether a receiver must know the mean inputs h of an expert's task."""
+        return self.composition == "gate" or "refinement" in self.literal
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the base model must read a device's rows before its first round."""
+        measured = self.expansion == "entropy_mask" and "density" not in self.literal
+        return measured or self.routed

@@ -65,7 +65,7 @@ class Bench:
             optimizer=scenario.training.optimizer,
             weight_decay=scenario.training.weight_decay,
             trainable_projection=not job.masked,
-            masked=job.masked,
+            mask="gradient" if job.masked else "none",
         )
         work = Work.of(self.base.model, layout, trainable_projection=not job.masked)
         trainer = GroupTrainer(self._model, layout, self.base.dtype, settings)

@@ -38,7 +38,5 @@ def _by_name(value: Any) -> Any:
 
 Availability = Annotated[
     _Model,
-    BeforeValidator(
-        _by_name, json_schema_input_type=Literal["always", "exponential", "trace"] | _Model
-    ),
+    BeforeValidator(_by_name, json_schema_input_type=Literal["always", "trace"] | _Model),
 ]

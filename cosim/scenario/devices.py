@@ -124,6 +124,9 @@ class DeviceGroup(Section):
         description="a catalogue name, path:<file>, {mix: {name: weight}} or a mapping",
     )
     compute: ComputeTime | None = Field(None, description="null: as the profile says")
+    density: float | None = Field(
+        None, gt=0, le=1, description="s, share of B that they train; null: as the adapter says"
+    )
     speed_sigma: float = Field(
         0.0, ge=0, le=2, description="σ of ln(speed) over the group's devices"
     )

@@ -67,6 +67,12 @@ class Task(Section):
     split: str = Field("train", description="training split of an hf dataset")
     test_split: str = Field("test", description="test split of an hf dataset")
     configuration: str | None = Field(None, description="configuration of an hf dataset")
+    relabel: int | None = Field(
+        None,
+        ge=0,
+        le=2**63 - 1,
+        description="a seed: answers are exchanged for one another, so that tasks disagree",
+    )
     fields: Fields = Fields()
 
     @model_validator(mode="after")

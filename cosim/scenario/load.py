@@ -49,12 +49,17 @@ def scenario_of(document: Document) -> Scenario:
     """The validated scenario of a document with its overrides; raises ScenarioError."""
     data = _with_absolute_paths(document)
     if "name" not in data:
-        data["name"] = _name_of(document.path)
+        data["name"] = fitting_name(document.path)
     return validate(replace(document, data=data), Scenario)
 
 
 def dump(scenario: Scenario) -> str:
     """The scenario as YAML with every default filled in; loads to an equal scenario anywhere."""
+    return to_yaml(scenario.model_dump(mode="json"))
+
+
+def to_yaml(data: dict[str, Any]) -> str:
+    """Plain data as YAML that reads back as it was."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Representer = _Representer
     yaml.default_flow_style = False
@@ -63,7 +68,7 @@ def dump(scenario: Scenario) -> str:
     yaml.allow_unicode = True
     yaml.width = 1 << 20
     text = StringIO()
-    yaml.dump(scenario.model_dump(mode="json"), text)
+    yaml.dump(data, text)
     return text.getvalue()
 
 
@@ -103,7 +108,7 @@ def _absolute(document: Document, loc: Loc, written: Any, prefix: str) -> Any:
     return f"{prefix}{(start / named).absolute()}"
 
 
-def _name_of(path: Path) -> str:
+def fitting_name(path: Path) -> str:
     """The file's stem with whatever a name cannot hold made a hyphen."""
     fitting = re.sub(r"[^A-Za-z0-9._ -]+", "-", path.stem)
     return re.sub(r"^[^A-Za-z0-9]+", "", fitting)[:80] or "scenario"

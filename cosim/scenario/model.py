@@ -39,6 +39,7 @@ class TraceChoice(Section):
     """What is sampled besides the events."""
 
     positions_every_s: float = Field(1.0, gt=0, le=1e6, description="between two samples")
+    adapters: bool = Field(True, description="keep what the devices have learnt, to be exported")
 
 
 class Scenario(Section):

@@ -104,7 +104,12 @@ class BlockPackets(Section):
 
     model: Literal["blocks"] = "blocks"
     block_bits: int = Field(8448, ge=1, le=10**9, description="default: the largest of 5G's LDPC")
-    backoff_db: float = Field(3.0, ge=0, le=60, description="rate below the SNR known at the start")
+    backoff_db: float = Field(
+        0.0,
+        ge=0,
+        le=60,
+        description="below the SNR known at the start; retransmissions need it below the margin",
+    )
     combining: Literal["chase", "none"] = Field(
         "chase", description="failed copies are added up, or forgotten"
     )
@@ -139,7 +144,9 @@ class Radio(Section):
     )
     deadline_s: float = Field(2.0, gt=0, le=1e6, description="Γ, from the start of a transfer")
     late: Literal["drop", "stale"] = Field(
-        "drop", description="beyond Γ: lost, or kept on the air and mixed when it arrives"
+        "drop",
+        description="beyond Γ: lost, or kept on the air until it is through, and mixed then, or "
+        "until its sender sends again",
     )
     packets: Annotated[
         Packets,

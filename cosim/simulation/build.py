@@ -42,7 +42,13 @@ def build_learner(scenario: Scenario) -> Learner:
     Raises `CosimError` for a model or a task that cannot be used.
     """
     if scenario.learning.model == "none":
-        return NullLearner(scenario.learning.payload_bits, given_work(scenario))
+        masked = scenario.method.expansion != "dense"
+        return NullLearner(
+            scenario.learning.payload_bits,
+            given_work(scenario),
+            scenario.adapter.density if masked else None,
+            scenario.adapter.bits_per_value,
+        )
     from cosim.learning.prepare import prepare
 
     return prepare(scenario)

@@ -9,11 +9,12 @@ from statistics import median
 import numpy as np
 
 from cosim.learning.workload import Workload
-from cosim.methods.recipe import Complete, Nearest, NoExchange, RandomGraph, Ring
+from cosim.methods.recipe import Clusters, Complete, Nearest, NoExchange, RandomGraph, Ring
 from cosim.physics.decibel import db_to_ratio, dbm_to_w, ratio_to_db, w_to_dbm
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
 from cosim.physics.power import lemma1_power_w, spectral_efficiency_needed
 from cosim.scenario.model import Scenario
+from cosim.scenario.radio import Radio
 from cosim.simulation.build import area_of, build_devices, given_work
 from cosim.simulation.channel import Channel
 from cosim.simulation.compute_time import compute_time_s
@@ -49,25 +50,36 @@ def receivers_at_most(scenario: Scenario) -> int:
             return min(2, others)
         case RandomGraph(degree=degree) | Nearest(degree=degree):
             return min(degree, others)
-        case Complete():
+        case Complete() | Clusters():
             return others
+
+
+def margin_db(radio: Radio) -> float:
+    """What is radiated above Lemma 1's demand, 0 where the policy is another."""
+    return radio.power.margin_db if radio.power.policy == "lemma1" else 0.0
 
 
 def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fact]:
     """Payload against W·Γ, Lemma 1's power at the mean distance, coherence time against Γ."""
-    receivers = receivers_at_most(scenario)
-    if receivers == 0:
-        return [Fact("exchange", f"none: method '{scenario.method.name}' sends nothing")]
-    radio = scenario.radio
+    receivers, radio = receivers_at_most(scenario), scenario.radio
     devices = build_devices(scenario)
     channel = Channel(radio, [device.trajectory for device in devices], scenario.seed)
+    if receivers == 0:
+        return [Fact("exchange", f"none: method '{scenario.method.name}' sends nothing")]
     distance_m = area_of(scenario).mean_distance_m
+    packets = radio.packets
+    no_retransmission = None
+    if packets.model == "blocks" and margin_db(radio) <= packets.backoff_db:
+        no_retransmission = (
+            "the rate leaves no time before Γ for a single retransmission: lower backoff_db below "
+            "the margin"
+        )
     efficiency = float(
         spectral_efficiency_needed(first_bits, receivers, radio.bandwidth_hz, radio.deadline_s)
     )
     gain = float(mean_gain(np.array(distance_m), radio.path_loss, radio.carrier_hz))
     noise = float(channel.noise_w(radio.bandwidth_hz / receivers))
-    margin = radio.power.margin_db if radio.power.policy == "lemma1" else 0.0
+    margin = margin_db(radio)
     fallback = radio.power.fallback if radio.power.policy == "lemma1" else "max_power"
     total_w = receivers * float(
         lemma1_power_w(
@@ -103,6 +115,7 @@ def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fa
             "receivers", f"at most {receivers}, each with {radio.bandwidth_hz / receivers:.4g} Hz"
         ),
         Fact("Q·n/(W·Γ)", f"{efficiency:.2f} bit/s/Hz", asked),
+        *([Fact("packets", packets.model, no_retransmission)] if packets.model != "fluid" else []),
         Fact(
             "Lemma 1",
             f"{float(w_to_dbm(total_w)):.1f} dBm for {receivers} receivers at the mean distance "

@@ -105,6 +105,7 @@ class Flight:
     start_s: float
     share_hz: float
     departure: Departure
+    first_share_hz: float = 0.0
     mixed: int = 0
     power_w: float = 0.0
     distance_m: float = 0.0
@@ -165,7 +166,7 @@ class Flight:
     @property
     def mean_share_hz(self) -> float:
         """The bandwidth, averaged over its time in the air."""
-        return self.hz_s / self.since_s if self.since_s > 0 else self.share_hz
+        return self.hz_s / self.since_s if self.since_s > 0 else self.first_share_hz
 
     def through_by(self, time_s: float) -> bool:
         """Whether the plan has its bits through at a moment of the clock, or before."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,7 +30,7 @@ class Learner(Protocol):
     """All devices' learning, without time."""
 
     def submit(self, device: int, round_: int) -> Job:
-        """Queues a device's local fine-tuning."""
+        """Queues a device's local fine-tuning, which calibrates first where it has not been."""
 
     def payload_bits(self, sender: int, receiver: int) -> int:
         """Bits of the sender's present update for this receiver."""
@@ -38,6 +39,18 @@ class Learner(Protocol):
         """Mixes what arrived into the device's state; an update's age is how often the device has
         mixed since it was sent."""
 
+    def calibrate(self, device: int) -> Job | None:
+        """What a device must compute before its densities are known; None where nothing is."""
+
+    def bank_bits(self, sender: int, receiver: int) -> int:
+        """Bits of those of the sender's experts that the receiver does not have yet."""
+
+    def bank(self, sender: int) -> Any:
+        """The experts that a device holds, as another will read them."""
+
+    def absorb(self, device: int, bank: Any) -> None:
+        """Stores another device's experts beside its own; nothing is averaged."""
+
     def evaluate(self, devices: Iterable[int]) -> list[Measurement]:
         """Scores of the devices on every task."""
 
@@ -45,10 +58,14 @@ class Learner(Protocol):
         """What each adapted module of a device trains and sends."""
 
     def densities(self, devices: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """(M, L) densities by device and module, and the modules' sizes (L,)."""
+        """(M, L) densities by device and module, and the modules' sizes (L,); planned ones before
+        there are masks."""
 
     def collision(self, devices: Sequence[int]) -> float | None:
         """Share of positions that at least two of the devices train; None without masks."""
+
+    def save(self, folder: Path) -> None:
+        """Writes what the devices have learnt into a new folder, if they have."""
 
 
 @dataclass
@@ -63,11 +80,19 @@ class _NullJob:
 
 
 class NullLearner:
-    """Fixed bits and fixed work, no torch: the network alone."""
+    """Fixed bits and fixed work, no torch: the network alone.
 
-    def __init__(self, payload_bits: int, work: Workload) -> None:
+    `density` s of the masks that a method would have, None where it has none.
+    """
+
+    def __init__(
+        self, payload_bits: int, work: Workload, density: float | None = None, per_value: int = 16
+    ) -> None:
         self._bits = payload_bits
         self._work = work
+        self._density = density
+        self._values = payload_bits / per_value
+        self._held: dict[int, set[int]] = {}
 
     def submit(self, device: int, round_: int) -> Job:
         """A job of the scenario's work."""
@@ -78,7 +103,27 @@ class NullLearner:
         return self._bits
 
     def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
-        """Nothing is learnt."""
+        """Nothing is learnt; the device holds one more expert of each sender."""
+        self._bank_of(device).update(inbox)
+
+    def calibrate(self, device: int) -> Job | None:
+        """Nothing is computed."""
+        return None
+
+    def bank_bits(self, sender: int, receiver: int) -> int:
+        """The scenario's bits for every expert that the receiver lacks."""
+        return self._bits * len(self._bank_of(sender) - self._bank_of(receiver))
+
+    def bank(self, sender: int) -> Any:
+        """Whose experts a device holds."""
+        return frozenset(self._bank_of(sender))
+
+    def absorb(self, device: int, bank: Any) -> None:
+        """The device holds them too."""
+        self._bank_of(device).update(bank)
+
+    def _bank_of(self, device: int) -> set[int]:
+        return self._held.setdefault(device, {device})
 
     def evaluate(self, devices: Iterable[int]) -> list[Measurement]:
         """Nothing is scored."""
@@ -89,9 +134,14 @@ class NullLearner:
         return []
 
     def densities(self, devices: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """No modules."""
-        return np.zeros((len(devices), 0)), np.zeros(0)
+        """One module whose mask keeps as many values as are sent; none without masks."""
+        if self._density is None:
+            return np.zeros((len(devices), 0)), np.zeros(0)
+        return np.full((len(devices), 1), self._density), np.array([self._values / self._density])
 
     def collision(self, devices: Sequence[int]) -> float | None:
         """No masks."""
         return None
+
+    def save(self, folder: Path) -> None:
+        """Nothing is learnt."""

@@ -46,6 +46,7 @@ class Medium:
         self._departed: list[list[Flight]] = []
         self._changed: dict[int, Flight] = {}
         self._settling = False
+        self._watched: dict[float, list[Flight]] = {}
 
     def send(self, sender: Station, parcels: Sequence[Parcel], round_: int) -> Departure:
         """Starts all parcels at once, in equal shares of the sender's bandwidth.
@@ -62,7 +63,7 @@ class Medium:
         for parcel, answers in zip(parcels, there, strict=True):
             receiver, now_s = self.stations[parcel.receiver], float(self.env.now)
             flight = Flight(
-                next(self._numbers), round_, sender.id, parcel, now_s, share_hz, departure
+                next(self._numbers), round_, sender.id, parcel, now_s, share_hz, departure, share_hz
             )
             flight.mixed = receiver.mailbox.mixed
             if answers:
@@ -83,7 +84,8 @@ class Medium:
 
     def _ground(self, flight: Flight) -> None:
         """What never is on the air has a place and a deadline, and nothing else."""
-        flight.share_hz, flight.over = 0.0, True
+        flight.share_hz = flight.first_share_hz = 0.0
+        flight.over = True
         flight.grid = Grid(self.radio.deadline_s, 1)
         flight.distance_m = float(self.channel.distances_m([flight.link], flight.start_s)[0])
 
@@ -103,7 +105,8 @@ class Medium:
 
         def given_up(_: Event) -> None:
             for receiver in receivers:
-                self.stations[receiver].mailbox.end(sender.id, round_, in_time=False)
+                if self.stations[receiver].closed < round_:
+                    self.stations[receiver].mailbox.end(sender.id, round_, in_time=False)
 
         _then(Deadline(self.env, self.radio.deadline_s), given_up)
 
@@ -144,8 +147,14 @@ class Medium:
         self._watch([flight for flight in flights if not flight.over])
 
     def _watch(self, flights: Sequence[Flight]) -> None:
+        """Flights whose Γ ends in one instant expire together, before anybody acts on it."""
         if flights:
-            _then(Deadline(self.env, self.radio.deadline_s), lambda _: self._expire(flights))
+            at_s = float(self.env.now) + self.radio.deadline_s
+            if at_s not in self._watched:
+                self._watched[at_s] = []
+                deadline = Deadline(self.env, self.radio.deadline_s)
+                _then(deadline, lambda _: self._expire(self._watched.pop(at_s)))
+            self._watched[at_s] += flights
 
     def _await_end(self, flight: Flight) -> None:
         plan = flight.plan
@@ -162,7 +171,7 @@ class Medium:
         self._end(flight, Outcome.LATE if flight.overdue else Outcome.DELIVERED, planned=True)
 
     def _expire(self, flights: Sequence[Flight]) -> None:
-        """Γ is over for what one device sent at once; exactly on time counted."""
+        """Γ is over; exactly on time counted."""
         going = [flight for flight in flights if not flight.over]
         for flight in going:
             if flight.through_in_time:

@@ -25,10 +25,8 @@ class Plan:
         return components(self.graph)
 
     @cached_property
-    def cluster_of(self) -> dict[int, tuple[int, int]]:
-        """The number and the size of every device's group."""
+    def cluster_of(self) -> dict[int, tuple[int, tuple[int, ...]]]:
+        """The number and the members of every device's group."""
         return {
-            device: (number, len(group))
-            for number, group in enumerate(self.groups)
-            for device in group
+            device: (number, group) for number, group in enumerate(self.groups) for device in group
         }

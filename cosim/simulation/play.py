@@ -21,7 +21,7 @@ from cosim.simulation.schedule import life
 from cosim.simulation.timed_learner import TimedLearner
 from cosim.trace.content_hash import results_sha256
 from cosim.trace.directory import claim_run_directory
-from cosim.trace.files import PARTS
+from cosim.trace.files import ADAPTERS, PARTS
 from cosim.trace.manifest import Status, write_manifest
 from cosim.trace.reader import SCENARIO_FILE
 from cosim.trace.writer import TraceWriter
@@ -85,6 +85,8 @@ def play(scenario: Scenario, out: Path | None = None, observers: Sequence[Observ
         }
         try:
             trace.close()
+            if status is Status.COMPLETED and scenario.trace.adapters:
+                learner.save(directory / ADAPTERS)
             manifest |= {"status": status, "results_sha256": results_sha256(directory)}
         finally:
             write_manifest(directory, manifest)
@@ -100,6 +102,8 @@ def _opening_manifest(scenario: Scenario, learner: Learner) -> dict[str, Any]:
         "name": scenario.name,
         "method": scenario.method.name,
         "seed": scenario.seed,
+        "rounds": scenario.rounds,
+        "graph": scenario.method.topology.graph,
         "noise": scenario.radio.noise,
         "dtype": None,
         "threads": None,

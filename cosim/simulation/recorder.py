@@ -28,7 +28,7 @@ class Observer(Protocol):
         """One row, as it is written."""
 
     def scored(self, round_: int, measurements: Sequence[Measurement]) -> None:
-        """One evaluation of all devices."""
+        """One evaluation: of all devices, or of those that have ended a round."""
 
     def closed(self, round_: int, time_s: float) -> None:
         """One round of all devices."""

@@ -36,7 +36,6 @@ def device_round(
         if waits:
             yield station.mailbox.all_ended(neighbours, number)
     except Interrupt as cut:
-        station.mailbox.lose()
         world.record.event(EventKind.CUT_OFF, me, number, Cause(str(cut.cause)))
         return result
     inbox, ages = station.mailbox.take()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from simpy import Environment, Process
+from simpy import Environment, Event, Process
 
 from cosim.learning.workload import Workload
 from cosim.mobility.availability import Spell
@@ -55,6 +55,7 @@ class Station:
     row_since_s: float = 0.0
     flights_out: dict[int, Flight] = field(default_factory=dict)
     flights_in: dict[int, Flight] = field(default_factory=dict)
+    _awaited: Event | None = None
 
     @classmethod
     def of(cls, env: Environment, device: Device, empty: Callable[[Station], None]) -> Station:
@@ -62,6 +63,18 @@ class Station:
         meter = Meter(env, device.profile, lambda: empty(made))
         made = cls(device, meter, Mailbox(env))
         return made
+
+    def awaited(self, env: Environment) -> Event:
+        """Fires when the device is there again, or gone for good."""
+        if self._awaited is None:
+            self._awaited = env.event()
+        return self._awaited
+
+    def tell_presence(self) -> None:
+        """Tells whoever waits for the device."""
+        if self._awaited is not None:
+            told, self._awaited = self._awaited, None
+            told.succeed()
 
     @property
     def id(self) -> int:

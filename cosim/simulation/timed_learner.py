@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -44,6 +45,27 @@ class TimedLearner:
         with self.timed():
             self.inner.aggregate(device, inbox, ages)
 
+    def calibrate(self, device: int) -> Job | None:
+        """The inner learner's job, timed as well."""
+        with self.timed():
+            job = self.inner.calibrate(device)
+        return None if job is None else _TimedJob(job, self)
+
+    def bank_bits(self, sender: int, receiver: int) -> int:
+        """As the inner learner."""
+        with self.timed():
+            return self.inner.bank_bits(sender, receiver)
+
+    def bank(self, sender: int) -> Any:
+        """As the inner learner."""
+        with self.timed():
+            return self.inner.bank(sender)
+
+    def absorb(self, device: int, bank: Any) -> None:
+        """As the inner learner."""
+        with self.timed():
+            self.inner.absorb(device, bank)
+
     def evaluate(self, devices: Iterable[int]) -> list[Measurement]:
         """As the inner learner."""
         with self.timed():
@@ -63,6 +85,10 @@ class TimedLearner:
         """As the inner learner."""
         with self.timed():
             return self.inner.collision(devices)
+
+    def save(self, folder: Path) -> None:
+        """As the inner learner; after the last event, so not counted."""
+        self.inner.save(folder)
 
 
 class _TimedJob:

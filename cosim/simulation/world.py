@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from simpy import Environment, Event
 
-from cosim.randomness import stream
 from cosim.scenario.model import Scenario
 from cosim.simulation.learner import Learner
 from cosim.simulation.medium import Medium
@@ -19,7 +18,6 @@ from cosim.simulation.recorder import Recorder
 from cosim.simulation.rows import evaluation_rows, layer_rows, position_rows, round_row
 from cosim.simulation.station import Station
 from cosim.topology.collision import predicted_collision_rate
-from cosim.topology.graphs import needs_positions, neighbours
 from cosim.trace.schema import Cause, EventKind, TopologyRow
 
 
@@ -29,6 +27,16 @@ class RoundResult:
 
     loss: float | None = None
     flop: float = 0.0
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A device's place in a round: its group, how many of it are there, and the aggregation set,
+    itself and its neighbours who are there."""
+
+    cluster: int
+    size: int
+    together: tuple[int, ...]
 
 
 @dataclass
@@ -41,25 +49,12 @@ class World:
     learner: Learner
     medium: Medium
     record: Recorder
+    clusters: tuple[tuple[int, ...], ...] = ()
     _positions_written: int = field(default=0, init=False)
     _layers_told: set[int] = field(default_factory=set, init=False)
     _closed: Counter[int] = field(default_factory=Counter, init=False)
-    _gone: list[Station] = field(default_factory=list, init=False)
+    _gone: Counter[int] = field(default_factory=Counter, init=False)
     _told_closed: int = field(default=0, init=False)
-    _presence: Event = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._presence = self.env.event()
-
-    def plan(self, round_: int, among: Sequence[Station]) -> Plan:
-        """The round's graph, by the recipe's topology, over these devices where they are now."""
-        ids = [station.id for station in among]
-        topology = self.scenario.method.topology
-        random = stream(self.scenario.seed, "topology", round_)
-        where = None
-        if needs_positions(topology):
-            where = self.medium.channel.positions_m(ids, float(self.env.now))
-        return Plan(round_, neighbours(ids, topology, random, where))
 
     def due(self, round_: int) -> bool:
         """Whether devices are scored after this round."""
@@ -88,20 +83,21 @@ class World:
         station.present = True
         station.meter.switch(True)
         self.record.event(EventKind.JOIN, station.id, station.round, Cause.AVAILABILITY)
-        self._tell_presence()
+        station.tell_presence()
 
     def leave(self, station: Station, cause: Cause, *, for_good: bool = False) -> None:
         """A device is switched off: its flights end, its spectrum is free, its round is lost."""
         if for_good:
             self._part_with(station)
+            station.tell_presence()
         if station.present:
             station.present = False
             self.medium.cancel(station)
+            station.mailbox.lose()
             station.meter.switch(False)
             self.record.event(EventKind.LEAVE, station.id, station.round, cause)
             if station.life is not None and station.life.is_alive:
                 station.life.interrupt(cause)
-        self._tell_presence()
 
     def retire(self, station: Station) -> None:
         """A device has ended its last round: what it still has in the air is of no use."""
@@ -114,40 +110,49 @@ class World:
     def _part_with(self, station: Station) -> None:
         if not station.gone:
             station.gone = True
-            self._gone.append(station)
+            self._gone[station.closed] += 1
 
     def somebody(self, stations: Sequence[Station]) -> Generator[Event, Any, bool]:
         """Waits until one of the devices is there; False where none will ever be again."""
         while not any(station.present for station in stations):
             if all(station.gone for station in stations):
                 return False
-            yield self._presence
+            awaited = [station.awaited(self.env) for station in stations if not station.gone]
+            yield self.env.any_of(awaited)
         return True
 
-    def _tell_presence(self) -> None:
-        told, self._presence = self._presence, self.env.event()
-        told.succeed()
+    def seat(self, station: Station, plan: Plan, neighbours: Sequence[int]) -> Seat:
+        """A device's place in a plan, among those who are there now."""
+        number, group = plan.cluster_of[station.id]
+        size = sum(self.stations[device].present for device in group) if neighbours else 1
+        return Seat(number, size, tuple(sorted((station.id, *neighbours))))
 
-    def close_round(self, station: Station, plan: Plan, result: RoundResult, cause: Cause) -> None:
+    def close_round(
+        self, station: Station, round_: int, result: RoundResult, seat: Seat | None, cause: Cause
+    ) -> None:
         """Writes a device's round that has ended now; the next row begins here."""
         now_s = float(self.env.now)
-        self.record.event(EventKind.ROUND_END, station.id, plan.round, cause)
-        self.record.write(round_row(station, plan.round, now_s, result.flop, result.loss))
+        self.record.event(EventKind.ROUND_END, station.id, round_, cause)
+        self.record.write(round_row(station, round_, now_s, result.flop, result.loss))
         station.row_since_s = now_s
-        station.closed = plan.round
-        self._closed[plan.round] += 1
-        if station.id in plan.graph:
-            together = tuple(sorted((station.id, *plan.neighbours(station.id))))
-            rates = self._collision_rates(together)
-            self.record.write(
-                TopologyRow(plan.round, station.id, *plan.cluster_of[station.id], *rates)
-            )
+        if station.gone:
+            self._gone[station.closed] -= 1
+            self._gone[round_] += 1
+        station.closed = round_
+        self._closed[round_] += 1
+        if seat is not None:
+            rates = self._collision_rates(seat.together)
+            self.record.write(TopologyRow(round_, station.id, seat.cluster, seat.size, *rates))
+
+    def sit_out(self, station: Station, round_: int) -> None:
+        """A round passes without a device and without a row; its next row covers the time."""
+        self._closed[round_] += 1
 
     def tell_closed(self) -> None:
         """Tells observers of every round that all devices have closed, or are gone from."""
         while self._told_closed < self.scenario.rounds:
             number = self._told_closed + 1
-            gone = sum(station.closed < number for station in self._gone)
+            gone = sum(count for closed, count in self._gone.items() if closed < number)
             if self._closed[number] == 0 or self._closed[number] + gone < len(self.stations):
                 return
             self._told_closed = number

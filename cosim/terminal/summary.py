@@ -34,7 +34,8 @@ def print_summary(run: Run, console: Console) -> None:
     console.print(_costs(run))
     told = [
         *starvation(run.rounds),
-        *isolation(run.topology),
+        *isolation(run.topology, exchanges=run.manifest.get("graph") != "none"),
+        *ending(run.rounds, run.manifest.get("rounds")),
         *departures(run.events),
         *divergence(run.table("rounds")),
     ]
@@ -55,7 +56,9 @@ def accuracy_by_task(evaluations: pd.DataFrame) -> pd.DataFrame:
     if headline.empty:
         return pd.DataFrame()
     order = list(dict.fromkeys(headline["task"]))
-    return headline.pivot_table(index="task", columns="round", values="value").loc[order]
+    # Who was not scored after a round, being gone for good, keeps the last score.
+    scores = headline.pivot_table(index=["device", "task"], columns="round", values="value")
+    return scores.ffill(axis=1).groupby("task").mean().loc[order]
 
 
 def starvation(rounds: pd.DataFrame) -> list[str]:
@@ -66,11 +69,10 @@ def starvation(rounds: pd.DataFrame) -> list[str]:
     return [f"never received an update: {_devices(starved.index)}"] if len(starved) else []
 
 
-def isolation(topology: pd.DataFrame) -> list[str]:
-    """Sentences about devices that were planned without anybody to exchange with, where others
-    had somebody."""
+def isolation(topology: pd.DataFrame, *, exchanges: bool = True) -> list[str]:
+    """Sentences about devices that had nobody to exchange with, where the method exchanges."""
     alone = topology["cluster_size"] == 1
-    if alone.all() or not alone.any():
+    if not exchanges or not alone.any():
         return []
     rounds = topology[alone].groupby("device")["round"].nunique()
     all_of_theirs = topology.groupby("device")["round"].nunique().loc[rounds.index]
@@ -85,10 +87,19 @@ def isolation(topology: pd.DataFrame) -> list[str]:
     return told
 
 
+def ending(rounds: pd.DataFrame, asked: int | None) -> list[str]:
+    """A sentence about a run that ended before its last round, because every device was gone."""
+    played = int(rounds["round"].max()) if len(rounds) else 0
+    if asked is None or played >= asked:
+        return []
+    return [f"ended after round {played} of {asked}"]
+
+
 def departures(events: pd.DataFrame) -> list[str]:
     """Sentences about devices that were switched off: out of power, or away and back."""
     told = []
-    left = events[events["kind"] == EventKind.LEAVE]
+    # Who is away at the very start has not been there yet.
+    left = events[(events["kind"] == EventKind.LEAVE) & (events["time_s"] > 0)]
     empty = left[left["cause"] == Cause.BATTERY_EMPTY]
     if len(empty):
         told.append(
@@ -96,7 +107,8 @@ def departures(events: pd.DataFrame) -> list[str]:
         )
     away = left[left["cause"] == Cause.AVAILABILITY]
     if len(away):
-        told.append(f"left {len(away)} times: {_devices(sorted(away['device'].unique()))}")
+        times = "once" if len(away) == 1 else f"{len(away)} times"
+        told.append(f"left {times}: {_devices(sorted(away['device'].unique()))}")
     lost = int((events["kind"] == EventKind.CUT_OFF).sum())
     if lost:
         told.append(f"rounds lost by devices that were cut off: {lost}")

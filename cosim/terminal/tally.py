@@ -22,6 +22,7 @@ class Tally:
         self.transfers = 0
         self.missed = 0
         self._losses: list[float] = []
+        self._scores: dict[tuple[int, str], float] = {}
 
     def saw(self, row: Row) -> None:
         """Counts rounds and transfers, ignores the rest."""
@@ -35,10 +36,12 @@ class Tally:
                 self._losses.append(row.loss)
 
     def scored(self, round_: int, measurements: Sequence[Measurement]) -> None:
-        """Keeps the mean accuracy over devices and tasks."""
-        headline = [found.score.value for found in measurements if found.score.headline]
-        if headline:
-            self.accuracy = fmean(headline)
+        """Keeps the mean accuracy over devices and tasks, each as it was scored last."""
+        for found in measurements:
+            if found.score.headline:
+                self._scores[found.device, found.task] = found.score.value
+        if self._scores:
+            self.accuracy = fmean(self._scores.values())
 
     def closed(self, round_: int, time_s: float) -> None:
         """Moves on to the next round."""

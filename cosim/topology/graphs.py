@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,17 @@ def neighbours(
         found[first].add(second)
         found[second].add(first)
     return {device: tuple(sorted(others)) for device, others in found.items()}
+
+
+def complete_within(groups: Iterable[Sequence[int]], devices: Iterable[int]) -> Neighbours:
+    """Every device's neighbours are the others of its group that are among the devices."""
+    there = set(devices)
+    found: Neighbours = {}
+    for group in groups:
+        members = sorted(there.intersection(group))
+        for device in members:
+            found[device] = tuple(other for other in members if other != device)
+    return {device: found[device] for device in sorted(found)}
 
 
 def components(graph: Neighbours) -> list[tuple[int, ...]]:

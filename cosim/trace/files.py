@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PARTS = "parts"
+# What the devices of a completed run have learnt; no table, and no part of the results' hash.
+ADAPTERS = "adapters"
 
 
 def compacted_file(directory: Path, table: str) -> Path:

@@ -68,7 +68,7 @@ def _frames(places: Places, times: list[float]) -> Iterator[Image.Image]:
         missed = ended[ended["outcome"] != Outcome.DELIVERED]
         canvas.draw_devices(here, set(missed["dst"]))
         number = int((rounds["end_s"] <= time_s).groupby(rounds["round"]).all().sum()) + 1
-        last = int(transfers["round"].max())
+        last = int(rounds["round"].max())
         canvas.title(
             f"{places.run.manifest.get('name')} · {places.run.manifest.get('method')}",
             f"{time_s:.2f} s, round {min(number, last)}: {len(flying)} transfers in the air",

@@ -20,7 +20,7 @@ def test_version_and_help(cosim: Any) -> None:
     assert cosim("--version") == (0, f"cosim {version('cosim')}\n", "")
     ended = cosim("--help")
     assert ended.code == 0
-    for command in ("run", "check", "methods", "schema"):
+    for command in ("run", "check", "methods", "schema", "sweep", "compare", "export"):
         assert command in ended.out
 
 
@@ -70,7 +70,9 @@ def test_check_of_a_method_without_exchange(cosim: Any, scenario_file: Path) -> 
     assert "'local' sends nothing" in ended.out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"], None])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["sweep", "--help"], ["--version"], None]
+)
 def test_starting_imports_nothing_heavy(arguments: list[str] | None) -> None:
     code = "import sys, cosim.cli\n"
     if arguments is not None:

@@ -14,6 +14,7 @@ from cosim.terminal.summary import (
     accuracy_by_task,
     departures,
     divergence,
+    ending,
     isolation,
     starvation,
 )
@@ -101,7 +102,15 @@ def test_isolation_is_to_be_alone_where_others_are_not() -> None:
         "isolated in some rounds, 2 in all: devices 1, 3",
     ]
     assert isolation(topology[topology["device"] == 0]) == []
-    assert isolation(topology[topology["device"] == 2]) == [], "a method without exchange"
+    alone = topology[topology["device"] == 2]
+    assert isolation(alone) == ["isolated in every round: device 2"]
+    assert isolation(alone, exchanges=False) == []
+
+
+def test_a_run_that_ends_early_says_so() -> None:
+    rounds = pd.DataFrame({"round": [1, 1, 2]})
+    assert ending(rounds, 12) == ["ended after round 2 of 12"]
+    assert ending(rounds, 2) == []
 
 
 def test_departures_tell_empty_batteries_absences_and_lost_rounds() -> None:
@@ -134,7 +143,7 @@ def test_accuracy_is_a_mean_over_devices_of_the_headline_in_the_order_of_the_tas
     columns = ["round", "device", "task", "metric", "value"]
     table = accuracy_by_task(pd.DataFrame(rows, columns=columns))
     assert list(table.index) == ["zeta", "alpha"]
-    assert table.to_numpy().tolist() == [[0.5, 1.0], [1.0, 0.5]]
+    assert table.to_numpy().tolist() == [[0.5, 0.875], [1.0, 0.5]]
     assert accuracy_by_task(pd.DataFrame([], columns=columns)).empty
 
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.adapter import Adapter, Layout, gaussian_projection, top_gradient_support
+from cosim.learning.adapter import Adapter, Layout, gaussian_projection, kept_positions
 from cosim.learning.base_model import load
 from cosim.learning.encoding import Encoded
+from cosim.learning.masks import top_gradient_support
 from cosim.learning.train import GroupTrainer, Lesson, TrainingSettings
 
 RANK = 4
@@ -24,7 +25,7 @@ def settings(**changes):
         "optimizer": "adamw",
         "weight_decay": 0.0,
         "trainable_projection": False,
-        "masked": True,
+        "mask": "gradient",
     }
     return TrainingSettings(**{**base, **changes})
 
@@ -63,6 +64,10 @@ def lesson(layout, number, *, masked=True, steps=3, batch=3):
     return Lesson(adapter, tuple(rows(100 * number + k, batch) for k in range(steps)))
 
 
+def counts(layout, density):
+    return [kept_positions(size, density) for size in layout.expansion_sizes]
+
+
 def assert_same(first, second, rtol=2e-4):
     """Equal up to float32 sums in another order, which AdamW's division amplifies where a
     gradient is near zero: compare in the size of the whole vector."""
@@ -74,21 +79,23 @@ def assert_same(first, second, rtol=2e-4):
     "kind",
     [
         {},
-        {"masked": False},
-        {"masked": False, "trainable_projection": True},
+        {"mask": "none"},
+        {"mask": "none", "trainable_projection": True},
         {"optimizer": "sgd", "learning_rate": 0.5},
         {"weight_decay": 0.1},
+        {"mask": "magnitude"},
+        {"mask": "printed"},
     ],
 )
 def test_a_group_trains_each_device_as_it_would_alone(adapted, layout, kind):
     chosen = settings(**kind)
     trainer = GroupTrainer(adapted, layout, torch.float32, chosen)
-    lessons = [lesson(layout, n, masked=chosen.masked, batch=2 + n) for n in range(3)]
+    lessons = [lesson(layout, n, masked=chosen.mask != "none", batch=2 + n) for n in range(3)]
     together = trainer.train(lessons)
     for one, outcome in zip(lessons, together, strict=True):
         (alone,) = trainer.train([one])
         assert outcome.loss == pytest.approx(alone.loss, rel=1e-5)
-        if chosen.masked:
+        if chosen.mask != "none":
             assert torch.equal(outcome.adapter.support, alone.adapter.support)
         assert_same(outcome.adapter, alone.adapter)
 
@@ -103,7 +110,7 @@ def test_training_leaves_the_given_adapters_untouched(adapted, layout):
 
 
 def test_density_one_is_dense_training(adapted, layout):
-    dense = GroupTrainer(adapted, layout, torch.float32, settings(masked=False))
+    dense = GroupTrainer(adapted, layout, torch.float32, settings(mask="none"))
     full = GroupTrainer(adapted, layout, torch.float32, settings(density=1.0))
     (a,) = dense.train([lesson(layout, 1, masked=False)])
     (b,) = full.train([lesson(layout, 1)])
@@ -118,7 +125,7 @@ def test_one_device_trains_as_peft_does(base, adapted, layout, optimizer):
     from peft import LoraConfig, get_peft_model
 
     chosen = settings(
-        masked=False,
+        mask="none",
         trainable_projection=True,
         optimizer=optimizer,
         learning_rate=5e-3 if optimizer == "adamw" else 0.3,
@@ -179,7 +186,7 @@ def peft_step(model, optimiser, batch):
 def test_the_mask_is_the_largest_gradients_of_each_module(layout):
     random = torch.Generator().manual_seed(3)
     gradient = torch.randn(layout.expansion_size, generator=random)
-    support = top_gradient_support(layout, gradient, 0.1)
+    support = top_gradient_support(layout, gradient, counts(layout, 0.1))
     assert torch.equal(support, support.sort().values)
     start = 0
     for size in layout.expansion_sizes:
@@ -193,7 +200,7 @@ def test_the_mask_is_the_largest_gradients_of_each_module(layout):
 
 
 def test_equal_gradients_go_to_the_lower_positions(layout):
-    support = top_gradient_support(layout, torch.ones(layout.expansion_size), 0.05)
+    support = top_gradient_support(layout, torch.ones(layout.expansion_size), counts(layout, 0.05))
     first = layout.expansion_sizes[0]
     kept = max(1, round(0.05 * first))
     assert support[:kept].tolist() == list(range(kept))

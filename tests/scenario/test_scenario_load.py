@@ -79,14 +79,14 @@ MISTAKES = [
         2,
         "method: {name: lora, topolgy: ring}",
         "a.yaml:2: method.topolgy: unknown key; did you mean 'topology'? (expected one of: name, "
-        "reference, projection, expansion, topology, aggregation, composition, schedule, "
-        "staleness_exponent)",
+        "reference, projection, expansion, topology, aggregation, composition, gate, data, "
+        "calibration_samples, literal, schedule, staleness_exponent)",
     ),
     (
         2,
         "method: {name: lora, topology: rnig}",
         "a.yaml:2: method.topology.graph: 'rnig' is not one of none, complete, ring, random, "
-        "nearest; did you mean 'ring'?",
+        "nearest, clusters; did you mean 'ring'?",
     ),
     (
         2,

@@ -126,7 +126,9 @@ class RecordingLearner(NullLearner):
 
     def __init__(self, chosen: Scenario) -> None:
         assert chosen.learning.model == "none"
-        super().__init__(chosen.learning.payload_bits, build.given_work(chosen))
+        super().__init__(
+            chosen.learning.payload_bits, build.given_work(chosen), chosen.adapter.density
+        )
         self.submitted: list[tuple[int, int]] = []
         self.finished: list[tuple[int, int]] = []
         self.discarded: list[tuple[int, int]] = []
@@ -139,6 +141,7 @@ class RecordingLearner(NullLearner):
 
     def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
         """Keeps what a device mixes."""
+        super().aggregate(device, inbox, ages)
         self.mixed.append((device, dict(inbox), dict(ages)))
 
     def mixed_by(self, device: int) -> list[tuple[dict[int, Any], dict[int, int]]]:

@@ -1,6 +1,7 @@
 """Who waits for whom: everybody, one's own cluster, or nobody."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -226,6 +227,27 @@ def test_a_cluster_whose_members_are_away_waits_alone() -> None:
     # Both were cut off, so nobody was left to wait; then two rounds of 3 s.
     assert ends(trace, 2) == pytest.approx([1.0, 13.0, 16.0], rel=1e-12)
     assert learner.mixed_by(2) == [({3: (3, n)}, {3: 0}) for n in (2, 3)]
+
+
+def test_nobody_waits_for_a_group_that_sleeps() -> None:
+    """Device 4 is away from 0.5 s to 1000 s. Alone in a round's random graph it sleeps, and later
+    groups that count it among them begin without it: they are as quick as without device 4."""
+    square = [(100.0, 0.0), (0.0, 100.0), (-100.0, 0.0), (0.0, -100.0), (0.0, 0.0)]
+    for seed in range(1, 8):
+        trace, _ = played(
+            "cluster",
+            square,
+            spells={4: [(0.0, 0.5), (1000.0, math.inf)]},
+            graph={"graph": "random", "degree": 1},
+            devices=[{"count": 5, "profile": PROFILE}],
+            rounds=6,
+            seed=seed,
+        )
+        gamma_s = 2.0
+        for device in range(4):
+            assert len(ends(trace, device)) == 6
+            # Six rounds of 2 s of computing, and at most Γ of the air and Γ of silence.
+            assert ends(trace, device)[-1] <= 6 * (2.0 + 2 * gamma_s)
 
 
 @pytest.mark.parametrize("rounds", [1, 3])

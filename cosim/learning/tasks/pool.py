@@ -12,6 +12,7 @@ from cosim.learning.encoding import Encoded, encode
 from cosim.learning.tasks.example import Example
 from cosim.learning.tasks.files import hub_parts, jsonl_parts
 from cosim.learning.tasks.procedural import procedural_examples
+from cosim.learning.tasks.relabel import relabelled
 from cosim.randomness import stream
 from cosim.scenario.learning import Task
 
@@ -95,6 +96,8 @@ def load_pool(
             f"tasks.{name}: all {len(test)} distinct prompts are held out for evaluation and none "
             "is left for training; lower evaluation.samples"
         )
+    if task.relabel is not None:
+        kept, test = relabelled(name, task.relabel, kept, test)
     rows = [encode(tokenizer, e.prompt, e.answer, terminated=e.choices is None) for e in kept]
     rows = [row for row in rows if row.tokens <= max_tokens]
     questions = [_question(tokenizer, example) for example in test]

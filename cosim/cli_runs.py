@@ -1,0 +1,158 @@
+"""The commands about many runs, or about what a run has learnt: sweep, compare, export."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from cosim.sweep.index import Entry
+    from cosim.sweep.run import Planned
+
+# What a shell reports for a command ended by SIGINT: 128 + 2.
+_INTERRUPTED = 130
+
+
+def sweep(
+    file: Annotated[Path, typer.Argument(metavar="SWEEP", help="a sweep YAML file")],
+    jobs: Annotated[
+        int, typer.Option(min=1, max=1024, metavar="N", help="runs played side by side")
+    ] = 1,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="default: runs/<name of the sweep>")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="list the runs and what would be done")
+    ] = False,
+) -> None:
+    """Run every combination of a grid of scenario values, for every seed.
+
+    What is finished is skipped: the same command goes on where it was stopped.
+
+    A run that fails does not stop the others; the exit code is 1 then.
+    """
+    from rich.console import Console
+
+    from cosim.sweep.definition import read_sweep
+    from cosim.sweep.run import SweepInterrupted, plan_of, play_sweep
+
+    chosen = read_sweep(file)
+    directory = out if out is not None else Path("runs") / chosen.name
+    if dry_run:
+        for planned in plan_of(chosen, directory):
+            typer.echo(_planned(planned))
+        typer.echo(f"{len(chosen.points)} runs in {directory}")
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console = Console(markup=False, emoji=False)
+
+    ended: list[Entry] = []
+
+    def tell(entry: Entry, of: int) -> None:
+        ended.append(entry)
+        took = "" if entry.seconds is None else f"  {entry.seconds:.1f} s"
+        line = f"{len(ended)}/{of}  {entry.state}{took}  {entry.point.name}"
+        console.print(line, highlight=False, soft_wrap=True)
+
+    try:
+        with console.status(f"{len(chosen.points)} runs, {jobs} at a time", refresh_per_second=2):
+            entries = play_sweep(chosen, directory, jobs, tell)
+    except SweepInterrupted as stop:
+        done = sum(entry.state == "completed" for entry in stop.entries)
+        typer.echo(
+            f"cosim: interrupted; {done} of {len(stop.entries)} runs are completed in {directory}; "
+            "the same command goes on",
+            err=True,
+        )
+        raise typer.Exit(_INTERRUPTED) from None
+    if not _summarised(entries, len(ended), directory):
+        raise typer.Exit(1)
+
+
+def _planned(planned: Planned) -> str:
+    found = planned.found
+    words = {"pending": "to run", "completed": "finished", "differs": "refused"}
+    what = words.get(found.state, f"to run again ({found.state})")
+    told = f": {found.note}" if found.state == "differs" else ""
+    return f"{planned.point.name}  {what}{told}"
+
+
+def _summarised(entries: list[Entry], played: int, directory: Path) -> bool:
+    """Prints how a sweep has ended; whether every run of it is completed."""
+    counts: dict[str, int] = {}
+    for entry in entries:
+        counts[entry.state] = counts.get(entry.state, 0) + 1
+    for entry in entries:
+        if entry.state != "completed":
+            verb = "refused" if entry.state == "differs" else str(entry.state)
+            typer.echo(f"cosim: {verb}: {directory / entry.point.name}: {entry.error}", err=True)
+    listed = ", ".join(f"{count} {state}" for state, count in counts.items())
+    already = f" ({len(entries) - played} of them before)" if played < len(entries) else ""
+    typer.echo(f"{len(entries)} runs: {listed}{already}")
+    typer.echo(f"index: {directory / 'runs.parquet'}")
+    return set(counts) == {"completed"}
+
+
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN…", help="run directories, or directories of sweeps")
+    ],
+    target: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, metavar="ACCURACY", help="time and energy until this was reached, too"
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="write a row a run, replacing FILE")
+    ] = None,
+) -> None:
+    """Compare runs: accuracy, time, energy, bits and misses, and their differences by seed.
+
+    Runs that differ in their seed alone are one row, the mean over seeds.
+
+    Differences are to the first row, over the seeds that both have.
+    """
+    from rich.console import Console
+
+    from cosim.comparison.groups import compare as compared
+    from cosim.sweep.index import completed_runs, is_sweep
+    from cosim.terminal.comparison import print_comparison
+    from cosim.trace.reader import read_run
+
+    opened, unfinished = [], []
+    for path in runs:
+        if is_sweep(path):
+            done, others = completed_runs(path)
+            opened += [read_run(directory) for directory in done]
+            unfinished += [f"left out, {state}: {path / name}" for name, state in others.items()]
+        else:
+            opened.append(read_run(path))
+    comparison = compared(opened, target, unfinished)
+    print_comparison(comparison, target, Console(markup=False, emoji=False))
+    if csv is not None:
+        from cosim.comparison.table import write_csv
+
+        write_csv(comparison, csv)
+        typer.echo(f"written: {csv}")
+
+
+def export(
+    run_: Annotated[Path, typer.Argument(metavar="RUN", help="a directory of a completed run")],
+    device: Annotated[int, typer.Option(metavar="N", help="whose experts")],
+    to: Annotated[Path, typer.Option(metavar="DIR", help="a new directory")],
+) -> None:
+    """Write the experts of a device as PEFT LoRA adapters.
+
+    peft.PeftModel.from_pretrained loads each of them.
+
+    A single adapter goes to DIR itself, several go to a folder each.
+    """
+    from cosim.interchange.export import export_device
+    from cosim.trace.reader import read_run
+
+    for folder in export_device(read_run(run_), device, to):
+        typer.echo(folder)

@@ -1,0 +1,63 @@
+"""What one run reached and what it cost, from its traces alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from cosim.trace.reader import Run
+from cosim.trace.schema import HEADLINE_METRICS, Outcome
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One run in numbers; None where the run has none.
+
+    accuracy: mean over tasks of the mean over devices, at the last checkpoint; best: at any.
+    simulated_s: the end of the last round. energy_j: of all devices. mbit: on the air, 10⁶ bit.
+    missed: share of the transfers that were not delivered in time. to_target_s, to_target_j: time
+    and energy of the first checkpoint at which the accuracy reached the target.
+    """
+
+    accuracy: float | None
+    best: float | None
+    simulated_s: float | None
+    energy_j: float
+    mbit: float
+    missed: float | None
+    to_target_s: float | None
+    to_target_j: float | None
+
+
+def figures_of(run: Run, target: float | None) -> Figures:
+    """The figures of a run; raises RunDirectoryError where a table cannot be read."""
+    rounds, transfers = run.rounds, run.transfers
+    points = checkpoints(run)
+    reached = points if target is None else points[points["accuracy"] >= target]
+    first = None if target is None or reached.empty else reached.iloc[0]
+    return Figures(
+        accuracy=None if points.empty else float(points["accuracy"].iloc[-1]),
+        best=None if points.empty else float(points["accuracy"].max()),
+        simulated_s=None if rounds.empty else float(rounds["end_s"].max()),
+        energy_j=float(rounds.filter(regex="^energy_").to_numpy().sum()),
+        mbit=float(transfers["delivered_bits"].sum()) / 1e6,
+        missed=None
+        if transfers.empty
+        else float((transfers["outcome"] != Outcome.DELIVERED).mean()),
+        to_target_s=None if first is None else float(first["time_s"]),
+        to_target_j=None if first is None else float(first["energy_j"]),
+    )
+
+
+def checkpoints(run: Run) -> pd.DataFrame:
+    """A row a round that was scored: accuracy, time_s, energy_j up to and with that round."""
+    scores = run.evaluations
+    headline = scores[scores["metric"].isin(HEADLINE_METRICS)]
+    by_task = headline.groupby(["round", "task"])["value"].mean()
+    points = by_task.groupby("round").mean().to_frame("accuracy")
+    points["time_s"] = headline.groupby("round")["time_s"].max()
+    used = run.rounds.filter(regex="^energy_").sum(axis=1).groupby(run.rounds["round"]).sum()
+    spent = used.cumsum()
+    points["energy_j"] = [float(spent[spent.index <= number].max()) for number in points.index]
+    return points.fillna({"energy_j": 0.0}).reset_index()

@@ -1,0 +1,1 @@
+"""What a run has learnt, in the formats of others."""

@@ -1,0 +1,122 @@
+"""Calibration: the base model reads a small batch of a device's rows before its first round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cosim.learning.adapted_linear import AdaptedModel, shared_inputs
+from cosim.learning.adapter import Layout
+from cosim.learning.encoding import Encoded, token_rows
+from cosim.learning.features import PromptReader
+from cosim.learning.flop import Work
+from cosim.learning.spectrum import (
+    InputMoments,
+    singular_values,
+    spectral_entropy,
+    spectrum_flop,
+)
+from cosim.learning.workload import Workload
+from cosim.methods.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a device knows of its task before it trains; each part None where nothing asks for it.
+
+    entropies: H of W0·C by module (n,), nats. features: h at the gate's blocks (L, h), float32,
+    the mean of x̄ over the rows. inputs: h of every module (Σk,), flat float32, the mean over all
+    tokens (eq. 26 of arXiv 2602.20492).
+    """
+
+    entropies: NDArray[np.float64] | None = None
+    features: Tensor | None = None
+    inputs: Tensor | None = None
+
+
+class Calibrator:
+    """Calibrates devices one by one: what it finds depends on the rows and on nothing else."""
+
+    def __init__(
+        self, model: AdaptedModel, layout: Layout, recipe: Recipe, reader: PromptReader, work: Work
+    ) -> None:
+        self.model, self.layout, self.work, self.reader = model, layout, work, reader
+        self._needs_features = recipe.composition == "gate"
+        self._needs_inputs = "refinement" in recipe.literal
+        self._needs_entropies = (
+            recipe.expansion == "entropy_mask" and "density" not in recipe.literal
+        )
+        # As printed, the spectrum is W0's own: the same for every task.
+        self._printed = "spectrum" in recipe.literal
+        self._shared = shared_inputs(layout.modules)
+        self._of_weights: NDArray[np.float64] | None = None
+
+    def workload(self, rows: Sequence[Encoded]) -> Workload:
+        """One forward pass over the rows, and the spectra; nothing is trained."""
+        flop = self.work.reading_flop(rows)
+        if self._needs_entropies:
+            tokens = sum(row.tokens for row in rows)
+            for number, module in enumerate(self.layout.modules):
+                own = self._shared[number] == number and not self._printed
+                size = (module.out_features, module.in_features)
+                flop += spectrum_flop(*size, tokens if own else 0)
+        return Workload(flop=flop, passes=1, steps=0, samples=0, trained=0)
+
+    @torch.no_grad()
+    def calibrate(self, rows: Sequence[Encoded]) -> Calibration:
+        """The parts that the recipe asks for, from one pass over these rows."""
+        features = entropies = inputs = None
+        if self._needs_features:
+            features = self.reader.features([row.prompt for row in rows]).mean(0)
+        if self._needs_inputs or (self._needs_entropies and not self._printed):
+            spectra = _Spectra(self._shared, rows, entropies=self._needs_entropies)
+            device = next(self.model.model.parameters()).device
+            with self.model.watched(spectra.see):
+                self.model.hidden(token_rows(rows, device).input_ids)
+            entropies = np.array(spectra.entropies) if self._needs_entropies else None
+            inputs = torch.cat(spectra.means).float() if self._needs_inputs else None
+        if self._needs_entropies and self._printed:
+            entropies = self._entropies_of_weights()
+        return Calibration(entropies, features, inputs)
+
+    def _entropies_of_weights(self) -> NDArray[np.float64]:
+        if self._of_weights is None:
+            modules = [self.model.model.get_submodule(m.name) for m in self.layout.modules]
+            found = [spectral_entropy(singular_values(module.base.weight)) for module in modules]
+            self._of_weights = np.array(found)
+        return self._of_weights
+
+
+class _Spectra:
+    """Mean input and spectral entropy of each module, taken while the pass goes by.
+
+    Nothing is kept of a module's inputs but for its siblings, which read the same.
+    """
+
+    def __init__(self, shared: Sequence[int], rows: Sequence[Encoded], *, entropies: bool) -> None:
+        self.means: list[Tensor] = []
+        self.entropies: list[float] = []
+        self._shared = shared
+        self._wanted = entropies
+        longest = max(row.tokens for row in rows)
+        self._real = torch.arange(longest) < torch.tensor([row.tokens for row in rows])[:, None]
+        self._covariance: Tensor | None = None
+
+    def see(self, number: int, weight: Tensor, x: Tensor) -> None:
+        """Called before each module, in the model's order."""
+        assert number == len(self.means), "a layer was passed out of order"
+        if self._shared[number] == number:
+            moments = InputMoments(x.shape[-1], dtype=torch.float32, device=x.device)
+            moments.add(x[self._real.to(x.device)])
+            self.means.append(moments.mean.cpu())
+            self._covariance = moments.covariance() if self._wanted else None
+        else:
+            self.means.append(self.means[self._shared[number]])
+        if self._wanted:
+            sigma = singular_values(weight, self._covariance)
+            self.entropies.append(spectral_entropy(sigma.cpu()))

@@ -1,0 +1,62 @@
+"""What a device submits when it starts to compute, and asks for when it finishes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cosim.learning.report import FineTuned
+from cosim.learning.train import Lesson, Outcome
+from cosim.learning.workload import Workload
+
+if TYPE_CHECKING:
+    from cosim.learning.learner import Learner
+
+
+class FineTuning:
+    """A submitted job; it depends on the device's state at submission and on nothing later.
+
+    calibrates: the device has not been calibrated, so that this is done first; `work` counts it.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        device: int,
+        round_: int,
+        lesson: Lesson,
+        work: Workload,
+        *,
+        calibrates: bool,
+    ) -> None:
+        self._learner = learner
+        self.device = device
+        self.round = round_
+        self.lesson = lesson
+        self.work = work
+        self.calibrates = calibrates
+        self.outcome: Outcome | None = None
+
+    def result(self) -> FineTuned:
+        """Settles every job submitted so far if need be, and hands the device its new adapter."""
+        return self._learner.accept(self)
+
+    def discard(self) -> None:
+        """Forgets the job: the device's state stays as it was at submission."""
+        self._learner.forget(self)
+
+
+class Calibrating:
+    """A calibration alone: afterwards the device's densities are known, before it has a mask."""
+
+    def __init__(self, learner: Learner, device: int, work: Workload) -> None:
+        self._learner = learner
+        self.device = device
+        self.work = work
+
+    def result(self) -> FineTuned:
+        """Makes what the base model has read the device's own; nothing is trained or sent."""
+        self._learner.accept_calibration(self.device)
+        return FineTuned(loss=None, update=None)
+
+    def discard(self) -> None:
+        """Nothing has been read yet."""

@@ -1,0 +1,45 @@
+"""Learning where data lies in one place: one adapter of a task, or of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from cosim.learning.train import Batch, Lesson, Outcome
+from cosim.methods.recipe import Recipe
+
+
+class Pools:
+    """Which devices' rows an adapter learns from, and what it has learnt.
+
+    In a round an adapter learns from the mini-batches of all its devices, whoever of them is
+    there: the data is in one place, and the devices only ask. So it is trained once a round, when
+    the first of them asks, and the others are given the same.
+    """
+
+    def __init__(self, recipe: Recipe, tasks: Sequence[str]) -> None:
+        self._names = tuple(tasks) if recipe.data == "task" else ("",) * len(tasks)
+        self._latest: dict[str, Outcome] = {}
+        self._losses: dict[tuple[str, int], float] = {}
+
+    def settle(
+        self,
+        device: int,
+        round_: int,
+        start: Lesson,
+        batches_of: Callable[[int], tuple[Batch, ...]],
+        train: Callable[[Lesson], Outcome],
+    ) -> Outcome:
+        """The adapter after this round; `start` is the asking device's lesson."""
+        name = self._names[device]
+        if (name, round_) not in self._losses:
+            first, *others = [d for d, other in enumerate(self._names) if other == name]
+            latest = self._latest.get(name)
+            lesson = Lesson(
+                start.adapter if latest is None else latest.adapter,
+                batches_of(first),
+                start.kept,
+                tuple(batches_of(other) for other in others),
+            )
+            self._latest[name] = train(lesson)
+            self._losses[name, round_] = self._latest[name].loss
+        return Outcome(self._latest[name].adapter, self._losses[name, round_])

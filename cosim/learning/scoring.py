@@ -1,0 +1,66 @@
+"""Every device on every task: experts chosen, sequences routed, equal answers scored once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from cosim.learning.adapter import Expert
+from cosim.learning.evaluate import Evaluator
+from cosim.learning.features import PromptReader
+from cosim.learning.fleet import Fleet
+from cosim.learning.gate import gate_weights, voted_cosines
+from cosim.learning.report import Measurement, Score
+from cosim.learning.tasks.pool import TaskPool
+
+
+class Scoring:
+    """Scores a fleet on the held-out questions of all tasks."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        evaluator: Evaluator,
+        reader: PromptReader,
+        pools: Mapping[str, TaskPool],
+    ) -> None:
+        self.fleet, self.evaluator, self.reader, self.pools = fleet, evaluator, reader, pools
+        self._scores: dict[tuple[str, str], list[Score]] = {}
+
+    def evaluate(self, devices: Iterable[int]) -> list[Measurement]:
+        """Every device on every task; equal experts are scored once, and those of last time not
+        again."""
+        found: dict[tuple[str, str], list[Score]] = {}
+        out = []
+        for device in devices:
+            for task in self.pools:
+                expert = self.fleet.expert(device, task)
+                key = (task, "base model" if expert is None else expert.key)
+                if key not in found:
+                    found[key] = self._scores.get(key) or self._score(expert, task)
+                out += [Measurement(device, task, score) for score in found[key]]
+        self._scores = found
+        return out
+
+    def _score(self, expert: Expert | None, task: str) -> list[Score]:
+        questions = self.pools[task].test
+        if expert is None or expert.route != "gate":
+            return self.evaluator.scores(expert, questions)
+        weights = self.weights(expert, task)
+        return [*self.evaluator.scores(expert, questions, weights), self._routing(expert, task)]
+
+    def weights(self, expert: Expert, task: str) -> Tensor:
+        """The gate's weights (questions, J); all candidates of a question share its prompt's."""
+        prompts = [question.candidates[0].prompt for question in self.pools[task].test]
+        known = [self.fleet.features(owner) for owner in expert.owners]
+        cosines = voted_cosines(self.reader.features(prompts), torch.stack(known))
+        gate = self.fleet.recipe.gate
+        return gate_weights(cosines, gate.top_k, gate.temperature)
+
+    def _routing(self, expert: Expert, task: str) -> Score:
+        """Share of questions whose expert of the largest weight was trained on their task."""
+        chosen = self.weights(expert, task).argmax(1).tolist()
+        right = [self.fleet.tasks[expert.owners[number]] == task for number in chosen]
+        return Score("routing", sum(right) / len(right), len(right), False)

@@ -1,0 +1,138 @@
+"""Combinations of parts that make no sense, each with its reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cosim.methods.parts import BANKS, MASKS
+
+if TYPE_CHECKING:
+    from cosim.methods.recipe import Recipe
+
+
+def complaint(recipe: Recipe) -> str | None:
+    """Why the parts of a recipe do not fit together; None where they do."""
+    for check in (_exchange, _clusters, _aggregation, _composition, _expansion, _literal, _data):
+        if said := check(recipe):
+            return said
+    return None
+
+
+def _exchange(recipe: Recipe) -> str | None:
+    graph = recipe.topology.graph
+    if (graph != "none") == (recipe.aggregation == "none"):
+        return (
+            f"topology '{graph}' and aggregation '{recipe.aggregation}' do not "
+            "fit: what is exchanged must be aggregated, and nothing else can be"
+        )
+    return None
+
+
+def _clusters(recipe: Recipe) -> str | None:
+    if recipe.topology.graph != "clusters":
+        return None
+    if recipe.aggregation == "mean":
+        return (
+            "topology 'clusters' keeps sets of experts that are exchanged between clusters; "
+            "aggregation 'mean' keeps none: use 'support_normalised'"
+        )
+    if recipe.expansion == "dense":
+        return (
+            "topology 'clusters' puts devices together whose masks seldom collide; expansion "
+            "'dense' has no masks: use 'gradient_mask'"
+        )
+    if recipe.schedule != "synchronous":
+        return (
+            "topology 'clusters' exchanges experts between clusters after rounds that all "
+            f"have ended: use schedule 'synchronous', not '{recipe.schedule}'"
+        )
+    return None
+
+
+def _aggregation(recipe: Recipe) -> str | None:
+    if recipe.aggregation == "mean" and recipe.projection == "frozen_own_seed":
+        return (
+            "aggregation 'mean' averages B matrices that multiply the same A; with projection "
+            "'frozen_own_seed' every device has another A: use 'support_normalised' or 'stacked'"
+        )
+    if recipe.aggregation == "support_normalised" and recipe.projection == "trainable":
+        return (
+            "aggregation 'support_normalised' reads each expert back through its frozen A; "
+            "projection 'trainable' has none: use 'mean' or 'stacked'"
+        )
+    return None
+
+
+def _composition(recipe: Recipe) -> str | None:
+    composition, aggregation = recipe.composition, recipe.aggregation
+    if recipe.data != "own":
+        return None  # which has an answer of its own
+    if composition != "single" and aggregation not in BANKS:
+        return (
+            f"composition '{composition}' routes between stored experts, which only aggregations "
+            "'support_normalised' and 'stacked' keep: use 'single'"
+        )
+    if composition == "single" and aggregation == "stacked":
+        return (
+            "aggregation 'stacked' keeps experts apart, and composition 'single' asks none but "
+            "the own one: use 'gate', 'uniform', 'oracle' or 'literal'"
+        )
+    return None
+
+
+def _expansion(recipe: Recipe) -> str | None:
+    full = recipe.expansion == "every_parameter"
+    if full != (recipe.projection == "none"):
+        return (
+            "projection 'none' and expansion 'every_parameter' go together: the base model's own "
+            "parameters are trained, and no adapter"
+        )
+    if full and (recipe.aggregation not in ("none", "mean") or recipe.data != "own"):
+        return (
+            "expansion 'every_parameter' has one model a device and no experts: use aggregation "
+            "'mean' or 'none', and data 'own'"
+        )
+    if recipe.expansion == "magnitude_mask" and recipe.projection == "trainable":
+        return (
+            "expansion 'magnitude_mask' ranks B after a warm-up and starts again with the A of "
+            "that warm-up; projection 'trainable' would have moved it: use a frozen one"
+        )
+    return None
+
+
+def _literal(recipe: Recipe) -> str | None:
+    points = set(recipe.literal)
+    if len(points) < len(recipe.literal):
+        return "literal names a point twice"
+    for point in ("projection", "refinement"):
+        if point in points and recipe.projection == "trainable":
+            return f"literal '{point}' is about a frozen A; projection 'trainable' has none"
+    for point in ("spectrum", "density"):
+        if point in points and recipe.expansion != "entropy_mask":
+            return f"literal '{point}' is about the densities of expansion 'entropy_mask'"
+    if "mask" in points and recipe.expansion not in MASKS - {"magnitude_mask"}:
+        return "literal 'mask' is about expansions 'gradient_mask' and 'entropy_mask'"
+    if "weights" in points and recipe.aggregation not in ("mean", "support_normalised"):
+        return "literal 'weights' is about aggregations that average: 'mean', 'support_normalised'"
+    if "readback" in points and recipe.aggregation != "support_normalised":
+        return "literal 'readback' is about experts read out of an average: 'support_normalised'"
+    return None
+
+
+def _data(recipe: Recipe) -> str | None:
+    needed = {"task": "oracle", "pooled": "single"}.get(recipe.data)
+    if needed is None:
+        return None
+    if recipe.topology.graph != "none":
+        return (
+            f"data '{recipe.data}' lies in one place, where there is nothing to exchange: "
+            "use topology 'none' and aggregation 'none'"
+        )
+    if recipe.expansion != "dense" or recipe.projection == "frozen_own_seed":
+        return (
+            f"data '{recipe.data}' trains one adapter, which has no device's own A and no device's "
+            "own mask: use expansion 'dense' and another projection"
+        )
+    if recipe.composition != needed:
+        return f"data '{recipe.data}' is answered with composition '{needed}'"
+    return None

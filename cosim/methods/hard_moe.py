@@ -1,0 +1,20 @@
+"""`hard_moe`: one expert a task, and a router that is never wrong: the upper bound.
+
+'Hard-routing MoE' of arXiv 2602.20492: β_k of eq. 15 is 1 for the expert of the question's own
+task and 0 for all others. An expert learns from all devices of its task, and every device has all
+experts at once: no link can keep one from arriving. Its experts are LoRA's; the paper's figures
+are those of full fine-tuning.
+"""
+
+from cosim.methods.recipe import NoExchange, Recipe
+
+RECIPE = Recipe(
+    name="hard_moe",
+    reference="arXiv 2602.20492, baseline 'Hard-routing MoE', with LoRA experts",
+    projection="trainable",
+    expansion="dense",
+    topology=NoExchange(),
+    aggregation="none",
+    composition="oracle",
+    data="task",
+)

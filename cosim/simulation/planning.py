@@ -1,0 +1,41 @@
+"""Who exchanges with whom in a round, by the recipe's topology."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from simpy import Event
+
+from cosim.methods.recipe import Clusters
+from cosim.randomness import stream
+from cosim.simulation.negotiation import negotiate, outdated
+from cosim.simulation.plan import Plan
+from cosim.simulation.station import Station
+from cosim.simulation.world import World
+from cosim.topology.graphs import complete_within, needs_positions, neighbours
+
+
+def planned(world: World, round_: int, among: Sequence[Station]) -> Generator[Event, Any, Plan]:
+    """The round's plan over these devices where they are now; clusters take time to form."""
+    topology = world.scenario.method.topology
+    if isinstance(topology, Clusters):
+        if outdated(world, world.clusters, among):
+            world.clusters = yield from negotiate(world, topology, among, round_)
+        present = [station.id for station in among if station.present]
+        return Plan(round_, complete_within(world.clusters, present))
+    ids = [station.id for station in among]
+    where = None
+    if needs_positions(topology):
+        where = world.medium.channel.positions_m(ids, float(world.env.now))
+    random = stream(world.scenario.seed, "topology", round_)
+    return Plan(round_, neighbours(ids, topology, random, where))
+
+
+def exchanges_experts(world: World, plan: Plan) -> bool:
+    """Whether clusters exchange their experts after this round: every E-th, and the last."""
+    topology = world.scenario.method.topology
+    if not isinstance(topology, Clusters):
+        return False
+    last = plan.round == world.scenario.rounds
+    return last or plan.round % topology.exchange_every == 0

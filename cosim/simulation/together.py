@@ -1,0 +1,46 @@
+"""One round of a group of devices, whoever makes the group."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from simpy import Event, Process
+
+from cosim.simulation.experts import spread_experts
+from cosim.simulation.plan import Plan
+from cosim.simulation.planning import exchanges_experts
+from cosim.simulation.round import device_round
+from cosim.simulation.station import Station
+from cosim.simulation.world import RoundResult, Seat, World
+from cosim.trace.schema import Cause, EventKind
+
+
+def together(
+    world: World, plan: Plan, members: Sequence[Station], *, waits: bool
+) -> Generator[Event, Any, None]:
+    """One round of a group: those who are there play it, and all get their row when it ends."""
+    there = [station for station in members if station.present]
+    lives: dict[int, Process] = {}
+    seats: dict[int, Seat] = {}
+    for station in there:
+        station.round = plan.round
+        world.record.event(EventKind.PLAN, station.id, plan.round, Cause.SCHEDULE)
+    for station in there:
+        neighbours = plan.neighbours(station.id)
+        present = tuple(other for other in neighbours if world.stations[other].present)
+        seats[station.id] = world.seat(station, plan, present)
+        round_ = device_round(world, station, plan.round, present, waits=waits)
+        station.life = lives[station.id] = world.env.process(round_)
+    ended = yield world.env.all_of(list(lives.values()))
+    results = {device: ended[process] for device, process in lives.items()}
+    if exchanges_experts(world, plan):
+        yield from spread_experts(world, plan)
+    if plan.round == world.scenario.rounds:
+        for station in members:
+            world.retire(station)
+    cause = Cause.NEIGHBOURS_SETTLED if waits else Cause.SCHEDULE
+    for station in members:
+        result = results.get(station.id, RoundResult())
+        world.close_round(station, plan.round, result, seats.get(station.id), cause)
+    world.write_positions()

@@ -1,0 +1,169 @@
+"""A sweep file: one scenario, a grid over its paths, and seeds; all points validated at once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from cosim.errors import ScenarioError
+from cosim.scenario.complaints import validate
+from cosim.scenario.document import Document, read_document
+from cosim.scenario.load import fitting_name, scenario_of, to_yaml
+from cosim.scenario.model import Scenario
+from cosim.scenario.one_line import shown
+from cosim.scenario.overrides import assigned
+from cosim.scenario.section import Section
+from cosim.sweep.naming import point_name
+
+MAX_RUNS = 10_000
+MAX_COMPLAINTS = 5
+
+_Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+_Values = Annotated[tuple[Any, ...], Field(min_length=1)]
+
+
+class SweepFile(Section):
+    """What a sweep file may say."""
+
+    scenario: str = Field(min_length=1, description="a scenario file, from this file's folder")
+    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,79}$")
+    seeds: tuple[_Seed, ...] = Field(min_length=1, description="every point runs once for each")
+    grid: dict[str, _Values] = Field(
+        default_factory=dict, description="lists of values by path, as --set takes it"
+    )
+    fixed: dict[str, Any] = Field(
+        default_factory=dict, alias="set", description="values by path that all runs share"
+    )
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run: its place in the grid, the scenario that it plays, the name of its directory."""
+
+    name: str
+    values: Mapping[str, Any]
+    seed: int
+    scenario: Scenario
+    document: Document = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep whose points are all valid."""
+
+    name: str
+    scenario: Path
+    fixed: Mapping[str, Any]
+    grid: Mapping[str, Sequence[Any]]
+    seeds: Sequence[int]
+    points: Sequence[Point]
+
+    def dump(self) -> str:
+        """The sweep as YAML, its scenario by absolute path."""
+        return to_yaml(
+            {
+                "name": self.name,
+                "scenario": str(self.scenario),
+                "set": dict(self.fixed),
+                "grid": {path: list(values) for path, values in self.grid.items()},
+                "seeds": list(self.seeds),
+            }
+        )
+
+
+def read_sweep(path: Path) -> Sweep:
+    """The sweep of a file, seeds varying fastest.
+
+    Raises ScenarioError, with the line of the sweep's file or of the scenario's, for everything
+    that would keep any of the points from being a scenario.
+    """
+    document = read_document(path)
+    file = validate(document, SweepFile)
+    _refuse_repetitions(document, file)
+    scenario = (path.parent / file.scenario).absolute()
+    points = _points(document, file, path.parent / file.scenario)
+    return Sweep(
+        file.name or fitting_name(path), scenario, file.fixed, file.grid, file.seeds, points
+    )
+
+
+def _refuse_repetitions(document: Document, file: SweepFile) -> None:
+    for path in ("seed", *(path for path in file.fixed if path in file.grid)):
+        for part, key in (("grid", "grid"), ("fixed", "set")):
+            if path in getattr(file, part):
+                where = document.where((key, path))
+                words = "give them as 'seeds'" if path == "seed" else "it is under 'set' as well"
+                raise ScenarioError(f"{where}: {key}.{path}: {words}")
+    lists: list[tuple[tuple[str, ...], Sequence[Any]]] = [(("seeds",), file.seeds)]
+    lists += [(("grid", path), values) for path, values in file.grid.items()]
+    for loc, values in lists:
+        written = [_written(value) for value in values]
+        for number, text in enumerate(written):
+            if text in written[:number]:
+                where = document.where((*loc, number))
+                raise ScenarioError(
+                    f"{where}: {'.'.join(loc)}: {shown(values[number])} is given twice"
+                )
+    runs = len(file.seeds) * prod(len(values) for values in file.grid.values())
+    if runs > MAX_RUNS:
+        raise ScenarioError(f"{document.path}: asks for {runs} runs, more than {MAX_RUNS}")
+
+
+def _written(value: Any) -> str:
+    """The same text for equal values; 1 and 1.0 are equal, 1 and true are not."""
+    whole = isinstance(value, float) and value.is_integer()
+    return json.dumps(int(value) if whole else value, sort_keys=True)
+
+
+def _points(document: Document, file: SweepFile, scenario: Path) -> list[Point]:
+    base = _with_all(document, read_document(scenario), "set", file.fixed)
+    points = []
+    told: dict[str, str] = {}  # a mistake that all values of a path share is told of once
+    for numbers in product(*(range(len(values)) for values in file.grid.values())):
+        chosen = dict(zip(file.grid, numbers, strict=True))
+        values = {path: file.grid[path][number] for path, number in chosen.items()}
+        for seed in file.seeds:
+            name = point_name(values, seed)
+            try:
+                own = base
+                for path, number in chosen.items():
+                    where = document.where(("grid", path, number))
+                    own = assigned(own, path, values[path], where, document.path.parent)
+                where = document.where(("seeds", file.seeds.index(seed)))
+                own = assigned(own, "seed", seed, where, document.path.parent)
+                points.append(Point(name, values, seed, scenario_of(own), own))
+            except ScenarioError as error:
+                for text, line in _told(str(error), document, name):
+                    told.setdefault(text, line)
+    complaints = list(told.values())
+    if len(complaints) > MAX_COMPLAINTS:
+        complaints[MAX_COMPLAINTS:] = [f"and {len(complaints) - MAX_COMPLAINTS} more"]
+    if complaints:
+        raise ScenarioError("\n".join(complaints))
+    assert len({point.name for point in points}) == len(points)
+    return points
+
+
+def _with_all(sweep: Document, scenario: Document, key: str, values: Mapping[str, Any]) -> Document:
+    for path, value in values.items():
+        where = sweep.where((key, path))
+        scenario = assigned(scenario, path, value, where, sweep.path.parent)
+    return scenario
+
+
+def _told(message: str, sweep: Document, point: str) -> Iterator[tuple[str, str]]:
+    """Each line of a message, without and with its place.
+
+    A line that is not about the sweep's file says in which point it came up.
+    """
+    for line in message.splitlines():
+        own = re.match(rf"{re.escape(str(sweep.path))}:\d+: ", line)
+        yield (line[own.end() :], line) if own else (line, f"{line} (in {point})")

@@ -1,0 +1,102 @@
+"""Playing a sweep: what is finished is skipped, what failed is tried again, nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from cosim.errors import CosimError
+from cosim.scenario.blame import blaming
+from cosim.sweep.definition import Point, Sweep
+from cosim.sweep.index import Entry, holding, write_index
+from cosim.sweep.state import ERROR_FILE, Found, State, look, move_aside, seconds_of
+from cosim.sweep.work import Reply, Task
+from cosim.sweep.workers import play_all
+from cosim.trace.manifest import read_manifest
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A point, and what lies where its run belongs."""
+
+    point: Point
+    found: Found
+
+
+class SweepInterrupted(KeyboardInterrupt):
+    """Ctrl-C during a sweep; `entries` says how far every run is."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        super().__init__("interrupted")
+        self.entries = entries
+
+
+def plan_of(sweep: Sweep, directory: Path) -> list[Planned]:
+    """What a sweep would do in a directory, which is left as it is."""
+    return [Planned(point, look(directory / point.name, point.scenario)) for point in sweep.points]
+
+
+def play_sweep(
+    sweep: Sweep, directory: Path, jobs: int, tell: Callable[[Entry, int], None]
+) -> list[Entry]:
+    """Plays every point that is not finished, and returns how each run of the sweep has ended.
+
+    `tell` hears of each run that ends, and how many there are to play. The index is brought up to
+    date at every end. Raises SweepError for a directory that cannot be
+    used, SweepInterrupted at Ctrl-C, when the traces so far have been written.
+    """
+    with holding(directory, sweep):
+        plan = plan_of(sweep, directory)
+        entries = {
+            planned.point.name: Entry(
+                planned.point,
+                State.PENDING if planned.found.to_play else planned.found.state,
+                planned.found.seconds,
+                planned.found.note,
+            )
+            for planned in plan
+        }
+        write_index(directory, sweep, list(entries.values()))
+        to_play = [planned for planned in plan if planned.found.to_play]
+        points = {planned.point.name: planned.point for planned in to_play}
+        replies = play_all(_tasks(to_play, directory), jobs)
+        try:
+            with closing(replies):
+                for reply in replies:
+                    entry = _ended(points[reply.name], reply, directory)
+                    entries[reply.name] = entry
+                    write_index(directory, sweep, list(entries.values()))
+                    tell(entry, len(to_play))
+        except KeyboardInterrupt:
+            for name, point in points.items():
+                if entries[name].state is State.PENDING:
+                    found = look(directory / name, point.scenario)
+                    entries[name] = Entry(point, found.state, found.seconds, found.note)
+            write_index(directory, sweep, list(entries.values()))
+            raise SweepInterrupted(list(entries.values())) from None
+        return list(entries.values())
+
+
+def _tasks(to_play: Sequence[Planned], directory: Path) -> Iterator[Task]:
+    """Made one by one: an earlier attempt is moved aside only when its point's turn has come."""
+    for planned in to_play:
+        own = directory / planned.point.name
+        move_aside(own, planned.found.state)
+        yield Task(planned.point.name, planned.point.scenario, own)
+
+
+def _ended(point: Point, reply: Reply, directory: Path) -> Entry:
+    own = directory / point.name
+    if reply.error is None:
+        return Entry(point, State.COMPLETED, seconds_of(read_manifest(own)))
+    message = reply.error
+    try:
+        with blaming(point.document):
+            raise CosimError(message)
+    except CosimError as error:
+        message = str(error)
+    own.mkdir(exist_ok=True)
+    (own / ERROR_FILE).write_text(f"{reply.traceback or message}\n", encoding="utf-8")
+    return Entry(point, State.FAILED, None, message)

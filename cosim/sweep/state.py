@@ -1,0 +1,113 @@
+"""What lies where a run of a sweep belongs, and whether it still has to be played."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import count
+from pathlib import Path
+
+from cosim.errors import CosimError, RunDirectoryError, ScenarioError
+from cosim.scenario.differences import differences
+from cosim.scenario.load import load
+from cosim.scenario.model import Scenario
+from cosim.trace.files import PARTS
+from cosim.trace.manifest import MANIFEST_FILE, Status, read_manifest
+from cosim.trace.reader import SCENARIO_FILE
+
+# What is written where a run failed before it had traces.
+ERROR_FILE = "error.txt"
+
+_SHOWN = 3
+
+
+class State(StrEnum):
+    """How far the run of one point is."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    DIFFERS = "differs"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The state of one directory, in words where it is neither pending nor completed."""
+
+    state: State
+    note: str | None = None
+    seconds: float | None = None
+
+    @property
+    def to_play(self) -> bool:
+        """Whether the point has to be played, what is there moved aside."""
+        return self.state not in (State.COMPLETED, State.DIFFERS)
+
+
+def look(directory: Path, scenario: Scenario) -> Found:
+    """What is at a point's directory, which is left as it is.
+
+    A run is completed when its manifest says so and its scenario is the one that would be played;
+    one that played another scenario `differs`, and is never touched.
+    """
+    if not directory.exists():
+        return Found(State.PENDING)
+    if not directory.is_dir():
+        return Found(State.DIFFERS, "a file has this name")
+    if not (directory / MANIFEST_FILE).is_file():
+        held = sorted(entry.name for entry in directory.iterdir())
+        foreign = [name for name in held if name not in (PARTS, SCENARIO_FILE, ERROR_FILE)]
+        if foreign:
+            return Found(State.DIFFERS, f"the directory holds '{foreign[0]}' and no run")
+        return Found(State.FAILED, "it ended before its first event") if held else _PENDING
+    try:
+        manifest = read_manifest(directory)
+    except RunDirectoryError as error:
+        return Found(State.FAILED, str(error))
+    status = manifest.get("status")
+    if status != Status.COMPLETED:
+        cut = status in (Status.INTERRUPTED, Status.RUNNING)
+        return Found(State.INTERRUPTED if cut else State.FAILED, f"its manifest says '{status}'")
+    return _compared(directory, scenario, seconds_of(manifest))
+
+
+def seconds_of(manifest: dict[str, object]) -> float | None:
+    """Wall time of a run, its set-up included; None where its manifest does not say."""
+    parts = [manifest.get("setup_wall_s"), manifest.get("wall_s")]
+    known = [float(part) for part in parts if isinstance(part, int | float)]
+    return sum(known) if len(known) == len(parts) else None
+
+
+def move_aside(directory: Path, state: State) -> Path | None:
+    """Renames what is left of an earlier attempt; None where there is nothing.
+
+    `<name>` becomes `<name>.failed-1`, or the next free number.
+    """
+    if not directory.exists() or not any(directory.iterdir()):
+        return None
+    for number in count(1):
+        aside = directory.with_name(f"{directory.name}.{state}-{number}")
+        if not aside.exists():
+            directory.rename(aside)
+            return aside
+    raise AssertionError("the numbers are endless")
+
+
+_PENDING = Found(State.PENDING)
+
+
+def _compared(directory: Path, scenario: Scenario, seconds: float | None) -> Found:
+    path = directory / SCENARIO_FILE
+    try:
+        played = load(path)
+    except ScenarioError as error:
+        return Found(State.DIFFERS, f"its scenario cannot be read any more: {error}")
+    except CosimError as error:
+        return Found(State.DIFFERS, str(error))
+    if played == scenario:
+        return Found(State.COMPLETED, seconds=seconds)
+    found = differences(played.model_dump(mode="json"), scenario.model_dump(mode="json"))
+    told = [str(one) for one in found[:_SHOWN]]
+    told += [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+    return Found(State.DIFFERS, "it played another scenario: " + "; ".join(told), seconds)

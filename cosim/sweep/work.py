@@ -1,0 +1,64 @@
+"""What a worker process does: it plays the scenarios that it is sent, one after another."""
+
+from __future__ import annotations
+
+import os
+import signal
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cosim.errors import CosimError
+
+# Whoever computes in threads reads one of these when it is first imported.
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+
+
+class Task(NamedTuple):
+    """A run to be played: its scenario, and a directory that is new or empty."""
+
+    name: str
+    scenario: Any
+    directory: Path
+
+
+class Reply(NamedTuple):
+    """How a run ended: with an error in one sentence, a bug's traceback besides, or neither."""
+
+    name: str
+    error: str | None = None
+    traceback: str | None = None
+
+
+def serve(connection: Connection, threads: int | None) -> None:
+    """Plays what arrives until None does, or the other side is gone.
+
+    `threads` bounds each library's thread pool; None leaves them as they are. SIGTERM ends a run
+    as Ctrl-C ends one of `cosim run`: with readable traces.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if threads is not None:
+        for variable in _THREADS:
+            allowed = os.environ.get(variable, "")
+            given = int(allowed) if allowed.isdecimal() else threads
+            os.environ[variable] = str(max(1, min(given, threads)))
+    try:
+        while (task := connection.recv()) is not None:
+            connection.send(_play(task))
+    except (EOFError, BrokenPipeError, KeyboardInterrupt):
+        pass
+
+
+def _play(task: Task) -> Reply:
+    from cosim.simulation.play import play
+
+    try:
+        play(task.scenario, out=task.directory)
+    except CosimError as error:
+        return Reply(task.name, str(error))
+    except Exception as error:
+        kind = type(error).__name__
+        told = str(error).splitlines()
+        return Reply(task.name, f"{kind}: {told[0]}" if told else kind, traceback.format_exc())
+    return Reply(task.name)

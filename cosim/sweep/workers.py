@@ -1,0 +1,118 @@
+"""A few processes that play runs side by side; the death of one costs one run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Generator, Iterable
+from contextlib import suppress
+from itertools import islice
+from multiprocessing.connection import wait
+from typing import Any
+
+from cosim.sweep.work import Reply, Task, serve
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def threads_for(jobs: int) -> int | None:
+    """Threads of each of `jobs` workers, so that together they use each core once.
+
+    A single worker keeps the threads that `cosim run` would have: None.
+    """
+    return None if jobs == 1 else max(1, cores() // jobs)
+
+
+def play_all(tasks: Iterable[Task], jobs: int) -> Generator[Reply]:
+    """Plays all tasks, `jobs` at a time, and yields each one's reply as it comes.
+
+    Closed early, it stops the runs that go on and waits until their traces are written.
+    """
+    coming = iter(tasks)
+    busy: list[_Worker] = []
+    idle: list[_Worker] = []
+    try:
+        while True:
+            for task in islice(coming, jobs - len(busy)):
+                worker = idle.pop() if idle else _Worker(threads_for(jobs))
+                busy.append(worker)
+                worker.give(task)
+            if not busy:
+                return
+            ready = wait([worker.connection for worker in busy])
+            for worker in [worker for worker in busy if worker.connection in ready]:
+                reply = worker.reply()
+                busy.remove(worker)
+                if worker.alive:
+                    idle.append(worker)
+                yield reply
+    finally:
+        _end(idle, busy)
+
+
+def _end(idle: list[_Worker], busy: list[_Worker]) -> None:
+    for worker in busy:
+        worker.process.terminate()
+    for worker in idle:
+        worker.dismiss()
+    try:
+        for worker in (*idle, *busy):
+            worker.process.join()
+    except KeyboardInterrupt:  # pressed again: what is flushed is kept, the rest is not waited for
+        for worker in (*idle, *busy):
+            worker.process.kill()
+        raise
+
+
+class _Worker:
+    """One spawned process and the line to it."""
+
+    def __init__(self, threads: int | None) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, other = context.Pipe()
+        self.process = context.Process(target=serve, args=(other, threads), daemon=True)
+        self.task: Task | None = None
+        # Ctrl-C goes to every process of a terminal; only this one is to hear it.
+        heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self.process.start()
+        finally:
+            signal.signal(signal.SIGINT, heard)
+        other.close()
+        self.alive = True
+
+    def give(self, task: Task) -> None:
+        """Has the process play a task."""
+        self.task = task
+        with suppress(BrokenPipeError):  # it is dead, which `reply` tells
+            self.connection.send(task)
+
+    def reply(self) -> Reply:
+        """The reply to the task; a process that has died is told of as the run's failure."""
+        assert self.task is not None
+        try:
+            got: Any = self.connection.recv()
+            assert isinstance(got, Reply)
+            return got
+        except (EOFError, ConnectionResetError):
+            self.alive = False
+            self.process.join()
+            return Reply(self.task.name, _death(self.process.exitcode))
+
+    def dismiss(self) -> None:
+        """Lets an idle process end."""
+        with suppress(BrokenPipeError):
+            self.connection.send(None)
+
+
+def _death(code: int | None) -> str:
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        hint = ": the system may have run out of memory" if -code == signal.SIGKILL else ""
+        return f"its process was ended by {name}{hint}"
+    return f"its process ended with code {code} before the run did"

@@ -1,0 +1,106 @@
+"""Figures by hand, groups by seed, paired differences, and what is told instead of counted."""
+
+import math
+
+import pytest
+
+from cosim.comparison.figures import figures_of
+from cosim.comparison.groups import compare, estimate
+from cosim.errors import RunDirectoryError
+
+
+def test_figures_by_hand(by_hand) -> None:
+    figures = figures_of(by_hand([0.1, 0.4, 0.7, 0.6]), target=0.65)
+    assert figures.accuracy == pytest.approx(0.6)
+    assert figures.best == pytest.approx(0.7)
+    assert figures.simulated_s == 30.0
+    assert figures.energy_j == pytest.approx(300.0)
+    assert figures.mbit == 6.0
+    assert figures.missed == 0.5
+    assert figures.to_target_s == 20.0
+    assert figures.to_target_j == pytest.approx(200.0)
+
+
+def test_a_target_of_the_untrained_model_costs_nothing(by_hand) -> None:
+    run = by_hand([0.5, 0.6])
+    assert (figures_of(run, 0.5).to_target_s, figures_of(run, 0.5).to_target_j) == (0.0, 0.0)
+    assert figures_of(run, 0.9).to_target_s is None
+    assert figures_of(run, None).to_target_s is None
+
+
+def test_a_run_that_learns_nothing_has_no_accuracy(by_hand) -> None:
+    figures = figures_of(by_hand([]), 0.5)
+    assert (figures.accuracy, figures.simulated_s, figures.missed) == (None, None, None)
+    assert (figures.energy_j, figures.mbit) == (0.0, 0.0)
+
+
+def test_runs_that_differ_in_their_seed_alone_are_one_group(by_hand) -> None:
+    runs = [by_hand([0, 0.5 + 0.1 * seed], seed=seed) for seed in (1, 2, 3)]
+    (group,) = compare(runs).groups
+    assert group.label == "lora"
+    found = group.estimate("accuracy")
+    assert found is not None
+    assert found.mean == pytest.approx(0.7)
+    # s = 0.1, n = 3, t(0.975; 2) = 4.3027
+    assert found.half_width == pytest.approx(4.30265 * 0.1 / math.sqrt(3), rel=1e-5)
+
+
+def test_differences_are_paired_over_the_seeds_of_both(by_hand) -> None:
+    runs = [by_hand([0, 0.5 + 0.1 * seed], seed=seed) for seed in (1, 2, 3)]
+    runs += [by_hand([0, 0.55 + 0.1 * seed], seed=seed, method="proposed") for seed in (2, 3, 4)]
+    comparison = compare(runs)
+    first, second = comparison.groups
+    found = second.difference(first, "accuracy")
+    assert found is not None
+    assert (found.n, found.mean) == (2, pytest.approx(0.05))
+    assert found.half_width == pytest.approx(0.0, abs=1e-12)
+    assert comparison.notes == ["missing seed 4: lora", "missing seed 1: proposed"]
+
+
+def test_labels_tell_what_tells_groups_apart(by_hand) -> None:
+    runs = [
+        by_hand([0, 0.5]),
+        by_hand([0, 0.5], graph="complete"),
+        by_hand([0, 0.5], method="local", graph="none"),
+    ]
+    labels = [group.label for group in compare(runs).groups]
+    assert labels == ["lora graph=ring", "lora graph=complete", "local"]
+    runs.append(by_hand([0, 0.5], bandwidth_hz=20e6))
+    labels = [group.label for group in compare(runs).groups]
+    assert labels == [
+        "lora graph=ring bandwidth_hz=5e6",
+        "lora graph=complete bandwidth_hz=5e6",
+        "local bandwidth_hz=5e6",
+        "lora graph=ring bandwidth_hz=2e7",
+    ]
+
+
+def test_what_is_not_completed_is_left_out_and_told(by_hand) -> None:
+    whole, cut = by_hand([0, 0.5]), by_hand([0, 0.9], seed=2, status="interrupted")
+    comparison = compare([whole, cut])
+    assert [list(group.runs) for group in comparison.groups] == [[1]]
+    assert comparison.notes == [f"left out, interrupted: {cut.directory}"]
+    with pytest.raises(RunDirectoryError, match="no completed run"):
+        compare([cut])
+
+
+def test_a_seed_that_is_given_twice_counts_once(by_hand) -> None:
+    one = by_hand([0, 0.5])
+    same, other = by_hand([0, 0.5], name="same"), by_hand([0, 0.6], name="other")
+    comparison = compare([one, same, other])
+    assert [list(group.runs) for group in comparison.groups] == [[1]]
+    assert "with the same results" in comparison.notes[0]
+    assert "WITH OTHER RESULTS" in comparison.notes[1]
+
+
+def test_a_target_that_some_seeds_miss_has_no_mean(by_hand) -> None:
+    runs = [by_hand([0, 0.5]), by_hand([0, 0.7], seed=2)]
+    comparison = compare(runs, target=0.6)
+    assert comparison.groups[0].estimate("to_target_s") is None
+    assert comparison.notes == ["reached 0.6 in 1 of 2 runs: lora"]
+
+
+def test_an_estimate_needs_every_value() -> None:
+    assert estimate([]) is None
+    assert estimate([1.0, None]) is None
+    assert estimate([1.0]) == (1.0, None, 1)

@@ -1,0 +1,43 @@
+"""Learners over a tiny model, for tests of whole rounds without a network."""
+
+from cosim.learning.base_model import load
+from cosim.learning.learner import Learner
+from cosim.learning.tasks.pool import load_pool
+from cosim.scenario.learning import Adapter, Task, Training
+
+TASKS = {
+    "sums": Task(dataset="chain_sum", samples=60, parameters={"max_terms": 2, "max_digits": 1}),
+    "times": Task(dataset="products", samples=30, parameters={"max_digits": 1}),
+}
+DEVICES = ["sums", "times", "sums"]
+ADAPTER = Adapter(rank=2, alpha=4, density=0.1)
+TRAINING = Training(steps=2, batch_size=3, learning_rate=1e-2, max_tokens=200)
+
+
+def small_pools(folder):
+    tokenizer = load(f"path:{folder}", "float32").tokenizer
+    return {
+        name: load_pool(name, task, tokenizer, seed=1, test_samples=5, max_tokens=200)
+        for name, task in TASKS.items()
+    }
+
+
+def small_learner(folder, pools, recipe, devices=DEVICES, densities=None, **adapter):
+    base = load(f"path:{folder}", "float32")
+    choice = ADAPTER.model_copy(update=adapter)
+    return Learner(base, recipe, choice, TRAINING, pools, devices, seed=1, densities=densities)
+
+
+def one_round(learner, number=1, arrives=lambda src, dst: True):
+    """All devices fine-tune, then exchange with all others as far as `arrives` lets them."""
+    jobs = [learner.submit(device, number) for device in range(len(learner.tasks))]
+    updates = [job.result().update for job in jobs]
+    for device in range(len(jobs)):
+        inbox = {
+            update.device: update
+            for update in updates
+            if update.device != device and arrives(update.device, device)
+        }
+        if learner.recipe.aggregation != "none":
+            learner.aggregate(device, inbox, dict.fromkeys(inbox, 0))
+    return updates

@@ -1,0 +1,173 @@
+"""Calibration against a plain forward pass, and what a learner plans and counts by it."""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from small_learners import one_round, small_learner, small_pools
+
+from cosim.learning.adapted_linear import AdaptedModel
+from cosim.learning.adapter import Layout
+from cosim.learning.base_model import load
+from cosim.learning.calibrate import Calibrator
+from cosim.learning.encoding import Encoded
+from cosim.learning.features import PromptReader, gate_blocks
+from cosim.learning.flop import Work
+from cosim.learning.gate import refined_projection
+from cosim.learning.spectrum import spectral_entropy
+from cosim.methods import METHODS
+
+ROWS = [Encoded((0, 5, 9, 33), (7, 8)), Encoded((0, 41), (9,)), Encoded((0, 11, 12, 60, 61), (4,))]
+
+
+@pytest.fixture(scope="module")
+def plain(tiny_llama):
+    return load(f"path:{tiny_llama}", "float32").model
+
+
+@pytest.fixture(scope="module")
+def pools(tiny_llama):
+    return small_pools(tiny_llama)
+
+
+def calibrator(plain, **changes):
+    model = AdaptedModel(copy.deepcopy(plain))
+    layout = Layout(model.modules, 2)
+    recipe = METHODS["proposed"].model_copy(update=changes)
+    work = Work.of(plain, layout, trainable_projection=False)
+    return Calibrator(model, layout, recipe, PromptReader(model, 4), work)
+
+
+def inputs_of(plain, module, rows=ROWS):
+    """All tokens' inputs of one module, row by row without padding."""
+    seen = []
+    handle = plain.get_submodule(module).register_forward_pre_hook(
+        lambda _, args: seen.append(args[0][0])
+    )
+    with torch.no_grad():
+        for row in rows:
+            plain(input_ids=torch.tensor([(row.prompt + row.answer)[:-1]]))
+    handle.remove()
+    return torch.cat(seen).double()
+
+
+def test_entropies_and_mean_inputs_are_those_of_plain_passes(plain):
+    one = calibrator(plain, literal=("refinement",))
+    found = one.calibrate(ROWS)
+    start = 0
+    for number, module in enumerate(one.layout.modules):
+        X = inputs_of(plain, module.name)
+        mean = found.inputs[start : start + module.in_features].double()
+        torch.testing.assert_close(mean, X.mean(0), atol=1e-5, rtol=1e-4)
+        C = X.T @ X / len(X)
+        C += 0.01 * C.diagonal().mean() * torch.eye(len(C))
+        W = plain.get_submodule(module.name).weight.double()
+        wanted = spectral_entropy(torch.linalg.svdvals(W @ C))
+        assert found.entropies[number] == pytest.approx(wanted, abs=2e-3)
+        start += module.in_features
+    assert np.ptp(found.entropies) > 0.01
+
+
+def test_features_are_means_over_the_prompt_alone(plain):
+    one = calibrator(plain)
+    assert one.reader.blocks == [0, 1]
+    features = one.calibrate(ROWS).features
+    assert features.shape == (2, 32)
+    wanted = []
+    for row in ROWS:
+        ids = torch.tensor([row.prompt])
+        with torch.no_grad():
+            states = plain(input_ids=ids, output_hidden_states=True).hidden_states
+        wanted.append(torch.stack([states[block][0].mean(0) for block in (0, 1)]))
+    torch.testing.assert_close(features, torch.stack(wanted).mean(0), atol=1e-5, rtol=1e-4)
+    longer = [replace(row, answer=(*row.answer, 50, 51)) for row in ROWS]
+    torch.testing.assert_close(one.calibrate(longer).features, features)
+
+
+def test_as_printed_the_spectrum_does_not_know_the_task(plain):
+    one = calibrator(plain, literal=("spectrum",))
+    assert one.calibrate(ROWS).entropies.tolist() == one.calibrate(ROWS[:1]).entropies.tolist()
+    assert one.workload(ROWS).flop < calibrator(plain).workload(ROWS).flop
+
+
+def test_a_recipe_without_need_looks_at_nothing(plain):
+    one = calibrator(plain, expansion="gradient_mask", composition="oracle")
+    found = one.calibrate(ROWS)
+    assert found.entropies is found.features is found.inputs is None
+
+
+def test_blocks_are_spaced_evenly():
+    assert gate_blocks(30, 4) == [6, 12, 18, 24]
+    assert gate_blocks(30, 1) == [15]
+    assert gate_blocks(2, 4) == [0, 1]
+    assert gate_blocks(1, 1) == [0]
+
+
+@pytest.mark.parametrize("name", ["proposed", "proposed_literal"])
+def test_calibrating_first_changes_the_work_and_nothing_else(tiny_llama, pools, name):
+    early, late = (small_learner(tiny_llama, pools, METHODS[name]) for _ in range(2))
+    jobs = [early.calibrate(device) for device in range(3)]
+    assert all(job.work.flop > 0 and job.work.steps == 0 for job in jobs)
+    assert early.calibrate(0) is not None, "nothing is done before the result is asked for"
+    for job in jobs:
+        job.result()
+    assert early.calibrate(0) is None
+    planned = early.densities(range(3))[0]
+    first = [early.submit(device, 1) for device in range(3)]
+    both = [late.submit(device, 1) for device in range(3)]
+    for device in range(3):
+        flop = first[device].work.flop + jobs[device].work.flop
+        assert both[device].work.flop == flop
+        first[device].result()
+        both[device].result()
+        assert torch.equal(early.fleet.adapters[device].values, late.fleet.adapters[device].values)
+        assert early.layers(device) == late.layers(device)
+        assert late.calibrate(device) is None
+    np.testing.assert_array_equal(early.densities(range(3))[0], planned)
+
+
+def test_a_discarded_first_round_leaves_the_device_uncalibrated(tiny_llama, pools):
+    learner = small_learner(tiny_llama, pools, METHODS["proposed"])
+    job = learner.submit(1, 1)
+    learner.submit(0, 1).result()  # settles both
+    job.discard()
+    assert learner.fleet.calibrations[1] is None
+    assert learner.calibrate(1) is not None
+    assert learner.layers(1)[0].spectral_entropy is None
+    assert learner.layers(0)[0].spectral_entropy > 0
+
+
+def test_a_literal_projection_is_refined_by_the_mean_input(tiny_llama, pools):
+    learner = small_learner(
+        tiny_llama, pools, METHODS["proposed_literal"], bits_per_value=32, target_modules=["q_proj"]
+    )
+    before = learner.fleet.adapters[0].projection
+    learner.calibrate(0).result()
+    inputs = learner.fleet.calibrations[0].inputs.split(32)
+    wanted = [
+        refined_projection(A.view(2, 32), h) for A, h in zip(before.split(64), inputs, strict=True)
+    ]
+    after = learner.fleet.adapters[0].projection
+    torch.testing.assert_close(after, torch.cat([A.flatten() for A in wanted]))
+    learner.submit(0, 1).result()
+    assert torch.equal(learner.fleet.adapters[0].projection, after)
+
+
+@pytest.mark.parametrize("name", ["proposed", "lori"])
+def test_devices_have_their_own_budgets(tiny_llama, pools, name):
+    learner = small_learner(tiny_llama, pools, METHODS[name], densities=[0.1, 0.5, 0.1])
+    total = learner.layout.expansion_size
+    learner.limit(2, 0.05 * total)
+    learner.limit(2, total)
+    work = [learner.submit(device, 1).work for device in range(3)]
+    updates = one_round(learner)
+    kept = [update.values.numel() for update in updates]
+    assert kept == [pytest.approx(s * total, abs=1) for s in (0.1, 0.5, 0.05)]
+    if name == "proposed":
+        assert [w.trained for w in work] == kept
+    else:  # half of the steps are those of the dense warm-up
+        assert [w.trained for w in work] == [(k + total) // 2 for k in kept]
+    with pytest.raises(AssertionError, match="mask has been chosen"):
+        learner.limit(0, 5)
