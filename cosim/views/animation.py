@@ -10,11 +10,12 @@ from PIL import Image
 
 from cosim.errors import ViewError
 from cosim.trace.reader import Run
-from cosim.trace.schema import Outcome
+from cosim.trace.schema import EventKind, Outcome
 from cosim.views.canvas import Canvas
 from cosim.views.map import draw_ended, marks
 from cosim.views.palette import FAINT, IN_THE_AIR, OUTCOME, gif_palette
 from cosim.views.places import Places, places_of
+from cosim.views.spans import away_at
 
 # A longer run is thinned evenly: an animation of more frames is no longer small.
 MOST_FRAMES = 240
@@ -54,6 +55,7 @@ def _frames(places: Places, times: list[float]) -> Iterator[Image.Image]:
     rounds = places.run.rounds
     colours = [(o.value, OUTCOME[o], o is not Outcome.DELIVERED) for o in Outcome
                if (transfers["outcome"] == o).any()]  # fmt: skip
+    leaves = bool((places.run.events["kind"] == EventKind.LEAVE).any())
     before = -np.inf
     for time_s in times:
         canvas = Canvas(places.area, places.points_m, transfers["mean_snr_db"], _DPI)
@@ -66,7 +68,7 @@ def _frames(places: Places, times: list[float]) -> Iterator[Image.Image]:
         canvas.draw_links(flying, here, IN_THE_AIR, len(flying) + len(ended))
         draw_ended(canvas, ended, here)
         missed = ended[ended["outcome"] != Outcome.DELIVERED]
-        canvas.draw_devices(here, set(missed["dst"]))
+        canvas.draw_devices(here, set(missed["dst"]), away_at(places.run, time_s))
         number = int((rounds["end_s"] <= time_s).groupby(rounds["round"]).all().sum()) + 1
         last = int(rounds["round"].max())
         canvas.title(
@@ -75,7 +77,7 @@ def _frames(places: Places, times: list[float]) -> Iterator[Image.Image]:
         )
         canvas.legend(
             [("in the air", IN_THE_AIR, False), *((f"{w} just now", c, m) for w, c, m in colours)],
-            marks(bool(len(colours) > 1), paths=False),
+            marks(bool(len(colours) > 1), paths=False, away=leaves),
         )
         canvas.figure.canvas.draw()
         buffer = np.asarray(canvas.figure.canvas.buffer_rgba())  # type: ignore[attr-defined]

@@ -110,15 +110,20 @@ class Canvas:
                 zorder=style["zorder"],
             )
 
-    def draw_devices(self, places_m: dict[int, FloatArray], missed_by: Collection[int]) -> None:
-        """Numbered discs, a ring around those that missed an update."""
+    def draw_devices(
+        self,
+        places_m: dict[int, FloatArray],
+        missed_by: Collection[int],
+        away: Collection[int] = (),
+    ) -> None:
+        """Numbered discs, a ring around those that missed an update; who is away is pale."""
         radius = self.node_m(len(places_m))
         numbered = len(places_m) <= MOST_NUMBERED
         ringed = [device in missed_by for device in places_m]
         wide, narrow = (2.2, 0.8) if numbered else (0.6, 0.6)
         discs = PatchCollection(
             [Circle((x, y), radius) for x, y in places_m.values()],
-            facecolors=INK,
+            facecolors=[FAINT if device in away else INK for device in places_m],
             edgecolors=[OUTCOME[Outcome.LATE] if ring else "white" for ring in ringed],
             linewidths=[wide if ring else narrow for ring in ringed],
             zorder=7,

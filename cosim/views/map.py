@@ -12,7 +12,7 @@ from cosim.trace.schema import Outcome
 from cosim.views.canvas import MOST_NUMBERED, Canvas
 from cosim.views.palette import FAINT, GRID, INK, OUTCOME
 from cosim.views.places import FloatArray, places_of
-from cosim.views.spans import device_rounds
+from cosim.views.spans import away_at, device_rounds
 
 _DPI = 140
 
@@ -32,14 +32,15 @@ def write_map(run: Run, number: int, file: Path) -> str | None:
     canvas.draw_lines((path.between(start_s, end_s) for path in walked), FAINT, 2.4)
     counts = draw_ended(canvas, transfers, here)
     late = transfers[transfers["outcome"] != Outcome.DELIVERED]
-    canvas.draw_devices(here, set(late["dst"]))
+    away = away_at(run, end_s)
+    canvas.draw_devices(here, set(late["dst"]), away)
     canvas.title(
         f"{run.manifest.get('name')} · {run.manifest.get('method')} · round {number}",
         f"{start_s:.2f} s to {end_s:.2f} s; devices and links as they lay at its end",
     )
     labels = [(f"{o} ({counts[o]})", colour, o != Outcome.DELIVERED)
               for o, colour in OUTCOME.items() if counts[o]]  # fmt: skip
-    canvas.legend(labels, marks(bool(len(late)), paths=True))
+    canvas.legend(labels, marks(bool(len(late)), paths=True, away=bool(away)))
     canvas.figure.savefig(file, format="png")
     if len(here) > MOST_NUMBERED:
         return f"The map shows no numbers: there are {len(here)} devices, above {MOST_NUMBERED}."
@@ -56,8 +57,8 @@ def draw_ended(canvas: Canvas, transfers: Any, here: dict[int, FloatArray]) -> d
     return counts
 
 
-def marks(missed: bool, *, paths: bool) -> list[Line2D]:
-    """The legend of rings and paths; with `paths`, of this round and before."""
+def marks(missed: bool, *, paths: bool, away: bool = False) -> list[Line2D]:
+    """The legend of rings, pale discs and paths; with `paths`, of this round and before."""
     ring = Line2D([], [], linestyle="", marker="o", markersize=10, color=INK)
     ring.set_markeredgecolor(OUTCOME[Outcome.LATE])
     ring.set_markeredgewidth(2.0)
@@ -65,4 +66,6 @@ def marks(missed: bool, *, paths: bool) -> list[Line2D]:
     walked = Line2D([], [], color=FAINT, linewidth=2.4, label="path in this round")
     earlier = Line2D([], [], color=GRID, linewidth=1.6, label="path before")
     path = Line2D([], [], color=FAINT, linewidth=1.6, label="path so far")
-    return [*([ring] if missed else []), *([walked, earlier] if paths else [path])]
+    pale = Line2D([], [], linestyle="", marker="o", markersize=10, color=FAINT, label="away")
+    discs = [*([ring] if missed else []), *([pale] if away else [])]
+    return [*discs, *([walked, earlier] if paths else [path])]

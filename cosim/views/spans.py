@@ -121,6 +121,16 @@ def _computing(run: Run) -> defaultdict[int, list[Interval]]:
     return found
 
 
+def away_at(run: Run, time_s: float) -> set[int]:
+    """The devices that are switched off at a moment."""
+    return {
+        device
+        for device, spells in _off(run).items()
+        if any(start_s <= time_s < end_s for start_s, end_s in spells)
+        or (spells and spells[-1][1] == time_s == horizon_s(run))
+    }
+
+
 def _off(run: Run) -> defaultdict[int, list[Interval]]:
     """Each device's spells of being away, from its events; an open one lasts to the horizon."""
     found: defaultdict[int, list[Interval]] = defaultdict(list)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import cosim
 from cosim.trace.reader import Run
 from cosim.trace.schema import Outcome, PositionRow
 from cosim.views import animation
@@ -146,3 +147,16 @@ assert "matplotlib.pyplot" not in sys.modules and "torch" not in sys.modules
 assert matplotlib.rcParams.copy() == before
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
+
+
+def test_a_run_without_transfers_is_drawn_and_moves(tmp_path: Path) -> None:
+    path = tmp_path / "alone.yaml"
+    path.write_text(
+        "rounds: 2\nlearning: {model: none}\nmethod: local\ndevices: [{count: 2}]\n",
+        encoding="utf-8",
+    )
+    run = cosim.run(path, out=tmp_path / "run")
+    assert run.transfers.empty
+    write_map(run, 2, tmp_path / "map.png")
+    write_animation(run, tmp_path / "map.gif")
+    assert (tmp_path / "map.gif").stat().st_size > 0

@@ -1,6 +1,7 @@
 """Phases against the round table, whose times the simulation added up by itself."""
 
 from collections import defaultdict
+from collections.abc import Callable
 
 import pandas as pd
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosim.trace.reader import Run
-from cosim.views.spans import device_rounds, lanes, phases
+from cosim.trace.schema import Cause, EventKind, EventRow
+from cosim.views.spans import away_at, device_rounds, lanes, phases
 
 ALL = [1, 2, 3, 4, 5]
 
@@ -77,3 +79,19 @@ def test_lanes_keep_what_overlaps_apart_and_waste_none(rows: list[tuple[int, int
     if len(table):
         begun_together = table.groupby(["src", "start_s"]).size().max()
         assert begun_together <= table["lane"].max() + 1 <= len(table)
+
+
+def test_who_leaves_is_away_until_it_joins_and_has_no_phase_meanwhile(
+    written: Callable[..., Run],
+) -> None:
+    kinds = {0.0: EventKind.PLAN, 1.5: EventKind.LEAVE, 2.5: EventKind.JOIN, 4.0: EventKind.PLAN}
+    run = written([EventRow(t, 1, 1, kind, None, Cause.SCHEDULE) for t, kind in kinds.items()])
+    assert [away_at(run, t) for t in (1.4, 1.5, 2.4, 2.5, 4.0)] == [set(), {1}, {1}, set(), set()]
+    found = [
+        (phase.kind, phase.start_s, phase.end_s) for phase in phases(run, device_rounds(run, [1]))
+    ]
+    assert found == [("wait", 0.0, 1.5), ("wait", 2.5, 4.0)]
+
+
+def test_who_leaves_for_good_is_away_to_the_end(crashed: Run) -> None:
+    assert away_at(crashed, 5.5) == {1}
