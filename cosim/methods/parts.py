@@ -38,6 +38,9 @@ class Gate(Choice):
 
     top_k: int = Field(2, ge=1, le=1000, description="experts that answer a sequence")
     temperature: float = Field(1.0, gt=0, le=1e3, description="T; towards 0 one expert answers")
+    reads: Literal["mean", "last"] = Field(
+        "mean", description="of a prompt's tokens: their mean, or the last one"
+    )
     layers: int = Field(
         4, ge=1, le=1000, description="transformer blocks, evenly spaced, whose inputs vote"
     )

@@ -7,11 +7,14 @@ the points; a scenario that leaves some out sees what each of them does.
 """
 
 from cosim.methods.proposed import RECIPE as CORRECTED
+from cosim.methods.recipe import Complete
 
 RECIPE = CORRECTED.model_copy(
     update={
         "name": "proposed_literal",
         "reference": "arXiv 2602.20492, 'Proposed Method', as printed",
+        # A density of 1 collides everywhere, and no S_max below 1 would let any cluster form.
+        "topology": Complete(),
         "composition": "literal",
         "literal": (
             "projection",

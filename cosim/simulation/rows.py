@@ -105,7 +105,7 @@ def layer_rows(device: int, layers: Iterable[LayerState]) -> Iterator[LayerRow]:
             device=device,
             layer=state.layer,
             module=state.module,
-            spectral_entropy=None,
+            spectral_entropy=state.spectral_entropy,
             density=state.density,
             parameters=state.parameters,
             active=state.active,

@@ -13,7 +13,7 @@ from cosim.learning.adapter import Layout
 from cosim.learning.base_model import load
 from cosim.learning.calibrate import Calibrator
 from cosim.learning.encoding import Encoded
-from cosim.learning.features import PromptReader, gate_blocks
+from cosim.learning.features import PromptReader, gate_blocks, unit_tokens
 from cosim.learning.flop import Work
 from cosim.learning.gate import refined_projection
 from cosim.learning.spectrum import spectral_entropy
@@ -80,10 +80,30 @@ def test_features_are_means_over_the_prompt_alone(plain):
         ids = torch.tensor([row.prompt])
         with torch.no_grad():
             states = plain(input_ids=ids, output_hidden_states=True).hidden_states
-        wanted.append(torch.stack([states[block][0].mean(0) for block in (0, 1)]))
+        units = [torch.nn.functional.rms_norm(states[n][0], (32,), eps=1e-6) for n in (0, 1)]
+        wanted.append(torch.stack([unit.mean(0) for unit in units]))
     torch.testing.assert_close(features, torch.stack(wanted).mean(0), atol=1e-5, rtol=1e-4)
     longer = [replace(row, answer=(*row.answer, 50, 51)) for row in ROWS]
     torch.testing.assert_close(one.calibrate(longer).features, features)
+
+
+def test_one_long_token_does_not_drown_the_others():
+    states = torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(1))
+    longer = states.clone()
+    longer[:, 0] *= 1000.0
+    torch.testing.assert_close(unit_tokens(longer), unit_tokens(states), atol=1e-5, rtol=1e-4)
+
+
+def test_the_last_token_alone_may_be_read(plain):
+    model = AdaptedModel(copy.deepcopy(plain))
+    prompts = [row.prompt for row in ROWS]
+    last = PromptReader(model, 4, "last").features(prompts)
+    for prompt, found in zip(prompts, last, strict=True):
+        ids = torch.tensor([prompt])
+        with torch.no_grad():
+            states = plain(input_ids=ids, output_hidden_states=True).hidden_states
+        wanted = torch.stack([unit_tokens(states[block][0, -1]) for block in (0, 1)])
+        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
 
 
 def test_as_printed_the_spectrum_does_not_know_the_task(plain):

@@ -12,7 +12,9 @@ from cosim.learning.adapter import Layout
 from cosim.learning.base_model import load, skeleton
 from cosim.learning.encoding import Encoded, token_rows
 from cosim.learning.flop import Work
+from cosim.learning.full import layout_of
 from cosim.learning.workload import Workload
+from cosim.methods import METHODS
 
 RANK = 3
 ROWS = [Encoded((0, 5, 77, 301, 12), (9, 1)), Encoded(tuple(range(40)), (7,) * 9)]
@@ -59,6 +61,31 @@ def test_every_flop_is_accounted_for(model: Any, row: Encoded, trained: bool) ->
     if not trained:
         skipped += sum(RANK * m.out_features for m in first)
     assert backward == work.backward_flop(T, scored) - 2 * T * skipped
+
+
+@pytest.mark.parametrize("row", ROWS, ids=["short", "long"])
+def test_training_every_parameter_is_counted_too(model: Any, row: Encoded) -> None:
+    plain = copy.deepcopy(model).requires_grad_()
+    layout = layout_of(METHODS["full_finetune"], plain, "all-linear", RANK)
+    work = Work.of(plain, layout, trainable_projection=False)
+    adapted = AdaptedModel(plain)
+    rows = token_rows([row])
+    with FlopCounterMode(display=False) as forward:
+        hidden = adapted.hidden(rows.input_ids)
+        logits = adapted.logits(hidden.flatten(0, 1).index_select(0, rows.positions))
+    loss = torch.nn.functional.cross_entropy(logits, rows.targets)
+    with FlopCounterMode(display=False) as backward:
+        loss.backward()
+    assert forward.get_total_flops() == work.forward_flop(row.tokens, len(row.answer))
+    assert backward.get_total_flops() == work.backward_flop(row.tokens, len(row.answer))
+
+
+def test_reading_rows_is_one_forward_pass_without_the_head(model: Any) -> None:
+    adapted = AdaptedModel(copy.deepcopy(model))
+    work = Work.of(adapted.model, Layout(adapted.modules, RANK), trainable_projection=False)
+    with FlopCounterMode(display=False) as counter:
+        adapted.hidden(token_rows(ROWS).input_ids)
+    assert counter.get_total_flops() == work.reading_flop(ROWS)
 
 
 def test_few_adapted_layers_are_overcounted_by_less_than_a_block(model: Any) -> None:
@@ -129,3 +156,22 @@ def test_choosing_a_mask_takes_the_first_batch_once_more(work: Work) -> None:
     later = work.workload(batches, trained=70)
     assert first.flop - later.flop == work.training_flop(batches[:1])
     assert (first.passes, first.steps, first.samples, first.ranked) == (3, 2, 3, 700)
+
+
+def test_a_dense_warm_up_is_a_round_of_its_own(work: Work) -> None:
+    batches = [[ROWS[0], ROWS[1]], [ROWS[0]]]
+    plain = work.workload(batches, trained=70)
+    both = work.warm_up_workload(batches, trained=70, ranked=700)
+    assert both.flop == 2 * plain.flop
+    assert (both.passes, both.steps, both.samples) == (4, 4, 6)
+    assert both.trained * both.steps == 70 * 2 + 700 * 2
+    assert both.batch_size == plain.batch_size
+
+
+def test_what_trains_nothing_takes_no_step(work: Work) -> None:
+    reading = Workload(flop=5.0, passes=1, steps=0, samples=0, trained=0)
+    assert reading.samples / reading.batch_size == 0
+    later = work.workload([[ROWS[0]]], trained=70)
+    first = later.after(reading)
+    assert (first.flop, first.passes) == (later.flop + 5, later.passes + 1)
+    assert (first.steps, first.samples, first.trained) == (later.steps, later.samples, 70)

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from cosim.learning.gate import (
     centred_cosines,
+    gate_weights,
     prompt_mean,
     rank_activations,
     refined_projection,
     select_ranks,
     sequence_gate,
+    voted_cosines,
 )
 
 
@@ -156,3 +158,13 @@ def test_what_makes_no_sense_is_refused() -> None:
     for length in (0, 5):
         with pytest.raises(ValueError, match="lengths"):
             prompt_mean(drawn(1, 4, 3), torch.tensor([length]))
+
+
+def test_every_layer_has_one_vote() -> None:
+    h, x = drawn(3, 2, 8), drawn(5, 2, 8, seed=1)
+    h[:, 1] *= 1000.0  # the size of a layer's states gives it no more say
+    x[:, 1] *= 1000.0
+    wanted = (centred_cosines(x[:, 0], h[:, 0]) + centred_cosines(x[:, 1], h[:, 1])) / 2
+    torch.testing.assert_close(voted_cosines(x, h), wanted)
+    one = voted_cosines(x[:, :1], h[:, :1])
+    assert torch.equal(gate_weights(one, 2), sequence_gate(x[:, 0], h[:, 0], 2))

@@ -6,7 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from cosim.learning.spectrum import InputMoments, singular_values, spectral_entropy
+from cosim.learning.spectrum import (
+    InputMoments,
+    singular_values,
+    spectral_entropy,
+    spectrum_flop,
+)
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
@@ -116,3 +121,20 @@ def test_what_is_no_spectrum_is_refused(wrong: list[float]) -> None:
 def test_no_tokens_are_refused() -> None:
     with pytest.raises(ValueError, match="no calibration tokens"):
         InputMoments(3).covariance()
+
+
+def test_covariances_of_single_precision_give_the_same_entropies() -> None:
+    weight, inputs = drawn(40, 30), drawn(100, 30, seed=1)
+    inputs[:, :2] *= 300.0
+    single = InputMoments(30, dtype=torch.float32)
+    single.add(inputs)
+    exact = spectral_entropy(singular_values(weight, moments(inputs).covariance()))
+    found = spectral_entropy(singular_values(weight, single.covariance()))
+    assert found == pytest.approx(exact, abs=1e-4)
+
+
+def test_a_spectrum_costs_its_products_and_its_decomposition() -> None:
+    # d = 10, k = 4: the Gram matrix is 4×4; 7 tokens give C.
+    assert spectrum_flop(10, 4, 7) == 2 * 7 * 16 + 2 * 10 * 16 + 2 * 16 * 10 + 4 * 64 // 3
+    # Square: bidiagonalisation, and C is at hand.
+    assert spectrum_flop(6, 6, 0) == 2 * 6 * 36 + 4 * 36 * 6 - 4 * 216 // 3

@@ -58,7 +58,7 @@ ALLOWED = [
     ("lora", {"literal": ["weights"]}),
     ("lori", {"aggregation": "support_normalised", "composition": "uniform"}),
     ("proposed", {"composition": "oracle", "topology": "ring"}),
-    ("proposed", {"expansion": "dense", "literal": ["readback", "weights"]}),
+    ("proposed_single_cluster", {"expansion": "dense", "literal": ["readback", "weights"]}),
     ("centralised", {"projection": "frozen_shared_seed"}),
 ]
 

@@ -92,7 +92,7 @@ MISTAKES = [
         2,
         "method: {name: lora, projection: trainabel}",
         "a.yaml:2: method.projection: 'trainabel' is not one of trainable, frozen_own_seed, "
-        "frozen_shared_seed; did you mean 'trainable'?",
+        "frozen_shared_seed, none; did you mean 'trainable'?",
     ),
     (
         2,

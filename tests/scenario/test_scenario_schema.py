@@ -9,10 +9,11 @@ from cosim.scenario.document import read_document
 from cosim.scenario.model import Scenario
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
+SCENARIO_FILES = [p for p in sorted(SCENARIOS.rglob("*.yaml")) if ".sweep" not in p.suffixes]
 SCHEMA = Scenario.model_json_schema()
 
 
-@pytest.mark.parametrize("path", sorted(SCENARIOS.rglob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SCENARIO_FILES, ids=lambda path: path.stem)
 def test_every_scenario_of_the_project_fits(path):
     jsonschema.validate(read_document(path).data, SCHEMA)
 

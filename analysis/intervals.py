@@ -1,0 +1,48 @@
+"""Means over seeds with 95 % intervals, and differences paired by seed.
+
+Two methods on one seed see the same paths, fades and batches, so their difference varies less
+than either of them: intervals of differences are Student's t over the seeds' own differences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+
+def half_width(values: Sequence[float]) -> float:
+    """t(0.975, n − 1)·s/√n; NaN for fewer than two values."""
+    n = len(values)
+    if n < 2:
+        return float("nan")
+    return float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+
+
+def over_seeds(frame: pd.DataFrame, by: Sequence[str], value: str) -> pd.DataFrame:
+    """One row a group: its keys, the mean of `value` over seeds, `<value>_half`, `seeds`.
+
+    Rows of one seed in one group are averaged first: they are no independent trials.
+    """
+    each = frame.groupby([*by, "seed"], sort=False)[value].mean()
+    groups = each.groupby(level=list(by), sort=False)
+    columns = {value: groups.mean(), f"{value}_half": groups.agg(half_width)}
+    return pd.DataFrame({**columns, "seeds": groups.size()}).reset_index()
+
+
+def paired(
+    frame: pd.DataFrame, reference: str, value: str, axes: Sequence[str] = ()
+) -> pd.DataFrame:
+    """One row a label and point of the axes: its mean difference to the reference's value.
+
+    Over the seeds that both have there; columns label, axes, `gain`, `gain_half`, `pairs`.
+    """
+    keys = [*axes, "seed"]
+    each = frame.groupby(["label", *keys], sort=False)[value].mean().reset_index()
+    other = each.loc[each["label"] == reference, [*keys, value]]
+    both = each.merge(other, on=keys, suffixes=("", "_reference"))
+    both["gain"] = both[value] - both[f"{value}_reference"]
+    found = over_seeds(both, ["label", *axes], "gain")
+    return found.rename(columns={"seeds": "pairs"})

@@ -1,0 +1,92 @@
+"""Every task learnt alone, without a network: Table II of arXiv 2602.20492.
+
+python analysis/table2.py runs/table2 --out analysis/results/table2
+
+SWEEP is a grid of methods without exchange and seeds, such as scenarios/paper/table2.sweep.yaml.
+Reads its traces and writes OUT.csv and OUT.png. A device is asked its own task alone; intervals
+are 95 %, Student's t over seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import look
+import numpy as np
+import pandas as pd
+from intervals import over_seeds
+from measures import own_accuracy_by_task, projection_values, updated_parameters
+from sweeps import Sweep, command, explained, read_sweep, write_table
+
+from cosim.errors import SweepError
+
+AVERAGE = "average"
+
+
+def scores(sweep: Sweep) -> pd.DataFrame:
+    """A row a run and task, and one for the average: label, seed, task, accuracy."""
+    rows = []
+    for label, seed, run in sweep.runs:
+        if not run.transfers.empty:
+            raise SweepError(f"{run.directory}: devices exchange; Table II is about each alone")
+        by_task = own_accuracy_by_task(run)
+        for task, value in [*by_task.items(), (AVERAGE, by_task.mean())]:
+            told = {"label": label, "seed": seed, "task": task, "accuracy": value}
+            rows.append(told)
+    return pd.DataFrame(rows)
+
+
+def table_of(sweep: Sweep, projection: float | None) -> pd.DataFrame:
+    """A row a method: each task and the average with half-widths, and parameters updated."""
+    means = over_seeds(scores(sweep), ["label", "task"], "accuracy")
+    table = pd.DataFrame(index=pd.Index(sweep.labels, name="method"))
+    for task, own in means.groupby("task", sort=False):
+        by_label = own.set_index("label")
+        table[task], table[f"{task}_half"] = by_label["accuracy"], by_label["accuracy_half"]
+    updated = [updated_parameters(one.run, projection) for one in sweep.runs]
+    each = pd.Series(updated, index=[one.label for one in sweep.runs], dtype=float)
+    table["updated"] = each.groupby(level=0, sort=False).mean()
+    table["seeds"] = means.groupby("label", sort=False)["seeds"].max()
+    table["missing_seeds"] = [sweep.missing_seeds(label) for label in table.index]
+    return table.reset_index()
+
+
+def draw(table: pd.DataFrame, tasks: Sequence[str]) -> Any:
+    """A group of dots a task."""
+    figure, grid = look.panels(1, 1, 3.4)
+    panel = grid[0, 0]
+    style = look.styles(list(table["method"]))
+    offsets = 0.12 * (np.arange(len(table)) - (len(table) - 1) / 2)
+    for offset, row in zip(offsets, table.to_dict("records"), strict=True):
+        mean = np.array([100 * row[task] for task in tasks])
+        half = np.array([100 * row[f"{task}_half"] for task in tasks])
+        colour, marker, _ = style[row["method"]]
+        at = np.arange(len(tasks)) + offset
+        panel.errorbar(at, mean, yerr=half, fmt=marker, color=colour, capsize=2.5)
+        panel.plot([], [], marker, color=colour, label=row["method"])
+    panel.set_xticks(range(len(tasks)), [task.replace("_", " ") for task in tasks])
+    panel.axvline(len(tasks) - 1.5, color="0.6", linewidth=1)
+    panel.set_ylabel("accuracy on the own task (%)")
+    panel.grid(axis="x", visible=False)
+    figure.legend(loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = command(__doc__)
+    parser.add_argument(
+        "--projection", type=float, metavar="N", help="values of A, which are not sent here"
+    )
+    arguments = parser.parse_args(argv)
+    with explained(parser):
+        sweep = read_sweep(arguments.sweep, allow_missing=arguments.allow_missing)
+        known = arguments.projection or projection_values([one.run for one in sweep.runs])
+        table = table_of(sweep, known)
+        write_table(table, arguments.out)
+        tasks = [name[: -len("_half")] for name in table.columns if name.endswith("_half")]
+        look.save(draw(table, tasks), arguments.out, sweep.note)
+
+
+if __name__ == "__main__":
+    main()

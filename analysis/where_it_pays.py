@@ -1,0 +1,124 @@
+"""Which method wins, and by how much, over conflict between tasks and link budget.
+
+python analysis/where_it_pays.py runs/where_it_pays --out analysis/results/where_it_pays
+
+SWEEP is a grid of methods, tasks with and without `relabel`, bandwidths or deadlines, and seeds,
+such as scenarios/paper/where_it_pays.sweep.yaml. Reads its traces and writes OUT.csv and OUT.png.
+Conflict is the share of tasks whose answers are exchanged, the link budget W·Γ of a sender.
+A cell names the method with the highest accuracy and its lead over the second, ± the half-width
+of a 95 % interval over the differences of each seed; where that reaches 0, nobody has won.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import look
+import numpy as np
+import pandas as pd
+from intervals import over_seeds, paired
+from matplotlib.patches import Patch, Rectangle
+from measures import accuracy_by_task, scenario_of, traffic
+from sweeps import Sweep, command, explained, read_sweep, write_table
+
+from cosim.errors import SweepError
+
+AXES = ("tasks", "radio")
+KEYS = ["conflict", "link_mbit"]
+_FAINTEST, _DEEPEST, _POINTS_AT_DEEPEST = 0.2, 0.85, 15.0
+
+
+def scores(sweep: Sweep) -> pd.DataFrame:
+    """A row a run: label, seed, conflict, link_mbit, accuracy, missed, gbit."""
+    rows = []
+    for label, seed, run in sweep.runs:
+        scenario, transfers = scenario_of(run), run.transfers
+        tasks, radio = scenario["tasks"].values(), scenario["radio"]
+        relabelled = sum(task.get("relabel") is not None for task in tasks)
+        late = float("nan") if transfers.empty else (transfers["outcome"] != "delivered").mean()
+        told = {
+            "label": label,
+            "seed": seed,
+            "conflict": relabelled / len(tasks),
+            "link_mbit": radio["bandwidth_hz"] * radio["deadline_s"] / 1e6,
+            "accuracy": accuracy_by_task(run).mean(),
+            "missed": late,
+            "gbit": traffic(run)["gbit"],
+        }
+        rows.append(told)
+    return pd.DataFrame(rows)
+
+
+def table_of(sweep: Sweep) -> pd.DataFrame:
+    """A row a cell and method: accuracy, missed, gbit; the winner's row has its lead."""
+    if len(sweep.labels) < 2:
+        raise SweepError(f"{sweep.directory}: one method alone cannot win")
+    found = scores(sweep)
+    table = over_seeds(found, [*KEYS, "label"], "accuracy")
+    means = found.groupby([*KEYS, "label"], sort=False)[["missed", "gbit"]].mean().reset_index()
+    table = table.merge(means, on=[*KEYS, "label"])
+    leads = []
+    for point, own in table.groupby(KEYS, sort=False):
+        first, *others = own.sort_values("accuracy", ascending=False)["label"]
+        if not others:
+            continue
+        cell = found[(found[KEYS] == list(point)).all(axis=1)]
+        lead = paired(cell, others[0], "accuracy", KEYS)
+        leads.append(lead[lead["label"] == first].assign(second=others[0]))
+    if not leads:
+        raise SweepError(f"{sweep.directory}: no cell has two methods with completed runs")
+    lead = pd.concat(leads).rename(columns={"gain": "lead", "gain_half": "lead_half"})
+    lead["decided"] = lead["lead"] > lead["lead_half"]
+    table = table.merge(lead, on=["label", *KEYS], how="left")
+    table["missing_seeds"] = [sweep.missing_seeds(label) for label in table["label"]]
+    return table.sort_values([*KEYS, "label"], ignore_index=True).rename(
+        columns={"label": "method"}
+    )
+
+
+def draw(table: pd.DataFrame) -> Any:
+    """A cell a conflict and link budget, in the winner's colour, deeper with its lead."""
+    budgets, conflicts = (sorted(set(table[key])) for key in ("link_mbit", "conflict"))
+    figure, grid = look.panels(1, 1, 1.5 + 0.85 * len(conflicts))
+    panel = grid[0, 0]
+    labels = list(dict.fromkeys(table["method"]))
+    style = look.styles(labels)
+    for row in table[table["lead"].notna()].itertuples():
+        x, y = budgets.index(row.link_mbit), conflicts.index(row.conflict)
+        depth = _FAINTEST + (_DEEPEST - _FAINTEST) * min(1, 100 * row.lead / _POINTS_AT_DEEPEST)
+        fill = {"facecolor": style[row.method].color, "alpha": depth}
+        if not row.decided:
+            fill = {"facecolor": "white", "edgecolor": "0.75", "hatch": "///"}
+        panel.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, linewidth=0, **fill))
+        half = "" if np.isnan(row.lead_half) else f" ± {100 * row.lead_half:.1f}"
+        words = f"{look.wrapped(row.method)}\n+{100 * row.lead:.1f}{half}"
+        box = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1.5}
+        panel.text(x, y, words, ha="center", va="center", fontsize=8.5, bbox=box)
+    panel.set_xlim(-0.5, len(budgets) - 0.5)
+    panel.set_ylim(-0.5, len(conflicts) - 0.5)
+    panel.set_xticks(range(len(budgets)), [f"{budget:g}" for budget in budgets])
+    panel.set_yticks(range(len(conflicts)), [f"{100 * share:.0f}" for share in conflicts])
+    panel.set_xlabel("link budget of a sender, W·Γ (Mbit at 1 bit/s/Hz)")
+    panel.set_ylabel("tasks with exchanged\nanswers (%)")
+    panel.grid(visible=False)
+    keys = [Patch(facecolor=style[label].color, label=f"{label} wins") for label in labels]
+    keys.append(Patch(facecolor="white", edgecolor="0.75", hatch="///", label="undecided"))
+    keys.append(Patch(alpha=0, label="lead in points, 95 %, paired"))
+    figure.legend(handles=keys, loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = command(__doc__)
+    arguments = parser.parse_args(argv)
+    with explained(parser):
+        allowed = arguments.allow_missing
+        sweep = read_sweep(arguments.sweep, allow_missing=allowed, axes=AXES)
+        table = table_of(sweep)
+        write_table(table, arguments.out)
+        look.save(draw(table), arguments.out, sweep.note)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Missing seeds are refused or said; labels tell apart what a sweep compares."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import table1
+from intervals import half_width, over_seeds, paired
+from scipy.stats import ttest_rel
+from sweeps import read_sweep
+
+import cosim
+from cosim.errors import SweepError
+from cosim.sweep.definition import read_sweep as read_sweep_file
+
+ROOT = Path(__file__).parents[2]
+PAPER = ROOT / "scenarios" / "paper"
+LACKING = [
+    {"method": "lora", "seed": 1},
+    {"method": "lora", "seed": 2},
+    {"method": "proposed", "seed": 1},
+    {"method": "proposed", "seed": 2, "status": "failed"},
+]
+
+
+def test_a_missing_seed_is_refused(sweep, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        table1.main([str(sweep(LACKING)), "--out", str(tmp_path / "figure")])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "missing proposed: seed 2;" in told
+    assert "--allow-missing" in told
+    assert not (tmp_path / "figure.png").exists()
+
+
+def test_a_missing_seed_is_said_on_the_figure_and_in_the_table(sweep, table, drawn):
+    found = table(table1, sweep(LACKING), "--allow-missing")
+    assert drawn().get_supxlabel() == "incomplete sweep, missing proposed: seed 2"
+    assert found["seeds"].to_dict() == {"lora": 2, "proposed": 1}
+    assert found["missing_seeds"].isna().to_dict() == {"lora": True, "proposed": False}
+    assert found.loc["proposed", "missing_seeds"] == 2
+    assert found.loc["proposed", "pairs"] == 1
+
+
+def test_a_complete_sweep_has_nothing_to_say(sweep, table, drawn):
+    table(table1, sweep(LACKING[:2]))
+    assert drawn().get_supxlabel() == ""
+
+
+def test_a_run_that_its_manifest_calls_unfinished_is_missing(sweep):
+    directory = sweep(LACKING[:2])
+    manifest = directory / "run-1" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("completed", "interrupted"))
+    with pytest.raises(SweepError, match="missing lora: seed 2"):
+        read_sweep(directory, allow_missing=False)
+
+
+def test_labels(sweep):
+    rows = [
+        {"method": "lora", "seed": 1, "radio.deadline_s": 1.0, "adapter.rank": 4},
+        {"method": "lora", "seed": 1, "radio.deadline_s": 2.0, "adapter.rank": 4},
+    ]
+    directory = sweep(rows, ["method", "radio.deadline_s", "adapter.rank"])
+    both = read_sweep(directory, allow_missing=False)
+    assert both.labels == ["lora deadline_s=1.0", "lora deadline_s=2.0"]
+    assert read_sweep(directory, allow_missing=False, axes=["radio"]).labels == ["lora"]
+
+
+def test_a_method_with_other_parts_is_told_by_them(sweep):
+    directory = sweep([{"method": "lora", "seed": 1}, {"method": "lora", "seed": 1}])
+    index = pd.read_parquet(directory / "runs.parquet")
+    index["method"] = ['{"name": "lora"}', '{"name": "lora", "topology": "ring"}']
+    index.to_parquet(directory / "runs.parquet")
+    assert read_sweep(directory, allow_missing=False).labels == ["lora", "lora topology=ring"]
+
+
+def test_the_command_line_ends_with_a_sentence():
+    ended = subprocess.run(
+        [sys.executable, ROOT / "analysis" / "figure6.py", "nowhere", "--out", "unused"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "runs.parquet is not a readable index of a sweep" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_intervals_are_those_of_a_paired_t_test():
+    values = {"lora": [0.5, 0.6, 0.7, 0.4], "proposed": [0.6, 0.65, 0.8, 0.41]}
+    frame = pd.DataFrame(
+        [(m, s, v) for m, own in values.items() for s, v in enumerate(own)],
+        columns=["label", "seed", "accuracy"],
+    )
+    gain = paired(frame, "lora", "accuracy").set_index("label").loc["proposed"]
+    interval = ttest_rel(values["proposed"], values["lora"]).confidence_interval(0.95)
+    assert gain["gain"] - gain["gain_half"] == pytest.approx(interval.low)
+    assert gain["gain"] + gain["gain_half"] == pytest.approx(interval.high)
+    assert np.isnan(half_width([0.5]))
+
+
+def test_rows_of_one_seed_are_one_trial():
+    frame = pd.DataFrame({"label": "x", "seed": [1, 1, 2], "v": [0.0, 1.0, 0.7]})
+    found = over_seeds(frame, ["label"], "v").iloc[0]
+    assert (found["v"], found["seeds"]) == (pytest.approx(0.6), 2)
+
+
+@pytest.mark.parametrize("path", sorted(PAPER.glob("*.yaml")), ids=lambda path: path.name)
+def test_the_scenarios_and_sweeps_of_the_paper_are_valid(path):
+    if path.name.endswith(".sweep.yaml"):
+        assert read_sweep_file(path).points
+    else:
+        assert cosim.load_scenario(path).device_count <= 15
