@@ -149,6 +149,26 @@ def of_load(load: float, radio: dict[str, Any]) -> int:
     return max(1, round(bits))
 
 
+# Blocks as large as they may be, so that no link sends more of them in Γ than a test can play.
+packet_radios = st.builds(
+    lambda radio, packets: radio | {"packets": packets, "share": "fixed", "late": "drop"},
+    radios,
+    st.one_of(
+        st.just({"model": "codeword"}),
+        st.builds(
+            lambda combining, most, backoff: {
+                "model": "blocks",
+                "block_bits": 10**9,
+                "combining": combining,
+                "transmissions": most,
+                "backoff_db": backoff,
+            },
+            st.sampled_from(["chase", "none"]),
+            st.integers(1, 4),
+            st.sampled_from([0.0, 3.0]),
+        ),
+    ),
+)
 scenarios = st.builds(
     lambda load, flop, radio, **sections: scenario(
         learning={"model": "none", "payload_bits": of_load(load, radio), "flop": flop},
@@ -165,7 +185,7 @@ scenarios = st.builds(
         lambda some: sum(group["count"] for group in some) <= 7
     ),
     area=areas,
-    radio=radios,
+    radio=st.one_of(radios, radios, packet_radios),
 )
 
 
@@ -222,6 +242,7 @@ def tell_what_occurred(chosen: Scenario, trace: MemoryTrace) -> None:
         event("a battery is empty")
     if trace.rounds and max(row.round for row in trace.rounds) < chosen.rounds:
         event("the run ends early")
+    event(f"packets {chosen.radio.packets.model}")
 
 
 def check_transfers(chosen: Scenario, transfers: list[TransferRow]) -> None:
@@ -243,6 +264,8 @@ def check_transfers(chosen: Scenario, transfers: list[TransferRow]) -> None:
                 assert row.end_s == row.deadline_s
             case Outcome.LATE:
                 assert row.end_s >= row.deadline_s
+            case Outcome.OUTAGE if radio.packets.model == "codeword" and row.power_w > 0:
+                assert (row.delivered_bits, row.end_s) == (0.0, row.deadline_s)
             case Outcome.OUTAGE:
                 assert (row.delivered_bits, row.end_s, row.power_w) == (0.0, row.start_s, 0.0)
             case Outcome.CANCELLED:
