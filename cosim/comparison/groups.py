@@ -19,6 +19,9 @@ from cosim.trace.reader import Run
 # What may differ between runs of one group.
 _OWN = ("seed", "name")
 
+# Beyond this many differences a label that lists them is no label.
+_TELLING_AT_MOST = 6
+
 
 class Estimate(NamedTuple):
     """A mean over seeds and the half-width of its 95 % interval (Student's t), None for one."""
@@ -160,6 +163,19 @@ def _label(groups: Sequence[Group]) -> None:
             if methods & {"", _method(group)} and group.setting.get(path) is not None
         ]
         group.label = " ".join([_method(group), *parts])
+    # Scenarios that have little in common are told apart by what somebody called them.
+    by_name: dict[str, list[Group]] = {}
+    for group in groups:
+        by_name.setdefault(_name(group), []).append(group)
+    if len(telling) > _TELLING_AT_MOST and len(by_name) > 1:
+        for name, namesakes in by_name.items():
+            _label(namesakes)
+            for group in namesakes:
+                group.label = f"{name}: {group.label}"
+
+
+def _name(group: Group) -> str:
+    return str(next(iter(group.runs.values())).manifest["name"])
 
 
 def _word(value: Any) -> str:

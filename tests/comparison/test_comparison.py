@@ -1,9 +1,11 @@
 """Figures by hand, groups by seed, paired differences, and what is told instead of counted."""
 
 import math
+from pathlib import Path
 
 import pytest
 
+import cosim
 from cosim.comparison.figures import figures_of
 from cosim.comparison.groups import compare, estimate
 from cosim.errors import RunDirectoryError
@@ -104,3 +106,17 @@ def test_an_estimate_needs_every_value() -> None:
     assert estimate([]) is None
     assert estimate([1.0, None]) is None
     assert estimate([1.0]) == (1.0, None, 1)
+
+
+def test_scenarios_with_little_in_common_go_by_their_names(tmp_path: Path) -> None:
+    runs = []
+    for name, count, model in (("walkers", 3, "random_waypoint"), ("posts", 2, "static")):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(
+            f"name: {name}\nrounds: {count}\nlearning: {{model: none, payload_bits: {count}000}}\n"
+            f"method: lora\ndevices: [{{count: {count}, mobility: {{model: {model}}}}}]\n"
+            f"radio: {{bandwidth_hz: {count}.0e6, deadline_s: {count}, p_max_dbm: 2{count}}}\n",
+            encoding="utf-8",
+        )
+        runs.append(cosim.run(path, out=tmp_path / name))
+    assert [group.label for group in compare(runs).groups] == ["walkers: lora", "posts: lora"]
