@@ -15,6 +15,7 @@ class Figures:
     """One run in numbers; None where the run has none.
 
     accuracy: mean over tasks of the mean over devices, at the last checkpoint; best: at any.
+    forgotten: the same mean of what a device has lost of its best accuracy on a task.
     simulated_s: the end of the last round. energy_j: of all devices. mbit: on the air, 10⁶ bit.
     missed: share of the transfers that were not delivered in time. to_target_s, to_target_j: time
     and energy of the first checkpoint at which the accuracy reached the target.
@@ -22,6 +23,7 @@ class Figures:
 
     accuracy: float | None
     best: float | None
+    forgotten: float | None
     simulated_s: float | None
     energy_j: float
     mbit: float
@@ -34,11 +36,13 @@ def figures_of(run: Run, target: float | None) -> Figures:
     """The figures of a run; raises RunDirectoryError where a table cannot be read."""
     rounds, transfers = run.rounds, run.transfers
     points = checkpoints(run)
+    lost = forgetting(run)
     reached = points if target is None else points[points["accuracy"] >= target]
     first = None if target is None or reached.empty else reached.iloc[0]
     return Figures(
         accuracy=None if points.empty else float(points["accuracy"].iloc[-1]),
         best=None if points.empty else float(points["accuracy"].max()),
+        forgotten=None if lost.empty else float(_mean_by_round(lost, "forgotten").iloc[-1]),
         simulated_s=None if rounds.empty else float(rounds["end_s"].max()),
         energy_j=float(rounds.filter(regex="^energy_").to_numpy().sum()),
         mbit=float(transfers["delivered_bits"].sum()) / 1e6,
@@ -52,12 +56,32 @@ def figures_of(run: Run, target: float | None) -> Figures:
 
 def checkpoints(run: Run) -> pd.DataFrame:
     """A row a round that was scored: accuracy, time_s, energy_j up to and with that round."""
-    scores = run.evaluations
-    headline = scores[scores["metric"].isin(HEADLINE_METRICS)]
-    by_task = headline.groupby(["round", "task"])["value"].mean()
-    points = by_task.groupby("round").mean().to_frame("accuracy")
+    headline = _headline(run)
+    points = _mean_by_round(headline, "value").to_frame("accuracy")
     points["time_s"] = headline.groupby("round")["time_s"].max()
     used = run.rounds.filter(regex="^energy_").sum(axis=1).groupby(run.rounds["round"]).sum()
     spent = used.cumsum()
     points["energy_j"] = [float(spent[spent.index <= number].max()) for number in points.index]
     return points.fillna({"energy_j": 0.0}).reset_index()
+
+
+def forgetting(run: Run) -> pd.DataFrame:
+    """A row a round, device and task that was scored: round, device, task, accuracy, forgotten.
+
+    forgotten: the device's best accuracy on the task so far minus the present one, so 0 at a new
+    best. The best of noisy scores is flattered by their noise, so that small values say little.
+    """
+    scores = _headline(run).sort_values("round", kind="stable")
+    best = scores.groupby(["device", "task"])["value"].cummax()
+    rows = scores.assign(accuracy=scores["value"], forgotten=best - scores["value"])
+    return rows[["round", "device", "task", "accuracy", "forgotten"]].reset_index(drop=True)
+
+
+def _headline(run: Run) -> pd.DataFrame:
+    scores = run.evaluations
+    return scores[scores["metric"].isin(HEADLINE_METRICS)]
+
+
+def _mean_by_round(scores: pd.DataFrame, column: str) -> pd.Series:
+    """Mean over tasks of the mean over devices."""
+    return scores.groupby(["round", "task"])[column].mean().groupby("round").mean()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,21 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cosim.errors import BaseModelError
+from cosim.learning.lean.model import LeanModel
+from cosim.learning.packed import PackedRows
+from cosim.learning.target_modules import adapted_modules
 
-
-@dataclass(frozen=True)
-class AdaptedModule:
-    """One adapted layer: its name, transformer block, and shape d×k of W0."""
-
-    name: str
-    layer: int
-    out_features: int
-    in_features: int
-
-
-# From the ranks z = A·x (rows, T, R) to what B is multiplied with, of the same shape.
-Mix = Callable[[Tensor], Tensor]
+# From the ranks z = A·x (n, R) of n tokens, and the number of each token's row (n,), to what B is
+# multiplied with, of the shape of z.
+Mix = Callable[[Tensor, Tensor], Tensor]
 
 
 class AdaptedLinear(nn.Module):
@@ -39,7 +30,7 @@ class AdaptedLinear(nn.Module):
         super().__init__()
         self.base = base
         self.group: tuple[Tensor, Tensor, float] | None = None
-        self.mix: Mix | None = None
+        self.mix: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.base(x)
@@ -49,15 +40,22 @@ class AdaptedLinear(nn.Module):
         groups = A.shape[0]
         z = torch.bmm(x.reshape(groups, -1, x.shape[-1]), A.transpose(1, 2))
         if self.mix is not None:
-            z = self.mix(z.view(*x.shape[:-1], -1)).view_as(z)
+            z = self.mix(z.flatten(0, 1)).view_as(z)
         grouped = y.view(groups, -1, y.shape[-1])
         return torch.baddbmm(grouped, z, B.transpose(1, 2), alpha=scale).view_as(y)
 
 
 class AdaptedModel:
-    """A causal language model whose chosen linear layers accept adapters by row group."""
+    """A causal language model whose chosen linear layers accept adapters by row group.
 
-    def __init__(self, model: Any, target_modules: str | Sequence[str] = "all-linear") -> None:
+    Rows are read packed (`scored`, `states`, `walk`): by a lean forward pass of our own where it
+    knows the architecture, else by the patched transformers model on padded rows, which `lean`
+    False asks for everywhere. Both give the same numbers but for rounding.
+    """
+
+    def __init__(
+        self, model: Any, target_modules: str | Sequence[str] = "all-linear", *, lean: bool = True
+    ) -> None:
         self.model = model
         self.modules = adapted_modules(model, target_modules)
         self._layers: list[AdaptedLinear] = []
@@ -66,6 +64,15 @@ class AdaptedModel:
             layer = AdaptedLinear(model.get_submodule(module.name))
             setattr(model.get_submodule(parent), leaf, layer)
             self._layers.append(layer)
+        self._lean = LeanModel.of(model, self.modules) if lean else None
+        self._adapters: tuple[Sequence[tuple[Tensor, Tensor]] | None, float, Mix | None]
+        self._adapters = (None, 1.0, None)
+
+    @property
+    def lean(self) -> bool:
+        """True where rows are read without padding, several answers of a prompt beside each
+        other."""
+        return self._lean is not None
 
     @contextmanager
     def adapters(
@@ -78,14 +85,48 @@ class AdaptedModel:
 
         mix: what becomes of the ranks of several experts side by side, the same in every layer.
         """
+        self._adapters = (pairs, scale, mix)
         for number, layer in enumerate(self._layers):
             layer.group = None if pairs is None else (*pairs[number], scale)
-            layer.mix = mix
         try:
             yield
         finally:
+            self._adapters = (None, 1.0, None)
             for layer in self._layers:
                 layer.group = layer.mix = None
+
+    def scored(self, packed: PackedRows) -> Tensor:
+        """The last hidden states (P, h) at the scored tokens."""
+        pairs, scale, mix = self._adapters
+        if self._lean is not None:
+            return self._lean.scored(packed, pairs, scale, mix)
+        padded = _Padded.of(packed)
+        if mix is not None:
+            of_row = padded.rows
+            for layer in self._layers:
+                layer.mix = lambda z: mix(z, of_row)
+        hidden = self.hidden(padded.input_ids)
+        return hidden.flatten(0, 1).index_select(0, padded.places[packed.scored])
+
+    def states(self, packed: PackedRows, blocks: Sequence[int]) -> list[Tensor]:
+        """The hidden states (N, h) that these transformer blocks of the base model read."""
+        if self._lean is not None:
+            return self._lean.states(packed, blocks)
+        padded = _Padded.of(packed)
+        found = self.model.base_model(
+            input_ids=padded.input_ids, use_cache=False, output_hidden_states=True
+        ).hidden_states
+        return [found[block].flatten(0, 1).index_select(0, padded.places) for block in blocks]
+
+    def walk(self, packed: PackedRows, see: Callable[[int, Tensor, Tensor], None]) -> None:
+        """Reads rows with the base model and calls `see(module's number, W0, x (N, k))` before
+        every adapted layer, in the model's order."""
+        if self._lean is not None:
+            self._lean.walk(packed, see)
+            return
+        padded = _Padded.of(packed)
+        with self.watched(lambda n, W, x: see(n, W, x.flatten(0, 1)[padded.places])):
+            self.hidden(padded.input_ids)
 
     @contextmanager
     def watched(self, see: Callable[[int, Tensor, Tensor], None]) -> Iterator[None]:
@@ -104,13 +145,6 @@ class AdaptedModel:
             for handle in handles:
                 handle.remove()
 
-    def block_inputs(self, input_ids: Tensor) -> tuple[Tensor, ...]:
-        """The hidden states (rows, T, h) that each transformer block reads, and the last ones."""
-        found = self.model.base_model(
-            input_ids=input_ids, use_cache=False, output_hidden_states=True
-        )
-        return tuple(found.hidden_states)
-
     def hidden(self, input_ids: Tensor) -> Tensor:
         """The last hidden states (rows, T, h).
 
@@ -126,63 +160,33 @@ class AdaptedModel:
         return scores.float()
 
 
-def adapted_modules(
-    model: Any, target_modules: str | Sequence[str] = "all-linear"
-) -> tuple[AdaptedModule, ...]:
-    """The linear layers that a choice of target modules names, in the model's order.
+@dataclass(frozen=True)
+class _Padded:
+    """Packed rows padded on the right to the longest, groups to the largest.
 
-    Raises `BaseModelError` where it names none.
+    input_ids: (G·n, T). places: (N,) of each token in the G·n·T. rows: (G·n·T,) number of the row
+    of each place, 0 in empty rows.
     """
-    modules = []
-    for name, linear in _targets(model, target_modules):
-        block = re.search(r"\.(\d+)\.", name)
-        number = int(block.group(1)) if block else 0
-        modules.append(AdaptedModule(name, number, linear.out_features, linear.in_features))
-    return tuple(modules)
 
+    input_ids: Tensor
+    places: Tensor
+    rows: Tensor
 
-# Leaves of one parent module that all read the same tensor.
-_SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
-
-
-def shared_inputs(modules: Sequence[AdaptedModule]) -> list[int]:
-    """For each module the number of the first that reads the same input; itself where unknown."""
-    first: dict[tuple[str, object], int] = {}
-    out = []
-    for number, module in enumerate(modules):
-        parent, _, leaf = module.name.rpartition(".")
-        family = next((names for names in _SIBLINGS if leaf in names), leaf)
-        out.append(first.setdefault((parent, family), number))
-    return out
-
-
-def _targets(model: Any, wanted: str | Sequence[str]) -> list[tuple[str, nn.Linear]]:
-    """Linear layers by PEFT's rules: 'all-linear' spares the output head; a string is a regular
-    expression over the whole name; a list holds names or ends of names."""
-    head = model.get_output_embeddings()
-    linear = [
-        (name, module)
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and module is not head
-    ]
-    if isinstance(wanted, str):
-        try:
-            expression = re.compile(".*" if wanted == "all-linear" else wanted)
-        except re.error as error:
-            raise BaseModelError(
-                f"adapter.target_modules: '{wanted}' is not a regular expression: {error}"
-            ) from error
-        chosen = [(name, module) for name, module in linear if expression.fullmatch(name)]
-    else:
-        ends = tuple(f".{word}" for word in wanted)
-        chosen = [(n, module) for n, module in linear if n in wanted or n.endswith(ends)]
-    if not linear:
-        raise BaseModelError("adapter.target_modules: the base model has no linear layer to adapt")
-    if not chosen:
-        named = wanted if isinstance(wanted, str) else list(wanted)
-        leaves = sorted({name.rpartition(".")[2] for name, _ in linear})
-        raise BaseModelError(
-            f"adapter.target_modules: {named!r} names no linear layer of the base model; its "
-            f"layers end in {', '.join(leaves)}"
-        )
-    return chosen
+    @classmethod
+    def of(cls, packed: PackedRows) -> _Padded:
+        if packed.branched:
+            raise ValueError("several answers in one row need the lean forward pass")
+        of_group = packed.rows_by_group
+        size, width = max(map(len, of_group)), max(packed.lengths)
+        slots = torch.zeros(len(packed.lengths), dtype=torch.long)
+        rows = torch.zeros(len(of_group) * size, dtype=torch.long)
+        for group, members in enumerate(of_group):
+            for number, row in enumerate(members):
+                slots[row] = group * size + number
+                rows[group * size + number] = row
+        device = packed.ids.device
+        places = slots.to(device)[packed.rows] * width + packed.depths
+        flat = torch.zeros(len(rows) * width, dtype=torch.long, device=device)
+        flat[places] = packed.ids
+        spread = rows.repeat_interleave(width).to(device)
+        return cls(flat.view(-1, width), places, spread)

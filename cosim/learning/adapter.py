@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cosim.learning.adapted_linear import AdaptedModule
+from cosim.learning.target_modules import AdaptedModule
 from cosim.randomness import stream
 
 

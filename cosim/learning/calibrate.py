@@ -11,19 +11,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cosim.learning.adapted_linear import AdaptedModel, shared_inputs
+from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.adapter import Layout
-from cosim.learning.encoding import Encoded, token_rows
+from cosim.learning.encoding import Encoded
 from cosim.learning.features import PromptReader
 from cosim.learning.flop import Work
+from cosim.learning.packed import pack, reading
 from cosim.learning.spectrum import (
-    InputMoments,
+    Inputs,
     singular_values,
     spectral_entropy,
     spectrum_flop,
+    triangle,
 )
+from cosim.learning.target_modules import shared_inputs
 from cosim.learning.workload import Workload
 from cosim.methods.recipe import Recipe
+
+# What may be kept of the weights for the devices that follow.
+_TRIANGLES_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ class Calibrator:
         self._printed = "spectrum" in recipe.literal
         self._shared = shared_inputs(layout.modules)
         self._of_weights: NDArray[np.float64] | None = None
+        sizes = [m.in_features**2 * 4 for m in layout.modules if m.out_features > m.in_features]
+        self._triangles: dict[int, Tensor] | None = {} if sum(sizes) <= _TRIANGLES_BYTES else None
 
     def workload(self, rows: Sequence[Encoded]) -> Workload:
         """One forward pass over the rows, and the spectra; nothing is trained."""
@@ -63,9 +71,9 @@ class Calibrator:
         if self._needs_entropies:
             tokens = sum(row.tokens for row in rows)
             for number, module in enumerate(self.layout.modules):
-                own = self._shared[number] == number and not self._printed
+                own = tokens if self._shared[number] == number else 0
                 size = (module.out_features, module.in_features)
-                flop += spectrum_flop(*size, tokens if own else 0)
+                flop += spectrum_flop(*size, None if self._printed else own)
         return Workload(flop=flop, passes=1, steps=0, samples=0, trained=0)
 
     @torch.no_grad()
@@ -79,10 +87,11 @@ class Calibrator:
         if self._needs_features:
             features = self.reader.features([row.prompt for row in rows]).mean(0)
         if self._needs_inputs or (self._needs_entropies and not self._printed):
-            spectra = _Spectra(self._shared, rows, entropies=self._needs_entropies)
+            spectra = _Spectra(
+                self._shared, entropies=self._needs_entropies, triangles=self._triangles
+            )
             device = next(self.model.model.parameters()).device
-            with self.model.watched(spectra.see):
-                self.model.hidden(token_rows(rows, device).input_ids)
+            self.model.walk(pack([[reading(row) for row in rows]], device), spectra.see)
             entropies = np.array(spectra.entropies) if self._needs_entropies else None
             inputs = torch.cat(spectra.means).float() if self._needs_inputs else None
         if self._needs_entropies and self._printed:
@@ -115,28 +124,41 @@ def _one_thread() -> Iterator[None]:
 class _Spectra:
     """Mean input and spectral entropy of each module, taken while the pass goes by.
 
-    Nothing is kept of a module's inputs but for its siblings, which read the same.
+    Nothing is kept of a module's inputs but for its siblings, which read the same. triangles: R of
+    the long weights by module, for the devices that follow; filled here.
     """
 
-    def __init__(self, shared: Sequence[int], rows: Sequence[Encoded], *, entropies: bool) -> None:
+    def __init__(
+        self,
+        shared: Sequence[int],
+        *,
+        entropies: bool,
+        triangles: dict[int, Tensor] | None = None,
+    ) -> None:
         self.means: list[Tensor] = []
         self.entropies: list[float] = []
         self._shared = shared
         self._wanted = entropies
-        longest = max(row.tokens for row in rows)
-        self._real = torch.arange(longest) < torch.tensor([row.tokens for row in rows])[:, None]
-        self._covariance: Tensor | None = None
+        self._triangles = triangles
+        self._inputs: Inputs | None = None
 
     def see(self, number: int, weight: Tensor, x: Tensor) -> None:
         """Called before each module, in the model's order."""
         assert number == len(self.means), "a layer was passed out of order"
         if self._shared[number] == number:
-            moments = InputMoments(x.shape[-1], dtype=torch.float32, device=x.device)
-            moments.add(x[self._real.to(x.device)])
-            self.means.append(moments.mean.cpu())
-            self._covariance = moments.covariance() if self._wanted else None
+            self._inputs = Inputs(x)
+            self.means.append(self._inputs.mean.cpu())
         else:
             self.means.append(self.means[self._shared[number]])
         if self._wanted:
-            sigma = singular_values(weight, self._covariance)
+            assert self._inputs is not None
+            sigma = singular_values(self._inputs.product(self._factor(number, weight)))
             self.entropies.append(spectral_entropy(sigma.cpu()))
+
+    def _factor(self, number: int, weight: Tensor) -> Tensor:
+        """What has the singular values of W0 against any C: R of a long W0, or W0 itself."""
+        if self._triangles is None or weight.shape[0] <= weight.shape[1]:
+            return weight
+        if number not in self._triangles:
+            self._triangles[number] = triangle(weight)
+        return self._triangles[number]

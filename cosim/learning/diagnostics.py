@@ -57,16 +57,16 @@ def theorem_one(
     projections: Tensor,
     expansions: Tensor,
     masks: Tensor,
-    gradients: Tensor,
+    gradient_bound: float,
     collision_rate: float,
 ) -> TheoremOne:
     """Evaluates Theorem 1 on the members of one cluster, expectations replaced by this sample.
 
-    G = max_i ‖∇_{B_i}F·A_i‖_F and P = max_i ‖B̄·A_i‖_F, the least numbers that satisfy the paper's
-    assumptions 1 and 2. The double sum runs over the cluster, as in its proof (eq. 34).
-    projections: A (J, r, k); expansions: B (J, d, r), masked here; masks: bool (J, d, r);
-    gradients: ∂F_i/∂B_i (J, d, r); collision_rate: S of the cluster in this module, eq. 19's or
-    the measured one.
+    P = max_i ‖B̄·A_i‖_F, the least number that satisfies the paper's assumption 2; gradient_bound:
+    the least G of its assumption 1, max_i ‖∇_{B_i}F·A_i‖_F (`product_norms`). The double sum runs
+    over the cluster, as in its proof (eq. 34). projections: A (J, r, k); expansions: B (J, d, r),
+    masked here; masks: bool (J, d, r); collision_rate: S of the cluster in this module, eq. 19's
+    or the measured one.
     """
     A, M = projections.double(), masks.double()
     B = expansions.double() * M
@@ -74,15 +74,22 @@ def theorem_one(
     own = A @ A.mT
     average = B.mean(0)
     normalised = B.sum(0) / M.sum(0).clamp(min=1)
-    G = _squared_norms(gradients.double(), own).max().sqrt()
     P = _squared_norms(average.expand_as(B), own).max().sqrt()
     return TheoremOne(
         gap=float(_squared_norms(B - average, own).sum()),
         own_support_gap=float(_squared_norms(B - normalised * M, own).sum()),
-        bound=2 * rank * features * members**2 * collision_rate * float(G + P),
-        gradient_bound=float(G),
+        bound=2 * rank * features * members**2 * collision_rate * (gradient_bound + float(P)),
+        gradient_bound=gradient_bound,
         average_bound=float(P),
     )
+
+
+@torch.no_grad()
+def product_norms(left: Tensor, projections: Tensor) -> Tensor:
+    """‖D_i·A_i‖_F (J,), float64, without forming the d×k products; left: D (J, d, r);
+    projections: A (J, r, k)."""
+    A = projections.double()
+    return _squared_norms(left.double(), A @ A.mT).sqrt()
 
 
 def _grams(factors: Tensor) -> Tensor:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import torch
@@ -11,8 +12,9 @@ from torch import Tensor
 
 from cosim.learning.adapted_linear import AdaptedModel, Mix
 from cosim.learning.adapter import Expert, Layout
-from cosim.learning.encoding import Encoded, token_rows
+from cosim.learning.encoding import Encoded
 from cosim.learning.gate import select_ranks
+from cosim.learning.packed import Reading, candidates_reading, pack, reading
 from cosim.learning.report import Score
 from cosim.learning.tasks.pool import Question
 
@@ -24,6 +26,13 @@ _PAIRS_PER_PASS = 64 * 512**2
 class _RowScore:
     log_likelihood: float
     exact: bool
+
+
+@dataclass(frozen=True)
+class _Row:
+    reading: Reading
+    question: int
+    place: int
 
 
 class Evaluator:
@@ -53,19 +62,11 @@ class Evaluator:
 
         weights: (questions, J) of the expert's members, where a gate weighs them.
         """
-        rows = [candidate for question in questions for candidate in question.candidates]
-        if weights is not None:
-            counts = torch.tensor([len(question.candidates) for question in questions])
-            weights = weights.repeat_interleave(counts, dim=0)
-        scored = self._score(expert, rows, weights)
+        scored = self._score(expert, [question.candidates for question in questions], weights)
         free: list[bool] = []
         ranked: list[bool] = []
         normalised: list[bool] = []
-        start = 0
-        for question in questions:
-            end = start + len(question.candidates)
-            own = scored[start:end]
-            start = end
+        for question, own in zip(questions, scored, strict=True):
             if question.free:
                 free.append(own[0].exact)
                 continue
@@ -82,53 +83,80 @@ class Evaluator:
         return out
 
     def _score(
-        self, expert: Expert | None, rows: Sequence[Encoded], weights: Tensor | None = None
-    ) -> list[_RowScore]:
+        self,
+        expert: Expert | None,
+        questions: Sequence[Sequence[Encoded]],
+        weights: Tensor | None = None,
+    ) -> list[list[_RowScore]]:
+        """The score of every candidate, by question; weights: (questions, J)."""
         if weights is not None:
             assert expert is not None
             expert, weights = _without_idle(expert, weights)
-        order = sorted(range(len(rows)), key=lambda number: -rows[number].tokens)
-        out: dict[int, _RowScore] = {}
         pairs = None if expert is None else self._pairs(expert)
-        first = 0
-        while first < len(order):
-            longest = rows[order[first]].tokens
-            fit = max(1, min(self.rows, _PAIRS_PER_PASS // longest**2))
-            part = order[first : first + fit]
+        rows = [
+            _Row(one, number, place)
+            for number, candidates in enumerate(questions)
+            for place, one in enumerate(self._readings(candidates))
+        ]
+        found: dict[tuple[int, int], list[_RowScore]] = {}
+        for part in self._passes(rows):
             mix = None
             if expert is not None and expert.route != "uniform":
-                mix = self._mix(expert, None if weights is None else weights[part])
+                asked = [row.question for row in part]
+                mix = self._mix(expert, None if weights is None else weights[asked])
             with self.model.adapters(pairs, self.scale, mix):
-                found = self._pass([rows[number] for number in part])
-            out.update(zip(part, found, strict=True))
+                scores = self._pass([row.reading for row in part])
+            for row, own in zip(part, scores, strict=True):
+                found[row.question, row.place] = own
+        out: list[list[_RowScore]] = [[] for _ in questions]
+        for question, place in sorted(found):
+            out[question] += found[question, place]
+        return out
+
+    def _readings(self, candidates: Sequence[Encoded]) -> list[Reading]:
+        """A question's prompt is read once, but where its answers would need branches that the
+        model cannot read."""
+        if self.model.lean or all(len(row.answer) == 1 for row in candidates):
+            return [candidates_reading(candidates)]
+        return [reading(row) for row in candidates]
+
+    def _passes(self, rows: Sequence[_Row]) -> Iterator[list[_Row]]:
+        """Rows of similar lengths together, the longest first."""
+        order = sorted(rows, key=lambda row: -len(row.reading.tokens))
+        first = 0
+        while first < len(order):
+            longest = len(order[first].reading.tokens)
+            fit = max(1, min(self.rows, _PAIRS_PER_PASS // longest**2))
+            yield order[first : first + fit]
             first += fit
-        return [out[number] for number in range(len(rows))]
 
     def _mix(self, expert: Expert, weights: Tensor | None) -> Mix:
-        """What becomes of the ranks z (rows, T, J·r): weighed by row, or the largest r kept."""
+        """What becomes of the ranks z (n, J·r): weighed by row, or the largest r kept."""
         shape = (len(expert.members), self.layout.rank)
         if expert.route == "literal":
-            return lambda z: select_ranks(z.unflatten(-1, shape), self.layout.rank).flatten(-2)
+            return lambda z, _: select_ranks(z.unflatten(-1, shape), self.layout.rank).flatten(-2)
         assert weights is not None
-        by_rank = weights.repeat_interleave(self.layout.rank, dim=1)[:, None]
-        factors = by_rank.to(self.device, self.dtype)
-        return lambda z: z * factors
+        factors = weights.repeat_interleave(self.layout.rank, dim=1).to(self.device, self.dtype)
+        return lambda z, rows: z * factors[rows]
 
-    def _pass(self, rows: Sequence[Encoded]) -> list[_RowScore]:
-        tokens = token_rows(rows, self.device)
-        hidden = self.model.hidden(tokens.input_ids)
-        picked = hidden.reshape(-1, hidden.shape[-1]).index_select(0, tokens.positions)
-        logits = self.model.logits(picked)
-        right = logits.argmax(-1) == tokens.targets
-        chosen = logits.gather(1, tokens.targets[:, None]).squeeze(1) - logits.logsumexp(-1)
-        likelihood = torch.zeros(len(rows), dtype=torch.float64)
-        likelihood.index_add_(0, tokens.row.cpu(), chosen.double().cpu())
-        misses = torch.zeros(len(rows), dtype=torch.long)
-        misses.index_add_(0, tokens.row.cpu(), (~right).long().cpu())
-        return [
-            _RowScore(value, missed == 0)
-            for value, missed in zip(likelihood.tolist(), misses.tolist(), strict=True)
-        ]
+    def _pass(self, rows: Sequence[Reading]) -> list[list[_RowScore]]:
+        packed = pack([rows], self.device)
+        hidden = self.model.scored(packed)
+        # The first tokens of all a question's answers are read off one position.
+        _, first, place = np.unique(
+            packed.scored.numpy(force=True), return_index=True, return_inverse=True
+        )
+        logits = self.model.logits(hidden[torch.from_numpy(first).to(self.device)])
+        places = torch.from_numpy(place).to(self.device)
+        right = logits.argmax(-1)[places] == packed.targets
+        chosen = logits[places, packed.targets] - logits.logsumexp(-1)[places]
+        candidates = packed.candidates.cpu()
+        likelihood = torch.zeros(sum(packed.candidate_counts), dtype=torch.float64)
+        likelihood.index_add_(0, candidates, chosen.double().cpu())
+        misses = torch.zeros(len(likelihood), dtype=torch.long)
+        misses.index_add_(0, candidates, (~right).long().cpu())
+        scores = map(_RowScore, likelihood.tolist(), (misses == 0).tolist())
+        return [list(islice(scores, count)) for count in packed.candidate_counts]
 
     def _pairs(self, expert: Expert) -> list[tuple[Tensor, Tensor]]:
         """A stacked over the members' ranks, B side by side, divided by their number if the

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.encoding import Encoded, token_rows
+from cosim.learning.encoding import Encoded
 from cosim.learning.gate import prompt_mean
+from cosim.learning.packed import PackedRows, pack, reading
 
 # All blocks' hidden states of a pass are held at once.
 _TOKENS_PER_PASS = 4096
@@ -65,14 +66,14 @@ class PromptReader:
 
     def _read(self, prompts: Sequence[tuple[int, ...]]) -> None:
         # A row's last token is only predicted, so that one more is read as the answer.
-        rows = token_rows([Encoded(prompt, (0,)) for prompt in prompts], self.device)
-        lengths = torch.tensor([len(prompt) for prompt in prompts])
-        states = self.model.block_inputs(rows.input_ids)
-        found = torch.stack([self._read_out(states[n], lengths) for n in self.blocks], dim=1)
+        rows = pack([[reading(Encoded(prompt, (0,))) for prompt in prompts]], self.device)
+        states = self.model.states(rows, self.blocks)
+        found = torch.stack([self._read_out(x, rows) for x in states], dim=1)
         self._known.update(zip(prompts, found.cpu().unbind(0), strict=True))
 
-    def _read_out(self, states: Tensor, lengths: Tensor) -> Tensor:
+    def _read_out(self, states: Tensor, rows: PackedRows) -> Tensor:
         units = unit_tokens(states)
         if self.reads == "mean":
-            return prompt_mean(units, lengths)
-        return units[torch.arange(len(lengths)), lengths - 1]
+            return prompt_mean(units, rows.rows, len(rows.lengths))
+        # A prompt's last token is the one that is scored.
+        return units[rows.scored]

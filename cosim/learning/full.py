@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cosim.learning.adapted_linear import AdaptedModel, AdaptedModule, adapted_modules
+from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.adapter import Adapter, Expert, Layout
 from cosim.learning.encoding import token_rows
 from cosim.learning.evaluate import Evaluator
 from cosim.learning.report import Score
+from cosim.learning.target_modules import AdaptedModule, adapted_modules
 from cosim.learning.tasks.pool import Question
 from cosim.learning.train import Lesson, Outcome, TrainingSettings
 from cosim.learning.working_copies import moments_of, new_optimiser

@@ -8,17 +8,18 @@ import torch
 from torch import Tensor
 
 
-def prompt_mean(hidden: Tensor, lengths: Tensor) -> Tensor:
-    """x̄ (n, k), float32: the mean over each sequence's prompt tokens.
+def prompt_mean(tokens: Tensor, rows: Tensor, count: int) -> Tensor:
+    """x̄ (n, k), float32: the mean over each prompt's tokens.
 
-    hidden: (n, T, k), padded on the right; lengths: (n,) tokens of the prompt, 1 to T. The answer
-    stays out, so that all choices of a question meet the same gate. ValueError for other lengths.
+    tokens: (N, k) of all prompts; rows: (N,) which prompt each belongs to; count: n. The answer
+    stays out, so that all choices of a question meet the same gate. ValueError for a prompt
+    without tokens.
     """
-    if bool(((lengths < 1) | (lengths > hidden.shape[1])).any()):
-        raise ValueError(f"lengths must lie between 1 and {hidden.shape[1]}")
-    lengths = lengths.to(hidden.device)
-    inside = torch.arange(hidden.shape[1], device=hidden.device) < lengths[:, None]
-    total = hidden.float().masked_fill(~inside[..., None], 0.0).sum(1)
+    lengths = torch.bincount(rows, minlength=count)
+    if lengths.numel() != count or bool((lengths == 0).any()):
+        raise ValueError(f"rows must name each of {count} prompts, and no others")
+    total = torch.zeros(count, tokens.shape[1], device=tokens.device)
+    total = total.index_add_(0, rows, tokens.float())
     return total / lengths[:, None]
 
 

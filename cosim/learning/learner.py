@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.aggregate import Update
 from cosim.learning.base_model import BaseModel
 from cosim.learning.calibrate import Calibration, Calibrator
+from cosim.learning.diagnosis import Diagnosis, LocalGradients
 from cosim.learning.evaluate import Evaluator
 from cosim.learning.exchange import Bundle, Exchange
 from cosim.learning.features import PromptReader
@@ -25,7 +27,7 @@ from cosim.learning.overlap import Overlap, overlap
 from cosim.learning.passes import passes
 from cosim.learning.payload import told_values
 from cosim.learning.pooling import Pools
-from cosim.learning.report import FineTuned, LayerState, Measurement
+from cosim.learning.report import Diagnostic, FineTuned, LayerState, Measurement
 from cosim.learning.scoring import Scoring
 from cosim.learning.store import save_adapters
 from cosim.learning.tasks.pool import TaskPool
@@ -190,7 +192,8 @@ class Learner:
 
     def _train(self, jobs: Sequence[FineTuning]) -> None:
         longest = [job.lesson.longest for job in jobs]
-        for group in passes(longest, [len(job.lesson.batches) for job in jobs]):
+        steps = [len(job.lesson.batches) for job in jobs]
+        for group in passes(longest, steps, padded=not self.trainer.model.lean):
             outcomes = self.trainer.train([jobs[number].lesson for number in group])
             for number, outcome in zip(group, outcomes, strict=True):
                 jobs[number].outcome = outcome
@@ -244,6 +247,21 @@ class Learner:
     def overlap(self, devices: Sequence[int]) -> list[Overlap]:
         """How far from orthogonal the devices' projections and updates are, by module."""
         return overlap(self.layout, [self.fleet.adapters[device] for device in devices])
+
+    @cached_property
+    def _diagnosis(self) -> Diagnosis:
+        trainer = self.trainer
+        gradients = LocalGradients.like(trainer) if isinstance(trainer, GroupTrainer) else None
+        return Diagnosis(self.fleet, self.scoring, gradients, self._batches, self.seed)
+
+    def diagnose(
+        self, devices: Sequence[int], sets: Mapping[int, Sequence[Update]]
+    ) -> list[Diagnostic]:
+        """What the scenario's diagnostics are at this moment; changes nothing.
+
+        `sets` are the updates that each device may have averaged in this round, its own included.
+        """
+        return self._diagnosis.of(devices, sets)
 
     def save(self, folder: Path) -> None:
         """Writes every device's adapter and its bank of experts into a new folder; nothing where

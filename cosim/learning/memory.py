@@ -15,6 +15,8 @@ from cosim.methods.parts import BANKS
 from cosim.methods.recipe import Recipe
 
 GIB = float(2**30)
+# Of one product of the lean forward pass, which bounds how many rows it takes together.
+ATTENTION_WEIGHTS = 2**21
 # The interpreter with torch and transformers loaded, measured on Linux.
 _PROCESS_BYTES = 0.8 * GIB
 
@@ -45,17 +47,19 @@ def estimate_memory(
     dtype: torch.dtype,
     devices: int,
     devices_per_pass: int,
-    rows_per_pass: int,
+    tokens_per_pass: int,
     longest: int,
     scored_per_pass: int,
+    lean: bool,
 ) -> MemoryEstimate:
     """Memory of a run in bytes.
 
     Base: its parameters in `dtype`. Device states: float32 values, two moments, int64 positions
     of a mask, A, and the bank of experts. Working copies: A and B of one pass with gradients.
-    Experts: of all devices side by side, where all of them may answer. Activations: what a
-    transformer block keeps for the backward pass, by token and, for the attention weights, by
-    pair of tokens of a row (`longest` tokens), and the logits.
+    Experts: of all devices side by side, where all of them may answer. Activations: what the
+    transformer blocks keep for the backward pass, and the logits. The `lean` forward pass keeps
+    4h + 2·h_kv + 2·inner + 7·r values by token and block, and attention weights of one product;
+    transformers keeps more, and the attention weights by pair of tokens of a row (`longest`).
     """
     size = torch.finfo(dtype).bits // 8
     kept = layout.expansion_size
@@ -78,12 +82,21 @@ def estimate_memory(
     # With the float32 parts that they are put together from.
     experts = float(values * (size + 4))
     config = model.config
-    inner = getattr(config, "intermediate_size", 4 * config.hidden_size)
-    per_block = 16.0 * config.hidden_size + 6.0 * inner
-    # Attention weights: the softmax in float32 and its copy in the model's dtype.
-    weights = config.num_attention_heads * longest**2 * (4.0 + size)
-    activations = config.num_hidden_layers * rows_per_pass * longest * per_block * size
-    activations += config.num_hidden_layers * rows_per_pass * weights
+    blocks, hidden = config.num_hidden_layers, config.hidden_size
+    inner = getattr(config, "intermediate_size", 4 * hidden)
+    if lean:
+        keys = hidden * config.num_key_value_heads / config.num_attention_heads
+        kept_by_block = 4.0 * hidden + 2.0 * keys + 2.0 * inner + 7.0 * layout.rank
+        of_one_block = 4.0 * (hidden + inner)
+        activations = tokens_per_pass * (blocks * kept_by_block + of_one_block) * size
+        of_a_row = config.num_attention_heads * longest**2
+        at_once = min(max(ATTENTION_WEIGHTS, of_a_row), of_a_row // longest * tokens_per_pass)
+        activations += at_once * 3.0 * size
+    else:
+        # Attention weights: the softmax in float32 and its copy in the model's dtype.
+        weights = config.num_attention_heads * longest * (4.0 + size)
+        by_token = (16.0 * hidden + 6.0 * inner) * size + weights
+        activations = blocks * tokens_per_pass * by_token
     activations += scored_per_pass * config.vocab_size * 12.0
     work = Work.of(model, layout, trainable_projection=False)
     parameters = work.frozen + work.head * (1 if config.tie_word_embeddings else 2)

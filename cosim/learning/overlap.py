@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cosim.learning.adapter import Adapter, Layout
 from cosim.learning.diagnostics import projection_overlap, update_similarity
+from cosim.learning.factors import by_module
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,22 @@ def overlap(layout: Layout, adapters: Sequence[Adapter]) -> list[Overlap]:
     """One row a module, in the model's order; none for fewer than two devices, or without A."""
     if len(adapters) < 2 or layout.projection_size == 0:
         return []
-    pairs = [layout.pairs(a.projection, a.expansion(layout)) for a in adapters]
-    out = []
-    for module, of_devices in zip(layout.modules, zip(*pairs, strict=True), strict=True):
-        A = torch.cat([a for a, _ in of_devices])
-        B = torch.cat([b for _, b in of_devices])
-        alike = update_similarity(A, B).abs()
-        out.append(Overlap(module.layer, module.name, _off(projection_overlap(A)), _off(alike)))
-    return out
+    first, second = torch.triu_indices(len(adapters), len(adapters), offset=1)
+    projection, update = (
+        each[:, first, second].mean(1).tolist() for each in overlaps(layout, adapters)
+    )
+    return [
+        Overlap(module.layer, module.name, *found)
+        for module, *found in zip(layout.modules, projection, update, strict=True)
+    ]
 
 
-def _off(pairwise: Tensor) -> float:
-    """The mean over all i ≠ j."""
-    devices = pairwise.shape[0]
-    total = pairwise.sum() - pairwise.diagonal().sum()
-    return float(total) / (devices * (devices - 1))
+@torch.no_grad()
+def overlaps(layout: Layout, adapters: Sequence[Adapter]) -> tuple[Tensor, Tensor]:
+    """`Overlap`'s projection and update of every pair, each (L, J, J) over L modules."""
+    found = [
+        (projection_overlap(A), update_similarity(A, B).abs())
+        for A, B, _ in by_module(layout, adapters)
+    ]
+    projection, update = zip(*found, strict=True)
+    return torch.stack(projection), torch.stack(update)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from cosim.learning.encoding import Encoded
+
+# What a transformer keeps of a training pass grows with its tokens: 2.6 GiB for SmolLM2-135M.
+TOKENS_PER_PASS = 8192
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,40 @@ class PackedRows:
     candidate_counts: tuple[int, ...]
 
     @property
+    def rows_by_group(self) -> list[range]:
+        """The numbers of each group's rows."""
+        ends = torch.tensor(self.lengths).cumsum(0)
+        last = torch.searchsorted(ends, torch.tensor(self.bounds[1:]), right=True).tolist()
+        return [range(a, b) for a, b in zip([0, *last[:-1]], last, strict=True)]
+
+    @property
+    def owners(self) -> Tensor:
+        """(P,) the group of each scored token."""
+        ends = torch.tensor(self.bounds[1:], device=self.scored.device)
+        return torch.searchsorted(ends, self.scored, right=True)
+
+    @property
     def branched(self) -> bool:
         """True where a row holds several continuations: a causal mask alone does not do."""
         return bool(self.branches.any())
+
+
+def pieces(
+    groups: Sequence[Sequence[Reading]], tokens: int = TOKENS_PER_PASS
+) -> Iterator[list[list[Reading]]]:
+    """The groups' rows in passes of at most so many tokens (a longer row goes by itself), each
+    with all groups, of which some may be empty."""
+    piece: list[list[Reading]] = [[] for _ in groups]
+    held = 0
+    for number, group in enumerate(groups):
+        for row in group:
+            if held and held + len(row.tokens) > tokens:
+                yield piece
+                piece, held = [[] for _ in groups], 0
+            piece[number].append(row)
+            held += len(row.tokens)
+    if held:
+        yield piece
 
 
 def pack(groups: Sequence[Sequence[Reading]], device: torch.device | str = "cpu") -> PackedRows:

@@ -10,8 +10,9 @@ DEVICES_PER_PASS = 16
 PADDING_RATIO = 1.5
 
 
-def passes(longest: Sequence[int], steps: Sequence[int]) -> list[list[int]]:
-    """Numbers of lessons by pass: equally many steps, similar lengths, few enough for memory.
+def passes(longest: Sequence[int], steps: Sequence[int], *, padded: bool = True) -> list[list[int]]:
+    """Numbers of lessons by pass: equally many steps, few enough for memory, and of similar
+    lengths where the rows are padded.
 
     longest: tokens of each lesson's longest row. steps: optimiser steps of each lesson.
     """
@@ -21,7 +22,8 @@ def passes(longest: Sequence[int], steps: Sequence[int]) -> list[list[int]]:
         if out:
             first = out[-1][0]
             fits = steps[first] == steps[number] and len(out[-1]) < DEVICES_PER_PASS
-            if fits and longest[number] <= PADDING_RATIO * longest[first]:
+            alike = not padded or longest[number] <= PADDING_RATIO * longest[first]
+            if fits and alike:
                 out[-1].append(number)
                 continue
         out.append([number])

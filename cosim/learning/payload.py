@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cosim.learning.adapted_linear import AdaptedModule, shared_inputs
+from cosim.learning.target_modules import AdaptedModule, shared_inputs
 from cosim.methods.parts import Projection
 from cosim.methods.recipe import Recipe
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
 from cosim.learning.base_model import load
 from cosim.learning.full import layout_of
+from cosim.learning.lean.model import LeanModel
 from cosim.learning.learner import Learner
 from cosim.learning.memory import MemoryEstimate, estimate_memory, refuse_what_does_not_fit
+from cosim.learning.packed import TOKENS_PER_PASS
 from cosim.learning.passes import passes
 from cosim.learning.tasks.pool import TaskPool, device_tasks, load_pool
 from cosim.scenario.model import Scenario
@@ -81,13 +83,22 @@ def memory_of(
     layout = layout_of(
         scenario.method, model, scenario.adapter.target_modules, scenario.adapter.rank
     )
+    full = scenario.method.expansion == "every_parameter"
+    lean = not full and LeanModel.of(model, layout.modules) is not None
     longest = {name: max(row.tokens for row in pool.train) for name, pool in pools.items()}
     lengths = [longest[task] for task in tasks_of(scenario)]
+    steps = [scenario.training.steps] * len(lengths)
+    size = scenario.training.batch_size
+
+    def tokens_of(group: Sequence[int]) -> int:
+        if lean:
+            return min(TOKENS_PER_PASS, size * sum(lengths[number] for number in group))
+        return size * len(group) * lengths[group[-1]]
+
     largest = max(
-        passes(lengths, [scenario.training.steps] * len(lengths)),
-        key=lambda group: len(group) * lengths[group[-1]] ** 2,
+        passes(lengths, steps, padded=not lean),
+        key=lambda group: tokens_of(group) * (1 if lean else lengths[group[-1]]),
     )
-    rows = scenario.training.batch_size * len(largest)
     return estimate_memory(
         model,
         layout,
@@ -96,8 +107,10 @@ def memory_of(
         dtype=dtype,
         devices=scenario.device_count,
         devices_per_pass=len(largest),
-        rows_per_pass=rows,
+        tokens_per_pass=tokens_of(largest),
         longest=max(lengths[number] for number in largest),
-        scored_per_pass=rows
+        scored_per_pass=size
+        * len(largest)
         * max(len(row.answer) for pool in pools.values() for row in pool.train),
+        lean=lean,
     )

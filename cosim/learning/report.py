@@ -34,6 +34,22 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class Diagnostic:
+    """One number about a device, a pair of devices, a task's questions or a module.
+
+    quantity: a word of `cosim.trace.schema.Quantity`, which says what it is about.
+    """
+
+    quantity: str
+    value: float
+    device: int | None = None
+    peer: int | None = None
+    task: str | None = None
+    layer: int | None = None
+    module: str | None = None
+
+
+@dataclass(frozen=True)
 class LayerState:
     """One adapted module of one device: how much of its B is trained and sent.
 

@@ -12,7 +12,7 @@ from cosim.learning.evaluate import Evaluator
 from cosim.learning.features import PromptReader
 from cosim.learning.fleet import Fleet
 from cosim.learning.gate import gate_weights, voted_cosines
-from cosim.learning.report import Measurement, Score
+from cosim.learning.report import Diagnostic, Measurement, Score
 from cosim.learning.tasks.pool import TaskPool
 
 
@@ -64,3 +64,24 @@ class Scoring:
         chosen = self.weights(expert, task).argmax(1).tolist()
         right = [self.fleet.tasks[expert.owners[number]] == task for number in chosen]
         return Score("routing", sum(right) / len(right), len(right), False)
+
+    def shares(self, devices: Iterable[int]) -> list[Diagnostic]:
+        """Share of each task's questions whose expert of the largest weight is an owner's, for
+        every owner in the bank; nothing of a device without a gate."""
+        known: dict[tuple[str, tuple[int, ...]], list[float]] = {}
+        out = []
+        for device in devices:
+            for task in self.pools:
+                expert = self.fleet.expert(device, task)
+                if expert is None or expert.route != "gate":
+                    continue
+                key = (task, expert.owners)
+                if key not in known:
+                    chosen = self.weights(expert, task).argmax(1)
+                    counts = torch.bincount(chosen, minlength=len(expert.owners)).double()
+                    known[key] = (counts / len(chosen)).tolist()
+                out += [
+                    Diagnostic("expert_share", share, device, owner, task)
+                    for owner, share in zip(expert.owners, known[key], strict=True)
+                ]
+        return out

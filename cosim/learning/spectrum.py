@@ -8,70 +8,87 @@ from torch import Tensor
 # Share of mean(diag) that is added to the diagonal of C, as CorDA does, so that C is regular.
 RIDGE = 0.01
 
+# Rows of a symmetric product that are found at once; what lies right of them is left out.
+_BLOCK = 128
 
-class InputMoments:
-    """Sums of a module's inputs x ∈ R^k over calibration tokens, kept without the tokens.
 
-    Accumulated in `dtype` on `device`; needs k² + k values, 614 MiB at k = 8960 in float64.
+class Inputs:
+    """A module's inputs X (N, k), all calibration tokens, and the products with their C.
+
+    C = XᵀX/N + ridge·mean(diag)·I (k, k), uncentred, as CorDA's. X is kept in `dtype`, in which
+    everything here is computed: float32 costs the entropies a millionth of a nat.
     """
 
     def __init__(
-        self,
-        features: int,
-        *,
-        dtype: torch.dtype = torch.float64,
-        device: torch.device | str = "cpu",
+        self, tokens: Tensor, *, ridge: float = RIDGE, dtype: torch.dtype = torch.float32
     ) -> None:
-        self.tokens = 0
-        self._products = torch.zeros(features, features, dtype=dtype, device=device)
-        self._sum = torch.zeros(features, dtype=dtype, device=device)
-
-    @torch.no_grad()
-    def add(self, inputs: Tensor) -> None:
-        """Adds tokens: (..., k), padding already left out."""
-        rows = inputs.detach().reshape(-1, inputs.shape[-1]).to(self._products)
-        self._products.addmm_(rows.T, rows)
-        self._sum += rows.sum(0)
-        self.tokens += rows.shape[0]
+        if tokens.shape[0] == 0:
+            raise ValueError("there are no calibration tokens")
+        self._X = tokens.detach().to(dtype)
+        self._ridge = ridge
+        self._covariance: Tensor | None = None
 
     @property
     def mean(self) -> Tensor:
         """h = Σx/N (k,): the task's average input H⁰ of arXiv 2602.20492, section IV-B."""
-        return self._sum / self._counted()
+        return self._X.sum(0) / self._X.shape[0]
 
-    def covariance(self, ridge: float = RIDGE) -> Tensor:
-        """C = XᵀX/N + ridge·mean(diag)·I (k, k), X (N, k) all tokens; uncentred, as CorDA's."""
-        covariance = self._products / self._counted()
-        diagonal = covariance.diagonal()
-        diagonal += ridge * diagonal.mean()
-        return covariance
+    @torch.no_grad()
+    def covariance(self) -> Tensor:
+        """C (k, k), found once."""
+        if self._covariance is None:
+            lower = _gram(self._X.T) / self._X.shape[0]
+            self._covariance = lower.tril() + lower.tril(-1).T
+            diagonal = self._covariance.diagonal()
+            diagonal += self._ridge * diagonal.mean()
+        return self._covariance
 
-    def _counted(self) -> int:
-        if self.tokens == 0:
-            raise ValueError("no calibration tokens have been added")
-        return self.tokens
+    @torch.no_grad()
+    def product(self, weight: Tensor) -> Tensor:
+        """W0·C (d, k) in the inputs' precision, by way of W0·Xᵀ where C would cost more."""
+        W, X = weight.to(self._X), self._X
+        if self._covariance is None and _by_tokens(W.shape[0], W.shape[1], X.shape[0]):
+            scaled = W * (self._ridge * X.square().mean())
+            return scaled.addmm_(W @ X.T, X, alpha=1 / X.shape[0])
+        return W @ self.covariance()
+
+
+def _by_tokens(out_features: int, in_features: int, tokens: int) -> bool:
+    """Whether (W0·Xᵀ)·X is cheaper than C and W0·C. Only of a wide W0: C serves siblings too."""
+    with_covariance = in_features * (tokens + 2 * out_features)
+    return out_features < in_features and 4 * tokens * out_features < with_covariance
+
+
+def _gram(rows: Tensor) -> Tensor:
+    """The lower triangle of rows·rowsᵀ (n, n), in blocks; what lies above it means nothing."""
+    size = rows.shape[0]
+    product = rows.new_zeros(size, size)
+    for begin in range(0, size, _BLOCK):
+        end = min(begin + _BLOCK, size)
+        torch.mm(rows[begin:end], rows[:end].T, out=product[begin:end, :end])
+    return product
 
 
 @torch.no_grad()
-def singular_values(weight: Tensor, covariance: Tensor | None = None) -> Tensor:
-    """σ of W0·C, falling, float64 (min(d, k),): eq. 20 of arXiv 2602.20492, corrected.
+def triangle(weight: Tensor) -> Tensor:
+    """R (k, k), float32, of a long W0 = Q·R (d, k): W0·C and R·C have the same singular values."""
+    R: Tensor = torch.linalg.qr(weight.double(), mode="r").R
+    return R.float()
 
-    Printed, eq. 20 multiplies by C⁻¹ again, which leaves W0 whatever the task is: that literal
-    spectrum is the one without a `covariance`. weight: (d, k); covariance: (k, k). A matrix that
-    is at least twice as long as wide goes by the eigenvalues of its Gram matrix, several times
-    faster, where σ below about 1e-8·σ_max are lost in rounding: less than a thousandth of a nat.
+
+@torch.no_grad()
+def singular_values(matrix: Tensor) -> Tensor:
+    """σ of a matrix (d, k), falling, float64 (min(d, k),), by the eigenvalues of its Gram matrix.
+
+    Of W0·C they are eq. 20 of arXiv 2602.20492, corrected. Printed, eq. 20 multiplies by C⁻¹
+    again, which leaves W0 whatever the task is: the literal spectrum is that of W0 itself.
+
+    Faster than a decomposition of the matrix. The Gram matrix squares what rounding loses and is
+    therefore in float64, where σ below about 1e-8·σ_max are lost: less than a thousandth of a nat.
     """
-    product = weight.double()
-    if covariance is not None:
-        # In the precision of C: float32 there costs a millionth of a nat and halves the time. The
-        # Gram matrix squares what is lost, and stays in float64.
-        product = (weight.to(covariance) @ covariance).double()
-    long, short = max(product.shape), min(product.shape)
-    if long < 2 * short:
-        sigma: Tensor = torch.linalg.svdvals(product)
-        return sigma
-    gram = product @ product.T if product.shape[0] == short else product.T @ product
-    squares: Tensor = torch.linalg.eigvalsh(gram)
+    product = matrix.double()
+    short = product if product.shape[0] <= product.shape[1] else product.T
+    squares: Tensor = torch.linalg.eigvalsh(_gram(short))  # reads the lower triangle alone
     return squares.clamp(min=0).sqrt().flip(0)
 
 
@@ -89,17 +106,18 @@ def spectral_entropy(sigma: Tensor) -> float:
     return float(torch.special.entr(sigma.double() / total).sum())
 
 
-def spectrum_flop(out_features: int, in_features: int, tokens: int) -> int:
-    """FLOP of a module's spectrum as `singular_values` takes it, a multiply-add counted as 2.
+def spectrum_flop(out_features: int, in_features: int, tokens: int | None) -> int:
+    """FLOP of a module's spectrum from W0 and N tokens, a multiply-add counted as 2.
 
-    2·N·k² for C (0 with `tokens` 0: C is at hand), 2·d·k² for W0·C, then with m and n the short
-    and the long side either 2·m²·n for the Gram matrix and 4/3·m³ for its eigenvalues, or
-    4·m²·n − 4/3·m³ for singular values by bidiagonalisation (Golub and Van Loan, sections 8.3.1
-    and 5.4.8).
+    W0·C: N·k² for one triangle of C (0 with `tokens` 0: C is at hand) and 2·d·k², or 4·N·d·k by
+    way of W0·Xᵀ where `Inputs.product` goes that way; nothing with None, for W0 itself. Then, with
+    m and n the short and the long side, m²·n for one triangle of the Gram matrix and 4/3·m³ for
+    its eigenvalues (Golub and Van Loan, section 8.3.1).
     """
     short, long = sorted((out_features, in_features))
-    if long < 2 * short:
-        values = 4 * short**2 * long - 4 * short**3 // 3
-    else:
-        values = 2 * short**2 * long + 4 * short**3 // 3
-    return 2 * in_features**2 * (tokens + out_features) + values
+    values = short**2 * long + 4 * short**3 // 3
+    if tokens is None:
+        return values
+    if tokens and _by_tokens(out_features, in_features, tokens):
+        return 4 * tokens * out_features * in_features + values
+    return in_features**2 * (tokens + 2 * out_features) + values

@@ -10,17 +10,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from cosim.errors import ExportError
-from cosim.learning.adapted_linear import AdaptedModule
 from cosim.learning.adapter import Adapter, Layout, gaussian_projection
 from cosim.learning.fleet import Fleet
+from cosim.learning.store_index import (
+    FORMAT,
+    StoredAdapter,
+    StoredDevice,
+    StoredStream,
+    read_index,
+)
+from cosim.learning.target_modules import AdaptedModule
 
 INDEX_FILE = "index.json"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -80,67 +87,91 @@ def held_experts(fleet: Fleet, device: int) -> list[Stored]:
 
 @dataclass(frozen=True)
 class AdapterStore:
-    """A folder of adapters, opened; tensors are read when they are asked for."""
+    """A folder of adapters, opened; tensors are read when they are asked for.
+
+    ExportError for a tensor that is not there, or has another type or size than the layout.
+    """
 
     folder: Path
     layout: Layout
     scale: float
     tensors: Mapping[str, str]
-    devices: Sequence[Mapping[str, Any]]
+    devices: Sequence[StoredDevice]
 
     def adapter(self, device: int) -> Adapter:
         """The device's own adapter at the end of the run, without optimiser state."""
-        return self._adapter(self.devices[device]["adapter"])
+        return self._adapter(self.devices[device].adapter)
 
     def experts(self, device: int) -> list[Stored]:
         """What the device answers with, in the order of the owners."""
         return [
-            Stored(one["owner"], one["task"], self._adapter(one))
-            for one in self.devices[device]["experts"]
+            Stored(one.owner, one.task, self._adapter(one)) for one in self.devices[device].experts
         ]
 
-    def _adapter(self, reference: Mapping[str, Any]) -> Adapter:
-        support = reference["support"]
-        return Adapter(
-            self._tensor(reference["values"]),
-            None if support is None else self._tensor(support).long(),
-            self._projection(reference["projection"]),
-        )
+    def _adapter(self, reference: StoredAdapter) -> Adapter:
+        values = self._tensor(reference.values, torch.float32)
+        size, support = self.layout.expansion_size, None
+        if reference.support is not None:
+            support = self._tensor(reference.support, torch.int32, torch.int64).long()
+            size = support.numel()
+            if size and not (0 <= int(support.min()) <= int(support.max()) < self._most):
+                raise ExportError(
+                    f"{self.folder}: tensor {reference.support} holds positions outside "
+                    f"0 to {self._most - 1}."
+                )
+        self._refuse_other_size(reference.values, values, size)
+        projection = self._projection(reference.projection)
+        self._refuse_other_size("of a projection", projection, self.layout.projection_size)
+        return Adapter(values, support, projection)
 
-    def _projection(self, reference: str | Mapping[str, Any]) -> Tensor:
+    @property
+    def _most(self) -> int:
+        return self.layout.expansion_size
+
+    def _projection(self, reference: str | StoredStream) -> Tensor:
         if isinstance(reference, str):
-            return self._tensor(reference)
-        seed, name = reference["stream"]
-        A = gaussian_projection(self.layout, seed, name, printed=reference["printed"])
-        if _digest(A) != reference["digest"]:
+            return self._tensor(reference, torch.float32)
+        seed, name = reference.stream
+        try:
+            A = gaussian_projection(self.layout, seed, name, printed=reference.printed)
+        except MemoryError:
+            raise ExportError(f"{self.folder}: a projection does not fit into memory.") from None
+        if _digest(A) != reference.digest:
             raise ExportError(
                 f"{self.folder}: the projection of seed {seed} comes out otherwise here than in "
                 "the run: export with the versions of cosim and numpy that its manifest names."
             )
         return A
 
-    def _tensor(self, name: str) -> Tensor:
+    def _tensor(self, name: str, *types: torch.dtype) -> Tensor:
+        if name not in self.tensors:
+            raise ExportError(f"{self.folder / INDEX_FILE} names no file for tensor {name}.")
         path = self.folder / self.tensors[name]
         try:
             with safe_open(path, framework="pt") as file:
                 found: Tensor = file.get_tensor(name)
         except (OSError, SafetensorError) as error:
             raise ExportError(f"{path} cannot be read: {error}.") from error
+        if found.dtype not in types or found.dim() != 1:
+            raise ExportError(
+                f"{path}: tensor {name} is {found.dtype} of shape {list(found.shape)}; expected "
+                f"one dimension of {' or '.join(map(str, types))}."
+            )
         return found
+
+    def _refuse_other_size(self, name: str, tensor: Tensor, size: int) -> None:
+        if tensor.numel() != size:
+            raise ExportError(
+                f"{self.folder}: tensor {name} holds {tensor.numel()} values; expected {size}."
+            )
 
 
 def read_adapters(folder: Path) -> AdapterStore:
     """Opens what `save_adapters` wrote; raises ExportError where it is not that."""
-    path = folder / INDEX_FILE
-    try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-        if index["format"] != FORMAT:
-            raise ExportError(f"{path} is of format {index['format']}; expected {FORMAT}.")
-        modules = tuple(AdaptedModule(**module) for module in index["modules"])
-        layout = Layout(modules, index["rank"])
-        return AdapterStore(folder, layout, index["scale"], index["tensors"], index["devices"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ExportError(f"{path} is not a readable index of adapters: {error}.") from error
+    index = read_index(folder / INDEX_FILE)
+    modules = tuple(AdaptedModule(**module.model_dump()) for module in index.modules)
+    layout = Layout(modules, index.rank)
+    return AdapterStore(folder, layout, index.scale, index.tensors, index.devices)
 
 
 class _Writer:

@@ -13,13 +13,14 @@ from torch.nn import functional
 
 from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.adapter import Adapter, Layout, kept_positions
-from cosim.learning.encoding import Encoded, token_rows
+from cosim.learning.encoding import Encoded
 from cosim.learning.masks import (
     MaskRule,
     printed_support,
     top_gradient_support,
     top_magnitude_support,
 )
+from cosim.learning.packed import pack, pieces, reading
 from cosim.learning.working_copies import Optimisation, WorkingCopies
 
 Batch = tuple[Encoded, ...]
@@ -159,17 +160,20 @@ class GroupTrainer:
 
     def _backward(self, copies: WorkingCopies, batches: Sequence[Batch], shares: Tensor) -> Tensor:
         """Adds each mini-batch's gradient, times its share, to its row of the copies."""
-        size = max(len(batch) for batch in batches)
-        rows = [row for batch in batches for row in [*batch, *[None] * (size - len(batch))]]
-        tokens = token_rows(rows, self.device)
-        with self.model.adapters(copies.pairs, self.settings.scale):
-            hidden = self.model.hidden(tokens.input_ids)
-        scored = hidden.reshape(-1, hidden.shape[-1]).index_select(0, tokens.positions)
-        nats = functional.cross_entropy(self.model.logits(scored), tokens.targets, reduction="none")
-        owner = tokens.row // size
-        counts = torch.bincount(owner, minlength=len(batches)).clamp(min=1)
-        per_device = torch.zeros(len(batches), device=self.device).index_add(0, owner, nats)
-        per_device = per_device / counts * shares
-        # The devices share no trained value, so the gradient of the sum is each one's own.
-        per_device.sum().backward()
-        return per_device.detach().cpu().double()
+        counts = torch.tensor(
+            [sum(len(row.answer) for row in batch) for batch in batches], device=self.device
+        )
+        weights = shares / counts.clamp(min=1)
+        losses = torch.zeros(len(batches), device=self.device)
+        for groups in pieces([[reading(row) for row in batch] for batch in batches]):
+            packed = pack(groups, self.device)
+            with self.model.adapters(copies.pairs, self.settings.scale):
+                scored = self.model.scored(packed)
+            nats = functional.cross_entropy(
+                self.model.logits(scored), packed.targets, reduction="none"
+            )
+            own = torch.zeros_like(losses).index_add(0, packed.owners, nats) * weights
+            # The devices share no trained value, so the gradient of the sum is each one's own.
+            own.sum().backward()
+            losses += own.detach()
+        return losses.cpu().double()

@@ -35,11 +35,20 @@ Learning = Annotated[
 ]
 
 
+MAX_DEVICES = 1_000_000
+
+
 class TraceChoice(Section):
     """What is sampled besides the events."""
 
     positions_every_s: float = Field(1.0, gt=0, le=1e6, description="between two samples")
     adapters: bool = Field(True, description="keep what the devices have learnt, to be exported")
+    diagnostics: bool = Field(
+        False,
+        description="orthogonality, both sides of Theorem 1 and expert shares at every evaluation, "
+        "of 16 devices at most; costs the host about one more fine-tuning of every device each "
+        "time, and no simulated time",
+    )
 
 
 class Scenario(Section):
@@ -59,6 +68,14 @@ class Scenario(Section):
     radio: Radio = Radio()
     evaluation: Evaluation = Evaluation()
     trace: TraceChoice = TraceChoice()
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> Self:
+        if self.device_count > MAX_DEVICES:
+            raise ValueError(
+                f"devices: {self.device_count} devices in all; expected at most {MAX_DEVICES}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _tasks_exist(self) -> Self:

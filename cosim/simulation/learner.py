@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.learning.report import FineTuned, LayerState, Measurement
+from cosim.learning.report import Diagnostic, FineTuned, LayerState, Measurement
 from cosim.learning.workload import Workload
 
 
@@ -63,6 +63,12 @@ class Learner(Protocol):
 
     def collision(self, devices: Sequence[int]) -> float | None:
         """Share of positions that at least two of the devices train; None without masks."""
+
+    def diagnose(
+        self, devices: Sequence[int], sets: Mapping[int, Sequence[Any]]
+    ) -> list[Diagnostic]:
+        """What a scenario's diagnostics are; `sets` are the updates that each device may have
+        averaged in this round, its own included."""
 
     def save(self, folder: Path) -> None:
         """Writes what the devices have learnt into a new folder, if they have."""
@@ -142,6 +148,12 @@ class NullLearner:
     def collision(self, devices: Sequence[int]) -> float | None:
         """No masks."""
         return None
+
+    def diagnose(
+        self, devices: Sequence[int], sets: Mapping[int, Sequence[Any]]
+    ) -> list[Diagnostic]:
+        """Nothing to diagnose."""
+        return []
 
     def save(self, folder: Path) -> None:
         """Nothing is learnt."""

@@ -59,6 +59,7 @@ def _fine_tune(
         yield world.env.timeout(station.device.compute_time_s(job.work))
     except Interrupt:
         job.discard()
+        world.lost(me)
         world.medium.silence(station, neighbours, number)
         raise
     station.meter.compute(False)
@@ -66,4 +67,5 @@ def _fine_tune(
     result.loss, result.flop = tuned.loss, job.work.flop
     event(EventKind.COMPUTE_END, me, number, Cause.COMPUTE_FINISHED)
     world.tell_layers(me)
+    world.tuned(me, tuned.update)
     return tuned

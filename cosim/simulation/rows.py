@@ -7,12 +7,21 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.learning.report import LayerState, Measurement
+from cosim.learning.report import Diagnostic, LayerState, Measurement
 from cosim.physics.energy import transmit_energy_j
 from cosim.scenario.devices import Profile
 from cosim.simulation.flight import Flight
 from cosim.simulation.station import Device, Station
-from cosim.trace.schema import EvaluationRow, LayerRow, Outcome, PositionRow, RoundRow, TransferRow
+from cosim.trace.schema import (
+    DiagnosticRow,
+    EvaluationRow,
+    LayerRow,
+    Outcome,
+    PositionRow,
+    Quantity,
+    RoundRow,
+    TransferRow,
+)
 
 
 def transfer_row(
@@ -109,6 +118,24 @@ def layer_rows(device: int, layers: Iterable[LayerState]) -> Iterator[LayerRow]:
             density=state.density,
             parameters=state.parameters,
             active=state.active,
+        )
+
+
+def diagnostic_rows(
+    diagnostics: Iterable[Diagnostic], time_s: float, round_: int
+) -> Iterator[DiagnosticRow]:
+    """Every diagnostic as it was found."""
+    for found in diagnostics:
+        yield DiagnosticRow(
+            time_s=time_s,
+            round=round_,
+            device=found.device,
+            peer=found.peer,
+            task=found.task,
+            layer=found.layer,
+            module=found.module,
+            quantity=Quantity(found.quantity),
+            value=found.value,
         )
 
 

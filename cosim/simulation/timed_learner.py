@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from cosim.learning.report import FineTuned, LayerState, Measurement
+from cosim.learning.report import Diagnostic, FineTuned, LayerState, Measurement
 from cosim.simulation.learner import Job, Learner
 
 
@@ -85,6 +85,13 @@ class TimedLearner:
         """As the inner learner."""
         with self.timed():
             return self.inner.collision(devices)
+
+    def diagnose(
+        self, devices: Sequence[int], sets: Mapping[int, Sequence[Any]]
+    ) -> list[Diagnostic]:
+        """As the inner learner."""
+        with self.timed():
+            return self.inner.diagnose(devices, sets)
 
     def save(self, folder: Path) -> None:
         """As the inner learner; after the last event, so not counted."""

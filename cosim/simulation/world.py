@@ -15,7 +15,13 @@ from cosim.simulation.learner import Learner
 from cosim.simulation.medium import Medium
 from cosim.simulation.plan import Plan
 from cosim.simulation.recorder import Recorder
-from cosim.simulation.rows import evaluation_rows, layer_rows, position_rows, round_row
+from cosim.simulation.rows import (
+    diagnostic_rows,
+    evaluation_rows,
+    layer_rows,
+    position_rows,
+    round_row,
+)
 from cosim.simulation.station import Station
 from cosim.topology.collision import predicted_collision_rate
 from cosim.trace.schema import Cause, EventKind, TopologyRow
@@ -55,6 +61,9 @@ class World:
     _closed: Counter[int] = field(default_factory=Counter, init=False)
     _gone: Counter[int] = field(default_factory=Counter, init=False)
     _told_closed: int = field(default=0, init=False)
+    # For diagnostics: what each device's last fine-tuning came to, and its last round and set.
+    _updates: dict[int, Any] = field(default_factory=dict, init=False)
+    _sets: dict[int, tuple[int, tuple[int, ...]]] = field(default_factory=dict, init=False)
 
     def due(self, round_: int) -> bool:
         """Whether devices are scored after this round."""
@@ -68,6 +77,27 @@ class World:
         for device in dict.fromkeys(found.device for found in measurements):
             self.record.event(EventKind.EVALUATE, device, round_, Cause.SCHEDULE)
         self.record.scored(round_, measurements)
+        if self.scenario.trace.diagnostics:
+            self._diagnose(round_, [station.id for station in stations])
+
+    def _diagnose(self, round_: int, devices: Sequence[int]) -> None:
+        sets = {}
+        for device in devices:
+            last, together = self._sets.get(device, (None, ()))
+            if last == round_:  # else it sat this round out
+                sets[device] = [self._updates[one] for one in together if one in self._updates]
+        found = self.learner.diagnose(devices, sets)
+        for row in diagnostic_rows(found, float(self.env.now), round_):
+            self.record.write(row)
+
+    def tuned(self, device: int, update: Any) -> None:
+        """Keeps what a fine-tuning came to, where diagnostics ask for it."""
+        if self.scenario.trace.diagnostics:
+            self._updates[device] = update
+
+    def lost(self, device: int) -> None:
+        """A fine-tuning came to nothing."""
+        self._updates.pop(device, None)
 
     def tell_layers(self, device: int) -> None:
         """Writes what a device's mask keeps, the first time that it has one."""
@@ -141,6 +171,8 @@ class World:
         station.closed = round_
         self._closed[round_] += 1
         if seat is not None:
+            if self.scenario.trace.diagnostics:
+                self._sets[station.id] = (round_, seat.together)
             rates = self._collision_rates(seat.together)
             self.record.write(TopologyRow(round_, station.id, seat.cluster, seat.size, *rates))
 

@@ -37,7 +37,9 @@ class SweepFile(Section):
     name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,79}$")
     seeds: tuple[_Seed, ...] = Field(min_length=1, description="every point runs once for each")
     grid: dict[str, _Values] = Field(
-        default_factory=dict, description="lists of values by path, as --set takes it"
+        default_factory=dict,
+        description="lists of values by path, as --set takes it; paths with commas between them "
+        "take each value together",
     )
     fixed: dict[str, Any] = Field(
         default_factory=dict, alias="set", description="values by path that all runs share"
@@ -95,13 +97,28 @@ def read_sweep(path: Path) -> Sweep:
     )
 
 
+def paths_of(key: str) -> list[str]:
+    """The paths of a grid's key, which take its values together."""
+    return [path.strip() for path in key.split(",")]
+
+
 def _refuse_repetitions(document: Document, file: SweepFile) -> None:
-    for path in ("seed", *(path for path in file.fixed if path in file.grid)):
-        for part, key in (("grid", "grid"), ("fixed", "set")):
-            if path in getattr(file, part):
-                where = document.where((key, path))
-                words = "give them as 'seeds'" if path == "seed" else "it is under 'set' as well"
-                raise ScenarioError(f"{where}: {key}.{path}: {words}")
+    if "seed" in file.fixed:
+        where = document.where(("set", "seed"))
+        raise ScenarioError(f"{where}: set.seed: give them as 'seeds'")
+    turned: list[str] = []
+    for key in file.grid:
+        for path in paths_of(key):
+            words = ""
+            if path == "seed":
+                words = "give them as 'seeds'"
+            elif path in file.fixed:
+                words = "it is under 'set' as well"
+            elif path in turned:
+                words = "the grid has it twice"
+            if words:
+                raise ScenarioError(f"{document.where(('grid', key))}: grid.{path}: {words}")
+            turned.append(path)
     lists: list[tuple[tuple[str, ...], Sequence[Any]]] = [(("seeds",), file.seeds)]
     lists += [(("grid", path), values) for path, values in file.grid.items()]
     for loc, values in lists:
@@ -134,9 +151,10 @@ def _points(document: Document, file: SweepFile, scenario: Path) -> list[Point]:
             name = point_name(values, seed)
             try:
                 own = base
-                for path, number in chosen.items():
-                    where = document.where(("grid", path, number))
-                    own = assigned(own, path, values[path], where, document.path.parent)
+                for key, number in chosen.items():
+                    where = document.where(("grid", key, number))
+                    for path in paths_of(key):
+                        own = assigned(own, path, values[key], where, document.path.parent)
                 where = document.where(("seeds", file.seeds.index(seed)))
                 own = assigned(own, "seed", seed, where, document.path.parent)
                 points.append(Point(name, values, seed, scenario_of(own), own))

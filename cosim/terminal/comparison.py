@@ -15,6 +15,7 @@ from cosim.comparison.groups import Comparison, Estimate
 _FIGURES = (
     ("accuracy", "accuracy", 3),
     ("best", "best", 3),
+    ("forgotten", "forgotten", 3),
     ("simulated_s", "time s", 1),
     ("energy_j", "energy J", 0),
     ("mbit", "air Mbit", 0),

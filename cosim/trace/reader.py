@@ -1,5 +1,6 @@
 """Opens a run directory, whether the run is completed, still running or crashed."""
 
+import os
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 from cosim.errors import RunDirectoryError
 from cosim.trace.files import table_files
 from cosim.trace.manifest import MANIFEST_FILE, read_manifest
-from cosim.trace.schema import SCHEMAS, units
+from cosim.trace.schema import EVERY_SCHEMA, units
 
 SCENARIO_FILE = "scenario.yaml"
 
@@ -66,13 +67,19 @@ class Run:
         """One row per device and sample of the mobility."""
         return self._frame("positions")
 
+    @cached_property
+    def diagnostics(self) -> pd.DataFrame:
+        """One row per diagnostic quantity and what it is about; empty unless asked for."""
+        return self._frame("diagnostics")
+
     def table(self, name: str) -> pa.Table:
         """The table as pyarrow holds it, with units as field metadata; read anew at each call.
 
         Raises RunDirectoryError if there is no such table or a file of it is unreadable.
         """
-        if name not in SCHEMAS:
-            raise RunDirectoryError(f"There is no table {name!r}; there are {', '.join(SCHEMAS)}.")
+        if name not in EVERY_SCHEMA:
+            tables = ", ".join(EVERY_SCHEMA)
+            raise RunDirectoryError(f"There is no table {name!r}; there are {tables}.")
         files = table_files(self.directory, name)
         try:
             return _read_table(files, name)
@@ -100,8 +107,8 @@ class Run:
 def read_run(path: Path | str) -> Run:
     """Open a run directory; raises RunDirectoryError if it is not one or cannot be read."""
     directory = Path(path)
-    if not (directory / MANIFEST_FILE).is_file():
-        found = f"has no {MANIFEST_FILE}" if directory.is_dir() else "is not a directory"
+    if not os.path.isfile(directory / MANIFEST_FILE):  # which takes any text
+        found = f"has no {MANIFEST_FILE}" if os.path.isdir(directory) else "is not a directory"
         raise RunDirectoryError(
             f"{directory} is not a run: it {found}; expected a directory that a run has "
             f"written{_nearest_run(directory)}."
@@ -119,7 +126,7 @@ def read_run(path: Path | str) -> Run:
 def _read_table(files: list[Path], name: str) -> pa.Table:
     parts = [_read_file(path) for path in files]
     if not parts:
-        return SCHEMAS[name].empty_table()
+        return EVERY_SCHEMA[name].empty_table()
     try:
         return pa.concat_tables(parts)
     except pa.ArrowException as error:
@@ -147,6 +154,8 @@ def _nearest_run(directory: Path) -> str:
 
 def _runs_in(folder: Path) -> list[str]:
     try:
-        return sorted(entry.name for entry in folder.iterdir() if (entry / MANIFEST_FILE).is_file())
-    except OSError:
+        return sorted(
+            entry.name for entry in folder.iterdir() if os.path.isfile(entry / MANIFEST_FILE)
+        )
+    except (OSError, ValueError):
         return []

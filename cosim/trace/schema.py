@@ -63,6 +63,40 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Quantity(StrEnum):
+    """What a diagnostic measures; each is a number without a unit.
+
+    Pairs (`device` below `peer`), of their adapters as they are evaluated: the normalised overlap
+    of projections, ‖A_i·A_jᵀ‖_F/(‖A_i‖·‖A_j‖), and of updates (Theorem 2 of arXiv 2602.20492),
+    |⟨B_iA_i, B_jA_j⟩_F|/(‖B_iA_i‖·‖B_jA_j‖), as mean and as largest over the modules; and the
+    same by module (`layer`, `module`; no device) as mean over these pairs.
+
+    Theorem 1 (eq. 23), by `device`: over the updates of the devices that it exchanges with and
+    its own, as they were sent, its two sides summed over the modules; the share of modules in
+    which the left side exceeds the right; the left side for the support-normalised mean read back
+    on each one's own support; and the largest G and P of its assumptions over modules. The
+    gradients of G are those at each device's own update on its mini-batches of the round, S is
+    measured.
+
+    Experts, by `device`, `task` and `peer`: share of the task's questions whose expert of the
+    largest weight is the peer's.
+    """
+
+    PROJECTION_OVERLAP_MEAN = "projection_overlap_mean"
+    PROJECTION_OVERLAP_MAX = "projection_overlap_max"
+    UPDATE_SIMILARITY_MEAN = "update_similarity_mean"
+    UPDATE_SIMILARITY_MAX = "update_similarity_max"
+    PROJECTION_OVERLAP = "projection_overlap"
+    UPDATE_SIMILARITY = "update_similarity"
+    THEOREM1_GAP = "theorem1_gap"
+    THEOREM1_BOUND = "theorem1_bound"
+    THEOREM1_VIOLATED = "theorem1_violated"
+    THEOREM1_OWN_SUPPORT_GAP = "theorem1_own_support_gap"
+    THEOREM1_GRADIENT = "theorem1_gradient"
+    THEOREM1_AVERAGE = "theorem1_average"
+    EXPERT_SHARE = "expert_share"
+
+
 class Column(NamedTuple):
     """Unit and meaning of one column, and its stored type where `int` alone does not say it."""
 
@@ -191,8 +225,29 @@ class PositionRow(NamedTuple):
     y_m: Y
 
 
+class DiagnosticRow(NamedTuple):
+    """One diagnostic quantity at one checkpoint; what does not belong to it is null."""
+
+    time_s: Annotated[float, Column("s", "simulated time of the diagnosed state")]
+    round: Round
+    device: Annotated[int | None, Column("1", "identity of the device; null for a module")]
+    peer: Annotated[int | None, Column("1", "the other device of a pair, or an expert's owner")]
+    task: Annotated[str | None, Column("1", "name of the task whose questions are counted")]
+    layer: Annotated[int | None, Column("1", "index of the transformer block")]
+    module: Annotated[str | None, Column("1", "name of the adapted module in the block")]
+    quantity: Annotated[Quantity, Column("1", "what is measured")]
+    value: Annotated[float, Column("1", "the quantity, without a unit")]
+
+
 Row: TypeAlias = (
-    EventRow | TransferRow | RoundRow | TopologyRow | LayerRow | EvaluationRow | PositionRow
+    EventRow
+    | TransferRow
+    | RoundRow
+    | TopologyRow
+    | LayerRow
+    | EvaluationRow
+    | PositionRow
+    | DiagnosticRow
 )
 
 ROWS: MappingProxyType[str, type[Row]] = MappingProxyType(
@@ -206,6 +261,9 @@ ROWS: MappingProxyType[str, type[Row]] = MappingProxyType(
         "positions": PositionRow,
     }
 )
+
+# Tables that a run has where its scenario asks for them and there is a row for them.
+OPTIONAL_ROWS: MappingProxyType[str, type[Row]] = MappingProxyType({"diagnostics": DiagnosticRow})
 
 
 def _field(name: str, annotation: Any) -> pa.Field:
@@ -242,8 +300,14 @@ SCHEMAS: MappingProxyType[str, pa.Schema] = MappingProxyType(
     {table: _schema(row) for table, row in ROWS.items()}
 )
 
+OPTIONAL_SCHEMAS: MappingProxyType[str, pa.Schema] = MappingProxyType(
+    {table: _schema(row) for table, row in OPTIONAL_ROWS.items()}
+)
+
+EVERY_SCHEMA: MappingProxyType[str, pa.Schema] = MappingProxyType({**SCHEMAS, **OPTIONAL_SCHEMAS})
+
 VOCABULARIES: MappingProxyType[str, dict[str, type[StrEnum]]] = MappingProxyType(
-    {table: _vocabularies(row) for table, row in ROWS.items()}
+    {table: _vocabularies(row) for table, row in (*ROWS.items(), *OPTIONAL_ROWS.items())}
 )
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from cosim.errors import RunDirectoryError
 from cosim.trace.files import PARTS, compacted_file, part_files, replacing, table_files
-from cosim.trace.schema import ROWS, SCHEMAS, VOCABULARIES, Row
+from cosim.trace.schema import EVERY_SCHEMA, OPTIONAL_ROWS, ROWS, VOCABULARIES, Row
 
 # Large enough to compress and scan well, small enough that compaction holds a few megabytes.
 ROW_GROUP_ROWS = 131_072
@@ -20,7 +20,7 @@ COMPRESSION = "zstd"
 
 
 class TraceWriter:
-    """Appends rows to the seven tables of one run directory.
+    """Appends rows to the tables of one run directory.
 
     What was flushed survives any crash. `flush` and `close` may be repeated, also after an
     error of the disk: nothing is dropped from memory before it lies in a complete file.
@@ -29,15 +29,16 @@ class TraceWriter:
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        for table in ROWS:
+        for table in EVERY_SCHEMA:
             if existing := table_files(directory, table):
                 raise RunDirectoryError(
                     f"{directory} already holds {existing[0].relative_to(directory)}; "
                     "a run never overwrites."
                 )
         self.directory = directory.absolute()  # pyarrow would read a relative `a:b` as an address
-        self._buffers = {row: _Buffer(table) for table, row in ROWS.items()}
-        self._parts_written = dict.fromkeys(ROWS, 0)
+        rows = {**ROWS, **OPTIONAL_ROWS}
+        self._buffers = {row: _Buffer(table) for table, row in rows.items()}
+        self._parts_written = dict.fromkeys(EVERY_SCHEMA, 0)
         self._closed = False
 
     def add(self, row: Row) -> None:
@@ -64,10 +65,14 @@ class TraceWriter:
             buffer.rows.clear()
 
     def close(self) -> None:
-        """Flush, turn each table's parts into one file (all seven, even empty), drop the parts."""
+        """Flush, turn each table's parts into one file, drop the parts.
+
+        Seven tables have a file even if they are empty, an optional one only if it has rows.
+        """
         self.flush()
         self._closed = True
-        for table in ROWS:
+        asked = [table for table in OPTIONAL_ROWS if part_files(self.directory, table)]
+        for table in (*ROWS, *asked):
             if not compacted_file(self.directory, table).exists():
                 _compact(self.directory, table)
         shutil.rmtree(self.directory / PARTS, ignore_errors=True)
@@ -79,7 +84,7 @@ class _Buffer:
     def __init__(self, table: str) -> None:
         self.table = table
         self.rows: list[Row] = []
-        self._schema = SCHEMAS[table]
+        self._schema = EVERY_SCHEMA[table]
         self._words = [
             (self._schema.get_field_index(column), column, frozenset(map(str, vocabulary)))
             for column, vocabulary in VOCABULARIES[table].items()
@@ -139,7 +144,7 @@ def _unknown_word(table: str, column: str, word: str) -> str:
 
 def _compact(directory: Path, table: str) -> None:
     """Copy a table's parts into its single file, holding at most two row groups in memory."""
-    schema = SCHEMAS[table]
+    schema = EVERY_SCHEMA[table]
     with (
         replacing(compacted_file(directory, table)) as temporary,
         pq.ParquetWriter(temporary, schema, compression=COMPRESSION) as writer,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import cosim
-from cosim.comparison.figures import figures_of
+from cosim.comparison.figures import figures_of, forgetting
 from cosim.comparison.groups import compare, estimate
 from cosim.errors import RunDirectoryError
 
@@ -15,12 +15,34 @@ def test_figures_by_hand(by_hand) -> None:
     figures = figures_of(by_hand([0.1, 0.4, 0.7, 0.6]), target=0.65)
     assert figures.accuracy == pytest.approx(0.6)
     assert figures.best == pytest.approx(0.7)
+    assert figures.forgotten == pytest.approx(0.1)
     assert figures.simulated_s == 30.0
     assert figures.energy_j == pytest.approx(300.0)
     assert figures.mbit == 6.0
     assert figures.missed == 0.5
     assert figures.to_target_s == 20.0
     assert figures.to_target_j == pytest.approx(200.0)
+
+
+def test_forgetting_by_hand(by_hand) -> None:
+    rows = forgetting(by_hand([0.1, 0.4, 0.2, 0.7, 0.6]))
+    assert list(rows.columns) == ["round", "device", "task", "accuracy", "forgotten"]
+    assert len(rows) == 5 * 2 * 2
+    for _, own in rows.groupby(["device", "task"]):
+        assert own["round"].tolist() == [0, 1, 2, 3, 4]
+        assert own["forgotten"].tolist() == pytest.approx([0, 0, 0.2, 0, 0.1], abs=1e-12)
+    assert rows["accuracy"].mean() == pytest.approx(0.4)
+
+
+def test_what_one_task_forgets_another_does_not_make_up_for(by_hand, tmp_path: Path) -> None:
+    run = by_hand([0.5, 0.5])
+    scores = run.evaluations
+    hard = (scores["task"] == "hard") & (scores["round"] == 1)
+    scores.loc[hard, "value"] -= 0.2
+    scores.loc[~hard & (scores["round"] == 1), "value"] += 0.2
+    found = figures_of(run, None)
+    assert found.accuracy == pytest.approx(0.5)
+    assert found.forgotten == pytest.approx(0.1)
 
 
 def test_a_target_of_the_untrained_model_costs_nothing(by_hand) -> None:
@@ -32,7 +54,8 @@ def test_a_target_of_the_untrained_model_costs_nothing(by_hand) -> None:
 
 def test_a_run_that_learns_nothing_has_no_accuracy(by_hand) -> None:
     figures = figures_of(by_hand([]), 0.5)
-    assert (figures.accuracy, figures.simulated_s, figures.missed) == (None, None, None)
+    assert (figures.accuracy, figures.forgotten, figures.missed) == (None, None, None)
+    assert figures.simulated_s is None
     assert (figures.energy_j, figures.mbit) == (0.0, 0.0)
 
 

@@ -4,7 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from cosim.learning.diagnostics import projection_overlap, theorem_one, update_similarity
+from cosim.learning.diagnostics import (
+    product_norms,
+    projection_overlap,
+    theorem_one,
+    update_similarity,
+)
 from cosim.learning.gate import refined_projection
 
 MEMBERS, D, R, K = 4, 11, 3, 17
@@ -55,7 +60,8 @@ def test_an_update_of_zero_resembles_nothing() -> None:
 def test_both_sides_are_those_of_the_dense_matrices() -> None:
     A, B, M = drawn(MEMBERS, R, K), drawn(MEMBERS, D, R, seed=1), masks(0.4)
     gradients = drawn(MEMBERS, D, R, seed=2)
-    found = theorem_one(A, B, M, gradients, 0.2)
+    norms = product_norms(gradients, A)
+    found = theorem_one(A, B, M, float(norms.max()), 0.2)
     kept = B * M
     average = kept.mean(0)
     gap = sum(float(((kept[i] - average) @ A[i]).square().sum()) for i in range(MEMBERS))
@@ -63,6 +69,7 @@ def test_both_sides_are_those_of_the_dense_matrices() -> None:
     P = max(float((average @ A[i]).norm()) for i in range(MEMBERS))
     assert found.gap == pytest.approx(gap, rel=1e-5)
     assert found.gradient_bound == pytest.approx(G, rel=1e-5)
+    assert len(norms) == MEMBERS
     assert found.average_bound == pytest.approx(P, rel=1e-5)
     assert found.bound == pytest.approx(2 * R * K * MEMBERS**2 * 0.2 * (G + P), rel=1e-5)
     own = kept.sum(0) / M.sum(0).clamp(min=1)
@@ -74,7 +81,7 @@ def test_disjoint_masks_contradict_the_printed_theorem() -> None:
     owner = torch.randint(MEMBERS, (D, R), generator=torch.Generator().manual_seed(3))
     M = torch.stack([owner == member for member in range(MEMBERS)])
     A, B = drawn(MEMBERS, R, K), drawn(MEMBERS, D, R, seed=1)
-    found = theorem_one(A, B, M, drawn(MEMBERS, D, R, seed=2), 0.0)
+    found = theorem_one(A, B, M, 1.0, 0.0)
     assert found.bound == 0.0
     assert found.gap > 1.0
     assert found.own_support_gap == 0.0
@@ -83,7 +90,7 @@ def test_disjoint_masks_contradict_the_printed_theorem() -> None:
 def test_equal_devices_have_no_gap() -> None:
     A, B = drawn(MEMBERS, R, K), drawn(1, D, R, seed=1).expand(MEMBERS, D, R)
     M = masks(0.4)[:1].expand(MEMBERS, D, R)
-    found = theorem_one(A, B, M, torch.zeros(MEMBERS, D, R), 0.4)
+    found = theorem_one(A, B, M, 0.0, 0.4)
     assert found.gap == pytest.approx(0.0, abs=1e-9)
     assert found.own_support_gap == pytest.approx(0.0, abs=1e-9)
     assert found.bound > 0.0

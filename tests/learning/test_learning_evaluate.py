@@ -67,6 +67,12 @@ def naive(model: Any, row: Encoded) -> float:
     )
 
 
+def likelihoods_of(evaluator: Evaluator, expert: Expert | None, rows: list[Encoded]) -> Any:
+    with torch.no_grad():
+        scored = evaluator._score(expert, [(row,) for row in rows])
+    return np.array([row.log_likelihood for (row,) in scored])
+
+
 def random_row(random: np.random.Generator, prompt: tuple[int, ...] = ()) -> Encoded:
     prompt = prompt or (0, *random.integers(2, 400, random.integers(1, 20)).tolist())
     return Encoded(prompt, tuple(random.integers(2, 400, random.integers(1, 4)).tolist()))
@@ -119,8 +125,7 @@ def test_an_expert_of_two_answers_with_the_mean_of_both_updates(
     one, other = adapter(evaluator.layout, 1), adapter(evaluator.layout, 2, masked=True)
     likelihoods = {}
     for members in [(), (one,), (other,), (one, other), (one, one)]:
-        found = evaluator._score(Expert(members) if members else None, rows)
-        got = np.array([row.log_likelihood for row in found])
+        got = likelihoods_of(evaluator, Expert(members) if members else None, rows)
         model = merged(plain, evaluator.layout, members)
         np.testing.assert_allclose(got, [naive(model, row) for row in rows], atol=1e-3)
         likelihoods[len(likelihoods)] = got
@@ -131,7 +136,7 @@ def test_an_expert_of_two_answers_with_the_mean_of_both_updates(
     silent = Expert((Adapter(torch.zeros(evaluator.layout.expansion_size), None, one.projection),))
     assert silent.silent
     assert not Expert((one, other)).silent
-    zero = [row.log_likelihood for row in evaluator._score(silent, rows)]
+    zero = likelihoods_of(evaluator, silent, rows)
     np.testing.assert_allclose(zero, base, atol=1e-5)
 
 
@@ -177,15 +182,10 @@ def test_exact_match_is_greedy_generation(plain: Any) -> None:
 
 
 def test_the_rows_of_one_pass_change_no_score(plain: Any) -> None:
-    questions = random_questions(12)
-    rows = [row for question in questions for row in question.candidates]
-    found = [evaluator_of(plain, size)._score(None, rows) for size in (1, 5, 64)]
+    rows = [row for question in random_questions(12) for row in question.candidates]
+    found = [likelihoods_of(evaluator_of(plain, size), None, rows) for size in (1, 5, 64)]
     for other in found[1:]:
-        np.testing.assert_allclose(
-            [row.log_likelihood for row in found[0]],
-            [row.log_likelihood for row in other],
-            atol=1e-4,
-        )
+        np.testing.assert_allclose(found[0], other, atol=1e-4)
 
 
 def test_free_answers_are_the_headline_of_a_mixed_task(evaluator: Evaluator) -> None:

@@ -100,13 +100,12 @@ def test_a_common_part_does_not_blur_the_routes() -> None:
     assert (hard.amax(1) > 0.99).float().mean() > 0.9
 
 
-def test_the_prompt_alone_is_averaged() -> None:
-    hidden = drawn(3, 7, 4)
-    lengths = torch.tensor([1, 7, 3])
-    wanted = torch.stack([row[:n].mean(0) for row, n in zip(hidden, lengths, strict=True)])
-    hidden[0, 1:] = math.nan
-    torch.testing.assert_close(prompt_mean(hidden, lengths), wanted)
-    assert prompt_mean(hidden.bfloat16(), lengths).dtype == torch.float32
+def test_a_prompt_is_averaged_over_its_own_tokens() -> None:
+    hidden = drawn(11, 4)
+    rows = torch.tensor([0] * 1 + [1] * 7 + [2] * 3)
+    wanted = torch.stack([part.mean(0) for part in hidden.split([1, 7, 3])])
+    torch.testing.assert_close(prompt_mean(hidden, rows, 3), wanted)
+    assert prompt_mean(hidden.bfloat16(), rows, 3).dtype == torch.float32
 
 
 def test_an_even_mean_input_refines_nothing() -> None:
@@ -155,9 +154,9 @@ def test_what_makes_no_sense_is_refused() -> None:
         refined_projection(drawn(2, 3), torch.zeros(3))
     with pytest.raises(ValueError, match="keep"):
         select_ranks(x, 0)
-    for length in (0, 5):
-        with pytest.raises(ValueError, match="lengths"):
-            prompt_mean(drawn(1, 4, 3), torch.tensor([length]))
+    for count in (1, 3):  # a row that is none of theirs, a prompt without tokens
+        with pytest.raises(ValueError, match="prompts"):
+            prompt_mean(drawn(2, 3), torch.tensor([0, 1]), count)
 
 
 def test_every_layer_has_one_vote() -> None:

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from cosim.learning.adapted_linear import AdaptedModule, shared_inputs
 from cosim.learning.adapter import Layout
 from cosim.learning.masks import (
     mask_rule,
@@ -13,6 +12,7 @@ from cosim.learning.masks import (
     top_magnitude_support,
     top_support,
 )
+from cosim.learning.target_modules import AdaptedModule, shared_inputs
 from cosim.methods import METHODS
 
 LAYOUT = Layout(

@@ -50,7 +50,8 @@ def rows(count: int) -> list[Encoded]:
 
 def likelihoods(evaluator: Evaluator, expert: Expert, them: list[Encoded], weights: Any) -> Any:
     with torch.no_grad():
-        return [row.log_likelihood for row in evaluator._score(expert, them, weights)]
+        scored = evaluator._score(expert, [(row,) for row in them], weights)
+        return [row.log_likelihood for (row,) in scored]
 
 
 def test_rows_weigh_their_own_experts(evaluator: Evaluator) -> None:
@@ -103,6 +104,7 @@ def test_the_literal_route_keeps_the_largest_ranks_of_all(evaluator: Evaluator) 
     members = experts(layout)
     found = likelihoods(evaluator, Expert(members, "literal"), them, None)
     model = copy.deepcopy(evaluator.model)
+    model._lean = None  # the hooks below sit in the transformers model
     pairs = [layout.pairs(one.projection, one.expansion(layout)) for one in members]
     for module, of_experts in zip(layout.modules, zip(*pairs, strict=True), strict=True):
         A = torch.cat([a for a, _ in of_experts])
@@ -111,7 +113,7 @@ def test_the_literal_route_keeps_the_largest_ranks_of_all(evaluator: Evaluator) 
         layer.register_forward_hook(_printed(A, B))
     plain = Evaluator(model, layout, torch.float32, SCALE, rows=4)
     with torch.no_grad():
-        wanted = [row.log_likelihood for row in plain._score(None, them)]
+        wanted = [row.log_likelihood for (row,) in plain._score(None, [(r,) for r in them])]
     np.testing.assert_allclose(found, wanted, atol=2e-4)
     mean = likelihoods(evaluator, Expert(members), them, None)
     assert np.abs(np.array(found) - mean).max() > 0.01

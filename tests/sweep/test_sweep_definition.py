@@ -108,6 +108,7 @@ def test_paths_of_files_start_at_the_sweep(write, tmp_path) -> None:
         ("radio.deadline_s", "radio.deadlin_s", "both.yaml:9: radio.deadlin_s: unknown key"),
         ("radio.deadline_s", "seed", "both.yaml:9: set.seed: give them as 'seeds'"),
         ("radio.deadline_s", "method.topology", "both.yaml:4: grid.method.topology: it is under"),
+        ("devices.0.count:", "rounds, rounds:", "both.yaml:5: grid.rounds: the grid has it twice"),
         ("../small", "../smal", "smal.yaml: no such file; did you mean"),
     ],
 )
@@ -117,6 +118,13 @@ def test_what_is_wrong_is_told_with_its_line(write, old, new, said) -> None:
     message = str(refused.value)
     assert said in message
     assert message.count("\n") == 0, "points that fail alike are told of once"
+
+
+def test_paths_with_commas_between_them_take_each_value_together(write) -> None:
+    sweep = read_sweep(write(("devices.0.count:", "devices.0.count, rounds:")))
+    found = [(p.scenario.device_count, p.scenario.rounds) for p in sweep.points]
+    assert found == [(n, n) for _ in range(2) for n in (4, 5) for _ in range(2)]
+    assert {p.name.split("__")[1] for p in sweep.points} == {"count-rounds-4", "count-rounds-5"}
 
 
 def test_all_points_are_checked_and_a_combination_is_named(write) -> None:

@@ -6,12 +6,15 @@ import pyarrow as pa
 import pytest
 
 from cosim.trace.schema import (
+    EVERY_SCHEMA,
+    OPTIONAL_SCHEMAS,
     ROWS,
     SCHEMAS,
     VOCABULARIES,
     Cause,
     EventKind,
     Outcome,
+    Quantity,
     TransferKind,
     units,
 )
@@ -83,6 +86,18 @@ def test_closed_vocabularies() -> None:
     expected: dict[str, dict[str, type[StrEnum]]] = {
         "events": {"kind": EventKind, "cause": Cause},
         "transfers": {"kind": TransferKind, "outcome": Outcome},
+        "diagnostics": {"quantity": Quantity},
     }
     assert {table: words for table, words in VOCABULARIES.items() if words} == expected
     assert list(Outcome) == ["delivered", "late", "outage", "cancelled"]
+
+
+def test_the_optional_table_is_as_documented() -> None:
+    assert list(OPTIONAL_SCHEMAS) == ["diagnostics"]
+    assert list(EVERY_SCHEMA) == [*SCHEMAS, "diagnostics"]
+    schema = OPTIONAL_SCHEMAS["diagnostics"]
+    columns = "time_s, round, device, peer, task, layer, module, quantity, value"
+    assert ", ".join(schema.names) == columns
+    assert units(schema) == {name: "s" if name == "time_s" else "1" for name in schema.names}
+    nullable = {field.name for field in schema if field.nullable}
+    assert nullable == {"device", "peer", "task", "layer", "module"}

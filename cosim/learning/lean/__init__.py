@@ -1,0 +1,1 @@
+"""Forward and backward passes of the Llama family written out for packed rows of many adapters."""

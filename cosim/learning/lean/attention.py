@@ -1,0 +1,73 @@
+"""Causal attention of packed rows, bucket by bucket."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cosim.learning.lean.plan import Bucket, Plan
+
+
+def attended(heads: Tensor, values: Tensor, plan: Plan) -> Tensor:
+    """softmax(q·kᵀ/√size + mask)·v: heads (N + 1, H + K, size) of queries and keys, values
+    (N + 1, K, size), both zero for the last → (N, H·size)."""
+    groups = values.shape[1]
+    queries, keys, spread = _spread(heads, values, plan)
+    out = torch.empty_like(queries)
+    for bucket in plan.buckets:
+        q, o = (_part(t, bucket, groups, plan) for t in (queries, out))
+        k, v = (_part(t, bucket, groups, plan) for t in (keys, spread))
+        torch.bmm(_weights(q, k, bucket), v, out=o)
+    return out.index_select(0, plan.outputs_back).view(heads.shape[0] - 1, -1)
+
+
+def attention_gradient(
+    d_out: Tensor, heads: Tensor, values: Tensor, plan: Plan
+) -> tuple[Tensor, Tensor]:
+    """Gradients (N, H + K, size) of queries and keys and (N, K, size) of values; d_out
+    (N + 1, H·size), zero for the last."""
+    size, groups = heads.shape[-1], values.shape[1]
+    queries, keys, spread = _spread(heads, values, plan)
+    d_spread = d_out.view(-1, size).index_select(0, plan.outputs)
+    d_heads = queries.new_empty(plan.heads.numel(), size)
+    d_queries, d_keys = d_heads.split([queries.shape[0], keys.shape[0]])
+    d_values = torch.empty_like(spread)
+    for bucket in plan.buckets:
+        q, do, dq = (_part(t, bucket, groups, plan) for t in (queries, d_spread, d_queries))
+        k, v, dk, dv = (_part(t, bucket, groups, plan) for t in (keys, spread, d_keys, d_values))
+        weights = _weights(q, k, bucket)
+        torch.bmm(weights.transpose(1, 2), do, out=dv)
+        d_scores = torch._softmax_backward_data(
+            torch.bmm(do, v.transpose(1, 2)), weights, -1, weights.dtype
+        )
+        torch.baddbmm(dq, d_scores, k, beta=0, alpha=size**-0.5, out=dq)
+        torch.baddbmm(dk, d_scores.transpose(1, 2), q, beta=0, alpha=size**-0.5, out=dk)
+    count = heads.shape[0] - 1
+    return (
+        d_heads.index_select(0, plan.heads_back).view(count, -1, size),
+        d_values.index_select(0, plan.values_back).view(count, -1, size),
+    )
+
+
+def _spread(heads: Tensor, values: Tensor, plan: Plan) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values in the order of the buckets."""
+    size = heads.shape[-1]
+    both = heads.view(-1, size).index_select(0, plan.heads)
+    queries, keys = both.split([plan.outputs.numel(), plan.values.numel()])
+    return queries, keys, values.view(-1, size).index_select(0, plan.values)
+
+
+def _part(spread: Tensor, bucket: Bucket, groups: int, plan: Plan) -> Tensor:
+    """One bucket's heads as (rows·K, heads a key·T, size)."""
+    heads = spread.shape[0] * groups // plan.values.numel()
+    part = spread.narrow(0, bucket.start * heads, bucket.rows * bucket.length * heads)
+    return part.view(bucket.rows * groups, -1, spread.shape[-1])
+
+
+def _weights(q: Tensor, k: Tensor, bucket: Bucket) -> Tensor:
+    """softmax(q·kᵀ/√size + mask) (rows·K, heads a key·T, T); the softmax sums in float32."""
+    scores = q.new_empty(q.shape[0], q.shape[1], k.shape[1])
+    torch.baddbmm(scores, q, k.transpose(1, 2), beta=0, alpha=q.shape[-1] ** -0.5, out=scores)
+    scores.view(bucket.rows, -1, bucket.length, bucket.length).add_(bucket.mask)
+    # In bfloat16 throughout the softmax is several times slower, besides less exact.
+    return torch.softmax(scores, -1, dtype=torch.promote_types(q.dtype, torch.float32)).to(q.dtype)

@@ -1,0 +1,84 @@
+"""Which linear layers of a model are adapted: PEFT's `target_modules`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from cosim.errors import BaseModelError
+
+
+@dataclass(frozen=True)
+class AdaptedModule:
+    """One adapted layer: its name, transformer block, and shape d×k of W0."""
+
+    name: str
+    layer: int
+    out_features: int
+    in_features: int
+
+
+def adapted_modules(
+    model: Any, target_modules: str | Sequence[str] = "all-linear"
+) -> tuple[AdaptedModule, ...]:
+    """The linear layers that a choice of target modules names, in the model's order.
+
+    Raises `BaseModelError` where it names none.
+    """
+    modules = []
+    for name, linear in _targets(model, target_modules):
+        block = re.search(r"\.(\d+)\.", name)
+        number = int(block.group(1)) if block else 0
+        modules.append(AdaptedModule(name, number, linear.out_features, linear.in_features))
+    return tuple(modules)
+
+
+# Leaves of one parent module that all read the same tensor.
+_SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+
+
+def shared_inputs(modules: Sequence[AdaptedModule]) -> list[int]:
+    """For each module the number of the first that reads the same input; itself where unknown."""
+    first: dict[tuple[str, object], int] = {}
+    out = []
+    for number, module in enumerate(modules):
+        parent, _, leaf = module.name.rpartition(".")
+        family = next((names for names in _SIBLINGS if leaf in names), leaf)
+        out.append(first.setdefault((parent, family), number))
+    return out
+
+
+def _targets(model: Any, wanted: str | Sequence[str]) -> list[tuple[str, nn.Linear]]:
+    """Linear layers by PEFT's rules: 'all-linear' spares the output head; a string is a regular
+    expression over the whole name; a list holds names or ends of names."""
+    head = model.get_output_embeddings()
+    linear = [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and module is not head
+    ]
+    if isinstance(wanted, str):
+        try:
+            expression = re.compile(".*" if wanted == "all-linear" else wanted)
+        except re.error as error:
+            raise BaseModelError(
+                f"adapter.target_modules: '{wanted}' is not a regular expression: {error}"
+            ) from error
+        chosen = [(name, module) for name, module in linear if expression.fullmatch(name)]
+    else:
+        ends = tuple(f".{word}" for word in wanted)
+        chosen = [(n, module) for n, module in linear if n in wanted or n.endswith(ends)]
+    if not linear:
+        raise BaseModelError("adapter.target_modules: the base model has no linear layer to adapt")
+    if not chosen:
+        named = wanted if isinstance(wanted, str) else list(wanted)
+        leaves = sorted({name.rpartition(".")[2] for name, _ in linear})
+        raise BaseModelError(
+            f"adapter.target_modules: {named!r} names no linear layer of the base model; its "
+            f"layers end in {', '.join(leaves)}"
+        )
+    return chosen
