@@ -247,7 +247,7 @@ def map_(
         typer.echo(line, err=note)
 
 
-for command in (cli_runs.sweep, cli_runs.compare, cli_runs.export):
+for command in (cli_runs.sweep, cli_runs.compare, cli_runs.export, cli_runs.verify):
     app.command()(command)
 
 

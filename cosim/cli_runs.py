@@ -1,4 +1,4 @@
-"""The commands about many runs, or about what a run has learnt: sweep, compare, export."""
+"""The commands about runs that have been played: sweep, compare, export, verify."""
 
 from __future__ import annotations
 
@@ -156,3 +156,25 @@ def export(
 
     for folder in export_device(read_run(run_), device, to):
         typer.echo(folder)
+
+
+def verify(
+    run_: Annotated[Path, typer.Argument(metavar="RUN", help="the directory of a finished run")],
+) -> None:
+    """Check that a finished run is whole: schema, time, partners, bits, energy, hashes.
+
+    A line a check; the exit code is 1 where something is wrong, 2 where RUN is not a run.
+    """
+    from cosim.verification.verify import verify as verified
+
+    checks = []
+    for check in verified(run_):
+        checks.append(check)
+        for line in check.lines():
+            typer.echo(line)
+    wrong = [check.name for check in checks if check.findings]
+    if wrong:
+        typer.echo(f"{run_}: {len(wrong)} of {len(checks)} checks failed: {', '.join(wrong)}")
+        raise typer.Exit(1)
+    made = sum(check.ok for check in checks)
+    typer.echo(f"{run_}: {made} of {len(checks)} checks made, nothing wrong")

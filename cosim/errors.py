@@ -1,8 +1,25 @@
 """The one family of errors that is meant for people: a sentence, never a traceback."""
 
+# A file may hold texts without end, and texts that move a terminal's cursor.
+_LONGEST_LINE = 1000
+
 
 class CosimError(Exception):
-    """Something a user can put right; the message is complete and the command exits with 2."""
+    """Something a user can put right; the message is complete and the command exits with 2.
+
+    Whatever it quotes, it reads as printable lines of a bounded length.
+    """
+
+    def __str__(self) -> str:
+        lines = super().__str__().split("\n")
+        return "\n".join(_printable(line) for line in lines)
+
+
+def _printable(line: str) -> str:
+    if not line.isprintable():
+        line = "".join(char if char.isprintable() else " " for char in line)
+    half = _LONGEST_LINE // 2
+    return line if len(line) <= _LONGEST_LINE else f"{line[:half]} … {line[-half:]}"
 
 
 class ScenarioError(CosimError):

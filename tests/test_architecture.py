@@ -35,8 +35,17 @@ MAY_IMPORT = {
     "sweep": {"errors", "scenario", "simulation", "trace"},
     "comparison": {"errors", "scenario", "trace"},
     "terminal": {"comparison", "learning", "trace"},
+    "verification": {"errors", "scenario", "trace"},
     "views": {"errors", "scenario", "trace"},
-    "cli_runs": {"comparison", "errors", "interchange", "sweep", "terminal", "trace"},
+    "cli_runs": {
+        "comparison",
+        "errors",
+        "interchange",
+        "sweep",
+        "terminal",
+        "trace",
+        "verification",
+    },
     "cli": {
         "cli_runs",
         "errors",

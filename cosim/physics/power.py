@@ -41,7 +41,9 @@ def spectral_efficiency_needed(
     or a bandwidth or deadline that is not positive.
     """
     wanted = non_negative(bits, "bits") * non_negative(receivers, "receivers")
-    return wanted / (positive(bandwidth_hz, "bandwidth_hz") * positive(deadline_s, "deadline_s"))
+    room = positive(bandwidth_hz, "bandwidth_hz") * positive(deadline_s, "deadline_s")
+    with np.errstate(over="ignore", divide="ignore"):  # of next to no band: infinitely many
+        return wanted / room
 
 
 def lemma1_power_w(

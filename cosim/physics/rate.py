@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import hyperu
 
 from cosim.physics.checks import FloatArray, non_negative, positive
 from cosim.physics.decibel import db_to_ratio
@@ -45,6 +44,8 @@ def ergodic_efficiency_bit_s_hz(mean_snr: ArrayLike) -> FloatArray:
     product, whose factors overflow and underflow at low SNR, into Tricomi's U. `mean_snr` γ
     linear, any shape. ValueError if negative.
     """
+    from scipy.special import hyperu  # a tenth of a second, for one law that few ask for
+
     snr = non_negative(mean_snr, "mean_snr")
     # Without any signal 1/γ would be infinite, where U is not defined; its limit is γ = 0.
     argument = 1.0 / np.maximum(snr, 1e-300)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from cosim.errors import CosimError
 from cosim.scenario.document import Document, Loc
+from cosim.scenario.schema_paths import has
 
 
 @contextmanager
@@ -24,7 +26,11 @@ def blaming(document: Document) -> Iterator[None]:
 def _path_in(message: str, document: Document) -> Loc | None:
     """The path that a message begins with, if the scenario has its first key."""
     path, colon, _ = message.partition(": ")
-    steps: list[str | int] = [int(s) if s.isdigit() else s for s in path.split(".")]
-    if not colon or steps[0] not in document.data:
-        return None
-    return tuple(steps)
+    steps: list[str | int] = []
+    here: Any = document.data
+    for step in path.split("."):
+        # Only where there is a list do digits count its items; a task may be called 7.
+        index = isinstance(here, list) and step.isdecimal() and len(step) < 10
+        steps.append(int(step) if index else step)
+        here = here[steps[-1]] if has(here, steps[-1]) else None
+    return tuple(steps) if colon and steps[0] in document.data else None

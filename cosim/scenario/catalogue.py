@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from cosim.errors import ScenarioError
 from cosim.scenario.complaints import validate
 from cosim.scenario.devices import PROFILE_FILE, Profile
 from cosim.scenario.document import read_document
+from cosim.scenario.paths import expanded
 
 
 @cache
@@ -28,4 +30,7 @@ def named_profile(name: str) -> Profile:
     """
     if not name.startswith(PROFILE_FILE):
         return catalogue()[name]
-    return validate(read_document(Path(name.removeprefix(PROFILE_FILE)).expanduser()), Profile)
+    path = expanded(name.removeprefix(PROFILE_FILE))
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise ScenarioError(f"{path}: is no regular file; name a profile's")
+    return validate(read_document(path), Profile)

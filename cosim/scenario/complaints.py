@@ -17,6 +17,8 @@ from cosim.spelling import did_you_mean, nearest
 Model = TypeVar("Model", bound=BaseModel)
 
 MAX_COMPLAINTS = 5
+# Of more errors than that, the first in the schema's order stand for all.
+MAX_ERRORS = 300
 
 _KNOWN_TYPES = frozenset(get_args(ErrorType))
 
@@ -35,12 +37,14 @@ def validate(document: Document, model_class: type[Model]) -> Model:
         return model_class.model_validate(document.data)
     except ValidationError as refusal:
         errors: list[Any] = list(refusal.errors(include_url=False))
+    beyond = max(len(errors) - MAX_ERRORS, 0)
+    del errors[MAX_ERRORS:]
     core = CoreSchema(model_class)
     complaints = _complaints(core, [core.place(error, document.data) for error in errors])
     complaints.sort(key=lambda one: _order(document, one.path))
     lines = list(dict.fromkeys(_line(document, one) for one in complaints))
     if len(lines) > MAX_COMPLAINTS:
-        lines[MAX_COMPLAINTS:] = [f"and {len(lines) - MAX_COMPLAINTS} more"]
+        lines[MAX_COMPLAINTS:] = [f"and {len(lines) - MAX_COMPLAINTS + beyond} more"]
     raise ScenarioError("\n".join(lines)) from None
 
 

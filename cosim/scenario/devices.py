@@ -60,10 +60,10 @@ class Profile(Section):
     """What a device computes and consumes; figures are of the device, never of the host."""
 
     source: str = Field("given in the scenario", description="where the figures come from")
-    peak_flop_s: float = Field(gt=0, le=1e18, description="peak FLOP/s")
-    utilisation: float = Field(gt=0, le=1, description="share of the peak that training reaches")
+    peak_flop_s: float = Field(ge=1, le=1e18, description="peak FLOP/s")
+    utilisation: float = Field(ge=1e-9, le=1, description="share of the peak that training reaches")
     compute: ComputeTime = FlopTime()
-    speed: float = Field(1.0, gt=0, le=1e3, description="of this one; it divides compute times")
+    speed: float = Field(1.0, ge=1e-9, le=1e3, description="of this one; it divides compute times")
     compute_w: float = Field(ge=0, le=1e5, description="watts while fine-tuning")
     idle_w: float = Field(ge=0, le=1e5, description="watts while not fine-tuning")
     pa_efficiency: float = Field(gt=0, le=1, description="radiated over consumed power")

@@ -133,7 +133,7 @@ class Radio(Section):
     """One carrier; each sender splits its bandwidth W evenly over its receivers (OFDMA)."""
 
     carrier_hz: float = Field(3.5e9, ge=1e8, le=3e11, description="carrier frequency")
-    bandwidth_hz: float = Field(20.0e6, gt=0, le=1e11, description="W of each sender")
+    bandwidth_hz: float = Field(20.0e6, ge=1e-3, le=1e11, description="W of each sender")
     noise_figure_db: float = Field(9.0, ge=0, le=30, description="receiver noise figure")
     noise: Literal["share", "constant"] = Field(
         "share", description="σ² over the receiver's share W/n, or over W (the paper's constant)"
@@ -142,7 +142,7 @@ class Radio(Section):
     share: Literal["fixed", "dynamic"] = Field(
         "fixed", description="W/n to the end (the paper), or W over those still in the air"
     )
-    deadline_s: float = Field(2.0, gt=0, le=1e6, description="Γ, from the start of a transfer")
+    deadline_s: float = Field(2.0, ge=1e-9, le=1e6, description="Γ, from the start of a transfer")
     late: Literal["drop", "stale"] = Field(
         "drop",
         description="beyond Γ: lost, or kept on the air until it is through, and mixed then, or "

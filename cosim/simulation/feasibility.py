@@ -118,7 +118,7 @@ def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fa
         *([Fact("packets", packets.model, no_retransmission)] if packets.model != "fluid" else []),
         Fact(
             "Lemma 1",
-            f"{float(w_to_dbm(total_w)):.1f} dBm for {receivers} receivers at the mean distance "
+            f"{_dbm(total_w)} for {receivers} receivers at the mean distance "
             f"{distance_m:.1f} m and the mean gain {float(ratio_to_db(gain)):.1f} dB, margin "
             f"{margin:g} dB; p_max {radio.p_max_dbm:g} dBm",
             power_warning,
@@ -131,6 +131,11 @@ def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fa
             f"{radio.deadline_s / coherence_s:.0f} of them",
         ),
     ]
+
+
+def _dbm(power_w: float) -> str:
+    """A power in words; it is infinite where the bits are far too many for the band."""
+    return f"{float(w_to_dbm(power_w)):.1f} dBm" if np.isfinite(power_w) else "no finite power"
 
 
 def compute_fact(scenario: Scenario, work: Sequence[Workload]) -> Fact:

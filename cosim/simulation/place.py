@@ -20,6 +20,7 @@ from cosim.scenario.availability import Always, AsRecorded, ExponentialOnOff
 from cosim.scenario.devices import DeviceGroup
 from cosim.scenario.mobility import GaussMarkov, RandomWaypoint, RecordedTrace, StaticMobility
 from cosim.scenario.model import Scenario
+from cosim.scenario.paths import expanded
 
 _log = logging.getLogger(__name__)
 
@@ -140,7 +141,7 @@ class _TraceFiles:
 
     def take(self, mobility: RecordedTrace, group: DeviceGroup, where: str) -> list[RecordedPath]:
         """The group's paths: the named devices, else the next that no group before it has."""
-        file = Path(mobility.path).expanduser()
+        file = expanded(mobility.path)
         reading = Reading(
             format=mobility.format,
             time_origin=mobility.time_origin,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,6 +84,9 @@ def completed_runs(directory: Path) -> tuple[list[Path], Mapping[str, str]]:
     path = directory.absolute() / INDEX_FILE
     try:
         with pq.ParquetFile(path) as source:
+            there = source.schema_arrow.names
+            if missing := [name for name in ("directory", "status") if name not in there]:
+                raise SweepError(f"{path} is no index of a sweep: it lacks {missing[0]!r}.")
             rows = source.read(columns=["directory", "status"]).to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise SweepError(f"{path} is not a readable index of a sweep: {error}.") from error
@@ -93,7 +97,7 @@ def completed_runs(directory: Path) -> tuple[list[Path], Mapping[str, str]]:
 
 def is_sweep(directory: Path) -> bool:
     """Whether a directory is that of a sweep."""
-    return (directory / INDEX_FILE).is_file()
+    return os.path.isfile(directory / INDEX_FILE)
 
 
 @contextmanager

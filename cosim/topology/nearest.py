@@ -8,7 +8,6 @@ from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from cosim.topology.distance import SLACK, squared_m2
 
@@ -82,6 +81,8 @@ class _Search:
         """Searches from now on among the devices that may have more neighbours; their number."""
         self.members = np.flatnonzero(left)
         if self.members.size:
+            from scipy.spatial import cKDTree  # which other graphs do without
+
             self._tree = cKDTree(self._positions_m[self.members])
         return self.members.size
 

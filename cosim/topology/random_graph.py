@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from cosim.topology.distance import SLACK, squared_m2
 
@@ -92,6 +91,8 @@ def _listed(
     """All pairs (low, high) in range of ascending devices, in lexicographic order; (P, 2)."""
     if positions_m is None or range_m is None or len(devices) < 2:
         return np.stack([devices[ends] for ends in np.triu_indices(len(devices), 1)], axis=1)
+    from scipy.spatial import cKDTree  # which other graphs do without
+
     tree = cKDTree(positions_m[devices])
     pairs = devices[np.sort(tree.query_pairs(range_m * (1 + SLACK), output_type="ndarray"), axis=1)]
     return _in_range(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], positions_m, range_m)

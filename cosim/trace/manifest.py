@@ -41,7 +41,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RunDirectoryError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunDirectoryError(f"{path} is not valid JSON: {error}.") from error
     if not isinstance(manifest, dict):
         raise RunDirectoryError(f"{path} holds a {type(manifest).__name__}, not a JSON object.")

@@ -120,7 +120,7 @@ MISTAKES = [
     (
         7,
         f"- {{count: 1, profile: {PROFILE.replace('1e12', '-1')}}}",
-        "a.yaml:7: devices.0.profile.peak_flop_s: expected a number > 0 and ≤ 1e+18, got -1",
+        "a.yaml:7: devices.0.profile.peak_flop_s: expected a number ≥ 1 and ≤ 1e+18, got -1",
     ),
     (
         8,

@@ -90,12 +90,16 @@ def _at(row: Any, path: str) -> Any:
     for step in path.split("."):
         if isinstance(here, Mapping) and step in here:
             here = here[step]
-        elif isinstance(here, list) and step.isdigit() and int(step) < len(here):
+        elif isinstance(here, list) and _is_index(step, here):
             here = here[int(step)]
         else:
             keys = ", ".join(map(str, here)) if isinstance(here, Mapping) else type(here).__name__
             raise ValueError(f"no '{path}' in the row (it has: {keys})")
     return here
+
+
+def _is_index(step: str, items: list[Any]) -> bool:
+    return step.isdecimal() and len(step) < 10 and int(step) < len(items)
 
 
 def _fill(template: str, row: Mapping[str, Any]) -> str:

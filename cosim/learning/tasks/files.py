@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from cosim.errors import TaskError
 from cosim.learning.tasks.example import Example, read_example
 from cosim.scenario.learning import Task
+from cosim.scenario.paths import expanded
 
 
 def jsonl_parts(name: str, task: Task) -> tuple[list[Example], list[Example] | None]:
@@ -18,10 +20,10 @@ def jsonl_parts(name: str, task: Task) -> tuple[list[Example], list[Example] | N
     A directory holds train.jsonl and test.jsonl; a file holds training rows, with test rows in
     the file that `test` names (None without it: the caller holds rows out).
     """
-    path = Path(task.source.removeprefix("jsonl:")).expanduser()
-    if path.is_dir():
+    path = expanded(task.source.removeprefix("jsonl:"))
+    if os.path.isdir(path):  # which, unlike pathlib's, takes any text
         return _read(name, path / "train.jsonl", task), _read(name, path / "test.jsonl", task)
-    test = None if task.test is None else _read(name, Path(task.test).expanduser(), task)
+    test = None if task.test is None else _read(name, expanded(task.test), task)
     return _read(name, path, task), test
 
 
@@ -50,7 +52,7 @@ def hub_parts(name: str, task: Task) -> tuple[list[Example], list[Example] | Non
 
 
 def _read(name: str, path: Path, task: Task) -> list[Example]:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise TaskError(f"tasks.{name}.source: there is no file '{path}'")
     rows: list[tuple[int, Any]] = []
     try:
@@ -76,8 +78,9 @@ def _examples(name: str, where: str, rows: Iterable[tuple[int, Any]], task: Task
             if not isinstance(row, Mapping):
                 raise ValueError(f"expected an object with fields, got {type(row).__name__}")
             examples.append(read_example(row, task.fields))
-        except ValueError as error:
-            raise TaskError(f"{where}:{number}: tasks.{name}: {error}") from error
+        except (ValueError, RecursionError) as error:
+            said = "nested too deep" if isinstance(error, RecursionError) else str(error)
+            raise TaskError(f"{where}:{number}: tasks.{name}: {said}") from error
     if not examples:
         raise TaskError(f"{where}: tasks.{name}: the task has no rows")
     return examples

@@ -29,10 +29,13 @@ def procedural_examples(name: str, task: Task, seed: int, part: str) -> Iterator
     while True:
         try:
             item = rows[number]
-        except IndexError:
-            if number < _SIZE:
-                raise
-            return
+        except Exception as error:
+            if isinstance(error, IndexError) and number >= _SIZE:
+                return
+            raise TaskError(
+                f"tasks.{name}.parameters: {task.dataset} makes no row {number} of "
+                f"{task.parameters}: {type(error).__name__}: {error}"
+            ) from error
         row = {"choices": None, **item, "prompt": item["question"]}
         try:
             yield read_example(row, task.fields)
@@ -63,7 +66,7 @@ def _create(name: str, task: Task, seed: int) -> Any:
             )
     try:
         return reasoning_gym.create_dataset(dataset, seed=seed, size=_SIZE, **task.parameters)
-    except (AssertionError, TypeError, ValueError) as error:
+    except Exception as error:  # of every kind: each dataset checks in its own way
         raise TaskError(
             f"tasks.{name}.parameters: {dataset} refuses {task.parameters}: {error}"
         ) from error

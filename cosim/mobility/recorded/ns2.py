@@ -35,6 +35,9 @@ _IGNORED = frozenset({*_SWITCHES, "switch", "reset", "random-motion"}) | frozens
     {"label", "color", "shape", "radius", "add-mark", "delete-mark", "log-movement"}
 )
 
+# Blanks and semicolons, stripped by hand: an expression for them takes the square of their number.
+_AT_THE_END = "; \t\r\v\f\u00a0"
+
 _Command = tuple[float, int, str, str]
 """What a node does at a time: (time_s, line, node, command)."""
 
@@ -78,7 +81,7 @@ def read_ns2(file: Path) -> Samples:
     timed: list[_Command] = []
     switches: defaultdict[str, list[tuple[float, bool]]] = defaultdict(list)
     for line, text in enumerate(read_text(file).split("\n"), 1):
-        command = re.sub(r";?\s*#.*", "", text).strip().rstrip(";").rstrip()
+        command = text.partition("#")[0].rstrip(_AT_THE_END).lstrip()
         at, node = _AT.fullmatch(command), _NODE.fullmatch(command)
         if at is not None:
             time_s = number(at[1], "the time", file, line, most=MAX_SECONDS)

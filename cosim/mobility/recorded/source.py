@@ -1,6 +1,7 @@
 """Trace files opened: text with known lines, and XML without document types."""
 
 import re
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ OnStart = Callable[[str, dict[str, str], int], None]
 def read_bytes(file: Path, most: int = -1) -> bytes:
     """The first `most` bytes of a file, all by default; MobilityError if it cannot be read."""
     try:
+        kind = file.stat().st_mode
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+            # A device or a pipe gives bytes without end, or none ever.
+            raise refuse(file, None, "is no regular file; name a file that holds a trace")
         with file.open("rb") as opened:
             content = opened.read(most)
     except (OSError, ValueError) as error:

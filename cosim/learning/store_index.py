@@ -1,0 +1,89 @@
+"""What the index of stored adapters may say; a file from elsewhere may say anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cosim.errors import ExportError
+
+FORMAT = 1
+
+_Size = Annotated[int, Field(ge=0, le=10**9)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class StoredModule(_Part):
+    """An adapted layer, as `AdaptedModule` says it."""
+
+    name: str
+    layer: _Size
+    out_features: Annotated[int, Field(ge=1, le=10**9)]
+    in_features: Annotated[int, Field(ge=1, le=10**9)]
+
+
+class StoredStream(_Part):
+    """An A that a seed gives, and the hash of what it gives."""
+
+    stream: tuple[Annotated[int, Field(ge=0, le=2**63 - 1)], _Size | Literal["shared"]] = Field(
+        strict=False
+    )
+    printed: bool
+    digest: str
+
+
+class StoredAdapter(_Part):
+    """The tensors of an adapter, by name."""
+
+    values: str
+    support: str | None
+    projection: str | StoredStream
+
+
+class StoredExpert(StoredAdapter):
+    """An adapter that a device answers with."""
+
+    owner: _Size | None
+    task: str
+
+
+class StoredDevice(_Part):
+    """A device's own adapter and its experts."""
+
+    device: _Size
+    task: str
+    adapter: StoredAdapter
+    experts: list[StoredExpert]
+
+
+class StoreIndex(_Part):
+    """The whole index; tensors lie in files beside it, never elsewhere."""
+
+    format: Literal[1]
+    rank: Annotated[int, Field(ge=1, le=4096)]
+    scale: float
+    modules: list[StoredModule]
+    tensors: dict[str, Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")]]
+    devices: list[StoredDevice]
+
+
+def read_index(path: Path) -> StoreIndex:
+    """The index of a folder of adapters; raises ExportError where it is none."""
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(held, dict) and held.get("format") != FORMAT:
+            raise ExportError(f"{path} is of format {held.get('format')}; expected {FORMAT}.")
+        return StoreIndex.model_validate(held)
+    except ValidationError as refused:
+        first = refused.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        said = f"{where}: {first['msg']}"
+    except (OSError, ValueError, RecursionError) as error:
+        said = str(error)
+    raise ExportError(f"{path} is not a readable index of adapters: {said}.")

@@ -1,0 +1,94 @@
+"""The adapters of a completed run: all there, readable, and what their names say they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from cosim.trace.files import ADAPTERS
+from cosim.verification.finding import Check, Finding
+from cosim.verification.subject import Subject
+
+_INDEX = f"{ADAPTERS}/index.json"
+
+
+def check_adapters(run: Subject) -> Check:
+    """The index lists every device, and every tensor that it names has that content."""
+    if run.scenario is None:
+        return Check("adapters", skipped="scenario.yaml cannot be read")
+    scenario = run.scenario
+    why = None
+    if scenario.learning.model == "none":
+        why = "none, the run played the network alone"
+    elif not scenario.trace.adapters:
+        why = "none, the scenario says trace.adapters: false"
+    elif scenario.method.expansion == "every_parameter":
+        why = "none, the method trains every parameter"
+    elif not run.completed:
+        why = "none, the run was not completed"
+    if why is not None:
+        return Check("adapters", why)
+    folder = run.directory / ADAPTERS
+    try:
+        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        named, held = _named(index), dict(index["tensors"])
+        listed = [int(one["device"]) for one in index["devices"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        said = f"none ({type(error).__name__}: {error})"
+        return Check("adapters", findings=[Finding(_INDEX, "content", "a readable index", said)])
+    findings = []
+    if listed != list(range(scenario.device_count)):
+        expected = f"0 to {scenario.device_count - 1}, one after the other"
+        findings.append(Finding(_INDEX, "devices", expected, str(listed)))
+    # A device all of whose tensors others hold too has a file without any.
+    files: dict[str, list[str]] = {f"device-{device:04d}.safetensors": [] for device in listed}
+    for name, file in held.items():
+        files.setdefault(file, []).append(name)
+    for missing in sorted(named - set(held)):
+        findings.append(Finding(_INDEX, "tensors", f"the file of {missing}", "none"))
+    for file, names in sorted(files.items()):
+        findings += _of_file(folder, file, names)
+    said = f"{len(listed)} devices, {len(held)} tensors in {len(files)} files"
+    return Check("adapters", said, findings)
+
+
+def _named(index: Mapping[str, Any]) -> set[str]:
+    """Every tensor that a device's own adapter or one of its experts refers to."""
+    found = set()
+    for device in index["devices"]:
+        for one in (device["adapter"], *device["experts"]):
+            for part in ("values", "support", "projection"):
+                if isinstance(one[part], str):
+                    found.add(one[part])
+    return found
+
+
+def _of_file(folder: Path, file: str, names: list[str]) -> Iterator[Finding]:
+    told = f"{ADAPTERS}/{file}"
+    if Path(file).name != file:
+        yield Finding(_INDEX, "tensors", f"the name of a file in {ADAPTERS}/", repr(file))
+        return
+    try:
+        with safe_open(folder / file, framework="np") as opened:
+            held = set(opened.keys())
+            for name in names:
+                if name not in held:
+                    yield Finding(told, f"tensor {name}", "one of that name", "none")
+                    continue
+                found = _digest(opened.get_tensor(name))
+                if found != name:
+                    yield Finding(told, f"tensor {name}", "content of that hash", found)
+    except (OSError, SafetensorError) as error:
+        yield Finding(told, "content", "a readable safetensors file", str(error))
+
+
+def _digest(tensor: Any) -> str:
+    """As the store names a tensor: the hash of its type and its bytes."""
+    content = hashlib.blake2b(f"torch.{tensor.dtype}".encode(), digest_size=16)
+    content.update(tensor.tobytes())
+    return content.hexdigest()

@@ -1,0 +1,99 @@
+"""Conservation of bits: what the rounds counted is what the transfers came to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cosim.trace.schema import EventKind, Outcome, TransferKind
+from cosim.verification.finding import Check, Finding, where, written
+from cosim.verification.subject import Subject
+
+FloatArray = NDArray[np.float64]
+
+_REL = 1e-9
+_TRANSFERS, _ROUNDS = "transfers.parquet", "rounds.parquet"
+
+
+def check_bits(run: Subject) -> Check:
+    """Each transfer's bits, and per device the bits sent, updates received, stale and missed."""
+    if "transfers" not in run.tables:
+        return Check("bits", skipped=f"{_TRANSFERS} cannot be used")
+    transfers = run.tables["transfers"]
+    findings = list(_each(transfers))
+    total = written(float(transfers["delivered_bits"].sum()))
+    if "rounds" not in run.tables:
+        return Check("bits", findings=findings, skipped=f"{_ROUNDS} cannot be used")
+    if run.completed:
+        findings += _sums(transfers, run.tables["rounds"])
+        findings += _missed(run, transfers, run.tables["rounds"])
+        return Check("bits", f"{total} bit, the same in rounds and transfers", findings)
+    said = f"{total} bit in transfers; the run ended early, so the rounds count fewer"
+    return Check("bits", said, findings)
+
+
+def _each(transfers: pd.DataFrame) -> Iterator[Finding]:
+    bits, delivered = (transfers[name].to_numpy(float) for name in ("bits", "delivered_bits"))
+    through = (transfers["outcome"] == Outcome.DELIVERED).to_numpy()
+    for row in where(~((delivered >= 0.0) & (delivered <= bits))):
+        yield _one("delivered_bits", f"0 to the payload's {written(bits[row])}", delivered, row)
+    for row in where(through & (delivered < bits)):
+        yield _one("delivered_bits", f"all {written(bits[row])} bits", delivered, row)
+    lasted = (transfers["end_s"] - transfers["start_s"]).to_numpy(float)
+    rate = transfers["mean_rate_bit_s"].to_numpy(float)
+    wanted = np.divide(delivered, lasted, out=np.zeros_like(lasted), where=lasted > 0.0)
+    for row in where(~np.isclose(rate, wanted, rtol=_REL, atol=0.0)):
+        yield _one("mean_rate_bit_s", f"{written(wanted[row])}, bits over time", rate, row)
+
+
+def _one(column: str, expected: str, values: FloatArray, row: int) -> Finding:
+    return Finding(_TRANSFERS, column, expected, written(values[row]), row)
+
+
+def _sums(transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iterator[Finding]:
+    updates = transfers[transfers["kind"] == TransferKind.UPDATE]
+    through = updates["outcome"] == Outcome.DELIVERED
+    whole = updates["delivered_bits"] >= updates["bits"]
+    stale = (updates["outcome"] == Outcome.LATE) & whole
+    for column, wanted, what in (
+        ("bits_sent", transfers.groupby("src")["delivered_bits"].sum(), "bits of its transfers"),
+        ("received", updates[through].groupby("dst").size(), "updates delivered to it"),
+        ("stale", updates[stale].groupby("dst").size(), "updates that came late to it"),
+    ):
+        found = rounds.groupby("device")[column].sum()
+        both = pd.concat([wanted, found], axis=1, keys=["wanted", "found"]).fillna(0.0)
+        alike = np.isclose(both["found"], both["wanted"], rtol=_REL, atol=0.0)
+        for device, pair in both[~alike].iterrows():
+            expected = f"{written(float(pair['wanted']))}, the {what}"
+            said = f"{written(float(pair['found']))}{_rows(rounds, device)}"
+            yield Finding(_ROUNDS, f"sum of {column} of device {device}", expected, said)
+
+
+def _missed(run: Subject, transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iterator[Finding]:
+    """At least the updates that were on the air and not in time; besides them, at most those that
+    were never sent, because a sender was cut off or the receiver not there."""
+    if "events" not in run.tables:
+        return
+    lost = (transfers["kind"] == TransferKind.UPDATE) & (transfers["outcome"] != Outcome.DELIVERED)
+    unsent = lost & (transfers["end_s"] <= transfers["start_s"])
+    counted = rounds.groupby("device")["missed"].sum()
+    events = run.tables["events"]
+    cut = events[events["kind"] == EventKind.CUT_OFF].groupby("device").size()
+    most = transfers[lost].groupby("dst").size()
+    least = transfers[lost & ~unsent].groupby("dst").size()
+    for device, found in counted.items():
+        silent = int(cut.sum() - cut.get(device, 0))
+        low, high = int(least.get(device, 0)), int(most.get(device, 0)) + silent
+        if not low <= found <= high:
+            what = f"sum of missed of device {device}"
+            expected = f"{low} to {high}, the updates to it that were not in time"
+            yield Finding(_ROUNDS, what, expected, f"{found}{_rows(rounds, device)}")
+
+
+def _rows(rounds: pd.DataFrame, device: object) -> str:
+    rows = rounds.index[rounds["device"] == device].tolist()
+    listed = ", ".join(map(str, rows[:6])) + (", …" if len(rows) > 6 else "")
+    return f" (rows {listed})" if rows else " (no rows)"

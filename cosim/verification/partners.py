@@ -1,0 +1,168 @@
+"""Whatever begins ends: transfers with their events, rounds with theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from cosim.trace.schema import Cause, EventKind, Outcome
+from cosim.verification.finding import Check, Finding, written
+from cosim.verification.matching import unmatched
+from cosim.verification.subject import Subject
+
+_LINK = ["round", "src", "dst"]
+_EVENTS, _TRANSFERS, _ROUNDS = "events.parquet", "transfers.parquet", "rounds.parquet"
+
+
+def check_transfers(run: Subject) -> Check:
+    """Every transfer has its first and last bit, its arrival or its missed deadline among the
+    events, and every such event its transfer."""
+    if not {"events", "transfers"} <= set(run.tables):
+        return Check("transfers", skipped="events.parquet or transfers.parquet cannot be used")
+    events, transfers = run.tables["events"], run.tables["transfers"]
+    outcome = transfers["outcome"]
+    whole = transfers["delivered_bits"] >= transfers["bits"]
+    arrived = (outcome == Outcome.DELIVERED) | ((outcome == Outcome.LATE) & whole)
+    # A parcel that nobody could hear, or that was cut in its first instant, was never on the air.
+    aired = transfers["end_s"] > transfers["start_s"]
+    every = aired | True
+    findings: list[Finding] = []
+    for kind, of, time, among, must in (
+        (EventKind.SEND_START, _LINK, "start_s", every, aired),
+        (EventKind.SEND_END, _LINK, "end_s", every, aired),
+        (EventKind.RECEIVE, ["round", "dst", "src"], "end_s", arrived, arrived),
+        (EventKind.DEADLINE, ["round", "dst", "src"], None, outcome == Outcome.LATE, every),
+    ):
+        mine = events[events["kind"] == kind]
+        theirs = transfers[among]
+        seen, had = ["round", "device", "peer"], list(of)
+        if time is not None:
+            seen, had = [*seen, "time_s"], [*had, time]
+        orphans, silent = unmatched(mine[seen].astype(float), theirs[had].astype(float))
+        findings += [_orphan(run, row, kind, time) for row in orphans if not _open(run, row)]
+        findings += [_silent(transfers, row, kind) for row in silent if must[row]]
+    begun, ended = (events[events["kind"] == kind] for kind in _SENDING)
+    keys = ["round", "device", "peer"]
+    alone, _ = unmatched(begun[keys].astype(float), ended[keys].astype(float))
+    if run.completed:
+        findings += [_unended(events, row, "send_end") for row in alone]
+    return Check("transfers", f"{len(transfers)} transfers and their events", findings)
+
+
+_SENDING = (EventKind.SEND_START, EventKind.SEND_END)
+
+
+def _open(run: Subject, row: int) -> bool:
+    """Whether an event without its transfer may be: of a run that was cut short, a first bit, a
+    deadline that a transfer outlived, or what happened in the last instant."""
+    if run.completed:
+        return False
+    events = run.tables["events"]
+    begins = events["kind"][row] in (EventKind.SEND_START, EventKind.DEADLINE)
+    return begins or bool(events["time_s"][row] >= events["time_s"].max())
+
+
+def _orphan(run: Subject, row: int, kind: EventKind, time: str | None) -> Finding:
+    event = run.tables["events"].loc[row]
+    link = f"round {event['round']}, device {event['device']}, peer {event['peer']:g}"
+    when = "" if time is None else f" with {time} {written(event['time_s'])}"
+    return Finding(_EVENTS, kind, f"a transfer{when} in {_TRANSFERS}", f"none ({link})", row)
+
+
+def _silent(transfers: pd.DataFrame, row: int, kind: EventKind) -> Finding:
+    one = transfers.loc[row]
+    link = f"round {one['round']}, {one['src']} to {one['dst']}"
+    what = f"{one['outcome']} transfer"
+    return Finding(_TRANSFERS, what, f"an event {kind} in {_EVENTS}", f"none ({link})", row)
+
+
+def _unended(events: pd.DataFrame, row: int, wanted: str) -> Finding:
+    event = events.loc[row]
+    who = f"round {event['round']}, device {event['device']}"
+    return Finding(_EVENTS, str(event["kind"]), f"its {wanted} later", f"none ({who})", row)
+
+
+def check_rounds(run: Subject) -> Check:
+    """Computations and rounds that begin also end, once; every round's row has its event."""
+    if not {"events", "rounds"} <= set(run.tables):
+        return Check("rounds", skipped="events.parquet or rounds.parquet cannot be used")
+    events, rounds = run.tables["events"], run.tables["rounds"]
+    findings = list(_turns(run, events))
+    ended = events[events["kind"] == EventKind.ROUND_END]
+    keys = ["round", "device"]
+    orphans, silent = unmatched(
+        ended[[*keys, "time_s"]].astype(float), rounds[[*keys, "end_s"]].astype(float)
+    )
+    last_s = np.inf if run.completed else events["time_s"].max()
+    for row in orphans:
+        if events["time_s"][row] < last_s:
+            end = written(events["time_s"][row])
+            said = f"none (round {events['round'][row]}, device {events['device'][row]})"
+            wanted = f"a row with end_s {end} in {_ROUNDS}"
+            findings.append(Finding(_EVENTS, "round_end", wanted, said, row))
+    for row in silent:
+        said = f"none (round {rounds['round'][row]}, device {rounds['device'][row]})"
+        findings.append(Finding(_ROUNDS, "row", f"its round_end in {_EVENTS}", said, row))
+    if "evaluations" in run.tables:
+        findings += _evaluated(events, run.tables["evaluations"])
+    return Check("rounds", f"{len(rounds)} rounds and their events", findings)
+
+
+def _turns(run: Subject, events: pd.DataFrame) -> Iterator[Finding]:
+    """What a device begins it ends before it begins it again; in a round it computes."""
+    compute: dict[int, int] = {}
+    plan: dict[int, int] = {}
+    computed: set[int] = set()
+    told = events[events["kind"].isin([str(kind) for kind in (*_BEGINS, *_ENDS)])]
+    columns = [told[name] for name in ("device", "kind", "round", "cause")]
+    for row, device, kind, round_, cause in zip(told.index, *columns, strict=True):
+        lacking = None
+        if kind in _BEGINS:
+            going = compute if kind == EventKind.COMPUTE_START else plan
+            if device in going:
+                yield _unended(events, going[device], _ENDED_BY[events["kind"][going[device]]])
+            going[device] = int(row)
+            # What clusters calibrate before a round is no part of one.
+            if kind == EventKind.COMPUTE_START and cause != Cause.TRIGGERED:
+                computed.add(device)
+                lacking = None if device in plan else "plan"
+        else:
+            ended = compute.pop(device, None) if kind in _ENDS_COMPUTE else None
+            planned = plan.pop(device, None) if kind in _ENDS_PLAN else None
+            if planned is not None:
+                lacking = None if device in computed else "compute_start"
+                computed.discard(device)
+            elif ended is None:
+                lacking = "compute_start" if kind == EventKind.COMPUTE_END else "plan"
+        if lacking is not None:
+            who = f"none (round {round_}, device {device})"
+            yield Finding(_EVENTS, str(kind), f"its {lacking} before", who, int(row))
+    if run.completed:
+        for row in sorted([*compute.values(), *plan.values()]):
+            yield _unended(events, row, _ENDED_BY[events["kind"][row]])
+
+
+_BEGINS = (EventKind.COMPUTE_START, EventKind.PLAN)
+_ENDS_COMPUTE = (EventKind.COMPUTE_END, EventKind.CUT_OFF)
+_ENDS_PLAN = (EventKind.AGGREGATE, EventKind.CUT_OFF)
+_ENDS = (*_ENDS_COMPUTE, *_ENDS_PLAN)
+_ENDED_BY = {
+    EventKind.COMPUTE_START: "compute_end or cut_off",
+    EventKind.PLAN: "aggregate or cut_off",
+}
+
+
+def _evaluated(events: pd.DataFrame, evaluations: pd.DataFrame) -> Iterator[Finding]:
+    """Scores have the event of their device and moment, and the other way round."""
+    told = events[events["kind"] == EventKind.EVALUATE]
+    keys = ["time_s", "round", "device"]
+    first = evaluations.drop_duplicates(keys)
+    orphans, silent = unmatched(told[keys].astype(float), first[keys].astype(float))
+    for row in orphans:
+        said = f"none (round {events['round'][row]}, device {events['device'][row]})"
+        yield Finding(_EVENTS, "evaluate", "scores in evaluations.parquet", said, row)
+    for row in silent:
+        said = f"none (round {first['round'][row]}, device {first['device'][row]})"
+        yield Finding("evaluations.parquet", "row", f"its evaluate in {_EVENTS}", said, row)
