@@ -78,7 +78,7 @@ class Clusters(Choice):
         0.25, ge=0, le=1, description="S_max, of eq. 19 over the layers"
     )
     exchange_every: int = Field(
-        5, ge=1, description="E, rounds between exchanges of experts; one more at the end"
+        5, ge=1, description="E, rounds between exchanges of experts; always one at the end"
     )
 
 

@@ -33,9 +33,14 @@ def planned(world: World, round_: int, among: Sequence[Station]) -> Generator[Ev
 
 
 def exchanges_experts(world: World, plan: Plan) -> bool:
-    """Whether clusters exchange their experts after this round: every E-th, and the last."""
+    """Whether clusters exchange their experts after this round: every E-th, and the last.
+
+    An exchange less than E rounds before the last is left out: the last one sends the same experts
+    newer.
+    """
     topology = world.scenario.method.topology
     if not isinstance(topology, Clusters):
         return False
-    last = plan.round == world.scenario.rounds
-    return last or plan.round % topology.exchange_every == 0
+    left = world.scenario.rounds - plan.round
+    E = topology.exchange_every
+    return left == 0 or (plan.round % E == 0 and left >= E)

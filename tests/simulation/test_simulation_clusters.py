@@ -1,5 +1,6 @@
 """Clusters: what forming them costs, when they are formed anew, what goes between them."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from small_networks import (
 )
 
 from cosim.mobility.trajectory import PiecewiseLinear
+from cosim.simulation.plan import Plan
+from cosim.simulation.planning import exchanges_experts
 from cosim.trace.schema import Outcome, TopologyRow, TransferKind
 
 DENSITY = 0.1
@@ -128,6 +131,18 @@ def test_experts_go_to_everybody_every_e_rounds_and_at_the_end() -> None:
         assert learner._bank_of(device) == set(range(6))
     last, _ = play(clusters(0.02, every=100, rounds=3), NEAR)
     assert {row.round for row in of_kind(last, TransferKind.EXPERT)} == {3}
+
+
+@pytest.mark.parametrize(
+    ("every", "rounds", "after"),
+    [(2, 5, [2, 5]), (2, 6, [2, 4, 6]), (1, 3, [1, 2, 3]), (5, 5, [5]), (3, 8, [3, 8])],
+)
+def test_no_exchange_less_than_e_rounds_before_the_last(
+    every: int, rounds: int, after: list[int]
+) -> None:
+    world: Any = SimpleNamespace(scenario=clusters(0.02, every=every, rounds=rounds))
+    plans = [Plan(number, {}) for number in range(1, rounds + 1)]
+    assert [plan.round for plan in plans if exchanges_experts(world, plan)] == after
 
 
 def test_one_cluster_has_nobody_to_exchange_with() -> None:
