@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cosim import cli_runs
 from cosim.errors import CosimError
+
+if TYPE_CHECKING:
+    from cosim.simulation.recorder import Observer
 
 app = typer.Typer(
     help="Real LLM fine-tuning by mobile devices over simulated wireless links.",
@@ -58,38 +62,75 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", help="print the run directory only")] = False,
 ) -> None:
     """Run a scenario and write its traces."""
-    from rich.console import Console
-
     from cosim.scenario.blame import blaming
     from cosim.scenario.load import load_with_document
-    from cosim.terminal.progress import progress_for
-    from cosim.terminal.summary import print_summary
 
     overrides = list(set_ or [])
     if seed is not None:
         overrides.append(f"seed={seed}")
     chosen, document = load_with_document(scenario, overrides)
+
+    def played(observers: Sequence[Observer]) -> Path:
+        from cosim.simulation.play import play
+
+        with blaming(document):
+            return play(chosen, out=out, observers=observers).directory
+
+    _watch(played, chosen.rounds, quiet=quiet)
+
+
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run directory")]
+
+
+@app.command()
+def resume(
+    run_: RunPath,
+    quiet: Annotated[bool, typer.Option("--quiet", help="print the run directory only")] = False,
+) -> None:
+    """Go on with a run that was interrupted or killed, from its last checkpoint.
+
+    It ends with the traces that it would have had. RUN is refused where its scenario, the code or
+    the packages are not those that it began with, and where another process is writing it.
+    """
+    from cosim.trace.reader import read_run
+
+    manifest = read_run(run_).manifest
+
+    def played(observers: Sequence[Observer]) -> Path:
+        from cosim.simulation.play import resume as go_on
+
+        return go_on(run_, observers).directory
+
+    _watch(played, int(manifest.get("rounds") or 1), quiet=quiet)
+
+
+def _watch(played: Callable[[Sequence[Observer]], Path], rounds: int, *, quiet: bool) -> None:
+    """Plays a run with its progress before one's eyes, and prints what it came to."""
+    from rich.console import Console
+
+    from cosim.terminal.progress import progress_for
+    from cosim.terminal.summary import print_summary
+
     console = Console(markup=False, emoji=False)
     # A scheduler's polite request to stop leaves what Ctrl-C leaves.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not quiet:
         _tell_what_takes_long()
 
-    from cosim.simulation.play import Interrupted, play
+    from cosim.simulation.play import Interrupted
     from cosim.trace.reader import read_run
 
     try:
-        with blaming(document):
-            if quiet:
-                typer.echo(play(chosen, out=out).directory)
-                return
-            with progress_for(console, chosen.rounds) as progress:
-                played = play(chosen, out=out, observers=[progress])
+        if quiet:
+            typer.echo(played([]))
+            return
+        with progress_for(console, rounds) as progress:
+            directory = played([progress])
     except Interrupted as stop:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is written: a second one cannot help
         typer.echo(f"cosim: {stop}", err=True)
         raise typer.Exit(_INTERRUPTED) from None
-    print_summary(read_run(played.directory), console)
+    print_summary(read_run(directory), console)
 
 
 def _tell_what_takes_long() -> None:
@@ -203,7 +244,6 @@ def schema() -> None:
     typer.echo(json.dumps(Scenario.model_json_schema(), indent=2, ensure_ascii=False))
 
 
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run directory")]
 ViewsOut = Annotated[
     Path | None, typer.Option(metavar="DIR", help="a folder to write to; default: RUN itself")
 ]

@@ -42,6 +42,10 @@ class RunDirectoryError(CosimError):
     """A run directory that would be overwritten, or that does not hold a readable run."""
 
 
+class ResumeError(RunDirectoryError):
+    """A run that cannot go on as it began: its scenario is another, or what computes it."""
+
+
 class ViewError(CosimError):
     """A picture of a run that cannot be made or written."""
 

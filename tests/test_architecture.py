@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent / "cosim"
 # What each room may import from the others; nothing else.
 MAY_IMPORT = {
     "errors": set(),
+    "garbage": set(),
     "randomness": set(),
     "spelling": set(),
     "physics": set(),
@@ -18,7 +19,7 @@ MAY_IMPORT = {
     "scenario": {"errors", "methods", "spelling"},
     "topology": {"methods"},
     "trace": {"errors"},
-    "learning": {"errors", "randomness", "spelling", "methods", "scenario"},
+    "learning": {"errors", "garbage", "randomness", "spelling", "methods", "scenario"},
     "simulation": {
         "errors",
         "randomness",

@@ -143,12 +143,15 @@ def gaussian_projection(
     With `printed` the entries are N(0, 1), as the equation says.
     """
     random = stream(seed, "projection", *ids)
-    parts = [
-        random.standard_normal(size, dtype=np.float32)
-        / (1.0 if printed else math.sqrt(module.in_features))
-        for module, size in zip(layout.modules, layout.projection_sizes, strict=True)
-    ]
-    return torch.from_numpy(np.concatenate(parts).astype(np.float32))
+    A = np.empty(layout.projection_size, dtype=np.float32)
+    first = 0
+    for module, size in zip(layout.modules, layout.projection_sizes, strict=True):
+        part = A[first : first + size]
+        random.standard_normal(out=part, dtype=np.float32)
+        if not printed:
+            part /= math.sqrt(module.in_features)
+        first += size
+    return torch.from_numpy(A)
 
 
 def kept_positions(size: int, density: float) -> int:

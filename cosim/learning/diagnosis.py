@@ -57,7 +57,7 @@ class Diagnosis:
         self.fleet, self.scoring = fleet, scoring
         self.gradients, self.batches = gradients, batches
         self.watched = watched(len(fleet.tasks), seed)
-        self._norms: dict[int, tuple[int, Tensor]] = {}
+        self.norms: dict[int, tuple[int, Tensor]] = {}
 
     def of(self, devices: Sequence[int], sets: Mapping[int, Sequence[Update]]) -> list[Diagnostic]:
         """All of these devices' diagnostics; `sets` are the updates that each of them may have
@@ -135,13 +135,13 @@ class Diagnosis:
         self, gradients: LocalGradients, update: Update, adapter: Adapter
     ) -> Tensor:
         """‖∇_{B_i}F_i·A_i‖_F (L,) at a device's own update, on its mini-batches of the round."""
-        known = self._norms.get(update.device)
+        known = self.norms.get(update.device)
         if known is None or known[0] != update.round:
             batches = self.batches(update.device, update.round)
             gradient = gradients.gradient(adapter, batches)
             pairs = self.fleet.layout.pairs(adapter.projection, gradient)
             norms = torch.cat([product_norms(slope, A) for A, slope in pairs])
-            self._norms[update.device] = known = (update.round, norms)
+            self.norms[update.device] = known = (update.round, norms)
         return known[1]
 
 

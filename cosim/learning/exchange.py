@@ -44,7 +44,7 @@ class Exchange:
         self.bits_per_value = fleet.bits_per_value
         self.weights = weights
         self.told_bits = told_bits
-        self._introduced: set[tuple[int, int]] = set()
+        self.introduced: set[tuple[int, int]] = set()
         self._known: dict[tuple[tuple[int, int, float], ...], _Mixed] = {}
 
     def update(self, device: int, round_: int) -> Update:
@@ -75,7 +75,7 @@ class Exchange:
         return values_bits(kept, size, self.recipe.projection, self.bits_per_value)
 
     def _introduction(self, owner: int, receiver: int) -> int:
-        if (owner, receiver) in self._introduced:
+        if (owner, receiver) in self.introduced:
             return 0
         dense = self.fleet.adapters[owner].support is None
         kept = None if dense else self.fleet.kept_by_module(owner)
@@ -88,7 +88,7 @@ class Exchange:
         A device mixes its own update as the others receive it, so that devices with the same
         inbox end with the same average. An update of age n weighs (1 + n)^−a.
         """
-        self._introduced.update((sender, device) for sender in inbox)
+        self.introduced.update((sender, device) for sender in inbox)
         if not inbox or self.recipe.aggregation == "none":
             return
         if self.recipe.aggregation == "stacked":
@@ -184,7 +184,7 @@ class Exchange:
     def absorb(self, device: int, bank: Bundle) -> None:
         """Stores experts of another bank; averages nothing, and a newer one replaces an older."""
         news = self._news(bank, device)
-        self._introduced.update((owner, device) for owner in news)
+        self.introduced.update((owner, device) for owner in news)
         for owner in news:
             self.fleet.hold(device, owner, bank[owner])
 

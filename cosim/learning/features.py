@@ -52,24 +52,24 @@ class PromptReader:
         self.reads = reads
         self.device = next(model.model.parameters()).device
         self.blocks = gate_blocks(model.model.config.num_hidden_layers, layers)
-        self._known: dict[tuple[int, ...], Tensor] = {}
+        self.known: dict[tuple[int, ...], Tensor] = {}
 
     @torch.no_grad()
     def features(self, prompts: Sequence[tuple[int, ...]]) -> Tensor:
         """x̄ (n, L, h), float32, of each prompt."""
-        fresh = sorted(set(prompts) - self._known.keys(), key=lambda p: (-len(p), p))
+        fresh = sorted(set(prompts) - self.known.keys(), key=lambda p: (-len(p), p))
         while fresh:
             fit = max(1, _TOKENS_PER_PASS // len(fresh[0]))
             self._read(fresh[:fit])
             fresh = fresh[fit:]
-        return torch.stack([self._known[prompt] for prompt in prompts])
+        return torch.stack([self.known[prompt] for prompt in prompts])
 
     def _read(self, prompts: Sequence[tuple[int, ...]]) -> None:
         # A row's last token is only predicted, so that one more is read as the answer.
         rows = pack([[reading(Encoded(prompt, (0,))) for prompt in prompts]], self.device)
         states = self.model.states(rows, self.blocks)
         found = torch.stack([self._read_out(x, rows) for x in states], dim=1)
-        self._known.update(zip(prompts, found.cpu().unbind(0), strict=True))
+        self.known.update(zip(prompts, found.cpu().unbind(0), strict=True))
 
     def _read_out(self, states: Tensor, rows: PackedRows) -> Tensor:
         units = unit_tokens(states)

@@ -39,6 +39,8 @@ class Fleet:
         self.bits_per_value = bits_per_value
         self.budgets = list(densities)
         self.adapters = self._initial_adapters(seed)
+        # The same at every start: a checkpoint names them instead of storing them.
+        self.first_projections = [adapter.projection for adapter in self.adapters]
         self.banks: list[dict[int, Adapter]] = [{} for _ in self.tasks]
         self.shared: dict[str, Adapter] = {}
         self.calibrations: list[Calibration | None] = [None] * len(self.tasks)

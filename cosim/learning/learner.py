@@ -91,9 +91,9 @@ class Learner:
         told = told_values(recipe, self.layout.modules, len(reader.blocks), hidden)
         self.exchange = Exchange(self.fleet, rows, told * adapter.bits_per_value)
         self.scoring = Scoring(self.fleet, evaluator, reader, pools)
-        self._pooled = Pools(recipe, tasks)
-        self._queue: list[FineTuning] = []
-        self._found: dict[int, Calibration] = {}
+        self.pooled = Pools(recipe, tasks)
+        self.queue: list[FineTuning] = []
+        self.found: dict[int, Calibration] = {}
 
     def _own_rows(self, device: int) -> range:
         """The training rows of a device: every n-th of its task's, where n devices share it."""
@@ -105,7 +105,8 @@ class Learner:
         pool, own = self.pools[self.tasks[device]], self._own_rows(device)
         return pool.batch(own, seed=self.seed, device=device, round_=round_, step=step, size=size)
 
-    def _batches(self, device: int, round_: int) -> tuple[Batch, ...]:
+    def batches(self, device: int, round_: int) -> tuple[Batch, ...]:
+        """A device's mini-batches of a round, in order."""
         size = self.training.batch_size
         return tuple(self._batch(device, round_, step, size) for step in range(self.training.steps))
 
@@ -114,9 +115,9 @@ class Learner:
 
     def _calibration(self, device: int) -> Calibration:
         """What the device's calibration finds: it depends on no state, and is computed once."""
-        if device not in self._found:
-            self._found[device] = self.calibrator.calibrate(self._calibration_rows(device))
-        return self._found[device]
+        if device not in self.found:
+            self.found[device] = self.calibrator.calibrate(self._calibration_rows(device))
+        return self.found[device]
 
     def calibrate(self, device: int) -> Calibrating | None:
         """A calibration on its own, before round 1; None where the recipe needs none, or none
@@ -138,7 +139,7 @@ class Learner:
 
     def submit(self, device: int, round_: int) -> FineTuning:
         """Queues a device's local fine-tuning; nothing is computed yet but what it takes."""
-        batches = self._batches(device, round_)
+        batches = self.batches(device, round_)
         adapter = self.fleet.adapters[device]
         kept = self.fleet.planned(device, self.fleet.calibrations[device])
         calibrating = self.calibrate(device)
@@ -147,7 +148,7 @@ class Learner:
             work = work.after(calibrating.work)
         lesson = Lesson(adapter, batches, kept)
         job = FineTuning(self, device, round_, lesson, work, calibrates=calibrating is not None)
-        self._queue.append(job)
+        self.queue.append(job)
         return job
 
     def _workload(self, batches: Sequence[Batch], kept: int, *, chooses: bool) -> Workload:
@@ -173,11 +174,11 @@ class Learner:
 
     def forget(self, job: FineTuning) -> None:
         """Drops a job, settled or not; called by the job."""
-        self._queue = [other for other in self._queue if other is not job]
+        self.queue = [other for other in self.queue if other is not job]
 
     def _settle(self) -> None:
-        jobs = sorted(self._queue, key=lambda job: (job.round, job.device))
-        self._queue = []
+        jobs = sorted(self.queue, key=lambda job: (job.round, job.device))
+        self.queue = []
         for job in jobs:
             if job.calibrates:
                 found = self._calibration(job.device)
@@ -199,11 +200,11 @@ class Learner:
                 jobs[number].outcome = outcome
 
     def _train_pooled(self, job: FineTuning) -> None:
-        job.outcome = self._pooled.settle(
+        job.outcome = self.pooled.settle(
             job.device,
             job.round,
             job.lesson,
-            lambda device: self._batches(device, job.round),
+            lambda device: self.batches(device, job.round),
             lambda lesson: self.trainer.train([lesson])[0],
         )
 
@@ -249,10 +250,11 @@ class Learner:
         return overlap(self.layout, [self.fleet.adapters[device] for device in devices])
 
     @cached_property
-    def _diagnosis(self) -> Diagnosis:
+    def diagnosis(self) -> Diagnosis:
+        """What computes the scenario's diagnostics."""
         trainer = self.trainer
         gradients = LocalGradients.like(trainer) if isinstance(trainer, GroupTrainer) else None
-        return Diagnosis(self.fleet, self.scoring, gradients, self._batches, self.seed)
+        return Diagnosis(self.fleet, self.scoring, gradients, self.batches, self.seed)
 
     def diagnose(
         self, devices: Sequence[int], sets: Mapping[int, Sequence[Update]]
@@ -261,7 +263,7 @@ class Learner:
 
         `sets` are the updates that each device may have averaged in this round, its own included.
         """
-        return self._diagnosis.of(devices, sets)
+        return self.diagnosis.of(devices, sets)
 
     def save(self, folder: Path) -> None:
         """Writes every device's adapter and its bank of experts into a new folder; nothing where

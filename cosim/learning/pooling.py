@@ -18,8 +18,8 @@ class Pools:
 
     def __init__(self, recipe: Recipe, tasks: Sequence[str]) -> None:
         self._names = tuple(tasks) if recipe.data == "task" else ("",) * len(tasks)
-        self._latest: dict[str, Outcome] = {}
-        self._losses: dict[tuple[str, int], float] = {}
+        self.latest: dict[str, Outcome] = {}
+        self.losses: dict[tuple[str, int], float] = {}
 
     def settle(
         self,
@@ -31,15 +31,15 @@ class Pools:
     ) -> Outcome:
         """The adapter after this round; `start` is the asking device's lesson."""
         name = self._names[device]
-        if (name, round_) not in self._losses:
+        if (name, round_) not in self.losses:
             first, *others = [d for d, other in enumerate(self._names) if other == name]
-            latest = self._latest.get(name)
+            latest = self.latest.get(name)
             lesson = Lesson(
                 start.adapter if latest is None else latest.adapter,
                 batches_of(first),
                 start.kept,
                 tuple(batches_of(other) for other in others),
             )
-            self._latest[name] = train(lesson)
-            self._losses[name, round_] = self._latest[name].loss
-        return Outcome(self._latest[name].adapter, self._losses[name, round_])
+            self.latest[name] = train(lesson)
+            self.losses[name, round_] = self.latest[name].loss
+        return Outcome(self.latest[name].adapter, self.losses[name, round_])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from cosim.garbage import uncollected
 from cosim.learning.base_model import load
 from cosim.learning.full import layout_of
 from cosim.learning.lean.model import LeanModel
@@ -18,6 +22,7 @@ from cosim.learning.tasks.pool import TaskPool, device_tasks, load_pool
 from cosim.scenario.model import Scenario
 
 
+@uncollected()
 def prepare(scenario: Scenario) -> Learner:
     """The learner of a scenario.
 
@@ -29,7 +34,7 @@ def prepare(scenario: Scenario) -> Learner:
     pools = read_tasks(scenario, base.tokenizer)
     if choice.device == "cpu":
         estimate = memory_of(scenario, base.model, base.dtype, pools)
-        refuse_what_does_not_fit(estimate, scenario.device_count, already=estimate.base_model)
+        refuse_what_does_not_fit(estimate, scenario.device_count)
     tasks = tasks_of(scenario)
     return Learner(
         base,
@@ -79,20 +84,31 @@ def read_tasks(scenario: Scenario, tokenizer: Any) -> dict[str, TaskPool]:
 def memory_of(
     scenario: Scenario, model: Any, dtype: torch.dtype, pools: Mapping[str, TaskPool]
 ) -> MemoryEstimate:
-    """What the scenario will need, with the longest rows in every place of a pass."""
+    """What the scenario will need.
+
+    Padded rows are as long as the longest. Of rows end to end the tokens add up, as the answers'
+    do, and a pass of many rows is close to their mean: three standard deviations above it.
+    """
     layout = layout_of(
         scenario.method, model, scenario.adapter.target_modules, scenario.adapter.rank
     )
     full = scenario.method.expansion == "every_parameter"
     lean = not full and LeanModel.of(model, layout.modules) is not None
-    longest = {name: max(row.tokens for row in pool.train) for name, pool in pools.items()}
-    lengths = [longest[task] for task in tasks_of(scenario)]
-    steps = [scenario.training.steps] * len(lengths)
-    size = scenario.training.batch_size
+    tasks, size = tasks_of(scenario), scenario.training.batch_size
+    tokens = {name: np.array([row.tokens for row in pool.train]) for name, pool in pools.items()}
+    answers = {name: np.array([len(r.answer) for r in pool.train]) for name, pool in pools.items()}
+    lengths = [int(tokens[task].max()) for task in tasks]
+    steps = [scenario.training.steps] * len(tasks)
+
+    def summed(counts: Mapping[str, NDArray[np.int64]], group: Sequence[int]) -> int:
+        own = [counts[tasks[number]] for number in group]
+        likely = size * sum(float(one.mean()) for one in own)
+        likely += 3 * math.sqrt(size * sum(float(one.var()) for one in own))
+        return min(math.ceil(likely), size * sum(int(one.max()) for one in own))
 
     def tokens_of(group: Sequence[int]) -> int:
         if lean:
-            return min(TOKENS_PER_PASS, size * sum(lengths[number] for number in group))
+            return min(TOKENS_PER_PASS, summed(tokens, group))
         return size * len(group) * lengths[group[-1]]
 
     largest = max(
@@ -109,8 +125,6 @@ def memory_of(
         devices_per_pass=len(largest),
         tokens_per_pass=tokens_of(largest),
         longest=max(lengths[number] for number in largest),
-        scored_per_pass=size
-        * len(largest)
-        * max(len(row.answer) for pool in pools.values() for row in pool.train),
+        scored_per_pass=summed(answers, largest),
         lean=lean,
     )

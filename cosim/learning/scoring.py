@@ -27,7 +27,7 @@ class Scoring:
         pools: Mapping[str, TaskPool],
     ) -> None:
         self.fleet, self.evaluator, self.reader, self.pools = fleet, evaluator, reader, pools
-        self._scores: dict[tuple[str, str], list[Score]] = {}
+        self.known: dict[tuple[str, str], list[Score]] = {}
 
     def evaluate(self, devices: Iterable[int]) -> list[Measurement]:
         """Every device on every task; equal experts are scored once, and those of last time not
@@ -39,9 +39,9 @@ class Scoring:
                 expert = self.fleet.expert(device, task)
                 key = (task, "base model" if expert is None else expert.key)
                 if key not in found:
-                    found[key] = self._scores.get(key) or self._score(expert, task)
+                    found[key] = self.known.get(key) or self._score(expert, task)
                 out += [Measurement(device, task, score) for score in found[key]]
-        self._scores = found
+        self.known = found
         return out
 
     def _score(self, expert: Expert | None, task: str) -> list[Score]:

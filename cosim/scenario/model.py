@@ -41,8 +41,11 @@ MAX_DEVICES = 1_000_000
 class TraceChoice(Section):
     """What is sampled besides the events."""
 
-    positions_every_s: float = Field(1.0, gt=0, le=1e6, description="between two samples")
+    positions_every_s: float = Field(1.0, ge=1e-6, le=1e6, description="between two samples")
     adapters: bool = Field(True, description="keep what the devices have learnt, to be exported")
+    checkpoints: bool = Field(
+        True, description="store the learning now and then, so that `cosim resume` can go on"
+    )
     diagnostics: bool = Field(
         False,
         description="orthogonality, both sides of Theorem 1 and expert shares at every evaluation, "

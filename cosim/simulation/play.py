@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import platform
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from cosim.scenario.load import dump
+from cosim.errors import ResumeError, RunDirectoryError
+from cosim.scenario.differences import differences
+from cosim.scenario.load import dump, load
 from cosim.scenario.model import Scenario
 from cosim.simulation.build import build_learner, build_world
+from cosim.simulation.checkpoints import SPACING, Checkpoint, Checkpoints, newest
+from cosim.simulation.journal import Journal, JournaledLearner
 from cosim.simulation.learner import Learner
+from cosim.simulation.provenance import opening_manifest, origins
 from cosim.simulation.recorder import Observer
 from cosim.simulation.schedule import life
-from cosim.simulation.timed_learner import TimedLearner
+from cosim.simulation.timed_learner import TimedJob, TimedLearner
 from cosim.trace.content_hash import results_sha256
-from cosim.trace.directory import claim_run_directory
+from cosim.trace.directory import claim_run_directory, clear_results
 from cosim.trace.files import ADAPTERS, PARTS
-from cosim.trace.manifest import Status, write_manifest
-from cosim.trace.reader import SCENARIO_FILE
+from cosim.trace.lock import held
+from cosim.trace.manifest import Status, read_manifest, write_manifest
+from cosim.trace.reader import SCENARIO_FILE, read_run
 from cosim.trace.writer import TraceWriter
 
-_PACKAGES = ("torch", "transformers", "simpy", "numpy", "pyarrow", "reasoning-gym")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,86 +46,205 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C during a run whose traces so far lie in `directory`."""
 
     def __init__(self, directory: Path) -> None:
-        super().__init__(f"interrupted; the traces so far: {directory}")
+        super().__init__(
+            f"interrupted; the traces so far: {directory}; go on with: cosim resume {directory}"
+        )
         self.directory = directory
 
 
-def play(scenario: Scenario, out: Path | None = None, observers: Sequence[Observer] = ()) -> Played:
+def play(
+    scenario: Scenario,
+    out: Path | None = None,
+    observers: Sequence[Observer] = (),
+    *,
+    spacing: float = SPACING,
+) -> Played:
     """Plays a scenario to its end and returns its directory and manifest.
 
-    Raises `CosimError` before anything is simulated if the model, a task or the directory cannot
-    be used; the directory is then as it was. Ctrl-C leaves readable traces and a manifest that
-    says `interrupted`, and raises `Interrupted`.
+    spacing: the least time between two checkpoints, in times that one takes; 0 for all that can
+    be. Raises `CosimError` before anything is simulated if the model, a task or the directory
+    cannot be used; the directory is then as it was. Ctrl-C leaves readable traces and a manifest
+    that says `interrupted`, and raises `Interrupted`.
     """
-    started = perf_counter()
+    begun = perf_counter()
     found_empty = out is not None and out.exists()
     directory = claim_run_directory(out, name=scenario.name)
     try:
         learner = TimedLearner(build_learner(scenario))
-        trace = TraceWriter(directory)
-        world = build_world(scenario, learner, trace, observers)
+        run = _Run(directory, scenario, learner, observers, spacing)
     except BaseException:
         _unclaim(directory, keep=found_empty)
         raise
-    manifest = _opening_manifest(scenario, learner.inner)
-    (directory / SCENARIO_FILE).write_text(dump(scenario), encoding="utf-8")
-    write_manifest(directory, {**manifest, "status": Status.RUNNING})
-    first_event = perf_counter()
-    manifest["setup_wall_s"] = first_event - started
-    status = Status.FAILED
-    try:
-        world.env.run(until=world.env.process(life(world)))
-        status = Status.COMPLETED
-    except KeyboardInterrupt:
-        status = Status.INTERRUPTED
-        raise Interrupted(directory) from None
-    finally:
-        wall_s = perf_counter() - first_event
-        manifest |= {
-            "status": Status.FAILED,
-            "simulated_s": float(world.env.now),
-            "wall_s": wall_s,
-            "learner_wall_s": learner.wall_s,
-            "outside_learner_share": max(wall_s - learner.wall_s, 0.0) / wall_s,
+    with held(directory):
+        (directory / SCENARIO_FILE).write_text(dump(scenario), encoding="utf-8")
+        return run.play(begun)
+
+
+def resume(
+    directory: Path, observers: Sequence[Observer] = (), *, spacing: float = SPACING
+) -> Played:
+    """Goes on with a run that has not ended, from its last checkpoint, to the traces that it would
+    have had.
+
+    The run is played again from its start; what its learner answered until the checkpoint comes
+    from the journal, and takes next to no time. Without a checkpoint it is played from its start
+    as well, and learns from its start. Raises `CosimError` for a run that is completed, that
+    another process is writing, or that began otherwise than it would go on; it is then as it was.
+    """
+    begun = perf_counter()
+    read_run(directory)
+    with held(directory):
+        manifest = read_manifest(directory)
+        if manifest.get("status") == Status.COMPLETED:
+            raise RunDirectoryError(f"{directory} is completed: there is nothing to resume.")
+        scenario = load(directory / SCENARIO_FILE)
+        found = newest(directory)
+        if found is not None:
+            _refuse_other_scenario(directory, found, scenario)
+        learner = TimedLearner(build_learner(scenario))
+        if found is not None:
+            _refuse_other_origins(directory, found, scenario, learner.inner)
+        times = int(manifest.get("resumed") or 0) + 1
+        said = "its start: there is no checkpoint" if found is None else _said(found)
+        _log.info("resuming %s from %s", directory, said)
+        clear_results(directory)
+        return _Run(directory, scenario, learner, observers, spacing, found, times).play(begun)
+
+
+class _Run:
+    """A run that is set up: one world at time zero, one learner, one directory."""
+
+    def __init__(
+        self,
+        directory: Path,
+        scenario: Scenario,
+        learner: TimedLearner,
+        observers: Sequence[Observer],
+        spacing: float,
+        found: Checkpoint | None = None,
+        resumed: int = 0,
+    ) -> None:
+        self.directory, self.scenario, self.learner = directory, scenario, learner
+        self.manifest = {**opening_manifest(scenario, learner.inner), "resumed": resumed}
+        self.trace = TraceWriter(directory)
+        self.journaled: JournaledLearner | None = None
+        self.checkpoints: Checkpoints | None = None
+        self._spent_before: Mapping[str, float] = {} if found is None else found.index["spent"]
+        self._first_event = perf_counter()
+        asked: Learner = learner
+        if scenario.learning.model != "none" and scenario.trace.checkpoints:
+            asked = self.journaled = _journaled(learner, found)
+        self.world = build_world(scenario, asked, self.trace, observers)
+        if self.journaled is not None:
+            self._keep(self.journaled, spacing, found)
+
+    def _keep(self, journaled: JournaledLearner, spacing: float, found: Checkpoint | None) -> None:
+        env = self.world.env
+        journaled.simulated_s = lambda: float(env.now)
+        self.checkpoints = Checkpoints(
+            self.directory,
+            journaled,
+            _facts(self.scenario, self.manifest, self.learner.inner),
+            self._spent,
+            clock=perf_counter,
+            spacing=spacing,
+            found=found,
+        )
+        journaled.at_rest = self.checkpoints.consider
+
+    def _spent(self) -> dict[str, float]:
+        """Wall times since the first event, those before an interruption included."""
+        now = {
+            "wall_s": perf_counter() - self._first_event,
+            "learner_wall_s": self.learner.wall_s,
+            "checkpoints_wall_s": 0.0 if self.checkpoints is None else self.checkpoints.wall_s,
         }
+        return {name: time_s + self._spent_before.get(name, 0.0) for name, time_s in now.items()}
+
+    def play(self, begun: float) -> Played:
+        """Runs the event loop to its end; `begun`: when the set-up did."""
+        directory, world, manifest = self.directory, self.world, self.manifest
+        write_manifest(directory, {**manifest, "status": Status.RUNNING})
+        self._first_event = perf_counter()
+        manifest["setup_wall_s"] = self._first_event - begun
+        status = Status.FAILED
         try:
-            trace.close()
-            if status is Status.COMPLETED and scenario.trace.adapters:
-                learner.save(directory / ADAPTERS)
-            manifest |= {"status": status, "results_sha256": results_sha256(directory)}
+            world.env.run(until=world.env.process(life(world)))
+            if self.journaled is not None:
+                self.journaled.journal.refuse_early_end()
+            status = Status.COMPLETED
+        except KeyboardInterrupt:
+            status = Status.INTERRUPTED
+            raise Interrupted(directory) from None
         finally:
-            write_manifest(directory, manifest)
-    return Played(directory, manifest)
+            spent = self._spent()
+            outside_s = spent["wall_s"] - spent["learner_wall_s"] - spent["checkpoints_wall_s"]
+            manifest |= {
+                "status": Status.FAILED,
+                "simulated_s": float(world.env.now),
+                **spent,
+                "outside_learner_share": max(outside_s, 0.0) / spent["wall_s"],
+            }
+            try:
+                self.trace.close()
+                if status is Status.COMPLETED and self.scenario.trace.adapters:
+                    world.learner.save(directory / ADAPTERS)
+                manifest |= {"status": status, "results_sha256": results_sha256(directory)}
+            finally:
+                write_manifest(directory, manifest)
+        if self.checkpoints is not None:
+            self.checkpoints.drop()
+        return Played(directory, manifest)
 
 
-def _opening_manifest(scenario: Scenario, learner: Learner) -> dict[str, Any]:
-    manifest: dict[str, Any] = {
-        "cosim": version("cosim"),
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "packages": {name: version(name) for name in _PACKAGES},
-        "name": scenario.name,
-        "method": scenario.method.name,
-        "seed": scenario.seed,
-        "rounds": scenario.rounds,
-        "graph": scenario.method.topology.graph,
-        "noise": scenario.radio.noise,
-        "dtype": None,
-        "threads": None,
-        "base_model": None,
-        "base_model_sha256": None,
-    }
-    base = getattr(learner, "base", None)
-    if base is not None:
-        import torch
+def _journaled(learner: TimedLearner, found: Checkpoint | None) -> JournaledLearner:
+    if found is None:
+        return JournaledLearner(learner, Journal(iter(()), 0))
+    from cosim.learning.checkpoint import put_back
 
-        manifest |= {
-            "dtype": str(base.dtype).removeprefix("torch."),
-            "threads": torch.get_num_threads(),
-            "base_model": base.source,
-            "base_model_sha256": base.sha256,
-        }
-    return manifest
+    real: Any = learner.inner
+    jobs, contents = put_back(real, found.index["learner"], found.tensors())
+    timed = {number: TimedJob(job, learner) for number, job in jobs.items()}
+    journal = Journal(found.lines(), found.index["journal"]["lines"])
+    return JournaledLearner(learner, journal, timed, contents)
+
+
+def _facts(scenario: Scenario, manifest: Mapping[str, Any], learner: Learner) -> dict[str, Any]:
+    chosen = scenario.model_dump(mode="json")
+    return {"scenario": chosen, "origins": origins(manifest, learner)}
+
+
+def _refuse_other_scenario(directory: Path, found: Checkpoint, scenario: Scenario) -> None:
+    here = scenario.model_dump(mode="json")
+    if differing := differences(found.index["scenario"], here):
+        told = "; ".join(map(str, differing))
+        raise ResumeError(
+            f"{directory} cannot be resumed: its {SCENARIO_FILE} has changed since its checkpoint: "
+            f"{told}."
+        )
+
+
+def _refuse_other_origins(
+    directory: Path, found: Checkpoint, scenario: Scenario, learner: Learner
+) -> None:
+    before, now = found.index["origins"], origins(opening_manifest(scenario, learner), learner)
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    if names:
+        told = "; ".join(_differs(name, before.get(name), now.get(name)) for name in names)
+        raise ResumeError(
+            f"{directory} cannot be resumed, because its traces would not be those of one run: "
+            f"{told}."
+        )
+
+
+def _differs(name: str, before: Any, now: Any) -> str:
+    if name.startswith("the "):  # a digest, which tells nobody anything
+        return f"{name} {'have' if name.endswith('s') else 'has'} changed"
+    return f"{name} was {before} and is {now}"
+
+
+def _said(found: Checkpoint) -> str:
+    return f"checkpoint {found.number}, {found.index['spent']['wall_s']:.0f} s after its start"
 
 
 def _unclaim(directory: Path, *, keep: bool) -> None:

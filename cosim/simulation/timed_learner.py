@@ -30,10 +30,10 @@ class TimedLearner:
         finally:
             self.wall_s += perf_counter() - start
 
-    def submit(self, device: int, round_: int) -> Job:
+    def submit(self, device: int, round_: int) -> TimedJob:
         """The inner learner's job, timed as well."""
         with self.timed():
-            return _TimedJob(self.inner.submit(device, round_), self)
+            return TimedJob(self.inner.submit(device, round_), self)
 
     def payload_bits(self, sender: int, receiver: int) -> int:
         """As the inner learner."""
@@ -45,11 +45,11 @@ class TimedLearner:
         with self.timed():
             self.inner.aggregate(device, inbox, ages)
 
-    def calibrate(self, device: int) -> Job | None:
+    def calibrate(self, device: int) -> TimedJob | None:
         """The inner learner's job, timed as well."""
         with self.timed():
             job = self.inner.calibrate(device)
-        return None if job is None else _TimedJob(job, self)
+        return None if job is None else TimedJob(job, self)
 
     def bank_bits(self, sender: int, receiver: int) -> int:
         """As the inner learner."""
@@ -98,15 +98,19 @@ class TimedLearner:
         self.inner.save(folder)
 
 
-class _TimedJob:
+class TimedJob:
+    """A job of a timed learner's."""
+
     def __init__(self, inner: Job, clock: TimedLearner) -> None:
-        self._inner = inner
+        self.inner = inner
         self._clock = clock
         self.work = inner.work
 
     def result(self) -> FineTuned:
+        """As the inner job."""
         with self._clock.timed():
-            return self._inner.result()
+            return self.inner.result()
 
     def discard(self) -> None:
-        self._inner.discard()
+        """As the inner job."""
+        self.inner.discard()

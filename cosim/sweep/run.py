@@ -11,7 +11,7 @@ from cosim.errors import CosimError
 from cosim.scenario.blame import blaming
 from cosim.sweep.definition import Point, Sweep
 from cosim.sweep.index import Entry, holding, write_index
-from cosim.sweep.state import ERROR_FILE, Found, State, look, move_aside, seconds_of
+from cosim.sweep.state import ERROR_FILE, Found, State, goes_on, look, move_aside, seconds_of
 from cosim.sweep.work import Reply, Task
 from cosim.sweep.workers import play_all
 from cosim.trace.manifest import read_manifest
@@ -80,11 +80,15 @@ def play_sweep(
 
 
 def _tasks(to_play: Sequence[Planned], directory: Path) -> Iterator[Task]:
-    """Made one by one: an earlier attempt is moved aside only when its point's turn has come."""
+    """Made one by one: an earlier attempt is resumed or moved aside only when its point's turn has
+    come."""
     for planned in to_play:
-        own = directory / planned.point.name
-        move_aside(own, planned.found.state)
-        yield Task(planned.point.name, planned.point.scenario, own)
+        point = planned.point
+        own = directory / point.name
+        resumed = goes_on(own, point.scenario, planned.found.state)
+        if not resumed:
+            move_aside(own, planned.found.state)
+        yield Task(point.name, point.scenario, own, resumed)
 
 
 def _ended(point: Point, reply: Reply, directory: Path) -> Entry:

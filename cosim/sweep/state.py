@@ -11,7 +11,7 @@ from cosim.errors import CosimError, RunDirectoryError, ScenarioError
 from cosim.scenario.differences import differences
 from cosim.scenario.load import load
 from cosim.scenario.model import Scenario
-from cosim.trace.files import PARTS
+from cosim.trace.files import CHECKPOINTS, PARTS
 from cosim.trace.manifest import MANIFEST_FILE, Status, read_manifest
 from cosim.trace.reader import SCENARIO_FILE
 
@@ -70,6 +70,17 @@ def look(directory: Path, scenario: Scenario) -> Found:
         cut = status in (Status.INTERRUPTED, Status.RUNNING)
         return Found(State.INTERRUPTED if cut else State.FAILED, f"its manifest says '{status}'")
     return _compared(directory, scenario, seconds_of(manifest))
+
+
+def goes_on(directory: Path, scenario: Scenario, state: State) -> bool:
+    """Whether an interrupted run of this very scenario has a checkpoint to go on from."""
+    there = (directory / CHECKPOINTS).glob("*.json")
+    if state is not State.INTERRUPTED or not any(there):
+        return False
+    try:
+        return load(directory / SCENARIO_FILE) == scenario
+    except CosimError:
+        return False
 
 
 def seconds_of(manifest: dict[str, object]) -> float | None:

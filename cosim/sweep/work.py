@@ -9,18 +9,20 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cosim.errors import CosimError
+from cosim.errors import CosimError, ResumeError
 
 # Whoever computes in threads reads one of these when it is first imported.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 
 
 class Task(NamedTuple):
-    """A run to be played: its scenario, and a directory that is new or empty."""
+    """A run to be played: its scenario, and a directory that is new or empty, or that holds an
+    interrupted run of it that is to be resumed."""
 
     name: str
     scenario: Any
     directory: Path
+    resumed: bool = False
 
 
 class Reply(NamedTuple):
@@ -51,10 +53,8 @@ def serve(connection: Connection, threads: int | None) -> None:
 
 
 def _play(task: Task) -> Reply:
-    from cosim.simulation.play import play
-
     try:
-        play(task.scenario, out=task.directory)
+        _play_or_resume(task)
     except CosimError as error:
         return Reply(task.name, str(error))
     except Exception as error:
@@ -62,3 +62,16 @@ def _play(task: Task) -> Reply:
         told = str(error).splitlines()
         return Reply(task.name, f"{kind}: {told[0]}" if told else kind, traceback.format_exc())
     return Reply(task.name)
+
+
+def _play_or_resume(task: Task) -> None:
+    from cosim.simulation.play import play, resume
+    from cosim.sweep.state import State, move_aside
+
+    if task.resumed:
+        try:
+            resume(task.directory)
+            return
+        except ResumeError:  # by another version of the code, say
+            move_aside(task.directory, State.INTERRUPTED)
+    play(task.scenario, out=task.directory)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
 from cosim.trace.reader import Run
 from cosim.trace.schema import HEADLINE_METRICS, Cause, EventKind
+
+# A run is under way before its summary needs pandas.
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NAMED = 12
 
@@ -54,6 +57,8 @@ def accuracy_by_task(evaluations: pd.DataFrame) -> pd.DataFrame:
     """Mean over devices of each task's headline metric: a row a task, a column a round."""
     headline = evaluations[evaluations["metric"].isin(HEADLINE_METRICS)]
     if headline.empty:
+        import pandas as pd
+
         return pd.DataFrame()
     order = list(dict.fromkeys(headline["task"]))
     # Who was not scored after a round, being gone for good, keeps the last score.

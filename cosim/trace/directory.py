@@ -1,11 +1,13 @@
 """Gives every run a directory of its own: claimed once, never shared, never overwritten."""
 
 import re
+import shutil
 from itertools import count
 from pathlib import Path
 
 from cosim.errors import RunDirectoryError
-from cosim.trace.files import PARTS
+from cosim.trace.files import ADAPTERS, PARTS, compacted_file
+from cosim.trace.schema import EVERY_SCHEMA
 
 
 def claim_run_directory(out: Path | None, *, name: str, root: Path = Path("runs")) -> Path:
@@ -16,6 +18,14 @@ def claim_run_directory(out: Path | None, *, name: str, root: Path = Path("runs"
     new or empty. Raises RunDirectoryError for a path that holds something or cannot be made.
     """
     return _claim_next(name, root) if out is None else _claim_exactly(out)
+
+
+def clear_results(directory: Path) -> None:
+    """Removes what a run has found so far, for a run that finds it again."""
+    shutil.rmtree(directory / ADAPTERS, ignore_errors=True)
+    for table in EVERY_SCHEMA:
+        compacted_file(directory, table).unlink(missing_ok=True)
+    shutil.rmtree(directory / PARTS, ignore_errors=True)
 
 
 def _claim_next(name: str, root: Path) -> Path:

@@ -8,6 +8,8 @@ from pathlib import Path
 PARTS = "parts"
 # What the devices of a completed run have learnt; no table, and no part of the results' hash.
 ADAPTERS = "adapters"
+# What a run that has not ended goes on from.
+CHECKPOINTS = "checkpoint"
 
 
 def compacted_file(directory: Path, table: str) -> Path:

@@ -1,13 +1,14 @@
 """Opens a run directory, whether the run is completed, still running or crashed."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -15,6 +16,10 @@ from cosim.errors import RunDirectoryError
 from cosim.trace.files import table_files
 from cosim.trace.manifest import MANIFEST_FILE, read_manifest
 from cosim.trace.schema import EVERY_SCHEMA, units
+
+# Whoever runs a scenario imports this file, and needs no pandas before the run has ended.
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCENARIO_FILE = "scenario.yaml"
 
@@ -95,6 +100,8 @@ class Run:
         return units(self.table(name).schema)
 
     def _frame(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
         table = self.table(name)
         frame: pd.DataFrame = table.to_pandas()
         for field in table.schema:

@@ -53,7 +53,8 @@ def test_a_run_that_is_interrupted_leaves_what_it_has(
     long_run.send_signal(signal.SIGINT)
     _, err = long_run.communicate(timeout=60)
     assert long_run.returncode == 130
-    assert err == f"cosim: interrupted; the traces so far: {directory}\n"
+    told = f"cosim: interrupted; the traces so far: {directory}"
+    assert err == f"{told}; go on with: cosim resume {directory}\n"
 
     assert read_run(directory).manifest["status"] == "interrupted"
     frames = {name: pd.read_parquet(directory / f"{name}.parquet") for name in SCHEMAS}
@@ -63,6 +64,9 @@ def test_a_run_that_is_interrupted_leaves_what_it_has(
     times = frames["events"]["time_s"]
     assert times.is_monotonic_increasing
     assert not (directory / "parts").exists()
+
+
+RESUMED = "cosim: resuming out from its start: there is no checkpoint\n"
 
 
 @pytest.mark.parametrize("quiet", [True, False])
@@ -80,11 +84,24 @@ def test_an_interrupt_in_the_middle_of_the_learner(
     monkeypatch.setattr(NullLearner, "submit", press)
     ended = cosim("run", scenario_file, "--out", "out", *(["--quiet"] if quiet else []))
     assert ended.code == 130
-    assert ended.err == "cosim: interrupted; the traces so far: out\n"
+    assert ended.err == (
+        "cosim: interrupted; the traces so far: out; go on with: cosim resume out\n"
+    )
     assert len([line for line in ended.out.splitlines() if line]) == (0 if quiet else 2)
     run = read_run("out")
     assert run.manifest["status"] == "interrupted"
     assert run.rounds["round"].tolist() == [1, 1, 1, 2, 2, 2]
+
+    monkeypatch.setattr(NullLearner, "submit", submit)
+    went_on = cosim("resume", "out", *(["--quiet"] if quiet else []))
+    assert (went_on.code, went_on.err) == (0, RESUMED * (not quiet))
+    assert cosim("run", scenario_file, "--out", "whole").code == 0
+    resumed, whole = read_run("out").manifest, read_run("whole").manifest
+    assert (resumed["status"], resumed["resumed"], whole["resumed"]) == ("completed", 1, 0)
+    assert resumed["results_sha256"] == whole["results_sha256"]
+    again = cosim("resume", "out")
+    assert again.code == 2
+    assert again.err == "cosim: out is completed: there is nothing to resume.\n"
 
 
 def test_an_interrupt_before_anything_ran_leaves_nothing(

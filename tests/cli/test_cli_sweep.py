@@ -1,7 +1,9 @@
 """`cosim sweep`: each run once, in its own directory, as `cosim run` plays it; nothing lost."""
 
+import itertools
 import json
 import multiprocessing
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +15,9 @@ import pandas as pd
 import pytest
 
 from cosim.errors import ScenarioError
+from cosim.learning.learner import Learner
 from cosim.scenario.load import load
+from cosim.simulation.play import Interrupted, play
 from cosim.sweep.work import Task
 from cosim.sweep.workers import cores, play_all, threads_for
 from cosim.trace.reader import read_run
@@ -116,6 +120,34 @@ def test_what_a_worker_learns_is_what_is_learnt_alone(cosim: Any, tiny_llama: Pa
     alone = read_run("alone").manifest
     assert swept["threads"] == alone["threads"] == 1
     assert swept["results_sha256"] == alone["results_sha256"]
+
+
+def test_an_interrupted_run_of_a_sweep_is_resumed(
+    cosim: Any, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("tiny.yaml").write_text(LEARNING.format(model=tiny_llama), encoding="utf-8")
+    Path("two.yaml").write_text("scenario: tiny.yaml\nseeds: [3]\n", encoding="utf-8")
+    jobs = max(2, cores())
+    assert cosim("sweep", "two.yaml", "--jobs", jobs, "--out", "whole").code == 0
+    assert cosim("sweep", "two.yaml", "--jobs", jobs).code == 0
+    run, whole = HERE / "seed-3", read_run("whole/seed-3").manifest
+    shutil.rmtree(run)
+    inner = Learner.evaluate
+    calls = itertools.count(1)
+
+    def interrupted(self: Learner, devices: Any) -> Any:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return inner(self, devices)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "evaluate", interrupted)
+        with pytest.raises(Interrupted):
+            play(load(Path("whole/seed-3/scenario.yaml")), out=run, spacing=0)
+    assert cosim("sweep", "two.yaml", "--jobs", jobs).code == 0
+    assert read_run(run).manifest["resumed"] == 1
+    assert read_run(run).manifest["results_sha256"] == whole["results_sha256"]
+    assert not list(HERE.glob("*.interrupted-*"))
 
 
 def test_a_dry_run_writes_nothing(cosim: Any, sweep_file: Path) -> None:

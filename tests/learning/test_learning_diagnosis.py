@@ -96,7 +96,7 @@ def gradient_by_hand(learner, update, A):
     flat = torch.zeros(learner.layout.expansion_size)
     flat[slice(None) if update.support is None else update.support] = update.values
     pairs = [(a, b.clone().requires_grad_()) for a, b in learner.layout.pairs(A, flat)]
-    batches = learner._batches(update.device, update.round)
+    batches = learner.batches(update.device, update.round)
     for batch in batches:
         tokens = token_rows(batch)
         with model.adapters(pairs, learner.settings.scale):

@@ -48,7 +48,7 @@ def test_two_rounds_train_as_plain_torch_does(folder, pools):
     start = torch.cat([value.detach().flatten().clone() for value in model.parameters()])
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.0)
     for number in (1, 2):
-        batches = learner._batches(0, number)
+        batches = learner.batches(0, number)
         losses = [plain_step(model, optimiser, batch) for batch in batches]
         loss = learner.submit(0, number).result().loss
         assert loss == pytest.approx(sum(losses) / len(losses), rel=1e-4)

@@ -77,6 +77,12 @@ def test_procedural_parameters_reach_the_dataset(pool: Any) -> None:
     assert "held out" in said
 
 
+def test_a_dataset_finds_the_library_that_others_do_not_import() -> None:
+    for dataset in ("game_of_life", "game_of_life_halting"):
+        task = Task(source="reasoning_gym", dataset=dataset, parameters={})
+        assert "Game of Life" in next(procedural_examples("life", task, 1, "train")).prompt
+
+
 @pytest.mark.parametrize(
     "dataset", ["gsm_symbolic", "list_functions", "word_ladder", "mini_sudoku"]
 )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import sys
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 from cosim.errors import TaskError
@@ -45,7 +48,7 @@ def procedural_examples(name: str, task: Task, seed: int, part: str) -> Iterator
 
 
 def _create(name: str, task: Task, seed: int) -> Any:
-    import reasoning_gym
+    reasoning_gym = _reasoning_gym()
     from reasoning_gym.factory import DATASETS
 
     dataset = str(task.dataset)
@@ -70,3 +73,23 @@ def _create(name: str, task: Task, seed: int) -> Any:
         raise TaskError(
             f"tasks.{name}.parameters: {dataset} refuses {task.parameters}: {error}"
         ) from error
+
+
+class _WhenUsed(ModuleType):
+    """Stands for a module that is not imported before something of it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+def _reasoning_gym() -> ModuleType:
+    # Two of its datasets use cellpylib, which imports matplotlib to draw with: a third of a second.
+    unused = _WhenUsed("cellpylib")
+    sys.modules.setdefault(unused.__name__, unused)
+    try:
+        return importlib.import_module("reasoning_gym")
+    finally:
+        if sys.modules[unused.__name__] is unused:
+            del sys.modules[unused.__name__]

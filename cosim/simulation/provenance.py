@@ -1,0 +1,93 @@
+"""What a run's numbers come from, besides its scenario: code, packages, machine, model, rows."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cosim
+from cosim.scenario.model import Scenario
+from cosim.simulation.learner import Learner
+
+_PACKAGES = ("torch", "transformers", "simpy", "numpy", "pyarrow", "reasoning-gym")
+# The parts of cosim that a trace depends on.
+_ROOMS = ("learning", "methods", "mobility", "physics", "scenario", "simulation", "topology")
+_FILES = ("randomness.py", "trace/schema.py")
+
+
+def opening_manifest(scenario: Scenario, learner: Learner) -> dict[str, Any]:
+    """The manifest as far as it is known before the first event."""
+    manifest: dict[str, Any] = {
+        "cosim": version("cosim"),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "packages": {name: version(name) for name in _PACKAGES},
+        "name": scenario.name,
+        "method": scenario.method.name,
+        "seed": scenario.seed,
+        "rounds": scenario.rounds,
+        "graph": scenario.method.topology.graph,
+        "noise": scenario.radio.noise,
+        "dtype": None,
+        "threads": None,
+        "base_model": None,
+        "base_model_sha256": None,
+    }
+    base = getattr(learner, "base", None)
+    if base is not None:
+        import torch
+
+        manifest |= {
+            "dtype": str(base.dtype).removeprefix("torch."),
+            "threads": torch.get_num_threads(),
+            "base_model": base.source,
+            "base_model_sha256": base.sha256,
+        }
+    return manifest
+
+
+def origins(manifest: Mapping[str, Any], learner: Any) -> dict[str, Any]:
+    """Everything that must be the same for a run to go on as it began, by what to call it.
+
+    manifest: as it opens. learner: one that learns.
+    """
+    import torch
+
+    place = learner.base.device
+    processor = torch.backends.cpu.get_cpu_capability()
+    rows = hashlib.blake2b(digest_size=16)
+    for name, pool in learner.pools.items():
+        rows.update(name.encode())
+        for row in (*pool.train, *pool.test):
+            rows.update(repr(row).encode())
+    return {
+        **{name: manifest[name] for name in ("cosim", "python", "machine", "dtype", "threads")},
+        **manifest["packages"],
+        "base_model_sha256": manifest["base_model_sha256"],
+        "processor": torch.cuda.get_device_name(place) if place.type == "cuda" else processor,
+        "the tasks' rows": rows.hexdigest(),
+        **{f"the code of cosim.{room}": digest for room, digest in code().items()},
+    }
+
+
+@cache
+def code() -> Mapping[str, str]:
+    """A digest of the sources of each room that a trace depends on, and of the single files; as
+    they are when this is first asked, since what has been imported stays as it was."""
+    root = Path(cosim.__file__).parent
+    found = {room: sorted((root / room).rglob("*.py")) for room in _ROOMS}
+    found |= {name.removesuffix(".py").replace("/", "."): [root / name] for name in _FILES}
+    return {room: _digest(root, paths) for room, paths in found.items()}
+
+
+def _digest(root: Path, paths: list[Path]) -> str:
+    content = hashlib.blake2b(digest_size=16)
+    for path in paths:
+        content.update(f"{path.relative_to(root).as_posix()}\n".encode())
+        content.update(path.read_bytes())
+    return content.hexdigest()
