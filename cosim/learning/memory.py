@@ -77,7 +77,9 @@ def estimate_memory(
     states = devices * (2.0 * state + 4.0 * trained) + bank
     # Beside them the float32 masters with their gradients and moments: with LoRA's trained A a
     # fifth of the whole, measured on scenarios/paper/smollm2.yaml.
-    copies = size * (2.0 * layout.expansion_size + 2.0 * layout.projection_size) + 16.0 * trained
+    copies = size * (2.0 * layout.expansion_size + 2.0 * layout.projection_size)
+    # A mask by magnitude is found by training all of B.
+    copies += 16.0 * (layout.expansion_size if recipe.expansion == "magnitude_mask" else trained)
     copies *= devices_per_pass
     if recipe.expansion == "every_parameter":
         # One device at a time: gradients, the base's own copy, float32 masters and their gradient.
