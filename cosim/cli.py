@@ -62,6 +62,7 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", help="print the run directory only")] = False,
 ) -> None:
     """Run a scenario and write its traces."""
+    from cosim.garbage import uncollected
     from cosim.scenario.blame import blaming
     from cosim.scenario.load import load_with_document
 
@@ -71,7 +72,8 @@ def run(
     chosen, document = load_with_document(scenario, overrides)
 
     def played(observers: Sequence[Observer]) -> Path:
-        from cosim.simulation.play import play
+        with uncollected():  # torch and transformers come with it
+            from cosim.simulation.play import play
 
         with blaming(document):
             return play(chosen, out=out, observers=observers).directory

@@ -50,6 +50,7 @@ MAY_IMPORT = {
     "cli": {
         "cli_runs",
         "errors",
+        "garbage",
         "methods",
         "profiling",
         "scenario",

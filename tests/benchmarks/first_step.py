@@ -1,0 +1,75 @@
+"""Plays a scenario as `cosim run` does and ends at its first training step.
+
+    python tests/benchmarks/first_step.py SCENARIO DIR
+
+Prints when each stage ended, in seconds of wall time since the process began and of processor
+time, as one JSON line. For `startup.py`.
+"""
+
+import functools
+import importlib.abc
+import importlib.machinery
+import json
+import os
+import sys
+import time
+
+import psutil
+
+MARKS = {}
+
+
+def mark(stage):
+    born = psutil.Process().create_time()
+    MARKS.setdefault(stage, (round(time.time() - born, 2), round(time.process_time(), 2)))
+
+
+def marked(function, stage, *, before=False):
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        if before:
+            mark(stage)
+            print(json.dumps(MARKS), file=sys.stderr, flush=True)
+            os._exit(0)
+        out = function(*args, **kwargs)
+        mark(stage)
+        return out
+
+    return wrapper
+
+
+def watch(module):
+    if module.__name__ == "cosim.learning.train":
+        trainer = module.GroupTrainer
+        trainer._gradients = marked(trainer._gradients, "first training step", before=True)
+    elif module.__name__ == "cosim.learning.base_model":
+        mark("torch imported")
+        module.load = marked(module.load, "base model loaded")
+    else:
+        module.Learner.__init__ = marked(module.Learner.__init__, "learner ready")
+        module.Learner.evaluate = marked(module.Learner.evaluate, "base model evaluated")
+
+
+class Watch(importlib.abc.MetaPathFinder):
+    """Marks the stages in modules as they are imported, so that nothing is imported early."""
+
+    def find_spec(self, name, path, target=None):
+        if name not in {f"cosim.learning.{part}" for part in ("train", "base_model", "learner")}:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        execute = spec.loader.exec_module
+
+        def watched(module):
+            execute(module)
+            watch(module)
+
+        spec.loader.exec_module = watched
+        return spec
+
+
+if __name__ == "__main__":
+    sys.meta_path.insert(0, Watch())
+    from cosim.cli import main
+
+    sys.argv = ["cosim", "run", sys.argv[1], "--out", sys.argv[2]]
+    main()

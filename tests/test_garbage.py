@@ -1,0 +1,45 @@
+"""The collector is put off, not forgotten."""
+
+import gc
+
+import pytest
+
+from cosim.garbage import uncollected
+
+
+@pytest.fixture(autouse=True)
+def _as_before():
+    was_on = gc.isenabled()
+    yield
+    if was_on:
+        gc.enable()
+    else:
+        gc.disable()
+
+
+def test_nothing_is_collected_inside():
+    gc.enable()
+    with uncollected():
+        with uncollected():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_an_error_does_not_leave_it_off():
+    gc.enable()
+
+    @uncollected()
+    def fail():
+        raise ValueError("inside")
+
+    with pytest.raises(ValueError, match="inside"):
+        fail()
+    assert gc.isenabled()
+
+
+def test_who_has_switched_it_off_keeps_it_off():
+    gc.disable()
+    with uncollected():
+        pass
+    assert not gc.isenabled()
