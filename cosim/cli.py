@@ -116,8 +116,7 @@ def _watch(played: Callable[[Sequence[Observer]], Path], rounds: int, *, quiet: 
     console = Console(markup=False, emoji=False)
     # A scheduler's polite request to stop leaves what Ctrl-C leaves.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if not quiet:
-        _tell_what_takes_long()
+    _tell_what_takes_long(not quiet)
 
     from cosim.simulation.play import Interrupted
     from cosim.trace.reader import read_run
@@ -135,8 +134,8 @@ def _watch(played: Callable[[Sequence[Observer]], Path], rounds: int, *, quiet: 
     print_summary(read_run(directory), console)
 
 
-def _tell_what_takes_long() -> None:
-    """Fetching a model takes a while, the first time: say so, where errors go."""
+def _tell_what_takes_long(wanted: bool) -> None:
+    """Fetching a model takes a while, the first time: say so, where errors go, or say nothing."""
     import logging
 
     class Told(logging.Handler):
@@ -144,7 +143,7 @@ def _tell_what_takes_long() -> None:
             typer.echo(f"cosim: {record.getMessage()}", err=True)
 
     log = logging.getLogger("cosim")
-    log.handlers[:] = [Told()]
+    log.handlers[:] = [Told()] if wanted else []
     log.setLevel(logging.INFO)
 
 
@@ -159,7 +158,7 @@ def check(scenario: ScenarioPath, set_: Overrides = None) -> None:
     from cosim.simulation.feasibility import explain
 
     chosen, document = load_with_document(scenario, set_ or [])
-    _tell_what_takes_long()
+    _tell_what_takes_long(True)
     with blaming(document):
         facts = explain(chosen)
     table = Table(title=f"{chosen.name}: {chosen.device_count} devices, {chosen.rounds} rounds")
@@ -202,7 +201,7 @@ def profile(
     from cosim.scenario.load import load_with_document
 
     chosen, document = load_with_document(scenario, set_ or [])
-    _tell_what_takes_long()
+    _tell_what_takes_long(True)
 
     from cosim.profiling.profile import Power, profile_machine
     from cosim.profiling.table import timings_table
