@@ -34,6 +34,10 @@ class TaskError(CosimError):
     """A task whose rows cannot be read or used."""
 
 
+class DivergenceError(CosimError):
+    """A fine-tuning whose numbers are no numbers any more; names the device, round and module."""
+
+
 class MobilityError(CosimError):
     """A recorded trace that cannot be read or used; names the file and, where it can, the line."""
 

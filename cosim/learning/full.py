@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import isfinite
 from typing import Any
 
 import torch
@@ -114,7 +115,13 @@ class FullTrainer:
         difference = (master.detach() - self.weights.base.float()).cpu()
         start = lesson.adapter
         trained = Adapter(difference, None, start.projection, moments_of(master, optimiser))
-        return Outcome(trained, sum(losses) / len(losses))
+        fault = next(
+            (f"the loss of step {n + 1} is {x}" for n, x in enumerate(losses) if not isfinite(x)),
+            None,
+        )
+        if fault is None and not bool(difference.isfinite().all()):
+            fault = "a parameter is not finite after the last step"
+        return Outcome(trained, sum(losses) / len(losses), fault)
 
     def _backward(self, lesson: Lesson, step: int) -> float:
         parts = lesson.parts(step)

@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from cosim.errors import DivergenceError
 from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.aggregate import Update
 from cosim.learning.base_model import BaseModel
@@ -31,7 +32,7 @@ from cosim.learning.report import Diagnostic, FineTuned, LayerState, Measurement
 from cosim.learning.scoring import Scoring
 from cosim.learning.store import save_adapters
 from cosim.learning.tasks.pool import TaskPool
-from cosim.learning.train import Batch, GroupTrainer, Lesson, TrainingSettings
+from cosim.learning.train import Batch, GroupTrainer, Lesson, Outcome, TrainingSettings
 from cosim.learning.workload import Workload
 from cosim.methods.recipe import Recipe
 from cosim.scenario.learning import Adapter as AdapterChoice
@@ -166,11 +167,23 @@ class Learner:
         assert job.outcome is not None, "the job was discarded"
         if job.calibrates:
             self.accept_calibration(job.device)
+        if job.outcome.fault is not None:
+            return self._diverged(job, job.outcome)
         adapter = replace(job.outcome.adapter, round=job.round)
         self.fleet.adapters[job.device] = adapter
         self.fleet.hold_own(job.device)
         self.fleet.shared[self.tasks[job.device]] = adapter
         return FineTuned(job.outcome.loss, self.exchange.update(job.device, job.round))
+
+    def _diverged(self, job: FineTuning, outcome: Outcome) -> FineTuned:
+        """As the scenario says: the run ends, or the device keeps what it had."""
+        if self.training.divergence == "stop":
+            raise DivergenceError(
+                f"training: device {job.device} ({self.tasks[job.device]}) diverged in round "
+                f"{job.round}: {outcome.fault}; try a smaller training.learning_rate, or "
+                "training.divergence: quarantine to go on without such updates"
+            )
+        return FineTuned(outcome.loss, None, quarantined=True)
 
     def forget(self, job: FineTuning) -> None:
         """Drops a job, settled or not; called by the job."""

@@ -8,10 +8,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FineTuned:
-    """What a device holds after fine-tuning: its mean loss and the update it may send."""
+    """What a device holds after fine-tuning: its mean loss and the update it may send.
+
+    quarantined: the fine-tuning diverged; the device holds what it held before, and sends nothing.
+    """
 
     loss: float | None
     update: Any
+    quarantined: bool = False
 
 
 @dataclass(frozen=True)

@@ -63,10 +63,33 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The adapter after the last step and the mean loss of all steps (nats a token)."""
+    """The adapter after the last step and the mean loss of all steps (nats a token).
+
+    fault: where a loss or a value first was no finite number; None where all are.
+    """
 
     adapter: Adapter
     loss: float
+    fault: str | None = None
+
+
+def first_unfit(layout: Layout, flat: Tensor, sizes: Sequence[int]) -> str | None:
+    """The name of the first module whose part of a flat vector is not all finite numbers."""
+    if bool(flat.isfinite().all()):
+        return None
+    parts = zip(layout.modules, flat.split(list(sizes)), strict=True)
+    return next(module.name for module, part in parts if not bool(part.isfinite().all()))
+
+
+def unfit_value(layout: Layout, adapter: Adapter) -> str | None:
+    """What is wrong with a trained adapter's values; None where all are finite numbers."""
+    if not bool(adapter.values.isfinite().all()):
+        module = first_unfit(layout, adapter.expansion(layout), layout.expansion_sizes)
+        return f"B of {module} is not finite after the last step"
+    if not bool(adapter.projection.isfinite().all()):
+        module = first_unfit(layout, adapter.projection, layout.projection_sizes)
+        return f"A of {module} is not finite after the last step"
+    return None
 
 
 class GroupTrainer:
@@ -89,13 +112,27 @@ class GroupTrainer:
         copies = self._copies(adapters)
         losses = torch.zeros(len(lessons), dtype=torch.float64)
         steps = len(lessons[0].batches)
+        faults: dict[int, str] = {}
         for step in range(steps):
-            losses += self._gradients(copies, [lesson.parts(step) for lesson in lessons])
+            found = self._gradients(copies, [lesson.parts(step) for lesson in lessons])
+            for row in (~found.isfinite()).nonzero().flatten().tolist():
+                if row not in faults:
+                    faults[row] = self._fault(copies, row, step, float(found[row]))
+            losses += found
             copies.optimiser_step()
         mean = (losses / steps).tolist()
-        return [
-            Outcome(adapter, loss) for adapter, loss in zip(copies.adapters(), mean, strict=True)
-        ]
+        out = []
+        for row, (adapter, loss) in enumerate(zip(copies.adapters(), mean, strict=True)):
+            fault = faults.get(row) or unfit_value(self.layout, adapter)
+            out.append(Outcome(adapter, loss, fault))
+        return out
+
+    def _fault(self, copies: WorkingCopies, row: int, step: int, loss: float) -> str:
+        """Where a loss that is no number comes from: the first module whose gradient is none."""
+        gradient = copies.expansion.read_gradient(row)
+        module = first_unfit(self.layout, gradient, self.layout.expansion_sizes)
+        where = f", and so is the gradient of B in {module}" if module else ""
+        return f"the loss of step {step + 1} is {loss}{where}"
 
     def _copies(self, adapters: Sequence[Adapter]) -> WorkingCopies:
         return WorkingCopies(self.layout, adapters, self.dtype, self.device, self.settings)

@@ -100,6 +100,11 @@ class Training(Section):
     optimizer: Literal["adamw", "sgd"] = "adamw"
     weight_decay: float = Field(0.0, ge=0, le=1, description="decoupled; on the support only")
     max_tokens: int = Field(512, ge=8, le=8192, description="longer samples are left out")
+    divergence: Literal["stop", "quarantine"] = Field(
+        "stop",
+        description="where a loss or value is no finite number: end the run, or go on without that "
+        "device's round; its update is not sent, and it keeps the adapter from before",
+    )
 
 
 class Evaluation(Section):

@@ -163,11 +163,11 @@ class JournaledLearner:
         def ask() -> Any:
             tuned = self.jobs.pop(number).result()
             contents[number] = tuned.update
-            return [tuned.loss, tuned.update is not None]
+            return [tuned.loss, tuned.update is not None, tuned.quarantined]
 
-        loss, sends = self._answer("result", [number], ask)
+        loss, sends, quarantined = self._answer("result", [number], ask)
         content = contents.pop(number, None)
-        return FineTuned(loss, self._handle(number, content) if sends else None)
+        return FineTuned(loss, self._handle(number, content) if sends else None, quarantined)
 
     def discard(self, number: int) -> None:
         """Forgets a job; called by the job."""

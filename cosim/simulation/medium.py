@@ -101,7 +101,8 @@ class Medium:
                 self._end(flight, Outcome.LATE if flight.overdue else Outcome.CANCELLED)
 
     def silence(self, sender: Station, receivers: Sequence[int], round_: int) -> None:
-        """Nothing comes from a device that was cut off before it sent: others wait Γ for it."""
+        """Nothing comes from a device that was cut off before it sent, or may not send: others
+        wait Γ for it."""
 
         def given_up(_: Event) -> None:
             for receiver in receivers:

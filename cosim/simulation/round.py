@@ -26,13 +26,12 @@ def device_round(
     result, me = RoundResult(), station.id
     try:
         tuned = yield from _fine_tune(world, station, number, neighbours, result)
-        bits = {other: world.learner.payload_bits(me, other) for other in neighbours}
-        parcels = [Parcel(other, bits[other], tuned.update) for other in neighbours]
-        if station.departure is not None:
-            yield station.departure.over  # the air is still full of the round before
-        station.departure = world.medium.send(station, parcels, number)
-        if waits or number == world.scenario.rounds:
-            yield station.departure.over
+        if tuned.quarantined:
+            world.record.event(EventKind.QUARANTINE, me, number, Cause.DIVERGENCE)
+            world.medium.silence(station, neighbours, number)
+        else:
+            last = number == world.scenario.rounds
+            yield from _send(world, station, number, neighbours, tuned, waits=waits or last)
         if waits:
             yield station.mailbox.all_ended(neighbours, number)
     except Interrupt as cut:
@@ -66,6 +65,27 @@ def _fine_tune(
     tuned = job.result()
     result.loss, result.flop = tuned.loss, job.work.flop
     event(EventKind.COMPUTE_END, me, number, Cause.COMPUTE_FINISHED)
-    world.tell_layers(me)
-    world.tuned(me, tuned.update)
+    if tuned.quarantined:
+        world.lost(me)
+    else:
+        world.tell_layers(me)
+        world.tuned(me, tuned.update)
     return tuned
+
+
+def _send(
+    world: World,
+    station: Station,
+    number: int,
+    neighbours: tuple[int, ...],
+    tuned: FineTuned,
+    *,
+    waits: bool,
+) -> Generator[Event, Any, None]:
+    bits = {other: world.learner.payload_bits(station.id, other) for other in neighbours}
+    parcels = [Parcel(other, bits[other], tuned.update) for other in neighbours]
+    if station.departure is not None:
+        yield station.departure.over  # the air is still full of the round before
+    station.departure = world.medium.send(station, parcels, number)
+    if waits:
+        yield station.departure.over

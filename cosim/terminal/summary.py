@@ -114,6 +114,12 @@ def departures(events: pd.DataFrame) -> list[str]:
     if len(away):
         times = "once" if len(away) == 1 else f"{len(away)} times"
         told.append(f"left {times}: {_devices(sorted(away['device'].unique()))}")
+    quarantined = events[events["kind"] == EventKind.QUARANTINE]
+    if len(quarantined):
+        told.append(
+            f"updates quarantined: {len(quarantined)}, of "
+            f"{_devices(sorted(quarantined['device'].unique()))}"
+        )
     lost = int((events["kind"] == EventKind.CUT_OFF).sum())
     if lost:
         told.append(f"rounds lost by devices that were cut off: {lost}")

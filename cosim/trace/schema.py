@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     EVALUATE = "evaluate"
     ROUND_END = "round_end"
     CUT_OFF = "cut_off"
+    QUARANTINE = "quarantine"
     JOIN = "join"
     LEAVE = "leave"
 
@@ -44,6 +45,7 @@ class Cause(StrEnum):
     BATTERY_EMPTY = "battery_empty"
     AVAILABILITY = "availability"
     INTERRUPTED = "interrupted"
+    DIVERGENCE = "divergence"
 
 
 class TransferKind(StrEnum):

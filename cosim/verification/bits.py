@@ -74,14 +74,15 @@ def _sums(transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iterator[Finding]:
 
 def _missed(run: Subject, transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iterator[Finding]:
     """At least the updates that were on the air and not in time; besides them, at most those that
-    were never sent, because a sender was cut off or the receiver not there."""
+    were never sent, because a sender was cut off or quarantined, or the receiver not there."""
     if "events" not in run.tables:
         return
     lost = (transfers["kind"] == TransferKind.UPDATE) & (transfers["outcome"] != Outcome.DELIVERED)
     unsent = lost & (transfers["end_s"] <= transfers["start_s"])
     counted = rounds.groupby("device")["missed"].sum()
     events = run.tables["events"]
-    cut = events[events["kind"] == EventKind.CUT_OFF].groupby("device").size()
+    quiet = events["kind"].isin([EventKind.CUT_OFF, EventKind.QUARANTINE])
+    cut = events[quiet].groupby("device").size()
     most = transfers[lost].groupby("dst").size()
     least = transfers[lost & ~unsent].groupby("dst").size()
     for device, found in counted.items():

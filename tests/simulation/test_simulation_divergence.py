@@ -1,0 +1,124 @@
+"""A loss that is no number ends a run with one sentence, or its update stays where it is."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cosim.errors import DivergenceError
+from cosim.learning.learner import Learner
+from cosim.learning.train import GroupTrainer
+from cosim.scenario.load import load
+from cosim.simulation.play import play
+from cosim.trace.reader import Run, read_run
+from cosim.verification.verify import verify
+
+SCENARIO = """\
+seed: 5
+rounds: 2
+method: {method}
+base_model: {{source: "path:{model}", dtype: float32}}
+adapter: {{rank: 2, alpha: 6, density: 0.3}}
+tasks:
+  sums: {{dataset: chain_sum, samples: 20, parameters: {{max_terms: 2, max_digits: 1}}}}
+  products: {{dataset: products, samples: 20, parameters: {{max_digits: 1}}}}
+training: {{{training}, divergence: {divergence}}}
+evaluation: {{every: 1, samples: 2}}
+area: {{shape: disc, radius_m: 50}}
+devices: [{{count: 4, profile: flagship_phone}}]
+radio: {{bandwidth_hz: 3.0e+6, deadline_s: 1.0}}
+"""
+TRAINING = "steps: 2, batch_size: 2, learning_rate: 0.02"
+Play = Callable[..., Run]
+
+
+@pytest.fixture
+def played(tiny_llama: Path, tmp_path: Path) -> Play:
+    def make(method: str, divergence: str, training: str = TRAINING) -> Run:
+        chosen = {"method": method, "divergence": divergence, "training": training}
+        text = SCENARIO.format(model=tiny_llama, **chosen)
+        (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
+        return read_run(play(load(tmp_path / "s.yaml"), out=tmp_path / "run").directory)
+
+    return make
+
+
+@pytest.fixture
+def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Device 1's first fine-tuning came to something that is no number."""
+    accept = Learner.accept
+
+    def poison(self: Learner, job: Any) -> Any:
+        if job.outcome is None:
+            self._settle()
+        if (job.device, job.round) == (1, 1):
+            job.outcome = replace(job.outcome, loss=float("nan"), fault="the loss of step 2 is nan")
+        return accept(self, job)
+
+    monkeypatch.setattr(Learner, "accept", poison)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "lora",
+        "proposed",
+        "proposed_literal",
+        "lori",
+        "hard_moe",
+        "local",
+        "{name: proposed_single_cluster, schedule: asynchronous}",
+        "{name: lora, schedule: cluster}",
+    ],
+)
+@pytest.mark.usefixtures("poisoned")
+def test_a_quarantined_update_is_sent_to_nobody(played: Play, method: str) -> None:
+    run = played(method, "quarantine")
+    events = run.events[run.events["kind"] == "quarantine"]
+    assert events[["device", "round", "cause"]].to_numpy().tolist() == [[1, 1, "divergence"]]
+    sent = run.transfers[run.transfers["kind"] == "update"]
+    assert not len(sent[(sent["src"] == 1) & (sent["round"] == 1)])
+    if method not in ("hard_moe", "local"):
+        assert len(sent[(sent["src"] == 1) & (sent["round"] == 2)]), "it is back a round later"
+    rounds = run.rounds.set_index(["device", "round"])
+    assert rounds["loss"].notna().drop((1, 1)).all()
+    found = [finding for check in verify(run.directory) for finding in check.findings]
+    assert not found
+
+
+@pytest.mark.usefixtures("poisoned")
+def test_otherwise_the_run_ends_with_device_round_and_reason(played: Play) -> None:
+    with pytest.raises(
+        DivergenceError, match=r"device 1 \(products\) diverged in round 1: the loss of step 2"
+    ):
+        played("lora", "stop")
+
+
+def test_the_module_whose_gradient_is_none_is_named(
+    played: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gradients = GroupTrainer._gradients
+
+    def broken(self: GroupTrainer, copies: Any, lessons: Any) -> Any:
+        losses = gradients(self, copies, lessons)
+        with torch.no_grad():
+            copies.expansion.blocks[4].grad[2, 0, 0] = float("inf")  # row 2 is device 1's
+        losses[2] = float("nan")
+        return losses
+
+    monkeypatch.setattr(GroupTrainer, "_gradients", broken)
+    with pytest.raises(
+        DivergenceError,
+        match=r"device 1 .* step 1 is nan, and so is the gradient of B in .*mlp\.gate_proj",
+    ):
+        played("local", "stop")
+
+
+def test_values_that_explode_are_noticed(played: Play) -> None:
+    """Nothing is patched: η = 10 with weight decay 1 multiplies B by -9 a step."""
+    training = "steps: 60, batch_size: 2, learning_rate: 10, optimizer: sgd, weight_decay: 1"
+    with pytest.raises(DivergenceError, match=r"device 0 .* diverged in round 1: "):
+        played("local", "stop", training)
