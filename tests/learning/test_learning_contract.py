@@ -203,7 +203,7 @@ def test_a_device_alone_trains_as_if_there_were_no_network(make, recipe):
     start = plain.fleet.refined_adapter(0, plain._calibration(0))
     kept = plain.fleet.planned(0, plain._calibration(0))
     for number in (1, 2, 3):
-        (after,) = plain.trainer.train([Lesson(start, plain._batches(0, number), kept)])
+        (after,) = plain.trainer.train([Lesson(start, plain.batches(0, number), kept)])
         start = after.adapter
     assert torch.equal(learner.fleet.adapters[0].values, start.values)
     assert torch.equal(learner.fleet.adapters[0].projection, start.projection)
