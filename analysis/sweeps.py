@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 import cosim
 from cosim.errors import CosimError, SweepError
+from cosim.methods import METHODS
 from cosim.sweep.index import INDEX_FILE
 from cosim.trace.reader import Run
 
@@ -182,4 +183,15 @@ def _method(text: str) -> tuple[str, list[str]]:
         return text, []
     mapping = json.loads(text)
     name = str(mapping.pop("name", "?"))
-    return name, [f"{key}={value}" for key, value in mapping.items()]
+    usual = METHODS[name].model_dump(mode="json") if name in METHODS else {}
+    return name, list(_changes(mapping, usual))
+
+
+def _changes(mapping: dict[str, Any], usual: Any) -> Iterator[str]:
+    """`leaf=value` for everything in a mapping that is not as usual."""
+    for key, value in mapping.items():
+        before = usual.get(key) if isinstance(usual, dict) else None
+        if isinstance(value, dict):
+            yield from _changes(value, before)
+        elif value != before:
+            yield f"{key}={value}"

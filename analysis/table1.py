@@ -24,7 +24,7 @@ AVERAGE = "average"
 _SHADES = LinearSegmentedColormap.from_list("accuracy", ["#FFFFFF", "#9CC9E8"])
 _COSTS = {
     "updated": ("updated\n(10⁶ values)", 1e-6),
-    "update_mbit": ("an update\n(Mbit)", 1.0),
+    "update_mbit": ("update\n(Mbit)", 1.0),
     "gbit": ("on the air\n(Gbit)", 1.0),
 }
 

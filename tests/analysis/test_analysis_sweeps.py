@@ -10,7 +10,7 @@ import pytest
 import table1
 from intervals import half_width, over_seeds, paired
 from scipy.stats import ttest_rel
-from sweeps import read_sweep
+from sweeps import _method, read_sweep
 
 import cosim
 from cosim.errors import SweepError
@@ -67,6 +67,16 @@ def test_labels(sweep):
     both = read_sweep(directory, allow_missing=False)
     assert both.labels == ["lora deadline_s=1.0", "lora deadline_s=2.0"]
     assert read_sweep(directory, allow_missing=False, axes=["radio"]).labels == ["lora"]
+
+
+def test_a_part_that_is_as_usual_is_not_told():
+    written = (
+        '{"name": "proposed", "topology": '
+        '{"graph": "clusters", "max_collision_rate": 0.1, "exchange_every": 5}}'
+    )
+    assert _method(written) == ("proposed", ["exchange_every=5"])
+    assert _method('{"name": "lora", "topology": "ring"}') == ("lora", ["topology=ring"])
+    assert _method("lora") == ("lora", [])
 
 
 def test_a_method_with_other_parts_is_told_by_them(sweep):
