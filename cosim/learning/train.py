@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from cosim.errors import CosimError
 from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.adapter import Adapter, Layout, kept_positions
 from cosim.learning.encoding import Encoded
@@ -20,8 +22,13 @@ from cosim.learning.masks import (
     top_gradient_support,
     top_magnitude_support,
 )
-from cosim.learning.packed import pack, pieces, reading
+from cosim.learning.packed import TOKENS_PER_PASS, pack, pieces, reading
 from cosim.learning.working_copies import Optimisation, WorkingCopies
+
+_log = logging.getLogger(__name__)
+
+# Where not even so few tokens fit, halving them helps no more.
+_LEAST_TOKENS = 64
 
 Batch = tuple[Encoded, ...]
 
@@ -73,6 +80,12 @@ class Outcome:
     fault: str | None = None
 
 
+def out_of_memory(error: Exception) -> bool:
+    """Whether torch says that it could get no memory: on a CPU there is no exception for that."""
+    words = ("not enough memory", "can't allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+
+
 def first_unfit(layout: Layout, flat: Tensor, sizes: Sequence[int]) -> str | None:
     """The name of the first module whose part of a flat vector is not all finite numbers."""
     if bool(flat.isfinite().all()):
@@ -103,6 +116,7 @@ class GroupTrainer:
         self.dtype = dtype
         self.settings = settings
         self.device = next(model.model.parameters()).device
+        self._tokens = TOKENS_PER_PASS
 
     def train(self, lessons: Sequence[Lesson]) -> list[Outcome]:
         """All lessons, which must have equally many steps, in grouped steps (torch.bmm)."""
@@ -187,7 +201,25 @@ class GroupTrainer:
         A lesson of several devices' mini-batches has the mean of their losses, each the mean over
         its own answer tokens: (1/M)·Σ_j F_j, whatever the lengths of their answers.
         """
-        copies.clear_gradients()
+        while True:
+            copies.clear_gradients()
+            try:
+                return self._of_all(copies, lessons)
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                self._take_less(error)
+
+    def _take_less(self, error: Exception) -> None:
+        if self._tokens < 2 * _LEAST_TOKENS:
+            raise CosimError(
+                f"training: memory does not suffice for {self._tokens} tokens at once; use a "
+                "smaller training.max_tokens, fewer devices or a smaller rank"
+            ) from error
+        self._tokens //= 2
+        _log.warning("out of memory: from here on at most %d tokens at once", self._tokens)
+
+    def _of_all(self, copies: WorkingCopies, lessons: Sequence[Sequence[Batch]]) -> Tensor:
         losses = torch.zeros(len(lessons), dtype=torch.float64)
         shares = torch.tensor([1.0 / len(parts) for parts in lessons], device=self.device)
         for number in range(max(map(len, lessons))):
@@ -202,7 +234,8 @@ class GroupTrainer:
         )
         weights = shares / counts.clamp(min=1)
         losses = torch.zeros(len(batches), device=self.device)
-        for groups in pieces([[reading(row) for row in batch] for batch in batches]):
+        readings = [[reading(row) for row in batch] for batch in batches]
+        for groups in pieces(readings, self._tokens):
             packed = pack(groups, self.device)
             with self.model.adapters(copies.pairs, self.settings.scale):
                 scored = self.model.scored(packed)

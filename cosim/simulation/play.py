@@ -24,7 +24,7 @@ from cosim.simulation.recorder import Observer
 from cosim.simulation.schedule import life
 from cosim.simulation.timed_learner import TimedJob, TimedLearner
 from cosim.trace.content_hash import results_sha256
-from cosim.trace.directory import claim_run_directory, clear_results
+from cosim.trace.directory import claim_run_directory, clear_results, room_told
 from cosim.trace.files import ADAPTERS, PARTS
 from cosim.trace.lock import held
 from cosim.trace.manifest import Status, read_manifest, write_manifest
@@ -75,7 +75,7 @@ def play(
     except BaseException:
         _unclaim(directory, keep=found_empty)
         raise
-    with held(directory):
+    with held(directory), room_told(directory):
         (directory / SCENARIO_FILE).write_text(dump(scenario), encoding="utf-8")
         return run.play(begun)
 
@@ -93,7 +93,7 @@ def resume(
     """
     begun = perf_counter()
     read_run(directory)
-    with held(directory):
+    with held(directory), room_told(directory):
         manifest = read_manifest(directory)
         if manifest.get("status") == Status.COMPLETED:
             raise RunDirectoryError(f"{directory} is completed: there is nothing to resume.")

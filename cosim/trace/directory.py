@@ -1,7 +1,10 @@
 """Gives every run a directory of its own: claimed once, never shared, never overwritten."""
 
+import errno
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -18,6 +21,26 @@ def claim_run_directory(out: Path | None, *, name: str, root: Path = Path("runs"
     new or empty. Raises RunDirectoryError for a path that holds something or cannot be made.
     """
     return _claim_next(name, root) if out is None else _claim_exactly(out)
+
+
+@contextmanager
+def room_told(directory: Path) -> Iterator[None]:
+    """Makes one sentence of a disk that is full; what was written before stays readable.
+
+    Raises RunDirectoryError where a device or a quota has no room left.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise RunDirectoryError(
+            f"{directory}: no room is left to write to. The traces so far can be read; where there "
+            f"is room again, go on with: cosim resume {directory}"
+        ) from error
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def clear_results(directory: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from cosim.errors import CosimError
 from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.adapter import Adapter, Layout, gaussian_projection, kept_positions
 from cosim.learning.base_model import load
@@ -216,3 +217,33 @@ def test_the_gaussian_projection_has_variance_one_over_k(layout):
         start += size
     assert torch.equal(flat, gaussian_projection(layout, 1, 0))
     assert not torch.equal(flat, gaussian_projection(layout, 1, 1))
+
+
+def test_out_of_memory_halves_the_pass_and_goes_on(adapted, layout, monkeypatch, caplog):
+    lessons = [lesson(layout, number) for number in range(3)]
+    wanted = GroupTrainer(adapted, layout, torch.float32, settings()).train(lessons)
+    scored, most = AdaptedModel.scored, 40
+
+    def short(self, packed):
+        if packed.ids.numel() > most:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory")
+        return scored(self, packed)
+
+    monkeypatch.setattr(AdaptedModel, "scored", short)
+    with pytest.raises(CosimError, match="memory does not suffice for 64 tokens"):
+        GroupTrainer(adapted, layout, torch.float32, settings()).train(lessons)
+    most = 70
+    assert sum(row.tokens for one in lessons for row in one.batches[0]) > most
+    trainer = GroupTrainer(adapted, layout, torch.float32, settings())
+    caplog.clear()
+    for before, after in zip(wanted, trainer.train(lessons), strict=True):
+        assert_same(before.adapter, after.adapter)
+    told = [record.getMessage() for record in caplog.records]
+    assert told[-1] == "out of memory: from here on at most 64 tokens at once"
+
+    def broken(self, packed):
+        raise RuntimeError("a shape does not fit")
+
+    monkeypatch.setattr(AdaptedModel, "scored", broken)
+    with pytest.raises(RuntimeError, match="a shape"):
+        trainer.train(lessons)

@@ -1,5 +1,6 @@
 """However often a run is cut off, it ends with the traces that it would have had."""
 
+import errno
 import itertools
 import json
 import shutil
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from small_networks import scenario as network
 
@@ -21,6 +23,7 @@ from cosim.simulation.journal import Journal, JournaledLearner
 from cosim.simulation.learner import NullLearner
 from cosim.simulation.play import Interrupted, play, resume
 from cosim.trace.manifest import read_manifest
+from cosim.trace.reader import read_run
 
 SCENARIO = """\
 name: cut off
@@ -367,3 +370,26 @@ def test_checkpoints_take_three_percent_at_most(
     assert len(stored) > 40
     assert kept.wall_s <= 0.031 * time_s
     assert stored[0] == pytest.approx(40.0), "33 times what 100 MB take a slow disk"
+
+
+def test_a_full_disk_is_one_sentence_and_no_loss(
+    chosen: Callable[..., Scenario], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = play(chosen(rounds=3), out=tmp_path / "whole", spacing=0)
+    write = pq.write_table
+    left = itertools.count(9, -1)
+
+    def full(*given: Any, **named: Any) -> None:
+        if next(left) <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(*given, **named)
+
+    monkeypatch.setattr(pq, "write_table", full)
+    with pytest.raises(RunDirectoryError, match=r"no room is left .* cosim resume .*short"):
+        play(chosen(rounds=3), out=tmp_path / "short", spacing=0)
+    found = read_run(tmp_path / "short")
+    assert found.manifest["status"] != "completed"
+    assert len(found.events), "what was flushed before can be read"
+    monkeypatch.setattr(pq, "write_table", write)
+    resumed = resume(tmp_path / "short", spacing=0)
+    assert resumed.manifest["results_sha256"] == whole.manifest["results_sha256"]
