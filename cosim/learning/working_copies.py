@@ -82,12 +82,12 @@ class WorkingCopies:
         self._write_back()
 
     def adapters(self) -> list[Adapter]:
-        """The trained adapters, on the CPU."""
+        """The trained adapters, on the CPU, which take the masters with them."""
         out = []
         for start, master, optimiser in zip(
             self._start, self._masters, self._optimisers, strict=True
         ):
-            values = master.detach().cpu().clone()
+            values = master.detach().cpu()
             projection = start.projection
             if self._projected:
                 cut = values.numel() - projection.numel()
@@ -138,10 +138,8 @@ def new_optimiser(
 
 
 def moments_of(master: Tensor, optimiser: torch.optim.Optimizer) -> Moments | None:
-    """The optimiser's state, on the CPU; None where it keeps none."""
+    """The optimiser's own state, on the CPU; None where it keeps none."""
     state = optimiser.state.get(master)
     if not state or "exp_avg" not in state:
         return None
-    return Moments(
-        int(state["step"].item()), state["exp_avg"].cpu().clone(), state["exp_avg_sq"].cpu().clone()
-    )
+    return Moments(int(state["step"].item()), state["exp_avg"].cpu(), state["exp_avg_sq"].cpu())

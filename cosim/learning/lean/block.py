@@ -66,11 +66,13 @@ class _Function(torch.autograd.Function):
     """A block to autograd: differentiable by its input and by the factors that ask for it."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, setting: Setting, *factors: Tensor | None) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, setting: Setting, sums: Sequence[Tensor | None], *factors: Any
+    ) -> Tensor:
         out, trace = forward(x, setting, _paired(factors))
-        ctx.setting = setting
+        ctx.setting, ctx.sums = setting, sums
         # The output of the attention is only read by the gradient of o_proj's A.
-        if not ctx.needs_input_grad[2 + 2 * 3]:
+        if not ctx.needs_input_grad[3 + 2 * 3]:
             trace.mixed = None
         ctx.save_for_backward(x, *trace.tensors(), *factors)
         return out
@@ -81,16 +83,21 @@ class _Function(torch.autograd.Function):
         split = len(rest) - 2 * len(ctx.setting.block.products)
         trace, pairs = Trace.of(rest[:split]), _paired(rest[split:])
         wants = ctx.needs_input_grad
-        wanted = list(zip(wants[2::2], wants[3::2], strict=True))
-        gradient = Gradient(ctx.setting, pairs, trace, wanted)
+        wanted = list(zip(wants[3::2], wants[4::2], strict=True))
+        gradient = Gradient(ctx.setting, pairs, trace, wanted, ctx.sums)
         dx = gradient.through(x, grads[0].contiguous(), wants[0])
-        return dx, None, *gradient.factors
+        return dx, None, None, *gradient.factors
 
 
 def differentiable(x: Tensor, setting: Setting, pairs: Sequence[Pair]) -> Tensor:
-    """The block's output (m, h), which autograd can go back from."""
+    """The block's output (m, h), which autograd can go back from.
+
+    A leaf that has a gradient already gets its new one added to that, as by `backward()`, whoever
+    asks: `torch.autograd.grad` does not see it.
+    """
     factors = [factor for pair in pairs for factor in (pair or (None, None))]
-    out: Tensor = _Function.apply(x, setting, *factors)
+    sums = [f.grad if f is not None and f.is_leaf else None for f in factors]
+    out: Tensor = _Function.apply(x, setting, sums, *factors)
     return out
 
 

@@ -19,7 +19,9 @@ from cosim.learning.lean.weights import Norm
 class Gradient:
     """The gradients of one block's factors and of its input.
 
-    wanted: of A and of B, by place. factors: what was found, A and B in turn.
+    wanted: of A and of B, by place. factors: what was found, A and B in turn; where `sums` has a
+    tensor, the gradient of all passes so far, it is added to that in place and not returned, which
+    saves a buffer of all adapters' size in every pass.
     """
 
     def __init__(
@@ -28,11 +30,13 @@ class Gradient:
         pairs: Sequence[Pair],
         trace: Trace,
         wanted: Sequence[tuple[bool, bool]],
+        sums: Sequence[Tensor | None],
     ) -> None:
         self.setting = setting
         self.pairs = pairs
         self.trace = trace
         self.wanted = wanted
+        self.sums = sums
         self.factors: list[Tensor | None] = [None] * (2 * len(pairs))
 
     def through(self, x: Tensor, dy: Tensor, further: bool) -> Tensor | None:
@@ -104,14 +108,22 @@ class Gradient:
         A, B = pair
         for_A, for_B = self.wanted[place]
         if for_B:
-            self.factors[2 * place + 1] = low_rank.expansion_gradient(
-                dy, z, tokens, self.setting.scale
-            )
+            dB = self._sum(2 * place + 1, B)
+            low_rank.add_expansion_gradient(dB, dy, z, tokens, self.setting.scale)
         if for_A or further:
             dz = low_rank.ranks_gradient(dy, B, tokens, self.setting.scale)
             if for_A:
                 assert read is not None
-                self.factors[2 * place] = low_rank.projection_gradient(dz, read, tokens)
+                low_rank.add_projection_gradient(self._sum(2 * place, A), dz, read, tokens)
             if further:
                 low_rank.add_projected(out, dz, A, tokens)
         return out
+
+    def _sum(self, number: int, factor: Tensor) -> Tensor:
+        """What a factor's gradient is added to."""
+        known = self.sums[number]
+        if known is not None:
+            return known
+        fresh = torch.zeros_like(factor, memory_format=torch.contiguous_format)
+        self.factors[number] = fresh
+        return fresh

@@ -39,21 +39,16 @@ def ranks_gradient(dy: Tensor, B: Tensor, tokens: Tokens, scale: float) -> Tenso
     return dz
 
 
-def expansion_gradient(dy: Tensor, z: Tensor, tokens: Tokens, scale: float) -> Tensor:
-    """dB_g = scale·Σ dy·zᵀ (G, d, r), zero for an empty group."""
-    dB = dy.new_zeros(len(tokens.bounds) - 1, dy.shape[1], z.shape[1])
+def add_expansion_gradient(dB: Tensor, dy: Tensor, z: Tensor, tokens: Tokens, scale: float) -> None:
+    """dB_g += scale·Σ dy·zᵀ in place: dB (G, d, r)."""
     for group, part in _groups(tokens):
-        out = dB[group]
-        torch.addmm(out, dy[part].t(), z[part], beta=0, alpha=scale, out=out)
-    return dB
+        dB[group].addmm_(dy[part].t(), z[part], alpha=scale)
 
 
-def projection_gradient(dz: Tensor, x: Tensor, tokens: Tokens) -> Tensor:
-    """dA_g = Σ dz·xᵀ (G, r, k), zero for an empty group."""
-    dA = x.new_zeros(len(tokens.bounds) - 1, dz.shape[1], x.shape[1])
+def add_projection_gradient(dA: Tensor, dz: Tensor, x: Tensor, tokens: Tokens) -> None:
+    """dA_g += Σ dz·xᵀ in place: dA (G, r, k)."""
     for group, part in _groups(tokens):
-        torch.mm(dz[part].t(), x[part], out=dA[group])
-    return dA
+        dA[group].addmm_(dz[part].t(), x[part])
 
 
 def add_projected(dx: Tensor, dz: Tensor, A: Tensor, tokens: Tokens) -> None:

@@ -1,0 +1,40 @@
+"""Freed memory stays with the process."""
+
+import subprocess
+import sys
+from textwrap import dedent
+
+import pytest
+
+from cosim.learning import freed_memory
+
+
+def _page_faults(kept: bool) -> int:
+    """Pages that a process fetches while it makes and frees the same 64 MiB 16 times, after as
+    many times in which its heap takes its shape."""
+    program = f"""
+        import resource, torch
+        from cosim.learning.freed_memory import keep_freed_memory
+        if {kept}:
+            keep_freed_memory()
+        for number in range(32):
+            if number == 16:
+                before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            torch.ones(16 * 2**20)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", dedent(program)], capture_output=True, text=True, check=True
+    )
+    return int(run.stdout)
+
+
+@pytest.mark.skipif(not freed_memory._glibc(), reason="the C library is not glibc")
+def test_memory_is_fetched_once():
+    # Sixteen times without; hardly once with, however large a page is.
+    assert 8 * _page_faults(kept=True) <= _page_faults(kept=False)
+
+
+def test_another_c_library_is_left_alone(monkeypatch):
+    monkeypatch.setattr(freed_memory, "_glibc", lambda: False)
+    freed_memory.keep_freed_memory.__wrapped__()
