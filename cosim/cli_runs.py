@@ -27,6 +27,14 @@ def sweep(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="list the runs and what would be done")
     ] = False,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="ENGINE",
+            help="processes of this machine, or ray: the workers of a Ray cluster (RAY_ADDRESS), or"
+            " of one that is started here",
+        ),
+    ] = "processes",
 ) -> None:
     """Run every combination of a grid of scenario values, for every seed.
 
@@ -37,8 +45,10 @@ def sweep(
     from rich.console import Console
 
     from cosim.sweep.definition import read_sweep
+    from cosim.sweep.engine import engine_named
     from cosim.sweep.run import SweepInterrupted, plan_of, play_sweep
 
+    workers = engine_named(engine)
     chosen = read_sweep(file)
     directory = out if out is not None else Path("runs") / chosen.name
     if dry_run:
@@ -59,7 +69,7 @@ def sweep(
 
     try:
         with console.status(f"{len(chosen.points)} runs, {jobs} at a time", refresh_per_second=2):
-            entries = play_sweep(chosen, directory, jobs, tell)
+            entries = play_sweep(chosen, directory, jobs, tell, workers)
     except SweepInterrupted as stop:
         done = sum(entry.state == "completed" for entry in stop.entries)
         typer.echo(

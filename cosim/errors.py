@@ -62,5 +62,9 @@ class SweepError(CosimError):
     """A sweep whose directory cannot be used."""
 
 
+class RayError(CosimError):
+    """Ray that is not installed, cannot be reached, or whose workers die again and again."""
+
+
 class ExportError(CosimError):
     """Adapters of a run that are not there, or that cannot be written as asked."""

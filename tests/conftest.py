@@ -1,12 +1,14 @@
 """Tiny language models that the fixtures make, so that no test needs a network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import settings
+
+from cosim.ray_cluster import RayCluster, connect
 
 # The same examples at every run: a failure is a finding, never a dice roll.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -105,3 +107,16 @@ def tiny_qwen2(
 
     config = Qwen2Config(**SHAPE, **_ids(tiny_tokenizer), tie_word_embeddings=True)
     return save_model(config, tmp_path_factory.mktemp("tiny-qwen2"))
+
+
+@pytest.fixture(scope="session")
+def two_ray_workers() -> Iterator[RayCluster]:
+    """A Ray cluster of two cores on this machine, which this process has joined."""
+    pytest.importorskip("ray", reason="Ray is not installed; the extra 'ray' brings it")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        # Ray ends workers where the machine's memory is nearly all taken, by whomever.
+        patch.setenv("RAY_memory_monitor_refresh_ms", "0")
+        cluster = connect("the tests", cpus=2)
+        yield cluster
+        cluster.close()

@@ -10,8 +10,10 @@ ROOT = Path(__file__).parent.parent / "cosim"
 # What each room may import from the others; nothing else.
 MAY_IMPORT = {
     "errors": set(),
+    "expression": set(),
     "garbage": set(),
     "randomness": set(),
+    "ray_cluster": {"errors"},
     "spelling": set(),
     "physics": set(),
     "mobility": {"errors", "randomness"},
@@ -19,9 +21,19 @@ MAY_IMPORT = {
     "scenario": {"errors", "methods", "spelling"},
     "topology": {"methods"},
     "trace": {"errors"},
-    "learning": {"errors", "garbage", "randomness", "spelling", "methods", "scenario"},
+    "learning": {
+        "errors",
+        "expression",
+        "garbage",
+        "randomness",
+        "ray_cluster",
+        "spelling",
+        "methods",
+        "scenario",
+    },
     "simulation": {
         "errors",
+        "garbage",
         "randomness",
         "physics",
         "mobility",
@@ -33,7 +45,7 @@ MAY_IMPORT = {
     },
     "profiling": {"errors", "randomness", "learning", "scenario", "simulation"},
     "interchange": {"errors", "learning", "trace"},
-    "sweep": {"errors", "scenario", "simulation", "trace"},
+    "sweep": {"errors", "ray_cluster", "scenario", "simulation", "spelling", "trace"},
     "comparison": {"errors", "scenario", "trace"},
     "terminal": {"comparison", "learning", "trace"},
     "verification": {"errors", "scenario", "trace"},
@@ -62,7 +74,11 @@ MAY_IMPORT = {
     "__init__": {"scenario", "simulation", "trace"},
     "__main__": {"cli"},
 }
-ONLY_IN = {"simpy": {"simulation"}, "torch": {"learning", "profiling", "simulation"}}
+ONLY_IN = {
+    "ray": {"ray_cluster"},
+    "simpy": {"simulation"},
+    "torch": {"learning", "profiling", "simulation"},
+}
 
 
 def modules():
@@ -151,8 +167,9 @@ def test_no_global_random_generator():
             assert not function.startswith("np.random.") or function in named, name
 
 
-def test_the_host_clock_is_read_for_the_manifest_and_to_profile_the_host_alone():
+def test_the_host_clock_is_read_for_the_manifest_a_profile_and_to_stop_a_pattern_alone():
     readers = {
+        "cosim.expression",
         "cosim.simulation.play",
         "cosim.simulation.timed_learner",
         "cosim.profiling.measure",

@@ -55,7 +55,7 @@ class Calibrating:
 
     def result(self) -> FineTuned:
         """Makes what the base model has read the device's own; nothing is trained or sent."""
-        self._learner.accept_calibration(self.device)
+        self._learner.accept_calibration(self.device, "before its first round")
         return FineTuned(loss=None, update=None)
 
     def discard(self) -> None:

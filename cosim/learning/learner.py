@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -11,28 +12,26 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cosim.errors import DivergenceError
-from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.aggregate import Update
 from cosim.learning.base_model import BaseModel
 from cosim.learning.calibrate import Calibration, Calibrator
 from cosim.learning.diagnosis import Diagnosis, LocalGradients
-from cosim.learning.evaluate import Evaluator
 from cosim.learning.exchange import Bundle, Exchange
+from cosim.learning.executor import Executor, InProcess
 from cosim.learning.features import PromptReader
 from cosim.learning.fleet import Fleet
 from cosim.learning.flop import Work
-from cosim.learning.full import FullEvaluator, FullTrainer, FullWeights, layout_of
 from cosim.learning.jobs import Calibrating, FineTuning
-from cosim.learning.masks import mask_rule
 from cosim.learning.overlap import Overlap, overlap
-from cosim.learning.passes import passes
+from cosim.learning.passes import DEVICES_PER_PASS, passes
 from cosim.learning.payload import told_values
 from cosim.learning.pooling import Pools
 from cosim.learning.report import Diagnostic, FineTuned, LayerState, Measurement
 from cosim.learning.scoring import Scoring
 from cosim.learning.store import save_adapters
 from cosim.learning.tasks.pool import TaskPool
-from cosim.learning.train import Batch, GroupTrainer, Lesson, Outcome, TrainingSettings
+from cosim.learning.train import Batch, GroupTrainer, Lesson, Outcome
+from cosim.learning.trainable import trainable
 from cosim.learning.workload import Workload
 from cosim.methods.recipe import Recipe
 from cosim.scenario.learning import Adapter as AdapterChoice
@@ -46,6 +45,8 @@ class Learner:
     """All devices' adapters over one frozen base model; plays the parts that the recipe chose.
 
     `densities` are the devices' own, Q_budget/Σd·r; the adapter's for all of them if not given.
+    `executor`: who computes training passes, each of `devices_per_pass` devices at most, and
+    scores experts.
     """
 
     def __init__(
@@ -58,28 +59,16 @@ class Learner:
         tasks: Sequence[str],
         seed: int,
         densities: Sequence[float] | None = None,
+        executor: Executor | None = None,
+        devices_per_pass: int = DEVICES_PER_PASS,
     ) -> None:
+        self.executor = executor or InProcess()
+        self.devices_per_pass = devices_per_pass
         self.base, self.recipe, self.training = base, recipe, training
         self.pools, self.tasks, self.seed = pools, tuple(tasks), seed
-        self.layout = layout_of(recipe, base.model, adapter.target_modules, adapter.rank)
-        model = AdaptedModel(base.model, adapter.target_modules)
-        self.settings = TrainingSettings(
-            scale=adapter.alpha / adapter.rank,
-            density=adapter.density,
-            learning_rate=training.learning_rate,
-            optimizer=training.optimizer,
-            weight_decay=training.weight_decay,
-            trainable_projection=recipe.projection == "trainable",
-            mask=mask_rule(recipe),
-        )
-        self.trainer: GroupTrainer | FullTrainer
-        if recipe.expansion == "every_parameter":
-            weights = FullWeights(model)
-            self.trainer = FullTrainer(model, weights, self.settings)
-            evaluator: Evaluator = FullEvaluator(model, self.layout, weights)
-        else:
-            self.trainer = GroupTrainer(model, self.layout, base.dtype, self.settings)
-            evaluator = Evaluator(model, self.layout, base.dtype, self.settings.scale)
+        made = trainable(base, recipe, adapter, training)
+        self.layout, self.trainer, model = made.layout, made.trainer, made.model
+        self.settings = self.trainer.settings
         self.work = Work.of(
             base.model, self.layout, trainable_projection=self.settings.trainable_projection
         )
@@ -91,7 +80,7 @@ class Learner:
         hidden = base.model.config.hidden_size
         told = told_values(recipe, self.layout.modules, len(reader.blocks), hidden)
         self.exchange = Exchange(self.fleet, rows, told * adapter.bits_per_value)
-        self.scoring = Scoring(self.fleet, evaluator, reader, pools)
+        self.scoring = Scoring(self.fleet, made.evaluator, reader, pools, self.executor)
         self.pooled = Pools(recipe, tasks)
         self.queue: list[FineTuning] = []
         self.found: dict[int, Calibration] = {}
@@ -117,7 +106,8 @@ class Learner:
     def _calibration(self, device: int) -> Calibration:
         """What the device's calibration finds: it depends on no state, and is computed once."""
         if device not in self.found:
-            self.found[device] = self.calibrator.calibrate(self._calibration_rows(device))
+            found = self.calibrator.calibrate(self._calibration_rows(device))
+            self.found[device] = replace(found, fault=self.fleet.fault(found))
         return self.found[device]
 
     def calibrate(self, device: int) -> Calibrating | None:
@@ -128,15 +118,27 @@ class Learner:
         work = self.calibrator.workload(self._calibration_rows(device))
         return Calibrating(self, device, work)
 
-    def accept_calibration(self, device: int) -> None:
-        """Makes a calibration the device's own; called by the job."""
-        if self.fleet.calibrations[device] is None:
-            self.fleet.calibrated(device, self._calibration(device))
+    def accept_calibration(self, device: int, when: str) -> None:
+        """Makes a calibration the device's own; called by the job.
 
-    def limit(self, device: int, values: float) -> None:
-        """Lowers Q_budget of a device to what its compute or its link permits, in values of B;
-        before its mask has been chosen."""
-        self.fleet.limit(device, values)
+        One with a fault ends the run, or leaves the device without, as the scenario says.
+        """
+        if self.fleet.calibrations[device] is not None:
+            return
+        found = self._calibration(device)
+        if found.fault is None:
+            self.fleet.calibrated(device, found)
+        elif self.training.divergence == "stop":
+            raise DivergenceError(
+                f"training: device {device} ({self.tasks[device]}) cannot be calibrated {when}: "
+                f"{found.fault}; choose another base_model or base_model.dtype, or "
+                "training.divergence: quarantine to go on without that device's updates"
+            )
+
+    def limit(self, device: int, bits: float) -> None:
+        """Lowers Q_budget of a device to what it can send at once with mask, seed and h in so many
+        bits; a mask that has been chosen stays."""
+        self.fleet.limit(device, self.exchange.values_in(bits))
 
     def submit(self, device: int, round_: int) -> FineTuning:
         """Queues a device's local fine-tuning; nothing is computed yet but what it takes."""
@@ -166,7 +168,7 @@ class Learner:
             self._settle()
         assert job.outcome is not None, "the job was discarded"
         if job.calibrates:
-            self.accept_calibration(job.device)
+            self.accept_calibration(job.device, f"in round {job.round}")
         if job.outcome.fault is not None:
             return self._diverged(job, job.outcome)
         adapter = replace(job.outcome.adapter, round=job.round)
@@ -195,9 +197,13 @@ class Learner:
         for job in jobs:
             if job.calibrates:
                 found = self._calibration(job.device)
+                if found.fault is not None:
+                    job.outcome = Outcome(job.lesson.adapter, math.nan, found.fault)
+                    continue
                 adapter = self.fleet.refined_adapter(job.device, found)
                 kept = self.fleet.planned(job.device, found)
                 job.lesson = replace(job.lesson, adapter=adapter, kept=kept)
+        jobs = [job for job in jobs if job.outcome is None]
         if self.recipe.data == "own":
             self._train(sorted(jobs, key=lambda job: (job.device, job.round)))
         else:
@@ -205,10 +211,15 @@ class Learner:
                 self._train_pooled(job)
 
     def _train(self, jobs: Sequence[FineTuning]) -> None:
-        longest = [job.lesson.longest for job in jobs]
-        steps = [len(job.lesson.batches) for job in jobs]
-        for group in passes(longest, steps, padded=not self.trainer.model.lean):
-            outcomes = self.trainer.train([jobs[number].lesson for number in group])
+        groups = passes(
+            [job.lesson.longest for job in jobs],
+            [len(job.lesson.batches) for job in jobs],
+            padded=not self.trainer.model.lean,
+            devices_per_pass=self.devices_per_pass,
+        )
+        lessons = [[jobs[number].lesson for number in group] for group in groups]
+        trained = self.executor.train(self.trainer, lessons)
+        for group, outcomes in zip(groups, trained, strict=True):
             for number, outcome in zip(group, outcomes, strict=True):
                 jobs[number].outcome = outcome
 
@@ -277,6 +288,10 @@ class Learner:
         `sets` are the updates that each device may have averaged in this round, its own included.
         """
         return self.diagnosis.of(devices, sets)
+
+    def close(self) -> None:
+        """Lets go of what outlives the last event: the executor's workers."""
+        self.executor.close()
 
     def save(self, folder: Path) -> None:
         """Writes every device's adapter and its bank of experts into a new folder; nothing where

@@ -1,4 +1,4 @@
-"""Which lessons one grouped pass takes together: it changes nothing but speed and memory."""
+"""Which lessons one grouped pass takes together: a matter of speed and memory, and of rounding."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ DEVICES_PER_PASS = 16
 PADDING_RATIO = 1.5
 
 
-def passes(longest: Sequence[int], steps: Sequence[int], *, padded: bool = True) -> list[list[int]]:
+def passes(
+    longest: Sequence[int],
+    steps: Sequence[int],
+    *,
+    padded: bool = True,
+    devices_per_pass: int = DEVICES_PER_PASS,
+) -> list[list[int]]:
     """Numbers of lessons by pass: equally many steps, few enough for memory, and of similar
     lengths where the rows are padded.
 
@@ -21,7 +27,7 @@ def passes(longest: Sequence[int], steps: Sequence[int], *, padded: bool = True)
     for number in ordered:
         if out:
             first = out[-1][0]
-            fits = steps[first] == steps[number] and len(out[-1]) < DEVICES_PER_PASS
+            fits = steps[first] == steps[number] and len(out[-1]) < devices_per_pass
             alike = not padded or longest[number] <= PADDING_RATIO * longest[first]
             if fits and alike:
                 out[-1].append(number)

@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 
 from cosim.garbage import uncollected
 from cosim.learning.base_model import load
+from cosim.learning.freed_memory import return_freed_memory
 from cosim.learning.full import layout_of
 from cosim.learning.lean.model import LeanModel
 from cosim.learning.learner import Learner
 from cosim.learning.memory import MemoryEstimate, estimate_memory, refuse_what_does_not_fit
 from cosim.learning.packed import TOKENS_PER_PASS
-from cosim.learning.passes import passes
+from cosim.learning.passes import DEVICES_PER_PASS, passes
+from cosim.learning.ray_executor import ASKED, RayExecutor
 from cosim.learning.tasks.pool import TaskPool, device_tasks, load_pool
+from cosim.ray_cluster import refuse_without_ray
 from cosim.scenario.model import Scenario
 
 
@@ -29,13 +32,21 @@ def prepare(scenario: Scenario) -> Learner:
     Raises `CosimError` for a base model that cannot be loaded, a task that cannot be used, or
     more devices than memory.
     """
+    return_freed_memory()  # of a run before, in whose place this one may want other sizes
     choice = scenario.base_model
     base = load(choice.source, choice.dtype, choice.device)
     pools = read_tasks(scenario, base.tokenizer)
     if choice.device == "cpu":
         estimate = memory_of(scenario, base.model, base.dtype, pools)
         refuse_what_does_not_fit(estimate, scenario.device_count)
-    tasks = tasks_of(scenario)
+    tasks, learning = tasks_of(scenario), scenario.learning
+    assert learning.model == "language_model"
+    executor = None
+    if learning.executor == "ray":
+        refuse_without_ray(ASKED)
+        executor = RayExecutor(
+            base, scenario.method, scenario.adapter, scenario.training, learning.workers
+        )
     return Learner(
         base,
         scenario.method,
@@ -45,6 +56,8 @@ def prepare(scenario: Scenario) -> Learner:
         tasks,
         scenario.seed,
         densities_of(scenario),
+        executor,
+        learning.devices_per_pass,
     )
 
 
@@ -99,6 +112,7 @@ def memory_of(
     answers = {name: np.array([len(r.answer) for r in pool.train]) for name, pool in pools.items()}
     lengths = [int(tokens[task].max()) for task in tasks]
     steps = [scenario.training.steps] * len(tasks)
+    devices_per_pass = getattr(scenario.learning, "devices_per_pass", DEVICES_PER_PASS)
 
     def summed(counts: Mapping[str, NDArray[np.int64]], group: Sequence[int]) -> int:
         own = [counts[tasks[number]] for number in group]
@@ -112,7 +126,7 @@ def memory_of(
         return size * len(group) * lengths[group[-1]]
 
     largest = max(
-        passes(lengths, steps, padded=not lean),
+        passes(lengths, steps, padded=not lean, devices_per_pass=devices_per_pass),
         key=lambda group: tokens_of(group) * (1 if lean else lengths[group[-1]]),
     )
     return estimate_memory(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cosim.learning.adapter import Expert
 from cosim.learning.evaluate import Evaluator
+from cosim.learning.executor import Asked, Executor
 from cosim.learning.features import PromptReader
 from cosim.learning.fleet import Fleet
 from cosim.learning.gate import gate_weights, voted_cosines
@@ -17,7 +18,7 @@ from cosim.learning.tasks.pool import TaskPool
 
 
 class Scoring:
-    """Scores a fleet on the held-out questions of all tasks."""
+    """Scores a fleet on the held-out questions of all tasks; the executor asks the experts."""
 
     def __init__(
         self,
@@ -25,31 +26,42 @@ class Scoring:
         evaluator: Evaluator,
         reader: PromptReader,
         pools: Mapping[str, TaskPool],
+        executor: Executor,
     ) -> None:
         self.fleet, self.evaluator, self.reader, self.pools = fleet, evaluator, reader, pools
+        self.executor = executor
         self.known: dict[tuple[str, str], list[Score]] = {}
 
     def evaluate(self, devices: Iterable[int]) -> list[Measurement]:
         """Every device on every task; equal experts are scored once, and those of last time not
         again."""
-        found: dict[tuple[str, str], list[Score]] = {}
-        out = []
+        wanted: list[tuple[int, tuple[str, str]]] = []
+        experts: dict[tuple[str, str], Expert | None] = {}
         for device in devices:
             for task in self.pools:
                 expert = self.fleet.expert(device, task)
                 key = (task, "base model" if expert is None else expert.key)
-                if key not in found:
-                    found[key] = self.known.get(key) or self._score(expert, task)
-                out += [Measurement(device, task, score) for score in found[key]]
-        self.known = found
-        return out
+                wanted.append((device, key))
+                experts.setdefault(key, expert)
+        fresh = [key for key in experts if not self.known.get(key)]
+        asked = [self._asked(experts[key], key[0]) for key in fresh]
+        scored = self.executor.score(self.evaluator, asked)
+        found = {key: self.known[key] for key in experts if key not in fresh}
+        for key, scores in zip(fresh, scored, strict=True):
+            expert = experts[key]
+            found[key] = list(scores)
+            if expert is not None and expert.route == "gate":
+                found[key].append(self._routing(expert, key[0]))
+        self.known = {key: found[key] for key in experts}
+        return [
+            Measurement(device, key[0], score) for device, key in wanted for score in found[key]
+        ]
 
-    def _score(self, expert: Expert | None, task: str) -> list[Score]:
-        questions = self.pools[task].test
-        if expert is None or expert.route != "gate":
-            return self.evaluator.scores(expert, questions)
-        weights = self.weights(expert, task)
-        return [*self.evaluator.scores(expert, questions, weights), self._routing(expert, task)]
+    def _asked(self, expert: Expert | None, task: str) -> Asked:
+        weights = None
+        if expert is not None and expert.route == "gate":
+            weights = self.weights(expert, task)
+        return Asked(expert, self.pools[task].test, weights)
 
     def weights(self, expert: Expert, task: str) -> Tensor:
         """The gate's weights (questions, J); all candidates of a question share its prompt's."""

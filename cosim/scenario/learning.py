@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from cosim.scenario.section import Section
+
+# Longer ones take long to compile.
+Pattern = Annotated[str, Field(max_length=1000)]
 
 
 class BaseModelChoice(Section):
@@ -30,7 +33,7 @@ class Adapter(Section):
     rank: int = Field(32, ge=1, le=4096, description="r")
     alpha: float = Field(64.0, gt=0, le=1e5, description="α; the scale is α/r")
     density: float = Field(0.1, gt=0, le=1, description="s, share of B that a mask keeps")
-    target_modules: str | tuple[str, ...] = Field(
+    target_modules: Pattern | tuple[str, ...] = Field(
         "all-linear", description="'all-linear', a regular expression, or names of modules"
     )
     bits_per_value: Literal[16, 32] = Field(16, description="of a transmitted value")
@@ -45,7 +48,7 @@ class Fields(Section):
     )
     labels: str | None = Field(None, description="path of the labels that the answer names")
     answer: str = Field("answer", description="path of the index, the label or the text")
-    answer_pattern: str | None = Field(
+    answer_pattern: Pattern | None = Field(
         None, description="regular expression whose first group is the answer, e.g. '#### (.+)'"
     )
 
@@ -118,6 +121,19 @@ class LanguageModel(Section):
     """Real fine-tuning of the base model."""
 
     model: Literal["language_model"] = "language_model"
+    devices_per_pass: int = Field(
+        16,
+        ge=1,
+        le=1024,
+        description="devices trained in one pass over the base model, at most; workers share the "
+        "passes of a round between them. Sums are rounded otherwise in other passes",
+    )
+    executor: Literal["in_process", "ray"] = Field(
+        "in_process",
+        description="who computes the passes: this process, or workers of Ray (extra 'ray'), each "
+        "with a base model of its own; it changes no trace",
+    )
+    workers: int = Field(2, ge=1, le=1024, description="of executor ray")
 
 
 class NoLearning(Section):

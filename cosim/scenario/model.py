@@ -23,7 +23,11 @@ from cosim.spelling import did_you_mean
 
 
 def _learning_by_name(value: Any) -> Any:
-    return {"model": value} if isinstance(value, str) else value
+    if isinstance(value, str):
+        return {"model": value}
+    if isinstance(value, dict) and "model" not in value:
+        return {"model": "language_model", **value}
+    return value
 
 
 Learning = Annotated[
@@ -36,6 +40,8 @@ Learning = Annotated[
 
 
 MAX_DEVICES = 1_000_000
+# Paths that say who computes, which no trace depends on.
+WHO_COMPUTES = ("learning.executor", "learning.workers")
 
 
 class TraceChoice(Section):

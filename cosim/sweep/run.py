@@ -10,10 +10,10 @@ from pathlib import Path
 from cosim.errors import CosimError
 from cosim.scenario.blame import blaming
 from cosim.sweep.definition import Point, Sweep
+from cosim.sweep.engine import Engine, player_of
 from cosim.sweep.index import Entry, holding, write_index
-from cosim.sweep.state import ERROR_FILE, Found, State, goes_on, look, move_aside, seconds_of
+from cosim.sweep.state import ERROR_FILE, Found, State, look, make_way, seconds_of
 from cosim.sweep.work import Reply, Task
-from cosim.sweep.workers import play_all
 from cosim.trace.manifest import read_manifest
 
 
@@ -39,14 +39,20 @@ def plan_of(sweep: Sweep, directory: Path) -> list[Planned]:
 
 
 def play_sweep(
-    sweep: Sweep, directory: Path, jobs: int, tell: Callable[[Entry, int], None]
+    sweep: Sweep,
+    directory: Path,
+    jobs: int,
+    tell: Callable[[Entry, int], None],
+    engine: Engine = Engine.PROCESSES,
 ) -> list[Entry]:
     """Plays every point that is not finished, and returns how each run of the sweep has ended.
 
     `tell` hears of each run that ends, and how many there are to play. The index is brought up to
-    date at every end. Raises SweepError for a directory that cannot be
-    used, SweepInterrupted at Ctrl-C, when the traces so far have been written.
+    date at every end. Raises SweepError for a directory that cannot be used, RayError where the
+    engine is Ray and does not start, SweepInterrupted at Ctrl-C, when the traces so far have been
+    written.
     """
+    play_all = player_of(engine, [point.scenario for point in sweep.points])
     with holding(directory, sweep):
         plan = plan_of(sweep, directory)
         entries = {
@@ -60,6 +66,8 @@ def play_sweep(
         }
         write_index(directory, sweep, list(entries.values()))
         to_play = [planned for planned in plan if planned.found.to_play]
+        if not to_play:
+            return list(entries.values())
         points = {planned.point.name: planned.point for planned in to_play}
         replies = play_all(_tasks(to_play, directory), jobs)
         try:
@@ -85,9 +93,7 @@ def _tasks(to_play: Sequence[Planned], directory: Path) -> Iterator[Task]:
     for planned in to_play:
         point = planned.point
         own = directory / point.name
-        resumed = goes_on(own, point.scenario, planned.found.state)
-        if not resumed:
-            move_aside(own, planned.found.state)
+        resumed = make_way(own, point.scenario, planned.found.state)
         yield Task(point.name, point.scenario, own, resumed)
 
 

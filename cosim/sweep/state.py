@@ -10,7 +10,7 @@ from pathlib import Path
 from cosim.errors import CosimError, RunDirectoryError, ScenarioError
 from cosim.scenario.differences import differences
 from cosim.scenario.load import load
-from cosim.scenario.model import Scenario
+from cosim.scenario.model import WHO_COMPUTES, Scenario
 from cosim.trace.files import CHECKPOINTS, PARTS
 from cosim.trace.manifest import MANIFEST_FILE, Status, read_manifest
 from cosim.trace.reader import SCENARIO_FILE
@@ -105,6 +105,14 @@ def move_aside(directory: Path, state: State) -> Path | None:
     raise AssertionError("the numbers are endless")
 
 
+def make_way(directory: Path, scenario: Scenario, state: State) -> bool:
+    """Whether what is left of an earlier attempt is to be resumed; moves it aside where not."""
+    resumed = goes_on(directory, scenario, state)
+    if not resumed:
+        move_aside(directory, state)
+    return resumed
+
+
 _PENDING = Found(State.PENDING)
 
 
@@ -116,9 +124,10 @@ def _compared(directory: Path, scenario: Scenario, seconds: float | None) -> Fou
         return Found(State.DIFFERS, f"its scenario cannot be read any more: {error}")
     except CosimError as error:
         return Found(State.DIFFERS, str(error))
-    if played == scenario:
+    every = differences(played.model_dump(mode="json"), scenario.model_dump(mode="json"))
+    found = [one for one in every if one.path not in WHO_COMPUTES]
+    if not found:
         return Found(State.COMPLETED, seconds=seconds)
-    found = differences(played.model_dump(mode="json"), scenario.model_dump(mode="json"))
     told = [str(one) for one in found[:_SHOWN]]
     told += [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
     return Found(State.DIFFERS, "it played another scenario: " + "; ".join(told), seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import traceback
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 from cosim.errors import CosimError, ResumeError
 
 # Whoever computes in threads reads one of these when it is first imported.
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 
 
 class Task(NamedTuple):
@@ -40,19 +41,27 @@ def serve(connection: Connection, threads: int | None) -> None:
     as Ctrl-C ends one of `cosim run`: with readable traces.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if threads is not None:
-        for variable in _THREADS:
-            allowed = os.environ.get(variable, "")
-            given = int(allowed) if allowed.isdecimal() else threads
-            os.environ[variable] = str(max(1, min(given, threads)))
+    os.environ.update(thread_variables(threads))
     try:
         while (task := connection.recv()) is not None:
-            connection.send(_play(task))
+            connection.send(play_task(task))
     except (EOFError, BrokenPipeError, KeyboardInterrupt):
         pass
 
 
-def _play(task: Task) -> Reply:
+def thread_variables(threads: int | None) -> dict[str, str]:
+    """The environment of a worker of so many threads: as this process has it, but no more than
+    that; None bounds nothing."""
+    found = {name: os.environ[name] for name in THREADS if name in os.environ}
+    if threads is None:
+        return found
+    given = {name: int(text) for name, text in found.items() if text.isdecimal()}
+    return {name: str(max(1, min(given.get(name, threads), threads))) for name in THREADS}
+
+
+def play_task(task: Task) -> Reply:
+    """Plays a run to its end, and tells of its failure where it fails."""
+    gc.collect()  # a run before may hang together in cycles, gigabytes of it
     try:
         _play_or_resume(task)
     except CosimError as error:

@@ -35,6 +35,11 @@ def held(directory: Path) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
+def break_lock(directory: Path) -> None:
+    """Gives a run directory free whose process is known to be gone, on whichever machine."""
+    (directory / LOCK_FILE).unlink(missing_ok=True)
+
+
 def _take(path: Path) -> None:
     import fcntl
 

@@ -1,0 +1,135 @@
+"""Ray's workers playing runs side by side; a worker that dies is replaced and its run goes on."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from cosim.ray_cluster import RayCluster, connect, cpus_for, environment
+from cosim.scenario.model import Scenario
+from cosim.sweep.state import State, look, make_way, move_aside
+from cosim.sweep.work import THREADS, Reply, Task, play_task, thread_variables
+from cosim.sweep.workers import threads_for
+from cosim.trace.lock import break_lock
+
+# How often a run is tried again whose worker has died; what kills three is the run itself.
+RETRIES = 2
+_INTERRUPTED = "interrupted"
+
+
+def play_all(tasks: Iterable[Task], jobs: int) -> Generator[Reply]:
+    """Plays all tasks, `jobs` at a time, and yields each one's reply as it comes.
+
+    The directories of the runs must be the same files on every machine of the cluster. Closed
+    early, it stops the runs that go on and waits until their traces are written. Raises RayError
+    where there is no cluster.
+    """
+    with closing(connect("--engine ray", cpus=jobs)) as cluster:
+        yield from _play(cluster, iter(tasks), jobs)
+
+
+def _play(cluster: RayCluster, coming: Iterable[Task], jobs: int) -> Generator[Reply]:
+    ray = cluster.ray
+    places = _Places(cluster, jobs)
+    running: dict[Any, Task] = {}
+    deaths: Counter[str] = Counter()
+    try:
+        while True:
+            for task in islice(coming, jobs - len(running)):
+                running[places.start(task)] = task
+            if not running:
+                return
+            for reference in ray.wait(list(running), num_returns=1)[0]:
+                task = running.pop(reference)
+                try:
+                    yield ray.get(reference)
+                except ray.exceptions.RayTaskError as error:  # not even cosim is there, say
+                    yield Reply(task.name, _first_line(error.cause or error), str(error))
+                except ray.exceptions.RayError as error:
+                    deaths[task.name] += 1
+                    gone = (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError)
+                    again = _again(task, gone=isinstance(error, gone))
+                    if again is None:
+                        yield Reply(task.name)
+                    elif deaths[task.name] <= RETRIES:
+                        running[places.start(again)] = again
+                    else:
+                        yield Reply(task.name, _death(deaths[task.name], error))
+    finally:
+        for reference in running:
+            ray.cancel(reference, force=False)
+        if running:
+            ray.wait(list(running), num_returns=len(running))
+
+
+class _Places:
+    """What a worker gets of the cluster, and how a task is sent to one."""
+
+    def __init__(self, cluster: RayCluster, jobs: int) -> None:
+        self._gpus = cluster.gpus
+        threads: int | None
+        if cluster.started:  # as many CPUs as jobs, whatever the machine has
+            cpus, threads = 1, threads_for(jobs)
+        else:
+            cpus = threads = cpus_for(cluster.cpus_by_node, jobs)
+        self._variables = thread_variables(threads)
+        self._options: dict[str, Any] = {
+            **environment(self._variables),
+            "num_cpus": cpus,
+            "max_retries": 0,  # what is there of the run has to be looked at first
+        }
+        self._remote = cluster.ray.remote(_play_on_worker)
+
+    def start(self, task: Task) -> Any:
+        """Sends a task to the next worker that is free; returns what Ray calls its reply."""
+        own = task._replace(directory=Path(os.path.abspath(task.directory)))
+        # Where Ray knows of no GPU nobody would ever play it; a worker at least says what it sees.
+        gpus = min(1, self._gpus) if _needs_gpu(task) else 0
+        options = {**self._options, "num_gpus": gpus}
+        return self._remote.options(**options).remote(own, self._variables)
+
+
+def _play_on_worker(task: Task, variables: dict[str, str]) -> Reply:
+    for name in THREADS:
+        if name not in variables:  # Ray sets what is not set
+            os.environ.pop(name, None)
+    try:
+        return play_task(task)
+    except KeyboardInterrupt:  # how Ray cancels; the traces are written
+        return Reply(task.name, _INTERRUPTED)
+
+
+def _needs_gpu(task: Task) -> bool:
+    scenario: Scenario = task.scenario
+    return scenario.learning.model != "none" and scenario.base_model.device == "cuda"
+
+
+def _again(task: Task, *, gone: bool) -> Task | None:
+    """The task after the death of its worker: what is left of the run is resumed or moved aside;
+    None where the run was completed before.
+
+    gone: the process has ended. Of a machine that does not answer nobody can tell; who may still
+    be writing there goes on in the directory that was moved.
+    """
+    state = look(task.directory, task.scenario).state
+    if state is State.COMPLETED:
+        return None
+    if not gone:
+        move_aside(task.directory, state)
+        return task._replace(resumed=False)
+    break_lock(task.directory)
+    return task._replace(resumed=make_way(task.directory, task.scenario, state))
+
+
+def _death(times: int, error: Exception) -> str:
+    return f"{times} workers of Ray died of it, the last with: {_first_line(error)}"
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
