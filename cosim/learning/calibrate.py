@@ -19,6 +19,7 @@ from cosim.learning.flop import Work
 from cosim.learning.packed import pack, reading
 from cosim.learning.spectrum import (
     Inputs,
+    UnfitError,
     singular_values,
     spectral_entropy,
     spectrum_flop,
@@ -38,12 +39,14 @@ class Calibration:
 
     entropies: H of W0·C by module (n,), nats. features: h at the gate's blocks (L, h), float32,
     the mean of x̄ over the rows. inputs: h of every module (Σk,), flat float32, the mean over all
-    tokens (eq. 26 of arXiv 2602.20492).
+    tokens (eq. 26 of arXiv 2602.20492). fault: what came to no finite number or has no direction,
+    and at which module; the parts are then None.
     """
 
     entropies: NDArray[np.float64] | None = None
     features: Tensor | None = None
     inputs: Tensor | None = None
+    fault: str | None = None
 
 
 class Calibrator:
@@ -78,17 +81,30 @@ class Calibrator:
 
     @torch.no_grad()
     def calibrate(self, rows: Sequence[Encoded]) -> Calibration:
-        """The parts that the recipe asks for, from one pass over these rows."""
-        with _one_thread():
-            return self._calibrated(rows)
+        """The parts that the recipe asks for, from one pass over these rows.
+
+        Fewer tokens than features, W0 of less than full rank and inputs that are all zero have an
+        entropy like any others; what is not finite has none, and is the calibration's fault.
+        """
+        try:
+            with _one_thread():
+                return self._calibrated(rows)
+        except UnfitError as error:
+            return Calibration(fault=str(error))
 
     def _calibrated(self, rows: Sequence[Encoded]) -> Calibration:
         features = entropies = inputs = None
         if self._needs_features:
             features = self.reader.features([row.prompt for row in rows]).mean(0)
+            if unfit := [n for n, h in enumerate(features) if not bool(h.isfinite().all())]:
+                block = self.reader.blocks[unfit[0]]
+                raise UnfitError(f"what block {block} of the base model reads is not finite")
         if self._needs_inputs or (self._needs_entropies and not self._printed):
             spectra = _Spectra(
-                self._shared, entropies=self._needs_entropies, triangles=self._triangles
+                self._shared,
+                [module.name for module in self.layout.modules],
+                entropies=self._needs_entropies,
+                triangles=self._triangles,
             )
             device = next(self.model.model.parameters()).device
             self.model.walk(pack([[reading(row) for row in rows]], device), spectra.see)
@@ -101,9 +117,21 @@ class Calibrator:
     def _entropies_of_weights(self) -> NDArray[np.float64]:
         if self._of_weights is None:
             modules = [self.model.model.get_submodule(m.name) for m in self.layout.modules]
-            found = [spectral_entropy(singular_values(module.base.weight)) for module in modules]
+            names = [module.name for module in self.layout.modules]
+            found = [
+                _entropy(name, module.base.weight)
+                for name, module in zip(names, modules, strict=True)
+            ]
             self._of_weights = np.array(found)
         return self._of_weights
+
+
+def _entropy(name: str, matrix: Tensor) -> float:
+    """H of a matrix's singular values; raises UnfitError with the module's name."""
+    try:
+        return spectral_entropy(singular_values(matrix).cpu())
+    except UnfitError as error:
+        raise UnfitError(f"the spectrum of {name} {error}") from error
 
 
 @contextmanager
@@ -125,19 +153,21 @@ class _Spectra:
     """Mean input and spectral entropy of each module, taken while the pass goes by.
 
     Nothing is kept of a module's inputs but for its siblings, which read the same. triangles: R of
-    the long weights by module, for the devices that follow; filled here.
+    the long weights by module, for the devices that follow; filled here. UnfitError names the
+    module whose inputs or spectrum are not finite.
     """
 
     def __init__(
         self,
         shared: Sequence[int],
+        names: Sequence[str],
         *,
         entropies: bool,
         triangles: dict[int, Tensor] | None = None,
     ) -> None:
         self.means: list[Tensor] = []
         self.entropies: list[float] = []
-        self._shared = shared
+        self._shared, self._names = shared, names
         self._wanted = entropies
         self._triangles = triangles
         self._inputs: Inputs | None = None
@@ -146,14 +176,16 @@ class _Spectra:
         """Called before each module, in the model's order."""
         assert number == len(self.means), "a layer was passed out of order"
         if self._shared[number] == number:
+            if not bool(x.isfinite().all()):
+                raise UnfitError(f"the inputs of {self._names[number]} are not finite")
             self._inputs = Inputs(x)
             self.means.append(self._inputs.mean.cpu())
         else:
             self.means.append(self.means[self._shared[number]])
         if self._wanted:
             assert self._inputs is not None
-            sigma = singular_values(self._inputs.product(self._factor(number, weight)))
-            self.entropies.append(spectral_entropy(sigma.cpu()))
+            product = self._inputs.product(self._factor(number, weight))
+            self.entropies.append(_entropy(self._names[number], product))
 
     def _factor(self, number: int, weight: Tensor) -> Tensor:
         """What has the singular values of W0 against any C: R of a long W0, or W0 itself."""

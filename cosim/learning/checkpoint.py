@@ -47,7 +47,7 @@ def take(
         "scores": [[*key, list(map(astuple, own))] for key, own in scoring.known.items()],
         "prompts": taking.prompts(scoring.reader.known),
         "pooled": [[name, taking.outcome(one)] for name, one in pooled.latest.items()],
-        "losses": [[*key, loss] for key, loss in pooled.losses.items()],
+        "ended": [[*key, *how] for key, how in pooled.ended.items()],
         "norms": [
             [device, round_, taking.tensor(norms)]
             for device, (round_, norms) in learner.diagnosis.norms.items()
@@ -80,7 +80,7 @@ def put_back(
     }
     scoring.reader.known = back.prompts(taken["prompts"])
     pooled.latest = {name: back.outcome(one) for name, one in taken["pooled"]}
-    pooled.losses = {(name, round_): loss for name, round_, loss in taken["losses"]}
+    pooled.ended = {(name, round_): (loss, fault) for name, round_, loss, fault in taken["ended"]}
     learner.diagnosis.norms = {
         device: (round_, back.tensors[name]) for device, round_, name in taken["norms"]
     }
@@ -132,7 +132,8 @@ class _Taking:
             return None
         entropies = None if found.entropies is None else found.entropies.tolist()
         features, inputs = self._maybe(found.features), self._maybe(found.inputs)
-        return {"entropies": entropies, "features": features, "inputs": inputs}
+        told = {"entropies": entropies, "features": features, "inputs": inputs}
+        return {**told, "fault": found.fault}
 
     def prompts(self, known: Mapping[tuple[int, ...], Tensor]) -> dict[str, Any] | None:
         if not known:
@@ -141,7 +142,9 @@ class _Taking:
         return {"tokens": list(known), "features": self.tensor(features)}
 
     def outcome(self, outcome: Outcome | None) -> list[Any] | None:
-        return None if outcome is None else [self.adapter(outcome.adapter), outcome.loss]
+        if outcome is None:
+            return None
+        return [self.adapter(outcome.adapter), outcome.loss, outcome.fault]
 
     def job(self, job: FineTuning | Calibrating) -> dict[str, Any]:
         said = {"device": job.device, "work": astuple(job.work)}
@@ -199,7 +202,8 @@ class _Putting:
         if one is None:
             return None
         entropies = None if one["entropies"] is None else np.array(one["entropies"])
-        return Calibration(entropies, self._maybe(one["features"]), self._maybe(one["inputs"]))
+        features, inputs = self._maybe(one["features"]), self._maybe(one["inputs"])
+        return Calibration(entropies, features, inputs, one["fault"])
 
     def prompts(self, one: Mapping[str, Any] | None) -> dict[tuple[int, ...], Tensor]:
         if one is None:
@@ -208,8 +212,8 @@ class _Putting:
         return dict(zip(map(tuple, one["tokens"]), features, strict=True))
 
     def outcome(self, one: Sequence[Any]) -> Outcome:
-        number, loss = one
-        return Outcome(self.adapters[number], loss)
+        number, loss, fault = one
+        return Outcome(self.adapters[number], loss, fault)
 
     def job(self, one: Mapping[str, Any]) -> FineTuning | Calibrating:
         learner, device, work = self.learner, one["device"], Workload(*one["work"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,7 @@ from cosim.learning.aggregate import (
     support_normalised_mean,
 )
 from cosim.learning.fleet import Fleet
-from cosim.learning.payload import introduction_bits, values_bits
+from cosim.learning.payload import introduction_bits, mask_bits, values_bits
 
 Bundle = Mapping[int, Adapter]
 
@@ -70,6 +71,17 @@ class Exchange:
         bits = self._values_bits(self.fleet.adapters[sender].values.numel())
         return bits + self._introduction(sender, receiver)
 
+    def values_in(self, bits: float) -> int:
+        """How many values of B a device without a mask may send first in so many bits, were they
+        spread evenly over the modules, which is when a mask has the most bits."""
+        total = self.fleet.layout.expansion_size
+        seed = introduction_bits([], None, self.recipe.projection, self.told_bits)
+
+        def needed(kept: int) -> int:
+            return self._values_bits(kept) + mask_bits(total, kept) + seed
+
+        return max(0, bisect_right(range(total + 1), bits, key=needed) - 1)
+
     def _values_bits(self, kept: int) -> int:
         size = self.fleet.layout.projection_size
         return values_bits(kept, size, self.recipe.projection, self.bits_per_value)
@@ -103,6 +115,8 @@ class Exchange:
         # Its own round, not the inbox's: on clocks of their own the two differ, and a mixture is
         # known by the rounds of what is in it.
         updates = {**aged, device: self.update(device, self.fleet.adapters[device].round)}
+        if self.recipe.calibrated and self.fleet.calibrations[device] is None:
+            del updates[device]  # quarantined from its calibration on: it has nothing to mix
         mixed = self._mixed([updates[sender] for sender in sorted(updates)])
         own = self.fleet.adapters[device]
         values = mixed.expansion if own.support is None else mixed.expansion[own.support]

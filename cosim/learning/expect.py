@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from cosim.learning.adapter import Layout
 from cosim.learning.base_model import native_dtype, skeleton
 from cosim.learning.encoding import Encoded
 from cosim.learning.features import gate_blocks
@@ -15,6 +16,8 @@ from cosim.learning.masks import planned_counts
 from cosim.learning.memory import GIB, available_bytes, refuse_what_does_not_fit
 from cosim.learning.payload import introduction_bits, told_values, values_bits
 from cosim.learning.prepare import densities_of, memory_of, read_tasks, tasks_of
+from cosim.learning.storage import Storage, storage
+from cosim.learning.tasks.pool import TaskPool
 from cosim.learning.workload import Workload
 from cosim.scenario.learning import Training
 from cosim.scenario.model import Scenario
@@ -24,6 +27,7 @@ from cosim.scenario.model import Scenario
 class Expectation:
     """Bits of the first and of later transfers, words on memory and tasks.
 
+    storage: what comes to lie on disk. modules: how many are adapted.
     Of the devices of the largest density, and with masks of even densities, which cost the most
     bits. work: a mean round's by device; a first round calibrates and chooses a mask besides.
     """
@@ -33,6 +37,8 @@ class Expectation:
     trained: int
     work: list[Workload]
     memory: str
+    storage: Storage
+    modules: int
     tasks: dict[str, str]
 
 
@@ -56,15 +62,13 @@ def expect(scenario: Scenario) -> Expectation:
     trains_projection = recipe.projection == "trainable"
     work = Work.of(model, layout, trainable_projection=trains_projection)
     trained = int(kept.sum()) + (layout.projection_size if trains_projection else 0)
-    by_task = {
-        name: _mean_round(work, pool.train, scenario.training, trained)
-        for name, pool in pools.items()
-    }
     return Expectation(
         first_bits=first,
         later_bits=later,
         trained=trained,
-        work=[by_task[task] for task in tasks_of(scenario)],
+        work=mean_rounds(scenario, layout, work, pools),
+        storage=storage(layout, recipe, densities_of(scenario)),
+        modules=len(layout.modules),
         memory=f"about {estimate.total / GIB:.1f} GiB needed, "
         f"{available_bytes() / GIB:.1f} GiB available",
         tasks={
@@ -73,6 +77,20 @@ def expect(scenario: Scenario) -> Expectation:
             for name, pool in pools.items()
         },
     )
+
+
+def mean_rounds(
+    scenario: Scenario, layout: Layout, work: Work, pools: Mapping[str, TaskPool]
+) -> list[Workload]:
+    """A mean round's work by device, all of them of the largest density."""
+    recipe = scenario.method
+    trained = int(planned_counts(recipe, layout, max(densities_of(scenario))).sum())
+    trained += layout.projection_size if recipe.projection == "trainable" else 0
+    by_task = {
+        name: _mean_round(work, pool.train, scenario.training, trained)
+        for name, pool in pools.items()
+    }
+    return [by_task[task] for task in tasks_of(scenario)]
 
 
 def _mean_round(work: Work, rows: Sequence[Encoded], training: Training, trained: int) -> Workload:

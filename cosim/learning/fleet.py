@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -62,8 +63,7 @@ class Fleet:
         return adapters
 
     def limit(self, device: int, values: float) -> None:
-        """Lowers Q_budget of a device that has no mask yet, in values of B."""
-        assert self.adapters[device].unmasked, "the mask has been chosen"
+        """Lowers Q_budget of a device, in values of B; a mask that has been chosen stays."""
         self.budgets[device] = min(self.budgets[device], values / self.layout.expansion_size)
 
     def calibrated(self, device: int, found: Calibration) -> None:
@@ -79,6 +79,21 @@ class Fleet:
             self.adapters[device] = replace(
                 adapter, projection=self._refined(adapter.projection, told.inputs)
             )
+
+    def fault(self, found: Calibration) -> str | None:
+        """What makes a calibration useless: its own fault, or a mean input that is zero or not
+        finite as it is sent, of which eq. 26 takes the direction; None where it can be used."""
+        if found.fault is not None or found.inputs is None:
+            return found.fault
+        for module, h in zip(self.layout.modules, self._by_module(found.inputs), strict=True):
+            if not 0.0 < float(h.norm()) < math.inf:
+                return f"the mean input of {module.name} has no direction: it is zero or not finite"
+        return None
+
+    def _by_module(self, inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        sizes = [module.in_features for module in self.layout.modules]
+        parts: tuple[torch.Tensor, ...] = self._sent(inputs).split(sizes)
+        return parts
 
     def refined_adapter(self, device: int, found: Calibration) -> Adapter:
         """The adapter that the device will have once this calibration is its own."""

@@ -26,8 +26,10 @@ def prompt_mean(tokens: Tensor, rows: Tensor, count: int) -> Tensor:
 def centred_cosines(inputs: Tensor, experts: Tensor) -> Tensor:
     """cos(x̄ − μ, h_j − μ) (n, J), μ the mean of the known h_j; 0 where a side is zero.
 
-    inputs: x̄ (n, k); experts: h_j (J, k), the calibration means. Without μ all cosines are near
-    1, because a few large coordinates are common to all tasks.
+    inputs: x̄ (n, k); experts: h_j (J, k), the calibration means, finite. Without μ all cosines are
+    near 1, because a few large coordinates are common to all tasks. A sequence that the base model
+    reads to no finite x̄ has cosine 0 to all, so that they share it equally: whichever answered,
+    its answer would be no finite number either.
     """
     x, h = inputs.double(), experts.to(inputs.device).double()
     centre = h.mean(0)
@@ -114,9 +116,9 @@ def select_ranks(activations: Tensor, keep: int) -> Tensor:
 
 
 def _directions(points: Tensor, centre: Tensor) -> Tensor:
-    """(points − centre) at length 1; zero where the difference is only rounding."""
+    """(points − centre) at length 1; zero where the difference is only rounding, or not finite."""
     offset = points - centre
     length = offset.norm(dim=1, keepdim=True)
     noise = 1e-12 * (points.norm(dim=1, keepdim=True) + centre.norm())
-    unit: Tensor = torch.where(length > noise, offset / length, 0.0)
+    unit: Tensor = torch.where((length > noise) & length.isfinite(), offset / length, 0.0)
     return unit

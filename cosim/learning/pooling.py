@@ -19,7 +19,7 @@ class Pools:
     def __init__(self, recipe: Recipe, tasks: Sequence[str]) -> None:
         self._names = tuple(tasks) if recipe.data == "task" else ("",) * len(tasks)
         self.latest: dict[str, Outcome] = {}
-        self.losses: dict[tuple[str, int], float] = {}
+        self.ended: dict[tuple[str, int], tuple[float, str | None]] = {}
 
     def settle(
         self,
@@ -29,9 +29,13 @@ class Pools:
         batches_of: Callable[[int], tuple[Batch, ...]],
         train: Callable[[Lesson], Outcome],
     ) -> Outcome:
-        """The adapter after this round; `start` is the asking device's lesson."""
+        """The adapter after this round; `start` is the asking device's lesson.
+
+        Where training comes to no finite number, all devices of the pool are told, and the adapter
+        stays what it was before.
+        """
         name = self._names[device]
-        if (name, round_) not in self.losses:
+        if (name, round_) not in self.ended:
             first, *others = [d for d, other in enumerate(self._names) if other == name]
             latest = self.latest.get(name)
             lesson = Lesson(
@@ -40,6 +44,10 @@ class Pools:
                 start.kept,
                 tuple(batches_of(other) for other in others),
             )
-            self.latest[name] = train(lesson)
-            self.losses[name, round_] = self.latest[name].loss
-        return Outcome(self.latest[name].adapter, self.losses[name, round_])
+            trained = train(lesson)
+            if trained.fault is None:
+                self.latest[name] = trained
+            self.ended[name, round_] = trained.loss, trained.fault
+        latest = self.latest.get(name)
+        loss, fault = self.ended[name, round_]
+        return Outcome(start.adapter if latest is None else latest.adapter, loss, fault)

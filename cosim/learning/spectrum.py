@@ -12,11 +12,18 @@ RIDGE = 0.01
 _BLOCK = 128
 
 
+class UnfitError(ValueError):
+    """Numbers that have no spectrum, entropy or direction; the message goes on after their name."""
+
+
 class Inputs:
     """A module's inputs X (N, k), all calibration tokens, and the products with their C.
 
     C = XᵀX/N + ridge·mean(diag)·I (k, k), uncentred, as CorDA's. X is kept in `dtype`, in which
     everything here is computed: float32 costs the entropies a millionth of a nat.
+
+    With N < k tokens XᵀX has rank N at most, which is normal; the ridge makes C regular. With X = 0
+    there is nothing for it to add to: C = 0, every σ of W0·C is 0, and so is the entropy.
     """
 
     def __init__(
@@ -85,10 +92,17 @@ def singular_values(matrix: Tensor) -> Tensor:
 
     Faster than a decomposition of the matrix. The Gram matrix squares what rounding loses and is
     therefore in float64, where σ below about 1e-8·σ_max are lost: less than a thousandth of a nat.
+    Zero and rank-deficient matrices have as many σ as others, some of them 0. UnfitError for values
+    that are not finite, or eigenvalues that are not found.
     """
     product = matrix.double()
+    if not bool(product.isfinite().all()):
+        raise UnfitError("is not finite")
     short = product if product.shape[0] <= product.shape[1] else product.T
-    squares: Tensor = torch.linalg.eigvalsh(_gram(short))  # reads the lower triangle alone
+    try:
+        squares: Tensor = torch.linalg.eigvalsh(_gram(short))  # reads the lower triangle alone
+    except RuntimeError as error:  # torch's LinAlgError is one
+        raise UnfitError("was not found: the eigenvalues do not converge") from error
     return squares.clamp(min=0).sqrt().flip(0)
 
 
@@ -96,10 +110,10 @@ def spectral_entropy(sigma: Tensor) -> float:
     """H(σ) = −Σ_j p_j·ln p_j in nats, p_j = σ_j/Σ_z σ_z (eq. 21 of arXiv 2602.20492).
 
     sigma: (R,), not negative. Between 0 (one direction) and ln R (all alike); 0 where all are
-    zero: such a module asks for nothing. ValueError for negative, infinite or NaN values.
+    zero: such a module asks for nothing. UnfitError for negative, infinite or NaN values.
     """
     if not bool(((sigma >= 0) & sigma.isfinite()).all()):
-        raise ValueError("singular values must be finite and not negative")
+        raise UnfitError("singular values must be finite and not negative")
     total = sigma.sum()
     if float(total) == 0.0:
         return 0.0

@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from cosim.errors import BaseModelError
+from cosim.expression import Expression, ExpressionError
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,10 @@ def _targets(model: Any, wanted: str | Sequence[str]) -> list[tuple[str, nn.Line
     ]
     if isinstance(wanted, str):
         try:
-            expression = re.compile(".*" if wanted == "all-linear" else wanted)
-        except re.error as error:
-            raise BaseModelError(
-                f"adapter.target_modules: '{wanted}' is not a regular expression: {error}"
-            ) from error
-        chosen = [(name, module) for name, module in linear if expression.fullmatch(name)]
+            expression = Expression(".*" if wanted == "all-linear" else wanted)
+            chosen = [(name, module) for name, module in linear if expression.fullmatch(name)]
+        except ExpressionError as error:
+            raise BaseModelError(f"adapter.target_modules: {error}") from error
     else:
         ends = tuple(f".{word}" for word in wanted)
         chosen = [(n, module) for n, module in linear if n in wanted or n.endswith(ends)]

@@ -70,6 +70,33 @@ def lemma1_power_w(
     return np.where(x > 0.0, power, 0.0)[()]
 
 
+def lemma1_bits(
+    p_max_w: float,
+    *,
+    gains: ArrayLike,
+    bandwidth_hz: float,
+    deadline_s: float,
+    noise_w: float,
+    margin_ratio: float = 1.0,
+) -> float:
+    """Most bits Q that p_max brings to each of n receivers by Γ, Lemma 1 turned round.
+
+    Σ_j m·(σ²/h_j)·(2^x − 1) = p_max gives x = log2(1 + p_max/(m·Σ_j σ²/h_j)) and Q = x·W·Γ/n.
+    `gains` h (n,), `bandwidth_hz` W (all of it), `deadline_s` Γ, `noise_w` σ² of a share W/n,
+    `margin_ratio` m. 0 bit where a receiver's gain is 0, inf without receivers. ValueError for a
+    negative power or gain, or another argument that is not positive.
+    """
+    h = non_negative(gains, "gains")
+    p_max, sigma2 = float(non_negative(p_max_w, "p_max_w")), float(positive(noise_w, "noise_w"))
+    margin = float(positive(margin_ratio, "margin_ratio"))
+    room = float(positive(bandwidth_hz, "bandwidth_hz")) * float(positive(deadline_s, "deadline_s"))
+    if h.size == 0:
+        return math.inf
+    with np.errstate(divide="ignore", over="ignore"):
+        weakest = float(np.sum(margin * sigma2 / h))
+    return math.log1p(p_max / weakest) / math.log(2.0) * room / h.size
+
+
 def allocate(
     required_w: ArrayLike,
     p_max_w: float,

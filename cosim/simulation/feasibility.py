@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import numpy as np
 
 from cosim.learning.workload import Workload
-from cosim.methods.recipe import Clusters, Complete, Nearest, NoExchange, RandomGraph, Ring
 from cosim.physics.decibel import db_to_ratio, dbm_to_w, ratio_to_db, w_to_dbm
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
 from cosim.physics.power import lemma1_power_w, spectral_efficiency_needed
@@ -18,8 +18,10 @@ from cosim.scenario.radio import Radio
 from cosim.simulation.build import area_of, build_devices, given_work
 from cosim.simulation.channel import Channel
 from cosim.simulation.compute_time import compute_time_s
+from cosim.simulation.disk import disk_words, estimate_disk
 from cosim.simulation.equipment import equipment
 from cosim.simulation.large_scale import mean_gain
+from cosim.simulation.plan import receivers_at_most
 
 # Beyond this many bit/s/Hz a Rayleigh link seldom delivers.
 _DEMANDING_BIT_S_HZ = 4.0
@@ -38,20 +40,6 @@ class Fact:
     name: str
     value: str
     warning: str | None = None
-
-
-def receivers_at_most(scenario: Scenario) -> int:
-    """The largest ‖u‖ that the recipe's topology gives a device."""
-    others = scenario.device_count - 1
-    match scenario.method.topology:
-        case NoExchange():
-            return 0
-        case Ring():
-            return min(2, others)
-        case RandomGraph(degree=degree) | Nearest(degree=degree):
-            return min(degree, others)
-        case Complete() | Clusters():
-            return others
 
 
 def margin_db(radio: Radio) -> float:
@@ -166,6 +154,7 @@ def explain(scenario: Scenario) -> list[Fact]:
     facts = [Fact("method", f"{recipe.name}: {parts}")]
     if learning.model == "none":
         bits, work = (learning.payload_bits,) * 2, [given_work(scenario)] * scenario.device_count
+        disk = estimate_disk(scenario, work)
     else:
         from cosim.learning.expect import expect
 
@@ -174,4 +163,6 @@ def explain(scenario: Scenario) -> list[Fact]:
         facts.append(Fact("trained", f"{expected.trained:,} values a device"))
         facts += [Fact(f"task {name}", said) for name, said in expected.tasks.items()]
         facts.append(Fact("memory", expected.memory))
+        disk = estimate_disk(scenario, work, expected.storage, expected.modules)
+    facts.append(Fact("disk", *disk_words(disk, Path("runs"))))
     return [*facts, compute_fact(scenario, work), *radio_facts(scenario, *bits)]

@@ -16,11 +16,15 @@ PATHS = (
     "jsonl:" + "x" * 400, "jsonl:~nobody-here/x", "hf:../../x", "pypi:../../x==1", "pipe.fifo",
     "loop", "locked/x", "path:pipe.fifo", "jsonl:locked/x", "path:locked/x", "jsonl:loop",
 )  # fmt: skip
+PATTERNS = (
+    "(a|aa)+$", "((a|a)*)*$", r"(.|..)+[^\w.]", "(?:(?R)a)*", "(x?){500}x{500}", "(" * 400,
+    "(?i)" + "[\x01-\U0010ffff]" * 190, "((.{1,99}){1,99}){1,99}§", r"(?s)(\S|\s|.)*\1[^\s\S]",
+)  # fmt: skip
 TEXTS = (
     "", " ", "²", "٣", "1" * 5000, "\x1b[31mred\x1b[0m", "line\nline", "\u2028", "é" * 200, "a.b.c",
     "devices.0.count", "'", '"', "{x}", "{" * 50, "(a+)+$", "(", "[", "*", "&a", "!!python/none",
-    "nan", "inf", "null", "true", "0x10", "1_000", "-", "..", "__proto__", "<b>", "[bold]", "%s%n",
-    "\ud800", "\U0010ffff", "A" * 100_000, *PATHS,
+    *PATTERNS, "nan", "inf", "null", "true", "0x10", "1_000", "-", "..", "__proto__", "<b>",
+    "[bold]", "%s%n", "\ud800", "\U0010ffff", "A" * 100_000, *PATHS,
 )  # fmt: skip
 NUMBERS = (
     0, -1, 1, 2, -0.0, 0.5, 1e-9, 5e-324, 1e-320, 2.2e-308, 1e308, -1e308, math.inf, -math.inf,

@@ -82,6 +82,8 @@ def test_a_name_of_no_layer_lists_the_layers(plain: Any, wanted: str | list[str]
 def test_a_broken_regular_expression_is_refused(plain: Any) -> None:
     with pytest.raises(BaseModelError, match=r"'\(' is not a regular expression: missing \)"):
         adapted_modules(plain, "(")
+    with pytest.raises(BaseModelError, match=r"^adapter\.target_modules: .* takes too long: "):
+        adapted_modules(plain, r"(.|..)+[^\w.]")
 
 
 @pytest.mark.parametrize("wanted", ["all-linear", ["v_proj", "down_proj"]])

@@ -11,11 +11,12 @@ from small_learners import one_round, small_learner, small_pools
 from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.adapter import Layout
 from cosim.learning.base_model import load
-from cosim.learning.calibrate import Calibrator, _Spectra
+from cosim.learning.calibrate import Calibration, Calibrator, _Spectra
 from cosim.learning.encoding import Encoded
 from cosim.learning.features import PromptReader, gate_blocks, unit_tokens
 from cosim.learning.flop import Work
 from cosim.learning.gate import refined_projection
+from cosim.learning.payload import introduction_bits, mask_bits
 from cosim.learning.spectrum import spectral_entropy
 from cosim.learning.target_modules import shared_inputs
 from cosim.methods import METHODS
@@ -78,7 +79,8 @@ def test_triangles_of_long_weights_are_found_once_and_change_no_entropy(plain):
     inputs = [inputs_of(plain, module.name).float() for module in layout.modules]
     found = []
     for kept in (None, triangles, triangles):
-        spectra = _Spectra(shared, entropies=True, triangles=kept)
+        names = [module.name for module in layout.modules]
+        spectra = _Spectra(shared, names, entropies=True, triangles=kept)
         before = dict(triangles)
         for number, (W, X) in enumerate(zip(weights, inputs, strict=True)):
             spectra.see(number, W, X)
@@ -87,6 +89,56 @@ def test_triangles_of_long_weights_are_found_once_and_change_no_entropy(plain):
     assert set(triangles) == {n for n, W in enumerate(weights) if W.shape[0] > W.shape[1]} != set()
     assert found[1] == found[2]
     np.testing.assert_allclose(found[0], found[1], atol=1e-4)
+
+
+def spoilt(one, name, weight):
+    """The calibrator over a base model with other weights in one module."""
+    layer = one.model.model.get_submodule(name)
+    with torch.no_grad():
+        getattr(layer, "base", layer).weight.copy_(weight)
+    return one
+
+
+def test_what_is_not_finite_is_told_with_its_module(plain):
+    nan, q_proj = float("nan"), "model.layers.1.self_attn.q_proj"
+    after = "model.layers.0.mlp.down_proj"  # what it puts out, the next block reads
+    only_entropies = {"composition": "oracle"}
+    found = spoilt(calibrator(plain, **only_entropies), after, nan).calibrate(ROWS)
+    # Its own W0 is the first that has no spectrum, whatever follows.
+    assert found.fault == f"the spectrum of {after} is not finite"
+    norm = "model.layers.1.input_layernorm"
+    found = spoilt(calibrator(plain, **only_entropies), norm, nan).calibrate(ROWS)
+    assert found.fault == f"the inputs of {q_proj} are not finite"
+    assert found.entropies is found.features is None
+    found = spoilt(calibrator(plain), after, nan).calibrate(ROWS)
+    assert found.fault == "what block 1 of the base model reads is not finite"
+    printed = calibrator(plain, literal=("spectrum",), **only_entropies)
+    found = spoilt(printed, q_proj, nan).calibrate(ROWS)
+    assert found.fault == f"the spectrum of {q_proj} is not finite"
+
+
+def test_inputs_that_are_all_zero_have_an_entropy_of_zero(plain):
+    """No fault: the module asks for nothing, and the others share the budget."""
+    one = spoilt(calibrator(plain), "model.layers.1.input_layernorm", 0.0)
+    found = one.calibrate(ROWS)
+    assert found.fault is None
+    names = [module.name for module in one.layout.modules]
+    of_first = found.entropies[names.index("model.layers.1.self_attn.q_proj")]
+    assert of_first == 0.0
+    assert found.entropies[0] > 0.5
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-30, 1e30])
+def test_a_mean_input_without_direction_is_told_with_its_module(tiny_llama, pools, size):
+    learner = small_learner(tiny_llama, pools, METHODS["proposed_literal"])
+    inputs = torch.ones(sum(module.in_features for module in learner.layout.modules))
+    inputs[32:64] = size  # of the second module
+    name = learner.layout.modules[1].name
+    assert learner.layout.modules[0].in_features == learner.layout.modules[1].in_features == 32
+    assert learner.fleet.fault(Calibration(inputs=torch.ones_like(inputs))) is None
+    assert learner.fleet.fault(Calibration(inputs=inputs)) == (
+        f"the mean input of {name} has no direction: it is zero or not finite"
+    )
 
 
 def test_features_are_means_over_the_prompt_alone(plain):
@@ -199,8 +251,11 @@ def test_a_literal_projection_is_refined_by_the_mean_input(tiny_llama, pools):
 def test_devices_have_their_own_budgets(tiny_llama, pools, name):
     learner = small_learner(tiny_llama, pools, METHODS[name], densities=[0.1, 0.5, 0.1])
     total = learner.layout.expansion_size
-    learner.limit(2, 0.05 * total)
-    learner.limit(2, total)
+    few = int(0.05 * total)
+    bits = learner.exchange._values_bits(few) + mask_bits(total, few)
+    bits += introduction_bits([], None, learner.recipe.projection, learner.exchange.told_bits)
+    learner.limit(2, bits)
+    learner.limit(2, float("inf"))
     work = [learner.submit(device, 1).work for device in range(3)]
     updates = one_round(learner)
     kept = [update.values.numel() for update in updates]
@@ -209,5 +264,6 @@ def test_devices_have_their_own_budgets(tiny_llama, pools, name):
         assert [w.trained for w in work] == kept
     else:  # half of the steps are those of the dense warm-up
         assert [w.trained for w in work] == [(k + total) // 2 for k in kept]
-    with pytest.raises(AssertionError, match="mask has been chosen"):
-        learner.limit(0, 5)
+    assert learner.payload_bits(2, 0) <= bits
+    learner.limit(0, 5)  # too late: its mask is chosen
+    assert learner.fleet.kept_by_module(0).sum() == kept[0]

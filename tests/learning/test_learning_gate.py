@@ -167,3 +167,13 @@ def test_every_layer_has_one_vote() -> None:
     torch.testing.assert_close(voted_cosines(x, h), wanted)
     one = voted_cosines(x[:, :1], h[:, :1])
     assert torch.equal(gate_weights(one, 2), sequence_gate(x[:, 0], h[:, 0], 2))
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_a_sequence_that_is_not_finite_is_shared_equally(wrong):
+    experts = torch.eye(3)
+    inputs = torch.tensor([[wrong, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    assert centred_cosines(inputs, experts)[0].tolist() == [0.0, 0.0, 0.0]
+    weights = sequence_gate(inputs, experts, top_k=2)
+    assert weights[0].tolist() == [0.5, 0.5, 0.0]
+    assert weights[1].argmax() == 0

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from cosim.learning.spectrum import (
     Inputs,
+    UnfitError,
     singular_values,
     spectral_entropy,
     spectrum_flop,
@@ -156,3 +157,32 @@ def test_a_spectrum_costs_its_products_and_its_decomposition() -> None:
     # Wide, few tokens: (W0·Xᵀ)·X. With many, C is cheaper.
     assert spectrum_flop(4, 10, 7) == 4 * 7 * 40 + 16 * 10 + 4 * 64 // 3
     assert spectrum_flop(4, 10, 70) == 70 * 100 + 2 * 400 + 16 * 10 + 4 * 64 // 3
+
+
+def test_fewer_tokens_than_features_and_weights_of_low_rank_have_an_entropy() -> None:
+    """Their covariance and product are singular, which is normal: σ are 0 and count nothing."""
+    X, low = drawn(3, 40), drawn(30, 2) @ drawn(2, 40, seed=1)
+    assert torch.linalg.matrix_rank(exact(X, 0.0).covariance()) == 3
+    assert 0.0 < entropy(drawn(30, 40), exact(X, 0.0)) <= math.log(3) + 1e-6
+    assert 0.0 < entropy(low, exact(X)) <= math.log(2) + 1e-3
+    same = torch.ones(8, 40, dtype=torch.float64)  # every token alike
+    assert 0.0 < entropy(drawn(30, 40), exact(same)) < math.log(30)
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_what_is_not_finite_has_no_spectrum(wrong: float) -> None:
+    matrix = drawn(6, 9)
+    matrix[2, 3] = wrong
+    with pytest.raises(UnfitError, match=r"^is not finite$"):
+        singular_values(matrix)
+    with pytest.raises(UnfitError, match=r"^is not finite$"):  # squares that float32 cannot hold
+        entropy(drawn(6, 9).float(), Inputs(torch.full((4, 9), 1e25)))
+
+
+def test_eigenvalues_that_are_not_found_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stubborn(matrix: Tensor) -> Tensor:
+        raise torch.linalg.LinAlgError("linalg.eigh: the algorithm failed to converge")
+
+    monkeypatch.setattr(torch.linalg, "eigvalsh", stubborn)
+    with pytest.raises(UnfitError, match="was not found: the eigenvalues do not converge"):
+        singular_values(drawn(4, 4))

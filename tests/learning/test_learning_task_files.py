@@ -138,7 +138,6 @@ def test_dotted_paths_reach_into_rows_and_lists(tmp_path: Path) -> None:
         ({"choices": "answer"}, "'answer' must hold at least two different choices"),
         ({"choices": ("a", "b"), "labels": "n.x"}, "'n.x' must hold the labels of the choices"),
         ({"prompt": " "}, "the prompt is empty"),
-        ({"answer_pattern": "("}, "is not a regular expression: missing )"),
         ({"answer_pattern": "a"}, "'a' has no group that holds the answer"),
         ({"answer_pattern": "a(b)?"}, "'a(b)?' has no group that holds the answer"),
     ],
@@ -150,6 +149,16 @@ def test_a_field_that_does_not_fit_names_file_and_line(
     found = refusal(path, **fields)
     assert found.startswith(f"{path}:1: tasks.quiz: ")
     assert said in found
+
+
+@pytest.mark.parametrize("pattern", ["(", "(" * 490 + ")" * 490, "a{99999999999999999999}"])
+def test_a_pattern_that_is_none_names_its_place_in_the_scenario(
+    tmp_path: Path, pattern: str
+) -> None:
+    path = write(tmp_path / "a.jsonl", [{"prompt": "p", "answer": "a"}])
+    found = refusal(path, answer_pattern=pattern)
+    assert found.startswith("tasks.quiz.fields.answer_pattern: '")
+    assert "' is not a regular expression: " in found
 
 
 @pytest.mark.parametrize(

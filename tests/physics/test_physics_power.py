@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from scipy.special import k1
 
 from cosim.physics.fading import block_power_gain
-from cosim.physics.power import Fallback, allocate, lemma1_power_w, spectral_efficiency_needed
+from cosim.physics.power import (
+    Fallback,
+    allocate,
+    lemma1_bits,
+    lemma1_power_w,
+    spectral_efficiency_needed,
+)
 from cosim.physics.rate import rate_bit_s
 from cosim.randomness import stream
 
@@ -209,3 +215,28 @@ def test_two_receivers_share_the_power() -> None:
     assert abs(measured - exact) < 4.5 * np.sqrt(exact * (1.0 - exact) / draws)
     few = [allocate(row, p_max).feasible for row in demand[:200]]
     np.testing.assert_array_equal(few, demand[:200].sum(axis=1) <= p_max)
+
+
+@settings(deadline=None)
+@given(
+    gains=st.lists(st.floats(1e-14, 1e-4), min_size=1, max_size=9),
+    p_max_w=st.floats(1e-4, 10.0),
+    margin=st.floats(1.0, 100.0),
+)
+def test_the_most_bits_take_all_of_the_power(
+    gains: list[float], p_max_w: float, margin: float
+) -> None:
+    band = {"bandwidth_hz": 5e6, "deadline_s": 2.0, "noise_w": 3e-14}
+    most = lemma1_bits(p_max_w, gains=gains, margin_ratio=margin, **band)
+    power = lemma1_power_w(most, receivers=len(gains), gain=np.array(gains), **band)
+    # A rounding of x in the exponent is one of x·ln 2 in the power; x stays below 1100.
+    assert margin * power.sum() == pytest.approx(p_max_w, rel=1e-12)
+
+
+def test_the_most_bits_at_the_ends() -> None:
+    band = {"bandwidth_hz": 5e6, "deadline_s": 2.0, "noise_w": 3e-14}
+    assert lemma1_bits(0.2, gains=[], **band) == np.inf
+    assert lemma1_bits(0.2, gains=[1e-9, 0.0], **band) == 0.0
+    assert lemma1_bits(0.0, gains=[1e-9], **band) == 0.0
+    with pytest.raises(ValueError, match="p_max_w"):
+        lemma1_bits(-1.0, gains=[1e-9], **band)

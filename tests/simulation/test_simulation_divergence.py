@@ -1,5 +1,7 @@
 """A loss that is no number ends a run with one sentence, or its update stays where it is."""
 
+import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +11,12 @@ import pytest
 import torch
 
 from cosim.errors import DivergenceError
+from cosim.learning.calibrate import Calibration
 from cosim.learning.learner import Learner
 from cosim.learning.train import GroupTrainer
 from cosim.scenario.load import load
-from cosim.simulation.play import play
+from cosim.simulation.journal import JournaledLearner
+from cosim.simulation.play import play, resume
 from cosim.trace.reader import Run, read_run
 from cosim.verification.verify import verify
 
@@ -95,6 +99,110 @@ def test_otherwise_the_run_ends_with_device_round_and_reason(played: Play) -> No
         DivergenceError, match=r"device 1 \(products\) diverged in round 1: the loss of step 2"
     ):
         played("lora", "stop")
+
+
+@pytest.fixture
+def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What device 1 reads before its first round comes to no finite number."""
+    calibration = Learner._calibration
+
+    def spoil(self: Learner, device: int) -> Calibration:
+        found = calibration(self, device)
+        fault = "the inputs of model.layers.0.self_attn.q_proj are not finite"
+        return Calibration(fault=fault) if device == 1 else found
+
+    monkeypatch.setattr(Learner, "_calibration", spoil)
+
+
+@pytest.mark.usefixtures("unreadable")
+@pytest.mark.parametrize(
+    ("method", "when"),
+    [("proposed_single_cluster", "in round 1"), ("proposed", "before its first round")],
+)
+def test_a_device_that_cannot_be_calibrated_ends_the_run(
+    played: Play, method: str, when: str
+) -> None:
+    with pytest.raises(
+        DivergenceError,
+        match=rf"device 1 \(products\) cannot be calibrated {when}: the inputs of model\.layers",
+    ):
+        played(method, "stop")
+
+
+@pytest.mark.usefixtures("unreadable")
+@pytest.mark.parametrize("method", ["proposed_single_cluster", "proposed", "proposed_literal"])
+def test_or_is_quarantined_in_every_round(played: Play, method: str) -> None:
+    run = played(method, "quarantine")
+    events = run.events[run.events["kind"] == "quarantine"]
+    assert events[["device", "round"]].to_numpy().tolist() == [[1, 1], [1, 2]]
+    sent = run.transfers[run.transfers["kind"] == "update"]
+    assert set(sent["src"]) == {0, 2, 3}
+    assert set(run.layers["device"]) == {0, 2, 3}
+    assert not [finding for check in verify(run.directory) for finding in check.findings]
+
+
+def test_one_adapter_of_a_task_keeps_what_it_was(
+    played: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data in one place: all devices of the task are told, and go on from before."""
+    train = GroupTrainer.train
+    calls: list[Any] = []
+
+    def break_second(self: GroupTrainer, lessons: Any) -> Any:
+        calls.append(lessons[0].adapter)
+        (outcome,) = train(self, lessons)
+        broken = len(calls) == 1
+        return [replace(outcome, fault="the loss of step 1 is nan") if broken else outcome]
+
+    monkeypatch.setattr(GroupTrainer, "train", break_second)
+    run = played("hard_moe", "quarantine")
+    events = run.events[run.events["kind"] == "quarantine"]
+    assert events[["device", "round"]].to_numpy().tolist() == [[0, 1], [2, 1]]
+    assert len(calls) == 4
+    assert calls[2].unmasked == calls[0].unmasked
+    assert calls[2].values.equal(calls[0].values), "the second round begins as the first did"
+
+
+def test_a_fault_that_was_found_before_a_kill_is_one_after_it(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settled with the others' jobs, stored, and told only when its own device wakes."""
+    text = SCENARIO.format(
+        model=tiny_llama,
+        method="{name: lora, schedule: asynchronous}",
+        divergence="quarantine",
+        training=TRAINING,
+    )
+    (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
+    cut = tmp_path / "cut"
+    answer, train, accept = JournaledLearner._answer, Learner._train, Learner.accept
+
+    def stored_before(self: JournaledLearner, *call: Any) -> Any:
+        self.at_rest()
+        return answer(self, *call)
+
+    def poison(self: Learner, jobs: Any) -> None:
+        train(self, jobs)
+        for job in jobs:
+            if (job.device, job.round) == (1, 1):
+                job.outcome = replace(job.outcome, fault="the loss of step 2 is nan")
+
+    def killed(self: Learner, job: Any) -> Any:
+        if (job.device, job.round) == (1, 1):
+            shutil.copytree(tmp_path / "run", cut, ignore=shutil.ignore_patterns(".lock"))
+        return accept(self, job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JournaledLearner, "_answer", stored_before)
+        patch.setattr(Learner, "_train", poison)
+        patch.setattr(Learner, "accept", killed)
+        play(load(tmp_path / "s.yaml"), out=tmp_path / "run", spacing=0)
+    stored = max((cut / "checkpoint").glob("0*.json"))
+    jobs = [job for _, job in json.loads(stored.read_bytes())["learner"]["jobs"]]
+    assert [job["outcome"] is None for job in jobs if job["device"] == 1] == [False]
+    run = read_run(resume(cut).directory)
+    events = run.events[run.events["kind"] == "quarantine"]
+    assert events[["device", "round"]].to_numpy().tolist() == [[1, 1]]
 
 
 def test_the_module_whose_gradient_is_none_is_named(

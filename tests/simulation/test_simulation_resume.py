@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -316,7 +317,9 @@ def test_a_disk_that_refuses_stops_nothing(
 ) -> None:
     play(chosen("lora"), out=tmp_path / "whole")
     usage = shutil.disk_usage(tmp_path)._replace(free=0)
-    monkeypatch.setattr(checkpoints_module.shutil, "disk_usage", lambda _: usage)
+    # Full once the run has begun: what is looked at before sees the room that there is.
+    full = SimpleNamespace(**{**vars(shutil), "disk_usage": lambda _: usage})
+    monkeypatch.setattr(checkpoints_module, "shutil", full)
     play(chosen("lora"), out=tmp_path / "run", spacing=0)
     assert "no checkpoint in" in caplog.text
     assert "No space left" in caplog.text

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cosim.errors import TaskError
+from cosim.expression import Expression, ExpressionError
 from cosim.scenario.learning import Fields
 
 
@@ -23,36 +25,70 @@ class Example:
             text.encode()  # JSON can hold half of a surrogate pair, which no tokenizer reads
 
 
-def read_example(row: Mapping[str, Any], fields: Fields) -> Example:
-    """An example from a row, by the scenario's field mapping.
+class RowReader:
+    """Reads rows as examples, by a task's field mapping.
 
-    Raises `ValueError` saying what is missing or does not fit; the caller knows file and line.
+    Raises `TaskError` for an answer_pattern that is no regular expression.
     """
-    prompt = _fill(fields.prompt, row)
-    if not prompt.strip():
-        raise ValueError("the prompt is empty")
-    choices = _choices(row, fields)
-    answer = _at(row, fields.answer)
-    if fields.answer_pattern is not None:
-        answer = _matched(fields.answer_pattern, str(answer))
-    if choices is None:
-        if answer is None or not str(answer).strip():
-            raise ValueError("the answer is empty")
-        return Example(prompt, str(answer).strip())
-    if fields.labels is not None:
-        listed = _at(row, fields.labels)
-        if not isinstance(listed, list | tuple | str):
-            raise ValueError(f"'{fields.labels}' must hold the labels of the choices")
-        labels = [str(label) for label in listed]
-        if str(answer) not in labels:
-            raise ValueError(f"answer '{answer}' is not among the labels {labels}")
-        answer = labels.index(str(answer))
-    distinct = tuple(dict.fromkeys(choices))  # published rows now and then repeat a choice
-    if isinstance(answer, str) and answer in choices:
-        return Example(prompt, answer, distinct)
-    if isinstance(answer, bool) or not isinstance(answer, int) or not 0 <= answer < len(choices):
-        raise ValueError(f"answer {answer!r} is neither a choice nor the index of one of {choices}")
-    return Example(prompt, choices[answer], distinct)
+
+    def __init__(self, name: str, fields: Fields) -> None:
+        self.fields = fields
+        self._where = f"tasks.{name}.fields.answer_pattern"
+        self._pattern: Expression | None = None
+        if fields.answer_pattern is not None:
+            try:
+                self._pattern = Expression(fields.answer_pattern)
+            except ExpressionError as error:
+                raise TaskError(f"{self._where}: {error}") from error
+
+    def read(self, row: Mapping[str, Any]) -> Example:
+        """The example of a row.
+
+        Raises `ValueError` saying what is missing or does not fit, as the caller knows file and
+        line; `TaskError` for an answer_pattern that takes too long.
+        """
+        fields = self.fields
+        prompt = _fill(fields.prompt, row)
+        if not prompt.strip():
+            raise ValueError("the prompt is empty")
+        choices = _choices(row, fields)
+        answer = _at(row, fields.answer)
+        if self._pattern is not None:
+            answer = self._matched(self._pattern, str(answer))
+        if choices is None:
+            if answer is None or not str(answer).strip():
+                raise ValueError("the answer is empty")
+            return Example(prompt, str(answer).strip())
+        if fields.labels is not None:
+            listed = _at(row, fields.labels)
+            if not isinstance(listed, list | tuple | str):
+                raise ValueError(f"'{fields.labels}' must hold the labels of the choices")
+            labels = [str(label) for label in listed]
+            if str(answer) not in labels:
+                raise ValueError(f"answer '{answer}' is not among the labels {labels}")
+            answer = labels.index(str(answer))
+        distinct = tuple(dict.fromkeys(choices))  # published rows now and then repeat a choice
+        if isinstance(answer, str) and answer in choices:
+            return Example(prompt, answer, distinct)
+        number = isinstance(answer, int) and not isinstance(answer, bool)
+        if not number or not 0 <= answer < len(choices):
+            raise ValueError(
+                f"answer {answer!r} is neither a choice nor the index of one of {choices}"
+            )
+        return Example(prompt, choices[answer], distinct)
+
+    def _matched(self, pattern: Expression, answer: str) -> str:
+        try:
+            found = pattern.search(answer)
+        except ExpressionError as error:
+            raise TaskError(f"{self._where}: {error}") from error
+        said = f"answer_pattern '{pattern.pattern}'"
+        if found is None:
+            raise ValueError(f"{said} does not match the answer")
+        groups = found.groups()
+        if not groups or groups[0] is None:
+            raise ValueError(f"{said} has no group that holds the answer")
+        return str(groups[0]).strip()
 
 
 def _choices(row: Mapping[str, Any], fields: Fields) -> tuple[str, ...] | None:
@@ -68,21 +104,6 @@ def _choices(row: Mapping[str, Any], fields: Fields) -> tuple[str, ...] | None:
     if len(set(choices)) < 2:
         raise ValueError(f"'{where}' must hold at least two different choices")
     return choices
-
-
-def _matched(pattern: str, answer: str) -> str:
-    try:
-        found = re.search(pattern, answer)
-    except re.error as error:
-        raise ValueError(
-            f"answer_pattern '{pattern}' is not a regular expression: {error}"
-        ) from error
-    if found is None:
-        raise ValueError(f"answer_pattern '{pattern}' does not match the answer")
-    groups = found.groups()
-    if not groups or groups[0] is None:
-        raise ValueError(f"answer_pattern '{pattern}' has no group that holds the answer")
-    return str(groups[0]).strip()
 
 
 def _at(row: Any, path: str) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.errors import TaskError
-from cosim.learning.tasks.example import Example, read_example
+from cosim.learning.tasks.example import Example, RowReader
 from cosim.scenario.learning import Task
 from cosim.scenario.paths import expanded
 
@@ -72,12 +72,13 @@ def _read(name: str, path: Path, task: Task) -> list[Example]:
 
 
 def _examples(name: str, where: str, rows: Iterable[tuple[int, Any]], task: Task) -> list[Example]:
+    reader = RowReader(name, task.fields)
     examples = []
     for number, row in rows:
         try:
             if not isinstance(row, Mapping):
                 raise ValueError(f"expected an object with fields, got {type(row).__name__}")
-            examples.append(read_example(row, task.fields))
+            examples.append(reader.read(row))
         except (ValueError, RecursionError) as error:
             said = "nested too deep" if isinstance(error, RecursionError) else str(error)
             raise TaskError(f"{where}:{number}: tasks.{name}: {said}") from error

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from cosim.errors import TaskError
-from cosim.learning.tasks.example import Example, read_example
+from cosim.learning.tasks.example import Example, RowReader
 from cosim.randomness import stream
 from cosim.scenario.learning import Task
 from cosim.spelling import did_you_mean
@@ -28,6 +28,7 @@ def procedural_examples(name: str, task: Task, seed: int, part: str) -> Iterator
     """
     dataset_seed = int(stream(seed, "task", name, part).integers(2**31))
     rows = _create(name, task, dataset_seed)
+    reader = RowReader(name, task.fields)
     number = 0
     while True:
         try:
@@ -41,7 +42,7 @@ def procedural_examples(name: str, task: Task, seed: int, part: str) -> Iterator
             ) from error
         row = {"choices": None, **item, "prompt": item["question"]}
         try:
-            yield read_example(row, task.fields)
+            yield reader.read(row)
         except ValueError as error:
             raise TaskError(f"tasks.{name}: row {number} of {task.dataset}: {error}") from error
         number += 1
