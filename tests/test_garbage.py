@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from cosim.garbage import uncollected
+from cosim.garbage import seldom_collected, uncollected
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +43,11 @@ def test_who_has_switched_it_off_keeps_it_off():
     with uncollected():
         pass
     assert not gc.isenabled()
+
+
+def test_seldom_is_only_inside_the_block():
+    before = gc.get_threshold()
+    with seldom_collected():
+        assert gc.isenabled()
+        assert gc.get_threshold()[0] > 10_000
+    assert gc.get_threshold() == before

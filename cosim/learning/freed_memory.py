@@ -1,4 +1,4 @@
-"""Freed memory that the process keeps for its next tensors."""
+"""Freed memory that the process keeps for its next tensors while a run goes on."""
 
 from __future__ import annotations
 
@@ -17,12 +17,17 @@ def keep_freed_memory() -> None:
 
     A training step makes and frees the same few hundred megabytes; fetched anew from the system,
     page by page and each filled with zeros, they take a tenth to a third of its time. The peak
-    stays what it is. Nothing where the C library is another.
+    grows by about 6 %. Nothing where the C library is another.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if _glibc() else None
-    if mallopt is not None:
-        mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
-        mallopt(_MMAP_THRESHOLD, _OWN_MAPPING_BYTES)
+    if _glibc():
+        ctypes.CDLL(None).mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _OWN_MAPPING_BYTES)
+
+
+def return_freed_memory() -> None:
+    """Gives all of it back, for a process that plays one run after another."""
+    if _glibc():
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _glibc() -> bool:

@@ -48,6 +48,12 @@ class Static:
         """The path length 0 m (…) at times (…) in s; ValueError if negative."""
         return np.zeros_like(checked_times(times_s))[()]
 
+    def leg_at(self, time_s: float) -> tuple[FloatArray, FloatArray]:
+        """As of `PiecewiseLinear`: one rest for ever."""
+        checked_times(time_s)
+        place = [self.x_m, self.y_m, 0.0]
+        return np.array([0.0, *place]), np.array([math.inf, *place])
+
     @property
     def speed_limit_m_s(self) -> float:
         """0 m/s."""
@@ -91,6 +97,19 @@ class PiecewiseLinear:
         """The path length (…) in m since t = 0, at times (…) in s; errors as `position_m`."""
         times, knots = self._known(times_s)
         return np.asarray(np.interp(times, knots[0], knots[3]))[()]
+
+    def leg_at(self, time_s: float) -> tuple[FloatArray, FloatArray]:
+        """The beginning and the end of the leg that holds a moment, the end not included: their
+        (time_s, x_m, y_m, travelled_m). After the last leg comes a rest for ever.
+
+        Errors as `position_m`.
+        """
+        _, knots = self._known(math.nextafter(time_s, math.inf))
+        before = int(np.searchsorted(knots[0], time_s, side="right")) - 1
+        begin = knots[:, before].copy()
+        if before + 1 < knots.shape[1]:
+            return begin, knots[:, before + 1].copy()
+        return begin, np.array([math.inf, *begin[1:]])
 
     def _known(self, times_s: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """The times as an array, and knots (4, K) that reach the last of them."""

@@ -82,11 +82,22 @@ class ClarkeFading:
         make the ensemble autocorrelation exact for every N. `carrier_hz` in Hz. ValueError for a
         carrier that is not positive or fewer than one sinusoid.
         """
+        return cls.draw_all([rng], carrier_hz=carrier_hz, sinusoids=sinusoids)[0]
+
+    @classmethod
+    def draw_all(
+        cls, rngs: Sequence[np.random.Generator], *, carrier_hz: float, sinusoids: int = 64
+    ) -> "list[ClarkeFading]":
+        """Many links', each from its own generator: what `draw` gives each, in one pass."""
         if sinusoids < 1:
             raise ValueError(f"sinusoids must be at least 1, got {sinusoids}")
-        alpha, beta, phase = rng.uniform(0.0, 2.0 * math.pi, size=(3, sinusoids))
+        waves = np.empty((len(rngs), 3, sinusoids))
+        for own, rng in zip(waves, rngs, strict=True):
+            rng.random(out=own)
+        waves *= 2.0 * math.pi
         k = float(2.0 * math.pi / wavelength_m(carrier_hz))
-        return cls(np.stack([k * np.cos(alpha), k * np.cos(beta), phase]))
+        waves[:, :2] = k * np.cos(waves[:, :2])
+        return [cls(own) for own in waves]
 
     def amplitude(self, travelled_i_m: ArrayLike, travelled_j_m: ArrayLike) -> ComplexArray:
         """The complex amplitude z after the ends i and j travelled these path lengths in m.

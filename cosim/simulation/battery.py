@@ -27,20 +27,21 @@ class Battery:
         """From now on this power is drawn."""
         self._use()
         self._watts = watts
-        self._watch()
+        if watts > 0.0:
+            self._watch()
 
     def _use(self) -> None:
-        used_j = self._watts * (self.env.now - self._since_s)
+        now_s = self.env.now
+        used_j = self._watts * (now_s - self._since_s)
         self.left_j = max(self.left_j - used_j, 0.0)
-        self._since_s = self.env.now
+        self._since_s = now_s
 
     def _watch(self) -> None:
-        if self._watts <= 0.0:
-            return
-        at_s = self.env.now + self.left_j / self._watts
+        now_s = self.env.now
+        at_s = now_s + self.left_j / self._watts
         if at_s < self._wakes_at_s and math.isfinite(at_s):
             self._wakes_at_s = at_s
-            self.env.timeout(at_s - self.env.now).callbacks.append(self._look)
+            self.env.timeout(at_s - now_s).callbacks.append(self._look)
 
     def _look(self, _: Event) -> None:
         if self.env.now < self._wakes_at_s:

@@ -51,9 +51,8 @@ def _send_banks(
             bits = world.learner.bank_bits(sender.id, receiver.id)
             if bits > 0:
                 parcels.append(Parcel(receiver.id, bits, bundle, TransferKind.EXPERT))
-        departures.append(world.medium.send(sender, parcels, round_))
-    yield world.env.all_of([departure.over for departure in departures])
-    for departure in departures:
-        for flight in departure.flights:
-            if flight.delivered:
-                world.learner.absorb(flight.parcel.receiver, flight.parcel.content)
+        departures.append((world.medium.send(sender, parcels, round_), bundle))
+    yield world.env.all_of([departure.over for departure, _ in departures])
+    for departure, bundle in departures:
+        for device in sorted(departure.reached):
+            world.learner.absorb(device, bundle)

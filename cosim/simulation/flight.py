@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float64]
 _CHUNK = 512
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Parcel:
     """An update addressed to one receiver, and its size on the air."""
 
@@ -60,7 +60,7 @@ class Grid:
         return edges + span * self.deadline_s
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Plan:
     """How a flight goes on if nothing changes; infinite `ends_s` where its bits are not through by
     the end of its last Γ. Seconds after the start; bits and ∫SNR dt from the start to that end."""
@@ -72,11 +72,14 @@ class Plan:
 
 class Departure:
     """What a device sends at once; `over` fires when every flight has ended, or goes on beyond its
-    deadline by itself."""
+    deadline by itself. `reached` are the receivers of those that were in time.
+
+    It does not know its flights, so that what they carry is gone from memory when they have ended.
+    """
 
     def __init__(self, env: Environment, flights: int) -> None:
         self.over: Event = env.event()
-        self.flights: list[Flight] = []
+        self.reached: list[int] = []
         self._unsettled = flights
         if flights == 0:
             self.over.succeed()
@@ -88,14 +91,15 @@ class Departure:
             self.over.succeed()
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Flight:
-    """A transmission from its first bit on; seconds in it count from its start.
+    """A transmission from its first bit on, on the `link` of sender and receiver; seconds in it
+    count from its start.
 
     `carried_bits`, `snr_s` (∫SNR dt) and `hz_s` (∫B dt) hold what happened until `since_s`, when
     the present share `share_hz` began; `spans` Γ is how long it may last. `begun`: on the air;
-    `overdue`: beyond its deadline; `over`: ended; `delivered`: in time. `known_gain` is what its
-    sender knows of the channel at the start, and `mixed` how often its receiver had mixed then.
+    `overdue`: beyond its deadline; `over`: ended. `known_gain` is what its sender knows of the
+    channel at the start, and `mixed` how often its receiver had mixed then.
     """
 
     number: int
@@ -121,13 +125,11 @@ class Flight:
     begun: bool = False
     overdue: bool = False
     over: bool = False
-    delivered: bool = False
     gains: dict[int, FloatArray] = field(default_factory=dict)
+    link: Link = field(init=False)
 
-    @property
-    def link(self) -> Link:
-        """Sender and receiver."""
-        return self.sender, self.parcel.receiver
+    def __post_init__(self) -> None:
+        self.link = self.sender, self.parcel.receiver
 
     @property
     def horizon_s(self) -> float:

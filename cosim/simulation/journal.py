@@ -143,6 +143,10 @@ class JournaledLearner:
         """The inner learner's job, journaled as well."""
         return self._job("calibrate", [device], lambda: self.inner.calibrate(device))
 
+    def limit(self, device: int, bits: float) -> None:
+        """As the inner learner, both times: it follows from the scenario alone."""
+        self.inner.limit(device, bits)
+
     def _job(self, method: str, said: list[int], make: Callable[[], TimedJob | None]) -> Job | None:
         number = self._next()
 

@@ -46,6 +46,12 @@ def mean_gain(
     return np.asarray(gain, dtype=float)
 
 
+def apart_m(here_m: FloatArray, there_m: FloatArray) -> FloatArray:
+    """Distances (…) of places (…, 2), in m."""
+    apart = there_m - here_m
+    return np.asarray(np.sqrt(np.square(apart[..., 0]) + np.square(apart[..., 1])))
+
+
 class LargeScale:
     """ḡ of pairs from where their ends are; what is drawn is drawn once per unordered pair."""
 
@@ -67,7 +73,7 @@ class LargeScale:
         Lines of sight come from the stream ("los", i, j) and shadowing from ("shadowing", i, j)
         with i < j, so that both directions see the same.
         """
-        distances = np.linalg.norm(there_m - here_m, axis=-1)
+        distances = apart_m(here_m, there_m)
         path_loss, carrier_hz = self.radio.path_loss, self.radio.carrier_hz
         if path_loss.model == "d2d_outdoor":
             ranks = np.array([self._los_rank(*link) for link in links])

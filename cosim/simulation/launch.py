@@ -28,9 +28,10 @@ def launch(channel: Channel, departures: Sequence[Sequence[Flight]], start_s: fl
     distances = channel.distances_m(links, start_s)
     slots = channel.slots(links, channel.radio.deadline_s)
     gains = _known_gains(channel, flights, start_s)
+    grids = {count: Grid(channel.radio.deadline_s, count) for count in dict.fromkeys(slots)}
     for flight, distance, count, gain in zip(flights, distances, slots, gains, strict=True):
         flight.distance_m, flight.known_gain = float(distance), float(gain)
-        flight.grid = Grid(channel.radio.deadline_s, count)
+        flight.grid = grids[count]
     required = _required_w(channel, flights, gains)
     first = 0
     for departure in departures:

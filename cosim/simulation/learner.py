@@ -42,6 +42,9 @@ class Learner(Protocol):
     def calibrate(self, device: int) -> Job | None:
         """What a device must compute before its densities are known; None where nothing is."""
 
+    def limit(self, device: int, bits: float) -> None:
+        """Has a device that chooses a mask train no more than it can send in so many bits."""
+
     def bank_bits(self, sender: int, receiver: int) -> int:
         """Bits of those of the sender's experts that the receiver does not have yet."""
 
@@ -115,6 +118,9 @@ class NullLearner:
     def calibrate(self, device: int) -> Job | None:
         """Nothing is computed."""
         return None
+
+    def limit(self, device: int, bits: float) -> None:
+        """The bits are the scenario's."""
 
     def bank_bits(self, sender: int, receiver: int) -> int:
         """The scenario's bits for every expert that the receiver lacks."""

@@ -7,10 +7,9 @@ instant, so that the number of events grows with transfers and not with slots.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import count
 
-from simpy import Environment, Event
+from simpy import Environment, Event, Timeout
 
 from cosim.simulation import reception
 from cosim.simulation.channel import Channel
@@ -29,6 +28,14 @@ _WHY_IT_ENDED = {
     Outcome.OUTAGE: Cause.OUTAGE,
     Outcome.CANCELLED: Cause.INTERRUPTED,
 }
+
+
+class _Arrival(Timeout):
+    """The moment at which a flight's bits are through, if its plan still holds then."""
+
+    def __init__(self, env: Environment, flight: Flight, plan: Plan) -> None:
+        super().__init__(env, max(flight.start_s + plan.ends_s - env.now, 0.0))
+        self.flight, self.plan = flight, plan
 
 
 class Medium:
@@ -59,9 +66,9 @@ class Medium:
         there = [self.stations[parcel.receiver].present for parcel in parcels]
         departure = Departure(self.env, sum(there))
         share_hz = self.radio.bandwidth_hz / max(sum(there), 1)
-        flights = departure.flights
+        flights, now_s = [], float(self.env.now)
         for parcel, answers in zip(parcels, there, strict=True):
-            receiver, now_s = self.stations[parcel.receiver], float(self.env.now)
+            receiver = self.stations[parcel.receiver]
             flight = Flight(
                 next(self._numbers), round_, sender.id, parcel, now_s, share_hz, departure, share_hz
             )
@@ -136,11 +143,10 @@ class Medium:
     def _begin(self, flights: Sequence[Flight]) -> None:
         """Radio chains go on, and one deadline watches over what one device sent at once."""
         for flight in flights:
-            sender, receiver = flight.link
-            started = partial(self.record.event, EventKind.SEND_START, sender, flight.round)
-            started(flight.cause, peer=receiver)
-            self.stations[sender].meter.open_transmitter(flight.number, flight.power_w)
-            self.stations[receiver].meter.open_receiver(flight.number)
+            sender, receiver = self._ends(flight)
+            self._tell(flight, EventKind.SEND_START, flight.cause, of=sender)
+            sender.meter.open_transmitter(flight.number, flight.power_w)
+            receiver.meter.open_receiver(flight.number)
             flight.begun = True
         for flight in flights:
             if flight.power_w <= 0.0 and flight.parcel.bits > 0:
@@ -160,12 +166,12 @@ class Medium:
     def _await_end(self, flight: Flight) -> None:
         plan = flight.plan
         if plan is not None and flight.through_in_time:
-            wait_s = max(flight.start_s + plan.ends_s - self.env.now, 0.0)
-            _then(self.env.timeout(wait_s), partial(self._arrive, flight, plan))
+            _then(_Arrival(self.env, flight, plan), self._arrive)
 
-    def _arrive(self, flight: Flight, plan: Plan, _: Event) -> None:
-        if not flight.over and flight.plan is plan:
-            self._land(flight)
+    def _arrive(self, at: Event) -> None:
+        assert isinstance(at, _Arrival)
+        if not at.flight.over and at.flight.plan is at.plan:
+            self._land(at.flight)
 
     def _land(self, flight: Flight) -> None:
         """Its bits are through."""
@@ -197,8 +203,8 @@ class Medium:
         sender, receiver = self._ends(flight)
         if not flight.begun:
             self._ground(flight)
-        elapsed_s = float(self.env.now) - flight.start_s
-        reception.count(self.channel, flight, elapsed_s, planned=planned)
+        now_s, in_time = float(self.env.now), outcome is Outcome.DELIVERED
+        reception.count(self.channel, flight, now_s - flight.start_s, planned=planned)
         flight.over = True
         flight.gains.clear()
         del sender.flights_out[flight.number], receiver.flights_in[flight.number]
@@ -208,16 +214,17 @@ class Medium:
             rx_j = receiver.meter.close_receiver(flight.number)
         self._write(flight, outcome, tx_j, rx_j)
         whole = flight.carried_bits >= flight.parcel.bits
-        flight.delivered = outcome is Outcome.DELIVERED
-        if flight.delivered or (outcome is Outcome.LATE and whole):
+        if in_time:
+            flight.departure.reached.append(receiver.id)
+        if in_time or (outcome is Outcome.LATE and whole):
             if flight.parcel.kind is TransferKind.UPDATE:
                 letter = Letter(flight.parcel.content, flight.round, flight.mixed)
-                receiver.mailbox.deliver(sender.id, letter, in_time=flight.delivered)
+                receiver.mailbox.deliver(sender.id, letter, in_time=in_time)
             self._tell(flight, EventKind.RECEIVE, Cause.BITS_DELIVERED, of=receiver)
         if outcome is Outcome.LATE and not flight.overdue:
             self._miss(flight)
         elif not flight.overdue:
-            self._release(flight, in_time=outcome is Outcome.DELIVERED)
+            self._release(flight, in_time=in_time)
         if flight.begun:
             self._tell(flight, EventKind.SEND_END, _WHY_IT_ENDED[outcome], of=sender)
         if self.radio.share == "dynamic":

@@ -50,56 +50,57 @@ class Meter:
         self._amplifiers_w: dict[int, float] = {}
         self._transmitter = RadioChain(profile.transmit_circuit_w)
         self._receiver = RadioChain(profile.receive_w)
-        self._receiving: set[int] = set()
+        # What the device draws now, by what it is for.
+        self._base_w = profile.idle_w
+        self._transmit_w = self._receive_w = 0.0
         self._draw()
 
     def switch(self, on: bool) -> None:
         """The device is switched on or off; what it computed is lost, its radio must be idle."""
         self._count()
         self._on, self._computing = on, False
+        self._base_w = self.profile.idle_w
         self._draw()
 
     def compute(self, on: bool) -> None:
         """Fine-tuning begins or ends."""
         self._count()
         self._computing = on
+        self._base_w = self.profile.compute_w if on else self.profile.idle_w
         self._draw()
 
     def open_transmitter(self, flight: int, radiated_w: float) -> None:
         """A flight begins at the sender."""
-        self._count()
-        self._transmitter.open(flight, self.env.now)
+        self._transmitter.open(flight, self._count())
         self._amplifiers_w[flight] = radiated_w / self.profile.pa_efficiency
+        self._transmit_w = self._transmitter.drawn_w + sum(self._amplifiers_w.values())
         self._draw()
 
     def close_transmitter(self, flight: int) -> float:
         """A flight ends at the sender; returns its part of the chain's energy in J."""
-        self._count()
+        share_j = self._transmitter.close(flight, self._count())
         del self._amplifiers_w[flight]
-        share_j = self._transmitter.close(flight, self.env.now)
+        self._transmit_w = self._transmitter.drawn_w + sum(self._amplifiers_w.values())
         self._draw()
         return share_j
 
     def open_receiver(self, flight: int) -> None:
         """A flight begins at the receiver."""
-        self._count()
-        self._receiver.open(flight, self.env.now)
-        self._receiving.add(flight)
+        self._receiver.open(flight, self._count())
+        self._receive_w = self._receiver.drawn_w
         self._draw()
 
     def close_receiver(self, flight: int) -> float:
         """A flight ends at the receiver; returns its part of the chain's energy in J."""
-        self._count()
-        self._receiving.discard(flight)
-        share_j = self._receiver.close(flight, self.env.now)
+        share_j = self._receiver.close(flight, self._count())
+        self._receive_w = self._receiver.drawn_w
         self._draw()
         return share_j
 
     def take(self) -> Spent:
         """What was spent since the last call."""
         self._count()
-        if self.battery is not None:
-            self.battery.draw(self._watts())
+        self._draw()
         spent, self.spent = self.spent, Spent()
         return spent
 
@@ -108,40 +109,30 @@ class Meter:
         """What is left as of the last change or `take`; None on the mains."""
         return None if self.battery is None else self.battery.left_j
 
-    def _transmit_w(self) -> float:
-        if not self._amplifiers_w:
-            return 0.0
-        return self.profile.transmit_circuit_w + sum(self._amplifiers_w.values())
-
-    def _receive_w(self) -> float:
-        return self.profile.receive_w if self._receiving else 0.0
-
-    def _base_w(self) -> float:
-        return self.profile.compute_w if self._computing else self.profile.idle_w
-
-    def _watts(self) -> float:
-        return self._base_w() + self._transmit_w() + self._receive_w() if self._on else 0.0
-
     def _draw(self) -> None:
         if self.battery is not None:
-            self.battery.draw(self._watts())
+            watts = self._base_w + self._transmit_w + self._receive_w if self._on else 0.0
+            self.battery.draw(watts)
 
-    def _count(self) -> None:
-        passed_s = self.env.now - self._since_s
+    def _count(self) -> float:
+        """Counts until now, which it returns."""
+        now_s = self.env.now
+        passed_s = now_s - self._since_s
         if passed_s <= 0.0:
-            return
-        self._since_s, spent = self.env.now, self.spent
+            return now_s
+        self._since_s, spent = now_s, self.spent
         if not self._on:
             spent.off_s += passed_s
-            return
+            return now_s
         if self._computing:
             spent.compute_s += passed_s
-            spent.compute_j += passed_s * self.profile.compute_w
+            spent.compute_j += passed_s * self._base_w
         else:
-            spent.idle_j += passed_s * self.profile.idle_w
-        spent.tx_j += passed_s * self._transmit_w()
-        spent.rx_j += passed_s * self._receive_w()
+            spent.idle_j += passed_s * self._base_w
+        spent.tx_j += passed_s * self._transmit_w
+        spent.rx_j += passed_s * self._receive_w
         if self._amplifiers_w:
             spent.send_s += passed_s
         elif not self._computing:
             spent.wait_s += passed_s
+        return now_s

@@ -14,14 +14,15 @@ from typing import Any
 from cosim.errors import ResumeError, RunDirectoryError
 from cosim.scenario.differences import differences
 from cosim.scenario.load import dump, load
-from cosim.scenario.model import Scenario
+from cosim.scenario.model import WHO_COMPUTES, Scenario
 from cosim.simulation.build import build_learner, build_world
 from cosim.simulation.checkpoints import SPACING, Checkpoint, Checkpoints, newest
+from cosim.simulation.disk import disk_of, refuse_what_has_no_room
 from cosim.simulation.journal import Journal, JournaledLearner
 from cosim.simulation.learner import Learner
 from cosim.simulation.provenance import opening_manifest, origins
 from cosim.simulation.recorder import Observer
-from cosim.simulation.schedule import life
+from cosim.simulation.schedule import play_out
 from cosim.simulation.timed_learner import TimedJob, TimedLearner
 from cosim.trace.content_hash import results_sha256
 from cosim.trace.directory import claim_run_directory, clear_results, room_told
@@ -63,14 +64,15 @@ def play(
 
     spacing: the least time between two checkpoints, in times that one takes; 0 for all that can
     be. Raises `CosimError` before anything is simulated if the model, a task or the directory
-    cannot be used; the directory is then as it was. Ctrl-C leaves readable traces and a manifest
-    that says `interrupted`, and raises `Interrupted`.
+    cannot be used, or has no room; the directory is then as it was. Ctrl-C leaves readable traces
+    and a manifest that says `interrupted`, and raises `Interrupted`.
     """
     begun = perf_counter()
     found_empty = out is not None and out.exists()
     directory = claim_run_directory(out, name=scenario.name)
     try:
         learner = TimedLearner(build_learner(scenario))
+        refuse_what_has_no_room(disk_of(scenario, learner.inner), directory)
         run = _Run(directory, scenario, learner, observers, spacing)
     except BaseException:
         _unclaim(directory, keep=found_empty)
@@ -169,7 +171,7 @@ class _Run:
         manifest["setup_wall_s"] = self._first_event - begun
         status = Status.FAILED
         try:
-            world.env.run(until=world.env.process(life(world)))
+            play_out(world)
             if self.journaled is not None:
                 self.journaled.journal.refuse_early_end()
             status = Status.COMPLETED
@@ -192,6 +194,7 @@ class _Run:
                 manifest |= {"status": status, "results_sha256": results_sha256(directory)}
             finally:
                 write_manifest(directory, manifest)
+                _let_go(self.learner.inner)
         if self.checkpoints is not None:
             self.checkpoints.drop()
         return Played(directory, manifest)
@@ -209,6 +212,13 @@ def _journaled(learner: TimedLearner, found: Checkpoint | None) -> JournaledLear
     return JournaledLearner(learner, journal, timed, contents)
 
 
+def _let_go(learner: Learner) -> None:
+    """Ends the workers of a learner that has any."""
+    close = getattr(learner, "close", None)
+    if close is not None:
+        close()
+
+
 def _facts(scenario: Scenario, manifest: Mapping[str, Any], learner: Learner) -> dict[str, Any]:
     chosen = scenario.model_dump(mode="json")
     return {"scenario": chosen, "origins": origins(manifest, learner)}
@@ -216,7 +226,8 @@ def _facts(scenario: Scenario, manifest: Mapping[str, Any], learner: Learner) ->
 
 def _refuse_other_scenario(directory: Path, found: Checkpoint, scenario: Scenario) -> None:
     here = scenario.model_dump(mode="json")
-    if differing := differences(found.index["scenario"], here):
+    every = differences(found.index["scenario"], here)
+    if differing := [one for one in every if one.path not in WHO_COMPUTES]:
         told = "; ".join(map(str, differing))
         raise ResumeError(
             f"{directory} cannot be resumed: its {SCENARIO_FILE} has changed since its checkpoint: "

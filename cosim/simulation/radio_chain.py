@@ -25,6 +25,11 @@ class RadioChain:
         self._divide(now_s)
         return self._spent_j.pop(transfer)
 
+    @property
+    def drawn_w(self) -> float:
+        """What it draws now."""
+        return self.watts if self._spent_j else 0.0
+
     def _divide(self, now_s: float) -> None:
         if self._spent_j:
             each_j = self.watts * (now_s - self._since_s) / len(self._spent_j)

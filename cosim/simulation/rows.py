@@ -11,7 +11,7 @@ from cosim.learning.report import Diagnostic, LayerState, Measurement
 from cosim.physics.energy import transmit_energy_j
 from cosim.scenario.devices import Profile
 from cosim.simulation.flight import Flight
-from cosim.simulation.station import Device, Station
+from cosim.simulation.station import Station
 from cosim.trace.schema import (
     DiagnosticRow,
     EvaluationRow,
@@ -60,11 +60,15 @@ def transfer_row(
 
 
 def round_row(
-    station: Station, round_: int, end_s: float, flop: float, loss: float | None
+    station: Station,
+    round_: int,
+    end_s: float,
+    place_m: tuple[float, float],
+    flop: float,
+    loss: float | None,
 ) -> RoundRow:
     """A device's time and energy since its last row: what its meter and its mailbox counted."""
     spent, counts = station.meter.take(), station.mailbox.close_round()
-    x_m, y_m = station.device.trajectory.position_m(end_s)
     return RoundRow(
         round=round_,
         device=station.id,
@@ -85,8 +89,8 @@ def round_row(
         energy_rx_j=spent.rx_j,
         energy_idle_j=spent.idle_j,
         battery_j=station.meter.battery_j,
-        x_m=float(x_m),
-        y_m=float(y_m),
+        x_m=place_m[0],
+        y_m=place_m[1],
     )
 
 
@@ -139,10 +143,10 @@ def diagnostic_rows(
         )
 
 
-def position_rows(devices: Sequence[Device], times_s: NDArray[np.float64]) -> Iterator[PositionRow]:
-    """Where all devices were at these times."""
-    paths = [device.trajectory.position_m(times_s) for device in devices]
-    for k, time_s in enumerate(times_s):
-        for device, path in zip(devices, paths, strict=True):
-            x_m, y_m = path[k]
-            yield PositionRow(float(time_s), device.id, float(x_m), float(y_m))
+def position_rows(
+    devices: Sequence[int], times_s: NDArray[np.float64], places_m: NDArray[np.float64]
+) -> Iterator[PositionRow]:
+    """Where all devices were at these times (T,): (M, T, 2) in m."""
+    for k, time_s in enumerate(times_s.tolist()):
+        for device, (x_m, y_m) in zip(devices, places_m[:, k].tolist(), strict=True):
+            yield PositionRow(time_s, device, x_m, y_m)

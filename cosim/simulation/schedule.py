@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import nullcontext
 from typing import Any
 
 from simpy import Event
 
+from cosim.garbage import seldom_collected
 from cosim.simulation.cluster_clocks import ClusterClocks
+from cosim.simulation.link_budget import limit_by_links
 from cosim.simulation.plan import Plan
 from cosim.simulation.planning import planned
 from cosim.simulation.presence import come_and_go
@@ -18,6 +21,15 @@ from cosim.simulation.world import World
 Life = Generator[Event, Any, None]
 
 
+def play_out(world: World) -> None:
+    """Runs the world's clock until the end of its life."""
+    end = world.env.process(life(world))
+    # Where something is learnt, the loop is next to nothing, and cycles may hold tensors.
+    alone = world.scenario.learning.model == "none"
+    with seldom_collected() if alone else nullcontext():
+        world.env.run(until=end)
+
+
 def life(world: World) -> Life:
     """The whole run, by the recipe's schedule; it ends early where every device is gone."""
     for station in world.stations:
@@ -25,6 +37,7 @@ def life(world: World) -> Life:
             world.env.process(come_and_go(world, station))
     # Whoever is not there at the start has left before anybody plans.
     yield world.env.timeout(0)
+    limit_by_links(world)
     world.evaluate(0, world.stations)
     yield from _SCHEDULES[world.scenario.method.schedule](world)
 

@@ -55,7 +55,11 @@ class Station:
     row_since_s: float = 0.0
     flights_out: dict[int, Flight] = field(default_factory=dict)
     flights_in: dict[int, Flight] = field(default_factory=dict)
+    id: int = field(init=False)
     _awaited: Event | None = None
+
+    def __post_init__(self) -> None:
+        self.id = self.device.id
 
     @classmethod
     def of(cls, env: Environment, device: Device, empty: Callable[[Station], None]) -> Station:
@@ -75,11 +79,6 @@ class Station:
         if self._awaited is not None:
             told, self._awaited = self._awaited, None
             told.succeed()
-
-    @property
-    def id(self) -> int:
-        """The device's."""
-        return self.device.id
 
     @property
     def in_use_hz(self) -> float:

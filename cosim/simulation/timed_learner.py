@@ -51,6 +51,11 @@ class TimedLearner:
             job = self.inner.calibrate(device)
         return None if job is None else TimedJob(job, self)
 
+    def limit(self, device: int, bits: float) -> None:
+        """As the inner learner."""
+        with self.timed():
+            self.inner.limit(device, bits)
+
     def bank_bits(self, sender: int, receiver: int) -> int:
         """As the inner learner."""
         with self.timed():

@@ -22,15 +22,13 @@ def together(
     """One round of a group: those who are there play it, and all get their row when it ends."""
     there = [station for station in members if station.present]
     lives: dict[int, Process] = {}
-    seats: dict[int, Seat] = {}
     for station in there:
         station.round = plan.round
         world.record.event(EventKind.PLAN, station.id, plan.round, Cause.SCHEDULE)
+    seats = _seats(world, plan, there)
     for station in there:
-        neighbours = plan.neighbours(station.id)
-        present = tuple(other for other in neighbours if world.stations[other].present)
-        seats[station.id] = world.seat(station, plan, present)
-        round_ = device_round(world, station, plan.round, present, waits=waits)
+        neighbours = seats[station.id].neighbours
+        round_ = device_round(world, station, plan.round, neighbours, waits=waits)
         station.life = lives[station.id] = world.env.process(round_)
     ended = yield world.env.all_of(list(lives.values()))
     results = {device: ended[process] for device, process in lives.items()}
@@ -40,7 +38,21 @@ def together(
         for station in members:
             world.retire(station)
     cause = Cause.NEIGHBOURS_SETTLED if waits else Cause.SCHEDULE
-    for station in members:
+    for station, place_m in zip(members, world.places_m(members), strict=True):
         result = results.get(station.id, RoundResult())
-        world.close_round(station, plan.round, result, seats.get(station.id), cause)
+        world.close_round(station, plan.round, place_m, result, seats.get(station.id), cause)
     world.write_positions()
+
+
+def _seats(world: World, plan: Plan, there: Sequence[Station]) -> dict[int, Seat]:
+    """Each device's place in a plan, among those who are there now."""
+    sizes: dict[int, int] = {}  # each counted once: all devices may be one group
+    seats = {}
+    for station in there:
+        number, group = plan.cluster_of[station.id]
+        if number not in sizes:
+            sizes[number] = sum(world.stations[device].present for device in group)
+        others = plan.neighbours(station.id)
+        neighbours = tuple(other for other in others if world.stations[other].present)
+        seats[station.id] = Seat(number, sizes[number] if neighbours else 1, neighbours)
+    return seats

@@ -13,7 +13,6 @@ from simpy import Environment, Event
 from cosim.scenario.model import Scenario
 from cosim.simulation.learner import Learner
 from cosim.simulation.medium import Medium
-from cosim.simulation.plan import Plan
 from cosim.simulation.recorder import Recorder
 from cosim.simulation.rows import (
     diagnostic_rows,
@@ -37,12 +36,12 @@ class RoundResult:
 
 @dataclass(frozen=True)
 class Seat:
-    """A device's place in a round: its group, how many of it are there, and the aggregation set,
-    itself and its neighbours who are there."""
+    """A device's place in a round: its group, how many of it are there, and those of them that are
+    its neighbours."""
 
     cluster: int
     size: int
-    together: tuple[int, ...]
+    neighbours: tuple[int, ...]
 
 
 @dataclass
@@ -151,19 +150,25 @@ class World:
             yield self.env.any_of(awaited)
         return True
 
-    def seat(self, station: Station, plan: Plan, neighbours: Sequence[int]) -> Seat:
-        """A device's place in a plan, among those who are there now."""
-        number, group = plan.cluster_of[station.id]
-        size = sum(self.stations[device].present for device in group) if neighbours else 1
-        return Seat(number, size, tuple(sorted((station.id, *neighbours))))
+    def places_m(self, stations: Sequence[Station]) -> list[tuple[float, float]]:
+        """Where devices are now."""
+        ids = [station.id for station in stations]
+        places = self.medium.channel.positions_m(ids, float(self.env.now))
+        return [(x_m, y_m) for x_m, y_m in places.tolist()]
 
     def close_round(
-        self, station: Station, round_: int, result: RoundResult, seat: Seat | None, cause: Cause
+        self,
+        station: Station,
+        round_: int,
+        place_m: tuple[float, float],
+        result: RoundResult,
+        seat: Seat | None,
+        cause: Cause,
     ) -> None:
         """Writes a device's round that has ended now; the next row begins here."""
         now_s = float(self.env.now)
         self.record.event(EventKind.ROUND_END, station.id, round_, cause)
-        self.record.write(round_row(station, round_, now_s, result.flop, result.loss))
+        self.record.write(round_row(station, round_, now_s, place_m, result.flop, result.loss))
         station.row_since_s = now_s
         if station.gone:
             self._gone[station.closed] -= 1
@@ -171,9 +176,10 @@ class World:
         station.closed = round_
         self._closed[round_] += 1
         if seat is not None:
+            together = tuple(sorted((station.id, *seat.neighbours)))
             if self.scenario.trace.diagnostics:
-                self._sets[station.id] = (round_, seat.together)
-            rates = self._collision_rates(seat.together)
+                self._sets[station.id] = (round_, together)
+            rates = self._collision_rates(together)
             self.record.write(TopologyRow(round_, station.id, seat.cluster, seat.size, *rates))
 
     def sit_out(self, station: Station, round_: int) -> None:
@@ -206,5 +212,6 @@ class World:
         times = np.arange(self._positions_written, reached, dtype=np.float64) * step_s
         self._positions_written = reached
         if times.size:
-            for row in position_rows([station.device for station in self.stations], times):
+            ids = [station.id for station in self.stations]
+            for row in position_rows(ids, times, self.medium.channel.paths_m(ids, times)):
                 self.record.write(row)

@@ -123,3 +123,13 @@ def test_shapes() -> None:
     mixed = [fading, _links(1, sinusoids=8)[0]]
     with pytest.raises(ValueError, match="sinusoids"):
         clarke_power_gains(mixed, np.zeros((2, 4)), np.zeros((2, 4)))
+
+
+def test_links_drawn_together_are_each_as_drawn_alone() -> None:
+    together = ClarkeFading.draw_all(
+        [stream(1, "fading", 0, k) for k in range(9)], carrier_hz=3.5e9, sinusoids=17
+    )
+    for k, link in enumerate(together):
+        alone = ClarkeFading.draw(stream(1, "fading", 0, k), carrier_hz=3.5e9, sinusoids=17)
+        np.testing.assert_array_equal(link.waves, alone.waves)
+    assert ClarkeFading.draw_all([], carrier_hz=3.5e9) == []

@@ -8,8 +8,8 @@ import pytest
 from small_networks import PROFILE, MemoryTrace, scenario, simulate
 
 from cosim import randomness
-from cosim.simulation import channel as channel_module
 from cosim.simulation import large_scale as large_scale_module
+from cosim.simulation import small_scale as small_scale_module
 from cosim.trace.schema import Outcome, TransferRow
 
 PLACES = [(0.0, 0.0), (40.0, 10.0), (-25.0, 60.0), (90.0, -70.0)]
@@ -128,7 +128,7 @@ def test_relabelling_devices_permutes_the_trace(
     def renamed(seed: int, purpose: str, first: int, second: int, *ids: int) -> Any:
         return randomness.stream(seed, purpose, *randomness.pair(old[first], old[second]), *ids)
 
-    for module in (channel_module, large_scale_module):
+    for module in (small_scale_module, large_scale_module):
         monkeypatch.setattr(module, "stream", renamed)
     permuted = traced(
         places=[PLACES[k] for k in old], speeds=tuple(speeds[k] for k in old), **radio
