@@ -60,7 +60,7 @@ def native_dtype(choice: str, device: str = "cpu") -> torch.dtype:
     if choice != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[choice]
     if device == "cuda":
-        native = torch.cuda.is_bf16_supported()
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         native = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     return torch.bfloat16 if native else torch.float32

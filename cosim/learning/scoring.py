@@ -46,7 +46,7 @@ class Scoring:
         fresh = [key for key in experts if not self.known.get(key)]
         asked = [self._asked(experts[key], key[0]) for key in fresh]
         scored = self.executor.score(self.evaluator, asked)
-        found = {key: self.known[key] for key in experts if key not in fresh}
+        found = {key: own for key in experts if (own := self.known.get(key))}
         for key, scores in zip(fresh, scored, strict=True):
             expert = experts[key]
             found[key] = list(scores)

@@ -29,7 +29,7 @@ def storage(layout: Layout, recipe: Recipe, densities: Sequence[float]) -> Stora
     moments and int64 positions in a checkpoint; values and int32 positions in `adapters/`, with A
     where it is trained. Every expert of every bank is counted as one of its own, which is so where
     no two devices heard the same. Devices that did share theirs, and may hold one adapter in the
-    end: that is what is written at least.
+    end: that is what is written at least, and nothing of masks, which links may make small.
     """
     sent_projection = layout.projection_size if recipe.projection == "trainable" else 0
     own_projection = layout.projection_size if "refinement" in recipe.literal else 0
@@ -48,4 +48,5 @@ def storage(layout: Layout, recipe: Recipe, densities: Sequence[float]) -> Stora
         return Storage(checkpoint, 0.0, 0.0)
     adapters = 4.0 * values + 4.0 * positions + own
     most = adapters + banks + _FILE_BYTES * devices
-    return Storage(checkpoint, most, adapters / devices)
+    whole = not recipe.masked or "density" in recipe.literal
+    return Storage(checkpoint, most, adapters / devices if whole else 0.0)

@@ -225,6 +225,8 @@ class GroupTrainer:
                 "smaller training.max_tokens, fewer devices or a smaller rank"
             ) from error
         self._tokens //= 2
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()  # else its blocks of other sizes stay in the way
         _log.warning("out of memory: from here on at most %d tokens at once", self._tokens)
 
     def _of_all(self, copies: WorkingCopies, lessons: Sequence[Sequence[Batch]]) -> Tensor:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from platform import libc_ver
 from textwrap import dedent
 
 import pytest
@@ -29,7 +30,10 @@ def _page_faults(kept: bool) -> int:
     return int(run.stdout)
 
 
-@pytest.mark.skipif(not freed_memory._glibc(), reason="the C library is not glibc")
+@pytest.mark.skipif(
+    not freed_memory._glibc() or libc_ver()[1].split(".") < ["2", "35"],
+    reason="the C library is not glibc, or returns tensors of that size all the same",
+)
 def test_memory_is_fetched_once():
     # Sixteen times without; hardly once with, however large a page is.
     assert 8 * _page_faults(kept=True) <= _page_faults(kept=False)

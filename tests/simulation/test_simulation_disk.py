@@ -87,6 +87,24 @@ def test_learning_takes_no_more_than_was_said(measured: Any, tiny_llama: Path, m
     assert 0 < said.surely < left
 
 
+@pytest.mark.parametrize(
+    ("radio", "stay"),
+    [
+        ("{fading: {model: none}}", "always"),  # every round is like the one before
+        ("{bandwidth_hz: 1.0e+5}", "always"),  # nothing arrives
+        ("{}", "{model: exponential, mean_on_s: 1.0, mean_off_s: 50.0}"),
+    ],
+)
+def test_rows_that_are_alike_or_never_written_are_not_sure(
+    measured: Any, radio: str, stay: str
+) -> None:
+    own = f"count: 30, mobility: {{model: static}}, availability: {stay}"
+    text = NETWORK.format(count=30, rounds=8).replace("count: 30", own)
+    said, _, left = measured(f"{text}radio: {radio}\n")
+    assert said.surely < left
+    assert (said.surely == 0) == (stay != "always")
+
+
 def test_a_folder_that_is_not_there_yet_has_the_room_of_the_one_above(tmp_path: Path) -> None:
     assert free_bytes(tmp_path / "a" / "b") == pytest.approx(free_bytes(tmp_path), rel=0.1)
     assert free_bytes(Path("runs-of-this-name") / "x") > 0
@@ -97,7 +115,7 @@ def test_what_has_surely_no_room_is_refused_before_it_starts(
 ) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(NETWORK.format(count=60, rounds=10), encoding="utf-8")
-    room = {"free": 50_000}
+    room = {"free": 2_000}
     monkeypatch.setattr(
         "cosim.simulation.disk.shutil.disk_usage", lambda _: Usage(10**9, 10**9, room["free"])
     )
@@ -110,11 +128,11 @@ def test_what_has_surely_no_room_is_refused_before_it_starts(
         if command == ["check"]:
             assert end.value.code in (None, 0)
             assert "warning: disk: the run may find no room left" in " ".join(out.split())
-            assert "0.1 MB free in runs" in " ".join(out.split())
+            assert "0.0 MB free in runs" in " ".join(out.split())
         else:
             assert end.value.code == 2
             assert err.startswith("cosim: run: the run writes about ")
-            assert "and 0.1 MB are free there" in err
+            assert "and 0.0 MB are free there" in err
             assert err.count("\n") == 1
     assert not (tmp_path / "run").exists(), "the directory is as it was"
     room["free"] = 400_000  # less than the estimate, and enough for what is sure

@@ -108,7 +108,7 @@ def test_a_run_whose_worker_dies_is_tried_again_and_the_others_go_on(
         killer.start()
     replies = {reply.name: reply.error for reply in ray_workers.play_all(tasks, jobs=2)}
     for killer in killers:
-        killer.join(timeout=10)
+        killer.join(timeout=120)
     assert [len(killer.killed) for killer in killers] == [1, 3]
     assert replies.keys() == set(names)
     assert str(replies.pop("always")).startswith("3 workers of Ray died of it, the last with: ")
@@ -142,12 +142,12 @@ def test_ctrl_c_leaves_readable_runs_and_no_process(
             if line.startswith("2/4"):
                 break
         run = tmp_path / "runs" / "two" / "rounds-1000000__seed-1"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not (run / "manifest.json").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         worker = writer(run)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert err == (
         "cosim: interrupted; 2 of 4 runs are completed in runs/two; the same command goes on\n"
@@ -157,7 +157,7 @@ def test_ctrl_c_leaves_readable_runs_and_no_process(
 
 
 def _lives(pid: int) -> bool:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             os.kill(pid, 0)
