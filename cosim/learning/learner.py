@@ -136,8 +136,8 @@ class Learner:
             )
 
     def limit(self, device: int, bits: float) -> None:
-        """Lowers Q_budget of a device to what it can send with mask, seed and h in so many bits, but
-        for the rounding of a value a module; a mask that has been chosen stays."""
+        """Lowers Q_budget of a device to what it can send with mask, seed and h in so many bits, up
+        to the rounding of a value a module; a mask that has been chosen stays."""
         self.fleet.limit(device, self.exchange.values_in(bits))
 
     def submit(self, device: int, round_: int) -> FineTuning:
