@@ -131,8 +131,8 @@ class Checkpoints:
         self.wall_s += self._last - begun
 
     def _contents(self) -> dict[int, Any]:
-        """What is on its way, and little that was: a flight and its departure know each other, so
-        that what they carried stays until Python looks for such cycles, which takes a while."""
+        """What is on its way, and little that was: what hangs together in cycles stays until Python
+        looks for them, which takes a while."""
         if len(self._learner.contents) > self._many:
             gc.collect()
             self._many = max(_FEW, 2 * len(self._learner.contents))
