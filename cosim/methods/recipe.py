@@ -80,6 +80,9 @@ class Clusters(Choice):
     exchange_every: int = Field(
         5, ge=1, description="E, rounds between exchanges of experts; always one at the end"
     )
+    exchange_attempts: int = Field(
+        3, ge=1, le=1000, description="times that an expert which misses Γ is sent in an exchange"
+    )
 
 
 def _graph_by_name(value: Any) -> Any:

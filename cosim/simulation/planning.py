@@ -32,15 +32,15 @@ def planned(world: World, round_: int, among: Sequence[Station]) -> Generator[Ev
     return Plan(round_, neighbours(ids, topology, random, where))
 
 
-def exchanges_experts(world: World, plan: Plan) -> bool:
-    """Whether clusters exchange their experts after this round: every E-th, and the last.
+def exchange_attempts(world: World, plan: Plan) -> int:
+    """How often an expert may be sent after this round: in every E-th and the last, else 0.
 
     An exchange less than E rounds before the last is left out: the last one sends the same experts
     newer.
     """
     topology = world.scenario.method.topology
     if not isinstance(topology, Clusters):
-        return False
+        return 0
     left = world.scenario.rounds - plan.round
     E = topology.exchange_every
-    return left == 0 or (plan.round % E == 0 and left >= E)
+    return topology.exchange_attempts if left == 0 or (plan.round % E == 0 and left >= E) else 0

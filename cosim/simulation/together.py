@@ -9,7 +9,7 @@ from simpy import Event, Process
 
 from cosim.simulation.experts import spread_experts
 from cosim.simulation.plan import Plan
-from cosim.simulation.planning import exchanges_experts
+from cosim.simulation.planning import exchange_attempts
 from cosim.simulation.round import device_round
 from cosim.simulation.station import Station
 from cosim.simulation.world import RoundResult, Seat, World
@@ -32,8 +32,8 @@ def together(
         station.life = lives[station.id] = world.env.process(round_)
     ended = yield world.env.all_of(list(lives.values()))
     results = {device: ended[process] for device, process in lives.items()}
-    if exchanges_experts(world, plan):
-        yield from spread_experts(world, plan)
+    if attempts := exchange_attempts(world, plan):
+        yield from spread_experts(world, plan, attempts)
     if plan.round == world.scenario.rounds:
         for station in members:
             world.retire(station)

@@ -1,5 +1,6 @@
 """Clusters: what forming them costs, when they are formed anew, what goes between them."""
 
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from small_networks import (
     NO_LEARNING,
     PROFILE,
+    ZERO_MARGIN,
     MemoryTrace,
     RecordingLearner,
     play_to_the_end,
@@ -17,8 +19,9 @@ from small_networks import (
 )
 
 from cosim.mobility.trajectory import PiecewiseLinear
+from cosim.simulation.build import build_devices
 from cosim.simulation.plan import Plan
-from cosim.simulation.planning import exchanges_experts
+from cosim.simulation.planning import exchange_attempts
 from cosim.trace.schema import Outcome, TopologyRow, TransferKind
 
 DENSITY = 0.1
@@ -26,7 +29,7 @@ NEAR = [(0.0, 0.0), (10.0, 0.0), (0.0, 10.0), (10.0, 10.0), (5.0, 0.0), (0.0, 5.
 
 
 def clusters(s_max: float, every: int = 100, **sections: Any) -> Any:
-    count = sections.pop("count", 6)
+    count, attempts = sections.pop("count", 6), sections.pop("attempts", 3)
     return scenario(
         **{
             "method": {
@@ -35,6 +38,7 @@ def clusters(s_max: float, every: int = 100, **sections: Any) -> Any:
                     "graph": "clusters",
                     "max_collision_rate": s_max,
                     "exchange_every": every,
+                    "exchange_attempts": attempts,
                 },
             },
             "adapter": {"density": DENSITY},
@@ -133,6 +137,51 @@ def test_experts_go_to_everybody_every_e_rounds_and_at_the_end() -> None:
     assert {row.round for row in of_kind(last, TransferKind.EXPERT)} == {3}
 
 
+# Lemma 1 without a margin between walkers: a third of the transfers misses Γ.
+WALKING = {"model": "random_waypoint", "speed_m_s": [1.0, 2.0], "pause_s": [0, 0]}
+FADING = {
+    "area": {"radius_m": 20.0},
+    "devices": [{"count": 6, "profile": PROFILE, "mobility": WALKING}],
+    "radio": {"fading": {"model": "clarke"}, "power": ZERO_MARGIN},
+}
+
+
+def test_an_expert_that_misses_its_deadline_is_sent_again() -> None:
+    def among_walkers(attempts: int) -> tuple[list[Any], RecordingLearner]:
+        chosen = clusters(0.02, attempts=attempts, **FADING)
+        paths = [device.trajectory for device in build_devices(chosen)]
+        trace, learner = play(chosen, paths)
+        return of_kind(trace, TransferKind.EXPERT), learner
+
+    once, lacking = among_walkers(1)
+    experts, learner = among_walkers(50)
+    links = {(row.src, row.dst) for row in experts}
+    assert any(lacking.bank_bits(*link) > 0 for link in links)
+    assert all(learner.bank_bits(*link) == 0 for link in links)
+    assert experts[:6] == once[:6], "a first attempt does not know of a second"
+    by_link: dict[tuple[int, int], list[Any]] = {}
+    for row in experts:
+        by_link.setdefault((row.src, row.dst), []).append(row)
+    for rows in by_link.values():
+        assert {row.outcome for row in rows[:-1]} <= {Outcome.LATE}
+        assert rows[-1].outcome is Outcome.DELIVERED
+        assert len({row.bits for row in rows}) == 1
+        for before, after in pairwise(rows):
+            assert after.start_s >= before.deadline_s
+    assert any(len(rows) > 1 for rows in by_link.values())
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 3])
+def test_an_expert_is_given_up_after_its_attempts(attempts: int) -> None:
+    """A microwatt over kilometres, with which no cluster forms and nothing is ever in time."""
+    weak = {"radio": {"fading": {"model": "none"}, "p_max_dbm": -30}}
+    far = [(1000 * x, 1000 * y) for x, y in NEAR]
+    trace, learner = play(clusters(0.02, attempts=attempts, **weak), far)
+    experts = of_kind(trace, TransferKind.EXPERT)
+    assert [row.outcome for row in experts] == [Outcome.LATE] * 30 * attempts
+    assert all(learner._bank_of(device) == {device} for device in range(6))
+
+
 @pytest.mark.parametrize(
     ("every", "rounds", "after"),
     [(2, 5, [2, 5]), (2, 6, [2, 4, 6]), (1, 3, [1, 2, 3]), (5, 5, [5]), (3, 8, [3, 8])],
@@ -142,7 +191,7 @@ def test_no_exchange_less_than_e_rounds_before_the_last(
 ) -> None:
     world: Any = SimpleNamespace(scenario=clusters(0.02, every=every, rounds=rounds))
     plans = [Plan(number, {}) for number in range(1, rounds + 1)]
-    assert [plan.round for plan in plans if exchanges_experts(world, plan)] == after
+    assert [plan.round for plan in plans if exchange_attempts(world, plan)] == after
 
 
 def test_one_cluster_has_nobody_to_exchange_with() -> None:
