@@ -52,17 +52,19 @@ class Gradient:
             d_out[kept.index] = self._product(3, d_middle, trace.mixed, kept.tokens)
             d_middle = torch.zeros_like(x).index_copy_(0, kept.index, d_middle)
         d_heads, d_values = attention_gradient(d_out, trace.heads, trace.values, plan)
-        d_heads = rotated(d_heads, plan.cos, -plan.sin)
         queries = d_out.shape[1] // size
-        d_query, d_key = (part.flatten(1) for part in d_heads.tensor_split([queries], 1))
+        d_query, d_key = (
+            # Turned apart, each lies in one piece: products of gradients with gaps are slow.
+            rotated(part, plan.cos, -plan.sin).flatten(1)
+            for part in d_heads.tensor_split([queries], 1)
+        )
         read = self._again(x, trace.rate, block.attention_norm, (0, 1, 2))
         d_read = torch.empty_like(x) if further else None
         for place, d_part in enumerate((d_query, d_key, d_values.flatten(1))):
             self._product(place, d_part, read, plan.tokens, d_read, further, add=place > 0)
         if d_read is None:
             return None
-        dx = norm_gradient(d_read, x, trace.rate, block.attention_norm)
-        return dx.add_(d_middle).to(x.dtype)
+        return norm_gradient(d_read, x, trace.rate, block.attention_norm, d_middle)
 
     def _through_mlp(self, dy: Tensor) -> Tensor:
         block, trace, late = self.setting.block, self.trace, self.setting.late
@@ -74,8 +76,7 @@ class Gradient:
         read = self._again(trace.middle, trace.middle_rate, block.mlp_norm, (4, 5))
         d_read = self._product(4, d_gate, read, late)
         self._product(5, d_up, read, late, d_read, add=True)
-        dx = norm_gradient(d_read, trace.middle, trace.middle_rate, block.mlp_norm)
-        return dx.add_(dy).to(dy.dtype)
+        return norm_gradient(d_read, trace.middle, trace.middle_rate, block.mlp_norm, dy)
 
     def _again(self, x: Tensor, rate: Tensor, norm: Norm, places: Sequence[int]) -> Tensor | None:
         """What the products at these places read, where the gradient of an A asks for it."""

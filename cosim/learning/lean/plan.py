@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -35,6 +37,16 @@ class Tokens:
 
     bounds: tuple[int, ...]
     rows: Tensor
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """Tokens by group."""
+        return [end - first for first, end in pairwise(self.bounds)]
+
+    @cached_property
+    def equal(self) -> bool:
+        """Whether all groups have equally many tokens, and at least one."""
+        return len(set(self.sizes)) == 1 and self.sizes[0] > 0
 
 
 @dataclass(frozen=True)
