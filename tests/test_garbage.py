@@ -1,6 +1,7 @@
 """The collector is put off, not forgotten."""
 
 import gc
+import weakref
 
 import pytest
 
@@ -45,9 +46,32 @@ def test_who_has_switched_it_off_keeps_it_off():
     assert not gc.isenabled()
 
 
+class Loop:
+    """An object of a cycle."""
+
+    def __init__(self):
+        self.itself = self
+
+
+def test_what_was_made_inside_is_old_and_its_cycles_are_found_later():
+    gc.enable()
+    with uncollected():
+        kept, forgotten = Loop(), Loop()
+        gone = weakref.ref(forgotten)
+        del forgotten
+    assert any(one is kept for one in gc.get_objects(generation=2))
+    assert gone() is not None
+    gc.collect()
+    assert gone() is None
+
+
 def test_seldom_is_only_inside_the_block():
     before = gc.get_threshold()
-    with seldom_collected():
+    with seldom_collected(devices=10):
         assert gc.isenabled()
-        assert gc.get_threshold()[0] > 10_000
+        few = gc.get_threshold()[0]
+        assert few > 10_000
+    assert gc.get_threshold() == before
+    with seldom_collected(devices=10_000):
+        assert gc.get_threshold()[0] > 10 * few
     assert gc.get_threshold() == before

@@ -26,7 +26,7 @@ def play_out(world: World) -> None:
     end = world.env.process(life(world))
     # Where something is learnt, the loop is next to nothing, and cycles may hold tensors.
     alone = world.scenario.learning.model == "none"
-    with seldom_collected() if alone else nullcontext():
+    with seldom_collected(len(world.stations)) if alone else nullcontext():
         world.env.run(until=end)
 
 

@@ -31,7 +31,8 @@ def together(
         round_ = device_round(world, station, plan.round, neighbours, waits=waits)
         station.life = lives[station.id] = world.env.process(round_)
     ended = yield world.env.all_of(list(lives.values()))
-    results = {device: ended[process] for device, process in lives.items()}
+    values = ended.todict()  # asked one by one, it looks through all of them each time
+    results = {device: values[process] for device, process in lives.items()}
     if attempts := exchange_attempts(world, plan):
         yield from spread_experts(world, plan, attempts)
     if plan.round == world.scenario.rounds:

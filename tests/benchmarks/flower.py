@@ -2,17 +2,19 @@
 
     python -m venv .flower && .flower/bin/pip install -e '.[flower]'
     .flower/bin/python tests/benchmarks/flower.py            # 10 clients, 2 at a time
+    .flower/bin/python tests/benchmarks/flower.py --client float32 --devices-per-pass 2
     .flower/bin/python tests/benchmarks/flower.py --model path:DIR --clients 2 --shape 2x16 \
         --steps 1 --rounds 2 --repeats 1
 
 In an environment of its own: Flower pins a version of Ray that the extra `ray` does not allow.
 
 The same work on both sides: every client fine-tunes an adapter of rank 32 on every linear layer, A
-frozen and shared, AdamW, the base in bfloat16, on its own rows, and the next round begins at the
-mean of all B. A Flower client does it by PEFT, as `training.py`'s tuned loop; a few processes of
-one thread each serve all clients, and each loads the model once and keeps it. cosim trains all
-clients in one pass of one process, of one thread as well unless told otherwise. Neither evaluates,
-and no network is simulated.
+frozen and shared, AdamW, on its own rows, and the next round begins at the mean of all B. A Flower
+client does it by one of PEFT's loops in `training.py`: as PEFT documents it, in float32 or with the
+base in bfloat16, or tuned, which is the default; a few processes of one thread each serve all
+clients, and each loads the model once and keeps it. cosim trains in bfloat16 in one process, of one
+thread as well unless told otherwise, up to 16 clients in a pass as `learning.devices_per_pass` has
+it; fewer take less memory. Neither evaluates, and no network is simulated.
 
 Each side is played in a process of its own, the two in turn, anew in every repeat. A first round
 has the start in it, models loaded included, and is told apart; the median and the spread are those
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from flwr.serverapp import Grid
 
 SIDES = ("cosim", "Flower")
+CLIENTS = ("tuned", "bfloat16", "float32")
 GIB = 2**30
 # A sample walks the page tables of the whole tree, which takes it tens of milliseconds.
 SAMPLED_EVERY_S = 0.5
@@ -102,7 +105,7 @@ def flower_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
 
     run_simulation(
         server_app=server,
-        client_app=client_app(given.model, given.rank, given.steps, *given.shape),
+        client_app=client_app(given.client, given.model, given.rank, given.steps, *given.shape),
         num_supernodes=given.clients,
         backend_config={
             "init_args": {"num_cpus": given.concurrency},
@@ -141,7 +144,11 @@ def cosim_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
     A, B = projection(layout), torch.zeros(layout.expansion_size)
     for number in range(given.rounds):
         lessons = [Lesson(Adapter(B, None, A), (batch,) * given.steps) for batch in batches]
-        found = trainer.train(lessons)
+        found = [
+            outcome
+            for first in range(0, given.clients, given.devices_per_pass)
+            for outcome in trainer.train(lessons[first : first + given.devices_per_pass])
+        ]
         updates = [
             Update(device, number, outcome.adapter.values, None, None, weight=len(batches[device]))
             for device, outcome in enumerate(found)
@@ -216,6 +223,8 @@ def tell(given: argparse.Namespace, found: dict[str, list[dict[str, Any]]]) -> N
             "clients": given.clients,
             "shape": "x".join(map(str, given.shape)),
             "steps": given.steps,
+            "client": given.client,
+            "devices_per_pass": given.devices_per_pass,
             "processes": given.concurrency if side == "Flower" else 1,
             "threads": 1 if side == "Flower" else given.threads,
             "first_round_s": round(first, 3),
@@ -251,6 +260,8 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=10)
     parser.add_argument("--concurrency", type=int, default=2, help="Flower's processes")
     parser.add_argument("--threads", type=int, default=1, help="of cosim's process")
+    parser.add_argument("--client", choices=CLIENTS, default="tuned", help="Flower's")
+    parser.add_argument("--devices-per-pass", type=int, default=16, help="of cosim")
     parser.add_argument("--shape", type=shape, default="8x32", help="rows × tokens of a client")
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--steps", type=int, default=5)

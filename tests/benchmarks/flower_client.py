@@ -19,11 +19,20 @@ if TYPE_CHECKING:
 Arrays = list[np.ndarray]
 
 
+# Of PEFT's loops in `training.py`: the base's dtype, and whether the loop is tuned.
+LOOPS = {
+    "float32": ("float32", False),
+    "bfloat16": ("bfloat16", False),
+    "tuned": ("bfloat16", True),
+}
+
+
 @lru_cache(maxsize=1)
-def client_loop(model: str, rank: int, steps: int) -> Loop:
+def client_loop(name: str, model: str, rank: int, steps: int) -> Loop:
     """PEFT's loop over one adapter; the process keeps its model for the clients after."""
     torch.set_num_threads(1)
-    return Loop(load(model, "bfloat16").model, 1, rank, steps, tuned=True)
+    dtype, tuned = LOOPS[name]
+    return Loop(load(model, dtype).model, 1, rank, steps, tuned=tuned)
 
 
 def trained(loop: Loop, arrays: Arrays, batch: Batch) -> tuple[Arrays, float]:
@@ -36,7 +45,7 @@ def trained(loop: Loop, arrays: Arrays, batch: Batch) -> tuple[Arrays, float]:
     return [parameter.detach().float().numpy() for parameter in own], loss
 
 
-def client_app(model: str, rank: int, steps: int, rows: int, tokens: int) -> ClientApp:
+def client_app(name: str, model: str, rank: int, steps: int, rows: int, tokens: int) -> ClientApp:
     """A client per partition, each with the rows that cosim's device of that number has."""
     from flwr.app import ArrayRecord, MetricRecord, RecordDict
     from flwr.app import Message as Reply
@@ -47,7 +56,7 @@ def client_app(model: str, rank: int, steps: int, rows: int, tokens: int) -> Cli
     @app.train()
     def train(message: Message, context: Context) -> Message:
         place = context.node_config
-        loop = client_loop(model, rank, steps)
+        loop = client_loop(name, model, rank, steps)
         vocabulary = loop.peft.get_base_model().config.vocab_size
         clients, number = int(place["num-partitions"]), int(place["partition-id"])
         batch = drawn(clients, rows, tokens, vocabulary)[number]
