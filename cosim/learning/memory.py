@@ -11,6 +11,7 @@ import torch
 from cosim.errors import CosimError
 from cosim.learning.adapter import Layout, kept_positions
 from cosim.learning.flop import Work
+from cosim.learning.lean.plan import KEPT_LENGTH
 from cosim.methods.parts import BANKS
 from cosim.methods.recipe import Recipe
 
@@ -59,8 +60,9 @@ def estimate_memory(
     and what the optimiser works on.
     Experts: of all devices side by side, where all of them may answer. Activations: what the
     transformer blocks keep for the backward pass, and the logits. The `lean` forward pass keeps
-    4h + 2·h_kv + 2·inner + 7·r values by token and block, and attention weights of one product;
-    transformers keeps more, and the attention weights by pair of tokens of a row (`longest`).
+    4h + 2·h_kv + 2·inner + 7·r values by token and block, the attention weights of rows up to a
+    length, and others of one product; transformers keeps more, and the attention weights by pair
+    of tokens of a row (`longest`).
     """
     size = torch.finfo(dtype).bits // 8
     kept = layout.expansion_size
@@ -94,6 +96,7 @@ def estimate_memory(
     if lean:
         keys = hidden * config.num_key_value_heads / config.num_attention_heads
         kept_by_block = 4.0 * hidden + 2.0 * keys + 2.0 * inner + 7.0 * layout.rank
+        kept_by_block += config.num_attention_heads * min(longest, KEPT_LENGTH)
         of_one_block = 4.0 * (hidden + inner)
         activations = tokens_per_pass * (blocks * kept_by_block + of_one_block) * size
         of_a_row = config.num_attention_heads * longest**2

@@ -8,24 +8,33 @@ from torch import Tensor
 from cosim.learning.lean.plan import Bucket, Plan
 
 
-def attended(heads: Tensor, values: Tensor, plan: Plan) -> Tensor:
+def attended(
+    heads: Tensor, values: Tensor, plan: Plan, *, keep: bool = False
+) -> tuple[Tensor, Tensor | None]:
     """softmax(q·kᵀ/√size + mask)·v: heads (N + 1, H + K, size) of queries and keys, values
-    (N + 1, K, size), both zero for the last → (N, H·size)."""
+    (N + 1, K, size), both zero for the last → (N, H·size).
+
+    keep: for the gradient; the weights of those buckets that keep theirs come second.
+    """
     groups = values.shape[1]
     queries, keys, spread = _spread(heads, values, plan)
+    kept = queries.new_empty(plan.weights) if keep and plan.weights else None
     out = torch.empty_like(queries)
     for bucket in plan.buckets:
         q, o = (_part(t, bucket, groups, plan) for t in (queries, out))
         k, v = (_part(t, bucket, groups, plan) for t in (keys, spread))
-        torch.bmm(_weights(q, k, bucket), v, out=o)
-    return out.index_select(0, plan.outputs_back).view(heads.shape[0] - 1, -1)
+        weights = _softmax(q, k, bucket)
+        own = _kept(kept, q, k, bucket)
+        weights = weights.to(q.dtype) if own is None else own.copy_(weights)
+        torch.bmm(weights, v, out=o)
+    return out.index_select(0, plan.outputs_back).view(heads.shape[0] - 1, -1), kept
 
 
 def attention_gradient(
-    d_out: Tensor, heads: Tensor, values: Tensor, plan: Plan
+    d_out: Tensor, heads: Tensor, values: Tensor, kept: Tensor | None, plan: Plan
 ) -> tuple[Tensor, Tensor]:
     """Gradients (N, H + K, size) of queries and keys and (N, K, size) of values; d_out
-    (N + 1, H·size), zero for the last."""
+    (N + 1, H·size), zero for the last, and the weights that `attended` has kept."""
     size, groups = heads.shape[-1], values.shape[1]
     queries, keys, spread = _spread(heads, values, plan)
     d_spread = d_out.view(-1, size).index_select(0, plan.outputs)
@@ -35,7 +44,9 @@ def attention_gradient(
     for bucket in plan.buckets:
         q, do, dq = (_part(t, bucket, groups, plan) for t in (queries, d_spread, d_queries))
         k, v, dk, dv = (_part(t, bucket, groups, plan) for t in (keys, spread, d_keys, d_values))
-        weights = _weights(q, k, bucket)
+        weights = _kept(kept, q, k, bucket)
+        if weights is None:
+            weights = _softmax(q, k, bucket).to(q.dtype)
         torch.bmm(weights.transpose(1, 2), do, out=dv)
         d_scores = torch._softmax_backward_data(
             torch.bmm(do, v.transpose(1, 2)), weights, -1, weights.dtype
@@ -64,10 +75,17 @@ def _part(spread: Tensor, bucket: Bucket, groups: int, plan: Plan) -> Tensor:
     return part.view(bucket.rows * groups, -1, spread.shape[-1])
 
 
-def _weights(q: Tensor, k: Tensor, bucket: Bucket) -> Tensor:
-    """softmax(q·kᵀ/√size + mask) (rows·K, heads a key·T, T); the softmax sums in float32."""
+def _kept(kept: Tensor | None, q: Tensor, k: Tensor, bucket: Bucket) -> Tensor | None:
+    """The bucket's part of the weights that are kept, (rows·K, heads a key·T, T)."""
+    if kept is None or bucket.weights is None:
+        return None
+    return kept[bucket.weights].view(q.shape[0], q.shape[1], k.shape[1])
+
+
+def _softmax(q: Tensor, k: Tensor, bucket: Bucket) -> Tensor:
+    """softmax(q·kᵀ/√size + mask) (rows·K, heads a key·T, T), in float32 or wider."""
     scores = q.new_empty(q.shape[0], q.shape[1], k.shape[1])
     torch.baddbmm(scores, q, k.transpose(1, 2), beta=0, alpha=q.shape[-1] ** -0.5, out=scores)
     scores.view(bucket.rows, -1, bucket.length, bucket.length).add_(bucket.mask)
     # In bfloat16 throughout the softmax is several times slower, besides less exact.
-    return torch.softmax(scores, -1, dtype=torch.promote_types(q.dtype, torch.float32)).to(q.dtype)
+    return torch.softmax(scores, -1, dtype=torch.promote_types(q.dtype, torch.float32))

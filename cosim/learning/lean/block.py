@@ -17,8 +17,10 @@ from cosim.learning.lean.rows import normalised, rotated
 from cosim.learning.lean.trace import Pair, Setting, Trace
 
 
-def forward(x: Tensor, setting: Setting, pairs: Sequence[Pair]) -> tuple[Tensor, Trace]:
-    """The block's output (m, h) for its input x (n, h)."""
+def forward(
+    x: Tensor, setting: Setting, pairs: Sequence[Pair], *, graded: bool = False
+) -> tuple[Tensor, Trace]:
+    """The block's output (m, h) for its input x (n, h); graded: the trace is for a gradient."""
     block, plan = setting.block, setting.plan
     count, late = x.shape[0], setting.late
     size = plan.cos.shape[-1]
@@ -50,7 +52,7 @@ def forward(x: Tensor, setting: Setting, pairs: Sequence[Pair]) -> tuple[Tensor,
     rotated(flat.view(count, -1, size), plan.cos, plan.sin, heads[:count])
     heads[count:] = values[count:] = 0
     values = values.view(count + 1, -1, size)
-    mixed = attended(heads, values, plan)
+    mixed, weights = attended(heads, values, plan, keep=graded)
     if setting.kept is not None:
         mixed, x = mixed[setting.kept.index], x[setting.kept.index]
     middle = product(3, mixed, late).add_(x)
@@ -58,7 +60,7 @@ def forward(x: Tensor, setting: Setting, pairs: Sequence[Pair]) -> tuple[Tensor,
     gate = product(4, read, late)
     up = product(5, read, late)
     out = product(6, functional.silu(gate).mul_(up), late).add_(middle)
-    trace = Trace(rate, heads, values, mixed, middle, middle_rate, gate, up, ranks)
+    trace = Trace(rate, heads, values, weights, mixed, middle, middle_rate, gate, up, ranks)
     return out, trace
 
 
@@ -69,7 +71,7 @@ class _Function(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, setting: Setting, sums: Sequence[Tensor | None], *factors: Any
     ) -> Tensor:
-        out, trace = forward(x, setting, _paired(factors))
+        out, trace = forward(x, setting, _paired(factors), graded=True)
         ctx.setting, ctx.sums = setting, sums
         # The output of the attention is only read by the gradient of o_proj's A.
         if not ctx.needs_input_grad[3 + 2 * 3]:

@@ -51,7 +51,9 @@ class Gradient:
         else:
             d_out[kept.index] = self._product(3, d_middle, trace.mixed, kept.tokens)
             d_middle = torch.zeros_like(x).index_copy_(0, kept.index, d_middle)
-        d_heads, d_values = attention_gradient(d_out, trace.heads, trace.values, plan)
+        d_heads, d_values = attention_gradient(
+            d_out, trace.heads, trace.values, trace.weights, plan
+        )
         queries = d_out.shape[1] // size
         d_query, d_key = (
             # Turned apart, each lies in one piece: products of gradients with gaps are slow.

@@ -15,6 +15,8 @@ from cosim.learning.packed import PackedRows
 
 # Attention weights of one product at most, but for one row: they stay in the processor's cache.
 _WEIGHTS_AT_ONCE = 2**21
+# Rows up to this length keep their attention weights for the backward pass: a fifth more memory.
+KEPT_LENGTH = 128
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,15 @@ class Bucket:
     """Rows of nearly one length T, padded on the right to the longest.
 
     start: padded tokens of the buckets before it. mask, 0 or -∞: (T, T), or (rows, 1, T, T) where
-    rows differ in what their tokens see.
+    rows differ in what their tokens see. weights: where its attention weights lie among those that
+    are kept, None where they are not.
     """
 
     rows: int
     length: int
     start: int
     mask: Tensor
+    weights: slice | None
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,11 @@ class Plan:
     heads_back: Tensor
     values_back: Tensor
     outputs_back: Tensor
+
+    @property
+    def weights(self) -> int:
+        """Attention weights of a block that are kept."""
+        return max((bucket.weights.stop for bucket in self.buckets if bucket.weights), default=0)
 
 
 def plan(packed: PackedRows, weights: Weights) -> Plan:
@@ -111,7 +120,7 @@ def _buckets(
     lengths = torch.tensor(packed.lengths)
     starts = lengths.cumsum(0) - lengths
     branches = torch.cat([packed.branches.cpu(), torch.zeros(1, dtype=torch.long)])
-    buckets, places, start = [], [], 0
+    buckets, places, start, kept = [], [], 0, 0
     for members in _batches(packed.lengths, heads):
         length = packed.lengths[members[-1]]
         position = torch.arange(length)
@@ -123,7 +132,11 @@ def _buckets(
             trunk = branch[:, None, None] == 0
             seen = seen & (trunk | (branch[:, None, None] == branch[:, None, :, None]))
         mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, -torch.inf)
-        buckets.append(Bucket(len(members), length, start, mask.to(packed.ids.device)))
+        weights = None
+        if length <= KEPT_LENGTH:
+            weights = slice(kept, kept + len(members) * heads * length**2)
+            kept = weights.stop
+        buckets.append(Bucket(len(members), length, start, mask.to(packed.ids.device), weights))
         places.append(place)
         start += place.numel()
     return tuple(buckets), places

@@ -47,13 +47,15 @@ class Trace:
     """What a backward pass needs of a forward pass: n tokens, m of them after the attention.
 
     middle (m, h): after the attention. rate, middle_rate: the norms' ρ. heads, values: after the
-    rotation, with a zero token. mixed (m, H·size): what the attention gives. gate, up: before the
-    SiLU. ranks: z by place, None where not adapted.
+    rotation, with a zero token. weights: of the attention, as far as they are kept. mixed
+    (m, H·size): what the attention gives. gate, up: before the SiLU. ranks: z by place, None where
+    not adapted.
     """
 
     rate: Tensor
     heads: Tensor
     values: Tensor
+    weights: Tensor | None
     mixed: Tensor | None
     middle: Tensor
     middle_rate: Tensor
@@ -69,5 +71,5 @@ class Trace:
     @classmethod
     def of(cls, tensors: Sequence[Any]) -> Trace:
         """From the row."""
-        rate, heads, values, mixed, middle, middle_rate, gate, up, *ranks = tensors
-        return cls(rate, heads, values, mixed, middle, middle_rate, gate, up, ranks)
+        rate, heads, values, weights, mixed, middle, middle_rate, gate, up, *ranks = tensors
+        return cls(rate, heads, values, weights, mixed, middle, middle_rate, gate, up, ranks)
