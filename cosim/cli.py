@@ -72,7 +72,7 @@ def run(
     chosen, document = load_with_document(scenario, overrides)
 
     def played(observers: Sequence[Observer]) -> Path:
-        with uncollected():  # torch and transformers come with it
+        with uncollected():  # hundreds of modules come with it
             from cosim.simulation.play import play
 
         with blaming(document):

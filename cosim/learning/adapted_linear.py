@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cosim.learning.lean.model import LeanModel
+from cosim.learning.converted import lean_model
 from cosim.learning.packed import PackedRows
 from cosim.learning.target_modules import adapted_modules
 
@@ -64,7 +64,7 @@ class AdaptedModel:
             layer = AdaptedLinear(model.get_submodule(module.name))
             setattr(model.get_submodule(parent), leaf, layer)
             self._layers.append(layer)
-        self._lean = LeanModel.of(model, self.modules) if lean else None
+        self._lean = lean_model(model, self.modules) if lean else None
         self._adapters: tuple[Sequence[tuple[Tensor, Tensor]] | None, float, Mix | None]
         self._adapters = (None, 1.0, None)
 

@@ -97,8 +97,7 @@ def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
     never run. Raises `BaseModelError` with one sentence.
     """
     keep_freed_memory()
-    if device == "cuda" and not torch.cuda.is_available():
-        raise BaseModelError("base_model.device: 'cuda' was asked for, but torch sees no GPU")
+    refuse_absent_gpu(device)
     where = locate(source)
     chosen = native_dtype(dtype, device)
     with _quiet():
@@ -115,7 +114,7 @@ def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
                 **_SAFE,
             )
         except Exception as error:  # many unrelated kinds; each is one sentence
-            raise _unloadable(source, error) from error
+            raise unloadable(source, error) from error
     model, told = loaded
     # transformers fills what does not fit with random values.
     unfit = sorted({*told["missing_keys"], *(name for name, *_ in told["mismatched_keys"])})
@@ -127,7 +126,13 @@ def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
     _refuse_head_extras(source, model.config)
     model.requires_grad_(False).eval().to(device)
     model.config.use_cache = False
-    return BaseModel(model, tokenizer, chosen, torch.device(device), _sha256(model), source)
+    return BaseModel(model, tokenizer, chosen, torch.device(device), weights_sha256(model), source)
+
+
+def refuse_absent_gpu(device: str) -> None:
+    """Raises `BaseModelError` where a GPU was asked for that is not there."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BaseModelError("base_model.device: 'cuda' was asked for, but torch sees no GPU")
 
 
 def skeleton(source: str) -> tuple[Any, Any]:
@@ -142,7 +147,7 @@ def skeleton(source: str) -> tuple[Any, Any]:
             with torch.device("meta"):
                 model = AutoModelForCausalLM.from_config(config, **_SAFE)
         except Exception as error:  # many unrelated kinds; each is one sentence
-            raise _unloadable(source, error) from error
+            raise unloadable(source, error) from error
     _refuse_head_extras(source, model.config)
     return model, tokenizer
 
@@ -156,7 +161,8 @@ def _refuse_head_extras(source: str, config: Any) -> None:
         )
 
 
-def _unloadable(source: str, error: Exception) -> BaseModelError:
+def unloadable(source: str, error: Exception) -> BaseModelError:
+    """What is wrong with a model that does not load, in one sentence."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     lines = lines or [type(error).__name__]
     reason = " ".join(lines if lines[0].endswith(":") else lines[:1])
@@ -178,7 +184,7 @@ def _dequantise(gguf: Path, target: Path) -> None:
                 gguf.parent, gguf_file=gguf.name, dtype=torch.float32
             )
         except Exception as error:  # many unrelated kinds; each is one sentence
-            raise _unloadable(gguf.name, error) from error
+            raise unloadable(gguf.name, error) from error
         # The weights are plain float32 now; the configuration still says GGUF.
         if hasattr(model.config, "quantization_config"):
             del model.config.quantization_config
@@ -194,7 +200,7 @@ def _dequantise(gguf: Path, target: Path) -> None:
         shutil.rmtree(scratch)
 
 
-def _sha256(model: Any) -> str:
+def weights_sha256(model: Any) -> str:
     """SHA-256 over names, shapes and values of the weights as loaded."""
     digest = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from threading import Lock
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,11 +28,14 @@ from cosim.learning.spectrum import (
     triangle,
 )
 from cosim.learning.target_modules import shared_inputs
+from cosim.learning.threads import one_thread_each
 from cosim.learning.workload import Workload
 from cosim.methods.recipe import Recipe
 
 # What may be kept of the weights for the devices that follow.
 _TRIANGLES_BYTES = 256 * 2**20
+# Devices calibrated side by side: each holds one block's activations, a training pass all blocks'.
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ class Calibrator:
         self._of_weights: NDArray[np.float64] | None = None
         sizes = [m.in_features**2 * 4 for m in layout.modules if m.out_features > m.in_features]
         self._triangles: dict[int, Tensor] | None = {} if sum(sizes) <= _TRIANGLES_BYTES else None
+        self._lock = Lock()
 
     def workload(self, rows: Sequence[Encoded]) -> Workload:
         """One forward pass over the rows, and the spectra; nothing is trained."""
@@ -79,16 +85,28 @@ class Calibrator:
                 flop += spectrum_flop(*size, None if self._printed else own)
         return Workload(flop=flop, passes=1, steps=0, samples=0, trained=0)
 
-    @torch.no_grad()
     def calibrate(self, rows: Sequence[Encoded]) -> Calibration:
         """The parts that the recipe asks for, from one pass over these rows.
 
         Fewer tokens than features, W0 of less than full rank and inputs that are all zero have an
         entropy like any others; what is not finite has none, and is the calibration's fault.
         """
+        return self.calibrate_all([rows])[0]
+
+    def calibrate_all(self, rows_of: Sequence[Sequence[Encoded]]) -> list[Calibration]:
+        """`calibrate` of several devices' rows, some of them side by side; the same values."""
+        # The padded pass sets hooks on the one model that all of them read.
+        alone = not self.model.lean or self.reader.device.type != "cpu"
+        with one_thread_each(1 if alone else _AT_ONCE) as each:
+            if self._needs_features:
+                prompts = [[row.prompt for row in rows] for rows in rows_of]
+                each(self.reader.read, self.reader.passes(prompts))
+            return each(self._attempt, rows_of)
+
+    @torch.no_grad()
+    def _attempt(self, rows: Sequence[Encoded]) -> Calibration:
         try:
-            with _one_thread():
-                return self._calibrated(rows)
+            return self._calibrated(rows)
         except UnfitError as error:
             return Calibration(fault=str(error))
 
@@ -105,6 +123,7 @@ class Calibrator:
                 [module.name for module in self.layout.modules],
                 entropies=self._needs_entropies,
                 triangles=self._triangles,
+                lock=self._lock,
             )
             device = next(self.model.model.parameters()).device
             self.model.walk(pack([[reading(row) for row in rows]], device), spectra.see)
@@ -134,26 +153,11 @@ def _entropy(name: str, matrix: Tensor) -> float:
         raise UnfitError(f"the spectrum of {name} {error}") from error
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Leaves the block to one thread.
-
-    Decompositions of this size meet at thousands of barriers: on a busy machine two threads that
-    wait for each other there take several times as long as one.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 class _Spectra:
     """Mean input and spectral entropy of each module, taken while the pass goes by.
 
     Nothing is kept of a module's inputs but for its siblings, which read the same. triangles: R of
-    the long weights by module, for the devices that follow; filled here. UnfitError names the
+    the long weights by module, for all devices; filled here, under the lock. UnfitError names the
     module whose inputs or spectrum are not finite.
     """
 
@@ -164,12 +168,13 @@ class _Spectra:
         *,
         entropies: bool,
         triangles: dict[int, Tensor] | None = None,
+        lock: AbstractContextManager[Any] | None = None,
     ) -> None:
         self.means: list[Tensor] = []
         self.entropies: list[float] = []
         self._shared, self._names = shared, names
         self._wanted = entropies
-        self._triangles = triangles
+        self._triangles, self._lock = triangles, lock or nullcontext()
         self._inputs: Inputs | None = None
 
     def see(self, number: int, weight: Tensor, x: Tensor) -> None:
@@ -191,6 +196,7 @@ class _Spectra:
         """What has the singular values of W0 against any C: R of a long W0, or W0 itself."""
         if self._triangles is None or weight.shape[0] <= weight.shape[1]:
             return weight
-        if number not in self._triangles:
-            self._triangles[number] = triangle(weight)
-        return self._triangles[number]
+        with self._lock:  # whoever comes second has it for nothing
+            if number not in self._triangles:
+                self._triangles[number] = triangle(weight)
+            return self._triangles[number]

@@ -42,11 +42,21 @@ def encode(tokenizer: Any, prompt: str, answer: str, *, terminated: bool) -> Enc
     A free answer is terminated, so that an exact match includes knowing when to stop; a choice
     is ranked by its own tokens alone.
     """
-    before = tuple(tokenizer(prompt)["input_ids"])
-    after = tuple(tokenizer(f" {answer}", add_special_tokens=False)["input_ids"])
-    if terminated:
-        after = (*after, tokenizer.eos_token_id)
-    return Encoded(before, after)
+    return encode_all(tokenizer, [(prompt, answer, terminated)])[0]
+
+
+def encode_all(tokenizer: Any, rows: Sequence[tuple[str, str, bool]]) -> list[Encoded]:
+    """`encode` of many (prompt, answer, terminated), given to the tokenizer at once."""
+    if not rows:
+        return []
+    before = tokenizer([prompt for prompt, _, _ in rows])["input_ids"]
+    answers = [f" {answer}" for _, answer, _ in rows]
+    after = tokenizer(answers, add_special_tokens=False)["input_ids"]
+    end = (tokenizer.eos_token_id,)
+    return [
+        Encoded(tuple(prompt), (*answer, *end) if terminated else tuple(answer))
+        for prompt, answer, (_, _, terminated) in zip(before, after, rows, strict=True)
+    ]
 
 
 def token_rows(rows: Sequence[Encoded | None], device: torch.device | str = "cpu") -> TokenRows:

@@ -62,7 +62,9 @@ class Evaluator:
 
         weights: (questions, J) of the expert's members, where a gate weighs them.
         """
-        scored = self._score(expert, [question.candidates for question in questions], weights)
+        candidates = [question.candidates for question in questions]
+        ranks = not all(question.free for question in questions)
+        scored = self._score(expert, candidates, weights, ranks=ranks)
         free: list[bool] = []
         ranked: list[bool] = []
         normalised: list[bool] = []
@@ -87,8 +89,13 @@ class Evaluator:
         expert: Expert | None,
         questions: Sequence[Sequence[Encoded]],
         weights: Tensor | None = None,
+        *,
+        ranks: bool = True,
     ) -> list[list[_RowScore]]:
-        """The score of every candidate, by question; weights: (questions, J)."""
+        """The score of every candidate, by question; weights: (questions, J).
+
+        ranks: likelihoods are asked for; they are nan where they are not.
+        """
         if weights is not None:
             assert expert is not None
             expert, weights = _without_idle(expert, weights)
@@ -105,7 +112,7 @@ class Evaluator:
                 asked = [row.question for row in part]
                 mix = self._mix(expert, None if weights is None else weights[asked])
             with self.model.adapters(pairs, self.scale, mix):
-                scores = self._pass([row.reading for row in part])
+                scores = self._pass([row.reading for row in part], ranks=ranks)
             for row, own in zip(part, scores, strict=True):
                 found[row.question, row.place] = own
         out: list[list[_RowScore]] = [[] for _ in questions]
@@ -139,7 +146,7 @@ class Evaluator:
         factors = weights.repeat_interleave(self.layout.rank, dim=1).to(self.device, self.dtype)
         return lambda z, rows: z * factors[rows]
 
-    def _pass(self, rows: Sequence[Reading]) -> list[list[_RowScore]]:
+    def _pass(self, rows: Sequence[Reading], *, ranks: bool) -> list[list[_RowScore]]:
         packed = pack([rows], self.device)
         hidden = self.model.scored(packed)
         # The first tokens of all a question's answers are read off one position.
@@ -149,10 +156,13 @@ class Evaluator:
         logits = self.model.logits(hidden[torch.from_numpy(first).to(self.device)])
         places = torch.from_numpy(place).to(self.device)
         right = logits.argmax(-1)[places] == packed.targets
-        chosen = logits[places, packed.targets] - logits.logsumexp(-1)[places]
         candidates = packed.candidates.cpu()
         likelihood = torch.zeros(sum(packed.candidate_counts), dtype=torch.float64)
-        likelihood.index_add_(0, candidates, chosen.double().cpu())
+        if ranks:
+            chosen = logits[places, packed.targets] - logits.logsumexp(-1)[places]
+            likelihood.index_add_(0, candidates, chosen.double().cpu())
+        else:
+            likelihood.fill_(torch.nan)
         misses = torch.zeros(len(likelihood), dtype=torch.long)
         misses.index_add_(0, candidates, (~right).long().cpu())
         scores = map(_RowScore, likelihood.tolist(), (misses == 0).tolist())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import torch
@@ -54,17 +54,29 @@ class PromptReader:
         self.blocks = gate_blocks(model.model.config.num_hidden_layers, layers)
         self.known: dict[tuple[int, ...], Tensor] = {}
 
-    @torch.no_grad()
     def features(self, prompts: Sequence[tuple[int, ...]]) -> Tensor:
         """x̄ (n, L, h), float32, of each prompt."""
-        fresh = sorted(set(prompts) - self.known.keys(), key=lambda p: (-len(p), p))
-        while fresh:
-            fit = max(1, _TOKENS_PER_PASS // len(fresh[0]))
-            self._read(fresh[:fit])
-            fresh = fresh[fit:]
+        for rows in self.passes([prompts]):
+            self.read(rows)
         return torch.stack([self.known[prompt] for prompt in prompts])
 
-    def _read(self, prompts: Sequence[tuple[int, ...]]) -> None:
+    def passes(self, lists: Iterable[Sequence[tuple[int, ...]]]) -> list[list[tuple[int, ...]]]:
+        """What is still to be read so that each list's features are known, in passes that are
+        those of reading one list after the other."""
+        found: list[list[tuple[int, ...]]] = []
+        known = set(self.known)
+        for prompts in lists:
+            fresh = sorted(set(prompts) - known, key=lambda p: (-len(p), p))
+            known.update(fresh)
+            while fresh:
+                fit = max(1, _TOKENS_PER_PASS // len(fresh[0]))
+                found.append(fresh[:fit])
+                fresh = fresh[fit:]
+        return found
+
+    @torch.no_grad()
+    def read(self, prompts: Sequence[tuple[int, ...]]) -> None:
+        """Reads one of the passes; the order of passes does not matter."""
         # A row's last token is only predicted, so that one more is read as the answer.
         rows = pack([[reading(Encoded(prompt, (0,))) for prompt in prompts]], self.device)
         states = self.model.states(rows, self.blocks)

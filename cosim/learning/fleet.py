@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -49,18 +50,25 @@ class Fleet:
 
     def _initial_adapters(self, seed: int) -> list[Adapter]:
         """ΔW = 0 everywhere: B starts at zero, A as the recipe's projection says."""
-        own = self.recipe.projection == "frozen_own_seed"
-        printed = "projection" in self.recipe.literal
-        common = gaussian_projection(self.layout, seed, "shared", printed=printed)
+        devices = len(self.tasks)
         unmasked = torch.zeros(0, dtype=torch.long)
         zeros = torch.zeros(0 if self.recipe.masked else self.layout.expansion_size)
-        adapters = []
-        for device in range(len(self.tasks)):
-            A = common
-            if own:
-                A = gaussian_projection(self.layout, seed, device, printed=printed)
-            adapters.append(Adapter(zeros, unmasked if self.recipe.masked else None, A))
-        return adapters
+        support = unmasked if self.recipe.masked else None
+        if self.recipe.projection == "frozen_own_seed":
+            projections = self._projections(seed, range(devices))
+        else:
+            projections = self._projections(seed, ["shared"]) * devices
+        return [Adapter(zeros, support, A) for A in projections]
+
+    def _projections(self, seed: int, owners: Sequence[int | str]) -> list[torch.Tensor]:
+        """The first A of every owner; each has a stream of its own, and numpy draws without
+        Python's lock."""
+        printed = "projection" in self.recipe.literal
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            drawn = pool.map(
+                lambda owner: gaussian_projection(self.layout, seed, owner, printed=printed), owners
+            )
+            return list(drawn)
 
     def limit(self, device: int, values: float) -> None:
         """Lowers Q_budget of a device, in values of B; a mask that has been chosen stays."""

@@ -16,11 +16,11 @@ from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.adapter import Adapter, Expert, Layout
 from cosim.learning.encoding import token_rows
 from cosim.learning.evaluate import Evaluator
+from cosim.learning.optimiser import new_optimiser
 from cosim.learning.report import Score
 from cosim.learning.target_modules import AdaptedModule, adapted_modules
 from cosim.learning.tasks.pool import Question
 from cosim.learning.train import Lesson, Outcome, TrainingSettings
-from cosim.learning.working_copies import moments_of, new_optimiser
 from cosim.methods.recipe import Recipe
 
 
@@ -114,7 +114,7 @@ class FullTrainer:
                 optimiser.step()
         difference = (master.detach() - self.weights.base.float()).cpu()
         start = lesson.adapter
-        trained = Adapter(difference, None, start.projection, moments_of(master, optimiser))
+        trained = Adapter(difference, None, start.projection, optimiser.moments())
         fault = next(
             (f"the loss of step {n + 1} is {x}" for n, x in enumerate(losses) if not isfinite(x)),
             None,

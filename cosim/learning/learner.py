@@ -105,10 +105,14 @@ class Learner:
 
     def _calibration(self, device: int) -> Calibration:
         """What the device's calibration finds: it depends on no state, and is computed once."""
-        if device not in self.found:
-            found = self.calibrator.calibrate(self._calibration_rows(device))
-            self.found[device] = replace(found, fault=self.fleet.fault(found))
+        self._calibrate([device])
         return self.found[device]
+
+    def _calibrate(self, devices: Sequence[int]) -> None:
+        fresh = [device for device in dict.fromkeys(devices) if device not in self.found]
+        rows = [self._calibration_rows(device) for device in fresh]
+        for device, found in zip(fresh, self.calibrator.calibrate_all(rows), strict=True):
+            self.found[device] = replace(found, fault=self.fleet.fault(found))
 
     def calibrate(self, device: int) -> Calibrating | None:
         """A calibration on its own, before round 1; None where the recipe needs none, or none
@@ -194,6 +198,7 @@ class Learner:
     def _settle(self) -> None:
         jobs = sorted(self.queue, key=lambda job: (job.round, job.device))
         self.queue = []
+        self._calibrate([job.device for job in jobs if job.calibrates])
         for job in jobs:
             if job.calibrates:
                 found = self._calibration(job.device)

@@ -11,16 +11,17 @@ import torch
 from numpy.typing import NDArray
 
 from cosim.garbage import uncollected
-from cosim.learning.base_model import load
+from cosim.learning.converted import lean_model
 from cosim.learning.freed_memory import return_freed_memory
 from cosim.learning.full import layout_of
-from cosim.learning.lean.model import LeanModel
 from cosim.learning.learner import Learner
+from cosim.learning.loading import begin_loading
 from cosim.learning.memory import MemoryEstimate, estimate_memory, refuse_what_does_not_fit
 from cosim.learning.packed import TOKENS_PER_PASS
 from cosim.learning.passes import DEVICES_PER_PASS, passes
 from cosim.learning.ray_executor import ASKED, RayExecutor
 from cosim.learning.tasks.pool import TaskPool, device_tasks, load_pool
+from cosim.learning.threads import one_thread_aside
 from cosim.ray_cluster import refuse_without_ray
 from cosim.scenario.model import Scenario
 
@@ -34,8 +35,11 @@ def prepare(scenario: Scenario) -> Learner:
     """
     return_freed_memory()  # of a run before, in whose place this one may want other sizes
     choice = scenario.base_model
-    base = load(choice.source, choice.dtype, choice.device)
-    pools = read_tasks(scenario, base.tokenizer)
+    lean = scenario.method.expansion != "every_parameter"
+    with one_thread_aside() as aside:
+        loading = begin_loading(choice.source, choice.dtype, choice.device, lean=lean, aside=aside)
+        pools = read_tasks(scenario, loading.tokenizer)
+        base = loading.base.result()
     if choice.device == "cpu":
         estimate = memory_of(scenario, base.model, base.dtype, pools)
         refuse_what_does_not_fit(estimate, scenario.device_count)
@@ -106,7 +110,7 @@ def memory_of(
         scenario.method, model, scenario.adapter.target_modules, scenario.adapter.rank
     )
     full = scenario.method.expansion == "every_parameter"
-    lean = not full and LeanModel.of(model, layout.modules) is not None
+    lean = not full and lean_model(model, layout.modules) is not None
     tasks, size = tasks_of(scenario), scenario.training.batch_size
     tokens = {name: np.array([row.tokens for row in pool.train]) for name, pool in pools.items()}
     answers = {name: np.array([len(r.answer) for r in pool.train]) for name, pool in pools.items()}

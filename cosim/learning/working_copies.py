@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cosim.learning.adapter import Adapter, Layout, Moments
+from cosim.learning.adapter import Adapter, Layout
+from cosim.learning.optimiser import new_optimiser
 from cosim.learning.stack import GroupedParameter
 
 
@@ -92,7 +93,7 @@ class WorkingCopies:
             if self._projected:
                 cut = values.numel() - projection.numel()
                 values, projection = values[:cut].clone(), values[cut:].clone()
-            out.append(Adapter(values, start.support, projection, moments_of(master, optimiser)))
+            out.append(Adapter(values, start.support, projection, optimiser.moments()))
         return out
 
     def _trained(self, adapter: Adapter) -> Tensor:
@@ -115,31 +116,3 @@ class WorkingCopies:
                 self.expansion.buffer.index_copy_(
                     0, positions, values.to(self.expansion.buffer.dtype)
                 )
-
-
-def new_optimiser(
-    master: Tensor, moments: Moments | None, settings: Optimisation
-) -> torch.optim.Optimizer:
-    """The recipe's optimiser over one flat float32 vector, going on where the moments are."""
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(
-            [master], lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
-    optimiser = torch.optim.AdamW(
-        [master], lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-    )
-    if moments is not None:
-        optimiser.state[master] = {
-            "step": torch.tensor(float(moments.steps), device=master.device),
-            "exp_avg": moments.first.to(master.device, copy=True),
-            "exp_avg_sq": moments.second.to(master.device, copy=True),
-        }
-    return optimiser
-
-
-def moments_of(master: Tensor, optimiser: torch.optim.Optimizer) -> Moments | None:
-    """The optimiser's own state, on the CPU; None where it keeps none."""
-    state = optimiser.state.get(master)
-    if not state or "exp_avg" not in state:
-        return None
-    return Moments(int(state["step"].item()), state["exp_avg"].cpu(), state["exp_avg_sq"].cpu())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from simpy import Environment
 
+from cosim.garbage import uncollected
 from cosim.learning.workload import Workload
 from cosim.mobility.area import Area, Disc, Square
 from cosim.scenario.model import Scenario
@@ -49,7 +50,8 @@ def build_learner(scenario: Scenario) -> Learner:
             scenario.adapter.density if masked else None,
             scenario.adapter.bits_per_value,
         )
-    from cosim.learning.prepare import prepare
+    with uncollected():  # torch comes with it
+        from cosim.learning.prepare import prepare
 
     return prepare(scenario)
 

@@ -17,6 +17,7 @@ import time
 import psutil
 
 MARKS = {}
+WATCHED = ("train", "base_model", "loading", "learner")
 
 
 def mark(stage):
@@ -45,6 +46,8 @@ def watch(module):
     elif module.__name__ == "cosim.learning.base_model":
         mark("torch imported")
         module.load = marked(module.load, "base model loaded")
+    elif module.__name__ == "cosim.learning.loading":
+        module._read = marked(module._read, "base model loaded")
     else:
         module.Learner.__init__ = marked(module.Learner.__init__, "learner ready")
         module.Learner.evaluate = marked(module.Learner.evaluate, "base model evaluated")
@@ -54,7 +57,7 @@ class Watch(importlib.abc.MetaPathFinder):
     """Marks the stages in modules as they are imported, so that nothing is imported early."""
 
     def find_spec(self, name, path, target=None):
-        if name not in {f"cosim.learning.{part}" for part in ("train", "base_model", "learner")}:
+        if name not in {f"cosim.learning.{part}" for part in WATCHED}:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         execute = spec.loader.exec_module

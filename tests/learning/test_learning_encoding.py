@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.base_model import load
-from cosim.learning.encoding import Encoded, encode, token_rows
+from cosim.learning.encoding import Encoded, encode, encode_all, token_rows
 
 tokens = st.lists(st.integers(0, 399), min_size=1, max_size=7).map(tuple)
 rows = st.lists(st.none() | st.builds(Encoded, tokens, tokens), min_size=1, max_size=6).filter(any)
@@ -71,6 +71,17 @@ def test_prompt_and_answer_join_with_one_space(tiny_tokenizer: Any) -> None:
     assert row.tokens == len(row.prompt) + len(row.answer) - 1
     choice = encode(tiny_tokenizer, question, "42 é", terminated=False)
     assert (choice.prompt, choice.answer) == (row.prompt, row.answer[:-1])
+
+
+def test_rows_given_at_once_are_encoded_as_one_by_one(tiny_tokenizer: Any) -> None:
+    rows = [("the sum of 12 and 30", "42", True), ("é?", "a b", False), ("the sum", "7", False)]
+    found = encode_all(tiny_tokenizer, rows)
+    for (prompt, answer, terminated), row in zip(rows, found, strict=True):
+        before = tuple(tiny_tokenizer(prompt)["input_ids"])
+        after = tuple(tiny_tokenizer(f" {answer}", add_special_tokens=False)["input_ids"])
+        assert row.prompt == before
+        assert row.answer == after + (tiny_tokenizer.eos_token_id,) * terminated
+    assert encode_all(tiny_tokenizer, []) == []
 
 
 def test_rows_go_to_the_device_asked_for(tiny_llama: Path) -> None:

@@ -181,6 +181,18 @@ def test_exact_match_is_greedy_generation(plain: Any) -> None:
     ]
 
 
+def test_where_nothing_is_ranked_the_matches_are_the_same(evaluator: Evaluator) -> None:
+    rows = [(Encoded((0, 5, 9), (7, 8)),), (Encoded((0, 41), (9,)),), (Encoded((0, 5), (5,)),)]
+    with torch.no_grad():
+        best = evaluator.model.logits(evaluator.model.hidden(torch.tensor([[0, 41]])))[0, -1]
+        rows.append((Encoded((0, 41), (int(best.argmax()),)),))
+        ranked = evaluator._score(None, rows)
+        matched = evaluator._score(None, rows, ranks=False)
+    assert [one.exact for (one,) in matched] == [one.exact for (one,) in ranked]
+    assert [one.exact for (one,) in matched][1:] != [False] * 3
+    assert all(np.isnan(one.log_likelihood) for (one,) in matched)
+
+
 def test_the_rows_of_one_pass_change_no_score(plain: Any) -> None:
     rows = [row for question in random_questions(12) for row in question.candidates]
     found = [likelihoods_of(evaluator_of(plain, size), None, rows) for size in (1, 5, 64)]

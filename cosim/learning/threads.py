@@ -1,0 +1,63 @@
+"""Small computations side by side, each with one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+import torch
+
+Given = TypeVar("Given")
+Found = TypeVar("Found")
+
+
+class Each(Protocol):
+    """Maps a function over items; what it finds is in their order."""
+
+    def __call__(self, function: Callable[[Given], Found], items: Sequence[Given]) -> list[Found]:
+        """The function of every item."""
+
+
+def _in_turn(function: Callable[[Given], Found], items: Sequence[Given]) -> list[Found]:
+    return [function(item) for item in items]
+
+
+@contextmanager
+def one_thread_aside() -> Iterator[Executor]:
+    """One thread that computes beside this one, and alone: no others meet it at barriers."""
+    threads = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as aside:
+            yield aside
+    finally:
+        # What one thread sets is what threads to come begin with.
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def one_thread_each(at_once: int) -> Iterator[Each]:
+    """Computes items with one thread each inside the block, at most so many of them at once.
+
+    Never more than there were threads before. Decompositions of the size of a module meet at
+    thousands of barriers: on a busy machine two threads that wait for each other there take
+    several times as long as one. No item's values depend on how many are computed at once.
+    """
+    threads = torch.get_num_threads()
+    workers = min(at_once, threads)
+    torch.set_num_threads(1)
+    try:
+        if workers == 1:
+            yield _in_turn
+            return
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+
+            def side_by_side(
+                function: Callable[[Given], Found], items: Sequence[Given]
+            ) -> list[Found]:
+                return list(pool.map(function, items))
+
+            yield side_by_side
+    finally:
+        torch.set_num_threads(threads)
