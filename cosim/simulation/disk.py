@@ -70,9 +70,10 @@ def rows_at_most(scenario: Scenario, work: Sequence[Workload], modules: int) -> 
     devices, rounds = scenario.device_count, scenario.rounds
     tasks = len(scenario.tasks) if scenario.learning.model != "none" else 0
     transfers = float(devices * rounds * receivers_at_most(scenario))
-    if isinstance(scenario.method.topology, Clusters):
-        # Experts once every E rounds, and announcements of heads.
-        transfers *= 1.0 + 1.0 / scenario.method.topology.exchange_every
+    topology = scenario.method.topology
+    if isinstance(topology, Clusters):
+        # Experts every E rounds, each sent as often as it may be, and announcements of heads.
+        transfers *= 1.0 + topology.exchange_attempts / topology.exchange_every
         transfers += devices
     duration_s = rounds * _longest_round_s(scenario, work)
     checkpoints = 1 + rounds // scenario.evaluation.every

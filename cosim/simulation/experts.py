@@ -38,7 +38,7 @@ def spread_experts(world: World, plan: Plan, attempts: int) -> Generator[Event, 
 
 @dataclass(frozen=True)
 class _Bank:
-    """What a head sends to whom; nobody's bank changes while it is on its way."""
+    """What a head held before the first attempt, and to whom it sends that."""
 
     sender: Station
     bundle: Mapping[int, Any]
