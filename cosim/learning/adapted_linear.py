@@ -174,8 +174,8 @@ class _Padded:
 
     @classmethod
     def of(cls, packed: PackedRows) -> _Padded:
-        if packed.branched:
-            raise ValueError("several answers in one row need the lean forward pass")
+        if packed.branched or packed.stemmed:
+            raise ValueError("several answers in one row and stems need the lean forward pass")
         of_group = packed.rows_by_group
         size, width = max(map(len, of_group)), max(packed.lengths)
         slots = torch.zeros(len(packed.lengths), dtype=torch.long)

@@ -112,7 +112,9 @@ class Evaluator:
                 asked = [row.question for row in part]
                 mix = self._mix(expert, None if weights is None else weights[asked])
             with self.model.adapters(pairs, self.scale, mix):
-                scores = self._pass([row.reading for row in part], ranks=ranks)
+                # Tokens of rows with weights of their own are not alike, though their ids are.
+                stems = self.model.lean and weights is None
+                scores = self._pass([row.reading for row in part], ranks=ranks, stems=stems)
             for row, own in zip(part, scores, strict=True):
                 found[row.question, row.place] = own
         out: list[list[_RowScore]] = [[] for _ in questions]
@@ -146,8 +148,8 @@ class Evaluator:
         factors = weights.repeat_interleave(self.layout.rank, dim=1).to(self.device, self.dtype)
         return lambda z, rows: z * factors[rows]
 
-    def _pass(self, rows: Sequence[Reading], *, ranks: bool) -> list[list[_RowScore]]:
-        packed = pack([rows], self.device)
+    def _pass(self, rows: Sequence[Reading], *, ranks: bool, stems: bool) -> list[list[_RowScore]]:
+        packed = pack([rows], self.device, stems=stems)
         hidden = self.model.scored(packed)
         # The first tokens of all a question's answers are read off one position.
         _, first, place = np.unique(

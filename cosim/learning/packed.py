@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import torch
 from torch import Tensor
@@ -30,6 +31,11 @@ class Reading:
     scored: tuple[int, ...]
     targets: tuple[int, ...]
     candidate: tuple[int, ...]
+
+    @property
+    def trunk(self) -> tuple[int, ...]:
+        """The tokens before the first branch."""
+        return self.tokens[: self.branches.count(0)]
 
 
 def reading(row: Encoded) -> Reading:
@@ -67,10 +73,15 @@ def candidates_reading(rows: Sequence[Encoded]) -> Reading:
 class PackedRows:
     """The rows of one pass, end to end in the order given, groups of rows after each other.
 
-    ids, depths, branches, rows: (N,) of every token; rows is the number of its row. lengths:
-    tokens by row. bounds: (G + 1,) the groups' first tokens and N; an empty group has two equal
-    bounds. scored (P,): the tokens whose next token is scored. targets (P,). candidates (P,):
-    number of the candidate, counted over all rows; candidate_counts: candidates by row.
+    What all rows of a group begin with may be a row of its own before them, their stem, which they
+    continue: they see its tokens, and hold those after it.
+
+    ids, depths, branches, rows: (N,) of every token; rows is the number of its row, stems counted
+    too. lengths: tokens by row. stems: by row, the number of the row that it continues, its own
+    where it continues none. bounds: (G + 1,) the groups' first tokens and N; an empty group has two
+    equal bounds. scored (P,): the tokens whose next token is scored. targets (P,). candidates (P,):
+    number of the candidate, counted over all rows; candidate_counts: candidates by row, stems left
+    out.
     """
 
     ids: Tensor
@@ -78,11 +89,21 @@ class PackedRows:
     branches: Tensor
     rows: Tensor
     lengths: tuple[int, ...]
+    stems: tuple[int, ...]
     bounds: tuple[int, ...]
     scored: Tensor
     targets: Tensor
     candidates: Tensor
     candidate_counts: tuple[int, ...]
+
+    def stem_length(self, row: int) -> int:
+        """Tokens of the stem that a row continues."""
+        return self.lengths[self.stems[row]] if self.stems[row] != row else 0
+
+    @property
+    def stemmed(self) -> bool:
+        """True where any row continues a stem."""
+        return any(stem != row for row, stem in enumerate(self.stems))
 
     @property
     def rows_by_group(self) -> list[range]:
@@ -121,44 +142,91 @@ def pieces(
         yield piece
 
 
-def pack(groups: Sequence[Sequence[Reading]], device: torch.device | str = "cpu") -> PackedRows:
-    """Lays the groups' rows end to end."""
-    ids: list[int] = []
-    depths: list[int] = []
-    branches: list[int] = []
-    rows: list[int] = []
-    scored: list[int] = []
-    targets: list[int] = []
-    candidates: list[int] = []
-    lengths: list[int] = []
-    counts: list[int] = []
+def stem_length(rows: Sequence[tuple[int, ...]]) -> int:
+    """How many tokens all rows begin with; 0 of a single row, which shares them with nobody."""
+    if len(rows) < 2:
+        return 0
+    # What the first and the last in order share, all between them share.
+    pairs = zip(min(rows), max(rows), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def pack(
+    groups: Sequence[Sequence[Reading]],
+    device: torch.device | str = "cpu",
+    *,
+    stems: bool = False,
+) -> PackedRows:
+    """Lays the groups' rows end to end.
+
+    stems: what all rows of a group begin with is laid once. That changes nothing but rounding where
+    a group's rows are read with the same adapter; only the lean passes can read it.
+    """
+    laid = _Laid()
     bounds = [0]
     for group in groups:
+        shared = stem_length([row.trunk for row in group]) if stems else 0
+        if shared:
+            laid.add(group[0], 0, shared)
+        stem = len(laid.lengths) - 1 if shared else None
         for row in group:
-            start, first = len(ids), sum(counts)
-            rows += [len(lengths)] * len(row.tokens)
-            ids += row.tokens
-            depths += row.depths
-            branches += row.branches
-            scored += [start + position for position in row.scored]
-            targets += row.targets
-            candidates += [first + number for number in row.candidate]
-            lengths.append(len(row.tokens))
-            counts.append(max(row.candidate) + 1 if row.candidate else 0)
-        bounds.append(len(ids))
+            laid.read(row, stem)
+        bounds.append(len(laid.ids))
 
     def tensor(values: Sequence[int]) -> Tensor:
         return torch.tensor(values, dtype=torch.long, device=device)
 
     return PackedRows(
-        tensor(ids),
-        tensor(depths),
-        tensor(branches),
-        tensor(rows),
-        tuple(lengths),
+        tensor(laid.ids),
+        tensor(laid.depths),
+        tensor(laid.branches),
+        tensor(laid.rows),
+        tuple(laid.lengths),
+        tuple(laid.stems),
         tuple(bounds),
-        tensor(scored),
-        tensor(targets),
-        tensor(candidates),
-        tuple(counts),
+        tensor(laid.scored),
+        tensor(laid.targets),
+        tensor(laid.candidates),
+        tuple(laid.counts),
     )
+
+
+class _Laid:
+    """The rows that have been laid so far."""
+
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+        self.depths: list[int] = []
+        self.branches: list[int] = []
+        self.rows: list[int] = []
+        self.starts: list[int] = []
+        self.lengths: list[int] = []
+        self.stems: list[int] = []
+        self.scored: list[int] = []
+        self.targets: list[int] = []
+        self.candidates: list[int] = []
+        self.counts: list[int] = []
+
+    def add(self, row: Reading, first: int, last: int) -> None:
+        """Lays a row's tokens from the first up to the last, as a row."""
+        self.starts.append(len(self.ids))
+        self.rows += [len(self.lengths)] * (last - first)
+        self.ids += row.tokens[first:last]
+        self.depths += row.depths[first:last]
+        self.branches += row.branches[first:last]
+        self.stems.append(len(self.lengths))
+        self.lengths.append(last - first)
+
+    def read(self, row: Reading, stem: int | None) -> None:
+        """Lays a row, or of a row with a stem what comes after it."""
+        shared = root = 0
+        if stem is not None:
+            shared, root = self.lengths[stem], self.starts[stem]
+        candidate, rest = sum(self.counts), len(self.ids) - shared
+        self.add(row, shared, len(row.tokens))
+        if stem is not None:
+            self.stems[-1] = stem
+        self.scored += [(root if place < shared else rest) + place for place in row.scored]
+        self.targets += row.targets
+        self.candidates += [candidate + number for number in row.candidate]
+        self.counts.append(max(row.candidate) + 1 if row.candidate else 0)

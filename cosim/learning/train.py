@@ -246,7 +246,7 @@ class GroupTrainer:
         losses = torch.zeros(len(batches), device=self.device)
         readings = [[reading(row) for row in batch] for batch in batches]
         for groups in pieces(readings, self._tokens):
-            packed = pack(groups, self.device)
+            packed = pack(groups, self.device, stems=self.model.lean)
             with self.model.adapters(copies.pairs, self.settings.scale):
                 scored = self.model.scored(packed)
             nats = functional.cross_entropy(

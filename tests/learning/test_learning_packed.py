@@ -1,11 +1,13 @@
 """Rows laid end to end: every token once, answers beside each other, passes of bounded size."""
 
+from itertools import accumulate
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cosim.learning.encoding import Encoded
-from cosim.learning.packed import candidates_reading, pack, pieces, reading
+from cosim.learning.packed import PackedRows, candidates_reading, pack, pieces, reading
 
 TOKENS = st.lists(st.integers(2, 300), min_size=1, max_size=6).map(tuple)
 ROWS = st.builds(Encoded, TOKENS, TOKENS)
@@ -58,6 +60,52 @@ def test_candidates_are_counted_over_all_rows() -> None:
     packed = pack([[two], [reading(Encoded((6,), (7, 8)))]])
     assert packed.candidates.tolist() == [0, 1, 1, 2, 2]
     assert packed.candidate_counts == (2, 1)
+
+
+BEGUN = st.lists(
+    st.tuples(TOKENS, st.lists(ROWS, max_size=4)).map(
+        lambda begun: [Encoded(begun[0] + row.prompt, row.answer) for row in begun[1]]
+    ),
+    min_size=1,
+    max_size=4,
+).filter(lambda groups: any(groups))
+
+
+@given(BEGUN)
+def test_a_stem_lies_once_and_every_row_continues_it(groups: list[list[Encoded]]) -> None:
+    packed = pack([[reading(row) for row in group] for group in groups], stems=True)
+    assert len(packed.lengths) == len(packed.stems)
+    rows = [list(range(start, start + n)) for start, n in zip(*spans(packed), strict=True)]
+    number = place = 0
+    for group, first, last in zip(groups, packed.bounds, packed.bounds[1:], strict=False):
+        whole = [(row.prompt + row.answer)[:-1] for row in group]
+        alike = [len(set(tokens)) == 1 for tokens in zip(*whole, strict=False)]
+        shared = (alike + [False]).index(False) if len(group) > 1 else 0
+        stem = number
+        if shared:
+            assert packed.stems[stem] == stem
+            assert [int(packed.ids[at]) for at in rows[stem]] == list(whole[0][:shared])
+            number += 1
+        saved = (len(group) - 1) * shared if shared else 0
+        assert last - first == sum(map(len, whole)) - saved
+        for row, tokens in zip(group, whole, strict=True):
+            assert packed.stem_length(number) == shared
+            assert packed.stems[number] == (stem if shared else number)
+            seen = [*(rows[stem] if shared else []), *rows[number]]
+            assert tuple(packed.ids[seen].tolist()) == tokens
+            assert packed.depths[seen].tolist() == list(range(len(tokens)))
+            for token in row.answer:
+                assert int(packed.scored[place]) in seen
+                depth = int(packed.depths[packed.scored[place]])
+                assert (row.prompt + row.answer)[depth + 1] == token == int(packed.targets[place])
+                place += 1
+            number += 1
+    assert packed.owners.tolist() == [n for n, g in enumerate(groups) for r in g for _ in r.answer]
+    assert packed.stemmed == any(packed.stem_length(n) for n in range(number))
+
+
+def spans(packed: PackedRows) -> tuple[list[int], tuple[int, ...]]:
+    return [0, *accumulate(packed.lengths[:-1])], packed.lengths
 
 
 @given(GROUPS, st.integers(1, 20))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cosim.learning.lean.plan import Bucket, Plan
+from cosim.learning.lean.plan import Bucket, Plan, Stems
 
 
 def attended(
@@ -21,8 +21,8 @@ def attended(
     kept = queries.new_empty(plan.weights) if keep and plan.weights else None
     out = torch.empty_like(queries)
     for bucket in plan.buckets:
-        q, o = (_part(t, bucket, groups, plan) for t in (queries, out))
-        k, v = (_part(t, bucket, groups, plan) for t in (keys, spread))
+        q, o = (_part(t, bucket.queries, bucket, groups) for t in (queries, out))
+        k, v = (_part(t, bucket.keys, bucket, groups) for t in (keys, spread))
         weights = _softmax(q, k, bucket)
         own = _kept(kept, q, k, bucket)
         weights = weights.to(q.dtype) if own is None else own.copy_(weights)
@@ -38,12 +38,15 @@ def attention_gradient(
     size, groups = heads.shape[-1], values.shape[1]
     queries, keys, spread = _spread(heads, values, plan)
     d_spread = d_out.view(-1, size).index_select(0, plan.outputs)
-    d_heads = queries.new_empty(plan.heads.numel(), size)
-    d_queries, d_keys = d_heads.split([queries.shape[0], keys.shape[0]])
-    d_values = torch.empty_like(spread)
+    # One more of each, zero: the copies that a stem does not have.
+    d_heads = queries.new_empty(plan.heads.numel() + 1, size)
+    d_queries, d_keys = d_heads.tensor_split([queries.shape[0]])
+    d_values = spread.new_empty(spread.shape[0] + 1, size)
+    d_keys[-1] = d_values[-1] = 0
     for bucket in plan.buckets:
-        q, do, dq = (_part(t, bucket, groups, plan) for t in (queries, d_spread, d_queries))
-        k, v, dk, dv = (_part(t, bucket, groups, plan) for t in (keys, spread, d_keys, d_values))
+        asking, asked = (queries, d_spread, d_queries), (keys, spread, d_keys, d_values)
+        q, do, dq = (_part(t, bucket.queries, bucket, groups) for t in asking)
+        k, v, dk, dv = (_part(t, bucket.keys, bucket, groups) for t in asked)
         weights = _kept(kept, q, k, bucket)
         if weights is None:
             weights = _softmax(q, k, bucket).to(q.dtype)
@@ -54,10 +57,21 @@ def attention_gradient(
         torch.baddbmm(dq, d_scores, k, beta=0, alpha=size**-0.5, out=dq)
         torch.baddbmm(dk, d_scores.transpose(1, 2), q, beta=0, alpha=size**-0.5, out=dk)
     count = heads.shape[0] - 1
-    return (
-        d_heads.index_select(0, plan.heads_back).view(count, -1, size),
-        d_values.index_select(0, plan.values_back).view(count, -1, size),
-    )
+    back = d_heads.index_select(0, plan.heads_back).view(count, -1, size)
+    values_back = d_values.index_select(0, plan.values_back).view(count, -1, size)
+    if plan.stems is not None:
+        _sum_copies(d_keys, plan.stems, back[:, -groups:])
+        _sum_copies(d_values, plan.stems, values_back)
+    return back, values_back
+
+
+def _sum_copies(copies: Tensor, stems: Stems, out: Tensor) -> None:
+    """Sets the gradients of the stems' tokens, of (N, K, size), to the sums over all rows."""
+    size = copies.shape[-1]
+    wide = torch.promote_types(copies.dtype, torch.float32)
+    every = copies.index_select(0, stems.copies.flatten())
+    summed = every.view(stems.tokens.numel(), -1, stems.copies.shape[1], size).sum(2, dtype=wide)
+    out.index_copy_(0, stems.tokens, summed.to(copies.dtype))
 
 
 def _spread(heads: Tensor, values: Tensor, plan: Plan) -> tuple[Tensor, Tensor, Tensor]:
@@ -68,24 +82,22 @@ def _spread(heads: Tensor, values: Tensor, plan: Plan) -> tuple[Tensor, Tensor, 
     return queries, keys, values.view(-1, size).index_select(0, plan.values)
 
 
-def _part(spread: Tensor, bucket: Bucket, groups: int, plan: Plan) -> Tensor:
-    """One bucket's heads as (rows·K, heads a key·T, size)."""
-    heads = spread.shape[0] * groups // plan.values.numel()
-    part = spread.narrow(0, bucket.start * heads, bucket.rows * bucket.length * heads)
-    return part.view(bucket.rows * groups, -1, spread.shape[-1])
+def _part(spread: Tensor, where: slice, bucket: Bucket, groups: int) -> Tensor:
+    """One bucket's heads as (rows·K, ·, size): heads a key·T queries, or S + T keys."""
+    return spread[where].view(bucket.rows * groups, -1, spread.shape[-1])
 
 
 def _kept(kept: Tensor | None, q: Tensor, k: Tensor, bucket: Bucket) -> Tensor | None:
-    """The bucket's part of the weights that are kept, (rows·K, heads a key·T, T)."""
+    """The bucket's part of the weights that are kept, (rows·K, heads a key·T, S + T)."""
     if kept is None or bucket.weights is None:
         return None
     return kept[bucket.weights].view(q.shape[0], q.shape[1], k.shape[1])
 
 
 def _softmax(q: Tensor, k: Tensor, bucket: Bucket) -> Tensor:
-    """softmax(q·kᵀ/√size + mask) (rows·K, heads a key·T, T), in float32 or wider."""
+    """softmax(q·kᵀ/√size + mask) (rows·K, heads a key·T, S + T), in float32 or wider."""
     scores = q.new_empty(q.shape[0], q.shape[1], k.shape[1])
     torch.baddbmm(scores, q, k.transpose(1, 2), beta=0, alpha=q.shape[-1] ** -0.5, out=scores)
-    scores.view(bucket.rows, -1, bucket.length, bucket.length).add_(bucket.mask)
+    scores.view(bucket.rows, -1, bucket.length, k.shape[1]).add_(bucket.mask)
     # In bfloat16 throughout the softmax is several times slower, besides less exact.
     return torch.softmax(scores, -1, dtype=torch.promote_types(q.dtype, torch.float32))

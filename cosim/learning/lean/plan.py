@@ -21,18 +21,33 @@ KEPT_LENGTH = 128
 
 @dataclass(frozen=True)
 class Bucket:
-    """Rows of nearly one length T, padded on the right to the longest.
+    """Rows of nearly one length T, padded on the right to the longest, that continue stems of one
+    length S, or none (S = 0): T queries a row, and S + T keys, the stem's first.
 
-    start: padded tokens of the buckets before it. mask, 0 or -∞: (T, T), or (rows, 1, T, T) where
-    rows differ in what their tokens see. weights: where its attention weights lie among those that
-    are kept, None where they are not.
+    queries, keys: where they lie among those of all buckets, heads and padding included. mask: 0 or
+    -∞, (T, S + T), or (rows, 1, T, S + T) where rows differ in what their tokens see. weights:
+    where its attention weights lie among those that are kept, None where they are not.
     """
 
     rows: int
     length: int
-    start: int
+    stem: int
+    queries: slice
+    keys: slice
     mask: Tensor
     weights: slice | None
+
+
+@dataclass(frozen=True)
+class Stems:
+    """Where the gradients of keys and values of tokens lie that several rows begin with.
+
+    tokens: (t,). copies: (t·K, C) by token and head: where those of its own row and of all that
+    continue it lie among the keys of the buckets; their number where there are fewer than C.
+    """
+
+    tokens: Tensor
+    copies: Tensor
 
 
 @dataclass(frozen=True)
@@ -55,12 +70,13 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Plan:
-    """The geometry of one pass of N tokens, S with padding.
+    """The geometry of one pass of N tokens.
 
     cos, sin (N, 1, head_size), the first half of sin negated. Every token has H queries and after
     them K keys, K values and H outputs; token N stands for padding. heads, values, outputs: which
-    of them lie in the buckets, (rows, heads, T) one after another, all keys after all queries;
-    heads_back, values_back, outputs_back: where in the buckets those of each token lie.
+    of them lie in the buckets, (rows, heads, tokens) one after another, all keys after all queries;
+    heads_back, values_back, outputs_back: where in the buckets those of each token lie, of a stem
+    in its own row.
     """
 
     tokens: Tokens
@@ -73,6 +89,7 @@ class Plan:
     heads_back: Tensor
     values_back: Tensor
     outputs_back: Tensor
+    stems: Stems | None
 
     @property
     def weights(self) -> int:
@@ -83,27 +100,35 @@ class Plan:
 def plan(packed: PackedRows, weights: Weights) -> Plan:
     """The geometry of one pass."""
     device = packed.ids.device
-    buckets, places = _buckets(packed, weights.heads, weights.embedding.dtype)
-    count = packed.ids.numel()
+    buckets, places = _buckets(packed, weights)
+    asking = [place[:, bucket.stem :] for place, bucket in zip(places, buckets, strict=True)]
+    count, stems = packed.ids.numel(), [bucket.stem for bucket in buckets]
     together = weights.heads + weights.key_heads
-    queries, _ = _gather(places, count, together, range(weights.heads))
-    keys, _ = _gather(places, count, together, range(weights.heads, together))
-    outputs, outputs_back = _gather(places, count, weights.heads, range(weights.heads))
-    values, values_back = _gather(places, count, weights.key_heads, range(weights.key_heads))
-    heads_back = torch.cat([outputs_back, values_back + outputs.numel()], 1)
+    queries = _gather(asking, together, range(weights.heads))
+    keys = _gather(places, together, range(weights.heads, together))
+    outputs = _gather(asking, weights.heads, range(weights.heads))
+    values = _gather(places, weights.key_heads, range(weights.key_heads))
+    outputs_back = _back(outputs, [0] * len(stems), count, weights.heads)
+    values_back = _back(values, stems, count, weights.key_heads)
+    asked = sum(part.numel() for part in outputs)
     angles = packed.depths[:, None].float() * weights.frequencies.to(device).float()
     cos, sin = angles.cos(), angles.sin()
+
+    def flat(parts: Sequence[Tensor]) -> Tensor:
+        return torch.cat([part.reshape(-1) for part in parts]).to(device)
+
     return Plan(
         Tokens(packed.bounds, packed.rows),
         torch.cat([cos, cos], 1)[:, None].to(weights.embedding.dtype),
         torch.cat([-sin, sin], 1)[:, None].to(weights.embedding.dtype),
         buckets,
-        torch.cat([queries, keys]).to(device),
-        values.to(device),
-        outputs.to(device),
-        heads_back.flatten().to(device),
+        flat([*queries, *keys]),
+        flat(values),
+        flat(outputs),
+        torch.cat([outputs_back, values_back + asked], 1).flatten().to(device),
         values_back.flatten().to(device),
         outputs_back.flatten().to(device),
+        _stems(values, stems, values_back, device),
     )
 
 
@@ -113,57 +138,97 @@ def kept_tokens(packed: PackedRows, kept: Tensor) -> Tokens:
     return Tokens(tuple(bounds.tolist()), packed.rows[kept])
 
 
-def _buckets(
-    packed: PackedRows, heads: int, dtype: torch.dtype
-) -> tuple[tuple[Bucket, ...], list[Tensor]]:
-    """Buckets from short to long, and each one's tokens (rows, T), N where padded."""
+def _buckets(packed: PackedRows, weights: Weights) -> tuple[tuple[Bucket, ...], list[Tensor]]:
+    """Buckets of short stems and rows before long ones, and the tokens that each one's rows see
+    (rows, S + T), N where padded."""
     lengths = torch.tensor(packed.lengths)
     starts = lengths.cumsum(0) - lengths
     branches = torch.cat([packed.branches.cpu(), torch.zeros(1, dtype=torch.long)])
-    buckets, places, start, kept = [], [], 0, 0
-    for members in _batches(packed.lengths, heads):
-        length = packed.lengths[members[-1]]
+    heads, dtype, device = weights.heads, weights.embedding.dtype, packed.ids.device
+    buckets, places, queries, keys, kept = [], [], 0, 0, 0
+    for members in _batches(packed, heads):
+        length, stem = packed.lengths[members[-1]], packed.stem_length(members[0])
         position = torch.arange(length)
         inside = position < lengths[members][:, None]
         place = torch.where(inside, starts[members][:, None] + position, packed.ids.numel())
-        seen = position <= position[:, None]
+        if stem:
+            continued = starts[[packed.stems[row] for row in members]]
+            place = torch.cat([continued[:, None] + torch.arange(stem), place], 1)
+        seen = torch.arange(stem + length) <= position[:, None] + stem
         branch = branches[place]
         if branch.any():
             trunk = branch[:, None, None] == 0
-            seen = seen & (trunk | (branch[:, None, None] == branch[:, None, :, None]))
+            seen = seen & (trunk | (branch[:, None, stem:, None] == branch[:, None, None]))
         mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, -torch.inf)
-        weights = None
-        if length <= KEPT_LENGTH:
-            weights = slice(kept, kept + len(members) * heads * length**2)
-            kept = weights.stop
-        buckets.append(Bucket(len(members), length, start, mask.to(packed.ids.device), weights))
+        asking = slice(queries, queries + len(members) * heads * length)
+        asked = slice(keys, keys + place.numel() * weights.key_heads)
+        own = None
+        if stem + length <= KEPT_LENGTH:
+            own = slice(kept, kept + (asking.stop - asking.start) * (stem + length))
+            kept = own.stop
+        buckets.append(Bucket(len(members), length, stem, asking, asked, mask.to(device), own))
         places.append(place)
-        start += place.numel()
+        queries, keys = asking.stop, asked.stop
     return tuple(buckets), places
 
 
-def _batches(lengths: Sequence[int], heads: int) -> list[list[int]]:
-    """Rows of similar lengths together, from short to long; rows without a token in none."""
+def _batches(packed: PackedRows, heads: int) -> list[list[int]]:
+    """Rows of equal stems and similar lengths together, from short to long; rows without a token
+    in none."""
+
+    def lengths(row: int) -> tuple[int, int]:
+        return packed.stem_length(row), packed.lengths[row]
+
     batches: list[list[int]] = []
-    for row in sorted((n for n in range(len(lengths)) if lengths[n]), key=lambda n: lengths[n]):
-        length = lengths[row]
+    for row in sorted((n for n, length in enumerate(packed.lengths) if length), key=lengths):
+        stem, length = lengths(row)
         if batches:
             last = batches[-1]
-            similar = length <= 1.25 * lengths[last[0]] + 4
-            if similar and (len(last) + 1) * heads * length**2 <= _WEIGHTS_AT_ONCE:
+            first_stem, first = lengths(last[0])
+            similar = stem == first_stem and length <= 1.25 * first + 4
+            if similar and (len(last) + 1) * heads * length * (stem + length) <= _WEIGHTS_AT_ONCE:
                 last.append(row)
                 continue
         batches.append([row])
     return batches
 
 
-def _gather(
-    places: Sequence[Tensor], count: int, heads: int, chosen: range
-) -> tuple[Tensor, Tensor]:
-    """Indices of the chosen of each token's heads, by bucket as (rows, heads, T) flattened, and
-    where in them each token's lie (N, chosen)."""
-    head = torch.tensor(chosen)
-    index = torch.cat([(p[:, None] * heads + head[None, :, None]).reshape(-1) for p in places])
+def _gather(places: Sequence[Tensor], heads: int, chosen: range) -> list[Tensor]:
+    """Indices of the chosen of each token's heads, by bucket (rows, heads, tokens)."""
+    head = torch.tensor(chosen)[:, None]
+    return [place[:, None] * heads + head for place in places]
+
+
+def _back(parts: Sequence[Tensor], stems: Sequence[int], count: int, heads: int) -> Tensor:
+    """Where among the indices each token's heads lie (N, heads), those after the stems."""
     back = torch.empty((count + 1) * heads, dtype=torch.long)
-    back[index] = torch.arange(index.numel())
-    return index, back.view(count + 1, heads)[:count, chosen.start : chosen.stop]
+    for part, stem, slots in zip(parts, stems, _numbered(parts), strict=True):
+        back[part[..., stem:]] = slots[..., stem:]
+    return back.view(count + 1, heads)[:count]
+
+
+def _numbered(parts: Sequence[Tensor]) -> list[Tensor]:
+    """The places of all parts' entries, counted through."""
+    sizes = [part.numel() for part in parts]
+    every = torch.arange(sum(sizes)).split(sizes)
+    return [own.view_as(part) for own, part in zip(every, parts, strict=True)]
+
+
+def _stems(
+    values: Sequence[Tensor], stems: Sequence[int], back: Tensor, device: torch.device
+) -> Stems | None:
+    """From the values' indices by bucket and where each token's own lie (N, K)."""
+    shared = [n for n, stem in enumerate(stems) if stem]
+    if not shared:
+        return None
+    slots = _numbered(values)
+    index = torch.cat([values[n][..., : stems[n]].reshape(-1) for n in shared])
+    copies = torch.cat([slots[n][..., : stems[n]].reshape(-1) for n in shared])
+    order = index.argsort(stable=True)
+    targets, counts = index[order].unique_consecutive(return_counts=True)
+    nth = torch.arange(index.numel()) - (counts.cumsum(0) - counts).repeat_interleave(counts)
+    table = torch.full((targets.numel(), 1 + int(counts.max())), sum(v.numel() for v in values))
+    table[:, 0] = back.flatten()[targets]
+    table[torch.arange(targets.numel()).repeat_interleave(counts), 1 + nth] = copies[order]
+    tokens = targets[:: back.shape[1]] // back.shape[1]
+    return Stems(tokens.to(device), table.to(device))
