@@ -65,8 +65,6 @@ class AdaptedModel:
             setattr(model.get_submodule(parent), leaf, layer)
             self._layers.append(layer)
         self._lean = lean_model(model, self.modules) if lean else None
-        self._adapters: tuple[Sequence[tuple[Tensor, Tensor]] | None, float, Mix | None]
-        self._adapters = (None, 1.0, None)
 
     @property
     def lean(self) -> bool:
@@ -79,33 +77,38 @@ class AdaptedModel:
         self,
         pairs: Sequence[tuple[Tensor, Tensor]] | None,
         scale: float,
-        mix: Mix | None = None,
+        mix: Callable[[Tensor], Tensor] | None = None,
     ) -> Iterator[None]:
-        """Sets (A, B) of every adapted layer for the forward passes inside the block.
+        """Sets (A, B) of every adapted layer for the patched model's passes inside the block.
 
         mix: what becomes of the ranks of several experts side by side, the same in every layer.
         """
-        self._adapters = (pairs, scale, mix)
         for number, layer in enumerate(self._layers):
             layer.group = None if pairs is None else (*pairs[number], scale)
+            layer.mix = mix
         try:
             yield
         finally:
-            self._adapters = (None, 1.0, None)
             for layer in self._layers:
                 layer.group = layer.mix = None
 
-    def scored(self, packed: PackedRows) -> Tensor:
-        """The last hidden states (P, h) at the scored tokens."""
-        pairs, scale, mix = self._adapters
+    def scored(
+        self,
+        packed: PackedRows,
+        pairs: Sequence[tuple[Tensor, Tensor]] | None = None,
+        scale: float = 1.0,
+        mix: Mix | None = None,
+    ) -> Tensor:
+        """The last hidden states (P, h) at the scored tokens.
+
+        pairs: A (G, r, k) and B (G, d, r) of every adapted layer, G the groups of `packed`. mix:
+        what becomes of the ranks of several experts side by side, by row.
+        """
         if self._lean is not None:
             return self._lean.scored(packed, pairs, scale, mix)
         padded = _Padded.of(packed)
-        if mix is not None:
-            of_row = padded.rows
-            for layer in self._layers:
-                layer.mix = lambda z: mix(z, of_row)
-        hidden = self.hidden(padded.input_ids)
+        with self.adapters(pairs, scale, mix and (lambda z: mix(z, padded.rows))):
+            hidden = self.hidden(padded.input_ids)
         return hidden.flatten(0, 1).index_select(0, padded.places[packed.scored])
 
     def states(self, packed: PackedRows, blocks: Sequence[int]) -> list[Tensor]:

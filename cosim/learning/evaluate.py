@@ -14,7 +14,7 @@ from cosim.learning.adapted_linear import AdaptedModel, Mix
 from cosim.learning.adapter import Expert, Layout
 from cosim.learning.encoding import Encoded
 from cosim.learning.gate import select_ranks
-from cosim.learning.packed import Reading, candidates_reading, pack, reading
+from cosim.learning.packed import PackedRows, Reading, candidates_reading, pack, reading
 from cosim.learning.report import Score
 from cosim.learning.tasks.pool import Question
 
@@ -111,10 +111,11 @@ class Evaluator:
             if expert is not None and expert.route != "uniform":
                 asked = [row.question for row in part]
                 mix = self._mix(expert, None if weights is None else weights[asked])
-            with self.model.adapters(pairs, self.scale, mix):
-                # Tokens of rows with weights of their own are not alike, though their ids are.
-                stems = self.model.lean and weights is None
-                scores = self._pass([row.reading for row in part], ranks=ranks, stems=stems)
+            # Tokens of rows with weights of their own are not alike, though their ids are.
+            stems = self.model.lean and weights is None
+            packed = pack([[row.reading for row in part]], self.device, stems=stems)
+            hidden = self.model.scored(packed, pairs, self.scale, mix)
+            scores = self._row_scores(packed, hidden, ranks=ranks)
             for row, own in zip(part, scores, strict=True):
                 found[row.question, row.place] = own
         out: list[list[_RowScore]] = [[] for _ in questions]
@@ -148,9 +149,9 @@ class Evaluator:
         factors = weights.repeat_interleave(self.layout.rank, dim=1).to(self.device, self.dtype)
         return lambda z, rows: z * factors[rows]
 
-    def _pass(self, rows: Sequence[Reading], *, ranks: bool, stems: bool) -> list[list[_RowScore]]:
-        packed = pack([rows], self.device, stems=stems)
-        hidden = self.model.scored(packed)
+    def _row_scores(
+        self, packed: PackedRows, hidden: Tensor, *, ranks: bool
+    ) -> list[list[_RowScore]]:
         # The first tokens of all a question's answers are read off one position.
         _, first, place = np.unique(
             packed.scored.numpy(force=True), return_index=True, return_inverse=True

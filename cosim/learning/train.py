@@ -247,8 +247,7 @@ class GroupTrainer:
         readings = [[reading(row) for row in batch] for batch in batches]
         for groups in pieces(readings, self._tokens):
             packed = pack(groups, self.device, stems=self.model.lean)
-            with self.model.adapters(copies.pairs, self.settings.scale):
-                scored = self.model.scored(packed)
+            scored = self.model.scored(packed, copies.pairs, self.settings.scale)
             nats = functional.cross_entropy(
                 self.model.logits(scored), packed.targets, reduction="none"
             )

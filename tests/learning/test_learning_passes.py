@@ -108,9 +108,8 @@ def test_what_a_pass_keeps_is_no_more_than_estimated(rows, longest, lean):
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        with adapted.adapters(layout.pairs(A, B), 1.0):
-            row = reading(Encoded((0,) * longest, (0,)))
-            hidden = adapted.scored(pack([[row] * rows]))
+        row = reading(Encoded((0,) * longest, (0,)))
+        hidden = adapted.scored(pack([[row] * rows]), layout.pairs(A, B), 1.0)
         assert hidden.requires_grad
     # The lean pass keeps no attention weights, and needs those of one product for a moment.
     assert (0.1 if lean else 0.4) * needed.activations < sum(kept.values()) <= needed.activations

@@ -224,10 +224,10 @@ def test_out_of_memory_halves_the_pass_and_goes_on(adapted, layout, monkeypatch,
     wanted = GroupTrainer(adapted, layout, torch.float32, settings()).train(lessons)
     scored, most = AdaptedModel.scored, 40
 
-    def short(self, packed):
+    def short(self, packed, *adapters):
         if packed.ids.numel() > most:
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory")
-        return scored(self, packed)
+        return scored(self, packed, *adapters)
 
     monkeypatch.setattr(AdaptedModel, "scored", short)
     with pytest.raises(CosimError, match="memory does not suffice for 64 tokens"):
@@ -241,7 +241,7 @@ def test_out_of_memory_halves_the_pass_and_goes_on(adapted, layout, monkeypatch,
     told = [record.getMessage() for record in caplog.records]
     assert told[-1] == "out of memory: from here on at most 64 tokens at once"
 
-    def broken(self, packed):
+    def broken(self, packed, *adapters):
         raise RuntimeError("a shape does not fit")
 
     monkeypatch.setattr(AdaptedModel, "scored", broken)
