@@ -99,6 +99,8 @@ class Evaluator:
         if weights is not None:
             assert expert is not None
             expert, weights = _without_idle(expert, weights)
+            if len(expert.members) == 1:
+                weights = None  # it answers alone
         pairs = None if expert is None else self._pairs(expert)
         rows = [
             _Row(one, number, place)
@@ -107,10 +109,8 @@ class Evaluator:
         ]
         found: dict[tuple[int, int], list[_RowScore]] = {}
         for part in self._passes(rows):
-            mix = None
-            if expert is not None and expert.route != "uniform":
-                asked = [row.question for row in part]
-                mix = self._mix(expert, None if weights is None else weights[asked])
+            asked = [row.question for row in part]
+            mix = self._mix(expert, None if weights is None else weights[asked])
             # Tokens of rows with weights of their own are not alike, though their ids are.
             stems = self.model.lean and weights is None
             packed = pack([[row.reading for row in part]], self.device, stems=stems)
@@ -140,12 +140,13 @@ class Evaluator:
             yield order[first : first + fit]
             first += fit
 
-    def _mix(self, expert: Expert, weights: Tensor | None) -> Mix:
-        """What becomes of the ranks z (n, J·r): weighed by row, or the largest r kept."""
-        shape = (len(expert.members), self.layout.rank)
-        if expert.route == "literal":
+    def _mix(self, expert: Expert | None, weights: Tensor | None) -> Mix | None:
+        """What becomes of the ranks z (n, J·r): weighed by row, the largest r kept, or nothing."""
+        if expert is not None and expert.route == "literal":
+            shape = (len(expert.members), self.layout.rank)
             return lambda z, _: select_ranks(z.unflatten(-1, shape), self.layout.rank).flatten(-2)
-        assert weights is not None
+        if weights is None:
+            return None
         factors = weights.repeat_interleave(self.layout.rank, dim=1).to(self.device, self.dtype)
         return lambda z, rows: z * factors[rows]
 

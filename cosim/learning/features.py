@@ -78,7 +78,8 @@ class PromptReader:
     def read(self, prompts: Sequence[tuple[int, ...]]) -> None:
         """Reads one of the passes; the order of passes does not matter."""
         # A row's last token is only predicted, so that one more is read as the answer.
-        rows = pack([[reading(Encoded(prompt, (0,))) for prompt in prompts]], self.device)
+        readings = [reading(Encoded(prompt, (0,))) for prompt in prompts]
+        rows = pack([readings], self.device, stems=self.model.lean)
         states = self.model.states(rows, self.blocks)
         found = torch.stack([self._read_out(x, rows) for x in states], dim=1)
         self.known.update(zip(prompts, found.cpu().unbind(0), strict=True))
@@ -86,6 +87,7 @@ class PromptReader:
     def _read_out(self, states: Tensor, rows: PackedRows) -> Tensor:
         units = unit_tokens(states)
         if self.reads == "mean":
-            return prompt_mean(units, rows.rows, len(rows.lengths))
+            tokens, prompts = rows.whole_rows()
+            return prompt_mean(units[tokens], prompts, len(rows.candidate_counts))
         # A prompt's last token is the one that is scored.
         return units[rows.scored]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import accumulate, chain, pairwise, takewhile
 
 import torch
 from torch import Tensor
@@ -104,6 +104,21 @@ class PackedRows:
     def stemmed(self) -> bool:
         """True where any row continues a stem."""
         return any(stem != row for row, stem in enumerate(self.stems))
+
+    def whole_rows(self) -> tuple[Tensor, Tensor]:
+        """The tokens of every row that was given (n,), those of its stem among them, and the number
+        of that row, stems not counted (n,)."""
+        starts = [0, *accumulate(self.lengths)]
+        own = [range(start, end) for start, end in pairwise(starts)]
+        heads = {stem for row, stem in enumerate(self.stems) if stem != row}
+        given = [row for row in range(len(self.lengths)) if row not in heads]
+        seen = [
+            [*own[stem], *own[row]] if (stem := self.stems[row]) != row else own[row]
+            for row in given
+        ]
+        tokens = torch.tensor(list(chain(*seen)), device=self.ids.device)
+        lengths = torch.tensor([len(one) for one in seen], device=self.ids.device)
+        return tokens, torch.arange(len(seen), device=self.ids.device).repeat_interleave(lengths)
 
     @property
     def rows_by_group(self) -> list[range]:

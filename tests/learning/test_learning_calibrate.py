@@ -141,20 +141,24 @@ def test_a_mean_input_without_direction_is_told_with_its_module(tiny_llama, pool
     )
 
 
-def test_features_are_means_over_the_prompt_alone(plain):
+@pytest.mark.parametrize("alike", [(), (3, 14, 15, 92)])
+def test_features_are_means_over_the_prompt_alone(plain, alike):
+    """Of prompts that begin alike too, of which one is nothing but what they begin with."""
     one = calibrator(plain)
     assert one.reader.blocks == [0, 1]
-    features = one.calibrate(ROWS).features
+    rows = [replace(row, prompt=(*alike, *row.prompt)) for row in ROWS]
+    rows += [replace(rows[0], prompt=alike)] if alike else []
+    features = one.calibrate(rows).features
     assert features.shape == (2, 32)
     wanted = []
-    for row in ROWS:
+    for row in rows:
         ids = torch.tensor([row.prompt])
         with torch.no_grad():
             states = plain(input_ids=ids, output_hidden_states=True).hidden_states
         units = [torch.nn.functional.rms_norm(states[n][0], (32,), eps=1e-6) for n in (0, 1)]
         wanted.append(torch.stack([unit.mean(0) for unit in units]))
     torch.testing.assert_close(features, torch.stack(wanted).mean(0), atol=1e-5, rtol=1e-4)
-    longer = [replace(row, answer=(*row.answer, 50, 51)) for row in ROWS]
+    longer = [replace(row, answer=(*row.answer, 50, 51)) for row in rows]
     torch.testing.assert_close(one.calibrate(longer).features, features)
 
 

@@ -80,7 +80,7 @@ def test_a_stem_lies_once_and_every_row_continues_it(groups: list[list[Encoded]]
     for group, first, last in zip(groups, packed.bounds, packed.bounds[1:], strict=False):
         whole = [(row.prompt + row.answer)[:-1] for row in group]
         alike = [len(set(tokens)) == 1 for tokens in zip(*whole, strict=False)]
-        shared = (alike + [False]).index(False) if len(group) > 1 else 0
+        shared = [*alike, False].index(False) if len(group) > 1 else 0
         stem = number
         if shared:
             assert packed.stems[stem] == stem
@@ -101,6 +101,10 @@ def test_a_stem_lies_once_and_every_row_continues_it(groups: list[list[Encoded]]
                 place += 1
             number += 1
     assert packed.owners.tolist() == [n for n, g in enumerate(groups) for r in g for _ in r.answer]
+    tokens, numbers = packed.whole_rows()
+    every = [(row.prompt + row.answer)[:-1] for group in groups for row in group]
+    assert numbers.tolist() == [n for n, row in enumerate(every) for _ in row]
+    assert packed.ids[tokens].tolist() == [token for row in every for token in row]
     assert packed.stemmed == any(packed.stem_length(n) for n in range(number))
 
 

@@ -79,6 +79,17 @@ def test_rows_weigh_their_own_experts(evaluator: Evaluator) -> None:
     assert np.abs(np.array(gated) - found).max() > 0.01
 
 
+def test_an_expert_that_everybody_asks_answers_as_alone(evaluator: Evaluator) -> None:
+    members = experts(evaluator.layout)
+    them = [Encoded((*range(20, 40), *row.prompt), row.answer) for row in rows(10)]
+    weights = torch.zeros(10, EXPERTS)
+    weights[:, 2] = 1.0
+    found = likelihoods(evaluator, Expert(members, "gate", (0, 1, 2, 3)), them, weights)
+    assert found == likelihoods(evaluator, Expert((members[2],)), them, None)
+    apart = [likelihoods(evaluator, Expert((members[2],)), [row], None)[0] for row in them]
+    assert found == pytest.approx(apart, abs=2e-4)
+
+
 def test_candidates_of_one_question_share_their_weights(evaluator: Evaluator) -> None:
     members = experts(evaluator.layout)
     expert = Expert(members, "gate", (0, 1, 2, 3))
