@@ -80,6 +80,7 @@ class WorkingCopies:
                 gradient = torch.cat([gradient, self.projection.read_gradient(row)])
             master.grad = gradient.float()
             optimiser.step()
+            master.grad = None  # as large as the master itself, and made anew in the next step
         self._write_back()
 
     def adapters(self) -> list[Adapter]:
