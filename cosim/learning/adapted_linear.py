@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cosim.learning.answer_loss import answer_loss
 from cosim.learning.converted import lean_model
 from cosim.learning.packed import PackedRows
 from cosim.learning.target_modules import adapted_modules
@@ -155,6 +156,12 @@ class AdaptedModel:
         """
         out: Tensor = self.model.base_model(input_ids=input_ids, use_cache=False)[0]
         return out
+
+    def answer_loss(
+        self, hidden: Tensor, targets: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Nats (P,) of each target and the gradient of Σ weight·nats at its hidden state."""
+        return answer_loss(self.model.get_output_embeddings(), hidden, targets, weights)
 
     def logits(self, hidden_rows: Tensor) -> Tensor:
         """Float32 logits of chosen positions only; the head is a large part of a small model."""

@@ -77,12 +77,12 @@ def estimate_memory(
     bank = 4.0 * trained * devices**2 if recipe.aggregation in BANKS else 0.0
     # Settling a round holds the states before and after it, and the update on its way.
     states = devices * (2.0 * state + 4.0 * trained) + bank
-    # Beside them the float32 masters with their gradients and moments: with LoRA's trained A a
-    # fifth of the whole, measured on scenarios/paper/smollm2.yaml.
+    # Beside them the float32 masters with their moments, one gradient after the other: with LoRA's
+    # trained A a fifth of the whole, measured on scenarios/paper/smollm2.yaml.
     copies = size * (2.0 * layout.expansion_size + 2.0 * layout.projection_size)
     # A mask by magnitude is found by training all of B.
-    copies += 16.0 * (layout.expansion_size if recipe.expansion == "magnitude_mask" else trained)
-    copies *= devices_per_pass
+    mastered = layout.expansion_size if recipe.expansion == "magnitude_mask" else trained
+    copies = devices_per_pass * (copies + 12.0 * mastered) + 4.0 * mastered
     if recipe.expansion == "every_parameter":
         # One device at a time: gradients, the base's own copy, float32 masters and their gradient.
         copies = (2.0 * size + 8.0) * layout.expansion_size
@@ -107,7 +107,8 @@ def estimate_memory(
         weights = config.num_attention_heads * longest * (4.0 + size)
         by_token = (16.0 * hidden + 6.0 * inner) * size + weights
         activations = blocks * tokens_per_pass * by_token
-    activations += scored_per_pass * config.vocab_size * 12.0
+    # The logits in `dtype`, their gradient in their place.
+    activations += scored_per_pass * config.vocab_size * float(size)
     work = Work.of(model, layout, trainable_projection=False)
     parameters = work.frozen + work.head * (1 if config.tie_word_embeddings else 2)
     return MemoryEstimate(parameters * float(size), states, copies, activations, experts)

@@ -17,7 +17,7 @@ from cosim.learning.full import layout_of
 from cosim.learning.learner import Learner
 from cosim.learning.loading import begin_loading
 from cosim.learning.memory import MemoryEstimate, estimate_memory, refuse_what_does_not_fit
-from cosim.learning.packed import TOKENS_PER_PASS
+from cosim.learning.packed import TOKENS_PER_PASS, stem_length
 from cosim.learning.passes import DEVICES_PER_PASS, passes
 from cosim.learning.ray_executor import ASKED, RayExecutor
 from cosim.learning.tasks.pool import TaskPool, device_tasks, load_pool
@@ -104,7 +104,8 @@ def memory_of(
     """What the scenario will need.
 
     Padded rows are as long as the longest. Of rows end to end the tokens add up, as the answers'
-    do, and a pass of many rows is close to their mean: three standard deviations above it.
+    do, and a pass of many rows is close to their mean: three standard deviations above it. What
+    all rows of a task begin with is read once a device and step.
     """
     layout = layout_of(
         scenario.method, model, scenario.adapter.target_modules, scenario.adapter.rank
@@ -113,6 +114,7 @@ def memory_of(
     lean = not full and lean_model(model, layout.modules) is not None
     tasks, size = tasks_of(scenario), scenario.training.batch_size
     tokens = {name: np.array([row.tokens for row in pool.train]) for name, pool in pools.items()}
+    stems = {name: stem_length([row.prompt for row in pool.train]) for name, pool in pools.items()}
     answers = {name: np.array([len(r.answer) for r in pool.train]) for name, pool in pools.items()}
     lengths = [int(tokens[task].max()) for task in tasks]
     steps = [scenario.training.steps] * len(tasks)
@@ -126,7 +128,8 @@ def memory_of(
 
     def tokens_of(group: Sequence[int]) -> int:
         if lean:
-            return min(TOKENS_PER_PASS, summed(tokens, group))
+            shared = (size - 1) * sum(stems[tasks[number]] for number in group)
+            return min(TOKENS_PER_PASS, summed(tokens, group) - shared)
         return size * len(group) * lengths[group[-1]]
 
     largest = max(

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from cosim.errors import CosimError
 from cosim.learning.adapted_linear import AdaptedModel
@@ -248,11 +247,10 @@ class GroupTrainer:
         for groups in pieces(readings, self._tokens):
             packed = pack(groups, self.device, stems=self.model.lean)
             scored = self.model.scored(packed, copies.pairs, self.settings.scale)
-            nats = functional.cross_entropy(
-                self.model.logits(scored), packed.targets, reduction="none"
-            )
-            own = torch.zeros_like(losses).index_add(0, packed.owners, nats) * weights
             # The devices share no trained value, so the gradient of the sum is each one's own.
-            own.sum().backward()
-            losses += own.detach()
+            nats, gradient = self.model.answer_loss(
+                scored.detach(), packed.targets, weights[packed.owners]
+            )
+            scored.backward(gradient)
+            losses += torch.zeros_like(losses).index_add(0, packed.owners, nats) * weights
         return losses.cpu().double()

@@ -2,6 +2,7 @@
 
     python tests/benchmarks/engines.py                       # 8 runs of the network alone
     python tests/benchmarks/engines.py --sweep quickstart    # 2 runs of a round that learn
+    python tests/benchmarks/engines.py --sweep learning      # 2 runs of three whole rounds
     python tests/benchmarks/engines.py --seeds 40 --repeats 5
 
 Every repeat plays both engines one after the other, which of them first in turns. Seconds on the
@@ -38,7 +39,11 @@ QUICKSTART = f"""
 scenario: {SCENARIOS / "quickstart.yaml"}
 set: {{rounds: 1, method: local, evaluation.samples: 16, training.steps: 2, trace.adapters: false}}
 """
-SWEEPS = {"network": NETWORK, "quickstart": QUICKSTART}
+LEARNING = f"""
+scenario: {SCENARIOS / "quickstart.yaml"}
+set: {{rounds: 3, evaluation.samples: 32}}
+"""
+SWEEPS = {"network": NETWORK, "quickstart": QUICKSTART, "learning": LEARNING}
 ENGINES = ("processes", "ray")
 KINDS = ("wall_s", "runs_s", "processor_s")
 
@@ -111,7 +116,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
-    seeds = given.seeds or {"network": 4, "quickstart": 2}[given.sweep]
+    seeds = given.seeds or (4 if given.sweep == "network" else 2)
     found: dict[str, list[tuple[float, ...]]] = {engine: [] for engine in ENGINES}
     traces: list[dict[str, str]] = []
     with tempfile.TemporaryDirectory() as folder:

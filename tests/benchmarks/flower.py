@@ -156,6 +156,8 @@ def cosim_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
         B, _ = mean(updates, layout.expansion_size)
         ends.append(perf_counter())
         loss = sum(outcome.loss for outcome in found) / len(found)
+        # A client forgets its adapter and its optimiser between rounds, as Flower's does.
+        del lessons, found, updates
     return [after - before for before, after in pairwise(ends)], loss
 
 

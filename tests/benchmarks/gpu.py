@@ -159,7 +159,7 @@ def timed(given: argparse.Namespace, model: Any, place: Place, facts: dict[str, 
     train = grouped(adapted, given.rank, given.steps)
     batches = drawn(given.devices, rows, tokens, vocabulary)
     works: dict[str, Callable[[], object]] = {
-        "products": repeated(products, given.steps),
+        "products": lambda: repeated(products, given.steps),
         "cosim": lambda: train(batches),
     }
     for work in works.values():

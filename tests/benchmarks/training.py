@@ -1,30 +1,29 @@
 """Processor seconds of a training step of ten devices, beside loops over PEFT adapters.
 
     python tests/benchmarks/training.py                    # the bundled SmolLM2-135M
+    python tests/benchmarks/training.py --shapes 8x32 scenarios/quickstart.yaml --threads 2
     python tests/benchmarks/training.py --model path:DIR --devices 2 --shapes 2x16 --repeats 1
 
 An adapter of rank 32 on every linear layer and device, A frozen, AdamW included; rows × tokens a
-device, three answer tokens a row, one thread. The loops train one device after the other through
-PEFT: as its documentation has it, in float32 and in bfloat16, and in bfloat16 with all that a loop
-can be told: adapters in bfloat16, logits of the answers alone, from rows laid side by side. The
-limit: the frozen layers' products, forward and backward, and nothing else. Each way has a process
-of its own, as it would be used, so that none finds the memory that another has given back; they
-take turns in every repeat. No test: machines are noisy.
+device, three answer tokens a row. A scenario in a shape's place gives its devices and their rows of
+a first step, which PEFT's loops pad to a device's longest and the limit reads whole. In one thread
+seconds are the processor's, in several the clock's. The loops train one device after the other
+through PEFT: as its documentation has it, in float32 and in bfloat16, and in bfloat16 with all that
+a loop can be told: adapters in bfloat16, logits of the answers alone, from rows laid side by side.
+The limit: the frozen layers' products, forward and backward, and nothing else. Each way has a
+process of its own, as it would be used, so that none finds the memory that another has given back;
+they take turns in every repeat. No test: machines are noisy.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import warnings
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 from collections.abc import Callable
 from importlib.util import find_spec
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from time import process_time
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -33,10 +32,12 @@ from interleaved import Products, tell
 from torch import Tensor
 from torch.nn import functional
 
+from cosim import load_scenario
 from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.adapter import Adapter, Layout, gaussian_projection
 from cosim.learning.base_model import load
-from cosim.learning.encoding import Encoded
+from cosim.learning.encoding import Encoded, token_rows
+from cosim.learning.prepare import read_tasks, tasks_of
 from cosim.learning.target_modules import adapted_modules
 from cosim.learning.train import Batch, GroupTrainer, Lesson, TrainingSettings
 
@@ -80,6 +81,13 @@ def grouped(model: AdaptedModel, rank: int, steps: int) -> Callable[[list[Batch]
     return train
 
 
+def repeated(work: Callable[[], object], times: int) -> float:
+    """Does it so many times; there is no loss to tell."""
+    for _ in range(times):
+        work()
+    return 0.0
+
+
 class Loop:
     """One device after the other: PEFT's active adapter, forward, backward, AdamW."""
 
@@ -111,7 +119,7 @@ class Loop:
 
     def __call__(self, batches: list[Batch]) -> float:
         total = 0.0
-        for name, batch in zip(self.names, batches, strict=True):
+        for name, batch in zip(self.names, batches, strict=False):
             self.peft.set_adapter(name)
             for A in self.frozen:
                 A.requires_grad_(False)
@@ -127,35 +135,58 @@ class Loop:
         return total / self.steps
 
     def _as_documented(self, batch: Batch) -> Tensor:
-        ids = torch.tensor([row.prompt + row.answer for row in batch])
-        labels = ids.clone()
-        labels[:, :-ANSWER] = -100
-        loss: Tensor = self.peft(input_ids=ids, labels=labels, use_cache=False).loss
+        longest = max(len(row.prompt + row.answer) for row in batch)
+        ids = torch.zeros((len(batch), longest), dtype=torch.long)
+        labels, mask = torch.full_like(ids, -100), torch.zeros_like(ids)
+        for number, row in enumerate(batch):
+            end = len(row.prompt + row.answer)
+            ids[number, :end] = torch.tensor(row.prompt + row.answer)
+            labels[number, len(row.prompt) : end] = torch.tensor(row.answer)
+            mask[number, :end] = 1
+        loss: Tensor = self.peft(
+            input_ids=ids, attention_mask=mask, labels=labels, use_cache=False
+        ).loss
         return loss
 
     def _answers_alone(self, batch: Batch) -> Tensor:
-        ids = torch.tensor([(row.prompt + row.answer)[:-1] for row in batch])
+        rows = token_rows(batch)
         model = self.peft.get_base_model()
-        hidden = model.base_model(input_ids=ids, use_cache=False)[0]
+        hidden = model.base_model(input_ids=rows.input_ids, use_cache=False)[0]
         # Slicing would leave the head rows that lie apart, each with a stride between.
-        logits = model.get_output_embeddings()(hidden[:, -ANSWER:].reshape(-1, hidden.shape[-1]))
-        targets = torch.tensor([row.answer for row in batch]).flatten()
-        return functional.cross_entropy(logits.float(), targets)
+        logits = model.get_output_embeddings()(hidden.flatten(0, 1)[rows.positions])
+        return functional.cross_entropy(logits.float(), rows.targets)
+
+
+def asked(shape: str, given: argparse.Namespace, tokenizer: Any, vocabulary: int) -> list[Batch]:
+    """The mini-batches of a shape: rows × tokens, or a scenario's of its first step."""
+    if not shape.endswith((".yaml", ".yml")):
+        return drawn(given.devices, *map(int, shape.split("x")), vocabulary)
+    scenario = load_scenario(shape)
+    pools = read_tasks(scenario, tokenizer)
+    found = []
+    for device, task in enumerate(tasks_of(scenario)):
+        own, size = range(len(pools[task].train)), scenario.training.batch_size
+        batch = pools[task].batch(
+            own, seed=scenario.seed, device=device, round_=1, step=0, size=size
+        )
+        found.append(batch)
+    return found
 
 
 def works(way: str, given: argparse.Namespace) -> Callable[[str], Callable[[], float]]:
     """One way's model, loaded; gives for a shape what is timed, which returns a loss or 0."""
     kind, dtype = way.split(", ")[0], way.split(", ")[1]
-    model = load(given.model, dtype).model
+    base = load(given.model, dtype)
+    model, tokenizer = base.model, base.tokenizer
     vocabulary = model.config.vocab_size
     if kind == "products":
         modules = adapted_modules(model, "all-linear")
 
         def products(shape: str) -> Callable[[], float]:
-            rows, tokens = map(int, shape.split("x"))
-            every = given.devices * rows
-            once = Products(model, modules, every * tokens, every * ANSWER, backward=True)
-            return lambda: float(sum(once() or 0 for _ in range(given.steps)))
+            rows = [row for batch in asked(shape, given, tokenizer, vocabulary) for row in batch]
+            tokens, answers = sum(row.tokens for row in rows), sum(len(row.answer) for row in rows)
+            once = Products(model, modules, tokens, answers, backward=True)
+            return lambda: repeated(once, given.steps)
 
         return products
     train: Callable[[list[Batch]], float]
@@ -166,28 +197,29 @@ def works(way: str, given: argparse.Namespace) -> Callable[[str], Callable[[], f
         train = Loop(model, given.devices, given.rank, given.steps, tuned=tuned)
 
     def training(shape: str) -> Callable[[], float]:
-        batches = drawn(given.devices, *map(int, shape.split("x")), vocabulary)
+        batches = asked(shape, given, tokenizer, vocabulary)
         return lambda: train(batches)
 
     return training
 
 
-def serve(way: str, given: argparse.Namespace, asked: Connection) -> None:
+def serve(way: str, given: argparse.Namespace, told: Connection) -> None:
     """A process of one way: told a shape it begins with it and says the first loss, told nothing
-    it says the processor seconds of another run."""
-    torch.set_num_threads(1)
+    it says the seconds of another run, the processor's or with several threads the clock's."""
+    torch.set_num_threads(given.threads)
+    clock = process_time if given.threads == 1 else perf_counter
     prepared = works(way, given)
     work: Callable[[], float] | None = None
     while True:
-        shape = asked.recv()
+        shape = told.recv()
         if shape:
             work = prepared(shape)
-            asked.send(work())
+            told.send(work())
             continue
         assert work is not None
-        start = process_time()
+        start = clock()
         work()
-        asked.send(process_time() - start)
+        told.send(clock() - start)
 
 
 def main() -> None:
@@ -197,6 +229,7 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="+", default=["4x64", "8x32", "16x24"])
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--steps", type=int, default=2, help="of a device before the next one's")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(
         "--dtypes", nargs="+", default=["bfloat16", "float32"], help="the first's limit is told"
@@ -220,13 +253,13 @@ def main() -> None:
         return told
 
     for shape in given.shapes:
-        print(f"{given.devices} devices, rows x tokens {shape}")
+        print(shape if "x" not in shape else f"{given.devices} devices, rows x tokens {shape}")
         losses = {way: answer(way, shape) for way in ways}
         found: dict[str, list[float]] = {way: [] for way in ways}
         for _ in range(given.repeats):
             for way in ways:
                 found[way].append(answer(way, ""))
-        facts = {"benchmark": "training", "shape": shape, "devices": given.devices}
+        facts = {"benchmark": "training", "shape": shape, "threads": given.threads}
         tell(found, limit=ways[0], each=given.steps, **facts)
         told = ", ".join(f"{way} {loss:.3f}" for way, loss in losses.items() if loss)
         print(f"the first device's mean loss, equal but for rounding: {told}\n", flush=True)

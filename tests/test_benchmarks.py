@@ -1,0 +1,45 @@
+"""The benchmarks that nobody runs every day: all of them import, and the GPU's runs at toy size."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent / "benchmarks"
+NAMES = sorted(path.stem for path in BENCHMARKS.glob("*.py"))
+# Flower pins another Ray than the tests' and has an environment of its own.
+ALONE = {"flower_client"}
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        cwd=BENCHMARKS,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def test_all_import() -> None:
+    assert {"training", "gpu", "flower", "transfers"} <= set(NAMES)
+    done = python("-c", "\n".join(f"import {name}" for name in NAMES if name not in ALONE))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("model", ["1.5B", "7B"])
+def test_the_gpu_benchmark_on_a_cpu(model: str) -> None:
+    given = f"--device cpu --models {model} --layers 2 --width-divisor 16 --devices 2"
+    done = python("gpu.py", *given.split(), *["--shape", "2x16", "--steps", "1", "--repeats", "1"])
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    products, cosim, fitting = rows
+    assert (products["work"], cosim["work"]) == ("products", "cosim")
+    assert products["share_of_the_limit"] == 1.0
+    assert cosim["tokens_per_s"] > 0
+    assert "devices_that_fit" in fitting
