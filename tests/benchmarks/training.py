@@ -123,6 +123,8 @@ class Loop:
             self.peft.set_adapter(name)
             for A in self.frozen:
                 A.requires_grad_(False)
+            for B in self.trained[name]:
+                B.detach().zero_()
             optimiser = torch.optim.AdamW(
                 self.trained[name], lr=RATE, weight_decay=0.0, fused=self.tuned
             )
@@ -211,7 +213,10 @@ def serve(way: str, given: argparse.Namespace, told: Connection) -> None:
     prepared = works(way, given)
     work: Callable[[], float] | None = None
     while True:
-        shape = told.recv()
+        try:
+            shape = told.recv()
+        except EOFError:  # nobody asks any more
+            return
         if shape:
             work = prepared(shape)
             told.send(work())
