@@ -10,8 +10,6 @@ import pytest
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 NAMES = sorted(path.stem for path in BENCHMARKS.glob("*.py"))
-# Flower pins another Ray than the tests' and has an environment of its own.
-ALONE = {"flower_client"}
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -28,7 +26,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_all_import() -> None:
     assert {"training", "gpu", "flower", "transfers"} <= set(NAMES)
-    done = python("-c", "\n".join(f"import {name}" for name in NAMES if name not in ALONE))
+    done = python("-c", "\n".join(f"import {name}" for name in NAMES))
     assert done.returncode == 0, done.stderr
 
 
@@ -40,6 +38,7 @@ def test_the_gpu_benchmark_on_a_cpu(model: str) -> None:
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     products, cosim, fitting = rows
     assert (products["work"], cosim["work"]) == ("products", "cosim")
-    assert products["share_of_the_limit"] == 1.0
-    assert cosim["tokens_per_s"] > 0
-    assert "devices_that_fit" in fitting
+    tokens = 2 * 2 * 16
+    assert cosim["tokens_per_s"] * cosim["step_s"] == pytest.approx(tokens, rel=0.01)
+    assert 0 < cosim["share_of_the_limit"] < 1
+    assert set(fitting) >= {"bytes_by_device", "devices_that_fit"}

@@ -16,11 +16,12 @@ def answer_loss(
 ) -> tuple[Tensor, Tensor]:
     """−ln P(target) (P,) in nats, float32, and the gradient (P, h) of Σ weight·nats.
 
-    hidden (P, h); targets, weights (P,). The head is frozen; P is softmax(W·h + b) in float32.
+    hidden (P, h); targets, weights (P,). The head is frozen; ln P is log softmax(W·h + b), taken in
+    float32 of logits in the head's dtype.
     Autograd would hold the logits of all tokens five times, at the moment when the activations of
     all blocks are held as well.
     """
-    if not isinstance(head, nn.Linear):
+    if type(head) is not nn.Linear:
         return _by_autograd(head, hidden, targets, weights)
     # One buffer: the logits, and then in their place their gradient.
     logits: Tensor = head(hidden.contiguous())

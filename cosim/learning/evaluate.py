@@ -92,15 +92,16 @@ class Evaluator:
         *,
         ranks: bool = True,
     ) -> list[list[_RowScore]]:
-        """The score of every candidate, by question; weights: (questions, J).
+        """The score of every candidate, by question; weights: (questions, J), summing to 1 each.
 
         ranks: likelihoods are asked for; they are nan where they are not.
         """
+        assert (weights is not None) == (expert is not None and expert.route == "gate")
         if weights is not None:
             assert expert is not None
             expert, weights = _without_idle(expert, weights)
             if len(expert.members) == 1:
-                weights = None  # it answers alone
+                weights = None  # it answers alone, with weight 1
         pairs = None if expert is None else self._pairs(expert)
         rows = [
             _Row(one, number, place)

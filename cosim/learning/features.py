@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import torch
@@ -80,14 +80,16 @@ class PromptReader:
         # A row's last token is only predicted, so that one more is read as the answer.
         readings = [reading(Encoded(prompt, (0,))) for prompt in prompts]
         rows = pack([readings], self.device, stems=self.model.lean)
+        read_out = self._read_out(rows)
         states = self.model.states(rows, self.blocks)
-        found = torch.stack([self._read_out(x, rows) for x in states], dim=1)
+        found = torch.stack([read_out(unit_tokens(x)) for x in states], dim=1)
         self.known.update(zip(prompts, found.cpu().unbind(0), strict=True))
 
-    def _read_out(self, states: Tensor, rows: PackedRows) -> Tensor:
-        units = unit_tokens(states)
+    def _read_out(self, rows: PackedRows) -> Callable[[Tensor], Tensor]:
+        """From the tokens' states at unit length to x̄ of each prompt."""
         if self.reads == "mean":
             tokens, prompts = rows.whole_rows()
-            return prompt_mean(units[tokens], prompts, len(rows.candidate_counts))
+            count = len(rows.candidate_counts)
+            return lambda units: prompt_mean(units[tokens], prompts, count)
         # A prompt's last token is the one that is scored.
-        return units[rows.scored]
+        return lambda units: units[rows.scored]

@@ -107,8 +107,9 @@ def estimate_memory(
         weights = config.num_attention_heads * longest * (4.0 + size)
         by_token = (16.0 * hidden + 6.0 * inner) * size + weights
         activations = blocks * tokens_per_pass * by_token
-    # The logits in `dtype`, their gradient in their place.
-    activations += scored_per_pass * config.vocab_size * float(size)
+    # The logits with their gradient in their place; by autograd also in float32, three times.
+    every_parameter = recipe.expansion == "every_parameter"
+    activations += scored_per_pass * config.vocab_size * (12.0 if every_parameter else size)
     work = Work.of(model, layout, trainable_projection=False)
     parameters = work.frozen + work.head * (1 if config.tie_word_embeddings else 2)
     return MemoryEstimate(parameters * float(size), states, copies, activations, experts)

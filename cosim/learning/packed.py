@@ -122,7 +122,7 @@ class PackedRows:
 
     @property
     def rows_by_group(self) -> list[range]:
-        """The numbers of each group's rows."""
+        """The numbers of each group's rows, its stem's among them."""
         ends = torch.tensor(self.lengths).cumsum(0)
         last = torch.searchsorted(ends, torch.tensor(self.bounds[1:]), right=True).tolist()
         return [range(a, b) for a, b in zip([0, *last[:-1]], last, strict=True)]
@@ -157,7 +157,7 @@ def pieces(
         yield piece
 
 
-def stem_length(rows: Sequence[tuple[int, ...]]) -> int:
+def common_length(rows: Sequence[tuple[int, ...]]) -> int:
     """How many tokens all rows begin with; 0 of a single row, which shares them with nobody."""
     if len(rows) < 2:
         return 0
@@ -180,7 +180,7 @@ def pack(
     laid = _Laid()
     bounds = [0]
     for group in groups:
-        shared = stem_length([row.trunk for row in group]) if stems else 0
+        shared = common_length([row.trunk for row in group]) if stems else 0
         if shared:
             laid.add(group[0], 0, shared)
         stem = len(laid.lengths) - 1 if shared else None

@@ -17,7 +17,7 @@ from cosim.learning.full import layout_of
 from cosim.learning.learner import Learner
 from cosim.learning.loading import begin_loading
 from cosim.learning.memory import MemoryEstimate, estimate_memory, refuse_what_does_not_fit
-from cosim.learning.packed import TOKENS_PER_PASS, stem_length
+from cosim.learning.packed import TOKENS_PER_PASS, common_length
 from cosim.learning.passes import DEVICES_PER_PASS, passes
 from cosim.learning.ray_executor import ASKED, RayExecutor
 from cosim.learning.tasks.pool import TaskPool, device_tasks, load_pool
@@ -114,7 +114,9 @@ def memory_of(
     lean = not full and lean_model(model, layout.modules) is not None
     tasks, size = tasks_of(scenario), scenario.training.batch_size
     tokens = {name: np.array([row.tokens for row in pool.train]) for name, pool in pools.items()}
-    stems = {name: stem_length([row.prompt for row in pool.train]) for name, pool in pools.items()}
+    stems = {
+        name: common_length([row.prompt for row in pool.train]) for name, pool in pools.items()
+    }
     answers = {name: np.array([len(r.answer) for r in pool.train]) for name, pool in pools.items()}
     lengths = [int(tokens[task].max()) for task in tasks]
     steps = [scenario.training.steps] * len(tasks)

@@ -117,14 +117,19 @@ class Loop:
                 for parameter, part in zip(own, parts, strict=True):
                     parameter.copy_(part.view_as(parameter))
 
+    @torch.no_grad()
+    def reset(self) -> None:
+        """B = 0 for every device."""
+        for parameters in self.trained.values():
+            for B in parameters:
+                B.zero_()
+
     def __call__(self, batches: list[Batch]) -> float:
         total = 0.0
-        for name, batch in zip(self.names, batches, strict=False):
+        for name, batch in zip(self.names[: len(batches)], batches, strict=True):
             self.peft.set_adapter(name)
             for A in self.frozen:
                 A.requires_grad_(False)
-            for B in self.trained[name]:
-                B.detach().zero_()
             optimiser = torch.optim.AdamW(
                 self.trained[name], lr=RATE, weight_decay=0.0, fused=self.tuned
             )
@@ -159,9 +164,13 @@ class Loop:
         return functional.cross_entropy(logits.float(), rows.targets)
 
 
+def is_scenario(shape: str) -> bool:
+    return shape.endswith((".yaml", ".yml"))
+
+
 def asked(shape: str, given: argparse.Namespace, tokenizer: Any, vocabulary: int) -> list[Batch]:
     """The mini-batches of a shape: rows × tokens, or a scenario's of its first step."""
-    if not shape.endswith((".yaml", ".yml")):
+    if not is_scenario(shape):
         return drawn(given.devices, *map(int, shape.split("x")), vocabulary)
     scenario = load_scenario(shape)
     pools = read_tasks(scenario, tokenizer)
@@ -196,10 +205,12 @@ def works(way: str, given: argparse.Namespace) -> Callable[[str], Callable[[], f
         train = grouped(AdaptedModel(model), given.rank, given.steps)
     else:
         tuned = way.endswith("tuned")
-        train = Loop(model, given.devices, given.rank, given.steps, tuned=tuned)
+        train = loop = Loop(model, given.devices, given.rank, given.steps, tuned=tuned)
 
     def training(shape: str) -> Callable[[], float]:
         batches = asked(shape, given, tokenizer, vocabulary)
+        if kind != "cosim":
+            loop.reset()  # of what another shape has trained
         return lambda: train(batches)
 
     return training
@@ -258,13 +269,14 @@ def main() -> None:
         return told
 
     for shape in given.shapes:
-        print(shape if "x" not in shape else f"{given.devices} devices, rows x tokens {shape}")
+        print(shape if is_scenario(shape) else f"{given.devices} devices, rows x tokens {shape}")
         losses = {way: answer(way, shape) for way in ways}
         found: dict[str, list[float]] = {way: [] for way in ways}
         for _ in range(given.repeats):
             for way in ways:
                 found[way].append(answer(way, ""))
         facts = {"benchmark": "training", "shape": shape, "threads": given.threads}
+        facts |= {} if is_scenario(shape) else {"devices": given.devices}
         tell(found, limit=ways[0], each=given.steps, **facts)
         told = ", ".join(f"{way} {loss:.3f}" for way, loss in losses.items() if loss)
         print(f"the first device's mean loss, equal but for rounding: {told}\n", flush=True)

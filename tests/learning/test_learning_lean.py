@@ -197,6 +197,7 @@ BEGUN: Groups = [
     rows(24, 1),
     begun(26, 2, 140),
     [Encoded((7, 8, 9), (3,)), Encoded((7, 8, 9), (4,)), Encoded((7, 8, 9), (5, 6))],
+    [Encoded((7, 9), (3,)), Encoded((7, 9), (4,))],
     [Encoded((9,), (3,)), Encoded((8, 9), (4,))],
     begun(28, 4, 11),
 ]
@@ -238,6 +239,9 @@ def test_candidates_of_questions_that_begin_alike_continue_a_stem(plain: Any) ->
         [Encoded(row.prompt, answer) for answer in own]
         for row, own in zip(begun(30, 3, 12), answers, strict=True)
     ]
+    # One is nothing but the stem and its answers.
+    stem = questions[0][0].prompt[:13]
+    questions.append([Encoded(stem, (3, 4)), Encoded(stem, (5, 6, 7))])
     packed_rows = pack([[candidates_reading(q) for q in questions]], stems=True)
     assert packed_rows.branched
     assert packed_rows.stemmed

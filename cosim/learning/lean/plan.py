@@ -43,7 +43,8 @@ class Stems:
     """Where the gradients of keys and values of tokens lie that several rows begin with.
 
     tokens: (t,). copies: (t·K, C) by token and head: where those of its own row and of all that
-    continue it lie among the keys of the buckets; their number where there are fewer than C.
+    continue it lie among the keys of the buckets; the number of all keys, where a zero is to lie,
+    in place of those that fewer rows do not have.
     """
 
     tokens: Tensor
@@ -102,14 +103,14 @@ def plan(packed: PackedRows, weights: Weights) -> Plan:
     device = packed.ids.device
     buckets, places = _buckets(packed, weights)
     asking = [place[:, bucket.stem :] for place, bucket in zip(places, buckets, strict=True)]
-    count, stems = packed.ids.numel(), [bucket.stem for bucket in buckets]
+    count, stem_lengths = packed.ids.numel(), [bucket.stem for bucket in buckets]
     together = weights.heads + weights.key_heads
     queries = _gather(asking, together, range(weights.heads))
     keys = _gather(places, together, range(weights.heads, together))
     outputs = _gather(asking, weights.heads, range(weights.heads))
     values = _gather(places, weights.key_heads, range(weights.key_heads))
-    outputs_back = _back(outputs, [0] * len(stems), count, weights.heads)
-    values_back = _back(values, stems, count, weights.key_heads)
+    outputs_back = _back(outputs, [0] * len(stem_lengths), count, weights.heads)
+    values_back = _back(values, stem_lengths, count, weights.key_heads)
     asked = sum(part.numel() for part in outputs)
     angles = packed.depths[:, None].float() * weights.frequencies.to(device).float()
     cos, sin = angles.cos(), angles.sin()
@@ -128,7 +129,7 @@ def plan(packed: PackedRows, weights: Weights) -> Plan:
         torch.cat([outputs_back, values_back + asked], 1).flatten().to(device),
         values_back.flatten().to(device),
         outputs_back.flatten().to(device),
-        _stems(values, stems, values_back, device),
+        _stems(values, stem_lengths, values_back, device),
     )
 
 
@@ -199,10 +200,10 @@ def _gather(places: Sequence[Tensor], heads: int, chosen: range) -> list[Tensor]
     return [place[:, None] * heads + head for place in places]
 
 
-def _back(parts: Sequence[Tensor], stems: Sequence[int], count: int, heads: int) -> Tensor:
-    """Where among the indices each token's heads lie (N, heads), those after the stems."""
+def _back(parts: Sequence[Tensor], lengths: Sequence[int], count: int, heads: int) -> Tensor:
+    """Where among the indices each token's heads lie (N, heads): after stems of these lengths."""
     back = torch.empty((count + 1) * heads, dtype=torch.long)
-    for part, stem, slots in zip(parts, stems, _numbered(parts), strict=True):
+    for part, stem, slots in zip(parts, lengths, _numbered(parts), strict=True):
         back[part[..., stem:]] = slots[..., stem:]
     return back.view(count + 1, heads)[:count]
 
@@ -215,15 +216,16 @@ def _numbered(parts: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _stems(
-    values: Sequence[Tensor], stems: Sequence[int], back: Tensor, device: torch.device
+    values: Sequence[Tensor], lengths: Sequence[int], back: Tensor, device: torch.device
 ) -> Stems | None:
-    """From the values' indices by bucket and where each token's own lie (N, K)."""
-    shared = [n for n, stem in enumerate(stems) if stem]
+    """From the values' indices and the stems' lengths by bucket, and where each token's own values
+    lie (N, K); None where no row continues a stem."""
+    shared = [n for n, stem in enumerate(lengths) if stem]
     if not shared:
         return None
     slots = _numbered(values)
-    index = torch.cat([values[n][..., : stems[n]].reshape(-1) for n in shared])
-    copies = torch.cat([slots[n][..., : stems[n]].reshape(-1) for n in shared])
+    index = torch.cat([values[n][..., : lengths[n]].reshape(-1) for n in shared])
+    copies = torch.cat([slots[n][..., : lengths[n]].reshape(-1) for n in shared])
     order = index.argsort(stable=True)
     targets, counts = index[order].unique_consecutive(return_counts=True)
     nth = torch.arange(index.numel()) - (counts.cumsum(0) - counts).repeat_interleave(counts)
