@@ -21,7 +21,7 @@ def answer_loss(
     Autograd would hold the logits of all tokens five times, at the moment when the activations of
     all blocks are held as well.
     """
-    if type(head) is not nn.Linear:
+    if not isinstance(head, nn.Linear) or type(head).forward is not nn.Linear.forward:
         return _by_autograd(head, hidden, targets, weights)
     # One buffer: the logits, and then in their place their gradient.
     logits: Tensor = head(hidden.contiguous())

@@ -9,6 +9,8 @@ from torch.nn import functional
 
 from cosim.learning import answer_loss as module
 from cosim.learning.answer_loss import answer_loss
+from cosim.learning.base_model import load
+from cosim.learning.converted import ConvertedLlama
 
 ANSWERS, HIDDEN, VOCABULARY = 7, 12, 31
 
@@ -58,6 +60,28 @@ def test_large_logits_overflow_nothing_and_what_is_no_number_stays_none() -> Non
     assert gradient[0].tolist() == [1.0, -1.0]
     assert nats[1].isnan()
     assert gradient[1].isnan().all()
+
+
+def test_the_heads_of_all_loaded_models_are_known(
+    tiny_llama: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Converted or read by transformers, one model has one loss to the last bit."""
+
+    def refuse(*given: Any) -> Any:
+        raise AssertionError("left to autograd")
+
+    monkeypatch.setattr(module, "_by_autograd", refuse)
+    plain = load(f"path:{tiny_llama}", "float32").model
+    weights = {name: value for name, value in plain.state_dict().items() if "rotary" not in name}
+    config = plain.config
+    if config.tie_word_embeddings:
+        weights.pop("lm_head.weight", None)
+    converted = ConvertedLlama(config, weights)
+    hidden, targets = drawn(ANSWERS, config.hidden_size), torch.arange(ANSWERS)
+    given = (hidden, targets, torch.ones(ANSWERS))
+    ours = answer_loss(converted.get_output_embeddings(), *given)
+    theirs = answer_loss(plain.get_output_embeddings(), *given)
+    assert all(torch.equal(*pair) for pair in zip(ours, theirs, strict=True))
 
 
 def test_another_head_is_left_to_autograd() -> None:
