@@ -23,8 +23,8 @@ Mix = Callable[[Tensor, Tensor], Tensor]
 class AdaptedLinear(nn.Module):
     """y = W0·x + (α/r)·B_g·f(A_g·x), where row group g of the batch has its own A_g and B_g.
 
-    x: (G·n, T, k); A: (G, r, k); B: (G, d, r); f is the identity unless experts are mixed. With
-    no group set it is the base layer.
+    x: (G·n, T, k); A: (G, r, k), or (1, r, k) for all; B: (G, d, r); f is the identity unless
+    experts are mixed. With no group set it is the base layer.
     """
 
     def __init__(self, base: nn.Linear) -> None:
@@ -38,8 +38,9 @@ class AdaptedLinear(nn.Module):
         if self.group is None:
             return y
         A, B, scale = self.group
-        groups = A.shape[0]
-        z = torch.bmm(x.reshape(groups, -1, x.shape[-1]), A.transpose(1, 2))
+        groups = B.shape[0]
+        own = A.expand(groups, -1, -1).transpose(1, 2)
+        z = torch.bmm(x.reshape(groups, -1, x.shape[-1]), own)
         if self.mix is not None:
             z = self.mix(z.flatten(0, 1)).view_as(z)
         grouped = y.view(groups, -1, y.shape[-1])
@@ -102,8 +103,8 @@ class AdaptedModel:
     ) -> Tensor:
         """The last hidden states (P, h) at the scored tokens.
 
-        pairs: A (G, r, k) and B (G, d, r) of every adapted layer, G the groups of `packed`. mix:
-        what becomes of the ranks of several experts side by side, by row.
+        pairs: A (G, r, k), or (1, r, k) for all, and B (G, d, r) of every adapted layer, G the
+        groups of `packed`. mix: what becomes of the ranks of several experts side by side, by row.
         """
         if self._lean is not None:
             return self._lean.scored(packed, pairs, scale, mix)

@@ -79,10 +79,12 @@ def estimate_memory(
     states = devices * (2.0 * state + 4.0 * trained) + bank
     # Beside them the float32 masters with their moments, one gradient after the other: with LoRA's
     # trained A a fifth of the whole, measured on scenarios/paper/smollm2.yaml.
-    copies = size * (2.0 * layout.expansion_size + 2.0 * layout.projection_size)
     # A mask by magnitude is found by training all of B.
     mastered = layout.expansion_size if recipe.expansion == "magnitude_mask" else trained
-    copies = devices_per_pass * (copies + 12.0 * mastered) + 4.0 * mastered
+    copies = devices_per_pass * (2.0 * size * layout.expansion_size + 12.0 * mastered)
+    one_for_all = recipe.projection == "frozen_shared_seed" and "refinement" not in recipe.literal
+    projections = 1 if one_for_all else devices_per_pass
+    copies += 2.0 * size * layout.projection_size * projections + 4.0 * mastered
     if recipe.expansion == "every_parameter":
         # One device at a time: gradients, the base's own copy, float32 masters and their gradient.
         copies = (2.0 * size + 8.0) * layout.expansion_size

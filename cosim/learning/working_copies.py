@@ -25,7 +25,11 @@ class Optimisation:
 
 class WorkingCopies:
     """Working copies of a group's adapters in the model's dtype for the passes, and float32
-    masters of the trained values for the optimiser."""
+    masters of the trained values for the optimiser.
+
+    pairs: A (G, r, k) and B (G, d, r) of every module; A (1, r, k) where it is the same for all of
+    them and stays so.
+    """
 
     def __init__(
         self,
@@ -40,8 +44,11 @@ class WorkingCopies:
         self.expansion = GroupedParameter(
             len(adapters), layout.expansion_shapes, dtype=dtype, device=device, trained=True
         )
+        projections = [adapter.projection for adapter in adapters]
+        if not self._projected and all(torch.equal(A, projections[0]) for A in projections[1:]):
+            del projections[1:]
         self.projection = GroupedParameter(
-            len(adapters),
+            len(projections),
             layout.projection_shapes,
             dtype=dtype,
             device=device,
@@ -52,8 +59,8 @@ class WorkingCopies:
             None if a.support is None else self.expansion.positions(row, a.support)
             for row, a in enumerate(adapters)
         ]
-        for row, adapter in enumerate(adapters):
-            self.projection.write(row, adapter.projection.to(device))
+        for row, A in enumerate(projections):
+            self.projection.write(row, A.to(device))
         self._masters = [self._trained(a).to(device).requires_grad_() for a in adapters]
         self._optimisers = [
             new_optimiser(master, adapter.moments, settings)

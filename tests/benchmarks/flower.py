@@ -124,11 +124,14 @@ def cosim_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
     from cosim.learning.adapted_linear import AdaptedModel
     from cosim.learning.adapter import Adapter, Layout
     from cosim.learning.aggregate import Update, mean
-    from cosim.learning.base_model import load
+    from cosim.learning.loading import begin_loading
+    from cosim.learning.threads import one_thread_aside
     from cosim.learning.train import GroupTrainer, Lesson, TrainingSettings
 
     torch.set_num_threads(given.threads)
-    model = AdaptedModel(load(given.model, "bfloat16").model)
+    with one_thread_aside() as aside:  # as `cosim run` loads it
+        base = begin_loading(given.model, "bfloat16", "cpu", lean=True, aside=aside).base.result()
+    model = AdaptedModel(base.model)
     layout = Layout(model.modules, given.rank)
     settings = TrainingSettings(
         learning_rate=RATE,
@@ -139,9 +142,9 @@ def cosim_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
         density=1.0,
         mask="none",
     )
-    trainer = GroupTrainer(model, layout, model.model.dtype, settings)
+    trainer = GroupTrainer(model, layout, base.dtype, settings)
     batches = drawn(given.clients, *given.shape, model.model.config.vocab_size)
-    A, B = projection(layout), torch.zeros(layout.expansion_size)
+    A, B = projection(layout, 0), torch.zeros(layout.expansion_size)
     for number in range(given.rounds):
         lessons = [Lesson(Adapter(B, None, A), (batch,) * given.steps) for batch in batches]
         found = [

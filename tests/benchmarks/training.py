@@ -54,9 +54,9 @@ def drawn(devices: int, rows: int, tokens: int, vocabulary: int) -> list[Batch]:
     ]
 
 
-def projection(layout: Layout) -> Tensor:
-    """The same A for every device and way, so that their losses can be held to each other."""
-    return gaussian_projection(layout, 1, "benchmark")
+def projection(layout: Layout, device: int) -> Tensor:
+    """A device's own A, the same in every way, so that their losses can be held to each other."""
+    return gaussian_projection(layout, 1, device)
 
 
 def grouped(model: AdaptedModel, rank: int, steps: int) -> Callable[[list[Batch]], float]:
@@ -72,11 +72,16 @@ def grouped(model: AdaptedModel, rank: int, steps: int) -> Callable[[list[Batch]
         mask="none",
     )
     trainer = GroupTrainer(model, layout, model.model.dtype, settings)
-    A = projection(layout)
+    B = torch.zeros(layout.expansion_size)
+    fresh: list[Adapter] = []
 
     def train(batches: list[Batch]) -> float:
-        fresh = Adapter(torch.zeros(layout.expansion_size), None, A)
-        return trainer.train([Lesson(fresh, (batch,) * steps) for batch in batches])[0].loss
+        for device in range(len(fresh), len(batches)):
+            fresh.append(Adapter(B, None, projection(layout, device)))
+        lessons = [
+            Lesson(own, (batch,) * steps) for own, batch in zip(fresh, batches, strict=False)
+        ]
+        return trainer.train(lessons)[0].loss
 
     return train
 
@@ -110,9 +115,9 @@ class Loop:
             for name in names
         }
         self.frozen = [p for n, p in self.peft.named_parameters() if "lora_A." in n]
-        parts = projection(layout).split(layout.projection_sizes)
         with torch.no_grad():
-            for name in names:
+            for device, name in enumerate(names):
+                parts = projection(layout, device).split(layout.projection_sizes)
                 own = [p for n, p in self.peft.named_parameters() if f"lora_A.{name}." in n]
                 for parameter, part in zip(own, parts, strict=True):
                     parameter.copy_(part.view_as(parameter))

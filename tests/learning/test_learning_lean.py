@@ -1,105 +1,30 @@
 """The lean passes against the transformers model, row by row and by automatic differentiation."""
 
-import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from row_by_row import (
+    RANK,
+    SCALE,
+    UNEQUAL,
+    Groups,
+    assert_near,
+    both,
+    factors,
+    one_by_one,
+    packed,
+    rows,
+)
 from torch import Tensor
 
 from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.adapter import Layout
 from cosim.learning.base_model import load
 from cosim.learning.encoding import Encoded
 from cosim.learning.lean.model import LeanModel
-from cosim.learning.packed import PackedRows, candidates_reading, pack, reading
-from cosim.learning.stack import GroupedParameter
-
-SCALE = 1.5
-RANK = 4
-# Float32 sums of some hundred terms in another order, through two blocks and back.
-FLOAT32 = 1e-4
-
-Groups = Sequence[Sequence[Encoded]]
-
-
-def rows(seed: int, count: int, longest: int = 40) -> list[Encoded]:
-    random = np.random.default_rng(seed)
-    return [
-        Encoded(
-            tuple(random.integers(5, 200, random.integers(1, longest)).tolist()),
-            tuple(random.integers(5, 200, random.integers(1, 5)).tolist()),
-        )
-        for _ in range(count)
-    ]
-
-
-UNEQUAL: Groups = [rows(1, 3), [], rows(2, 1), rows(3, 7, longest=9), []]
-
-
-@pytest.fixture(scope="module")
-def untied_qwen2(tmp_path_factory: Any, tiny_qwen2: Path, save_model: Any) -> Path:
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(tiny_qwen2)
-    config.tie_word_embeddings = False
-    return save_model(config, tmp_path_factory.mktemp("untied-qwen2"))
-
-
-@pytest.fixture(scope="module", params=["tiny_llama", "tiny_qwen2", "untied_qwen2"])
-def plain(request: pytest.FixtureRequest) -> Any:
-    return load(f"path:{request.getfixturevalue(request.param)}", "float32").model
-
-
-def both(plain: Any, wanted: str | Sequence[str] = "all-linear") -> tuple[AdaptedModel, LeanModel]:
-    adapted = AdaptedModel(copy.deepcopy(plain), wanted, lean=False)
-    lean = LeanModel.of(adapted.model, adapted.modules)
-    assert lean is not None
-    return adapted, lean
-
-
-def packed(groups: Groups) -> PackedRows:
-    return pack([[reading(row) for row in group] for group in groups])
-
-
-def factors(
-    adapted: AdaptedModel, groups: int, *, projected: bool = True, seed: int = 3
-) -> tuple[GroupedParameter, GroupedParameter]:
-    layout = Layout(adapted.modules, RANK)
-    random = torch.Generator().manual_seed(seed)
-    dtype = adapted.model.dtype
-    A, B = (
-        GroupedParameter(groups, shapes, dtype=dtype, device=torch.device("cpu"), trained=trained)
-        for shapes, trained in (
-            (layout.projection_shapes, projected),
-            (layout.expansion_shapes, True),
-        )
-    )
-    for factor, spread in ((A, 0.15), (B, 0.1)):
-        factor.buffer.copy_(spread * torch.randn(factor.buffer.shape, generator=random))
-    return A, B
-
-
-def one_by_one(
-    adapted: AdaptedModel, groups: Groups, pairs: Sequence[tuple[Tensor, Tensor]] | None
-) -> Tensor:
-    """The scored states of each row read alone, without padding, by the transformers model."""
-    found = []
-    for number, group in enumerate(groups):
-        own = pairs and [(A[number : number + 1], B[number : number + 1]) for A, B in pairs]
-        for row in group:
-            ids = torch.tensor([(row.prompt + row.answer)[:-1]])
-            with adapted.adapters(own, SCALE):
-                found.append(adapted.hidden(ids)[0, len(row.prompt) - 1 :])
-    return torch.cat(found)
-
-
-def assert_near(found: Tensor, wanted: Tensor, relative: float = FLOAT32) -> None:
-    """Equal in the size of the whole tensor."""
-    assert torch.linalg.vector_norm(found - wanted) <= relative * torch.linalg.vector_norm(wanted)
+from cosim.learning.packed import candidates_reading, pack
 
 
 @pytest.mark.parametrize("projected", [False, True])
@@ -114,9 +39,9 @@ def assert_near(found: Tensor, wanted: Tensor, relative: float = FLOAT32) -> Non
     ],
 )
 def test_states_and_gradients_are_those_of_the_transformers_model(
-    plain: Any, wanted: str | Sequence[str], projected: bool
+    known: Any, wanted: str | Sequence[str], projected: bool
 ) -> None:
-    adapted, lean = both(plain, wanted)
+    adapted, lean = both(known, wanted)
     found = []
     for way in ("lean", "one by one"):
         A, B = factors(adapted, len(UNEQUAL), projected=projected)
@@ -139,15 +64,36 @@ def test_states_and_gradients_are_those_of_the_transformers_model(
         assert_near(gradient, true_gradient)
 
 
-def test_without_adapters_and_without_gradients(plain: Any) -> None:
-    adapted, lean = both(plain)
+@pytest.mark.parametrize("groups", [UNEQUAL, [rows(1, 1, 2), rows(2, 1, 2)]])
+def test_one_projection_for_all_groups_is_one_each(known: Any, groups: Groups) -> None:
+    adapted, lean = both(known)
+    A, _ = factors(adapted, 1, projected=False)
+    found = []
+    for way in ("lean", "patched", "one by one"):
+        _, B = factors(adapted, len(groups))
+        pairs = list(zip(A.blocks, B.blocks, strict=True))
+        if way == "one by one":
+            own = [(a.expand(len(groups), -1, -1), b) for a, b in pairs]
+            states = one_by_one(adapted, groups, own)
+        else:
+            states = (lean if way == "lean" else adapted).scored(packed(groups), pairs, SCALE)
+        states.sin().sum().backward()
+        found.append((states.detach(), B.gradient))
+    *others, (true_states, true_gradient) = found
+    for states, gradient in others:
+        assert_near(states, true_states)
+        assert_near(gradient, true_gradient)
+
+
+def test_without_adapters_and_without_gradients(known: Any) -> None:
+    adapted, lean = both(known)
     with torch.no_grad():
         assert_near(lean.scored(packed(UNEQUAL), None, 1.0), one_by_one(adapted, UNEQUAL, None))
     assert not lean.scored(packed(UNEQUAL), None, 1.0).requires_grad
 
 
-def test_candidates_beside_each_other_equal_one_row_each(plain: Any) -> None:
-    adapted, lean = both(plain)
+def test_candidates_beside_each_other_equal_one_row_each(known: Any) -> None:
+    adapted, lean = both(known)
     prompts = rows(5, 4, longest=20)
     answers = [[row.answer for row in rows(6 + n, 1 + n)] for n in range(4)]
     questions = [
@@ -178,82 +124,8 @@ def test_candidates_beside_each_other_equal_one_row_each(plain: Any) -> None:
         assert_near(ours, theirs)
 
 
-def begun(seed: int, count: int, stem: int, longest: int = 9) -> list[Encoded]:
-    """Rows that begin alike."""
-    (first,) = rows(seed, 1, longest=2)
-    stems = tuple(np.random.default_rng(seed).integers(5, 200, stem).tolist())
-    return [
-        Encoded(first.prompt + stems + row.prompt, row.answer)
-        for row in rows(seed + 1, count, longest)
-    ]
-
-
-# Unequal groups of unlike stems, one long enough that its attention weights are not kept, one of
-# rows that are nothing but their stem, and ones without a stem.
-BEGUN: Groups = [
-    begun(20, 3, 11),
-    [],
-    begun(22, 5, 30),
-    rows(24, 1),
-    begun(26, 2, 140),
-    [Encoded((7, 8, 9), (3,)), Encoded((7, 8, 9), (4,)), Encoded((7, 8, 9), (5, 6))],
-    [Encoded((7, 9), (3,)), Encoded((7, 9), (4,))],
-    [Encoded((9,), (3,)), Encoded((8, 9), (4,))],
-    begun(28, 4, 11),
-]
-
-
-@pytest.mark.parametrize("projected", [False, True])
-def test_rows_that_continue_a_stem_are_read_as_if_whole(plain: Any, projected: bool) -> None:
-    adapted, lean = both(plain)
-    layouts = {
-        stems: pack([[reading(row) for row in group] for group in BEGUN], stems=stems)
-        for stems in (False, True)
-    }
-    lengths = {stems: one.ids.numel() for stems, one in layouts.items()}
-    assert lengths[True] < 0.7 * lengths[False]
-    assert layouts[True].scored.unique().numel() < layouts[True].scored.numel()
-    found = []
-    for way in ("stems", "one by one"):
-        A, B = factors(adapted, len(BEGUN), projected=projected)
-        pairs = list(zip(A.blocks, B.blocks, strict=True))
-        if way == "stems":
-            states = lean.scored(layouts[True], pairs, SCALE)
-        else:
-            states = one_by_one(adapted, BEGUN, pairs)
-        weights = torch.linspace(-1, 1, states.numel()).view_as(states)
-        (states * weights).sum().backward()
-        found.append((states.detach(), [f.gradient for f in (A, B) if f.gradient is not None]))
-    (states, gradients), (true_states, true_gradients) = found
-    assert_near(states, true_states)
-    for gradient, true_gradient in zip(gradients, true_gradients, strict=True):
-        assert_near(gradient, true_gradient)
-    with pytest.raises(ValueError, match="stems need the lean forward pass"):
-        adapted.scored(layouts[True])
-
-
-def test_candidates_of_questions_that_begin_alike_continue_a_stem(plain: Any) -> None:
-    adapted, lean = both(plain)
-    answers = [[row.answer for row in rows(40 + n, 2 + n)] for n in range(3)]
-    questions = [
-        [Encoded(row.prompt, answer) for answer in own]
-        for row, own in zip(begun(30, 3, 12), answers, strict=True)
-    ]
-    # One is nothing but the stem and its answers.
-    stem = questions[0][0].prompt[:13]
-    questions.append([Encoded(stem, (3, 4)), Encoded(stem, (5, 6, 7))])
-    packed_rows = pack([[candidates_reading(q) for q in questions]], stems=True)
-    assert packed_rows.branched
-    assert packed_rows.stemmed
-    A, B = factors(adapted, 1)
-    pairs = list(zip(A.blocks, B.blocks, strict=True))
-    apart = [[row for question in questions for row in question]]
-    with torch.no_grad():
-        assert_near(lean.scored(packed_rows, pairs, SCALE), one_by_one(adapted, apart, pairs))
-
-
-def test_the_blocks_read_what_transformers_says(plain: Any) -> None:
-    adapted, lean = both(plain)
+def test_the_blocks_read_what_transformers_says(known: Any) -> None:
+    adapted, lean = both(known)
     found = lean.states(packed(UNEQUAL), [1, 0])
     start = 0
     for row in [row for group in UNEQUAL for row in group]:
@@ -266,12 +138,12 @@ def test_the_blocks_read_what_transformers_says(plain: Any) -> None:
         assert torch.equal(found[1][part], true[0][0])
         start += ids.numel()
     (last,) = lean.states(packed(UNEQUAL), [2])
-    assert_near(plain.model.norm(last)[packed(UNEQUAL).scored], one_by_one(adapted, UNEQUAL, None))
+    assert_near(known.model.norm(last)[packed(UNEQUAL).scored], one_by_one(adapted, UNEQUAL, None))
 
 
 @pytest.mark.parametrize("wanted", ["all-linear", ["v_proj", "up_proj"], r".*layers\.0\.mlp.*"])
-def test_a_walk_sees_what_each_adapted_layer_reads(plain: Any, wanted: Any) -> None:
-    adapted, lean = both(plain, wanted)
+def test_a_walk_sees_what_each_adapted_layer_reads(known: Any, wanted: Any) -> None:
+    adapted, lean = both(known, wanted)
     walked: list[tuple[int, Tensor, Tensor]] = []
     lean.walk(packed(UNEQUAL), lambda number, W, x: walked.append((number, W, x.clone())))
     assert [number for number, _, _ in walked] == list(range(len(adapted.modules)))
@@ -284,8 +156,8 @@ def test_a_walk_sees_what_each_adapted_layer_reads(plain: Any, wanted: Any) -> N
         assert_near(x, torch.cat(parts))
 
 
-def test_rows_weigh_the_ranks_of_an_expert(plain: Any) -> None:
-    adapted, lean = both(plain)
+def test_rows_weigh_the_ranks_of_an_expert(known: Any) -> None:
+    adapted, lean = both(known)
     group = rows(9, 5)
     A, B = factors(adapted, 1)
     weights = torch.rand(len(group), RANK, generator=torch.Generator().manual_seed(4))

@@ -13,6 +13,7 @@ from cosim.learning.base_model import load
 from cosim.learning.encoding import Encoded
 from cosim.learning.masks import top_gradient_support
 from cosim.learning.train import GroupTrainer, Lesson, TrainingSettings
+from cosim.learning.working_copies import WorkingCopies
 
 RANK = 4
 ALPHA = 8.0
@@ -247,3 +248,18 @@ def test_out_of_memory_halves_the_pass_and_goes_on(adapted, layout, monkeypatch,
     monkeypatch.setattr(AdaptedModel, "scored", broken)
     with pytest.raises(RuntimeError, match="a shape"):
         trainer.train(lessons)
+
+
+def test_a_frozen_projection_of_all_is_held_once(layout):
+    first, second = (gaussian_projection(layout, 7, number) for number in (1, 2))
+    for projections, projected, held in (
+        ([first, first.clone(), first], False, 1),
+        ([first, second, first], False, 3),
+        ([first, first, first], True, 3),
+    ):
+        adapters = [Adapter(torch.zeros(layout.expansion_size), None, A) for A in projections]
+        chosen = settings(trainable_projection=projected)
+        copies = WorkingCopies(layout, adapters, torch.float32, torch.device("cpu"), chosen)
+        for (A, B), part in zip(copies.pairs, first.split(layout.projection_sizes), strict=True):
+            assert (A.shape[0], B.shape[0]) == (held, 3)
+            assert torch.equal(A[0].flatten(), part)

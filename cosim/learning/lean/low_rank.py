@@ -1,7 +1,7 @@
 """Products with low-rank factors of their own for consecutive groups of tokens.
 
 Groups of equally many tokens go through one batched product, which is up to twice as fast as a
-product a group.
+product a group; one factor for all tokens, (1, ·, ·), through a plain one.
 """
 
 from __future__ import annotations
@@ -59,6 +59,9 @@ def _groups(
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Tokens x and y (n, ·) and a factor (G, ·, ·), all groups in one as (G, n/G, ·) where they
     are equal, else group by group; groups without a token are left out."""
+    if factor.shape[0] == 1:
+        yield x, factor[0], y
+        return
     if tokens.equal:
         count = factor.shape[0]
         yield x.unflatten(0, (count, -1)), factor, y.unflatten(0, (count, -1))

@@ -45,9 +45,9 @@ class LeanModel:
     ) -> Tensor:
         """Last hidden states (P, h) at `packed.scored`, after the final norm.
 
-        pairs: A (G, r, k) and B (G, d, r) of each module, G the groups of `packed`; the states
-        are differentiable by those that require it. mix: from the ranks z (n, R) and the tokens'
-        row numbers (n,) to what B is multiplied with, without gradients.
+        pairs: A (G, r, k), or (1, r, k) for all, and B (G, d, r) of each module, G the groups of
+        `packed`; the states are differentiable by those that require it. mix: from the ranks z
+        (n, R) and the tokens' row numbers (n,) to what B is multiplied with, without gradients.
         """
         geometry = plan(packed, self.weights)
         index, position = packed.scored.unique(return_inverse=True)
