@@ -19,8 +19,8 @@ from cosim.learning.aggregate import Update
 from cosim.learning.calibrate import Calibration
 from cosim.learning.jobs import Calibrating, FineTuning
 from cosim.learning.learner import Learner
+from cosim.learning.lesson import Lesson, Outcome
 from cosim.learning.report import Score
-from cosim.learning.train import Lesson, Outcome
 from cosim.learning.workload import Workload
 
 Taken = dict[str, Any]

@@ -13,10 +13,11 @@ from cosim.learning.aggregate import Update
 from cosim.learning.diagnostics import TheoremOne, product_norms, theorem_one
 from cosim.learning.factors import by_module
 from cosim.learning.fleet import Fleet
+from cosim.learning.lesson import Batch
 from cosim.learning.overlap import overlaps
 from cosim.learning.report import Diagnostic
 from cosim.learning.scoring import Scoring
-from cosim.learning.train import Batch, GroupTrainer
+from cosim.learning.train import GroupTrainer
 from cosim.randomness import stream
 
 # Pairs grow with the square of the devices.

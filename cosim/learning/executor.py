@@ -10,9 +10,9 @@ from torch import Tensor
 
 from cosim.learning.adapter import Expert
 from cosim.learning.evaluate import Evaluator
+from cosim.learning.lesson import Lesson, Outcome
 from cosim.learning.report import Score
 from cosim.learning.tasks.pool import Question
-from cosim.learning.train import Lesson, Outcome
 from cosim.learning.trainable import Trainer
 
 

@@ -16,11 +16,12 @@ from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.adapter import Adapter, Expert, Layout
 from cosim.learning.encoding import token_rows
 from cosim.learning.evaluate import Evaluator
+from cosim.learning.lesson import Lesson, Outcome
 from cosim.learning.optimiser import new_optimiser
 from cosim.learning.report import Score
 from cosim.learning.target_modules import AdaptedModule, adapted_modules
 from cosim.learning.tasks.pool import Question
-from cosim.learning.train import Lesson, Outcome, TrainingSettings
+from cosim.learning.train import TrainingSettings
 from cosim.methods.recipe import Recipe
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cosim.learning.lesson import Lesson, Outcome
 from cosim.learning.report import FineTuned
-from cosim.learning.train import Lesson, Outcome
 from cosim.learning.workload import Workload
 
 if TYPE_CHECKING:

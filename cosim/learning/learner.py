@@ -22,6 +22,7 @@ from cosim.learning.features import PromptReader
 from cosim.learning.fleet import Fleet
 from cosim.learning.flop import Work
 from cosim.learning.jobs import Calibrating, FineTuning
+from cosim.learning.lesson import Batch, Lesson, Outcome
 from cosim.learning.overlap import Overlap, overlap
 from cosim.learning.passes import DEVICES_PER_PASS, passes
 from cosim.learning.payload import told_values
@@ -30,7 +31,7 @@ from cosim.learning.report import Diagnostic, FineTuned, LayerState, Measurement
 from cosim.learning.scoring import Scoring
 from cosim.learning.store import save_adapters
 from cosim.learning.tasks.pool import TaskPool
-from cosim.learning.train import Batch, GroupTrainer, Lesson, Outcome
+from cosim.learning.train import GroupTrainer
 from cosim.learning.trainable import trainable
 from cosim.learning.workload import Workload
 from cosim.methods.recipe import Recipe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from cosim.learning.train import Batch, Lesson, Outcome
+from cosim.learning.lesson import Batch, Lesson, Outcome
 from cosim.methods.recipe import Recipe
 
 

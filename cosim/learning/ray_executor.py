@@ -17,8 +17,8 @@ from cosim.errors import BaseModelError, RayError
 from cosim.learning.base_model import BaseModel, load
 from cosim.learning.evaluate import Evaluator
 from cosim.learning.executor import Asked
+from cosim.learning.lesson import Lesson, Outcome
 from cosim.learning.report import Score
-from cosim.learning.train import Lesson, Outcome
 from cosim.learning.trainable import Trainable, Trainer, trainable
 from cosim.methods.recipe import Recipe
 from cosim.ray_cluster import RayCluster, connect

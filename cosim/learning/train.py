@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Event
 
 import numpy as np
 import torch
@@ -14,7 +16,7 @@ from torch import Tensor
 from cosim.errors import CosimError
 from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.adapter import Adapter, Layout, kept_positions
-from cosim.learning.encoding import Encoded
+from cosim.learning.lesson import Batch, Lesson, Outcome
 from cosim.learning.masks import (
     MaskRule,
     printed_support,
@@ -22,14 +24,14 @@ from cosim.learning.masks import (
     top_magnitude_support,
 )
 from cosim.learning.packed import TOKENS_PER_PASS, pack, pieces, reading
+from cosim.learning.shares import shares
+from cosim.learning.threads import divided_threads
 from cosim.learning.working_copies import Optimisation, WorkingCopies
 
 _log = logging.getLogger(__name__)
 
 # Where not even so few tokens fit, halving them helps no more.
 _LEAST_TOKENS = 64
-
-Batch = tuple[Encoded, ...]
 
 
 @dataclass(frozen=True)
@@ -42,41 +44,6 @@ class TrainingSettings(Optimisation):
     scale: float
     density: float
     mask: MaskRule
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """One adapter's local fine-tuning: its state at the start and its mini-batches in order.
-
-    kept: positions of each module that a mask will keep (L,), where none has been chosen yet.
-    others: the mini-batches of further devices whose rows the adapter learns from as well.
-    """
-
-    adapter: Adapter
-    batches: tuple[Batch, ...]
-    kept: NDArray[np.int64] | None = None
-    others: tuple[tuple[Batch, ...], ...] = ()
-
-    @property
-    def longest(self) -> int:
-        """Tokens of the longest row."""
-        return max(row.tokens for part in (self.batches, *self.others) for b in part for row in b)
-
-    def parts(self, step: int) -> list[Batch]:
-        """One step's mini-batches, one for each device that takes part."""
-        return [self.batches[step], *(other[step] for other in self.others)]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The adapter after the last step and the mean loss of all steps (nats a token).
-
-    fault: where a loss or a value first was no finite number; None where all are.
-    """
-
-    adapter: Adapter
-    loss: float
-    fault: str | None = None
 
 
 def out_of_memory(error: Exception) -> bool:
@@ -112,6 +79,10 @@ def unfit_value(layout: Layout, adapter: Adapter) -> str | None:
     return None
 
 
+class _StoppedError(Exception):
+    """Another share of the lessons has failed, or the user has had enough."""
+
+
 class GroupTrainer:
     """Trains a group of lessons together; each lesson ends as it would alone."""
 
@@ -124,10 +95,44 @@ class GroupTrainer:
         self.settings = settings
         self.device = next(model.model.parameters()).device
         self._tokens = TOKENS_PER_PASS
+        self._stopped = Event()
 
     def train(self, lessons: Sequence[Lesson]) -> list[Outcome]:
-        """All lessons, which must have equally many steps, in grouped steps (torch.bmm)."""
-        return self._steps(lessons, self._with_masks(lessons))
+        """All lessons, which must have equally many steps, in grouped steps (torch.bmm).
+
+        On a processor two shares of them take their steps side by side, and hold no more at once
+        than all in one. Ctrl-C waits for their present step.
+        """
+        cut = [list(range(len(lessons)))]
+        if self.model.lean and self.device.type == "cpu":
+            cut = shares([lesson.tokens for lesson in lessons])
+        stopped = Event()
+        parts = [self._part(len(cut), stopped) for _ in cut]
+
+        def trained(number: int) -> list[Outcome]:
+            own = [lessons[row] for row in cut[number]]
+            return parts[number]._steps(own, parts[number]._with_masks(own))
+
+        with divided_threads(len(cut)) as each:
+            try:
+                found = each(trained, range(len(cut)))
+            except BaseException:
+                stopped.set()
+                raise
+        # Where one ran out of memory, all take less from now on.
+        self._tokens = min(part._tokens for part in parts) * len(cut)
+        outcomes = {
+            row: outcome
+            for rows, own in zip(cut, found, strict=True)
+            for row, outcome in zip(rows, own, strict=True)
+        }
+        return [outcomes[row] for row in range(len(lessons))]
+
+    def _part(self, of: int, stopped: Event) -> GroupTrainer:
+        """One of so many that train at once, until they are stopped."""
+        part = copy.copy(self)
+        part._tokens, part._stopped = self._tokens // of, stopped
+        return part
 
     def _steps(self, lessons: Sequence[Lesson], adapters: Sequence[Adapter]) -> list[Outcome]:
         copies = self._copies(adapters)
@@ -135,6 +140,8 @@ class GroupTrainer:
         steps = len(lessons[0].batches)
         faults: dict[int, str] = {}
         for step in range(steps):
+            if self._stopped.is_set():
+                raise _StoppedError
             found = self._gradients(copies, [lesson.parts(step) for lesson in lessons])
             for row in (~found.isfinite()).nonzero().flatten().tolist():
                 if row not in faults:

@@ -10,8 +10,9 @@ from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.adapter import Adapter, Layout, gaussian_projection, kept_positions
 from cosim.learning.base_model import BaseModel, load
 from cosim.learning.flop import Work
+from cosim.learning.lesson import Lesson
 from cosim.learning.prepare import read_tasks
-from cosim.learning.train import GroupTrainer, Lesson, TrainingSettings
+from cosim.learning.train import GroupTrainer, TrainingSettings
 from cosim.learning.workload import Workload
 from cosim.profiling.jobs import CalibrationJob, batches_of
 from cosim.scenario.model import Scenario

@@ -124,9 +124,10 @@ def cosim_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
     from cosim.learning.adapted_linear import AdaptedModel
     from cosim.learning.adapter import Adapter, Layout
     from cosim.learning.aggregate import Update, mean
+    from cosim.learning.lesson import Lesson
     from cosim.learning.loading import begin_loading
     from cosim.learning.threads import one_thread_aside
-    from cosim.learning.train import GroupTrainer, Lesson, TrainingSettings
+    from cosim.learning.train import GroupTrainer, TrainingSettings
 
     torch.set_num_threads(given.threads)
     with one_thread_aside() as aside:  # as `cosim run` loads it

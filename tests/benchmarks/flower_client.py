@@ -10,7 +10,7 @@ import torch
 from training import Loop, drawn
 
 from cosim.learning.base_model import load
-from cosim.learning.train import Batch
+from cosim.learning.lesson import Batch
 
 if TYPE_CHECKING:
     from flwr.app import Context, Message

@@ -37,9 +37,10 @@ from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.adapter import Adapter, Layout, gaussian_projection
 from cosim.learning.base_model import load
 from cosim.learning.encoding import Encoded, token_rows
+from cosim.learning.lesson import Batch, Lesson
 from cosim.learning.prepare import read_tasks, tasks_of
 from cosim.learning.target_modules import adapted_modules
-from cosim.learning.train import Batch, GroupTrainer, Lesson, TrainingSettings
+from cosim.learning.train import GroupTrainer, TrainingSettings
 
 ANSWER = 3
 RATE = 2e-3

@@ -11,8 +11,9 @@ from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.adapter import Adapter, Layout, gaussian_projection, kept_positions
 from cosim.learning.base_model import load
 from cosim.learning.encoding import Encoded
+from cosim.learning.lesson import Lesson
 from cosim.learning.masks import top_gradient_support
-from cosim.learning.train import GroupTrainer, Lesson, TrainingSettings
+from cosim.learning.train import GroupTrainer, TrainingSettings
 from cosim.learning.working_copies import WorkingCopies
 
 RANK = 4

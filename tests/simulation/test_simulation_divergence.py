@@ -213,10 +213,12 @@ def test_the_module_whose_gradient_is_none_is_named(
     def broken(self: GroupTrainer, copies: Any, lessons: Any) -> Any:
         losses = gradients(self, copies, lessons)
         with torch.no_grad():
-            copies.expansion.blocks[4].grad[2, 0, 0] = float("inf")  # row 2 is device 1's
+            copies.expansion.blocks[4].grad[2, 0, 0] = float("inf")
         losses[2] = float("nan")
         return losses
 
+    # With all of them in one share, row 2 is device 1's.
+    monkeypatch.setattr("cosim.learning.train.shares", lambda tokens: [list(range(len(tokens)))])
     monkeypatch.setattr(GroupTrainer, "_gradients", broken)
     with pytest.raises(
         DivergenceError,

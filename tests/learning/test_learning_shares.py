@@ -1,0 +1,147 @@
+"""Shares of a pass that take their steps side by side."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cosim.learning.adapted_linear import AdaptedModel
+from cosim.learning.adapter import Adapter, Layout, gaussian_projection
+from cosim.learning.base_model import load
+from cosim.learning.encoding import Encoded
+from cosim.learning.lesson import Lesson
+from cosim.learning.shares import shares
+from cosim.learning.train import GroupTrainer, TrainingSettings
+
+STEPS = 3
+
+
+@pytest.fixture
+def threads() -> Iterator[Any]:
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_llama: Path) -> AdaptedModel:
+    return AdaptedModel(load(f"path:{tiny_llama}", "float32").model)
+
+
+def trainer_of(model: AdaptedModel) -> GroupTrainer:
+    settings = TrainingSettings(
+        scale=2.0,
+        density=0.25,
+        learning_rate=1e-2,
+        optimizer="adamw",
+        weight_decay=0.0,
+        trainable_projection=False,
+        mask="gradient",
+    )
+    return GroupTrainer(model, Layout(model.modules, 4), torch.float32, settings)
+
+
+def lessons(trainer: GroupTrainer, tokens: Sequence[int]) -> list[Lesson]:
+    """Of one row a step, of so many tokens each."""
+    random = np.random.default_rng(3)
+    found = []
+    for device, length in enumerate(tokens):
+        blank = torch.zeros(0, dtype=torch.long)
+        adapter = Adapter(blank.float(), blank, gaussian_projection(trainer.layout, 1, device))
+        rows = [
+            Encoded(
+                tuple(random.integers(5, 200, length).tolist()), (int(random.integers(5, 200)),)
+            )
+            for _ in range(STEPS)
+        ]
+        found.append(Lesson(adapter, tuple((row,) for row in rows)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("tokens", "wanted"),
+    [
+        ([5], [[0]]),
+        ([5, 5], [[0], [1]]),
+        ([5, 6], [[0, 1]]),
+        ([5, 5, 5], [[0, 1, 2]]),
+        ([145, 344, 261, 146, 344, 276], [[0, 1, 5], [2, 3, 4]]),
+        ([100, 103, 1], [[1], [0, 2]]),
+    ],
+)
+def test_lessons_are_cut_in_two_of_equal_work_or_not_at_all(
+    tokens: list[int], wanted: list[list[int]]
+) -> None:
+    assert shares(tokens) == wanted
+
+
+@given(st.lists(st.integers(1, 1000), min_size=1, max_size=20))
+def test_every_lesson_has_one_share(tokens: list[int]) -> None:
+    cut = shares(tokens)
+    assert sorted(number for share in cut for number in share) == list(range(len(tokens)))
+    if len(cut) > 1:
+        sums = [sum(tokens[number] for number in share) for share in cut]
+        assert max(sums) <= 1.05 * sum(tokens) / 2
+
+
+def test_what_rows_begin_with_alike_is_read_once(model: AdaptedModel) -> None:
+    (lesson,) = lessons(trainer_of(model), [9])
+    rows = (Encoded((1, 2, 3, 4), (5, 6)), Encoded((1, 2, 7), (8,)), Encoded((1, 2, 9, 9), (9,)))
+    other = Lesson(lesson.adapter, (rows, rows), others=((rows[:1], rows[:1]),))
+    assert (lesson.tokens, other.tokens) == (9 * STEPS, 2 * ((2 + 3 + 1 + 2) + 5))
+
+
+def test_it_does_not_matter_how_many_threads_there_are(model: AdaptedModel, threads: Any) -> None:
+    trainer = trainer_of(model)
+    given_ = lessons(trainer, [9, 14, 6, 5, 14, 10])
+    found = []
+    for count in (1, 2):
+        threads(count)
+        found.append(trainer.train(given_))
+        assert torch.get_num_threads() == count
+    for one, other, lesson in zip(*found, given_, strict=True):
+        assert torch.equal(one.adapter.values, other.adapter.values)
+        assert torch.equal(one.adapter.projection, lesson.adapter.projection)
+        assert one.loss == other.loss
+    alone = [trainer.train([lesson])[0] for lesson in given_]
+    for one, other in zip(found[0], alone, strict=True):
+        # Float32 sums in another order, which AdamW amplifies where a gradient is near zero.
+        torch.testing.assert_close(one.adapter.values, other.adapter.values, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
+def test_a_share_takes_no_further_step_where_the_other_fails(
+    model: AdaptedModel, threads: Any, monkeypatch: pytest.MonkeyPatch, failure: Any
+) -> None:
+    threads(2)
+    begun, steps = Event(), []
+    gradients = GroupTrainer._gradients
+
+    def broken(self: GroupTrainer, copies: Any, batches: Any) -> Any:
+        if len(batches[0][0][0].prompt) == 10:
+            assert begun.wait(60)
+            raise failure("as if")
+        begun.set()
+        steps.append(len(batches))
+        assert self._stopped.wait(60)
+        return gradients(self, copies, batches)
+
+    trainer = trainer_of(model)
+    given_ = [
+        Lesson(
+            Adapter(torch.zeros(trainer.layout.expansion_size), None, own.adapter.projection),
+            own.batches,
+        )
+        for own in lessons(trainer, [10, 5, 5])
+    ]
+    assert shares([lesson.tokens for lesson in given_]) == [[0], [1, 2]]
+    monkeypatch.setattr(GroupTrainer, "_gradients", broken)
+    with pytest.raises(failure, match="as if"):
+        trainer.train(given_)
+    assert steps == [2]
