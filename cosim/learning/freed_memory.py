@@ -6,7 +6,7 @@ import ctypes
 from functools import cache
 
 # Parameters of glibc's mallopt (malloc.h).
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES = 2**31 - 1
 # Before 2.35 glibc takes no more than the second.
 _OWN_MAPPING_BYTES = (2**30, 2**25)
@@ -27,7 +27,6 @@ def keep_freed_memory() -> None:
     # The first alone would leave glibc with its smallest mappings, each returned when it is freed.
     if any(library.mallopt(_MMAP_THRESHOLD, size) for size in _OWN_MAPPING_BYTES):
         library.mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
-        library.mallopt(_ARENA_MAX, 1)
 
 
 def return_freed_memory() -> None:
