@@ -1,4 +1,4 @@
-"""Small computations side by side, each with one thread."""
+"""Computations side by side, each with threads of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Local fine-tuning: many devices' steps in one forward and backward pass of the shared base."""
+"""Local fine-tuning: many devices' steps in common passes over the shared base model."""
 
 from __future__ import annotations
 
@@ -95,44 +95,47 @@ class GroupTrainer:
         self.settings = settings
         self.device = next(model.model.parameters()).device
         self._tokens = TOKENS_PER_PASS
-        self._stopped = Event()
+        self._divides = model.lean and self.device.type == "cpu"
+        # Of a share: set where another one has failed.
+        self._stopped: Event | None = None
 
     def train(self, lessons: Sequence[Lesson]) -> list[Outcome]:
         """All lessons, which must have equally many steps, in grouped steps (torch.bmm).
 
-        On a processor two shares of them take their steps side by side, and hold no more at once
-        than all in one. Ctrl-C waits for their present step.
+        On a processor two shares of them take their steps side by side, each with half of the
+        tokens that may be held at once. Ctrl-C waits for their present step.
         """
-        cut = [list(range(len(lessons)))]
-        if self.model.lean and self.device.type == "cpu":
-            cut = shares([lesson.tokens for lesson in lessons])
-        stopped = Event()
-        parts = [self._part(len(cut), stopped) for _ in cut]
+        cut = shares([lesson.tokens for lesson in lessons]) if self._divides else []
+        if len(cut) < 2:
+            return self._steps(lessons, self._with_masks(lessons))
+        part = copy.copy(self)
+        part._divides, part._tokens, part._stopped = False, self._tokens // len(cut), Event()
 
-        def trained(number: int) -> list[Outcome]:
-            own = [lessons[row] for row in cut[number]]
-            return parts[number]._steps(own, parts[number]._with_masks(own))
+        def trained(share: Sequence[int]) -> list[Outcome] | BaseException:
+            try:
+                return part.train([lessons[row] for row in share])
+            except BaseException as error:
+                part._stopped.set()
+                return error
 
         with divided_threads(len(cut)) as each:
             try:
-                found = each(trained, range(len(cut)))
+                found = each(trained, cut)
             except BaseException:
-                stopped.set()
+                part._stopped.set()
                 raise
-        # Where one ran out of memory, all take less from now on.
-        self._tokens = min(part._tokens for part in parts) * len(cut)
-        outcomes = {
-            row: outcome
-            for rows, own in zip(cut, found, strict=True)
-            for row, outcome in zip(rows, own, strict=True)
-        }
+        failed = [own for own in found if isinstance(own, BaseException)]
+        if any(isinstance(error, Exception) and out_of_memory(error) for error in failed):
+            _log.warning("out of memory: from here on no two shares of a pass side by side")
+            self._divides = False
+            return self.train(lessons)
+        for error in sorted(failed, key=lambda error: isinstance(error, _StoppedError)):
+            raise error
+        outcomes: dict[int, Outcome] = {}
+        for rows, own in zip(cut, found, strict=True):
+            assert not isinstance(own, BaseException)
+            outcomes |= zip(rows, own, strict=True)
         return [outcomes[row] for row in range(len(lessons))]
-
-    def _part(self, of: int, stopped: Event) -> GroupTrainer:
-        """One of so many that train at once, until they are stopped."""
-        part = copy.copy(self)
-        part._tokens, part._stopped = self._tokens // of, stopped
-        return part
 
     def _steps(self, lessons: Sequence[Lesson], adapters: Sequence[Adapter]) -> list[Outcome]:
         copies = self._copies(adapters)
@@ -140,7 +143,7 @@ class GroupTrainer:
         steps = len(lessons[0].batches)
         faults: dict[int, str] = {}
         for step in range(steps):
-            if self._stopped.is_set():
+            if self._stopped is not None and self._stopped.is_set():
                 raise _StoppedError
             found = self._gradients(copies, [lesson.parts(step) for lesson in lessons])
             for row in (~found.isfinite()).nonzero().flatten().tolist():
@@ -220,7 +223,7 @@ class GroupTrainer:
             try:
                 return self._of_all(copies, lessons)
             except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
+                if self._stopped is not None or not out_of_memory(error):
                     raise
                 self._take_less(error)
 
@@ -237,18 +240,20 @@ class GroupTrainer:
 
     def _of_all(self, copies: WorkingCopies, lessons: Sequence[Sequence[Batch]]) -> Tensor:
         losses = torch.zeros(len(lessons), dtype=torch.float64)
-        shares = torch.tensor([1.0 / len(parts) for parts in lessons], device=self.device)
+        fractions = torch.tensor([1.0 / len(parts) for parts in lessons], device=self.device)
         for number in range(max(map(len, lessons))):
             batches = [parts[number] if number < len(parts) else () for parts in lessons]
-            losses += self._backward(copies, batches, shares)
+            losses += self._backward(copies, batches, fractions)
         return losses
 
-    def _backward(self, copies: WorkingCopies, batches: Sequence[Batch], shares: Tensor) -> Tensor:
-        """Adds each mini-batch's gradient, times its share, to its row of the copies."""
+    def _backward(
+        self, copies: WorkingCopies, batches: Sequence[Batch], fractions: Tensor
+    ) -> Tensor:
+        """Adds each mini-batch's gradient, times its fraction, to its row of the copies."""
         counts = torch.tensor(
             [sum(len(row.answer) for row in batch) for batch in batches], device=self.device
         )
-        weights = shares / counts.clamp(min=1)
+        weights = fractions / counts.clamp(min=1)
         losses = torch.zeros(len(batches), device=self.device)
         readings = [[reading(row) for row in batch] for batch in batches]
         for groups in pieces(readings, self._tokens):

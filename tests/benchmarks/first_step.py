@@ -2,9 +2,9 @@
 
     python tests/benchmarks/first_step.py SCENARIO DIR
 
-Prints when each stage ended, as one JSON line: the time of day and the processor time used until
-then, both in seconds. For `startup.py`, which knows when it started this: to ask the system gives
-whole seconds of its own start plus ticks, up to a second off.
+Prints when each stage ended, as one JSON line: the monotonic clock and the processor time used
+until then, both in seconds. For `startup.py`, which knows when it started this: to ask the system
+gives whole seconds of its own start plus ticks, up to a second off.
 """
 
 import functools
@@ -14,19 +14,22 @@ import json
 import os
 import sys
 import time
+from threading import Lock
 
 MARKS = {}
+LAST = Lock()
 WATCHED = ("train", "base_model", "loading", "learner")
 
 
 def mark(stage):
-    MARKS.setdefault(stage, (time.time(), time.process_time()))
+    MARKS.setdefault(stage, (time.monotonic(), time.process_time()))
 
 
 def marked(function, stage, *, before=False):
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
         if before:
+            LAST.acquire()  # never given back: of two that train side by side one tells
             mark(stage)
             print(json.dumps(MARKS), file=sys.stderr, flush=True)
             os._exit(0)

@@ -29,7 +29,7 @@ LIMIT = "torch imported alone"
 def started(scenario: Path, folder: Path) -> dict[str, tuple[float, float]]:
     """(wall, processor) seconds since the start by stage."""
     command = [sys.executable, str(HERE / "first_step.py"), str(scenario), str(folder)]
-    start = time.time()
+    start = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     told = [line for line in done.stderr.splitlines() if line.startswith("{")]
     if not told:

@@ -61,7 +61,7 @@ def projection(layout: Layout, device: int) -> Tensor:
 
 
 def grouped(model: AdaptedModel, rank: int, steps: int) -> Callable[[list[Batch]], float]:
-    """cosim's own: all devices in one pass; the first device's loss."""
+    """cosim's own: all devices at once; the first device's loss."""
     layout = Layout(model.modules, rank)
     settings = TrainingSettings(
         learning_rate=RATE,
@@ -79,9 +79,8 @@ def grouped(model: AdaptedModel, rank: int, steps: int) -> Callable[[list[Batch]
     def train(batches: list[Batch]) -> float:
         for device in range(len(fresh), len(batches)):
             fresh.append(Adapter(B, None, projection(layout, device)))
-        lessons = [
-            Lesson(own, (batch,) * steps) for own, batch in zip(fresh, batches, strict=False)
-        ]
+        pairs = zip(fresh[: len(batches)], batches, strict=True)
+        lessons = [Lesson(own, (batch,) * steps) for own, batch in pairs]
         return trainer.train(lessons)[0].loss
 
     return train

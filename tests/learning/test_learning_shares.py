@@ -1,5 +1,6 @@
 """Shares of a pass that take their steps side by side."""
 
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
@@ -101,12 +102,17 @@ def test_it_does_not_matter_how_many_threads_there_are(model: AdaptedModel, thre
     trainer = trainer_of(model)
     given_ = lessons(trainer, [9, 14, 6, 5, 14, 10])
     found = []
-    for count in (1, 2):
+    assert len(shares([lesson.tokens for lesson in given_])) == 2
+    for count in (1, 2, 4):
         threads(count)
         found.append(trainer.train(given_))
         assert torch.get_num_threads() == count
-    for one, other, lesson in zip(*found, given_, strict=True):
+    for one, other, third, lesson in zip(*found, given_, strict=True):
         assert torch.equal(one.adapter.values, other.adapter.values)
+        assert torch.equal(one.adapter.values, third.adapter.values)
+        assert one.adapter.support is not None
+        assert other.adapter.support is not None
+        assert torch.equal(one.adapter.support, other.adapter.support)
         assert torch.equal(one.adapter.projection, lesson.adapter.projection)
         assert one.loss == other.loss
     alone = [trainer.train([lesson])[0] for lesson in given_]
@@ -115,33 +121,66 @@ def test_it_does_not_matter_how_many_threads_there_are(model: AdaptedModel, thre
         torch.testing.assert_close(one.adapter.values, other.adapter.values, rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
+def dense(trainer: GroupTrainer, tokens: Sequence[int]) -> list[Lesson]:
+    B = torch.zeros(trainer.layout.expansion_size)
+    return [
+        Lesson(Adapter(B, None, own.adapter.projection), own.batches)
+        for own in lessons(trainer, tokens)
+    ]
+
+
+@pytest.mark.parametrize("tokens", [[10, 5, 5], [5, 5, 10]])
+@pytest.mark.parametrize("failure", [RuntimeError, "ctrl-c"])
 def test_a_share_takes_no_further_step_where_the_other_fails(
-    model: AdaptedModel, threads: Any, monkeypatch: pytest.MonkeyPatch, failure: Any
+    model: AdaptedModel,
+    threads: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: Any,
+    tokens: list[int],
 ) -> None:
     threads(2)
     begun, steps = Event(), []
     gradients = GroupTrainer._gradients
 
     def broken(self: GroupTrainer, copies: Any, batches: Any) -> Any:
+        assert self._stopped is not None
         if len(batches[0][0][0].prompt) == 10:
             assert begun.wait(60)
-            raise failure("as if")
-        begun.set()
-        steps.append(len(batches))
+            if failure == "ctrl-c":  # which reaches the main thread, and no other
+                signal.raise_signal(signal.SIGINT)
+            else:
+                raise failure("as if")
+        else:
+            begun.set()
+            steps.append(len(batches))
         assert self._stopped.wait(60)
         return gradients(self, copies, batches)
 
     trainer = trainer_of(model)
-    given_ = [
-        Lesson(
-            Adapter(torch.zeros(trainer.layout.expansion_size), None, own.adapter.projection),
-            own.batches,
-        )
-        for own in lessons(trainer, [10, 5, 5])
-    ]
-    assert shares([lesson.tokens for lesson in given_]) == [[0], [1, 2]]
+    given_ = dense(trainer, tokens)
+    assert len(shares([lesson.tokens for lesson in given_])) == 2
     monkeypatch.setattr(GroupTrainer, "_gradients", broken)
-    with pytest.raises(failure, match="as if"):
+    with pytest.raises(KeyboardInterrupt if failure == "ctrl-c" else failure):
         trainer.train(given_)
     assert steps == [2]
+
+
+def test_where_two_shares_have_no_room_all_are_trained_in_one(
+    model: AdaptedModel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    trainer = trainer_of(model)
+    given_ = dense(trainer, [10, 5, 5])
+    wanted = trainer.train(given_)
+    gradients = GroupTrainer._gradients
+
+    def full(self: GroupTrainer, copies: Any, batches: Any) -> Any:
+        if len(batches) < 3:
+            raise MemoryError
+        return gradients(self, copies, batches)
+
+    monkeypatch.setattr(GroupTrainer, "_gradients", full)
+    for _ in range(2):
+        for one, other in zip(trainer.train(given_), wanted, strict=True):
+            values = (one.adapter.values, other.adapter.values)
+            torch.testing.assert_close(*values, rtol=0, atol=2e-5)
+    assert caplog.text.count("out of memory") == 1
