@@ -83,8 +83,10 @@ def estimate_memory(
     mastered = layout.expansion_size if recipe.expansion == "magnitude_mask" else trained
     copies = devices_per_pass * (2.0 * size * layout.expansion_size + 12.0 * mastered)
     one_for_all = recipe.projection == "frozen_shared_seed" and "refinement" not in recipe.literal
-    projections = 1 if one_for_all else devices_per_pass
-    copies += 2.0 * size * layout.projection_size * projections + 4.0 * mastered
+    # Each of two shares of a pass has an A and a gradient on its way.
+    side_by_side = min(2, devices_per_pass)
+    projections = side_by_side if one_for_all else devices_per_pass
+    copies += 2.0 * size * layout.projection_size * projections + 4.0 * mastered * side_by_side
     if recipe.expansion == "every_parameter":
         # One device at a time: gradients, the base's own copy, float32 masters and their gradient.
         copies = (2.0 * size + 8.0) * layout.expansion_size
