@@ -108,21 +108,21 @@ class GroupTrainer:
         cut = shares([lesson.tokens for lesson in lessons]) if self._divides else []
         if len(cut) < 2:
             return self._steps(lessons, self._with_masks(lessons))
-        part = copy.copy(self)
-        part._divides, part._tokens, part._stopped = False, self._tokens // len(cut), Event()
+        part, stopped = copy.copy(self), Event()
+        part._divides, part._tokens, part._stopped = False, self._tokens // len(cut), stopped
 
         def trained(share: Sequence[int]) -> list[Outcome] | BaseException:
             try:
                 return part.train([lessons[row] for row in share])
             except BaseException as error:
-                part._stopped.set()
+                stopped.set()
                 return error
 
         with divided_threads(len(cut)) as each:
             try:
                 found = each(trained, cut)
             except BaseException:
-                part._stopped.set()
+                stopped.set()
                 raise
         failed = [own for own in found if isinstance(own, BaseException)]
         if any(isinstance(error, Exception) and out_of_memory(error) for error in failed):

@@ -1,5 +1,6 @@
 """Shares of a pass that take their steps side by side."""
 
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -147,7 +148,7 @@ def test_a_share_takes_no_further_step_where_the_other_fails(
         if len(batches[0][0][0].prompt) == 10:
             assert begun.wait(60)
             if failure == "ctrl-c":  # which reaches the main thread, and no other
-                signal.raise_signal(signal.SIGINT)
+                os.kill(os.getpid(), signal.SIGINT)
             else:
                 raise failure("as if")
         else:
