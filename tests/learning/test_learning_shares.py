@@ -130,6 +130,15 @@ def dense(trainer: GroupTrainer, tokens: Sequence[int]) -> list[Lesson]:
     ]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C interrupts, also where a shell has started the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("tokens", [[10, 5, 5], [5, 5, 10]])
 @pytest.mark.parametrize("failure", [RuntimeError, "ctrl-c"])
 def test_a_share_takes_no_further_step_where_the_other_fails(
