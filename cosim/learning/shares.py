@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 # What is left idle at the end must not outweigh what the barriers of common threads cost: on two
-# cores 4 to 13 % of a step (tests/benchmarks/training.py), more where other processes compute.
+# cores up to 6 % of a step of ten equal devices, 5 to 20 % of one of the quickstart's unequal ones.
 _UNEVEN = 1.05
 
 
