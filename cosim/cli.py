@@ -160,17 +160,16 @@ def check(scenario: ScenarioPath, set_: Overrides = None) -> None:
     chosen, document = load_with_document(scenario, set_ or [])
     _tell_what_takes_long(True)
     with blaming(document):
-        facts = explain(chosen)
+        explanation = explain(chosen)
     table = Table(title=f"{chosen.name}: {chosen.device_count} devices, {chosen.rounds} rounds")
     table.add_column()
     table.add_column()
-    for fact in facts:
+    for fact in explanation.facts:
         table.add_row(fact.name, fact.value)
     console = Console(markup=False, emoji=False)
     console.print(table)
-    for fact in facts:
-        if fact.warning is not None:
-            console.print(f"warning: {fact.name}: {fact.warning}", highlight=False)
+    for sentence in explanation.warnings:
+        console.print(f"warning: {sentence}", highlight=False)
 
 
 @app.command()

@@ -40,6 +40,7 @@ class Expectation:
     storage: Storage
     modules: int
     tasks: dict[str, str]
+    warnings: tuple[str, ...]
 
 
 def expect(scenario: Scenario) -> Expectation:
@@ -76,6 +77,7 @@ def expect(scenario: Scenario) -> Expectation:
             f"tokens, {len(pool.test)} held out"
             for name, pool in pools.items()
         },
+        warnings=tuple(sentence for pool in pools.values() for sentence in pool.warnings),
     )
 
 

@@ -84,6 +84,7 @@ class Learner:
         self.scoring = Scoring(self.fleet, made.evaluator, reader, pools, self.executor)
         self.pooled = Pools(recipe, tasks)
         self.queue: list[FineTuning] = []
+        self.warnings = [sentence for pool in pools.values() for sentence in pool.warnings]
         self.found: dict[int, Calibration] = {}
 
     def _own_rows(self, device: int) -> range:

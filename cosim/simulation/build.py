@@ -14,9 +14,10 @@ from cosim.simulation.channel import Channel
 from cosim.simulation.equipment import equipment
 from cosim.simulation.learner import Learner, NullLearner
 from cosim.simulation.medium import Medium
-from cosim.simulation.place import presence, tell_oddities, trajectories
+from cosim.simulation.place import presence, trajectories
 from cosim.simulation.recorder import Observer, Recorder, TraceSink
 from cosim.simulation.station import Device, Station
+from cosim.simulation.warnings import world_warnings
 from cosim.simulation.world import World
 from cosim.trace.schema import Cause
 
@@ -61,7 +62,6 @@ def build_world(
 ) -> World:
     """A world at time zero."""
     devices = build_devices(scenario)
-    tell_oddities(device.trajectory for device in devices)
     return world_of(scenario, devices, learner, trace, observers)
 
 
@@ -81,7 +81,9 @@ def world_of(
         world.leave(station, Cause.BATTERY_EMPTY, for_good=True)
 
     stations = [Station.of(env, device, empty) for device in devices]
-    world = World(env, scenario, stations, learner, Medium(env, channel, stations, record), record)
+    medium = Medium(env, channel, stations, record)
+    world = World(env, scenario, stations, learner, medium, record)
+    world.warnings = [*world_warnings(scenario, devices), *learner.warnings]
     return world
 
 

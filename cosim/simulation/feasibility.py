@@ -22,6 +22,7 @@ from cosim.simulation.disk import disk_words, estimate_disk
 from cosim.simulation.equipment import equipment
 from cosim.simulation.large_scale import mean_gain
 from cosim.simulation.plan import receivers_at_most
+from cosim.simulation.warnings import world_warnings
 
 # Beyond this many bit/s/Hz a Rayleigh link seldom delivers.
 _DEMANDING_BIT_S_HZ = 4.0
@@ -40,6 +41,14 @@ class Fact:
     name: str
     value: str
     warning: str | None = None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a scenario asks for, a line each, and what its user should look twice at."""
+
+    facts: tuple[Fact, ...]
+    warnings: tuple[str, ...]
 
 
 def margin_db(radio: Radio) -> float:
@@ -142,7 +151,7 @@ def compute_fact(scenario: Scenario, work: Sequence[Workload]) -> Fact:
     return Fact("fine-tuning", said)
 
 
-def explain(scenario: Scenario) -> list[Fact]:
+def explain(scenario: Scenario) -> Explanation:
     """Everything that `cosim check` says; reads the tasks and the model's shapes, trains nothing.
 
     Raises `CosimError` where the scenario could not start.
@@ -152,6 +161,7 @@ def explain(scenario: Scenario) -> list[Fact]:
     parts = f"A {recipe.projection}, B {recipe.expansion}, {recipe.topology.graph} graph, "
     parts += f"{recipe.aggregation} aggregation, {recipe.composition} expert"
     facts = [Fact("method", f"{recipe.name}: {parts}")]
+    warnings = world_warnings(scenario, build_devices(scenario))
     if learning.model == "none":
         bits, work = (learning.payload_bits,) * 2, [given_work(scenario)] * scenario.device_count
         disk = estimate_disk(scenario, work)
@@ -163,6 +173,9 @@ def explain(scenario: Scenario) -> list[Fact]:
         facts.append(Fact("trained", f"{expected.trained:,} values a device"))
         facts += [Fact(f"task {name}", said) for name, said in expected.tasks.items()]
         facts.append(Fact("memory", expected.memory))
+        warnings += expected.warnings
         disk = estimate_disk(scenario, work, expected.storage, expected.modules)
     facts.append(Fact("disk", *disk_words(disk, Path("runs"))))
-    return [*facts, compute_fact(scenario, work), *radio_facts(scenario, *bits)]
+    facts += [compute_fact(scenario, work), *radio_facts(scenario, *bits)]
+    odd = [f"{fact.name}: {fact.warning}" for fact in facts if fact.warning is not None]
+    return Explanation(tuple(facts), (*warnings, *odd))

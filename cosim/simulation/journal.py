@@ -118,6 +118,11 @@ class JournaledLearner:
         held = {number: handle.content for number, handle in self._handles.items()}
         return {number: content for number, content in held.items() if content is not None}
 
+    @property
+    def warnings(self) -> Sequence[str]:
+        """As the inner learner."""
+        return self.inner.warnings
+
     def _answer(self, method: str, said: Sequence[Any], ask: Callable[[], Any]) -> Any:
         return self.journal.answer([self.simulated_s(), method, *said], ask)
 

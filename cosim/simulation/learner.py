@@ -29,6 +29,10 @@ class Job(Protocol):
 class Learner(Protocol):
     """All devices' learning, without time."""
 
+    @property
+    def warnings(self) -> Sequence[str]:
+        """Sentences on what a user should look twice at, such as rows that are not used."""
+
     def submit(self, device: int, round_: int) -> Job:
         """Queues a device's local fine-tuning, which calibrates first where it has not been."""
 
@@ -102,6 +106,7 @@ class NullLearner:
         self._density = density
         self._values = payload_bits / per_value
         self._held: dict[int, set[int]] = {}
+        self.warnings: tuple[str, ...] = ()
 
     def submit(self, device: int, round_: int) -> Job:
         """A job of the scenario's work."""

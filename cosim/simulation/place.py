@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -21,8 +20,6 @@ from cosim.scenario.devices import DeviceGroup
 from cosim.scenario.mobility import GaussMarkov, RandomWaypoint, RecordedTrace, StaticMobility
 from cosim.scenario.model import Scenario
 from cosim.scenario.paths import expanded
-
-_log = logging.getLogger(__name__)
 
 _NAMED = 5
 
@@ -67,18 +64,6 @@ def presence(scenario: Scenario, paths: Sequence[Trajectory]) -> Iterator[Iterab
             case AsRecorded():
                 assert isinstance(path, RecordedPath)
                 yield path.presence_s
-
-
-def tell_oddities(paths: Iterable[Trajectory]) -> None:
-    """Logs which recorded devices never move, and how many jump."""
-    recorded = [path for path in paths if isinstance(path, RecordedPath)]
-    resting = [repr(path.name) for path in recorded if not path.moves]
-    if resting:
-        more = f" and {len(resting) - _NAMED} more" if len(resting) > _NAMED else ""
-        _log.info("recorded devices that never move: %s%s", ", ".join(resting[:_NAMED]), more)
-    jumps = sum(path.jumps for path in recorded)
-    if jumps:
-        _log.info("jumps in recorded paths (gaps and teleports take no time): %d", jumps)
 
 
 def _grid_of(scenario: Scenario, area: Area) -> Iterator[tuple[float, float]]:

@@ -137,6 +137,7 @@ class _Run:
         if scenario.learning.model != "none" and scenario.trace.checkpoints:
             asked = self.journaled = _journaled(learner, found)
         self.world = build_world(scenario, asked, self.trace, observers)
+        self.manifest["warnings"] = self.world.warnings
         if self.journaled is not None:
             self._keep(self.journaled, spacing, found)
 

@@ -21,6 +21,11 @@ class TimedLearner:
         self.inner = inner
         self.wall_s = 0.0
 
+    @property
+    def warnings(self) -> Sequence[str]:
+        """As the inner learner."""
+        return self.inner.warnings
+
     @contextmanager
     def timed(self) -> Iterator[None]:
         """Adds the block's wall time."""

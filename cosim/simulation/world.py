@@ -55,6 +55,7 @@ class World:
     medium: Medium
     record: Recorder
     clusters: tuple[tuple[int, ...], ...] = ()
+    warnings: list[str] = field(default_factory=list)
     _positions_written: int = field(default=0, init=False)
     _layers_told: set[int] = field(default_factory=set, init=False)
     _closed: Counter[int] = field(default_factory=Counter, init=False)

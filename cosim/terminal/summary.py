@@ -36,6 +36,7 @@ def print_summary(run: Run, console: Console) -> None:
         console.print(table)
     console.print(_costs(run))
     told = [
+        *(f"warning: {sentence}" for sentence in run.manifest.get("warnings", ())),
         *starvation(run.rounds),
         *isolation(run.topology, exchanges=run.manifest.get("graph") != "none"),
         *ending(run.rounds, run.manifest.get("rounds")),

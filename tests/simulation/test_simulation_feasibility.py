@@ -33,7 +33,7 @@ def facts(**radio: object) -> dict[str, str | None]:
     """Every fact's warning, by name."""
     area = {"shape": "disc", "radius_m": 50}
     chosen = scenario(area=area, radio={"fading": {"model": "none"}} | radio)
-    return {fact.name: fact.warning for fact in explain(chosen)}
+    return {fact.name: fact.warning for fact in explain(chosen).facts}
 
 
 def test_what_fits_has_no_warning_and_is_delivered() -> None:
@@ -77,7 +77,7 @@ def test_the_coherence_time_is_that_of_the_two_fastest() -> None:
     chosen = scenario(
         devices=[{"count": 1, "mobility": walk}, {"count": 1, "mobility": {"model": "static"}}]
     )
-    found = {fact.name: fact.value for fact in explain(chosen)}["coherence time"]
+    found = {fact.name: fact.value for fact in explain(chosen).facts}["coherence time"]
     doppler = 3.0 * 3.5e9 / 299_792_458.0
     coherence = math.sqrt(9 / (16 * math.pi)) / doppler
     assert found.startswith(f"{coherence * 1e3:.1f} ms")

@@ -1,11 +1,12 @@
 """Devices where their groups say: at rest, on one grid, with a memory, or as recorded."""
 
-import logging
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 from small_networks import MemoryTrace, play_to_the_end, scenario, simulate, world_of
 
 from cosim import load_scenario
@@ -14,6 +15,10 @@ from cosim.mobility.grid import grid
 from cosim.scenario.blame import blaming
 from cosim.scenario.load import load_with_document
 from cosim.simulation.build import area_of, build_devices
+from cosim.simulation.feasibility import explain
+from cosim.simulation.play import play
+from cosim.terminal.summary import print_summary
+from cosim.trace.reader import read_run
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 ROWS = "time_s,device,x_m,y_m\n0,a,0,0\n9,a,9,0\n0,b,1,1\n9,b,1,1\n0,c,2,2\n9,c,2,5\n0,3,3,3\n"
@@ -104,18 +109,27 @@ def test_what_the_file_cannot_give_is_refused(
     assert str(refused.value) == said.replace("FILE", trace_file)
 
 
-def test_the_run_names_devices_that_never_move(
-    trace_file: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_run_names_devices_that_never_move(trace_file: str) -> None:
     trace = {"model": "trace", "path": trace_file, "max_gap_s": 5}
-    caplog.set_level(logging.INFO, logger="cosim")
-    # A command that ran before in this process may have kept the records to itself.
-    logging.getLogger("cosim").propagate = True
-    world_of(scenario(devices=groups((4, trace))), MemoryTrace())
-    assert [record.getMessage() for record in caplog.records] == [
+    chosen = scenario(devices=groups((4, trace)))
+    said = [
         "recorded devices that never move: 'b', '3'",
         "jumps in recorded paths (gaps and teleports take no time): 2",
     ]
+    assert world_of(chosen, MemoryTrace()).warnings == said
+    assert list(explain(chosen).warnings[:2]) == said
+
+
+def test_warnings_are_in_the_manifest_and_in_the_summary(trace_file: str, tmp_path: Path) -> None:
+    trace = {"model": "trace", "path": trace_file, "max_gap_s": 5}
+    played = play(scenario(devices=groups((4, trace))), out=tmp_path / "run")
+    said = played.manifest["warnings"]
+    assert said[0] == "recorded devices that never move: 'b', '3'"
+    assert read_run(played.directory).manifest["warnings"] == said
+    screen = io.StringIO()
+    print_summary(read_run(played.directory), Console(file=screen, width=200))
+    for sentence in said:
+        assert f"warning: {sentence}" in screen.getvalue()
 
 
 def test_the_scenario_s_line_is_blamed(tmp_path: Path) -> None:

@@ -40,11 +40,15 @@ class Question:
 
 @dataclass(frozen=True)
 class TaskPool:
-    """Training rows and held-out questions of a task; no prompt is in both."""
+    """Training rows and held-out questions of a task; no prompt is in both.
+
+    warnings: sentences on rows that were asked for and are not there.
+    """
 
     name: str
     train: tuple[Encoded, ...]
     test: tuple[Question, ...]
+    warnings: tuple[str, ...] = ()
 
     def batch(
         self, own: range, *, seed: int, device: int, round_: int, step: int, size: int
@@ -113,7 +117,15 @@ def load_pool(
         raise TaskError(
             f"devices: {shares} devices share task '{name}', which has {len(rows)} training rows"
         )
-    return TaskPool(name, tuple(rows), tuple(questions))
+    return TaskPool(
+        name, tuple(rows), tuple(questions), _shortages(name, len(questions), test_samples)
+    )
+
+
+def _shortages(name: str, held: int, asked: int) -> tuple[str, ...]:
+    if held >= asked:
+        return ()
+    return (f"tasks.{name}: {held} rows are held out, evaluation.samples asks for {asked}",)
 
 
 def _distinct(examples: Iterable[Example], count: int, but: Iterable[str] = ()) -> list[Example]:
