@@ -77,10 +77,10 @@ class LiveProgress(Tally):
 
     def _show(self) -> None:
         numbers = Text(" · ").join(
-            # Seconds and joules speak for themselves.
+            # Seconds and joules speak for themselves, and a bar is of the run so far.
             Text(word)
-            if name in ("simulated", "energy")
-            else Text.assemble((f"{name} ", "dim"), word)
+            if name.startswith(("simulated", "energy"))
+            else Text.assemble((f"{name.removesuffix(' so far')} ", "dim"), word)
             for name, word in self.words().items()
         )
         self._progress.update(self._task, completed=self.round, numbers=numbers)

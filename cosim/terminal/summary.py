@@ -10,8 +10,9 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
+from cosim.terminal.accuracy_table import accuracy_by_task, accuracy_table
 from cosim.trace.reader import Run
-from cosim.trace.schema import HEADLINE_METRICS, Cause, EventKind
+from cosim.trace.schema import Cause, EventKind, Outcome
 
 # A run is under way before its summary needs pandas.
 if TYPE_CHECKING:
@@ -24,16 +25,7 @@ def print_summary(run: Run, console: Console) -> None:
     """Accuracy by task, cost by kind, what was missed, and where the run lies."""
     accuracy = accuracy_by_task(run.evaluations)
     if not accuracy.empty:
-        table = Table(title=f"{run.manifest['name']}: accuracy, mean over devices")
-        table.add_column("task")
-        for round_ in accuracy.columns:
-            table.add_column(f"round {round_}", justify="right")
-        for task, row in accuracy.iterrows():
-            table.add_row(str(task), *(f"{value:.3f}" for value in row))
-        if len(accuracy) > 1:
-            table.add_section()
-            table.add_row("average", *(f"{value:.3f}" for value in accuracy.mean()))
-        console.print(table)
+        console.print(accuracy_table(run.manifest["name"], accuracy, console.width))
     console.print(_costs(run))
     told = [
         *(f"warning: {sentence}" for sentence in run.manifest.get("warnings", ())),
@@ -52,19 +44,6 @@ def print_summary(run: Run, console: Console) -> None:
         highlight=False,
     )
     console.print(f"traces: {run.directory}", highlight=False, soft_wrap=True)
-
-
-def accuracy_by_task(evaluations: pd.DataFrame) -> pd.DataFrame:
-    """Mean over devices of each task's headline metric: a row a task, a column a round."""
-    headline = evaluations[evaluations["metric"].isin(HEADLINE_METRICS)]
-    if headline.empty:
-        import pandas as pd
-
-        return pd.DataFrame()
-    order = list(dict.fromkeys(headline["task"]))
-    # Who was not scored after a round, being gone for good, keeps the last score.
-    scores = headline.pivot_table(index=["device", "task"], columns="round", values="value")
-    return scores.ffill(axis=1).groupby("task").mean().loc[order]
 
 
 def starvation(rounds: pd.DataFrame) -> list[str]:
@@ -160,7 +139,9 @@ def _costs(run: Run) -> Table:
         for kind in ("compute", "tx", "rx", "idle"):
             table.add_row(f"energy {kind}", f"{rounds[f'energy_{kind}_j'].sum():.1f} J")
     table.add_row("bits on the air", f"{transfers['delivered_bits'].sum() / 1e6:.1f} Mbit")
-    counts = transfers["outcome"].value_counts()
-    for outcome, count in counts.items():
-        table.add_row(f"transfers {outcome}", str(count))
+    for outcome in Outcome:
+        count = int((transfers["outcome"] == outcome).sum())
+        if count:
+            share = f"{count} of {len(transfers)}, {count / len(transfers):.1%}"
+            table.add_row(f"transfers {outcome}", share)
     return table

@@ -18,6 +18,7 @@ class Tally:
         self.time_s = 0.0
         self.loss: float | None = None
         self.accuracy: float | None = None
+        self.accuracy_round = 0
         self.energy_j = 0.0
         self.transfers = 0
         self.missed = 0
@@ -42,6 +43,7 @@ class Tally:
                 self._scores[found.device, found.task] = found.score.value
         if self._scores:
             self.accuracy = fmean(self._scores.values())
+            self.accuracy_round = round_
 
     def closed(self, round_: int, time_s: float) -> None:
         """Moves on to the next round."""
@@ -50,7 +52,7 @@ class Tally:
         self._losses = []
 
     def words(self) -> dict[str, str]:
-        """What is shown, in order."""
+        """What is shown, in order; an accuracy of an earlier round with the round it is of."""
         shown = {
             "round": f"{self.round}/{self.rounds}",
             "simulated": f"{self.time_s:.2f} s",
@@ -58,7 +60,8 @@ class Tally:
         if self.loss is not None:
             shown["loss"] = f"{self.loss:.3f}"
         if self.accuracy is not None:
-            shown["accuracy"] = f"{self.accuracy:.3f}"
-        shown["energy"] = f"{self.energy_j:.1f} J"
-        shown["missed"] = f"{self.missed} of {self.transfers}"
+            past = "" if self.accuracy_round == self.round else f" @{self.accuracy_round}"
+            shown["accuracy"] = f"{self.accuracy:.3f}{past}"
+        shown["energy so far"] = f"{self.energy_j:.1f} J"
+        shown["missed so far"] = f"{self.missed} of {self.transfers}"
         return shown

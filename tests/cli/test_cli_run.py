@@ -46,9 +46,9 @@ def test_lines_for_a_pipe_are_plain_and_one_a_round(cosim: Any, scenario_file: P
     run = read_run("runs/small-001")
     missed = (run.transfers["outcome"] != "delivered").sum()
     assert f"simulated {run.rounds['end_s'].max():.2f} s" in rounds[-1]
-    assert rounds[-1].endswith(f"missed {missed} of 18")
+    assert rounds[-1].endswith(f"missed so far {missed} of 18")
     energy = run.rounds.filter(like="energy_").to_numpy().sum()
-    assert f"energy {energy:.1f} J" in rounds[-1]
+    assert f"energy so far {energy:.1f} J" in rounds[-1]
     assert ended.out.splitlines()[-1] == "traces: runs/small-001"
 
 

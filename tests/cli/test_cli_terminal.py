@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from cosim.learning.report import Measurement
+from cosim.learning.report import Measurement, Score
+from cosim.terminal.accuracy_table import accuracy_by_task, accuracy_table
 from cosim.terminal.progress import LiveProgress, PlainProgress, progress_for
 from cosim.terminal.summary import (
-    accuracy_by_task,
     departures,
     divergence,
     ending,
@@ -48,8 +48,8 @@ def test_the_numbers_are_sums_and_means() -> None:
         "round": "1/4",
         "simulated": "2.50 s",
         "loss": "1.500",
-        "energy": "4.0 J",
-        "missed": "3 of 4",
+        "energy so far": "4.0 J",
+        "missed so far": "3 of 4",
     }
     tally.saw(round_row(None, 0.0))
     tally.closed(2, 5.0)
@@ -145,6 +145,45 @@ def test_accuracy_is_a_mean_over_devices_of_the_headline_in_the_order_of_the_tas
     assert list(table.index) == ["zeta", "alpha"]
     assert table.to_numpy().tolist() == [[0.5, 0.875], [1.0, 0.5]]
     assert accuracy_by_task(pd.DataFrame([], columns=columns)).empty
+
+
+@pytest.mark.parametrize("width", [24, 40, 80, 200])
+@pytest.mark.parametrize("evaluations", [1, 2, 9, 31])
+def test_the_last_accuracy_is_on_every_screen(width: int, evaluations: int) -> None:
+    """However many evaluations there are, no number is cut, and the last is there."""
+    rounds = range(0, 2 * evaluations, 2)
+    values = {round_: [0.1 + round_ / 1000, 0.8] for round_ in rounds}
+    values[rounds[-1]] = [0.123, 0.457]
+    accuracy = pd.DataFrame(values, index=["a_rather_long_name_of_a_task", "sums"])
+    out = StringIO()
+    Console(file=out, width=width).print(accuracy_table("run", accuracy, width))
+    shown = out.getvalue()
+    assert all(len(line) <= width for line in shown.splitlines())
+    for word in (f"round {rounds[-1]}", "0.123", "0.457", "0.290"):
+        assert word in shown
+    cells = [
+        cell.strip()
+        for line in shown.splitlines()
+        if line.startswith("│")
+        for cell in line.split("│")[2:-1]
+    ]
+    assert cells
+    assert all(len(cell) == 5 and float(cell) >= 0 for cell in cells), "each is a whole number"
+    if width == 200 and evaluations == 31:
+        # 31 do not fit; the first and the best average are among those that do.
+        assert "round 0 " in shown
+        assert f"round {rounds[-2]}" in shown
+        assert "of 31 evaluations" in shown
+
+
+def test_an_accuracy_of_an_earlier_round_says_so() -> None:
+    tally = Tally(4)
+    tally.scored(0, [Measurement(0, "sums", Score("acc", 0.25, 4, headline=True))])
+    tally.closed(1, 1.0)
+    assert tally.words()["accuracy"] == "0.250 @0"
+    tally.scored(2, [Measurement(0, "sums", Score("acc", 0.5, 4, headline=True))])
+    tally.closed(2, 2.0)
+    assert tally.words()["accuracy"] == "0.500"
 
 
 def test_a_loss_that_is_no_number_is_told_with_device_and_round() -> None:
