@@ -17,7 +17,7 @@ import look
 import pandas as pd
 from intervals import over_seeds, paired
 from measures import accuracy_by_task, device_tasks, scenario_of
-from sweeps import Sweep, command, explained, read_sweep, write_table
+from sweeps import Sweep, command, play
 
 AXES = ("devices",)
 
@@ -57,15 +57,17 @@ def draw(table: pd.DataFrame, reference: str) -> Any:
         at = own["devices"] + 0.08 * (place - (len(labels) - 1) / 2)
         shape = {**style._asdict(), "markersize": 4, "linewidth": 1.2, "capsize": 2}
         half = 100 * own["accuracy_half"]
-        absolute.errorbar(at, 100 * own["accuracy"], yerr=half, **shape)
+        mean = 100 * own["accuracy"]
+        absolute.errorbar(at, mean, yerr=look.within_a_rate(mean, half), **shape)
         if label != reference:
             relative.errorbar(at, 100 * own["gain"], yerr=100 * own["gain_half"], **shape)
     relative.axhline(0, color="0.4", linewidth=1)
     absolute.set_ylabel("average accuracy (%)")
-    relative.set_ylabel(f"less {reference}'s (points, paired)")
+    relative.set_ylabel(f"difference to {reference} (points)")
     for panel in (absolute, relative):
         panel.set_xlabel("devices")
         panel.set_xticks(sorted(set(table["devices"])))
+    figure.suptitle(f"mean over {look.listed(table['seeds'])} seeds, 95 % intervals", fontsize=8.5)
     look.legend(figure, labels, 3)
     return figure
 
@@ -73,13 +75,13 @@ def draw(table: pd.DataFrame, reference: str) -> Any:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = command(__doc__)
     parser.add_argument("--reference", default="lora", help="what gains are measured against")
-    arguments = parser.parse_args(argv)
-    with explained(parser):
-        allowed = arguments.allow_missing
-        sweep = read_sweep(arguments.sweep, allow_missing=allowed, axes=AXES)
-        table = table_of(sweep, arguments.reference)
-        write_table(table, arguments.out)
-        look.save(draw(table, arguments.reference), arguments.out, sweep.note)
+    play(
+        parser,
+        argv,
+        lambda sweep, given: table_of(sweep, given.reference),
+        lambda table, given: draw(table, given.reference),
+        axes=AXES,
+    )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import pandas as pd
 from intervals import over_seeds
 from matplotlib.ticker import MaxNLocator
 from measures import device_tasks, scenario_of
-from sweeps import Sweep, command, explained, read_sweep, write_table
+from sweeps import Sweep, command, play
 
 from cosim.errors import SweepError
 from cosim.trace.reader import Run
@@ -76,7 +76,7 @@ def draw(table: pd.DataFrame) -> Any:
     grid[1, 0].set_ylim(bottom=0)
     grid[1, 0].set_xlabel("transformer block")
     grid[1, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
-    look.legend(figure, tasks, 4)
+    look.legend(figure, tasks, len(tasks) if len(tasks) < 6 else 4)
     return figure
 
 
@@ -84,13 +84,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = command(__doc__)
     parser.add_argument("--method", default="proposed", help="whose layers")
     parser.add_argument("--tasks", nargs="+", metavar="TASK", help="default: all")
-    arguments = parser.parse_args(argv)
-    with explained(parser):
-        allowed = arguments.allow_missing
-        sweep = read_sweep(arguments.sweep, allow_missing=allowed, only=arguments.method)
-        table = table_of(sweep, arguments.method, arguments.tasks)
-        write_table(table, arguments.out)
-        look.save(draw(table), arguments.out, sweep.note)
+    play(
+        parser,
+        argv,
+        lambda sweep, given: table_of(sweep, given.method, given.tasks),
+        lambda table, _: draw(table),
+        only=lambda given: given.method,
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import pandas as pd
 from intervals import over_seeds
 from matplotlib.lines import Line2D
 from measures import device_tasks, scenario_of
-from sweeps import Sweep, command, explained, read_sweep, write_table
+from sweeps import Sweep, command, play
 
 from cosim.errors import SweepError
 
@@ -66,7 +66,7 @@ def draw(table: pd.DataFrame) -> Any:
             panel.errorbar(
                 own["devices"],
                 own[kind],
-                yerr=own[f"{kind}_half"],
+                yerr=look.within_a_rate(own[kind], own[f"{kind}_half"], 1.0),
                 color=style.color,
                 marker=style.marker,
                 fillstyle=fill,
@@ -78,21 +78,21 @@ def draw(table: pd.DataFrame) -> Any:
     panel.set_xlabel("devices")
     panel.set_ylabel("collision rate, share of positions of B")
     panel.set_xticks(sorted(set(table["devices"])))
-    panel.set_ylim(-0.02, 1.04)
+    panel.set_ylim(-0.02, 1.02)
+    panel.set_title(f"mean over {look.listed(table['seeds'])} seeds, 95 % intervals")
     open_marks = {"color": "0.4", "marker": "o", "linestyle": ":", "fillstyle": "none"}
     look.legend(figure, labels, 3, Line2D([], [], label="predicted (eq. 19)", **open_marks))
     return figure
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = command(__doc__)
-    arguments = parser.parse_args(argv)
-    with explained(parser):
-        allowed = arguments.allow_missing
-        sweep = read_sweep(arguments.sweep, allow_missing=allowed, axes=AXES)
-        table = table_of(sweep)
-        write_table(table, arguments.out)
-        look.save(draw(table), arguments.out, sweep.note)
+    play(
+        command(__doc__),
+        argv,
+        lambda sweep, _: table_of(sweep),
+        lambda table, _: draw(table),
+        axes=AXES,
+    )
 
 
 if __name__ == "__main__":

@@ -41,6 +41,12 @@ def accuracy_by_task(run: Run) -> pd.Series:
     return final_scores(run).groupby("task", sort=False)["accuracy"].mean()
 
 
+def questions_by_task(run: Run) -> pd.Series:
+    """How many questions a device was asked of each task, at the last checkpoint."""
+    scores = _headline(run)
+    return scores[scores["round"] == scores["round"].max()].groupby("task", sort=False)["n"].mean()
+
+
 def own_accuracy_by_task(run: Run) -> pd.Series:
     """As `accuracy_by_task`, of the devices that learn the task themselves."""
     scores, tasks = final_scores(run), device_tasks(scenario_of(run))

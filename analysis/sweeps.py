@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import look
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -50,11 +51,7 @@ class Sweep:
     @property
     def note(self) -> str:
         """What is missing, in words; empty where nothing is."""
-        told = [
-            f"{label}: seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-            for label, seeds in self.missing.items()
-        ]
-        return f"incomplete sweep, missing {'; '.join(told)}" if told else ""
+        return _note({label: list(map(str, seeds)) for label, seeds in self.missing.items()})
 
     def missing_seeds(self, label: str) -> str:
         """The seeds that a label lacks, for a column of a table."""
@@ -109,12 +106,59 @@ def read_sweep(
 def command(description: str) -> argparse.ArgumentParser:
     """What all scripts take: a sweep, where to write, and what to do about missing seeds."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
-    parser.add_argument("sweep", type=Path, metavar="SWEEP", help="directory of a sweep")
+    told = "directory of a sweep, or the OUT.csv of an earlier call, which is drawn anew"
+    parser.add_argument("sweep", type=Path, metavar="SWEEP", help=told)
     parser.add_argument("--out", type=Path, required=True, help="path without an ending")
     parser.add_argument(
         "--allow-missing", action="store_true", help="use the seeds there are, and say so"
     )
     return parser
+
+
+def play(
+    parser: argparse.ArgumentParser,
+    argv: Sequence[str] | None,
+    table_of: Callable[[Sweep, Any], pd.DataFrame],
+    draw: Callable[[pd.DataFrame, Any], Any],
+    **reading: Any,
+) -> None:
+    """Writes OUT.csv and OUT.png of a sweep; `table_of` and `draw` take the arguments too.
+
+    `reading` goes to `read_sweep`; a function there is asked for its value with the arguments.
+    """
+    arguments = parser.parse_args(argv)
+    with explained(parser):
+        if arguments.sweep.suffix == ".csv":
+            table = _table(arguments.sweep)
+            note = _note(_missing(table))
+        else:
+            how = {key: own(arguments) if callable(own) else own for key, own in reading.items()}
+            sweep = read_sweep(arguments.sweep, allow_missing=arguments.allow_missing, **how)
+            table, note = table_of(sweep, arguments), sweep.note
+        write_table(table, arguments.out)
+        look.save(draw(table, arguments), arguments.out, note)
+
+
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, keep_default_na=True)
+    except (OSError, ValueError) as error:
+        raise SweepError(f"{path} is not a readable table: {error}") from error
+
+
+def _missing(table: pd.DataFrame) -> dict[str, list[str]]:
+    """The seeds that a written table says it lacks, by method."""
+    lacking = table.dropna(subset=["missing_seeds"])
+    seeds = lacking["missing_seeds"].astype(str).str.removesuffix(".0")
+    return {str(label): own.split() for label, own in zip(lacking["method"], seeds, strict=True)}
+
+
+def _note(missing: dict[str, list[str]]) -> str:
+    told = [
+        f"{label}: seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}"
+        for label, seeds in missing.items()
+    ]
+    return f"incomplete sweep, missing {'; '.join(told)}" if told else ""
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from intervals import over_seeds
 from measures import own_accuracy_by_task, projection_values, updated_parameters
-from sweeps import Sweep, command, explained, read_sweep, write_table
+from sweeps import Sweep, command, play
 
 from cosim.errors import SweepError
 
@@ -73,19 +73,22 @@ def draw(table: pd.DataFrame, tasks: Sequence[str]) -> Any:
     return figure
 
 
+def tasks_of(table: pd.DataFrame) -> list[str]:
+    """The columns that hold accuracies, the average last."""
+    return [name[: -len("_half")] for name in table.columns if name.endswith("_half")]
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = command(__doc__)
     parser.add_argument(
         "--projection", type=float, metavar="N", help="values of A, which are not sent here"
     )
-    arguments = parser.parse_args(argv)
-    with explained(parser):
-        sweep = read_sweep(arguments.sweep, allow_missing=arguments.allow_missing)
-        known = arguments.projection or projection_values([one.run for one in sweep.runs])
-        table = table_of(sweep, known)
-        write_table(table, arguments.out)
-        tasks = [name[: -len("_half")] for name in table.columns if name.endswith("_half")]
-        look.save(draw(table, tasks), arguments.out, sweep.note)
+
+    def table(sweep: Sweep, given: Any) -> pd.DataFrame:
+        known = given.projection or projection_values([one.run for one in sweep.runs])
+        return table_of(sweep, known)
+
+    play(parser, argv, table, lambda table, _: draw(table, tasks_of(table)))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ python analysis/where_it_pays.py runs/where_it_pays --out analysis/results/where
 SWEEP is a grid of methods, tasks with and without `relabel`, bandwidths or deadlines, and seeds,
 such as scenarios/paper/where_it_pays.sweep.yaml. Reads its traces and writes OUT.csv and OUT.png.
 Conflict is the share of tasks whose answers are exchanged, the link budget W·Γ of a sender.
-A cell names the method with the highest accuracy and its lead over the second, ± the half-width
-of a 95 % interval over the differences of each seed; where that reaches 0, nobody has won.
+Each tile is a cell that was played; between them nothing was measured. It names the method with the
+highest accuracy and its lead over the second, ± the half-width of a 95 % interval over the
+differences of each seed; where that reaches 0, nobody has won.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pandas as pd
 from intervals import over_seeds, paired
 from matplotlib.patches import Patch, Rectangle
 from measures import accuracy_by_task, scenario_of, traffic
-from sweeps import Sweep, command, explained, read_sweep, write_table
+from sweeps import Sweep, command, play
 
 from cosim.errors import SweepError
 
@@ -90,7 +91,7 @@ def draw(table: pd.DataFrame) -> Any:
         fill = {"facecolor": style[row.method].color, "alpha": depth}
         if not row.decided:
             fill = {"facecolor": "white", "edgecolor": "0.75", "hatch": "///"}
-        panel.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, linewidth=0, **fill))
+        panel.add_patch(Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, linewidth=0, **fill))
         half = "" if np.isnan(row.lead_half) else f" ± {100 * row.lead_half:.1f}"
         words = f"{look.wrapped(row.method)}\n+{100 * row.lead:.1f}{half}"
         box = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1.5}
@@ -102,22 +103,29 @@ def draw(table: pd.DataFrame) -> Any:
     panel.set_xlabel("link budget of a sender, W·Γ (Mbit at 1 bit/s/Hz)")
     panel.set_ylabel("tasks with exchanged\nanswers (%)")
     panel.grid(visible=False)
-    keys = [Patch(facecolor=style[label].color, label=f"{label} wins") for label in labels]
+    panel.tick_params(length=0)
+    panel.spines[:].set_visible(False)
+    won = table.loc[table["decided"].eq(True), "method"]
+    keys = [
+        Patch(facecolor=style[label].color, label=f"{label} wins")
+        for label in labels
+        if won.eq(label).any()
+    ]
     keys.append(Patch(facecolor="white", edgecolor="0.75", hatch="///", label="undecided"))
-    keys.append(Patch(alpha=0, label="lead in points, 95 %, paired"))
-    figure.legend(handles=keys, loc="outside upper center", ncols=4, frameon=False)
+    said = f"lead over the second in points ± 95 %, {look.listed(table['seeds'])} seeds"
+    keys.append(Patch(alpha=0, label=said))
+    figure.legend(handles=keys, loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = command(__doc__)
-    arguments = parser.parse_args(argv)
-    with explained(parser):
-        allowed = arguments.allow_missing
-        sweep = read_sweep(arguments.sweep, allow_missing=allowed, axes=AXES)
-        table = table_of(sweep)
-        write_table(table, arguments.out)
-        look.save(draw(table), arguments.out, sweep.note)
+    play(
+        command(__doc__),
+        argv,
+        lambda sweep, _: table_of(sweep),
+        lambda table, _: draw(table),
+        axes=AXES,
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Tables I and II, and accuracy over cost, against numbers worked out by hand."""
 
 import accuracy_vs_cost
+import look
 import pytest
 import table1
 import table2
@@ -34,8 +35,8 @@ def test_table1(sweep, table, drawn):
     # `local` sends no A that could be counted; its size is taken from `lora`.
     assert (found.loc["local", "updated"], found.loc["local", "gbit"]) == (260, 0)
     texts = [text.get_text() for panel in drawn().axes for text in panel.texts]
-    assert "65.0" in texts
-    assert "68.3" in texts
+    assert "65.0\n±24.8" in texts
+    assert "68.3\n±25.9" in texts
 
 
 def test_table1_refuses_a_reference_that_is_not_there(sweep, tmp_path, capsys):
@@ -58,29 +59,53 @@ def test_table2_refuses_runs_that_exchange(sweep, tmp_path, capsys):
     assert "devices exchange" in capsys.readouterr().err
 
 
-def test_accuracy_is_compared_at_equal_cost(sweep, table):
-    rows = [{**row, "joules": 10.0 if row["method"] == "lora" else 20.0} for row in ROWS]
-    found = table(accuracy_vs_cost, sweep(rows), by=["cost", "method"])
-    energy = found.loc[("energy_j", "proposed")].set_index("at")
-    # 20 J in all, read at 40 places: at the 14th of 39 steps, 7.18 J, on the line to 0.683 at 20 J.
-    at = energy.index[14]
-    assert at == pytest.approx(20 * 14 / 39, rel=1e-4)
-    slope = ((0.6 + 0.65 + 0.8) / 3 - 0.1) / 20
-    assert energy["accuracy"].iloc[14] == pytest.approx(0.1 + slope * at, rel=1e-3)
-    lora = found.loc[("energy_j", "lora")].set_index("at")
-    assert lora.index.max() == pytest.approx(20 * 19 / 39, rel=1e-4)
-    ahead = energy["accuracy"].iloc[14] - lora["accuracy"].iloc[14]
-    assert energy["gain"].iloc[14] == pytest.approx(ahead, rel=1e-3)
-    assert energy["gain"].iloc[30:].isna().all()
-    seconds = found.loc[("simulated_s", "lora")]
-    assert seconds["at"].max() == pytest.approx(2.0)
-    assert seconds["accuracy"].iloc[-1] == pytest.approx(0.6)
-
-
-def test_a_method_that_sends_nothing_is_level_over_bits(sweep, table):
+def test_accuracy_over_cost_is_where_it_was_measured(sweep, table, drawn):
     local = [{"method": "local", "seed": s, "accuracy": (0.1, 0.4)} for s in (1, 2, 3)]
-    found = table(accuracy_vs_cost, sweep([*ROWS, *local]), by=["cost", "method"])
-    level = found.loc[("gbit", "local")]
-    assert level["free"].all()
-    assert level["accuracy"].eq(0.4).all()
-    assert found.loc[("gbit", "lora"), "at"].max() == pytest.approx(1.5 * 260 * 16 / 1e9)
+    rows = [{**row, "joules": 10.0 if row["method"] == "lora" else 20.0} for row in ROWS]
+    found = table(accuracy_vs_cost, sweep([*rows, *local]), by=["method", "round"])
+    assert len(found) == 6, "two evaluations of three methods"
+    last = found.loc[("proposed", 1)]
+    assert last["accuracy"] == pytest.approx((0.6 + 0.65 + 0.8) / 3, rel=1e-5)
+    assert (last["simulated_s"], last["energy_j"]) == (2.0, 20.0)
+    assert found.loc[("lora", 0), "energy_j"] == 0
+    assert found.loc[("local", 1), "gbit"] == 0
+    assert found.loc[("lora", 1), "gbit"] == pytest.approx(1.5 * 260 * 16 / 1e9)
+    energy = drawn().axes[1]
+    marks = {tuple(line.get_xdata()) for line in energy.lines if len(line.get_xdata()) == 2}
+    assert {(0.0, 10.0), (0.0, 20.0)} <= marks, "every mark is a measurement"
+
+
+def test_a_seventh_method_has_a_panel_of_its_own(sweep, table, drawn):
+    names = ("lora", "lori", "local", "proposed", "hard_moe", "centralised", "lori_dense")
+    rows = [{"method": name, "seed": seed} for name in names for seed in (1, 2)]
+    table(accuracy_vs_cost, sweep(rows))
+    assert len(drawn().axes) == 6
+    words = [text.get_text() for text in drawn().axes[4].get_legend().get_texts()]
+    assert words == ["lori_dense"]
+
+
+def test_no_interval_of_a_rate_leaves_it():
+    below, above = look.within_a_rate([97.0, 50.0, 2.0], [10.0, 10.0, float("nan")])
+    assert below.tolist() == [10.0, 10.0, 0.0]
+    assert above.tolist() == [3.0, 10.0, 0.0]
+
+
+def test_few_questions_are_grey_and_bounds_stand_under_a_rule(sweep, table, drawn, tmp_path):
+    rows = [{"method": m, "seed": s} for m in ("hard_moe", "lora") for s in (1, 2)]
+    directory = sweep(rows)
+    for path in directory.glob("run-*/scenario.yaml"):
+        own_data = path.read_text()
+        path.write_text(own_data.replace("name: hard_moe", "name: hard_moe, data: by_task"))
+    found = table(table1, directory)
+    assert found["bound"].to_dict() == {"hard_moe": True, "lora": False}
+    assert found["one_n"].eq(20).all()
+    cells, _, numbers = drawn().axes
+    names = [label.get_text() for label in cells.get_yticklabels()]
+    assert names == ["lora", "hard_moe"], "bounds come last"
+    assert [text.get_text() for text in numbers.texts][-1] == "–", "its bits say nothing"
+    assert {text.get_color() for text in cells.texts} == {"black"}
+    path = tmp_path / "few.csv"
+    found.assign(one_n=19.0).reset_index().to_csv(path, index=False)
+    table(table1, path)
+    colours = [text.get_color() for text in drawn().axes[0].texts]
+    assert colours == ["0.6", "black", "black"] * 2, "drawn again from its CSV"
