@@ -107,7 +107,8 @@ def draw(table: pd.DataFrame, reference: str) -> Any:
         shape = {"color": style[row.method].color, "marker": style[row.method].marker}
         gains.errorbar(100 * row.gain, at, xerr=100 * row.gain_half, capsize=2.5, **shape)
     gains.axvline(0, color="0.4", linewidth=1)
-    gains.set_xlabel(f"average, difference to\n{reference} (points, 95 %)")
+    gains.set_xlabel(f"average, difference to\n{reference} (points, 95 %)", fontsize=7.5)
+    gains.margins(x=0.1)
     gains.grid(axis="y", visible=False)
     numbers.set_xlim(-0.5, len(_COSTS) - 0.5)
     for at, (column, (_, factor)) in enumerate(_COSTS.items()):
@@ -146,14 +147,15 @@ def _cells(panel: Any, table: pd.DataFrame, tasks: Sequence[str]) -> None:
         panel.text(column, line, words, ha="center", va="center", fontsize=7.5, color=colour)
     panel.axvline(len(tasks) - 0.5, color="0.4", linewidth=1)
     heads = [
-        f"{look.wrapped(task.replace('_', ' '))}\nn = {n:.0f}"
-        for task, n in zip(tasks, asked, strict=True)
+        "\n".join([*task.split("_"), f"n = {n:.0f}"]) for task, n in zip(tasks, asked, strict=True)
     ]
     panel.set_xticks(range(len(columns)), [*heads, AVERAGE], fontsize=7.5)
     panel.set_yticks(range(len(table)), [look.wrapped(label) for label in table["method"]])
     panel.set_xlabel(
-        f"accuracy (%) ± 95 %, {look.listed(table['seeds'])} seeds; n: questions a seed and device,"
-        f"\ngrey below {_FEW}; under the rule: bounds, whose data moves for free"
+        f"accuracy (%) ± 95 %, {look.listed(table['seeds'])} seeds\n"
+        f"n: questions a seed and device, grey below {_FEW}\n"
+        "under the rule: bounds, whose data moves for free",
+        fontsize=7.5,
     )
     panel.grid(visible=False)
 
