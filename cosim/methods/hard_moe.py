@@ -1,4 +1,4 @@
-"""`hard_moe`: one expert a task, and a router that is never wrong: the upper bound.
+"""`hard_moe`: one expert a task, and a router that is never wrong. A bound in what it is given.
 
 'Hard-routing MoE' of arXiv 2602.20492: β_k of eq. 15 is 1 for the expert of the question's own
 task and 0 for all others. An expert learns from all devices of its task, and every device has all

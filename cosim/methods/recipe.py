@@ -67,7 +67,7 @@ class Nearest(Choice):
 
 
 class Clusters(Choice):
-    """AGNES clusters that collide little and can reach each other (section V-B); complete inside.
+    """AGNES clusters that collide little and can reach each other (section IV-C); complete inside.
 
     Formed before the first round, and anew when a member's power at the mean gains no longer
     suffices or a device comes in. Experts go from cluster to cluster now and then.

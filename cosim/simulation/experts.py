@@ -16,7 +16,7 @@ from cosim.trace.schema import TransferKind
 
 
 def spread_experts(world: World, plan: Plan, attempts: int) -> Generator[Event, Any, None]:
-    """Clusters exchange what they hold, without averaging (arXiv 2602.20492, section V-B).
+    """Clusters exchange what they hold, without averaging (arXiv 2602.20492, section IV-C).
 
     Every head sends what the other heads do not have yet, and what it has learnt so to its own
     members; each step is one transfer a receiver with the deadline Γ. One that is late is sent

@@ -13,7 +13,7 @@ from cosim.simulation.world import World
 
 def limit_by_links(world: World) -> None:
     """Lowers every device's Q_budget to what its links carry, if that is less than it can compute
-    (eq. 20 of arXiv 2602.20492).
+    (eq. 22 with 11a of arXiv 2602.20492).
 
     A link budget is what Lemma 1 brings by Γ with p_max and the scenario's margin to the nearest
     other devices where they are at the start, at mean gains: to as many as the topology gives a

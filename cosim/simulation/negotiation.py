@@ -1,6 +1,6 @@
 """Clusters of devices: calibrate, announce, merge, and tell when geometry has outdated them.
 
-The heads of arXiv 2602.20492, section V-B: a cluster's head is its smallest member. A device alone
+The heads of arXiv 2602.20492, section IV-C: a cluster's head is its smallest member. A device alone
 announces its densities, a merged cluster the two numbers a layer from which the others compute
 eq. 19; every announcement is one transfer at p_max and takes its time. Merges follow one another.
 """

@@ -1,4 +1,4 @@
-"""A device trains no more than its links carry by Γ (eq. 20 of arXiv 2602.20492)."""
+"""A device trains no more than its links carry by Γ (eq. 22 with 11a of arXiv 2602.20492)."""
 
 import math
 from pathlib import Path
