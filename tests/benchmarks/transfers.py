@@ -2,9 +2,13 @@
 
     python tests/benchmarks/transfers.py                        # 100 to 10,000 devices
     python tests/benchmarks/transfers.py --devices 100 1000 --rounds 20
+    python tests/benchmarks/transfers.py --devices 500 --speed-sigma 0.2 --share dynamic
 
 Network only: Clarke fading of 64 sinusoids, random graph of degree 4 within 100 m, transfers of
-some 200 slots; the area grows with the devices. One thread, whose processor time is what counts:
+some 200 slots; the area grows with the devices. By default all devices are equal and so start
+together, in lockstep, which is what solving transfers together needs; `--speed-sigma` spreads how
+fast they compute, as real devices are, and `--share dynamic` solves anew what a finished transfer
+leaves. One thread, whose processor time is what counts:
 other work on the machine slows it less than the wall clock. Prints a JSON line a run, and how the
 cost of a transfer grows with the devices, beside the machine's own limit: the gains of the same
 links alone, without a network. No test: machines are noisy.
@@ -50,7 +54,7 @@ class Counter:
         """Nothing is written."""
 
 
-def scenario(devices: int, rounds: int) -> Scenario:
+def scenario(devices: int, rounds: int, speed_sigma: float, share: str) -> Scenario:
     """Pedestrians at 1.5 m/s: T_c/4 is 4.3 ms at 3.5 GHz, so Γ = 0.85 s is some 200 slots."""
     return Scenario.model_validate(
         {
@@ -64,21 +68,25 @@ def scenario(devices: int, rounds: int) -> Scenario:
             "devices": [
                 {
                     "count": devices,
+                    "speed_sigma": speed_sigma,
                     "mobility": {"model": "random_waypoint", "speed_m_s": [1.5, 1.5]},
                 }
             ],
             "radio": {
                 "deadline_s": 0.85,
+                "share": share,
                 "power": {"policy": "lemma1", "channel_knowledge": "mean"},
             },
         }
     )
 
 
-def played(devices: int, rounds: int) -> dict[str, float]:
+def played(
+    devices: int, rounds: int, speed_sigma: float = 0.0, share: str = "fixed"
+) -> dict[str, float]:
     """One run: seconds of the processor for all of its events, set-up left out."""
     counter = Counter()
-    chosen = scenario(devices, rounds)
+    chosen = scenario(devices, rounds, speed_sigma, share)
     world = build_world(chosen, build_learner(chosen), counter)
     slots = world.medium.channel.slots([(0, 1)], chosen.radio.deadline_s)[0]
     start = process_time()
@@ -112,6 +120,8 @@ def main() -> None:
     parser.add_argument("--devices", type=int, nargs="+", default=[100, 300, 1000, 10_000])
     parser.add_argument("--rounds", type=int, default=None, help="default: 20, and 5 of 10,000")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--speed-sigma", type=float, default=0.0, help="0: all in lockstep")
+    parser.add_argument("--share", choices=["fixed", "dynamic"], default="fixed")
     given = parser.parse_args()
     found: dict[int, list[float]] = {devices: [] for devices in given.devices}
     limits = []
@@ -119,7 +129,8 @@ def main() -> None:
     for _ in range(given.repeats):
         limits.append(gains_per_second())
         for devices in given.devices:
-            row = played(devices, given.rounds or (5 if devices >= 10_000 else 20))
+            rounds = given.rounds or (5 if devices >= 10_000 else 20)
+            row = played(devices, rounds, given.speed_sigma, given.share)
             found[devices].append(1e6 * row["cpu_s"] / row["transfers"])
             print(json.dumps(row), flush=True)
     cost = {devices: median(times) for devices, times in found.items()}
