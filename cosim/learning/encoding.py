@@ -40,23 +40,71 @@ def encode(tokenizer: Any, prompt: str, answer: str, *, terminated: bool) -> Enc
     """Tokens of a prompt and of " " + answer, closed by the end-of-text token if `terminated`.
 
     A free answer is terminated, so that an exact match includes knowing when to stop; a choice
-    is ranked by its own tokens alone.
+    is ranked by its own tokens alone. Raises `ValueError` as `encode_all` does.
     """
     return encode_all(tokenizer, [(prompt, answer, terminated)])[0]
 
 
 def encode_all(tokenizer: Any, rows: Sequence[tuple[str, str, bool]]) -> list[Encoded]:
-    """`encode` of many (prompt, answer, terminated), given to the tokenizer at once."""
+    """`encode` of many (prompt, answer, terminated), given to the tokenizer at once.
+
+    Prompt and answer are one text, which is cut after as many tokens as the prompt has alone; the
+    blanks that a prompt ends with are read with the answer. That is how lm-evaluation-harness does
+    it (`_encode_pair`), and answers are then what the model has seen within texts, also where a
+    tokenizer begins every text with a sign of its own. What the tokenizer puts before a text, the
+    beginning-of-text token, comes before the prompt, once; what it puts after one is left out.
+
+    Raises `ValueError` where an answer is to be terminated and the tokenizer has no end-of-text
+    token, where an answer holds that token, and where prompt or answer has no token of its own.
+    """
     if not rows:
         return []
-    before = tokenizer([prompt for prompt, _, _ in rows])["input_ids"]
-    answers = [f" {answer}" for _, answer, _ in rows]
-    after = tokenizer(answers, add_special_tokens=False)["input_ids"]
-    end = (tokenizer.eos_token_id,)
-    return [
-        Encoded(tuple(prompt), (*answer, *end) if terminated else tuple(answer))
-        for prompt, answer, (_, _, terminated) in zip(before, after, rows, strict=True)
-    ]
+    end = tokenizer.eos_token_id
+    if end is None and any(terminated for _, _, terminated in rows):
+        raise ValueError(
+            "the base model's tokenizer has no end-of-text token, with which a free answer ends; "
+            "choose another base_model, or give the rows choices"
+        )
+    prompts = list(dict.fromkeys(prompt.rstrip() for prompt, _, _ in rows))
+    alone = dict(zip(prompts, _plain(tokenizer, prompts), strict=True))
+    wholes = _plain(tokenizer, [f"{prompt} {answer}" for prompt, answer, _ in rows])
+    probe = next((prompt for prompt in prompts if alone[prompt]), prompts[0])
+    before = _before_a_text(tokenizer, probe, alone[probe])
+    encoded = []
+    for (prompt, answer, terminated), whole in zip(rows, wholes, strict=True):
+        own = alone[prompt.rstrip()]
+        rest = whole[len(own) :]
+        if end is not None and end in rest:
+            raise ValueError(
+                f"the answer {_clipped(answer)} holds the end-of-text token, which cosim itself "
+                "puts after a free answer"
+            )
+        first = own if own[: len(before)] == before else before + own
+        for part, text, tokens in (("prompt", prompt, own), ("answer", answer, rest)):
+            if not tokens:
+                raise ValueError(f"the {part} {_clipped(text)} has no token of its own")
+        encoded.append(Encoded(first, (*rest, end) if terminated else rest))
+    return encoded
+
+
+def _plain(tokenizer: Any, texts: Sequence[str]) -> list[tuple[int, ...]]:
+    """The tokens of texts, without those that mark a text's ends."""
+    return [tuple(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+
+
+def _before_a_text(tokenizer: Any, text: str, plain: tuple[int, ...]) -> tuple[int, ...]:
+    """What the tokenizer puts before a text, whose tokens alone are `plain`."""
+    marked = tuple(tokenizer([text])["input_ids"][0])
+    for start in range(len(marked) - len(plain) + 1):
+        if marked[start : start + len(plain)] == plain:
+            return marked[:start]
+    raise ValueError(
+        "the base model's tokenizer reads a text otherwise where it marks its beginning and end"
+    )
+
+
+def _clipped(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:60]}…")
 
 
 def token_rows(rows: Sequence[Encoded | None], device: torch.device | str = "cpu") -> TokenRows:

@@ -74,7 +74,7 @@ def expect(scenario: Scenario) -> Expectation:
         f"{available_bytes() / GIB:.1f} GiB available",
         tasks={
             name: f"{len(pool.train)} training rows of {fmean(r.tokens for r in pool.train):.0f} "
-            f"tokens, {len(pool.test)} held out"
+            f"tokens, {len(pool.test)} held out{f'; {pool.facts}' if pool.facts else ''}"
             for name, pool in pools.items()
         },
         warnings=tuple(sentence for pool in pools.values() for sentence in pool.warnings),

@@ -20,7 +20,7 @@ from cosim.learning.memory import MemoryEstimate, estimate_memory, refuse_what_d
 from cosim.learning.packed import TOKENS_PER_PASS, common_length
 from cosim.learning.passes import DEVICES_PER_PASS, passes
 from cosim.learning.ray_executor import ASKED, RayExecutor
-from cosim.learning.tasks.pool import TaskPool, device_tasks, load_pool
+from cosim.learning.tasks.pool import TaskPool, device_tasks, load_pools
 from cosim.learning.threads import one_thread_aside
 from cosim.ray_cluster import refuse_without_ray
 from cosim.scenario.model import Scenario
@@ -84,18 +84,14 @@ def tasks_of(scenario: Scenario) -> list[str]:
 def read_tasks(scenario: Scenario, tokenizer: Any) -> dict[str, TaskPool]:
     """Every task's rows, encoded; raises `TaskError`."""
     tasks = tasks_of(scenario)
-    return {
-        name: load_pool(
-            name,
-            task,
-            tokenizer,
-            seed=scenario.seed,
-            test_samples=scenario.evaluation.samples,
-            max_tokens=scenario.training.max_tokens,
-            shares=tasks.count(name),
-        )
-        for name, task in scenario.tasks.items()
-    }
+    return load_pools(
+        scenario.tasks,
+        tokenizer,
+        seed=scenario.seed,
+        test_samples=scenario.evaluation.samples,
+        max_tokens=scenario.training.max_tokens,
+        shares={name: tasks.count(name) for name in scenario.tasks},
+    )
 
 
 def memory_of(

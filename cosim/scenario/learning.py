@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from cosim.scenario.section import Section
+from cosim.scenario.template import template_parts
 
 # Longer ones take long to compile.
 Pattern = Annotated[str, Field(max_length=1000)]
@@ -40,17 +41,47 @@ class Adapter(Section):
 
 
 class Fields(Section):
-    """Where a row of a file keeps what; dotted paths reach into nested rows."""
+    """Where a row of a file keeps what.
 
-    prompt: str = Field("{prompt}", description="a template over the row, e.g. '{question}'")
+    A path is a key of the row as it is written, or keys and indices with dots between them, which
+    reach into nested rows. Text is taken as it is, numbers and booleans as JSON writes them; null,
+    lists and objects are no text.
+    """
+
+    prompt: str = Field(
+        "{prompt}",
+        description="a template over the row, e.g. '{question}': a path in braces stands for its "
+        "value, {{ and }} for a brace",
+    )
     choices: str | tuple[str, ...] | None = Field(
         "choices", description="path of the list of choices, the choices themselves, or null"
     )
     labels: str | None = Field(None, description="path of the labels that the answer names")
     answer: str = Field("answer", description="path of the index, the label or the text")
+    answer_is: Literal["choice", "index"] | None = Field(
+        None,
+        description="whether the answer is one of the choices or the index of one, from 0; null: "
+        "text and numbers among numbers are the choice, other integers the index, and what could "
+        "be both is refused",
+    )
     answer_pattern: Pattern | None = Field(
         None, description="regular expression whose first group is the answer, e.g. '#### (.+)'"
     )
+
+    @field_validator("prompt")
+    @classmethod
+    def _well_formed(cls, prompt: str) -> str:
+        for _ in template_parts(prompt):
+            pass
+        return prompt
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Self:
+        if self.answer_is is not None and self.labels is not None:
+            raise ValueError("with 'labels' the answer is a label; leave 'answer_is' out")
+        if self.answer_is is not None and self.choices is None:
+            raise ValueError("'answer_is' needs choices")
+        return self
 
 
 class Task(Section):
@@ -70,6 +101,9 @@ class Task(Section):
     split: str = Field("train", description="training split of an hf dataset")
     test_split: str = Field("test", description="test split of an hf dataset")
     configuration: str | None = Field(None, description="configuration of an hf dataset")
+    revision: str | None = Field(
+        None, description="branch, tag or commit of an hf dataset; null: its newest"
+    )
     relabel: int | None = Field(
         None,
         ge=0,
@@ -91,6 +125,8 @@ class Task(Section):
             raise ValueError("'dataset' and 'parameters' belong to source reasoning_gym alone")
         if self.test is not None and not self.source.startswith("jsonl:"):
             raise ValueError("'test' belongs to a jsonl source alone")
+        if self.revision is not None and not self.source.startswith("hf:"):
+            raise ValueError("'revision' belongs to an hf source alone")
         return self
 
 

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cosim.errors import TaskError
 from cosim.expression import Expression, ExpressionError
+from cosim.learning.tasks.choice import chosen
+from cosim.learning.tasks.row import as_text, digest, texts, value_at
 from cosim.scenario.learning import Fields
+from cosim.scenario.template import template_parts
 
 
 @dataclass(frozen=True)
 class Example:
-    """A prompt and its answer; with choices, `answer` is one of them."""
+    """A prompt and its answer; with choices, `answer` is one of them.
+
+    marks: what examples of the same content share, whatever the task's template.
+    """
 
     prompt: str
     answer: str
     choices: tuple[str, ...] | None = None
+    marks: frozenset[bytes] = field(default=frozenset(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for text in (self.prompt, self.answer, *(self.choices or ())):
             text.encode()  # JSON can hold half of a surrogate pair, which no tokenizer reads
+
+    @property
+    def key(self) -> str:
+        """The prompt without the blanks at its end, which are read with the answer."""
+        return self.prompt.rstrip()
 
 
 class RowReader:
@@ -33,6 +44,7 @@ class RowReader:
 
     def __init__(self, name: str, fields: Fields) -> None:
         self.fields = fields
+        self._template = tuple(template_parts(fields.prompt))
         self._where = f"tasks.{name}.fields.answer_pattern"
         self._pattern: Expression | None = None
         if fields.answer_pattern is not None:
@@ -41,41 +53,82 @@ class RowReader:
             except ExpressionError as error:
                 raise TaskError(f"{self._where}: {error}") from error
 
-    def read(self, row: Mapping[str, Any]) -> Example:
-        """The example of a row.
+    def read(self, row: Mapping[str, Any], *, whole: bool = True) -> Example:
+        """The example of a row; `whole`: equal rows are the same content.
 
         Raises `ValueError` saying what is missing or does not fit, as the caller knows file and
         line; `TaskError` for an answer_pattern that takes too long.
         """
-        fields = self.fields
-        prompt = _fill(fields.prompt, row)
+        prompt, values = self._prompt(row)
         if not prompt.strip():
             raise ValueError("the prompt is empty")
-        choices = _choices(row, fields)
-        answer = _at(row, fields.answer)
+        marks = frozenset([digest("values", values)] * bool(values) + [digest("row", row)] * whole)
+        choices = self._choices(row)
+        where = self.fields.answer
+        answer = value_at(row, where)
+        if answer is None:
+            raise ValueError(f"the answer is empty: '{where}' is null")
+        said = as_text(answer, where)
         if self._pattern is not None:
-            answer = self._matched(self._pattern, str(answer))
+            answer = said = self._matched(self._pattern, said)
         if choices is None:
-            if answer is None or not str(answer).strip():
+            if not said.strip():
                 raise ValueError("the answer is empty")
-            return Example(prompt, str(answer).strip())
-        if fields.labels is not None:
-            listed = _at(row, fields.labels)
-            if not isinstance(listed, list | tuple | str):
-                raise ValueError(f"'{fields.labels}' must hold the labels of the choices")
-            labels = [str(label) for label in listed]
-            if str(answer) not in labels:
-                raise ValueError(f"answer '{answer}' is not among the labels {labels}")
-            answer = labels.index(str(answer))
-        distinct = tuple(dict.fromkeys(choices))  # published rows now and then repeat a choice
-        if isinstance(answer, str) and answer in choices:
-            return Example(prompt, answer, distinct)
-        number = isinstance(answer, int) and not isinstance(answer, bool)
-        if not number or not 0 <= answer < len(choices):
+            return Example(prompt, said.strip(), None, marks)
+        known = texts(choices, self._choices_where)
+        if len(set(known)) < 2:
+            raise ValueError(f"'{self._choices_where}' must hold at least two different choices")
+        distinct = tuple(dict.fromkeys(known))  # published rows now and then repeat a choice
+        if self.fields.labels is not None:
+            return Example(prompt, self._labelled(row, said, known), distinct, marks)
+        typed = not isinstance(self.fields.choices, tuple)
+        right = chosen(answer, choices, known, typed=typed, reading=self.fields.answer_is)
+        return Example(prompt, right, distinct, marks)
+
+    def _prompt(self, row: Mapping[str, Any]) -> tuple[str, list[str]]:
+        """The template filled in, once: braces in a value are text. And the values."""
+        prompt, values = "", []
+        for text, name in self._template:
+            prompt += text
+            if name is not None:
+                values.append(as_text(value_at(row, name), name))
+                prompt += values[-1]
+        return prompt, values
+
+    @property
+    def _choices_where(self) -> str:
+        given = self.fields.choices
+        return given if isinstance(given, str) else "choices"
+
+    def _choices(self, row: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        given = self.fields.choices
+        if given is None:
+            return None
+        if given == "choices" and row.get("choices") is None:
+            return None  # the default path: a row without choices has a free answer
+        found = given if isinstance(given, tuple) else value_at(row, given)
+        return tuple(found) if isinstance(found, list | tuple) else ()
+
+    def _labelled(self, row: Mapping[str, Any], answer: str, choices: tuple[str, ...]) -> str:
+        """The choice whose label the answer is."""
+        where = str(self.fields.labels)
+        listed = value_at(row, where)
+        if not isinstance(listed, list | tuple | str):
+            raise ValueError(f"'{where}' must hold the labels of the choices")
+        labels = texts(listed, where)
+        if answer not in labels:
+            raise ValueError(f"answer '{answer}' is not among the labels {list(labels)}")
+        named = {
+            choice
+            for label, choice in zip(labels, (*choices, *[None] * len(labels)), strict=False)
+            if label == answer
+        }
+        (choice,) = named if len(named) == 1 else (None,)
+        if choice is None:
             raise ValueError(
-                f"answer {answer!r} is neither a choice nor the index of one of {choices}"
+                f"answer '{answer}' labels no choice, or several: {list(labels)} of {list(choices)}"
             )
-        return Example(prompt, choices[answer], distinct)
+        return choice
 
     def _matched(self, pattern: Expression, answer: str) -> str:
         try:
@@ -89,39 +142,3 @@ class RowReader:
         if not groups or groups[0] is None:
             raise ValueError(f"{said} has no group that holds the answer")
         return str(groups[0]).strip()
-
-
-def _choices(row: Mapping[str, Any], fields: Fields) -> tuple[str, ...] | None:
-    if fields.choices is None:
-        return None
-    if fields.choices == "choices" and row.get("choices") is None:
-        return None  # the default path: a row without choices has a free answer
-    if isinstance(fields.choices, tuple):
-        where, found = "choices", fields.choices
-    else:
-        where, found = fields.choices, _at(row, fields.choices)
-    choices = tuple(map(str, found)) if isinstance(found, list | tuple) else ()
-    if len(set(choices)) < 2:
-        raise ValueError(f"'{where}' must hold at least two different choices")
-    return choices
-
-
-def _at(row: Any, path: str) -> Any:
-    here = row
-    for step in path.split("."):
-        if isinstance(here, Mapping) and step in here:
-            here = here[step]
-        elif isinstance(here, list) and _is_index(step, here):
-            here = here[int(step)]
-        else:
-            keys = ", ".join(map(str, here)) if isinstance(here, Mapping) else type(here).__name__
-            raise ValueError(f"no '{path}' in the row (it has: {keys})")
-    return here
-
-
-def _is_index(step: str, items: list[Any]) -> bool:
-    return step.isdecimal() and len(step) < 10 and int(step) < len(items)
-
-
-def _fill(template: str, row: Mapping[str, Any]) -> str:
-    return re.sub(r"\{([A-Za-z0-9_.]+)\}", lambda match: str(_at(row, match.group(1))), template)

@@ -37,10 +37,11 @@ def hub_parts(name: str, task: Task) -> tuple[list[Example], list[Example] | Non
             "install it with: pip install 'cosim[hub]'"
         ) from error
     repository = task.source.removeprefix("hf:")
+    pinned = {} if task.revision is None else {"revision": task.revision}
     parts = []
     for split in (task.split, task.test_split):
         try:
-            rows = load_dataset(repository, task.configuration, split=split)
+            rows = load_dataset(repository, task.configuration, split=split, **pinned)
         except Exception as error:  # the hub raises many unrelated kinds; each is one sentence
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise TaskError(

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from cosim.errors import TaskError
 from cosim.learning.encoding import Encoded, encode_all
+from cosim.learning.tasks.account import Account
+from cosim.learning.tasks.draw import Drawing, draw_training, hold_out, marks_of
 from cosim.learning.tasks.example import Example
-from cosim.learning.tasks.files import hub_parts, jsonl_parts
-from cosim.learning.tasks.procedural import procedural_examples
 from cosim.learning.tasks.relabel import relabelled
 from cosim.randomness import stream
 from cosim.scenario.learning import Task
-
-# A procedural task may have few distinct prompts; this many draws without a new one end it.
-_PATIENCE = 2000
 
 
 @dataclass(frozen=True)
@@ -42,13 +39,15 @@ class Question:
 class TaskPool:
     """Training rows and held-out questions of a task; no prompt is in both.
 
-    warnings: sentences on rows that were asked for and are not there.
+    warnings: sentences on rows that were asked for and are not there. facts: what became of the
+    rows of its file, where not all are used.
     """
 
     name: str
     train: tuple[Encoded, ...]
     test: tuple[Question, ...]
     warnings: tuple[str, ...] = ()
+    facts: str = ""
 
     def batch(
         self, own: range, *, seed: int, device: int, round_: int, step: int, size: int
@@ -73,96 +72,128 @@ def load_pool(
     max_tokens: int,
     shares: int = 1,
 ) -> TaskPool:
-    """Reads a task, holds test rows out by prompt, and encodes both parts.
+    """The pool of a task that is alone: `load_pools` of one."""
+    sizes = {"seed": seed, "test_samples": test_samples, "max_tokens": max_tokens}
+    return load_pools({name: task}, tokenizer, **sizes, shares={name: shares})[name]
 
-    Raises `TaskError` for rows that cannot be used, a part that is empty, or fewer training rows
-    than the `shares` that devices take of them.
+
+def load_pools(
+    tasks: Mapping[str, Task],
+    tokenizer: Any,
+    *,
+    seed: int,
+    test_samples: int,
+    max_tokens: int,
+    shares: Mapping[str, int],
+) -> dict[str, TaskPool]:
+    """Reads all tasks, holds test rows out of the training of every one, and encodes both parts.
+
+    Devices exchange what they have learnt of different tasks: a row that any task tests is trained
+    on by none. Raises `TaskError` for rows that cannot be used, a part that is empty, or fewer
+    training rows than the `shares` that devices take of them.
     """
-    train: Iterable[Example]
-    test: Iterable[Example]
-    if task.source == "reasoning_gym":
-        test = _distinct(procedural_examples(name, task, seed, "test"), test_samples)
-        train = procedural_examples(name, task, seed, "train")
-    else:
-        read = jsonl_parts if task.source.startswith("jsonl:") else hub_parts
-        train, given = read(name, task)
-        order = stream(seed, "task", name, "order")
-        train = [train[int(i)] for i in order.permutation(len(train))]
-        if given is None:
-            held = min(test_samples, max(1, len(train) // 5))
-            test, train = train[:held], train[held:]
-        else:
-            test = [given[int(i)] for i in order.permutation(len(given))[:test_samples]]
-    test = list(test)
-    prompts = {example.prompt for example in test}
-    kept = _distinct(train, task.samples, but=prompts)
-    if not kept:
-        raise TaskError(
-            f"tasks.{name}: all {len(test)} distinct prompts are held out for evaluation and none "
-            "is left for training; lower evaluation.samples"
+    encoders = {name: _Encoder(name, tokenizer, max_tokens) for name in tasks}
+    parts = {
+        name: hold_out(name, task, seed, test_samples, encoders[name].questions_fit)
+        for name, task in tasks.items()
+    }
+    marks = {name: marks_of(part.test) for name, part in parts.items()}
+    pools = {}
+    for name, task in tasks.items():
+        encoder, held = encoders[name], parts[name]
+        elsewhere = {other: theirs for other, theirs in marks.items() if other != name}
+        drawn = draw_training(held, elsewhere, task.samples, encoder.rows_fit)
+        train, test = drawn.kept, list(held.test)
+        if not (train or drawn.too_long):
+            raise _nothing_left(name, len({example.key for example in test}), drawn)
+        if task.relabel is not None and train and test:
+            train, test = relabelled(name, task.relabel, train, test)
+        # Another answer may be longer than the one that was drawn.
+        rows = [row for row in encoder.rows(train) if row.tokens <= max_tokens]
+        questions = [q for q in encoder.questions(test) if _longest(q) <= max_tokens]
+        for part, left, before in (
+            ("training", rows, len(train) + drawn.too_long),
+            ("test", questions, len(test) + held.too_long),
+        ):
+            if not left:
+                raise TaskError(
+                    f"tasks.{name}: all {before} {part} rows are longer than training.max_tokens "
+                    f"({max_tokens})"
+                )
+        too_long = drawn.too_long + len(train) - len(rows)
+        account = Account(
+            name, held, drawn, len(rows), len(questions), test_samples, too_long, max_tokens
         )
-    if task.relabel is not None:
-        kept, test = relabelled(name, task.relabel, kept, test)
-    rows = encode_all(tokenizer, [(e.prompt, e.answer, e.choices is None) for e in kept])
-    rows = [row for row in rows if row.tokens <= max_tokens]
-    questions = _questions(tokenizer, test)
-    questions = [q for q in questions if max(c.tokens for c in q.candidates) <= max_tokens]
-    for part, found, before in (("training", rows, kept), ("test", questions, test)):
-        if not found:
+        if len(rows) < shares[name]:
+            said = f" ({account.facts})" if account.facts else ""
             raise TaskError(
-                f"tasks.{name}: all {len(before)} {part} rows are longer than training.max_tokens "
-                f"({max_tokens})"
+                f"devices: {shares[name]} devices share task '{name}', which has {len(rows)} "
+                f"training rows{said}"
             )
-    if len(rows) < shares:
-        raise TaskError(
-            f"devices: {shares} devices share task '{name}', which has {len(rows)} training rows"
-        )
-    return TaskPool(
-        name, tuple(rows), tuple(questions), _shortages(name, len(questions), test_samples)
+        pools[name] = TaskPool(name, tuple(rows), tuple(questions), account.warnings, account.facts)
+    return pools
+
+
+def _nothing_left(name: str, tested: int, drawn: Drawing) -> TaskError:
+    """No training row is left: all prompts are held out, here or by other tasks."""
+    where = f", by {', '.join(drawn.others)} too," if drawn.others else ""
+    return TaskError(
+        f"tasks.{name}: all {tested + drawn.held_elsewhere} distinct prompts are held out{where} "
+        "for evaluation and none is left for training; lower evaluation.samples"
     )
 
 
-def _shortages(name: str, held: int, asked: int) -> tuple[str, ...]:
-    if held >= asked:
-        return ()
-    return (f"tasks.{name}: {held} rows are held out, evaluation.samples asks for {asked}",)
+def _longest(question: Question) -> int:
+    return max(row.tokens for row in question.candidates)
 
 
-def _distinct(examples: Iterable[Example], count: int, but: Iterable[str] = ()) -> list[Example]:
-    """The first `count` examples whose prompts are new."""
-    seen = set(but)
-    kept: list[Example] = []
-    idle = 0
-    for example in examples:
-        if example.prompt in seen:
-            idle += 1
-            if idle > _PATIENCE:
-                break
-            continue
-        idle = 0
-        seen.add(example.prompt)
-        kept.append(example)
-        if len(kept) == count:
-            break
-    return kept
+class _Encoder:
+    """Encodes a task's examples; what a tokenizer cannot do is one sentence on the task."""
 
+    def __init__(self, name: str, tokenizer: Any, max_tokens: int) -> None:
+        self.name, self.tokenizer, self.max_tokens = name, tokenizer, max_tokens
+        self._rows: dict[Example, Encoded] = {}
+        self._questions: dict[Example, Question] = {}
 
-def _questions(tokenizer: Any, examples: Sequence[Example]) -> list[Question]:
-    candidates = [example.choices or (example.answer,) for example in examples]
-    rows = iter(
-        encode_all(
-            tokenizer,
-            [
-                (example.prompt, candidate, example.choices is None)
-                for example, own in zip(examples, candidates, strict=True)
-                for candidate in own
-            ],
+    def _encoded(self, texts: Sequence[tuple[str, str, bool]]) -> list[Encoded]:
+        try:
+            return encode_all(self.tokenizer, texts)
+        except ValueError as error:
+            raise TaskError(f"tasks.{self.name}: {error}") from error
+
+    def rows(self, examples: Sequence[Example]) -> list[Encoded]:
+        """Training rows: prompts with the right answers."""
+        fresh = [example for example in examples if example not in self._rows]
+        found = self._encoded([(e.prompt, e.answer, e.choices is None) for e in fresh])
+        self._rows.update(zip(fresh, found, strict=True))
+        return [self._rows[example] for example in examples]
+
+    def rows_fit(self, examples: Sequence[Example]) -> list[bool]:
+        """Which examples are short enough to train on."""
+        return [row.tokens <= self.max_tokens for row in self.rows(examples)]
+
+    def questions(self, examples: Sequence[Example]) -> list[Question]:
+        """Held-out questions: prompts with every candidate."""
+        fresh = [example for example in examples if example not in self._questions]
+        candidates = [example.choices or (example.answer,) for example in fresh]
+        rows = iter(
+            self._encoded(
+                [
+                    (example.prompt, candidate, example.choices is None)
+                    for example, own in zip(fresh, candidates, strict=True)
+                    for candidate in own
+                ]
+            )
         )
-    )
-    return [
-        Question(tuple(islice(rows, len(own))), own.index(example.answer), tuple(map(len, own)))
-        for example, own in zip(examples, candidates, strict=True)
-    ]
+        for example, own in zip(fresh, candidates, strict=True):
+            self._questions[example] = Question(
+                tuple(islice(rows, len(own))), own.index(example.answer), tuple(map(len, own))
+            )
+        return [self._questions[example] for example in examples]
+
+    def questions_fit(self, examples: Sequence[Example]) -> list[bool]:
+        """Which examples are short enough with each of their candidates."""
+        return [_longest(question) <= self.max_tokens for question in self.questions(examples)]
 
 
 def device_tasks(names: list[str], groups: Iterable[tuple[int, str]]) -> list[str]:

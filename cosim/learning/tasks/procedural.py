@@ -42,7 +42,7 @@ def procedural_examples(name: str, task: Task, seed: int, part: str) -> Iterator
             ) from error
         row = {"choices": None, **item, "prompt": item["question"]}
         try:
-            yield reader.read(row)
+            yield reader.read(row, whole=False)
         except ValueError as error:
             raise TaskError(f"tasks.{name}: row {number} of {task.dataset}: {error}") from error
         number += 1
