@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -124,8 +125,9 @@ class Fleet:
         return torch.cat([refined_projection(a.view(shape), h).flatten() for a, h, shape in parts])
 
     def hold(self, device: int, owner: int, expert: Adapter) -> None:
-        """Puts an expert into a device's bank in place of an older one."""
-        self.banks[device][owner] = expert
+        """Puts an expert into a device's bank, unless a newer one of its owner is there; one of
+        the same round takes the place of what was read of it before."""
+        _put_newest(self.banks[device], owner, expert)
 
     def hold_own(self, device: int) -> None:
         """Puts the device's adapter into its bank, if there is one, as others would receive it."""
@@ -133,6 +135,10 @@ class Fleet:
             return
         own = self.adapters[device]
         self.hold(device, device, replace(own, values=self._sent(own.values), moments=None))
+
+    def share(self, task: str, expert: Adapter) -> None:
+        """Makes an adapter its task's one expert, unless a newer one is."""
+        _put_newest(self.shared, task, expert)
 
     def expert(self, device: int, task: str) -> Expert | None:
         """What a device answers a task with, by the recipe's composition; None: the base alone."""
@@ -202,3 +208,8 @@ class Fleet:
         """How many positions of each module the device will train with this calibration (L,)."""
         entropies = None if calibration is None else calibration.entropies
         return planned_counts(self.recipe, self.layout, self.budgets[device], entropies)
+
+
+def _put_newest(held: dict[Any, Adapter], key: int | str, expert: Adapter) -> None:
+    if key not in held or held[key].round <= expert.round:
+        held[key] = expert

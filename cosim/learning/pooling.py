@@ -13,7 +13,8 @@ class Pools:
 
     In a round an adapter learns from the mini-batches of all its devices, whoever of them is
     there: the data is in one place, and the devices only ask. So it is trained once a round, when
-    the first of them asks, and the others are given the same.
+    the first of them asks for what has come of it, and the others are given the same. A device that
+    is cut off before it asks leaves no trace: what has not been asked for has not been trained.
     """
 
     def __init__(self, recipe: Recipe, tasks: Sequence[str]) -> None:
