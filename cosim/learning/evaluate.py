@@ -173,9 +173,11 @@ class Evaluator:
         return [list(islice(scores, count)) for count in packed.candidate_counts]
 
     def _pairs(self, expert: Expert) -> list[tuple[Tensor, Tensor]]:
-        """A stacked over the members' ranks, B side by side, divided by their number if the
-        outputs are averaged."""
-        share = 1.0 / len(expert.members) if expert.route == "uniform" else 1.0
+        """A stacked over the members' ranks, B side by side, times their share of the output
+        if none is routed to."""
+        share = 1.0
+        if expert.route == "uniform":
+            share = 1.0 / len(expert.members) if expert.share is None else expert.share
         parts = [
             self.layout.pairs(member.projection, member.expansion(self.layout) * share)
             for member in expert.members

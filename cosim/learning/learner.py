@@ -34,6 +34,7 @@ from cosim.learning.tasks.pool import TaskPool
 from cosim.learning.train import GroupTrainer
 from cosim.learning.trainable import trainable
 from cosim.learning.workload import Workload
+from cosim.methods.parts import unplayed
 from cosim.methods.recipe import Recipe
 from cosim.scenario.learning import Adapter as AdapterChoice
 from cosim.scenario.learning import Training
@@ -171,7 +172,13 @@ class Learner:
     def accept(self, job: FineTuning) -> FineTuned:
         """Makes a job's outcome the device's state; called by the job."""
         if job.outcome is None:
-            self._settle() if self.recipe.data == "own" else self._settle_pooled(job)
+            match self.recipe.data:
+                case "own":
+                    self._settle()
+                case "task" | "pooled":
+                    self._settle_pooled(job)
+                case _:
+                    unplayed("data", self.recipe.data)
         assert job.outcome is not None, "the job was discarded"
         if job.calibrates:
             self.accept_calibration(job.device, f"in round {job.round}")
@@ -308,5 +315,5 @@ class Learner:
     def save(self, folder: Path) -> None:
         """Writes every device's adapter and its bank of experts into a new folder; nothing where
         all parameters are trained and there is no adapter."""
-        if self.recipe.expansion != "every_parameter":
+        if not self.recipe.full:
             save_adapters(folder, self.fleet, scale=self.settings.scale, seed=self.seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cosim.learning.lesson import Batch, Lesson, Outcome
+from cosim.methods.parts import unplayed
 from cosim.methods.recipe import Recipe
 
 
@@ -18,7 +19,15 @@ class Pools:
     """
 
     def __init__(self, recipe: Recipe, tasks: Sequence[str]) -> None:
-        self._names = tuple(tasks) if recipe.data == "task" else ("",) * len(tasks)
+        match recipe.data:
+            case "task":
+                self._names = tuple(tasks)
+            case "pooled":
+                self._names = ("",) * len(tasks)
+            case "own":  # nothing lies together
+                self._names = ()
+            case _:
+                unplayed("data", recipe.data)
         self.latest: dict[str, Outcome] = {}
         self.ended: dict[tuple[str, int], tuple[float, str | None]] = {}
 
