@@ -30,6 +30,10 @@ class BaseModelError(CosimError):
     """A base model that cannot be fetched, verified or loaded."""
 
 
+class UnplayedPartError(CosimError):
+    """A recipe's part that is declared, and that the code in question does not know how to play."""
+
+
 class TaskError(CosimError):
     """A task whose rows cannot be read or used."""
 

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "spelling": set(),
     "physics": set(),
     "mobility": {"errors", "randomness"},
-    "methods": set(),
+    "methods": {"errors"},
     "scenario": {"errors", "methods", "spelling"},
     "topology": {"methods"},
     "trace": {"errors"},

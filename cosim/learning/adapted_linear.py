@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cosim.learning.answer_loss import answer_loss
+from cosim.learning.answer_score import AnswerScores, answer_scores
 from cosim.learning.converted import lean_model
 from cosim.learning.packed import PackedRows
 from cosim.learning.target_modules import adapted_modules
@@ -164,8 +165,16 @@ class AdaptedModel:
         """Nats (P,) of each target and the gradient of Σ weight·nats at its hidden state."""
         return answer_loss(self.model.get_output_embeddings(), hidden, targets, weights)
 
+    def answer_scores(
+        self, hidden: Tensor, places: Tensor, targets: Tensor, *, ranks: bool
+    ) -> AnswerScores:
+        """ln P (P,) of each target at hidden[places], and whether it is the argmax, in float32."""
+        head = self.model.get_output_embeddings()
+        return answer_scores(head, hidden, places, targets, ranks=ranks)
+
     def logits(self, hidden_rows: Tensor) -> Tensor:
-        """Float32 logits of chosen positions only; the head is a large part of a small model."""
+        """Logits of chosen positions only, multiplied in the model's dtype, as float32: the head is
+        a large part of a small model."""
         head = self.model.get_output_embeddings()
         scores: Tensor = head(hidden_rows.contiguous())
         return scores.float()

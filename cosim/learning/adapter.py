@@ -114,20 +114,22 @@ class Adapter:
 class Expert:
     """What a device can answer with: one or several adapters, and how they answer together.
 
-    route: `uniform` averages their outputs; `gate` weighs them by the sequence; `literal` keeps
-    the largest ranks of all of them (eq. 29 of arXiv 2602.20492). owners: the devices that the
-    members come from, where the route asks for them.
+    route: `uniform` adds up their outputs, each times `share` (None: their mean); `gate` weighs
+    them by the sequence; `literal` keeps the largest ranks of all of them (eq. 29 of arXiv
+    2602.20492). owners: the devices that the members come from, where the route asks for them.
     """
 
     members: tuple[Adapter, ...]
     route: Literal["uniform", "gate", "literal"] = "uniform"
     owners: tuple[int, ...] = ()
+    share: float | None = None
 
     @property
     def key(self) -> str:
         """Names the content: devices with equal experts need be evaluated once."""
         owners = " ".join(map(str, self.owners)) if self.route == "gate" else ""
-        return " ".join([self.route, owners, *(member.digest for member in self.members)])
+        share = "" if self.share is None else str(self.share)
+        return " ".join([self.route, owners, share, *(member.digest for member in self.members)])
 
     @property
     def silent(self) -> bool:

@@ -61,11 +61,9 @@ class Calibrator:
         self, model: AdaptedModel, layout: Layout, recipe: Recipe, reader: PromptReader, work: Work
     ) -> None:
         self.model, self.layout, self.work, self.reader = model, layout, work, reader
-        self._needs_features = recipe.composition == "gate"
+        self._needs_features = recipe.gated
         self._needs_inputs = "refinement" in recipe.literal
-        self._needs_entropies = (
-            recipe.expansion == "entropy_mask" and "density" not in recipe.literal
-        )
+        self._needs_entropies = recipe.measured
         # As printed, the spectrum is W0's own: the same for every task.
         self._printed = "spectrum" in recipe.literal
         self._shared = shared_inputs(layout.modules)

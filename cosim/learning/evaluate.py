@@ -41,7 +41,10 @@ class Evaluator:
     `rows` is the number of sequences of one pass, fewer where they are long. Metrics, as
     lm-evaluation-harness defines them: `acc` ranks log P(choice | prompt), `acc_norm` divides it
     by the choice's characters, `exact_match` asks that every answer token, the terminator
-    included, is the argmax, which is when greedy decoding would produce the answer.
+    included, is the argmax, which is when greedy decoding would produce the answer. The hidden
+    states at the answers meet the head in float32, whatever the model's dtype, so that no two
+    choices tie by rounding; those that are exactly as likely go to the first, as numpy's argmax
+    has it.
     """
 
     def __init__(
@@ -158,25 +161,23 @@ class Evaluator:
         _, first, place = np.unique(
             packed.scored.numpy(force=True), return_index=True, return_inverse=True
         )
-        logits = self.model.logits(hidden[torch.from_numpy(first).to(self.device)])
+        positions = hidden[torch.from_numpy(first).to(self.device)]
         places = torch.from_numpy(place).to(self.device)
-        right = logits.argmax(-1)[places] == packed.targets
+        found = self.model.answer_scores(positions, places, packed.targets, ranks=ranks)
         candidates = packed.candidates.cpu()
         likelihood = torch.zeros(sum(packed.candidate_counts), dtype=torch.float64)
-        if ranks:
-            chosen = logits[places, packed.targets] - logits.logsumexp(-1)[places]
-            likelihood.index_add_(0, candidates, chosen.double().cpu())
-        else:
-            likelihood.fill_(torch.nan)
+        likelihood.index_add_(0, candidates, found.log_likelihood.cpu())
         misses = torch.zeros(len(likelihood), dtype=torch.long)
-        misses.index_add_(0, candidates, (~right).long().cpu())
+        misses.index_add_(0, candidates, (~found.greedy).long().cpu())
         scores = map(_RowScore, likelihood.tolist(), (misses == 0).tolist())
         return [list(islice(scores, count)) for count in packed.candidate_counts]
 
     def _pairs(self, expert: Expert) -> list[tuple[Tensor, Tensor]]:
-        """A stacked over the members' ranks, B side by side, divided by their number if the
-        outputs are averaged."""
-        share = 1.0 / len(expert.members) if expert.route == "uniform" else 1.0
+        """A stacked over the members' ranks, B side by side, times their share of the output
+        if none is routed to."""
+        share = 1.0
+        if expert.route == "uniform":
+            share = 1.0 / len(expert.members) if expert.share is None else expert.share
         parts = [
             self.layout.pairs(member.projection, member.expansion(self.layout) * share)
             for member in expert.members

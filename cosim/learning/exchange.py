@@ -19,6 +19,8 @@ from cosim.learning.aggregate import (
 )
 from cosim.learning.fleet import Fleet
 from cosim.learning.payload import introduction_bits, mask_bits, values_bits
+from cosim.methods.meaning import exchanges
+from cosim.methods.parts import unplayed
 
 Bundle = Mapping[int, Adapter]
 
@@ -51,7 +53,7 @@ class Exchange:
     def update(self, device: int, round_: int) -> Update:
         """The device's adapter as its receivers will read it, after its training of a round."""
         adapter = self.fleet.adapters[device]
-        sends_projection = self.recipe.projection == "trainable"
+        sends_projection = self.recipe.trains_projection
         return Update(
             device=device,
             round=round_,
@@ -101,7 +103,7 @@ class Exchange:
         inbox end with the same average. An update of age n weighs (1 + n)^−a.
         """
         self.introduced.update((sender, device) for sender in inbox)
-        if not inbox or self.recipe.aggregation == "none":
+        if not inbox or not exchanges(self.recipe.aggregation):
             return
         if self.recipe.aggregation == "stacked":
             self._stack(device, inbox)
@@ -169,9 +171,16 @@ class Exchange:
         size = self.fleet.layout.expansion_size
         if "weights" in self.recipe.literal:
             return printed_mean(updates, size, sum(self.weights))
-        if self.recipe.aggregation == "mean":
-            return mean(updates, size)
-        return support_normalised_mean(updates, size), None
+        aggregation = self.recipe.aggregation
+        match aggregation:
+            case "mean":
+                return mean(updates, size)
+            case "support_normalised":
+                return support_normalised_mean(updates, size), None
+            case "none" | "stacked":
+                raise AssertionError(f"aggregation '{aggregation}' combines nothing")
+            case _:
+                unplayed("aggregation", aggregation)
 
     def bank(self, sender: int) -> Bundle:
         """Every expert that the sender holds, for another cluster or a member of its own."""

@@ -60,7 +60,7 @@ def expect(scenario: Scenario) -> Expectation:
     told = told_values(recipe, layout.modules, gate, config.hidden_size) * per_value
     masks = kept if recipe.masked else None
     first = later + introduction_bits(layout.expansion_sizes, masks, recipe.projection, told)
-    trains_projection = recipe.projection == "trainable"
+    trains_projection = recipe.trains_projection
     work = Work.of(model, layout, trainable_projection=trains_projection)
     trained = int(kept.sum()) + (layout.projection_size if trains_projection else 0)
     return Expectation(
@@ -87,7 +87,7 @@ def mean_rounds(
     """A mean round's work by device, all of them of the largest density."""
     recipe = scenario.method
     trained = int(planned_counts(recipe, layout, max(densities_of(scenario))).sum())
-    trained += layout.projection_size if recipe.projection == "trainable" else 0
+    trained += layout.projection_size if recipe.trains_projection else 0
     by_task = {
         name: _mean_round(work, pool.train, scenario.training, trained)
         for name, pool in pools.items()

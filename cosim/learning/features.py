@@ -12,6 +12,7 @@ from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.encoding import Encoded
 from cosim.learning.gate import prompt_mean
 from cosim.learning.packed import PackedRows, pack, reading
+from cosim.methods.parts import unplayed
 
 # All blocks' hidden states of a pass are held at once.
 _TOKENS_PER_PASS = 4096
@@ -87,9 +88,13 @@ class PromptReader:
 
     def _read_out(self, rows: PackedRows) -> Callable[[Tensor], Tensor]:
         """From the tokens' states at unit length to x̄ of each prompt."""
-        if self.reads == "mean":
-            tokens, prompts = rows.whole_rows()
-            count = len(rows.candidate_counts)
-            return lambda units: prompt_mean(units[tokens], prompts, count)
-        # A prompt's last token is the one that is scored.
-        return lambda units: units[rows.scored]
+        match self.reads:
+            case "mean":
+                tokens, prompts = rows.whole_rows()
+                count = len(rows.candidate_counts)
+                return lambda units: prompt_mean(units[tokens], prompts, count)
+            case "last":
+                # A prompt's last token is the one that is scored.
+                return lambda units: units[rows.scored]
+            case _:
+                unplayed("gate.reads", self.reads)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from cosim.learning.calibrate import Calibration
 from cosim.learning.gate import refined_projection
 from cosim.learning.masks import planned_counts
 from cosim.learning.report import LayerState
+from cosim.methods.meaning import asks_experts
+from cosim.methods.parts import unplayed
 from cosim.methods.recipe import Recipe
 
 
@@ -54,7 +57,7 @@ class Fleet:
         unmasked = torch.zeros(0, dtype=torch.long)
         zeros = torch.zeros(0 if self.recipe.masked else self.layout.expansion_size)
         support = unmasked if self.recipe.masked else None
-        if self.recipe.projection == "frozen_own_seed":
+        if self.recipe.own_projection:
             projections = self._projections(seed, range(devices))
         else:
             projections = self._projections(seed, ["shared"]) * devices
@@ -124,31 +127,46 @@ class Fleet:
         return torch.cat([refined_projection(a.view(shape), h).flatten() for a, h, shape in parts])
 
     def hold(self, device: int, owner: int, expert: Adapter) -> None:
-        """Puts an expert into a device's bank in place of an older one."""
-        self.banks[device][owner] = expert
+        """Puts an expert into a device's bank, unless a newer one of its owner is there; one of
+        the same round takes the place of what was read of it before."""
+        _put_newest(self.banks[device], owner, expert)
 
     def hold_own(self, device: int) -> None:
         """Puts the device's adapter into its bank, if there is one, as others would receive it."""
-        if self.recipe.composition == "single":
+        if not asks_experts(self.recipe.composition):
             return
         own = self.adapters[device]
         self.hold(device, device, replace(own, values=self._sent(own.values), moments=None))
 
+    def share(self, task: str, expert: Adapter) -> None:
+        """Makes an adapter its task's one expert, unless a newer one is."""
+        _put_newest(self.shared, task, expert)
+
     def expert(self, device: int, task: str) -> Expert | None:
         """What a device answers a task with, by the recipe's composition; None: the base alone."""
-        composition = self.recipe.composition
-        if composition == "single":
-            expert = Expert((self.adapters[device],))
-        elif self.recipe.data == "task":
+        if self.recipe.by_task:
             expert = Expert((self.shared[task],) if task in self.shared else ())
         else:
-            bank = self.banks[device]
-            owners = sorted(bank)
-            if composition == "oracle":
-                owners = [owner for owner in owners if self.tasks[owner] == task]
-            route = composition if composition in ("gate", "literal") else "uniform"
-            expert = Expert(tuple(bank[owner] for owner in owners), route, tuple(owners))
+            expert = self._composed(device, task)
         return None if expert.silent else expert
+
+    def _composed(self, device: int, task: str) -> Expert:
+        composition, bank = self.recipe.composition, self.banks[device]
+        owners = tuple(sorted(bank))
+        experts = tuple(bank[owner] for owner in owners)
+        match composition:
+            case "single":
+                return Expert((self.adapters[device],))
+            case "oracle":
+                owners = tuple(owner for owner in owners if self.tasks[owner] == task)
+                return Expert(tuple(bank[owner] for owner in owners), owners=owners)
+            case "uniform":
+                share = self.recipe.merge.share(len(owners)) if owners else None
+                return Expert(experts, owners=owners, share=share)
+            case "gate" | "literal":
+                return Expert(experts, composition, owners)
+            case _:
+                unplayed("composition", composition)
 
     def features(self, owner: int) -> torch.Tensor:
         """h of an expert's task at the gate's blocks (L, h), as its receivers know it."""
@@ -202,3 +220,8 @@ class Fleet:
         """How many positions of each module the device will train with this calibration (L,)."""
         entropies = None if calibration is None else calibration.entropies
         return planned_counts(self.recipe, self.layout, self.budgets[device], entropies)
+
+
+def _put_newest(held: dict[Any, Adapter], key: int | str, expert: Adapter) -> None:
+    if key not in held or held[key].round <= expert.round:
+        held[key] = expert

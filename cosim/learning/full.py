@@ -39,7 +39,7 @@ def layout_of(recipe: Recipe, model: Any, target_modules: str | Sequence[str], r
 
     model: not adapted yet.
     """
-    if recipe.expansion != "every_parameter":
+    if not recipe.full:
         return Layout(adapted_modules(model, target_modules), rank)
     parts = []
     for name, value in model.named_parameters():

@@ -34,6 +34,7 @@ from cosim.learning.tasks.pool import TaskPool
 from cosim.learning.train import GroupTrainer
 from cosim.learning.trainable import trainable
 from cosim.learning.workload import Workload
+from cosim.methods.parts import unplayed
 from cosim.methods.recipe import Recipe
 from cosim.scenario.learning import Adapter as AdapterChoice
 from cosim.scenario.learning import Training
@@ -171,7 +172,13 @@ class Learner:
     def accept(self, job: FineTuning) -> FineTuned:
         """Makes a job's outcome the device's state; called by the job."""
         if job.outcome is None:
-            self._settle()
+            match self.recipe.data:
+                case "own":
+                    self._settle()
+                case "task" | "pooled":
+                    self._settle_pooled(job)
+                case _:
+                    unplayed("data", self.recipe.data)
         assert job.outcome is not None, "the job was discarded"
         if job.calibrates:
             self.accept_calibration(job.device, f"in round {job.round}")
@@ -180,7 +187,7 @@ class Learner:
         adapter = replace(job.outcome.adapter, round=job.round)
         self.fleet.adapters[job.device] = adapter
         self.fleet.hold_own(job.device)
-        self.fleet.shared[self.tasks[job.device]] = adapter
+        self.fleet.share(self.tasks[job.device], adapter)
         return FineTuned(job.outcome.loss, self.exchange.update(job.device, job.round))
 
     def _diverged(self, job: FineTuning, outcome: Outcome) -> FineTuned:
@@ -198,24 +205,25 @@ class Learner:
         self.queue = [other for other in self.queue if other is not job]
 
     def _settle(self) -> None:
+        """Trains all that is queued in common passes: each lesson ends as it would alone."""
         jobs = sorted(self.queue, key=lambda job: (job.round, job.device))
         self.queue = []
         self._calibrate([job.device for job in jobs if job.calibrates])
-        for job in jobs:
-            if job.calibrates:
-                found = self._calibration(job.device)
-                if found.fault is not None:
-                    job.outcome = Outcome(job.lesson.adapter, math.nan, found.fault)
-                    continue
-                adapter = self.fleet.refined_adapter(job.device, found)
-                kept = self.fleet.planned(job.device, found)
-                job.lesson = replace(job.lesson, adapter=adapter, kept=kept)
-        jobs = [job for job in jobs if job.outcome is None]
-        if self.recipe.data == "own":
-            self._train(sorted(jobs, key=lambda job: (job.device, job.round)))
-        else:
-            for job in jobs:
-                self._train_pooled(job)
+        jobs = [job for job in jobs if self._begins(job)]
+        self._train(sorted(jobs, key=lambda job: (job.device, job.round)))
+
+    def _begins(self, job: FineTuning) -> bool:
+        """Gives a job that calibrates what it found; False where with that it cannot train."""
+        if not job.calibrates:
+            return True
+        found = self._calibration(job.device)
+        if found.fault is not None:
+            job.outcome = Outcome(job.lesson.adapter, math.nan, found.fault)
+            return False
+        adapter = self.fleet.refined_adapter(job.device, found)
+        kept = self.fleet.planned(job.device, found)
+        job.lesson = replace(job.lesson, adapter=adapter, kept=kept)
+        return True
 
     def _train(self, jobs: Sequence[FineTuning]) -> None:
         groups = passes(
@@ -230,14 +238,18 @@ class Learner:
             for number, outcome in zip(group, outcomes, strict=True):
                 jobs[number].outcome = outcome
 
-    def _train_pooled(self, job: FineTuning) -> None:
-        job.outcome = self.pooled.settle(
-            job.device,
-            job.round,
-            job.lesson,
-            lambda device: self.batches(device, job.round),
-            lambda lesson: self.trainer.train([lesson])[0],
-        )
+    def _settle_pooled(self, job: FineTuning) -> None:
+        """Trains the job's pool, if it has not been in this round, for this job alone: whoever is
+        cut off before it asks has moved no common adapter."""
+        self.forget(job)
+        if self._begins(job):
+            job.outcome = self.pooled.settle(
+                job.device,
+                job.round,
+                job.lesson,
+                lambda device: self.batches(device, job.round),
+                lambda lesson: self.trainer.train([lesson])[0],
+            )
 
     def payload_bits(self, sender: int, receiver: int) -> int:
         """Bits of the sender's present update for this receiver."""
@@ -303,5 +315,5 @@ class Learner:
     def save(self, folder: Path) -> None:
         """Writes every device's adapter and its bank of experts into a new folder; nothing where
         all parameters are trained and there is no adapter."""
-        if self.recipe.expansion != "every_parameter":
+        if not self.recipe.full:
             save_adapters(folder, self.fleet, scale=self.settings.scale, seed=self.seed)

@@ -9,8 +9,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from cosim.errors import CosimError
 from cosim.learning.adapter import Layout, kept_positions
 from cosim.learning.density import kept_counts
+from cosim.methods.parts import unplayed
 from cosim.methods.recipe import Recipe
 
 # How positions are ranked: by the first mini-batch's gradient, by B after a dense warm-up over a
@@ -23,11 +25,15 @@ _EPSILON = 1e-8
 
 def mask_rule(recipe: Recipe) -> MaskRule:
     """How a recipe ranks the positions of B."""
-    if not recipe.masked:
-        return "none"
-    if recipe.expansion == "magnitude_mask":
-        return "magnitude"
-    return "printed" if "mask" in recipe.literal else "gradient"
+    match recipe.expansion:
+        case "dense" | "every_parameter":
+            return "none"
+        case "magnitude_mask":
+            return "magnitude"
+        case "gradient_mask" | "entropy_mask":
+            return "printed" if "mask" in recipe.literal else "gradient"
+        case _:
+            unplayed("expansion", recipe.expansion)
 
 
 def planned_counts(
@@ -41,14 +47,20 @@ def planned_counts(
     that only the total, density·Σd·r, is known before the warm-up; it is shared out evenly.
     """
     sizes = np.array(layout.expansion_sizes)
-    if not recipe.masked or "density" in recipe.literal:
+    if "density" in recipe.literal:
         return sizes
-    if recipe.expansion == "gradient_mask":
-        return np.array([kept_positions(int(size), density) for size in sizes])
     total = int(sizes.sum())
-    budget = max(1.0, density * total)
-    if recipe.expansion == "magnitude_mask":
-        budget = float(kept_positions(total, density))
+    match recipe.expansion:
+        case "dense" | "every_parameter":
+            return sizes
+        case "gradient_mask":
+            return np.array([kept_positions(int(size), density) for size in sizes])
+        case "entropy_mask":
+            budget = max(1.0, density * total)
+        case "magnitude_mask":
+            budget = float(kept_positions(total, density))
+        case _:
+            unplayed("expansion", recipe.expansion)
     blocks = [module.layer for module in layout.modules]
     # Equal entropies of equal blocks are the even share; of unequal ones they would not be.
     if entropies is None:
@@ -82,9 +94,11 @@ def printed_support(layout: Layout, gradient: Tensor, kept: ArrayLike, optimizer
     The learning rate changes no order.
     """
     first = -gradient
-    return top_support(
-        layout, first if optimizer == "sgd" else first / (gradient.abs() + _EPSILON), kept
-    )
+    if optimizer == "adamw":
+        first = first / (gradient.abs() + _EPSILON)
+    elif optimizer != "sgd":
+        raise CosimError(f"training.optimizer: nobody knows the first step of {optimizer!r}")
+    return top_support(layout, first, kept)
 
 
 def top_magnitude_support(expansion: Tensor, kept: int) -> Tensor:

@@ -12,7 +12,7 @@ from cosim.errors import CosimError
 from cosim.learning.adapter import Layout, kept_positions
 from cosim.learning.flop import Work
 from cosim.learning.lean.plan import KEPT_LENGTH
-from cosim.methods.parts import BANKS
+from cosim.methods.meaning import asks_together
 from cosim.methods.recipe import Recipe
 
 GIB = float(2**30)
@@ -68,29 +68,29 @@ def estimate_memory(
     kept = layout.expansion_size
     if recipe.masked and "density" not in recipe.literal:
         kept = kept_positions(kept, density)
-    trained = kept + (layout.projection_size if recipe.projection == "trainable" else 0)
+    trained = kept + (layout.projection_size if recipe.trains_projection else 0)
     state = 12.0 * trained + (8.0 * kept if recipe.masked else 0.0)
     # A trained A is among the trained values.
-    own_projection = recipe.projection not in ("frozen_shared_seed", "trainable")
+    own_projection = not recipe.common_projection and not recipe.trains_projection
     state += 4.0 * layout.projection_size if own_projection else 0.0
     # Devices whose inboxes differ hold banks of their own: at worst all of them.
-    bank = 4.0 * trained * devices**2 if recipe.aggregation in BANKS else 0.0
+    bank = 4.0 * trained * devices**2 if recipe.keeps_experts else 0.0
     # Settling a round holds the states before and after it, and the update on its way.
     states = devices * (2.0 * state + 4.0 * trained) + bank
     # Beside them the float32 masters with their moments, one gradient after the other: with LoRA's
     # trained A a fifth of the whole, measured on scenarios/paper/smollm2.yaml.
     # A mask by magnitude is found by training all of B.
-    mastered = layout.expansion_size if recipe.expansion == "magnitude_mask" else trained
+    mastered = layout.expansion_size if recipe.warms_up else trained
     copies = devices_per_pass * (2.0 * size * layout.expansion_size + 12.0 * mastered)
-    one_for_all = recipe.projection == "frozen_shared_seed" and "refinement" not in recipe.literal
+    one_for_all = recipe.common_projection and "refinement" not in recipe.literal
     # Each of two shares of a pass has an A and a gradient on its way.
     side_by_side = min(2, devices_per_pass)
     projections = side_by_side if one_for_all else devices_per_pass
     copies += 2.0 * size * layout.projection_size * projections + 4.0 * mastered * side_by_side
-    if recipe.expansion == "every_parameter":
+    if recipe.full:
         # One device at a time: gradients, the base's own copy, float32 masters and their gradient.
         copies = (2.0 * size + 8.0) * layout.expansion_size
-    together = recipe.composition in ("gate", "uniform", "literal")
+    together = asks_together(recipe.composition)
     values = devices * (layout.expansion_size + layout.projection_size) if together else 0
     # With the float32 parts that they are put together from.
     experts = float(values * (size + 4))
@@ -112,8 +112,7 @@ def estimate_memory(
         by_token = (16.0 * hidden + 6.0 * inner) * size + weights
         activations = blocks * tokens_per_pass * by_token
     # The logits with their gradient in their place; by autograd also in float32, three times.
-    every_parameter = recipe.expansion == "every_parameter"
-    activations += scored_per_pass * config.vocab_size * (12.0 if every_parameter else size)
+    activations += scored_per_pass * config.vocab_size * (12.0 if recipe.full else size)
     work = Work.of(model, layout, trainable_projection=False)
     parameters = work.frozen + work.head * (1 if config.tie_word_embeddings else 2)
     return MemoryEstimate(parameters * float(size), states, copies, activations, experts)

@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from cosim.errors import CosimError
 from cosim.learning.adapter import Moments
 
 # torch.optim.AdamW's defaults.
@@ -94,6 +95,10 @@ Optimiser = FusedAdamW | Sgd
 
 def new_optimiser(values: Tensor, moments: Moments | None, choice: Choice) -> Optimiser:
     """The recipe's optimiser, going on where the moments are."""
-    if choice.optimizer == "sgd":
-        return Sgd(values, choice.learning_rate, choice.weight_decay)
-    return FusedAdamW(values, choice.learning_rate, choice.weight_decay, moments)
+    match choice.optimizer:
+        case "sgd":
+            return Sgd(values, choice.learning_rate, choice.weight_decay)
+        case "adamw":
+            return FusedAdamW(values, choice.learning_rate, choice.weight_decay, moments)
+        case other:
+            raise CosimError(f"training.optimizer: nobody takes the steps of {other!r}")

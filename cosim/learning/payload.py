@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cosim.learning.target_modules import AdaptedModule, shared_inputs
+from cosim.methods.meaning import has_own_projection, trains_projection
 from cosim.methods.parts import Projection
 from cosim.methods.recipe import Recipe
 
@@ -29,7 +30,7 @@ def mask_bits(positions: int, kept: int) -> int:
 
 def values_bits(kept: int, projection_values: int, projection: Projection, per_value: int) -> int:
     """(nnz(B) + |A| where A is trained) × bits per value."""
-    sent = kept + (projection_values if projection == "trainable" else 0)
+    sent = kept + (projection_values if trains_projection(projection) else 0)
     return sent * per_value
 
 
@@ -43,7 +44,7 @@ def introduction_bits(
 
     told_bits: of h, the mean inputs, by `told_values` times the bits of a value.
     """
-    bits = SEED_BITS if projection == "frozen_own_seed" else 0
+    bits = SEED_BITS if has_own_projection(projection) else 0
     if kept_by_module is not None:
         bits += sum(
             mask_bits(size, int(kept))
@@ -57,7 +58,7 @@ def told_values(
 ) -> int:
     """Values of h that an expert's receivers must know: of the gate's layers, and of every
     distinct input of a module where A is refined with them (eq. 26 of arXiv 2602.20492)."""
-    values = gate_layers * hidden_size if recipe.composition == "gate" else 0
+    values = gate_layers * hidden_size if recipe.gated else 0
     if "refinement" in recipe.literal:
         shared = shared_inputs(modules)
         values += sum(m.in_features for n, m in enumerate(modules) if shared[n] == n)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cosim.learning.lesson import Batch, Lesson, Outcome
+from cosim.methods.parts import unplayed
 from cosim.methods.recipe import Recipe
 
 
@@ -13,11 +14,20 @@ class Pools:
 
     In a round an adapter learns from the mini-batches of all its devices, whoever of them is
     there: the data is in one place, and the devices only ask. So it is trained once a round, when
-    the first of them asks, and the others are given the same.
+    the first of them asks for what has come of it, and the others are given the same. A device that
+    is cut off before it asks leaves no trace: what has not been asked for has not been trained.
     """
 
     def __init__(self, recipe: Recipe, tasks: Sequence[str]) -> None:
-        self._names = tuple(tasks) if recipe.data == "task" else ("",) * len(tasks)
+        match recipe.data:
+            case "task":
+                self._names = tuple(tasks)
+            case "pooled":
+                self._names = ("",) * len(tasks)
+            case "own":  # nothing lies together
+                self._names = ()
+            case _:
+                unplayed("data", recipe.data)
         self.latest: dict[str, Outcome] = {}
         self.ended: dict[tuple[str, int], tuple[float, str | None]] = {}
 

@@ -35,7 +35,7 @@ def prepare(scenario: Scenario) -> Learner:
     """
     return_freed_memory()  # of a run before, in whose place this one may want other sizes
     choice = scenario.base_model
-    lean = scenario.method.expansion != "every_parameter"
+    lean = not scenario.method.full
     with one_thread_aside() as aside:
         loading = begin_loading(choice.source, choice.dtype, choice.device, lean=lean, aside=aside)
         pools = read_tasks(scenario, loading.tokenizer)
@@ -106,7 +106,7 @@ def memory_of(
     layout = layout_of(
         scenario.method, model, scenario.adapter.target_modules, scenario.adapter.rank
     )
-    full = scenario.method.expansion == "every_parameter"
+    full = scenario.method.full
     lean = not full and lean_model(model, layout.modules) is not None
     tasks, size = tasks_of(scenario), scenario.training.batch_size
     tokens = {name: np.array([row.tokens for row in pool.train]) for name, pool in pools.items()}

@@ -1,4 +1,5 @@
-"""What a learner tells the simulation: plain records, without tensors or time."""
+"""What a learner tells the simulation: plain records without time, and without tensors but for the
+update of a fine-tuning, which the simulation carries to its receivers and never looks into."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ from typing import Any
 class FineTuned:
     """What a device holds after fine-tuning: its mean loss and the update it may send.
 
+    update: an `Update` with its tensors, or whatever stands for it on the way; None where nothing
+    is sent.
     quarantined: the fine-tuning diverged; the device holds what it held before, and sends nothing.
     """
 

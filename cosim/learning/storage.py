@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cosim.learning.adapter import Layout, kept_positions
-from cosim.methods.parts import BANKS
 from cosim.methods.recipe import Recipe
 
 # What names the tensors: JSON beside a checkpoint, the head of a file and its part of the index.
@@ -31,7 +30,7 @@ def storage(layout: Layout, recipe: Recipe, densities: Sequence[float]) -> Stora
     no two devices heard the same. Devices that did share theirs, and may hold one adapter in the
     end: that is what is written at least, and nothing of masks, which links may make small.
     """
-    sent_projection = layout.projection_size if recipe.projection == "trainable" else 0
+    sent_projection = layout.projection_size if recipe.trains_projection else 0
     own_projection = layout.projection_size if "refinement" in recipe.literal else 0
     values = positions = 0.0
     for density in densities:
@@ -41,10 +40,10 @@ def storage(layout: Layout, recipe: Recipe, densities: Sequence[float]) -> Stora
         values += kept + sent_projection
         positions += kept if recipe.masked else 0
     devices = len(densities)
-    banks = 4.0 * values * (devices - 1) if recipe.aggregation in BANKS else 0.0
+    banks = 4.0 * values * (devices - 1) if recipe.keeps_experts else 0.0
     own = 4.0 * own_projection * devices
     checkpoint = 24.0 * values + 8.0 * positions + own + banks + _INDEX_BYTES
-    if recipe.expansion == "every_parameter":
+    if recipe.full:
         return Storage(checkpoint, 0.0, 0.0)
     adapters = 4.0 * values + 4.0 * positions + own
     most = adapters + banks + _FILE_BYTES * devices

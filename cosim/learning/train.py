@@ -27,6 +27,7 @@ from cosim.learning.packed import TOKENS_PER_PASS, pack, pieces, reading
 from cosim.learning.shares import shares
 from cosim.learning.threads import divided_threads
 from cosim.learning.working_copies import Optimisation, WorkingCopies
+from cosim.methods.parts import unplayed
 
 _log = logging.getLogger(__name__)
 
@@ -174,7 +175,13 @@ class GroupTrainer:
         blank = [number for number, adapter in enumerate(adapters) if adapter.unmasked]
         if not blank or self.settings.mask == "none":
             return adapters
-        choose = self._after_warm_up if self.settings.mask == "magnitude" else self._by_gradient
+        match self.settings.mask:
+            case "magnitude":
+                choose = self._after_warm_up
+            case "gradient" | "printed":
+                choose = self._by_gradient
+            case _:
+                unplayed("mask", self.settings.mask)
         for number, support in zip(blank, choose([lessons[n] for n in blank]), strict=True):
             values = torch.zeros(support.numel())
             adapters[number] = Adapter(values, support, adapters[number].projection)

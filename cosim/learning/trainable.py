@@ -40,10 +40,10 @@ def trainable(
         learning_rate=training.learning_rate,
         optimizer=training.optimizer,
         weight_decay=training.weight_decay,
-        trainable_projection=recipe.projection == "trainable",
+        trainable_projection=recipe.trains_projection,
         mask=mask_rule(recipe),
     )
-    if recipe.expansion == "every_parameter":
+    if recipe.full:
         weights = FullWeights(model)
         evaluator = FullEvaluator(model, layout, weights)
         return Trainable(layout, model, FullTrainer(model, weights, settings), evaluator)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cosim.methods.parts import BANKS, MASKS
+from cosim.methods.meaning import (
+    asks_together,
+    exchanges,
+    has_rounds_in_step,
+    is_masked,
+    is_printed,
+    keeps_experts,
+    trains_projection,
+)
+from cosim.methods.parts import unplayed
 
 if TYPE_CHECKING:
     from cosim.methods.recipe import Recipe
@@ -12,15 +21,33 @@ if TYPE_CHECKING:
 
 def complaint(recipe: Recipe) -> str | None:
     """Why the parts of a recipe do not fit together; None where they do."""
+    _refuse_unknown(recipe)
     for check in (_exchange, _clusters, _aggregation, _composition, _expansion, _literal, _data):
         if said := check(recipe):
             return said
     return None
 
 
+def _refuse_unknown(recipe: Recipe) -> None:
+    """Raises UnplayedPartError for a word whose meaning nobody has said; the checks below look for
+    single words that do not fit, and would let it pass."""
+    trains_projection(recipe.projection)
+    is_masked(recipe.expansion)
+    exchanges(recipe.aggregation)
+    asks_together(recipe.composition)
+    has_rounds_in_step(recipe.schedule)
+    for point in recipe.literal:
+        is_printed(point)
+    match recipe.data:
+        case "own" | "task" | "pooled":
+            pass
+        case _:
+            unplayed("data", recipe.data)
+
+
 def _exchange(recipe: Recipe) -> str | None:
     graph = recipe.topology.graph
-    if (graph != "none") == (recipe.aggregation == "none"):
+    if (graph != "none") != exchanges(recipe.aggregation):
         return (
             f"topology '{graph}' and aggregation '{recipe.aggregation}' do not "
             "fit: what is exchanged must be aggregated, and nothing else can be"
@@ -67,7 +94,7 @@ def _composition(recipe: Recipe) -> str | None:
     composition, aggregation = recipe.composition, recipe.aggregation
     if recipe.data != "own":
         return None  # which has an answer of its own
-    if composition != "single" and aggregation not in BANKS:
+    if composition != "single" and not keeps_experts(aggregation):
         return (
             f"composition '{composition}' routes between stored experts, which only aggregations "
             "'support_normalised' and 'stacked' keep: use 'single'"
@@ -110,7 +137,7 @@ def _literal(recipe: Recipe) -> str | None:
     for point in ("spectrum", "density"):
         if point in points and recipe.expansion != "entropy_mask":
             return f"literal '{point}' is about the densities of expansion 'entropy_mask'"
-    if "mask" in points and recipe.expansion not in MASKS - {"magnitude_mask"}:
+    if "mask" in points and recipe.expansion not in ("gradient_mask", "entropy_mask"):
         return "literal 'mask' is about expansions 'gradient_mask' and 'entropy_mask'"
     if "weights" in points and recipe.aggregation not in ("mean", "support_normalised"):
         return "literal 'weights' is about aggregations that average: 'mean', 'support_normalised'"

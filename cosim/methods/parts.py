@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Never, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from cosim.errors import UnplayedPartError
 
 Projection = Literal["trainable", "frozen_own_seed", "frozen_shared_seed", "none"]
 Expansion = Literal["dense", "gradient_mask", "entropy_mask", "magnitude_mask", "every_parameter"]
@@ -23,8 +25,17 @@ LiteralPoint = Literal[
     "readback",  # eq. 24: every A_j meets the whole average B
 ]
 
-MASKS: frozenset[Expansion] = frozenset({"gradient_mask", "entropy_mask", "magnitude_mask"})
-BANKS: frozenset[Aggregation] = frozenset({"support_normalised", "stacked"})
+
+def unplayed(part: str, word: Never) -> NoReturn:
+    """Ends a chain over a part's words: raises UnplayedPartError for one that is none of them.
+
+    The type checker sees that a declared word is missing from the chain; a run ends here instead of
+    playing another word in its place.
+    """
+    raise UnplayedPartError(
+        f"method: {part} {word!r} is declared and nothing plays it here: a new word of "
+        "cosim/methods/parts.py must be added wherever the part decides something"
+    )
 
 
 class Choice(BaseModel):
@@ -44,3 +55,21 @@ class Gate(Choice):
     layers: int = Field(
         4, ge=1, le=1000, description="transformer blocks, evenly spaced, whose inputs vote"
     )
+
+
+class Merge(Choice):
+    """How composition `uniform` weighs its experts: all alike, whatever the sequence."""
+
+    weight: float | None = Field(
+        None, gt=0, le=100, description="of each expert's output; null: total/J of J experts"
+    )
+    total: float = Field(
+        1.0,
+        gt=0,
+        le=1000,
+        description="sum of the weights where none is given, each of which is 1 at most",
+    )
+
+    def share(self, experts: int) -> float:
+        """The weight of each of J experts: min(1, total/J), or the one that is given."""
+        return self.weight if self.weight is not None else min(1.0, self.total / experts)

@@ -7,8 +7,18 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from cosim.methods.checks import complaint
+from cosim.methods.meaning import (
+    has_common_projection,
+    has_gate,
+    has_own_projection,
+    is_masked,
+    keeps_experts,
+    measures_entropies,
+    trains_every_parameter,
+    trains_projection,
+    warms_up,
+)
 from cosim.methods.parts import (
-    MASKS,
     Aggregation,
     Choice,
     Composition,
@@ -16,8 +26,10 @@ from cosim.methods.parts import (
     Expansion,
     Gate,
     LiteralPoint,
+    Merge,
     Projection,
     Schedule,
+    unplayed,
 )
 
 _DEGREE = "most neighbours of a device in a round"
@@ -118,6 +130,7 @@ class Recipe(Choice):
     aggregation: Aggregation
     composition: Composition
     gate: Gate = Gate()
+    merge: Merge = Merge()
     data: Data = Field(
         "own", description="what an adapter learns from: a device's, a task's or all devices' rows"
     )
@@ -142,15 +155,65 @@ class Recipe(Choice):
     @property
     def masked(self) -> bool:
         """Whether a device trains and sends a part of B alone."""
-        return self.expansion in MASKS
+        return is_masked(self.expansion)
+
+    @property
+    def warms_up(self) -> bool:
+        """Whether all of B is trained for a round before a mask is chosen."""
+        return warms_up(self.expansion)
+
+    @property
+    def full(self) -> bool:
+        """Whether every parameter is trained, and no adapter."""
+        return trains_every_parameter(self.expansion)
+
+    @property
+    def trains_projection(self) -> bool:
+        """Whether A is trained, sent and averaged with B."""
+        return trains_projection(self.projection)
+
+    @property
+    def own_projection(self) -> bool:
+        """Whether every device draws an A of its own."""
+        return has_own_projection(self.projection)
+
+    @property
+    def common_projection(self) -> bool:
+        """Whether all devices keep one frozen A."""
+        return has_common_projection(self.projection)
+
+    @property
+    def by_task(self) -> bool:
+        """Whether a task has one expert, which learns from all of its devices' rows."""
+        match self.data:
+            case "task":
+                return True
+            case "own" | "pooled":
+                return False
+            case _:
+                unplayed("data", self.data)
+
+    @property
+    def keeps_experts(self) -> bool:
+        """Whether a receiver keeps the experts of others beside its own."""
+        return keeps_experts(self.aggregation)
+
+    @property
+    def gated(self) -> bool:
+        """Whether a gate weighs the experts by the sequence."""
+        return has_gate(self.composition)
+
+    @property
+    def measured(self) -> bool:
+        """Whether densities come from the spectral entropies of a device's rows."""
+        return measures_entropies(self.expansion) and "density" not in self.literal
 
     @property
     def routed(self) -> bool:
         """Whether a receiver must know the mean inputs h of an expert's task."""
-        return self.composition == "gate" or "refinement" in self.literal
+        return self.gated or "refinement" in self.literal
 
     @property
     def calibrated(self) -> bool:
         """Whether the base model must read a device's rows before its first round."""
-        measured = self.expansion == "entropy_mask" and "density" not in self.literal
-        return measured or self.routed
+        return self.measured or self.routed

@@ -44,7 +44,7 @@ def build_learner(scenario: Scenario) -> Learner:
     Raises `CosimError` for a model or a task that cannot be used.
     """
     if scenario.learning.model == "none":
-        masked = scenario.method.expansion != "dense"
+        masked = scenario.method.masked
         return NullLearner(
             scenario.learning.payload_bits,
             given_work(scenario),

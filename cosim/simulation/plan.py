@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from cosim.methods.parts import unplayed
 from cosim.methods.recipe import Clusters, Complete, Nearest, NoExchange, RandomGraph, Ring
 from cosim.scenario.model import Scenario
 from cosim.topology.graphs import Neighbours, components
@@ -46,3 +47,5 @@ def receivers_at_most(scenario: Scenario) -> int:
             return min(degree, others)
         case Complete() | Clusters():
             return others
+        case other:
+            unplayed("topology", other)

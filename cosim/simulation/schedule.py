@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import nullcontext
 from typing import Any
 
 from simpy import Event
 
 from cosim.garbage import seldom_collected
+from cosim.methods.parts import unplayed
 from cosim.simulation.cluster_clocks import ClusterClocks
 from cosim.simulation.link_budget import limit_by_links
 from cosim.simulation.plan import Plan
@@ -39,7 +40,7 @@ def life(world: World) -> Life:
     yield world.env.timeout(0)
     limit_by_links(world)
     world.evaluate(0, world.stations)
-    yield from _SCHEDULES[world.scenario.method.schedule](world)
+    yield from _played(world)
 
 
 def synchronous(world: World) -> Life:
@@ -86,8 +87,14 @@ def _alone(world: World, station: Station, plans: dict[int, Plan]) -> Life:
         world.tell_closed()
 
 
-_SCHEDULES: dict[str, Callable[[World], Life]] = {
-    "synchronous": synchronous,
-    "cluster": cluster,
-    "asynchronous": asynchronous,
-}
+def _played(world: World) -> Life:
+    schedule = world.scenario.method.schedule
+    match schedule:
+        case "synchronous":
+            return synchronous(world)
+        case "cluster":
+            return cluster(world)
+        case "asynchronous":
+            return asynchronous(world)
+        case _:
+            unplayed("schedule", schedule)

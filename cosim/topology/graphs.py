@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.methods.parts import unplayed
 from cosim.methods.recipe import Complete, Nearest, NoExchange, RandomGraph, Ring
 from cosim.topology.nearest import nearest_edges
 from cosim.topology.random_graph import random_edges
@@ -18,9 +19,15 @@ Graph = NoExchange | Complete | Ring | RandomGraph | Nearest
 
 def needs_positions(choice: Graph) -> bool:
     """Whether `neighbours` must be told where the devices are."""
-    return isinstance(choice, Nearest) or (
-        isinstance(choice, RandomGraph) and choice.range_m is not None
-    )
+    match choice:
+        case NoExchange() | Complete() | Ring():
+            return False
+        case RandomGraph():
+            return choice.range_m is not None
+        case Nearest():
+            return True
+        case other:
+            unplayed("topology", other)
 
 
 def neighbours(
@@ -45,6 +52,8 @@ def neighbours(
             edges = _ring(devices)
         case RandomGraph() | Nearest():
             edges = _bounded(devices, choice, random, positions_m)
+        case other:
+            unplayed("topology", other)
     found: dict[int, set[int]] = {device: set() for device in devices}
     for first, second in edges:
         found[first].add(second)

@@ -1,5 +1,7 @@
 """Banks of experts: what comes in, what replaces what, what it costs, and who is asked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -66,6 +68,25 @@ def test_an_older_round_replaces_nothing(make):
     learner.absorb(0, old)
     assert learner.fleet.banks[0] == held
     assert all(expert.round == 2 for expert in held.values())
+
+
+def test_an_older_expert_read_out_of_a_late_mixture_replaces_no_newer_one(make):
+    learner = make("proposed_single_cluster")
+    first = one_round(learner, 1)
+    one_round(learner, 2)
+    newer = learner.fleet.banks[0][1]
+    learner.aggregate(0, {1: first[1]}, {1: 1})
+    assert learner.fleet.banks[0][1] is newer
+    assert learner.fleet.banks[0][0].round == 2
+
+
+@pytest.mark.parametrize(("round_", "replaces"), [(1, False), (2, True), (3, True)])
+def test_a_bank_holds_the_newest_of_an_owner(make, round_, replaces):
+    fleet = make("proposed").fleet
+    held, other = (replace(fleet.adapters[1], round=number) for number in (2, round_))
+    fleet.hold(0, 1, held)
+    fleet.hold(0, 1, other)
+    assert (fleet.banks[0][1] is other) == replaces
 
 
 def test_equal_banks_of_two_clusters_are_scored_once(make, monkeypatch):

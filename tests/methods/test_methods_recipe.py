@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from cosim.methods import METHODS
-from cosim.methods.parts import BANKS, MASKS
+from cosim.methods.meaning import keeps_experts
 from cosim.methods.recipe import Recipe
 
 
@@ -16,7 +16,7 @@ def changed(name, **parts):
 def test_a_registered_recipe_is_what_its_validation_makes_of_it(name):
     assert changed(name) == METHODS[name]
     assert METHODS[name].name == name
-    assert METHODS[name].masked == (METHODS[name].expansion in MASKS)
+    assert METHODS[name].masked == METHODS[name].expansion.endswith("_mask")
 
 
 REFUSED = [
@@ -79,4 +79,4 @@ def test_who_calibrates():
 def test_every_kept_expert_can_be_routed():
     for recipe in METHODS.values():
         routes = recipe.composition != "single" and recipe.data == "own"
-        assert not routes or recipe.aggregation in BANKS
+        assert not routes or keeps_experts(recipe.aggregation)
