@@ -15,13 +15,10 @@ from cosim.learning.factors import by_module
 from cosim.learning.fleet import Fleet
 from cosim.learning.lesson import Batch
 from cosim.learning.overlap import overlaps
-from cosim.learning.report import Diagnostic
+from cosim.learning.report import WATCHED_AT_MOST, Diagnostic
 from cosim.learning.scoring import Scoring
 from cosim.learning.train import GroupTrainer
 from cosim.randomness import stream
-
-# Pairs grow with the square of the devices.
-WATCHED_AT_MOST = 16
 
 
 class LocalGradients(GroupTrainer):

@@ -43,11 +43,10 @@ def build_learner(scenario: Scenario) -> Learner:
     Raises `CosimError` for a model or a task that cannot be used.
     """
     if scenario.learning.model == "none":
-        masked = scenario.method.expansion != "dense"
         return NullLearner(
             scenario.learning.payload_bits,
             given_work(scenario),
-            scenario.adapter.density if masked else None,
+            scenario.adapter.density if scenario.method.masked else None,
             scenario.adapter.bits_per_value,
         )
     with uncollected():  # torch comes with it
