@@ -171,8 +171,11 @@ class Flight:
         return self.hz_s / self.since_s if self.since_s > 0 else self.first_share_hz
 
     def through_by(self, time_s: float) -> bool:
-        """Whether the plan has its bits through at a moment of the clock, or before."""
-        return self.plan is not None and self.start_s + self.plan.ends_s <= time_s
+        """Whether the plan has its bits through at a moment of the clock, or before; what the clock
+        cannot tell from that moment is that moment."""
+        if self.plan is None:
+            return False
+        return self.start_s + self.plan.ends_s <= math.nextafter(time_s, math.inf)
 
     @property
     def through_in_time(self) -> bool:
