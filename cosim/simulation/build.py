@@ -12,13 +12,14 @@ from cosim.mobility.area import Area, Disc, Square
 from cosim.scenario.model import Scenario
 from cosim.simulation.channel import Channel
 from cosim.simulation.equipment import equipment
+from cosim.simulation.flight import Parcel
 from cosim.simulation.learner import Learner, NullLearner
 from cosim.simulation.medium import Medium
 from cosim.simulation.place import presence, tell_oddities, trajectories
 from cosim.simulation.recorder import Observer, Recorder, TraceSink
 from cosim.simulation.station import Device, Station
 from cosim.simulation.world import World
-from cosim.trace.schema import Cause
+from cosim.trace.schema import Cause, TransferKind
 
 
 def build_devices(scenario: Scenario) -> list[Device]:
@@ -79,8 +80,15 @@ def world_of(
     def empty(station: Station) -> None:
         world.leave(station, Cause.BATTERY_EMPTY, for_good=True)
 
+    def arrived(parcel: Parcel) -> None:
+        if parcel.kind is TransferKind.UPDATE:
+            learner.hear(parcel.receiver, parcel.content)
+        elif parcel.kind is TransferKind.EXPERT:
+            learner.absorb(parcel.receiver, parcel.content)
+
     stations = [Station.of(env, device, empty) for device in devices]
-    world = World(env, scenario, stations, learner, Medium(env, channel, stations, record), record)
+    medium = Medium(env, channel, stations, record, arrived)
+    world = World(env, scenario, stations, learner, medium, record)
     return world
 
 

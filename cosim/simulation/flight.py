@@ -72,14 +72,13 @@ class Plan:
 
 class Departure:
     """What a device sends at once; `over` fires when every flight has ended, or goes on beyond its
-    deadline by itself. `reached` are the receivers of those that were in time.
+    deadline by itself.
 
     It does not know its flights, so that what they carry is gone from memory when they have ended.
     """
 
     def __init__(self, env: Environment, flights: int) -> None:
         self.over: Event = env.event()
-        self.reached: list[int] = []
         self._unsettled = flights
         if flights == 0:
             self.over.succeed()
