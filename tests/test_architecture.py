@@ -95,7 +95,8 @@ def imports(path, *, at_import_time=False):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            yield node.module
+            if node.module != "cosim":  # what is taken out of the package itself is a room, or not
+                yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
@@ -108,7 +109,8 @@ def test_every_room_imports_only_what_it_may_know():
     for path, name in modules():
         own = room(name)
         for imported in imports(path):
-            if imported.startswith("cosim.") and room(imported) in MAY_IMPORT:
+            # `import cosim`, and names out of it, are its own door, which opens every room.
+            if imported.split(".")[0] == "cosim":
                 other = room(imported)
                 allowed = MAY_IMPORT[own] | {own}
                 assert other in allowed, f"{name} imports {imported}"

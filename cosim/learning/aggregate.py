@@ -15,7 +15,9 @@ class Update:
 
     values: float32 (n,) of B on `support` (None: dense). projection: float32 flat A where A is
     trained and sent, else None. weight: α_j, its number of training rows. freshness: what of its
-    weight is left, 1 for an update of the present round.
+    weight is left, 1 for an update of the present round. seeded: the frozen A that B was trained
+    with, which a seed names on the air; None where A is sent. number: names the content, whatever
+    the freshness.
     """
 
     device: int
@@ -25,6 +27,15 @@ class Update:
     projection: Tensor | None
     weight: float
     freshness: float = 1.0
+    seeded: Tensor | None = None
+    number: int = 0
+
+    @property
+    def heard_projection(self) -> Tensor:
+        """Flat A as whoever hears the update has it."""
+        A = self.seeded if self.projection is None else self.projection
+        assert A is not None, "an update without A"
+        return A
 
 
 def freshness(age: int, exponent: float) -> float:

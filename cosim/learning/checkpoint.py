@@ -44,13 +44,15 @@ def take(
         "calibrations": [taking.calibration(one) for one in fleet.calibrations],
         "found": [[device, taking.calibration(one)] for device, one in learner.found.items()],
         "introduced": sorted(learner.exchange.introduced),
+        "unmixed": [[one, sorted(of)] for one, of in learner.exchange.unmixed.items()],
+        "numbered": learner.exchange.numbered,
         "scores": [[*key, list(map(astuple, own))] for key, own in scoring.known.items()],
         "prompts": taking.prompts(scoring.reader.known),
         "pooled": [[name, taking.outcome(one)] for name, one in pooled.latest.items()],
         "ended": [[*key, *how] for key, how in pooled.ended.items()],
         "norms": [
-            [device, round_, taking.tensor(norms)]
-            for device, (round_, norms) in learner.diagnosis.norms.items()
+            [device, number, taking.tensor(norms)]
+            for device, (number, norms) in learner.diagnosis.norms.items()
         ],
         "jobs": [[number, taking.job(job)] for number, job in jobs.items()],
         "contents": [[number, taking.content(one)] for number, one in contents.items()],
@@ -74,7 +76,10 @@ def put_back(
         for device, one in taken["found"]
         if (found := back.calibration(one)) is not None
     }
-    learner.exchange.introduced = {(owner, receiver) for owner, receiver in taken["introduced"]}
+    exchange = learner.exchange
+    exchange.introduced = {(owner, receiver) for owner, receiver in taken["introduced"]}
+    exchange.unmixed = {device: set(owners) for device, owners in taken["unmixed"]}
+    exchange.numbered = taken["numbered"]
     scoring.known = {
         (task, key): [Score(*one) for one in own] for task, key, own in taken["scores"]
     }
@@ -82,7 +87,7 @@ def put_back(
     pooled.latest = {name: back.outcome(one) for name, one in taken["pooled"]}
     pooled.ended = {(name, round_): (loss, fault) for name, round_, loss, fault in taken["ended"]}
     learner.diagnosis.norms = {
-        device: (round_, back.tensors[name]) for device, round_, name in taken["norms"]
+        device: (number, back.tensors[name]) for device, number, name in taken["norms"]
     }
     jobs = {number: back.job(job) for number, job in taken["jobs"]}
     return jobs, {number: back.content(one) for number, one in taken["contents"]}
@@ -170,6 +175,8 @@ class _Taking:
             "projection": self._maybe(content.projection),
             "weight": content.weight,
             "freshness": content.freshness,
+            "seeded": self._maybe(content.seeded),
+            "number": content.number,
         }
 
 
@@ -232,7 +239,7 @@ class _Putting:
     def content(self, one: Any) -> Any:
         if not isinstance(one, Mapping):
             return self.bundle(one)
-        names = ("values", "support", "projection")
+        names = ("values", "support", "projection", "seeded")
         return Update(**{**one, **{name: self._maybe(one[name]) for name in names}})
 
 

@@ -15,13 +15,10 @@ from cosim.learning.factors import by_module
 from cosim.learning.fleet import Fleet
 from cosim.learning.lesson import Batch
 from cosim.learning.overlap import overlaps
-from cosim.learning.report import Diagnostic
+from cosim.learning.report import WATCHED_AT_MOST, Diagnostic
 from cosim.learning.scoring import Scoring
 from cosim.learning.train import GroupTrainer
 from cosim.randomness import stream
-
-# Pairs grow with the square of the devices.
-WATCHED_AT_MOST = 16
 
 
 class LocalGradients(GroupTrainer):
@@ -66,10 +63,10 @@ class Diagnosis:
         own = [device for device in self.watched if device in set(devices)]
         out = self.scoring.shares(own)
         if self.gradients is not None:
-            known: dict[tuple[tuple[int, int], ...], list[tuple[str, float]]] = {}
+            known: dict[tuple[int, ...], list[tuple[str, float]]] = {}
             for device in own:
                 updates = sets.get(device, ())
-                name = tuple((update.device, update.round) for update in updates)
+                name = tuple(update.number for update in updates)
                 if name not in known:
                     known[name] = self._theorem_one(self.gradients, updates)
                 out += [Diagnostic(quantity, value, device) for quantity, value in known[name]]
@@ -107,7 +104,7 @@ class Diagnosis:
         """Both sides over all modules; nothing of a device that averages with nobody."""
         if len(updates) < 2:
             return []
-        adapters = [self._adapter(update) for update in updates]
+        adapters = [Adapter(one.values, one.support, one.heard_projection) for one in updates]
         norms = [
             self._gradient_norms(gradients, update, adapter)
             for update, adapter in zip(updates, adapters, strict=True)
@@ -126,23 +123,17 @@ class Diagnosis:
             ("theorem1_average", max(side.average_bound for side in sides)),
         ]
 
-    def _adapter(self, update: Update) -> Adapter:
-        A = update.projection
-        if A is None:
-            A = self.fleet.adapters[update.device].projection
-        return Adapter(update.values, update.support, A)
-
     def _gradient_norms(
         self, gradients: LocalGradients, update: Update, adapter: Adapter
     ) -> Tensor:
         """‖∇_{B_i}F_i·A_i‖_F (L,) at a device's own update, on its mini-batches of the round."""
         known = self.norms.get(update.device)
-        if known is None or known[0] != update.round:
+        if known is None or known[0] != update.number:
             batches = self.batches(update.device, update.round)
             gradient = gradients.gradient(adapter, batches)
             pairs = self.fleet.layout.pairs(adapter.projection, gradient)
             norms = torch.cat([product_norms(slope, A) for A, slope in pairs])
-            self.norms[update.device] = known = (update.round, norms)
+            self.norms[update.device] = known = (update.number, norms)
         return known[1]
 
 

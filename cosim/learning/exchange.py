@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from weakref import ref
 
 from torch import Tensor
 
@@ -19,7 +20,8 @@ from cosim.learning.aggregate import (
 )
 from cosim.learning.fleet import Fleet
 from cosim.learning.payload import introduction_bits, mask_bits, values_bits
-from cosim.methods.meaning import exchanges
+from cosim.learning.workload import Workload
+from cosim.methods.meaning import averages, exchanges, trains_projection
 from cosim.methods.parts import unplayed
 
 Bundle = Mapping[int, Adapter]
@@ -27,8 +29,10 @@ Bundle = Mapping[int, Adapter]
 
 @dataclass(frozen=True)
 class _Mixed:
-    """An average of flat B, of flat A where it was sent, and the experts read out of it."""
+    """An average of flat B, of flat A where it was sent, and the experts read out of it; of
+    updates of which the newest is of round `newest`."""
 
+    newest: int
     expansion: Tensor
     projection: Tensor | None
     experts: Mapping[int, Adapter]
@@ -38,7 +42,9 @@ class Exchange:
     """Plays the recipe's aggregation over a fleet.
 
     `weights` are the devices' numbers of training rows, α_j of eq. 9-10. `told_bits` are those of
-    h, which a receiver learns with the mask.
+    h, which a receiver learns with the mask. `introduced` are the pairs (owner, receiver) in which
+    the receiver knows the owner's mask, A and h; `unmixed[receiver]` are the owners whom it knows
+    from updates alone that it has not mixed yet. `numbered` counts the updates that were made.
     """
 
     def __init__(self, fleet: Fleet, weights: Sequence[float], told_bits: int = 0) -> None:
@@ -48,7 +54,20 @@ class Exchange:
         self.weights = weights
         self.told_bits = told_bits
         self.introduced: set[tuple[int, int]] = set()
-        self._known: dict[tuple[tuple[int, int, float], ...], _Mixed] = {}
+        self.unmixed: dict[int, set[int]] = {}
+        self.numbered = 0
+        self._numbers: dict[int, tuple[ref[Adapter], int]] = {}
+        self._known: dict[tuple[tuple[int, float], ...], _Mixed] = {}
+
+    def _number(self, device: int) -> int:
+        """Names what the device holds now: the same until its adapter is another."""
+        adapter = self.fleet.adapters[device]
+        held, number = self._numbers.get(device, (None, 0))
+        if held is None or held() is not adapter:
+            self.numbered += 1
+            self._numbers[device] = ref(adapter), self.numbered
+            number = self.numbered
+        return number
 
     def update(self, device: int, round_: int) -> Update:
         """The device's adapter as its receivers will read it, after its training of a round."""
@@ -63,15 +82,29 @@ class Exchange:
             if sends_projection
             else None,
             weight=self.weights[device],
+            seeded=None if sends_projection else adapter.projection,
+            number=self._number(device),
         )
 
-    def payload_bits(self, sender: int, receiver: int) -> int:
-        """Bits of the sender's present update for this receiver.
+    def payload_bits(self, update: Update, receiver: int) -> int:
+        """Bits of an update for this receiver: its values, and what it takes to read them.
 
         A receiver that has had an update or an expert of this sender knows its mask, A and h.
         """
-        bits = self._values_bits(self.fleet.adapters[sender].values.numel())
-        return bits + self._introduction(sender, receiver)
+        bits = self._values_bits(update.values.numel())
+        return bits + self._introduction(update.device, update.support, receiver)
+
+    def hear(self, device: int, update: Update) -> None:
+        """The update has arrived whole: its mask, A and h are known to the device."""
+        if (update.device, device) not in self.introduced:
+            self.introduced.add((update.device, device))
+            self.unmixed.setdefault(device, set()).add(update.device)
+
+    def lose(self, device: int) -> None:
+        """What the device heard and did not mix is lost, and with it the masks, A and h that only
+        came with that."""
+        for owner in self.unmixed.pop(device, ()):
+            self.introduced.discard((owner, device))
 
     def values_in(self, bits: float) -> int:
         """How many values of B a device without a mask may send first in so many bits, were they
@@ -88,11 +121,10 @@ class Exchange:
         size = self.fleet.layout.projection_size
         return values_bits(kept, size, self.recipe.projection, self.bits_per_value)
 
-    def _introduction(self, owner: int, receiver: int) -> int:
+    def _introduction(self, owner: int, support: Tensor | None, receiver: int) -> int:
         if (owner, receiver) in self.introduced:
             return 0
-        dense = self.fleet.adapters[owner].support is None
-        kept = None if dense else self.fleet.kept_by_module(owner)
+        kept = None if support is None else self.fleet.kept_of(support)
         sizes = self.fleet.layout.expansion_sizes
         return introduction_bits(sizes, kept, self.recipe.projection, self.told_bits)
 
@@ -102,7 +134,7 @@ class Exchange:
         A device mixes its own update as the others receive it, so that devices with the same
         inbox end with the same average. An update of age n weighs (1 + n)^−a.
         """
-        self.introduced.update((sender, device) for sender in inbox)
+        self.unmixed.pop(device, None)
         if not inbox or not exchanges(self.recipe.aggregation):
             return
         if self.recipe.aggregation == "stacked":
@@ -114,11 +146,9 @@ class Exchange:
             )
             for sender, update in inbox.items()
         }
-        # Its own round, not the inbox's: on clocks of their own the two differ, and a mixture is
-        # known by the rounds of what is in it.
         updates = {**aged, device: self.update(device, self.fleet.adapters[device].round)}
-        if self.recipe.calibrated and self.fleet.calibrations[device] is None:
-            del updates[device]  # quarantined from its calibration on: it has nothing to mix
+        if self._empty_handed(device):
+            del updates[device]
         mixed = self._mixed([updates[sender] for sender in sorted(updates)])
         own = self.fleet.adapters[device]
         values = mixed.expansion if own.support is None else mixed.expansion[own.support]
@@ -126,6 +156,23 @@ class Exchange:
         self.fleet.adapters[device] = replace(own, values=values, projection=A)
         for owner, expert in mixed.experts.items():
             self.fleet.hold(device, owner, expert)
+
+    def _empty_handed(self, device: int) -> bool:
+        """Whether a device has nothing of its own to mix: quarantined from its calibration on."""
+        return self.recipe.calibrated and self.fleet.calibrations[device] is None
+
+    def mixing_work(self, device: int, inbox: Mapping[int, Update]) -> Workload | None:
+        """What averaging these and the device's own takes: a multiplication and an addition for
+        each value of each; None where nothing is averaged."""
+        if not inbox or not averages(self.recipe.aggregation):
+            return None
+        sizes = [update.values.numel() for update in inbox.values()]
+        if not self._empty_handed(device):
+            sizes.append(self.fleet.adapters[device].values.numel())
+        values = sum(sizes)
+        if trains_projection(self.recipe.projection):
+            values += len(sizes) * self.fleet.layout.projection_size
+        return Workload(flop=2.0 * values, passes=0, steps=0, samples=0, trained=0)
 
     def _stack(self, device: int, inbox: Mapping[int, Update]) -> None:
         """Keeps every expert as it arrived; a late one replaces nothing newer."""
@@ -135,11 +182,8 @@ class Exchange:
                 self.fleet.hold(device, sender, self._expert(update, update.values))
 
     def _expert(self, update: Update, values: Tensor, *, whole: bool = False) -> Adapter:
-        A = update.projection
-        if A is None:
-            A = self.fleet.adapters[update.device].projection
         support = None if whole else update.support
-        return Adapter(values, support, A, round=update.round)
+        return Adapter(values, support, update.heard_projection, round=update.round)
 
     def _mixed(self, updates: Sequence[Update]) -> _Mixed:
         """The aggregate, and the experts read back through each contributor's support and A.
@@ -147,15 +191,11 @@ class Exchange:
         Devices with the same inbox share one result; those of earlier rounds are let go. Experts
         are as they would be transmitted, so that a bank is the same in every cluster.
         """
-        name = tuple((update.device, update.round, update.freshness) for update in updates)
+        name = tuple((update.number, update.freshness) for update in updates)
         if name in self._known:
             return self._known[name]
         newest = max(update.round for update in updates)
-        self._known = {
-            key: kept
-            for key, kept in self._known.items()
-            if max(round_ for _, round_, _ in key) == newest
-        }
+        self._known = {key: kept for key, kept in self._known.items() if kept.newest == newest}
         total, projection = self._combined(updates)
         experts = {}
         if self.recipe.aggregation == "support_normalised":
@@ -164,7 +204,7 @@ class Exchange:
             for update in updates:
                 values = sent if whole or update.support is None else sent[update.support]
                 experts[update.device] = self._expert(update, values, whole=whole)
-        self._known[name] = _Mixed(total, projection, experts)
+        self._known[name] = _Mixed(newest, total, projection, experts)
         return self._known[name]
 
     def _combined(self, updates: Sequence[Update]) -> tuple[Tensor, Tensor | None]:
@@ -186,28 +226,32 @@ class Exchange:
         """Every expert that the sender holds, for another cluster or a member of its own."""
         return dict(self.fleet.banks[sender])
 
-    def bank_bits(self, sender: int, receiver: int) -> int:
-        """Bits of the sender's bank for this receiver: experts that it has not, or has older.
+    def bank_bits(self, bank: Bundle, receiver: int) -> int:
+        """Bits of a bank for this receiver: experts that it has not, or has older.
 
         Values of each, and of the whole average once where experts are read back whole; mask,
         seed and h of those that are new to the receiver.
         """
         bits = 0
         averages: set[int] = set()
-        for owner in self._news(self.fleet.banks[sender], receiver):
-            expert = self.fleet.banks[sender][owner]
+        for owner in self._news(bank, receiver):
+            expert = bank[owner]
             if "readback" not in self.recipe.literal:
                 bits += self._values_bits(expert.values.numel())
             elif expert.values.data_ptr() not in averages:
                 averages.add(expert.values.data_ptr())
                 bits += self._values_bits(int(expert.values.count_nonzero()))
-            bits += self._introduction(owner, receiver)
+            # An expert read back whole has lost its mask; its owner's stays as it was chosen.
+            support = self.fleet.adapters[owner].support
+            bits += self._introduction(owner, support, receiver)
         return bits
 
     def absorb(self, device: int, bank: Bundle) -> None:
         """Stores experts of another bank; averages nothing, and a newer one replaces an older."""
         news = self._news(bank, device)
+        # What a bank holds stays, whatever is lost unmixed.
         self.introduced.update((owner, device) for owner in news)
+        self.unmixed.get(device, set()).difference_update(news)
         for owner in news:
             self.fleet.hold(device, owner, bank[owner])
 

@@ -213,6 +213,10 @@ class Fleet:
         support = self.adapters[device].support
         if support is None or support.numel() == 0:
             return self.planned(device, self.calibrations[device])
+        return self.kept_of(support)
+
+    def kept_of(self, support: torch.Tensor) -> NDArray[np.int64]:
+        """How many positions of each module's B a support holds (L,)."""
         below = np.searchsorted(support.numpy(), np.cumsum(self._sizes))
         return np.diff(below, prepend=0)
 

@@ -251,21 +251,33 @@ class Learner:
                 lambda lesson: self.trainer.train([lesson])[0],
             )
 
-    def payload_bits(self, sender: int, receiver: int) -> int:
-        """Bits of the sender's present update for this receiver."""
-        return self.exchange.payload_bits(sender, receiver)
+    def payload_bits(self, update: Update, receiver: int) -> int:
+        """Bits of an update for this receiver."""
+        return self.exchange.payload_bits(update, receiver)
+
+    def hear(self, device: int, update: Update) -> None:
+        """An update has arrived at a device."""
+        self.exchange.hear(device, update)
+
+    def lose(self, device: int) -> None:
+        """What has arrived since the device last mixed is lost."""
+        self.exchange.lose(device)
 
     def aggregate(self, device: int, inbox: Mapping[int, Update], ages: Mapping[int, int]) -> None:
         """Mixes what arrived into the device's state; an empty inbox changes nothing."""
         self.exchange.aggregate(device, inbox, ages)
 
+    def mixing_work(self, device: int, inbox: Mapping[int, Update]) -> Workload | None:
+        """What mixing these takes; None where nothing is averaged."""
+        return self.exchange.mixing_work(device, inbox)
+
     def bank(self, sender: int) -> Bundle:
         """The experts that the sender holds, to be exchanged without averaging."""
         return self.exchange.bank(sender)
 
-    def bank_bits(self, sender: int, receiver: int) -> int:
+    def bank_bits(self, bank: Bundle, receiver: int) -> int:
         """Bits of the experts that the receiver has not, or has older."""
-        return self.exchange.bank_bits(sender, receiver)
+        return self.exchange.bank_bits(bank, receiver)
 
     def absorb(self, device: int, bank: Bundle) -> None:
         """Stores the experts of another bank; a newer round of an expert replaces an older."""

@@ -6,6 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+# Devices that diagnostics are of: pairs grow with the square of the devices.
+WATCHED_AT_MOST = 16
+
 
 @dataclass(frozen=True)
 class FineTuned:

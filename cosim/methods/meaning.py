@@ -105,6 +105,17 @@ def exchanges(aggregation: Aggregation) -> bool:
             unplayed("aggregation", aggregation)
 
 
+def averages(aggregation: Aggregation) -> bool:
+    """Whether what arrives is averaged with what the device has."""
+    match aggregation:
+        case "mean" | "support_normalised":
+            return True
+        case "none" | "stacked":
+            return False
+        case _:
+            unplayed("aggregation", aggregation)
+
+
 def keeps_experts(aggregation: Aggregation) -> bool:
     """Whether a receiver keeps the experts of others beside its own."""
     match aggregation:

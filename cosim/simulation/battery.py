@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from simpy import Environment, Event
 
+from cosim.simulation.clock import CutOff
+
 
 class Battery:
     """Integrates the power drawn, and calls `empty` in the instant in which nothing is left.
@@ -41,7 +43,9 @@ class Battery:
         at_s = now_s + self.left_j / self._watts
         if at_s < self._wakes_at_s and math.isfinite(at_s):
             self._wakes_at_s = at_s
-            self.env.timeout(at_s - now_s).callbacks.append(self._look)
+            wakes = CutOff(self.env, at_s - now_s)
+            assert wakes.callbacks is not None
+            wakes.callbacks.append(self._look)
 
     def _look(self, _: Event) -> None:
         if self.env.now < self._wakes_at_s:

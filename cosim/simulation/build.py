@@ -12,6 +12,7 @@ from cosim.mobility.area import Area, Disc, Square
 from cosim.scenario.model import Scenario
 from cosim.simulation.channel import Channel
 from cosim.simulation.equipment import equipment
+from cosim.simulation.flight import Parcel
 from cosim.simulation.learner import Learner, NullLearner
 from cosim.simulation.medium import Medium
 from cosim.simulation.place import presence, trajectories
@@ -19,7 +20,7 @@ from cosim.simulation.recorder import Observer, Recorder, TraceSink
 from cosim.simulation.station import Device, Station
 from cosim.simulation.warnings import world_warnings
 from cosim.simulation.world import World
-from cosim.trace.schema import Cause
+from cosim.trace.schema import Cause, TransferKind
 
 
 def build_devices(scenario: Scenario) -> list[Device]:
@@ -44,11 +45,10 @@ def build_learner(scenario: Scenario) -> Learner:
     Raises `CosimError` for a model or a task that cannot be used.
     """
     if scenario.learning.model == "none":
-        masked = scenario.method.masked
         return NullLearner(
             scenario.learning.payload_bits,
             given_work(scenario),
-            scenario.adapter.density if masked else None,
+            scenario.adapter.density if scenario.method.masked else None,
             scenario.adapter.bits_per_value,
         )
     with uncollected():  # torch comes with it
@@ -80,8 +80,14 @@ def world_of(
     def empty(station: Station) -> None:
         world.leave(station, Cause.BATTERY_EMPTY, for_good=True)
 
+    def arrived(parcel: Parcel) -> None:
+        if parcel.kind is TransferKind.UPDATE:
+            learner.hear(parcel.receiver, parcel.content)
+        elif parcel.kind is TransferKind.EXPERT:
+            learner.absorb(parcel.receiver, parcel.content)
+
     stations = [Station.of(env, device, empty) for device in devices]
-    medium = Medium(env, channel, stations, record)
+    medium = Medium(env, channel, stations, record, arrived)
     world = World(env, scenario, stations, learner, medium, record)
     world.warnings = [*world_warnings(scenario, devices), *learner.warnings]
     return world

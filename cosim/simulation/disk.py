@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.errors import RunDirectoryError
+from cosim.learning.report import WATCHED_AT_MOST
 from cosim.learning.workload import Workload
 from cosim.methods.recipe import Clusters
 from cosim.physics.decibel import dbm_to_w
@@ -77,7 +78,7 @@ def rows_at_most(scenario: Scenario, work: Sequence[Workload], modules: int) -> 
         transfers += devices
     duration_s = rounds * _longest_round_s(scenario, work)
     checkpoints = 1 + rounds // scenario.evaluation.every
-    diagnosed = min(devices, 16)
+    diagnosed = min(devices, WATCHED_AT_MOST)
     per_diagnosis = 4 * diagnosed**2 + 2 * modules + 6 * diagnosed + diagnosed * devices * tasks
     return {
         "transfers": transfers,

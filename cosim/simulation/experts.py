@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from simpy import Event
@@ -38,11 +38,11 @@ def spread_experts(world: World, plan: Plan, attempts: int) -> Generator[Event, 
 
 @dataclass(frozen=True)
 class _Bank:
-    """What a head held before the first attempt, and to whom it sends that."""
+    """What a head held before the first attempt, and to whom it sends what they lack of it."""
 
     sender: Station
-    bundle: Mapping[int, Any]
-    parcels: Sequence[Parcel]
+    content: Any
+    receivers: Sequence[Station]
 
 
 def _send_banks(
@@ -52,36 +52,31 @@ def _send_banks(
     round_: int,
     attempts: int,
 ) -> Generator[Event, Any, None]:
-    banks = [_bank(world, sender, receivers[sender.id]) for sender in senders if sender.present]
-    for _ in range(attempts):
-        departures = [world.medium.send(bank.sender, bank.parcels, round_) for bank in banks]
-        yield world.env.all_of([departure.over for departure in departures])
-        left = []
-        for bank, departure in zip(banks, departures, strict=True):
-            for device in sorted(departure.reached):
-                world.learner.absorb(device, bank.bundle)
-            left.append(_without(world, bank, departure.reached))
-        banks = [bank for bank in left if bank.parcels and bank.sender.present]
-        if not banks:
-            return
-
-
-def _bank(world: World, sender: Station, receivers: Sequence[Station]) -> _Bank:
-    """What these receivers lack of what the sender holds."""
-    bundle = world.learner.bank(sender.id)
-    parcels = []
-    for receiver in receivers:
-        bits = world.learner.bank_bits(sender.id, receiver.id)
-        if bits > 0:
-            parcels.append(Parcel(receiver.id, bits, bundle, TransferKind.EXPERT))
-    return _Bank(sender, bundle, parcels)
-
-
-def _without(world: World, bank: _Bank, reached: Collection[int]) -> _Bank:
-    """The bank for those whom it has not reached and who are still there."""
-    left = [
-        parcel
-        for parcel in bank.parcels
-        if parcel.receiver not in reached and world.stations[parcel.receiver].present
+    """A receiver stores what it lacks of a bank when it arrives; nobody sends where all have it."""
+    banks = [
+        _Bank(sender, world.learner.bank(sender.id), receivers[sender.id])
+        for sender in senders
+        if sender.present and receivers[sender.id]
     ]
-    return replace(bank, parcels=left)
+    for attempt in range(attempts):
+        for bank in banks:
+            world.medium.land(bank.sender)
+        sending = [(bank.sender, _parcels(world, bank, first=attempt == 0)) for bank in banks]
+        departures = [
+            world.medium.send(sender, parcels, round_)
+            for sender, parcels in sending
+            if parcels and sender.present
+        ]
+        if not departures:
+            return
+        yield world.env.all_of([departure.over for departure in departures])
+
+
+def _parcels(world: World, bank: _Bank, *, first: bool) -> list[Parcel]:
+    """What the receivers lack of a bank now; to those who are not there it is tried once."""
+    found = []
+    for receiver in bank.receivers:
+        bits = world.learner.bank_bits(bank.content, receiver.id)
+        if bits > 0 and (first or receiver.present):
+            found.append(Parcel(receiver.id, bits, bank.content, TransferKind.EXPERT))
+    return found

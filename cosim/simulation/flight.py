@@ -72,14 +72,13 @@ class Plan:
 
 class Departure:
     """What a device sends at once; `over` fires when every flight has ended, or goes on beyond its
-    deadline by itself. `reached` are the receivers of those that were in time.
+    deadline by itself.
 
     It does not know its flights, so that what they carry is gone from memory when they have ended.
     """
 
     def __init__(self, env: Environment, flights: int) -> None:
         self.over: Event = env.event()
-        self.reached: list[int] = []
         self._unsettled = flights
         if flights == 0:
             self.over.succeed()
@@ -171,8 +170,11 @@ class Flight:
         return self.hz_s / self.since_s if self.since_s > 0 else self.first_share_hz
 
     def through_by(self, time_s: float) -> bool:
-        """Whether the plan has its bits through at a moment of the clock, or before."""
-        return self.plan is not None and self.start_s + self.plan.ends_s <= time_s
+        """Whether the plan has its bits through at a moment of the clock, or before; what the clock
+        cannot tell from that moment is that moment."""
+        if self.plan is None:
+            return False
+        return self.start_s + self.plan.ends_s <= math.nextafter(time_s, math.inf)
 
     @property
     def through_in_time(self) -> bool:

@@ -182,12 +182,34 @@ class JournaledLearner:
         """Forgets a job; called by the job."""
         self._answer("discard", [number], lambda: self.jobs.pop(number).discard())
 
-    def payload_bits(self, sender: int, receiver: int) -> int:
+    def payload_bits(self, update: Any, receiver: int) -> int:
         """As the inner learner."""
-        bits: int = self._answer(
-            "payload_bits", [sender, receiver], lambda: self.inner.payload_bits(sender, receiver)
-        )
+        return self._bits("payload_bits", self.inner.payload_bits, update, receiver)
+
+    def _bits(self, name: str, ask: Callable[[Any, int], int], of: Handle, receiver: int) -> int:
+        bits: int = self._answer(name, [of.number, receiver], lambda: ask(of.content, receiver))
         return bits
+
+    def hear(self, device: int, update: Any) -> None:
+        """As the inner learner."""
+        self._answer(
+            "hear", [device, update.number], lambda: self.inner.hear(device, update.content)
+        )
+
+    def lose(self, device: int) -> None:
+        """As the inner learner."""
+        self._answer("lose", [device], lambda: self.inner.lose(device))
+
+    def mixing_work(self, device: int, inbox: Mapping[int, Any]) -> Workload | None:
+        """As the inner learner."""
+
+        def ask() -> Any:
+            work = self.inner.mixing_work(device, {s: h.content for s, h in inbox.items()})
+            return None if work is None else astuple(work)
+
+        said = [[sender, handle.number] for sender, handle in inbox.items()]
+        work = self._answer("mixing_work", [device, said], ask)
+        return None if work is None else Workload(*work)
 
     def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
         """As the inner learner."""
@@ -199,12 +221,9 @@ class JournaledLearner:
         )
         self._rest()
 
-    def bank_bits(self, sender: int, receiver: int) -> int:
+    def bank_bits(self, bank: Any, receiver: int) -> int:
         """As the inner learner."""
-        bits: int = self._answer(
-            "bank_bits", [sender, receiver], lambda: self.inner.bank_bits(sender, receiver)
-        )
-        return bits
+        return self._bits("bank_bits", self.inner.bank_bits, bank, receiver)
 
     def bank(self, sender: int) -> Any:
         """A handle on the inner learner's."""

@@ -36,8 +36,20 @@ class Learner(Protocol):
     def submit(self, device: int, round_: int) -> Job:
         """Queues a device's local fine-tuning, which calibrates first where it has not been."""
 
-    def payload_bits(self, sender: int, receiver: int) -> int:
-        """Bits of the sender's present update for this receiver."""
+    def payload_bits(self, update: Any, receiver: int) -> int:
+        """Bits of an update for this receiver: what is in it, and what the receiver must be told
+        once to read it."""
+
+    def hear(self, device: int, update: Any) -> None:
+        """An update has arrived at a device, in time or late but whole: what it is told once it
+        now knows."""
+
+    def lose(self, device: int) -> None:
+        """A device was cut off: what has arrived since it last mixed is lost, and what it was told
+        with that as well."""
+
+    def mixing_work(self, device: int, inbox: Mapping[int, Any]) -> Workload | None:
+        """What a device must compute to mix these; None where that is nothing."""
 
     def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
         """Mixes what arrived into the device's state; an update's age is how often the device has
@@ -49,8 +61,8 @@ class Learner(Protocol):
     def limit(self, device: int, bits: float) -> None:
         """Has a device that chooses a mask train no more than it can send in so many bits."""
 
-    def bank_bits(self, sender: int, receiver: int) -> int:
-        """Bits of those of the sender's experts that the receiver does not have yet."""
+    def bank_bits(self, bank: Any, receiver: int) -> int:
+        """Bits of those of a bank's experts that the receiver does not have yet."""
 
     def bank(self, sender: int) -> Any:
         """The experts that a device holds, as another will read them."""
@@ -112,9 +124,19 @@ class NullLearner:
         """A job of the scenario's work."""
         return _NullJob(self._work)
 
-    def payload_bits(self, sender: int, receiver: int) -> int:
+    def payload_bits(self, update: Any, receiver: int) -> int:
         """The scenario's bits."""
         return self._bits
+
+    def hear(self, device: int, update: Any) -> None:
+        """Nothing is told once."""
+
+    def lose(self, device: int) -> None:
+        """Nothing is told once."""
+
+    def mixing_work(self, device: int, inbox: Mapping[int, Any]) -> Workload | None:
+        """Nothing is computed."""
+        return None
 
     def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
         """Nothing is learnt; the device holds one more expert of each sender."""
@@ -127,9 +149,9 @@ class NullLearner:
     def limit(self, device: int, bits: float) -> None:
         """The bits are the scenario's."""
 
-    def bank_bits(self, sender: int, receiver: int) -> int:
+    def bank_bits(self, bank: Any, receiver: int) -> int:
         """The scenario's bits for every expert that the receiver lacks."""
-        return self._bits * len(self._bank_of(sender) - self._bank_of(receiver))
+        return self._bits * len(bank - self._bank_of(receiver))
 
     def bank(self, sender: int) -> Any:
         """Whose experts a device holds."""

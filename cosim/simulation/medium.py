@@ -39,16 +39,25 @@ class _Arrival(Timeout):
 
 
 class Medium:
-    """Carries parcels between stations over the channel and writes every transfer down."""
+    """Carries parcels between stations over the channel and writes every transfer down.
+
+    `arrived` hears of every parcel that is whole at its receiver, in time or late.
+    """
 
     def __init__(
-        self, env: Environment, channel: Channel, stations: Sequence[Station], record: Recorder
+        self,
+        env: Environment,
+        channel: Channel,
+        stations: Sequence[Station],
+        record: Recorder,
+        arrived: Callable[[Parcel], None],
     ) -> None:
         self.env = env
         self.channel = channel
         self.radio = channel.radio
         self.stations = stations
         self.record = record
+        self._arrived = arrived
         self._numbers = count()
         self._departed: list[list[Flight]] = []
         self._changed: dict[int, Flight] = {}
@@ -58,12 +67,14 @@ class Medium:
     def send(self, sender: Station, parcels: Sequence[Parcel], round_: int) -> Departure:
         """Starts all parcels at once, in equal shares of the sender's bandwidth.
 
-        What the sender still had in the air beyond its deadline is cut short. A receiver that is
-        not there answers nothing, so nothing is sent to it.
+        A receiver that is not there answers nothing, so nothing is sent to it. If anything is sent,
+        what the sender still had in the air beyond its deadline is cut short.
         """
-        for flight in list(sender.flights_out.values()):
-            self._end(flight, Outcome.LATE)
         there = [self.stations[parcel.receiver].present for parcel in parcels]
+        if any(there):
+            self.land(sender)
+            for flight in list(sender.flights_out.values()):
+                self._end(flight, Outcome.LATE)
         departure = Departure(self.env, sum(there))
         share_hz = self.radio.bandwidth_hz / max(sum(there), 1)
         flights, now_s = [], float(self.env.now)
@@ -83,6 +94,13 @@ class Medium:
             self._departed.append(flights)
             self._settle_soon()
         return departure
+
+    def land(self, sender: Station) -> None:
+        """Ends those of a device's flights whose bits are through in this very instant, so that
+        their receivers know them before it sends again."""
+        for flight in list(sender.flights_out.values()):
+            if flight.through_by(float(self.env.now)):
+                self._land(flight)
 
     def _refuse(self, flight: Flight) -> None:
         """A parcel that is not sent, because nobody would hear it."""
@@ -214,9 +232,8 @@ class Medium:
             rx_j = receiver.meter.close_receiver(flight.number)
         self._write(flight, outcome, tx_j, rx_j)
         whole = flight.carried_bits >= flight.parcel.bits
-        if in_time:
-            flight.departure.reached.append(receiver.id)
         if in_time or (outcome is Outcome.LATE and whole):
+            self._arrived(flight.parcel)
             if flight.parcel.kind is TransferKind.UPDATE:
                 letter = Letter(flight.parcel.content, flight.round, flight.mixed)
                 receiver.mailbox.deliver(sender.id, letter, in_time=in_time)

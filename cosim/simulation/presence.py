@@ -8,13 +8,15 @@ from typing import Any
 
 from simpy import Event
 
+from cosim.simulation.clock import CutOff
 from cosim.simulation.station import Station
 from cosim.simulation.world import World
 from cosim.trace.schema import Cause
 
 
 def come_and_go(world: World, station: Station) -> Generator[Event, Any, None]:
-    """Switches a device on and off by its spells, until it is gone."""
+    """Switches a device on and off by its spells, until it is gone; both happen before whatever
+    else ends in their instant."""
     assert station.device.spells is not None
     env = world.env
     for from_s, until_s in station.device.spells:
@@ -22,11 +24,11 @@ def come_and_go(world: World, station: Station) -> Generator[Event, Any, None]:
             continue
         if from_s > env.now:
             world.leave(station, Cause.AVAILABILITY)
-            yield env.timeout(from_s - env.now)
+            yield CutOff(env, from_s - env.now)
         if station.gone:
             return
         world.join(station)
         if math.isinf(until_s):
             return
-        yield env.timeout(until_s - env.now)
+        yield CutOff(env, until_s - env.now)
     world.leave(station, Cause.AVAILABILITY, for_good=True)

@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import cosim
 from cosim.scenario.model import Scenario
 from cosim.simulation.learner import Learner
 
@@ -79,7 +78,7 @@ def origins(manifest: Mapping[str, Any], learner: Any) -> dict[str, Any]:
 def code() -> Mapping[str, str]:
     """A digest of the sources of each room that a trace depends on, and of the single files; as
     they are when this is first asked, since what has been imported stays as it was."""
-    root = Path(cosim.__file__).parent
+    root = Path(__file__).parent.parent
     found = {room: sorted((root / room).rglob("*.py")) for room in _ROOMS}
     found |= {name.removesuffix(".py").replace("/", "."): [root / name] for name in _FILES}
     return {room: _digest(root, paths) for room, paths in found.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from simpy import Event, Interrupt
@@ -17,7 +17,7 @@ from cosim.trace.schema import Cause, EventKind
 def device_round(
     world: World, station: Station, number: int, neighbours: tuple[int, ...], *, waits: bool
 ) -> Generator[Event, Any, RoundResult]:
-    """Fine-tune, send, wait for the neighbours, aggregate. Time passes only at `yield`.
+    """Fine-tune, send, wait for the neighbours, mix. Time passes only at `yield`.
 
     With `waits` a device stays until every neighbour's update of this round has arrived or
     missed its deadline; without, it mixes what has arrived so far and goes on, once the air is
@@ -34,16 +34,35 @@ def device_round(
             yield from _send(world, station, number, neighbours, tuned, waits=waits or last)
         if waits:
             yield station.mailbox.all_ended(neighbours, number)
+        inbox, ages = station.mailbox.take()
+        why = Cause.NEIGHBOURS_SETTLED if waits else Cause.SCHEDULE
+        yield from _average(world, station, number, inbox, why, result)
     except Interrupt as cut:
         world.record.event(EventKind.CUT_OFF, me, number, Cause(str(cut.cause)))
         return result
-    inbox, ages = station.mailbox.take()
     world.learner.aggregate(me, inbox, ages)
-    world.record.event(EventKind.AGGREGATE, me, number, _WHY_AGGREGATE[waits])
+    world.record.event(EventKind.AGGREGATE, me, number, why)
     return result
 
 
-_WHY_AGGREGATE = {True: Cause.NEIGHBOURS_SETTLED, False: Cause.SCHEDULE}
+def _average(
+    world: World,
+    station: Station,
+    number: int,
+    inbox: Mapping[int, Any],
+    why: Cause,
+    result: RoundResult,
+) -> Generator[Event, Any, None]:
+    """The computation of a mixing; what a device that is cut off meanwhile took is lost."""
+    work = world.learner.mixing_work(station.id, inbox)
+    if work is None:
+        return
+    world.record.event(EventKind.COMPUTE_START, station.id, number, why)
+    station.meter.compute(True)
+    yield world.env.timeout(station.device.compute_time_s(work))
+    station.meter.compute(False)
+    result.flop += work.flop
+    world.record.event(EventKind.COMPUTE_END, station.id, number, Cause.COMPUTE_FINISHED)
 
 
 def _fine_tune(
@@ -82,10 +101,13 @@ def _send(
     *,
     waits: bool,
 ) -> Generator[Event, Any, None]:
-    bits = {other: world.learner.payload_bits(station.id, other) for other in neighbours}
-    parcels = [Parcel(other, bits[other], tuned.update) for other in neighbours]
+    """What a receiver was told while the air was still full of the round before is not told again:
+    the bits are those of the moment of sending."""
     if station.departure is not None:
-        yield station.departure.over  # the air is still full of the round before
+        yield station.departure.over
+    world.medium.land(station)
+    bits = {other: world.learner.payload_bits(tuned.update, other) for other in neighbours}
+    parcels = [Parcel(other, bits[other], tuned.update) for other in neighbours]
     station.departure = world.medium.send(station, parcels, number)
     if waits:
         yield station.departure.over

@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cosim.learning.report import Diagnostic, FineTuned, LayerState, Measurement
+from cosim.learning.workload import Workload
 from cosim.simulation.learner import Job, Learner
 
 
@@ -40,10 +41,25 @@ class TimedLearner:
         with self.timed():
             return TimedJob(self.inner.submit(device, round_), self)
 
-    def payload_bits(self, sender: int, receiver: int) -> int:
+    def payload_bits(self, update: Any, receiver: int) -> int:
         """As the inner learner."""
         with self.timed():
-            return self.inner.payload_bits(sender, receiver)
+            return self.inner.payload_bits(update, receiver)
+
+    def hear(self, device: int, update: Any) -> None:
+        """As the inner learner."""
+        with self.timed():
+            self.inner.hear(device, update)
+
+    def lose(self, device: int) -> None:
+        """As the inner learner."""
+        with self.timed():
+            self.inner.lose(device)
+
+    def mixing_work(self, device: int, inbox: Mapping[int, Any]) -> Workload | None:
+        """As the inner learner."""
+        with self.timed():
+            return self.inner.mixing_work(device, inbox)
 
     def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
         """As the inner learner."""
@@ -61,10 +77,10 @@ class TimedLearner:
         with self.timed():
             self.inner.limit(device, bits)
 
-    def bank_bits(self, sender: int, receiver: int) -> int:
+    def bank_bits(self, bank: Any, receiver: int) -> int:
         """As the inner learner."""
         with self.timed():
-            return self.inner.bank_bits(sender, receiver)
+            return self.inner.bank_bits(bank, receiver)
 
     def bank(self, sender: int) -> Any:
         """As the inner learner."""

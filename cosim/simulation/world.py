@@ -124,6 +124,7 @@ class World:
             station.present = False
             self.medium.cancel(station)
             station.mailbox.lose()
+            self.learner.lose(station.id)
             station.meter.switch(False)
             self.record.event(EventKind.LEAVE, station.id, station.round, cause)
             if station.life is not None and station.life.is_alive:

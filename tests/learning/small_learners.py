@@ -39,5 +39,7 @@ def one_round(learner, number=1, arrives=lambda src, dst: True):
             if update.device != device and arrives(update.device, device)
         }
         if learner.recipe.aggregation != "none":
+            for update in inbox.values():
+                learner.hear(device, update)
             learner.aggregate(device, inbox, dict.fromkeys(inbox, 0))
     return updates

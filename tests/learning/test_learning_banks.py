@@ -44,19 +44,19 @@ def test_a_bank_travels_whole_and_is_charged_by_what_is_new(make):
         for d in range(4)
     }
     wanted = sum(16 * values[d] + intro[d] for d in (2, 3))
-    assert learner.bank_bits(2, 0) == wanted
-    assert learner.bank_bits(2, 3) == 0, "the own cluster has them"
+    assert learner.bank_bits(learner.bank(2), 0) == wanted
+    assert learner.bank_bits(learner.bank(2), 3) == 0, "the own cluster has them"
     learner.absorb(0, learner.bank(2))
     assert sorted(fleet.banks[0]) == [0, 1, 2, 3]
     # The head spreads what it heard inside its cluster.
-    assert learner.bank_bits(0, 1) == wanted
+    assert learner.bank_bits(learner.bank(0), 1) == wanted
     learner.absorb(1, learner.bank(0))
-    assert learner.bank_bits(0, 1) == learner.bank_bits(2, 0) == 0
+    assert learner.bank_bits(learner.bank(0), 1) == learner.bank_bits(learner.bank(2), 0) == 0
     # Later only values cross over, and a direct update needs no introduction either.
-    one_round(learner, 2, clusters)
-    assert learner.bank_bits(2, 0) == sum(16 * values[d] for d in (2, 3))
-    assert learner.payload_bits(3, 1) == 16 * values[3]
-    assert learner.bank_bits(3, 1) == learner.bank_bits(2, 0)
+    updates = one_round(learner, 2, clusters)
+    assert learner.bank_bits(learner.bank(2), 0) == sum(16 * values[d] for d in (2, 3))
+    assert learner.payload_bits(updates[3], 1) == 16 * values[3]
+    assert learner.bank_bits(learner.bank(3), 1) == learner.bank_bits(learner.bank(2), 0)
 
 
 def test_an_older_round_replaces_nothing(make):

@@ -95,7 +95,7 @@ def test_payload_bits_follow_the_formula(make, recipe):
             # Only what arrived has introduced its mask and its projection.
             arrived = (update.device, receiver) == (0, 1) and recipe.aggregation != "none"
             expected = later if arrived else first
-            assert learner.payload_bits(update.device, receiver) == expected
+            assert learner.payload_bits(update, receiver) == expected
 
 
 @every_method
@@ -232,9 +232,9 @@ def test_experts_that_cross_over_are_charged_once_and_stay_apart(make, recipe):
     learner = make(recipe)
     one_round(learner, arrives=lambda src, dst: {src, dst} == {0, 2})
     before = [dict(bank) for bank in learner.fleet.banks]
-    bits = learner.bank_bits(0, 1)
+    bits = learner.bank_bits(learner.bank(0), 1)
     learner.absorb(1, learner.bank(0))
-    assert learner.bank_bits(0, 1) == 0
+    assert learner.bank_bits(learner.bank(0), 1) == 0
     if not before[0]:
         assert bits == 0
         return

@@ -69,7 +69,7 @@ def test_the_base_model_comes_back_and_every_parameter_is_sent(folder, pools):
     assert not any(value.requires_grad for value in learner.base.model.parameters())
     parameters = sum(value.numel() for value in learner.base.model.parameters())
     assert update.values.numel() == parameters
-    assert learner.payload_bits(0, 1) == 16 * parameters
+    assert learner.payload_bits(update, 1) == 16 * parameters
     assert learner.submit(0, 2).work.trained == parameters
     names = [layer.module for layer in learner.layers(0)]
     assert "model.embed_tokens.weight" in names

@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 from simpy import Environment
-from small_networks import PROFILE, ROUND_RADIO, MemoryTrace, metres, scenario, simulate
+from small_networks import (
+    NO_LEARNING,
+    PROFILE,
+    ROUND_RADIO,
+    MemoryTrace,
+    RecordingLearner,
+    metres,
+    scenario,
+    simulate,
+)
 
 from cosim.mobility.trajectory import PiecewiseLinear
 from cosim.simulation.battery import Battery
@@ -182,3 +191,33 @@ def test_all_batteries_empty_end_the_run() -> None:
     trace = simulate(scenario(devices=groups, radio=ROUND_RADIO, rounds=5), at=PLACES)
     assert [(row.round, row.end_s) for row in trace.rounds] == [(1, 3.0)] * 2
     assert not trace.transfers
+
+
+@pytest.mark.parametrize(("battery_j", "heard"), [(20.0, False), (21.5, True)])
+def test_what_would_be_computed_in_the_instant_of_empty_is_lost(
+    battery_j: float, heard: bool
+) -> None:
+    """4 s at 5 W, and 0.75 W besides from 2 s on where the other sends: empty at 4 s to the bit,
+    known before the computation began or only in the middle of it."""
+    own = PROFILE | {"peak_flop_s": 5.0e11, "battery_j": battery_j}
+    chosen = scenario(
+        devices=[{"count": 1, "profile": own}, {"count": 1, "profile": PROFILE if heard else SLOW}],
+        radio=ROUND_RADIO | {"deadline_s": 3.0},
+        learning=NO_LEARNING | {"payload_bits": 12_000_000},
+    )
+    learner = RecordingLearner(chosen)
+    trace = simulate(chosen, at=PLACES, learner=learner)
+    assert emptied(trace) == 4.0
+    assert trace.rounds_of(0)[0].compute_s == 4.0
+    assert trace.times(EventKind.COMPUTE_END, 0) == []
+    assert (0, 1) in learner.discarded
+
+
+@pytest.mark.parametrize("compute_s", [2.0, 1.0])
+def test_what_would_be_computed_in_the_instant_of_leaving_is_lost(compute_s: float) -> None:
+    """Device 0 leaves at 2 s; its first, or its second, computation would end then."""
+    profile = PROFILE | {"peak_flop_s": 4.0e12 / (2 * compute_s)}
+    chosen = scenario(devices=[{"count": 1, "profile": profile}], rounds=3, method="local")
+    learner = RecordingLearner(chosen)
+    simulate(chosen, at=PLACES[:1], spells={0: [(0.0, 2.0), (10.0, math.inf)]}, learner=learner)
+    assert learner.discarded == [(0, round(2.0 / compute_s))]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simpy import Environment, Event
 
-from cosim.simulation.clock import Deadline
+from cosim.simulation.clock import CutOff, Deadline
 
 delays = st.floats(1e-9, 1e9)
 
@@ -77,3 +77,22 @@ def test_a_deadline_knows_its_instant_and_the_present_is_one() -> None:
 def test_a_deadline_in_the_past_is_refused() -> None:
     with pytest.raises(ValueError, match=r"1\.0 s in the past"):
         Deadline(Environment(), -1.0)
+
+
+@given(start=st.floats(0, 1e9), delay=delays, cut_first=st.booleans())
+def test_a_cut_off_comes_before_whatever_ends_in_its_instant(
+    start: float, delay: float, cut_first: bool
+) -> None:
+    env, order = Environment(start), []
+    makers = [("cut", CutOff), ("end", lambda env, delay_s: env.timeout(delay_s))]
+    for name, make in makers if cut_first else reversed(makers):
+        event: Event = make(env, delay)
+        assert event.callbacks is not None
+        event.callbacks.append(lambda _, name=name: order.append(name))
+    env.run()
+    assert order == ["cut", "end"]
+
+
+def test_a_cut_off_in_the_past_is_refused() -> None:
+    with pytest.raises(ValueError, match="in the past"):
+        CutOff(Environment(1.0), -0.5)

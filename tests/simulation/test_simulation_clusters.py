@@ -156,8 +156,8 @@ def test_an_expert_that_misses_its_deadline_is_sent_again() -> None:
     once, lacking = among_walkers(1)
     experts, learner = among_walkers(50)
     links = {(row.src, row.dst) for row in experts}
-    assert any(lacking.bank_bits(*link) > 0 for link in links)
-    assert all(learner.bank_bits(*link) == 0 for link in links)
+    assert any(lacking.bank_bits(lacking.bank(src), dst) > 0 for src, dst in links)
+    assert all(learner.bank_bits(learner.bank(src), dst) == 0 for src, dst in links)
     assert experts[:6] == once[:6], "a first attempt does not know of a second"
     by_link: dict[tuple[int, int], list[Any]] = {}
     for row in experts:

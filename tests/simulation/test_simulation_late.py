@@ -29,8 +29,8 @@ class Sized(RecordingLearner):
         super().__init__(chosen)
         self._bits_of = bits
 
-    def payload_bits(self, sender: int, receiver: int) -> int:
-        return self._bits_of[max(number for device, number in self.finished if device == sender)]
+    def payload_bits(self, update: Any, receiver: int) -> int:
+        return self._bits_of[update[1]]
 
 
 def two(bits: dict[int, int], **radio: Any) -> tuple[MemoryTrace, RecordingLearner]:

@@ -172,8 +172,8 @@ def test_the_next_update_is_sent_when_the_air_is_free_of_the_last() -> None:
 class Unequal(RecordingLearner):
     """Device 0's updates are a few bits; the others' have the scenario's size."""
 
-    def payload_bits(self, sender: int, receiver: int) -> int:
-        return 4 if sender == 0 else super().payload_bits(sender, receiver)
+    def payload_bits(self, update: Any, receiver: int) -> int:
+        return 4 if update[0] == 0 else super().payload_bits(update, receiver)
 
 
 @pytest.mark.parametrize(("bits", "age"), [(2_000_000, 1), (3_500_000, 2), (7_000_000, 4)])
