@@ -6,6 +6,8 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cosim.learning.adapter import Adapter
@@ -71,6 +73,12 @@ class Exchange:
         bits = self._values_bits(self.fleet.adapters[sender].values.numel())
         return bits + self._introduction(sender, receiver)
 
+    def first_bits(self, device: int) -> int:
+        """Bits of the device's next update for a receiver that has had nothing of it yet, by its
+        mask or, before there is one, by what it is going to keep."""
+        kept = self.fleet.kept_by_module(device)
+        return self._values_bits(int(kept.sum())) + self._introducing(device, kept)
+
     def values_in(self, bits: float) -> int:
         """How many values of B a device without a mask may send first in so many bits, were they
         spread evenly over the modules, which is when a mask has the most bits."""
@@ -89,10 +97,12 @@ class Exchange:
     def _introduction(self, owner: int, receiver: int) -> int:
         if (owner, receiver) in self.introduced:
             return 0
-        dense = self.fleet.adapters[owner].support is None
-        kept = None if dense else self.fleet.kept_by_module(owner)
+        return self._introducing(owner, self.fleet.kept_by_module(owner))
+
+    def _introducing(self, owner: int, kept: NDArray[np.int64]) -> int:
+        masked = None if self.fleet.adapters[owner].support is None else kept
         sizes = self.fleet.layout.expansion_sizes
-        return introduction_bits(sizes, kept, self.recipe.projection, self.told_bits)
+        return introduction_bits(sizes, masked, self.recipe.projection, self.told_bits)
 
     def aggregate(self, device: int, inbox: Mapping[int, Update], ages: Mapping[int, int]) -> None:
         """Mixes what arrived into the device's state; an empty inbox changes nothing.

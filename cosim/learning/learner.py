@@ -243,6 +243,10 @@ class Learner:
         """Bits of the sender's present update for this receiver."""
         return self.exchange.payload_bits(sender, receiver)
 
+    def first_bits(self, devices: Sequence[int]) -> list[int]:
+        """Bits of each device's next update for a receiver that has had nothing of it yet."""
+        return [self.exchange.first_bits(device) for device in devices]
+
     def aggregate(self, device: int, inbox: Mapping[int, Update], ages: Mapping[int, int]) -> None:
         """Mixes what arrived into the device's state; an empty inbox changes nothing."""
         self.exchange.aggregate(device, inbox, ages)

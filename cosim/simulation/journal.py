@@ -189,6 +189,12 @@ class JournaledLearner:
         )
         return bits
 
+    def first_bits(self, devices: Sequence[int]) -> list[int]:
+        """As the inner learner."""
+        asked = list(devices)
+        bits: list[int] = self._answer("first_bits", [asked], lambda: self.inner.first_bits(asked))
+        return bits
+
     def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
         """As the inner learner."""
         said = [[sender, handle.number, ages[sender]] for sender, handle in inbox.items()]

@@ -39,6 +39,10 @@ class Learner(Protocol):
     def payload_bits(self, sender: int, receiver: int) -> int:
         """Bits of the sender's present update for this receiver."""
 
+    def first_bits(self, devices: Sequence[int]) -> list[int]:
+        """Bits of each device's next update for a receiver that has had nothing of it yet, by its
+        mask or the one that is planned."""
+
     def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
         """Mixes what arrived into the device's state; an update's age is how often the device has
         mixed since it was sent."""
@@ -115,6 +119,10 @@ class NullLearner:
     def payload_bits(self, sender: int, receiver: int) -> int:
         """The scenario's bits."""
         return self._bits
+
+    def first_bits(self, devices: Sequence[int]) -> list[int]:
+        """The scenario's bits."""
+        return [self._bits] * len(devices)
 
     def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
         """Nothing is learnt; the device holds one more expert of each sender."""
