@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from weakref import ref
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cosim.learning.adapter import Adapter
@@ -106,6 +108,13 @@ class Exchange:
         for owner in self.unmixed.pop(device, ()):
             self.introduced.discard((owner, device))
 
+    def first_bits(self, device: int) -> int:
+        """Bits of the device's next update for a receiver that has had nothing of it yet, by its
+        mask or, before there is one, by what it is going to keep."""
+        kept = self.fleet.kept_by_module(device)
+        told = None if self.fleet.adapters[device].support is None else kept
+        return self._values_bits(int(kept.sum())) + self._introducing(told)
+
     def values_in(self, bits: float) -> int:
         """How many values of B a device without a mask may send first in so many bits, were they
         spread evenly over the modules, which is when a mask has the most bits."""
@@ -125,6 +134,9 @@ class Exchange:
         if (owner, receiver) in self.introduced:
             return 0
         kept = None if support is None else self.fleet.kept_of(support)
+        return self._introducing(kept)
+
+    def _introducing(self, kept: NDArray[np.int64] | None) -> int:
         sizes = self.fleet.layout.expansion_sizes
         return introduction_bits(sizes, kept, self.recipe.projection, self.told_bits)
 

@@ -263,6 +263,10 @@ class Learner:
         """What has arrived since the device last mixed is lost."""
         self.exchange.lose(device)
 
+    def first_bits(self, devices: Sequence[int]) -> list[int]:
+        """Bits of each device's next update for a receiver that has had nothing of it yet."""
+        return [self.exchange.first_bits(device) for device in devices]
+
     def aggregate(self, device: int, inbox: Mapping[int, Update], ages: Mapping[int, int]) -> None:
         """Mixes what arrived into the device's state; an empty inbox changes nothing."""
         self.exchange.aggregate(device, inbox, ages)

@@ -55,15 +55,21 @@ class Ring(Choice):
 
 
 class RandomGraph(Choice):
-    """A new uniform graph each round in which no device exceeds the given degree.
+    """A new uniform graph each round in which no device exceeds the given degree or its power.
 
     All pairs within range are taken in a uniform order, and each is joined that leaves both of
-    its devices within the degree.
+    its devices within the degree and, with `limit_by_links`, able to send to all of their
+    neighbours: where two do not fit a device has one, and none where none does.
     """
 
     graph: Literal["random"] = "random"
     degree: int = Field(2, ge=1, description=_DEGREE)
     range_m: float | None = Field(None, gt=0, le=1e6, description=_RANGE)
+    limit_by_links: bool = Field(
+        True,
+        description="join only pairs whose links p_max carries by Γ beside the devices' others, by "
+        "Lemma 1 with the margin at the mean gains of the moment; false: whatever they carry",
+    )
 
 
 class Nearest(Choice):

@@ -112,8 +112,9 @@ def allocate(
 
     - `scale` gives a receiver with an infinite demand 0 W (it is in outage), and multiplies the
       finite ones by min(1, p_max/Σ): a dead link never makes a device radiate more to the others.
-    - `drop_weakest` gives 0 W to the receiver with the largest demand, and again, until what is
-      left fits, and the others exactly their demand: no way to fit drops fewer.
+    - `drop_weakest` gives 0 W to the receiver with the largest demand, and again, until Lemma 1's
+      demands of the others fit: no way to fit drops fewer, and the margin drops nobody. The others
+      get the margin that p_max leaves then, up to m, the same for each.
     - `max_power` gives every receiver p_max/n, whatever its demand.
 
     `required_w` (n,) in W, inf where infeasible, n = 0 legal; `p_max_w` in W. ValueError for NaN
@@ -124,7 +125,8 @@ def allocate(
         raise ValueError(f"required_w must be (n,) without NaN or negatives, got {required_w!r}")
     if fallback not in _FALLBACKS:
         raise ValueError(f"fallback must be one of {', '.join(_FALLBACKS)}, got {fallback!r}")
-    p_max, margin = float(non_negative(p_max_w, "p_max_w")), positive(margin_ratio, "margin_ratio")
+    p_max = float(non_negative(p_max_w, "p_max_w"))
+    margin = float(positive(margin_ratio, "margin_ratio"))
     if required.size == 0:
         return Allocation(required, required, p_max, None, True)
     with np.errstate(over="ignore"):
@@ -136,12 +138,14 @@ def allocate(
         return Allocation(required, demand, slack, binding, True)
     if needed <= p_max:
         return Allocation(required, required * (p_max / needed), slack, binding, True, False)
-    power = _FALLBACKS[fallback](demand, p_max)
+    power = _FALLBACKS[fallback](required, margin, p_max)
     return Allocation(required, power, slack, binding, False, False)
 
 
-def _scaled(demand: FloatArray, p_max: float) -> FloatArray:
+def _scaled(required: FloatArray, margin: float, p_max: float) -> FloatArray:
     """The finite demands, scaled down together to p_max if they exceed it; 0 for the others."""
+    with np.errstate(over="ignore"):
+        demand = margin * required
     finite = np.where(np.isfinite(demand), demand, 0.0)
     largest = float(finite.max())
     if largest == 0.0:
@@ -152,23 +156,24 @@ def _scaled(demand: FloatArray, p_max: float) -> FloatArray:
     return finite if largest <= p_max / total else shares * (p_max / total)
 
 
-def _without_weakest(demand: FloatArray, p_max: float) -> FloatArray:
-    """The demands that fit together, smallest first; 0 for the others."""
-    kept = demand.copy()
-    for weakest in np.argsort(-demand, kind="stable"):
+def _without_weakest(required: FloatArray, margin: float, p_max: float) -> FloatArray:
+    """The smallest demands that fit together, with the margin that fits; 0 for the others."""
+    kept = required.copy()
+    for weakest in np.argsort(-required, kind="stable"):
         with np.errstate(over="ignore"):
             if kept.sum() <= p_max:
                 break
         kept[weakest] = 0.0
-    return kept
+    needed = float(kept.sum())
+    return kept * (min(margin, p_max / needed) if needed > 0.0 else 1.0)
 
 
-def _equal(demand: FloatArray, p_max: float) -> FloatArray:
+def _equal(required: FloatArray, margin: float, p_max: float) -> FloatArray:
     """p_max shared equally."""
-    return np.full_like(demand, p_max / demand.size)
+    return np.full_like(required, p_max / required.size)
 
 
-_FALLBACKS: dict[str, Callable[[FloatArray, float], FloatArray]] = {
+_FALLBACKS: dict[str, Callable[[FloatArray, float, float], FloatArray]] = {
     "scale": _scaled,
     "drop_weakest": _without_weakest,
     "max_power": _equal,

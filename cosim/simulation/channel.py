@@ -56,6 +56,12 @@ class Channel:
         """ḡ (L,) at one moment: path loss and shadowing."""
         return self._large_scale.gains(links, *self._ends(links, np.array([time_s])))[:, 0]
 
+    def mean_gains_between(
+        self, links: NDArray[np.int64], here_m: FloatArray, there_m: FloatArray
+    ) -> FloatArray:
+        """ḡ (L,) of links (L, 2) whose senders and receivers are at places (L, 2) in m."""
+        return self._large_scale.gains(links, here_m, there_m)
+
     def gains(self, links: Sequence[Link], time_s: float, rounds: Sequence[int]) -> FloatArray:
         """h = ḡ·|z|² (L,) at one moment; `rounds` (L,) tells the blocks of block fading."""
         times = np.array([time_s])

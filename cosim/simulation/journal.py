@@ -211,6 +211,12 @@ class JournaledLearner:
         work = self._answer("mixing_work", [device, said], ask)
         return None if work is None else Workload(*work)
 
+    def first_bits(self, devices: Sequence[int]) -> list[int]:
+        """As the inner learner."""
+        asked = list(devices)
+        bits: list[int] = self._answer("first_bits", [asked], lambda: self.inner.first_bits(asked))
+        return bits
+
     def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
         """As the inner learner."""
         said = [[sender, handle.number, ages[sender]] for sender, handle in inbox.items()]

@@ -66,7 +66,10 @@ class LargeScale:
             raise ScenarioError(f"radio.path_loss: {error}") from error
 
     def gains(
-        self, links: Sequence[tuple[int, int]], here_m: FloatArray, there_m: FloatArray
+        self,
+        links: Sequence[tuple[int, int]] | NDArray[np.int64],
+        here_m: FloatArray,
+        there_m: FloatArray,
     ) -> FloatArray:
         """ḡ (L, …) from the positions (L, …, 2) of the senders and of the receivers, in m.
 
@@ -76,13 +79,13 @@ class LargeScale:
         distances = apart_m(here_m, there_m)
         path_loss, carrier_hz = self.radio.path_loss, self.radio.carrier_hz
         if path_loss.model == "d2d_outdoor":
-            ranks = np.array([self._los_rank(*link) for link in links])
+            ranks = np.array([self._los_rank(*link) for link in _pairs(links)])
             ranks = ranks.reshape(-1, *(1,) * (distances.ndim - 1))
             gains = mean_gain(distances, path_loss, carrier_hz, ranks)
         else:
             gains = mean_gain(distances, path_loss, carrier_hz)
         if self.radio.shadowing.sigma_db > 0.0:
-            for k, (sender, receiver) in enumerate(links):
+            for k, (sender, receiver) in enumerate(_pairs(links)):
                 ends = here_m[k], there_m[k]
                 low, high = ends if sender < receiver else ends[::-1]
                 gains[k] *= db_to_ratio(-self._field(sender, receiver).loss_db(low, high))
@@ -104,3 +107,8 @@ class LargeScale:
                 decorrelation_m=shadowing.decorrelation_m,
             )
         return self._fields[key]
+
+
+def _pairs(links: Sequence[tuple[int, int]] | NDArray[np.int64]) -> Sequence[tuple[int, int]]:
+    """With Python's own integers, by which streams are named."""
+    return links.tolist() if isinstance(links, np.ndarray) else links

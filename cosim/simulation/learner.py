@@ -51,6 +51,10 @@ class Learner(Protocol):
     def mixing_work(self, device: int, inbox: Mapping[int, Any]) -> Workload | None:
         """What a device must compute to mix these; None where that is nothing."""
 
+    def first_bits(self, devices: Sequence[int]) -> list[int]:
+        """Bits of each device's next update for a receiver that has had nothing of it yet, by its
+        mask or the one that is planned."""
+
     def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
         """Mixes what arrived into the device's state; an update's age is how often the device has
         mixed since it was sent."""
@@ -137,6 +141,10 @@ class NullLearner:
     def mixing_work(self, device: int, inbox: Mapping[int, Any]) -> Workload | None:
         """Nothing is computed."""
         return None
+
+    def first_bits(self, devices: Sequence[int]) -> list[int]:
+        """The scenario's bits."""
+        return [self._bits] * len(devices)
 
     def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
         """Nothing is learnt; the device holds one more expert of each sender."""

@@ -7,8 +7,9 @@ from typing import Any
 
 from simpy import Event
 
-from cosim.methods.recipe import Clusters
+from cosim.methods.recipe import Clusters, RandomGraph
 from cosim.randomness import stream
+from cosim.simulation.link_need import link_need
 from cosim.simulation.negotiation import negotiate, outdated
 from cosim.simulation.plan import Plan
 from cosim.simulation.station import Station
@@ -24,12 +25,15 @@ def planned(world: World, round_: int, among: Sequence[Station]) -> Generator[Ev
             world.clusters = yield from negotiate(world, topology, among, round_)
         present = [station.id for station in among if station.present]
         return Plan(round_, complete_within(world.clusters, present))
-    ids = [station.id for station in among]
+    ids, now_s = [station.id for station in among], float(world.env.now)
+    channel, need = world.medium.channel, None
+    if isinstance(topology, RandomGraph) and topology.limit_by_links and len(ids) > 1:
+        need = link_need(channel, ids, world.learner.first_bits(ids), now_s)
     where = None
-    if needs_positions(topology):
-        where = world.medium.channel.positions_m(ids, float(world.env.now))
+    if need is not None or needs_positions(topology):
+        where = channel.positions_m(ids, now_s)
     random = stream(world.scenario.seed, "topology", round_)
-    return Plan(round_, neighbours(ids, topology, random, where))
+    return Plan(round_, neighbours(ids, topology, random, where, need))
 
 
 def exchange_attempts(world: World, plan: Plan) -> int:

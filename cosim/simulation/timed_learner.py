@@ -61,6 +61,11 @@ class TimedLearner:
         with self.timed():
             return self.inner.mixing_work(device, inbox)
 
+    def first_bits(self, devices: Sequence[int]) -> list[int]:
+        """As the inner learner."""
+        with self.timed():
+            return self.inner.first_bits(devices)
+
     def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
         """As the inner learner."""
         with self.timed():

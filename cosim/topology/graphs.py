@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cosim.methods.parts import unplayed
 from cosim.methods.recipe import Complete, Nearest, NoExchange, RandomGraph, Ring
+from cosim.topology.link_power import LinkNeed
 from cosim.topology.nearest import nearest_edges
 from cosim.topology.random_graph import random_edges
 
@@ -35,13 +36,16 @@ def neighbours(
     choice: Graph,
     random: np.random.Generator,
     positions_m: NDArray[np.float64] | None = None,
+    need: LinkNeed | None = None,
 ) -> Neighbours:
     """The neighbours of every device, sorted; the relation is symmetric.
 
     positions_m: (M, 2) in m in the order of the devices; ValueError if the graph needs them and
     they are missing or of another shape. `random` is used by the random graph alone, which takes
     the pairs in a uniform order; the nearest graph takes them by distance, then by ids. Both keep
-    each pair within range that leaves both ends within the degree.
+    each pair within range that leaves both ends within the degree. `need`, of the devices in the
+    order of their ids, is used by a random graph that is `limit_by_links`: it keeps those pairs
+    alone that leave both ends with power for all of their links; None: for any number of links.
     """
     match choice:
         case NoExchange():
@@ -51,7 +55,7 @@ def neighbours(
         case Ring():
             edges = _ring(devices)
         case RandomGraph() | Nearest():
-            edges = _bounded(devices, choice, random, positions_m)
+            edges = _bounded(devices, choice, random, positions_m, need)
         case other:
             unplayed("topology", other)
     found: dict[int, set[int]] = {device: set() for device in devices}
@@ -101,16 +105,19 @@ def _bounded(
     choice: RandomGraph | Nearest,
     random: np.random.Generator,
     positions_m: NDArray[np.float64] | None,
+    need: LinkNeed | None,
 ) -> list[tuple[int, int]]:
     """Edges of a graph of bounded degree, taken among the devices in the order of their ids."""
     ids = sorted(devices)
     places_m = None
-    if needs_positions(choice):
+    limited = isinstance(choice, RandomGraph) and choice.limit_by_links and need is not None
+    if needs_positions(choice) or (limited and positions_m is not None):
         if positions_m is None or np.shape(positions_m) != (len(ids), 2):
             raise ValueError(f"graph '{choice.graph}' needs positions of shape ({len(ids)}, 2)")
         places_m = positions_m[np.argsort(np.asarray(devices))]
     if isinstance(choice, RandomGraph):
-        edges = random_edges(len(ids), choice.degree, random, places_m, choice.range_m)
+        asked = need if limited else None
+        edges = random_edges(len(ids), choice.degree, random, places_m, choice.range_m, asked)
     else:
         assert places_m is not None
         edges = nearest_edges(places_m, choice.degree, choice.range_m)

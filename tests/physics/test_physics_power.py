@@ -146,9 +146,11 @@ def test_the_weakest_are_dropped_until_the_rest_fits() -> None:
     plan = allocate([0.2, 3.0, 0.3, np.inf, 0.6], 1.0, fallback="drop_weakest")
     np.testing.assert_array_equal(plan.power_w, [0.2, 0.0, 0.3, 0.0, 0.0])
     assert (plan.feasible, plan.binding, plan.slack_w) == (False, 3, -np.inf)
-    # The margin belongs to the demand, and what fits exactly is kept.
-    plan = allocate([0.25, 0.25, 0.75], 1.0, margin_ratio=2.0, fallback="drop_weakest")
+    # Those whom Lemma 1 serves are kept, with the margin that fits, and no more than was asked.
+    plan = allocate([0.25, 0.25, 0.75], 1.0, margin_ratio=4.0, fallback="drop_weakest")
     np.testing.assert_array_equal(plan.power_w, [0.5, 0.5, 0.0])
+    plan = allocate([0.25, 0.25, 0.75], 1.0, margin_ratio=1.5, fallback="drop_weakest")
+    np.testing.assert_array_equal(plan.power_w, [0.375, 0.375, 0.0])
     alone = allocate([5.0], 1.0, fallback="drop_weakest")
     np.testing.assert_array_equal(alone.power_w, [0.0])
 
@@ -189,18 +191,41 @@ def test_every_fallback_keeps_the_limit(
     plan = allocate(required, p_max, margin, fallback)
     demand = margin * np.array(required)
     assert plan.power_w.sum() <= p_max * (1.0 + 1e-14)
-    if plan.feasible:
+    if plan.whole_margin:
         np.testing.assert_array_equal(plan.power_w, demand)
     if fallback != "max_power":
         assert np.all(plan.power_w <= demand * (1.0 + 1e-14))
-    if fallback == "drop_weakest":
-        dropped = (plan.power_w == 0.0) & (demand > 0.0)
-        np.testing.assert_array_equal(plan.power_w[~dropped], demand[~dropped])
-        # The smallest demands are served, and one receiver more would be too many.
-        if dropped.any():
-            assert demand[dropped].min() >= demand[~dropped].max(initial=0.0)
-            with_one_more = demand[~dropped].sum() + demand[dropped].min()
-            assert with_one_more > p_max * (1.0 - 1e-14)
+    if fallback == "drop_weakest" and not plan.feasible:
+        asked = np.array(required)
+        # By trying every number of receivers: most of the smallest demands that fit together.
+        smallest = np.sort(asked)
+        served = max(n for n in range(len(asked) + 1) if smallest[:n].sum() <= p_max)
+        assert np.count_nonzero(plan.power_w) == np.count_nonzero(smallest[:served])
+        kept = plan.power_w > 0.0
+        given = plan.power_w[kept] / asked[kept]
+        # In Python's own floats: what next to nothing leaves of p_max is infinite.
+        most = min(margin, p_max / float(asked[kept].sum())) if kept.any() else 1.0
+        np.testing.assert_allclose(given, most, rtol=1e-12)
+
+
+@settings(deadline=None)
+@given(
+    required=st.lists(st.floats(1e-6, 3.0), min_size=1, max_size=7),
+    p_max=st.floats(1e-3, 5.0),
+    margins=st.lists(st.floats(1.0, 100.0), min_size=2, max_size=2).map(sorted),
+)
+def test_more_margin_costs_nobody_what_lemma_1_gives(
+    required: list[float], p_max: float, margins: list[float]
+) -> None:
+    """On a channel that stands still, a receiver is served if it gets its demand: by
+    `drop_weakest` the same ones whatever the margin."""
+    served = [
+        allocate(required, p_max, margin, "drop_weakest").power_w
+        >= np.array(required) * (1.0 - 1e-12)
+        for margin in (1.0, *margins)
+    ]
+    np.testing.assert_array_equal(served[0], served[1])
+    np.testing.assert_array_equal(served[1], served[2])
 
 
 def test_two_receivers_share_the_power() -> None:
