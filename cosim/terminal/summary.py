@@ -158,7 +158,7 @@ def _costs(run: Run) -> Table:
         table.add_row("simulated time", f"{rounds['end_s'].max():.2f} s")
         for kind in ("compute", "tx", "rx", "idle"):
             table.add_row(f"energy {kind}", f"{rounds[f'energy_{kind}_j'].sum():.1f} J")
-    table.add_row("bits on the air", f"{transfers['delivered_bits'].sum() / 1e6:.1f} Mbit")
+    table.add_row("bits on the air", f"{transfers['sent_bits'].sum() / 1e6:.1f} Mbit")
     counts = transfers["outcome"].value_counts()
     for outcome, count in counts.items():
         table.add_row(f"transfers {outcome}", str(count))

@@ -89,6 +89,13 @@ def check_transfers(chosen: Scenario, transfers: list[TransferRow]) -> None:
         assert row.deadline_s == row.start_s + radio.deadline_s
         assert row.start_s <= row.end_s
         assert 0 <= row.delivered_bits <= row.bits
+        assert row.delivered_bits <= row.sent_bits
+        if radio.packets.model == "fluid":
+            assert row.sent_bits == row.delivered_bits
+        if radio.packets.model == "codeword":
+            part = min((row.end_s - row.start_s) / radio.deadline_s, 1.0) if row.power_w else 0.0
+            slack = row.bits * 4 * math.ulp(row.end_s) / radio.deadline_s
+            assert row.sent_bits == pytest.approx(row.bits * part, rel=1e-9, abs=slack)
         assert min(row.energy_tx_j, row.energy_rx_j, row.power_w, row.distance_m) >= 0
         assert row.bandwidth_hz <= radio.bandwidth_hz * (1 + 1e-9)
         match row.outcome:
@@ -320,7 +327,7 @@ def check_time_and_energy(chosen: Scenario, trace: MemoryTrace, device: int) -> 
     ):
         by_transfer = math.fsum(getattr(row, column) for row in rows)
         close(math.fsum(getattr(row, column) for row in mine), by_transfer, watts, end_s)
-    by_transfer = math.fsum(row.delivered_bits for row in sent)
+    by_transfer = math.fsum(row.sent_bits for row in sent)
     assert math.fsum(row.bits_sent for row in mine) == pytest.approx(by_transfer, rel=1e-12)
     if profile.battery_j is None:
         assert {row.battery_j for row in mine} <= {None}
