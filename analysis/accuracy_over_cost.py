@@ -33,7 +33,7 @@ def accuracy_over_cost(run: Run) -> pd.DataFrame:
     scores = run.evaluations[run.evaluations["metric"].isin(HEADLINE_METRICS)]
     points = scores.groupby("round").agg(accuracy=("value", "mean"), simulated_s=("time_s", "max"))
     energy = run.rounds.filter(regex="^energy_").sum(axis=1).groupby(run.rounds["round"]).sum()
-    bits = run.transfers.groupby("round")["delivered_bits"].sum()
+    bits = run.transfers.groupby("round")["sent_bits"].sum()
     arrived = run.transfers["outcome"].eq("delivered").astype(int)
     by_round = run.transfers["round"]
     costs = {

@@ -67,7 +67,7 @@ def checkpoints(run: Run) -> pd.DataFrame:
     energy = run.rounds.filter(regex="^energy_").sum(axis=1)
     spent = {
         "energy_j": energy.groupby(run.rounds["round"]).sum(),
-        "gbit": run.transfers.groupby("round")["delivered_bits"].sum() / 1e9,
+        "gbit": run.transfers.groupby("round")["sent_bits"].sum() / 1e9,
     }
     for name, by_round in spent.items():
         table[name] = [float(by_round[by_round.index <= number].sum()) for number in table.index]
@@ -78,7 +78,7 @@ def traffic(run: Run) -> dict[str, float]:
     """Mean payload of an update, Mbit of all kinds a device puts on the air in a round, Gbit."""
     transfers = run.transfers
     updates = transfers.loc[transfers["kind"] == TransferKind.UPDATE, "bits"]
-    total = float(transfers["delivered_bits"].sum())
+    total = float(transfers["sent_bits"].sum())
     return {
         "update_mbit": 0.0 if updates.empty else float(updates.mean()) / 1e6,
         "device_round_mbit": total / max(len(run.rounds), 1) / 1e6,

@@ -45,7 +45,7 @@ def figures_of(run: Run, target: float | None) -> Figures:
         forgotten=None if lost.empty else float(_mean_by_round(lost, "forgotten").iloc[-1]),
         simulated_s=None if rounds.empty else float(rounds["end_s"].max()),
         energy_j=float(rounds.filter(regex="^energy_").to_numpy().sum()),
-        mbit=float(transfers["delivered_bits"].sum()) / 1e6,
+        mbit=float(transfers["sent_bits"].sum()) / 1e6,
         missed=None
         if transfers.empty
         else float((transfers["outcome"] != Outcome.DELIVERED).mean()),

@@ -287,8 +287,9 @@ class Medium:
     ) -> None:
         sender, _ = self._ends(flight)
         profile, now_s = sender.device.profile, float(self.env.now)
-        row = transfer_row(flight, outcome, profile, now_s, transmitter_j, receiver_j)
-        sender.meter.spent.sent_bits += row.delivered_bits
+        sent_bits = reception.sent_bits(self.channel, flight)
+        row = transfer_row(flight, outcome, profile, now_s, sent_bits, transmitter_j, receiver_j)
+        sender.meter.spent.sent_bits += row.sent_bits
         self.record.write(row)
 
 

@@ -40,14 +40,19 @@ def packets_until(channel: Channel, flight: Flight, elapsed_s: float) -> Plan:
     return _codeword_until(channel, flight, elapsed_s)
 
 
+def chosen_efficiency(channel: Channel, packets: BlockPackets, flight: Flight) -> float:
+    """bit/s/Hz of a flight's blocks: from what the sender knows at the start, less the backoff."""
+    known = flight.power_w * flight.known_gain / float(channel.noise_w(flight.share_hz))
+    return float(block_efficiency(known, float(db_to_ratio(packets.backoff_db))))
+
+
 def _blocks_until(
     channel: Channel, packets: BlockPackets, flight: Flight, elapsed_s: float
 ) -> Plan:
-    """The rate is chosen from what the sender knows at the start, less the backoff."""
+    """The rate is chosen at the start, and kept."""
     bits, size = flight.parcel.bits, packets.block_bits
     noise = float(channel.noise_w(flight.share_hz))
-    known = flight.power_w * flight.known_gain / noise
-    efficiency = float(block_efficiency(known, float(db_to_ratio(packets.backoff_db))))
+    efficiency = chosen_efficiency(channel, packets, flight)
     blocks = Blocks.waiting([int(block_count(bits, size))])
     done, snr_s, ends_s = 0, 0.0, math.inf
     interval_s = size / (flight.share_hz * efficiency) if efficiency > 0.0 else math.inf

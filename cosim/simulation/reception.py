@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cosim.simulation.channel import Channel
 from cosim.simulation.flight import Flight
-from cosim.simulation.packets import packets_until
+from cosim.simulation.packets import chosen_efficiency, packets_until
 from cosim.simulation.solution import solve
 from cosim.trace.schema import Outcome
 
@@ -28,6 +28,22 @@ def count(channel: Channel, flight: Flight, elapsed_s: float, *, planned: bool) 
         flight.complete(elapsed_s)
     else:
         flight.advance(channel, elapsed_s)
+
+
+def sent_bits(channel: Channel, flight: Flight) -> float:
+    """What a flight that ends now has put on the air, got through or not; 0 where it never was.
+
+    What flows is sent at the rate that gets through; a codeword evenly over Γ; blocks at the rate
+    that was chosen, those that failed and were repeated included.
+    """
+    if not flight.begun or flight.power_w <= 0.0:
+        return 0.0
+    packets = channel.radio.packets
+    if packets.model == "fluid":
+        return flight.carried_bits
+    if packets.model == "codeword":
+        return flight.parcel.bits * min(flight.since_s / flight.grid.deadline_s, 1.0)
+    return flight.since_s * flight.share_hz * chosen_efficiency(channel, packets, flight)
 
 
 def too_late(channel: Channel) -> Outcome:

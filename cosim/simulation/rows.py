@@ -29,10 +29,12 @@ def transfer_row(
     outcome: Outcome,
     sender: Profile,
     end_s: float,
+    sent_bits: float,
     transmitter_j: float,
     receiver_j: float,
 ) -> TransferRow:
-    """A flight that ended; its sender draws the amplifier's energy and its part of the chain's."""
+    """A flight that ended, of which `sent_bits` were on the air; its sender draws the amplifier's
+    energy and its part of the chain's."""
     airtime_s = end_s - flight.start_s if flight.begun else 0.0
     bits = float(flight.parcel.bits) if outcome is Outcome.DELIVERED else flight.carried_bits
     amplifier_j = float(transmit_energy_j(airtime_s, flight.power_w, sender.pa_efficiency, 0.0))
@@ -52,6 +54,7 @@ def transfer_row(
         consumed_w=energy_tx_j / airtime_s if airtime_s > 0 else 0.0,
         mean_snr_db=flight.mean_snr_db,
         mean_rate_bit_s=bits / airtime_s if airtime_s > 0 else 0.0,
+        sent_bits=max(sent_bits, bits),
         delivered_bits=bits,
         energy_tx_j=energy_tx_j,
         energy_rx_j=receiver_j,

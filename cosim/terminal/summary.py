@@ -138,7 +138,7 @@ def _costs(run: Run) -> Table:
         table.add_row("simulated time", f"{rounds['end_s'].max():.2f} s")
         for kind in ("compute", "tx", "rx", "idle"):
             table.add_row(f"energy {kind}", f"{rounds[f'energy_{kind}_j'].sum():.1f} J")
-    table.add_row("bits on the air", f"{transfers['delivered_bits'].sum() / 1e6:.1f} Mbit")
+    table.add_row("bits on the air", f"{transfers['sent_bits'].sum() / 1e6:.1f} Mbit")
     for outcome in Outcome:
         count = int((transfers["outcome"] == outcome).sum())
         if count:

@@ -103,6 +103,13 @@ class Run:
         import pandas as pd
 
         table = self.table(name)
+        declared = EVERY_SCHEMA[name].names
+        lacking = [column for column in declared if column not in table.schema.names]
+        if lacking:
+            raise RunDirectoryError(
+                f"{self.directory}: its {name} lack the column {lacking[0]}: another version of "
+                "cosim wrote them; run its scenario again."
+            )
         frame: pd.DataFrame = table.to_pandas()
         for field in table.schema:
             if field.nullable and pa.types.is_int32(field.type):

@@ -145,7 +145,8 @@ class TransferRow(NamedTuple):
     ]
     mean_snr_db: Annotated[float, Column("dB", "signal-to-noise ratio averaged over time")]
     mean_rate_bit_s: Annotated[float, Column("bit/s", "delivered bits over time on air")]
-    delivered_bits: Annotated[float, Column("bit", "bits accumulated by the end: not an integer")]
+    sent_bits: Annotated[float, Column("bit", "bits put on the air by the end: not an integer")]
+    delivered_bits: Annotated[float, Column("bit", "of these, what got through: not an integer")]
     energy_tx_j: Annotated[float, Column("J", "energy spent sending")]
     energy_rx_j: EnergyRx
     outcome: Annotated[Outcome, Column("1", "how the transmission ended")]
@@ -164,7 +165,7 @@ class RoundRow(NamedTuple):
     off_s: Annotated[float, Column("s", "time switched off")]
     flop: Annotated[float, Column("FLOP", "floating-point operations of the fine-tuning")]
     loss: Annotated[float | None, Column("1", "mean training loss; null where none was computed")]
-    bits_sent: Annotated[float, Column("bit", "bits put on the air, accumulated: not an integer")]
+    bits_sent: Annotated[float, Column("bit", "bits put on the air, through or not: no integer")]
     received: Annotated[int, Column("1", "updates that arrived in time")]
     stale: Annotated[int, Column("1", "updates that arrived after their deadline")]
     missed: Annotated[int, Column("1", "updates that were expected and did not arrive in time")]

@@ -19,12 +19,13 @@ _TRANSFERS, _ROUNDS = "transfers.parquet", "rounds.parquet"
 
 
 def check_bits(run: Subject) -> Check:
-    """Each transfer's bits, and per device the bits sent, updates received, stale and missed."""
+    """Each transfer's bits on the air and through, and per device the bits sent, updates received,
+    stale and missed."""
     if "transfers" not in run.tables:
         return Check("bits", skipped=f"{_TRANSFERS} cannot be used")
     transfers = run.tables["transfers"]
     findings = list(_each(transfers))
-    total = written(float(transfers["delivered_bits"].sum()))
+    total = written(float(transfers["sent_bits"].sum()))
     if "rounds" not in run.tables:
         return Check("bits", findings=findings, skipped=f"{_ROUNDS} cannot be used")
     if run.completed:
@@ -37,9 +38,12 @@ def check_bits(run: Subject) -> Check:
 
 def _each(transfers: pd.DataFrame) -> Iterator[Finding]:
     bits, delivered = (transfers[name].to_numpy(float) for name in ("bits", "delivered_bits"))
+    sent = transfers["sent_bits"].to_numpy(float)
     through = (transfers["outcome"] == Outcome.DELIVERED).to_numpy()
     for row in where(~((delivered >= 0.0) & (delivered <= bits))):
         yield _one("delivered_bits", f"0 to the payload's {written(bits[row])}", delivered, row)
+    for row in where(~((sent >= delivered) & (sent < np.inf))):
+        yield _one("sent_bits", f"at least the {written(delivered[row])} delivered", sent, row)
     for row in where(through & (delivered < bits)):
         yield _one("delivered_bits", f"all {written(bits[row])} bits", delivered, row)
     lasted = (transfers["end_s"] - transfers["start_s"]).to_numpy(float)
@@ -59,7 +63,7 @@ def _sums(transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iterator[Finding]:
     whole = updates["delivered_bits"] >= updates["bits"]
     stale = (updates["outcome"] == Outcome.LATE) & whole
     for column, wanted, what in (
-        ("bits_sent", transfers.groupby("src")["delivered_bits"].sum(), "bits of its transfers"),
+        ("bits_sent", transfers.groupby("src")["sent_bits"].sum(), "bits of its transfers"),
         ("received", updates[through].groupby("dst").size(), "updates delivered to it"),
         ("stale", updates[stale].groupby("dst").size(), "updates that came late to it"),
     ):

@@ -78,7 +78,8 @@ def write_run(
             late = src % 2
             fields = {"round": number, "src": src, "dst": (src + 1) % devices, "bits": bits}
             outcome = Outcome.LATE if late else Outcome.DELIVERED
-            sent = {"delivered_bits": bits / (1 + late), "outcome": outcome}
+            part = bits / (1 + late)
+            sent = {"sent_bits": part, "delivered_bits": part, "outcome": outcome}
             trace.add(_row(TransferRow, **fields, **sent, kind=TransferKind.UPDATE))
     for number, (predicted, measured) in enumerate(collision, start=1):
         for device in range(devices):

@@ -30,7 +30,7 @@ def _round(number: int, device: int, joules: float) -> RoundRow:
 def _transfer(number: int, bits: float, outcome: Outcome) -> TransferRow:
     zero: dict[str, Any] = dict.fromkeys(TransferRow._fields, 0)
     fields = {"round": number, "kind": TransferKind.UPDATE, "dst": 1, "outcome": outcome}
-    return TransferRow(**{**zero, **fields, "delivered_bits": bits})
+    return TransferRow(**{**zero, **fields, "sent_bits": bits, "delivered_bits": bits})
 
 
 @pytest.fixture

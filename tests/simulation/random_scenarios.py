@@ -20,7 +20,22 @@ topologies = st.one_of(
         st.one_of(st.none(), decades(0, 4)),
     ),
 )
-methods = st.builds(
+# Clusters form on one clock alone; small masks let many join, large ones leave many heads.
+clustered = st.builds(
+    lambda s_max, every, attempts: {
+        "name": "proposed_single_cluster",
+        "topology": {
+            "graph": "clusters",
+            "max_collision_rate": s_max,
+            "exchange_every": every,
+            "exchange_attempts": attempts,
+        },
+    },
+    st.sampled_from([0.001, 0.02, 0.5]),
+    st.integers(1, 2),
+    st.integers(1, 3),
+)
+flat = st.builds(
     lambda graph, schedule: (
         {"name": "local", "schedule": schedule}
         if graph == "none"
@@ -29,6 +44,7 @@ methods = st.builds(
     topologies,
     st.sampled_from(["synchronous", "cluster", "asynchronous"]),
 )
+methods = st.one_of(flat, flat, clustered)
 availabilities = st.one_of(
     st.just("always"),
     st.just("always"),

@@ -53,6 +53,7 @@ def test_a_constant_channel_by_hand(backoff_db: float) -> None:
         assert row.outcome is Outcome.DELIVERED
         assert row.end_s - row.start_s == pytest.approx(took_s, rel=1e-9)
         assert row.delivered_bits == bits
+        assert row.sent_bits == pytest.approx(blocks * BLOCK_BITS, rel=1e-9)
     # Shannon's rate is never beaten.
     fluid = simulate(pair(radio=radio("fluid")), at=[(0.0, 0.0), (300.0, 0.0)])
     for slow, fast in zip(trace.transfers, fluid.transfers, strict=True):
@@ -79,6 +80,7 @@ def test_a_codeword_is_decoded_at_the_deadline_or_never() -> None:
         assert row.outcome is (Outcome.DELIVERED if fits else Outcome.OUTAGE)
         assert row.end_s == row.deadline_s
         assert row.delivered_bits == (payload_bits if fits else 0.0)
+        assert row.sent_bits == pytest.approx(payload_bits, rel=1e-12)
         assert row.energy_tx_j > 0
         lost += not fits
     snr = np.array([10 ** (row.mean_snr_db / 10) for row in trace.transfers])
@@ -114,8 +116,16 @@ def test_without_combining_a_block_below_its_rate_never_gets_through() -> None:
         # Both directions share a fade: n/2 draws.
         assert abs(delivered / n - expected) < 4.5 * math.sqrt(expected * (1 - expected) / (n / 2))
     for row in plain.transfers:
+        # Nine copies of the one block have room in Γ, whether they get through or not.
         if row.outcome is Outcome.LATE:
             assert row.delivered_bits == 0.0
+        known = 10 ** (row.mean_snr_db / 10)
+        assert row.sent_bits >= row.delivered_bits
+        assert row.sent_bits > 0.0 or known == 0.0
+    for run in (plain, chase):
+        on_air = sum(row.sent_bits for row in run.transfers)
+        assert sum(row.bits_sent for row in run.rounds) == pytest.approx(on_air, rel=1e-12)
+        assert on_air > sum(row.delivered_bits for row in run.transfers)
 
 
 def test_a_cut_counts_the_blocks_decoded_until_then() -> None:
@@ -134,7 +144,30 @@ def test_a_cut_counts_the_blocks_decoded_until_then() -> None:
     assert {row.outcome for row in trace.transfers} == {Outcome.CANCELLED}
     for row in trace.transfers:
         assert row.delivered_bits == 100 * BLOCK_BITS
+        assert row.sent_bits == pytest.approx(100.5 * BLOCK_BITS, rel=1e-9)
         assert row.mean_snr_db == pytest.approx(whole.mean_snr_db, abs=1e-9)
+
+
+def test_a_codeword_that_is_cut_off_was_on_the_air_until_then() -> None:
+    """A quarter of Γ: a quarter of its bits were sent, and none is decoded."""
+    trace = MemoryTrace()
+    world = world_at(
+        pair(radio=radio("codeword", deadline_s=2.0)), trace, [(0.0, 0.0), (300.0, 0.0)]
+    )
+
+    def cut() -> Any:
+        while not world.stations[0].flights_out:
+            yield world.env.timeout(0.25)
+        (flight,) = world.stations[0].flights_out.values()
+        yield world.env.timeout(flight.start_s + 0.5 - world.env.now)
+        world.leave(world.stations[1], Cause.AVAILABILITY, for_good=True)
+
+    world.env.process(cut())
+    play_to_the_end(world)
+    for row in trace.sent(0, 1):
+        assert (row.outcome, row.delivered_bits) == (Outcome.CANCELLED, 0.0)
+        assert row.sent_bits == pytest.approx(0.25 * row.bits, rel=1e-9)
+    assert trace.rounds_of(0)[0].bits_sent == pytest.approx(0.25 * row.bits, rel=1e-9)
 
 
 @pytest.mark.parametrize("fields", [{"share": "dynamic"}, {"late": "stale"}])

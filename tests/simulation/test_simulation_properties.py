@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, event, given, settings
 from random_scenarios import scenarios
 from small_networks import MemoryTrace, play_to_the_end, simulate, world_of
 
+from cosim.methods.recipe import Clusters
 from cosim.scenario.devices import Profile
 from cosim.scenario.model import Scenario
+from cosim.simulation.learner import NullLearner
 from cosim.simulation.world import World
 from cosim.trace.schema import (
     Cause,
@@ -21,6 +23,7 @@ from cosim.trace.schema import (
     Outcome,
     RoundRow,
     TopologyRow,
+    TransferKind,
     TransferRow,
 )
 
@@ -57,6 +60,7 @@ def test_a_random_scenario_keeps_the_laws(chosen: Scenario) -> None:
     check_transfers(chosen, trace.transfers)
     check_rounds(chosen, trace)
     check_lives(chosen, trace)
+    check_experts(chosen, world, trace)
     check_counts(trace, waits=chosen.method.schedule != "asynchronous")
     for device in range(chosen.device_count):
         check_time_and_energy(chosen, trace, device)
@@ -79,16 +83,27 @@ def tell_what_occurred(chosen: Scenario, trace: MemoryTrace) -> None:
     if trace.rounds and max(row.round for row in trace.rounds) < chosen.rounds:
         event("the run ends early")
     event(f"packets {chosen.radio.packets.model}")
+    for row in trace.transfers:
+        if row.kind is TransferKind.EXPERT:
+            late = row.outcome is Outcome.LATE and row.delivered_bits == row.bits
+            event(f"expert {row.outcome.value}{' and whole' if late else ''}")
 
 
 def check_transfers(chosen: Scenario, transfers: list[TransferRow]) -> None:
     radio, sent = chosen.radio, defaultdict(list)
     p_max_w = 10 ** (radio.p_max_dbm / 10 - 3)
     for row in transfers:
-        sent[row.round, row.src].append(row)
+        sent[row.round, row.src, row.kind, row.start_s].append(row)
         assert row.deadline_s == row.start_s + radio.deadline_s
         assert row.start_s <= row.end_s
         assert 0 <= row.delivered_bits <= row.bits
+        assert row.delivered_bits <= row.sent_bits
+        if radio.packets.model == "fluid":
+            assert row.sent_bits == row.delivered_bits
+        if radio.packets.model == "codeword":
+            part = min((row.end_s - row.start_s) / radio.deadline_s, 1.0) if row.power_w else 0.0
+            slack = row.bits * 4 * math.ulp(row.end_s) / radio.deadline_s
+            assert row.sent_bits == pytest.approx(row.bits * part, rel=1e-9, abs=slack)
         assert min(row.energy_tx_j, row.energy_rx_j, row.power_w, row.distance_m) >= 0
         assert row.bandwidth_hz <= radio.bandwidth_hz * (1 + 1e-9)
         match row.outcome:
@@ -115,7 +130,6 @@ def check_transfers(chosen: Scenario, transfers: list[TransferRow]) -> None:
         assert row.delivered_bits <= capacity * on_air_s * (1 + 1e-9)
     for flights in sent.values():
         assert math.fsum(row.power_w for row in flights) <= p_max_w * (1 + 1e-9)
-        assert len({row.start_s for row in flights}) == 1
         assert len({row.dst for row in flights}) == len(flights)
         if radio.share == "fixed":
             used = math.fsum(row.bandwidth_hz for row in flights)
@@ -165,8 +179,12 @@ def check_waits(chosen: Scenario, trace: MemoryTrace) -> None:
             last[key] = max(last[key], e.time_s)
     for row in trace.rounds:
         if (row.round, row.device) in group:
-            until_s = last[row.round, group[row.round, row.device]] + chosen.radio.deadline_s
-            assert row.end_s <= until_s + 4 * math.ulp(until_s)
+            spans = 1
+            if isinstance(chosen.method.topology, Clusters):
+                spans += 2 * chosen.method.topology.exchange_attempts
+            until_s = last[row.round, group[row.round, row.device]]
+            until_s += spans * chosen.radio.deadline_s
+            assert row.end_s <= until_s + 4 * spans * math.ulp(until_s)
 
 
 def emptied_s(trace: MemoryTrace, device: int) -> float:
@@ -207,9 +225,30 @@ def check_lives(chosen: Scenario, trace: MemoryTrace) -> None:
         for kind in (EventKind.SEND_START, EventKind.SEND_END)
     )
     assert begun == ended
-    sent = Counter((row.round, row.src, row.dst) for row in trace.transfers)
-    assert begun <= sent
-    assert set(sent.values()) <= {1}
+    assert begun <= Counter((row.round, row.src, row.dst) for row in trace.transfers)
+    updates = Counter((row.round, row.src, row.dst) for row in updates_of(trace))
+    assert set(updates.values()) <= {1}
+
+
+def updates_of(trace: MemoryTrace) -> list[TransferRow]:
+    """What neighbours send each other, without experts and announcements."""
+    return [row for row in trace.transfers if row.kind is TransferKind.UPDATE]
+
+
+def check_experts(chosen: Scenario, world: World, trace: MemoryTrace) -> None:
+    """Whoever has all bits of an expert holds it, in time or late, and is not sent it again."""
+    learner = world.learner
+    assert isinstance(learner, NullLearner)
+    held: dict[int, set[int]] = defaultdict(set)
+    for row in trace.transfers:
+        if row.kind is TransferKind.EXPERT:
+            assert isinstance(chosen.method.topology, Clusters)
+            whole = row.outcome in (Outcome.DELIVERED, Outcome.LATE)
+            if whole and row.delivered_bits == row.bits:
+                assert row.src in learner._bank_of(row.dst)
+                held[row.dst].add(row.src)
+    for device, senders in held.items():
+        assert senders | {device} <= learner._bank_of(device)
 
 
 def check_counts(trace: MemoryTrace, *, waits: bool) -> None:
@@ -217,9 +256,14 @@ def check_counts(trace: MemoryTrace, *, waits: bool) -> None:
     sums: dict[int, Counter[str]] = defaultdict(Counter)
     for row in trace.rounds:
         sums[row.device].update(received=row.received, stale=row.stale, missed=row.missed)
-    on_air = {(e.round, e.device, e.peer) for e in trace.events if e.kind is EventKind.SEND_START}
+    on_air = {
+        (e.round, e.device, e.peer, e.time_s)
+        for e in trace.events
+        if e.kind is EventKind.SEND_START
+    }
+    updates = updates_of(trace)
     for device, counted in sums.items():
-        heard = [row for row in trace.transfers if row.dst == device]
+        heard = [row for row in updates if row.dst == device]
         in_time = [row for row in heard if row.outcome is Outcome.DELIVERED]
         late = [row for row in heard if row.outcome is Outcome.LATE]
         arrived = [row for row in late if row.delivered_bits == row.bits]
@@ -228,15 +272,16 @@ def check_counts(trace: MemoryTrace, *, waits: bool) -> None:
         lost = [
             row
             for row in heard
-            if row.outcome is not Outcome.DELIVERED and (row.round, row.src, device) in on_air
+            if row.outcome is not Outcome.DELIVERED
+            and (row.round, row.src, device, row.start_s) in on_air
         ]
         silent = sum(e.kind is EventKind.CUT_OFF and e.device != device for e in trace.events)
         refused = sum(row.outcome is Outcome.CANCELLED for row in heard)
         assert len(lost) <= counted["missed"] <= len(lost) + silent + refused
     if waits and not any(e.kind is LEAVE for e in trace.events):
         for row in trace.rounds:
-            out = {t.dst for t in trace.transfers if (t.round, t.src) == (row.round, row.device)}
-            back = {t.src for t in trace.transfers if (t.round, t.dst) == (row.round, row.device)}
+            out = {t.dst for t in updates if (t.round, t.src) == (row.round, row.device)}
+            back = {t.src for t in updates if (t.round, t.dst) == (row.round, row.device)}
             assert out == back
 
 
@@ -320,7 +365,7 @@ def check_time_and_energy(chosen: Scenario, trace: MemoryTrace, device: int) -> 
     ):
         by_transfer = math.fsum(getattr(row, column) for row in rows)
         close(math.fsum(getattr(row, column) for row in mine), by_transfer, watts, end_s)
-    by_transfer = math.fsum(row.delivered_bits for row in sent)
+    by_transfer = math.fsum(row.sent_bits for row in sent)
     assert math.fsum(row.bits_sent for row in mine) == pytest.approx(by_transfer, rel=1e-12)
     if profile.battery_j is None:
         assert {row.battery_j for row in mine} <= {None}

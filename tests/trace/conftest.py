@@ -36,6 +36,7 @@ def rows() -> dict[str, list[Row]]:
         consumed_w=0.2,
         mean_snr_db=12.5,
         mean_rate_bit_s=3e6,
+        sent_bits=3e9,
         delivered_bits=3e9,
         energy_tx_j=0.2,
         energy_rx_j=0.1,

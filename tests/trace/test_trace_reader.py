@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from cosim.errors import RunDirectoryError
@@ -116,3 +117,14 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, rows: Rows) -> None:
     (tmp_path / "scenario.yaml").unlink()
     with pytest.raises(RunDirectoryError, match=r"scenario\.yaml cannot be read"):
         read_run(tmp_path)
+
+
+def test_a_run_of_another_version_is_refused_by_name(tmp_path: Path, rows: Rows) -> None:
+    trace = start_run(tmp_path)
+    for row in rows["transfers"]:
+        trace.add(row)
+    trace.close()
+    file = tmp_path / "transfers.parquet"
+    pq.write_table(pq.read_table(file).drop_columns(["sent_bits"]), file)
+    with pytest.raises(RunDirectoryError, match="transfers lack the column sent_bits"):
+        _ = read_run(tmp_path).transfers

@@ -22,8 +22,8 @@ from cosim.trace.schema import (
 COLUMNS = {
     "events": "time_s, round, device, kind, peer, cause",
     "transfers": "round, src, dst, kind, bits, start_s, end_s, deadline_s, distance_m, "
-    "bandwidth_hz, power_w, consumed_w, mean_snr_db, mean_rate_bit_s, delivered_bits, energy_tx_j, "
-    "energy_rx_j, outcome",
+    "bandwidth_hz, power_w, consumed_w, mean_snr_db, mean_rate_bit_s, sent_bits, delivered_bits, "
+    "energy_tx_j, energy_rx_j, outcome",
     "rounds": "round, device, start_s, end_s, compute_s, send_s, wait_s, off_s, flop, loss, "
     "bits_sent, received, stale, missed, energy_compute_j, energy_tx_j, energy_rx_j, "
     "energy_idle_j, battery_j, "

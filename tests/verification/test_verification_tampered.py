@@ -216,6 +216,10 @@ TAMPERED: dict[str, tuple[str, Any, str, str]] = {
         "transfers", put("delivered_bits", 5.0, outcome="delivered"), "bits",
         r"transfers\.parquet row \d+: delivered_bits: expected all 2e7 bits, found 5",
     ),
+    "fewer bits on the air than through": (
+        "transfers", put("sent_bits", 5.0, outcome="delivered"), "bits",
+        r"transfers\.parquet row \d+: sent_bits: expected at least the 2e7 delivered, found 5",
+    ),
     "another rate": (
         "transfers", put("mean_rate_bit_s", more), "bits",
         r"transfers\.parquet row 0: mean_rate_bit_s: expected .*, bits over time",
