@@ -1,7 +1,7 @@
 """When a device is there or switched on: intervals of simulated time."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -28,6 +28,33 @@ def exponential_spells(
             f"{mean_off_s}"
         )
     return _alternating(random, mean_on_s, mean_off_s)
+
+
+def ended(spells: Iterable[Spell] | None, end_s: float) -> Iterator[Spell]:
+    """The spells (None: always) as far as they lie before `end_s`, in s."""
+    for since_s, until_s in ((0.0, math.inf),) if spells is None else spells:
+        if since_s >= end_s:
+            return
+        yield since_s, min(until_s, end_s)
+
+
+def repeated(spells: Sequence[Spell], period_s: float) -> Iterator[Spell]:
+    """What of the spells lies in [0, `period_s`), over and over; endless if there is anything."""
+    once = [(max(since_s, 0.0), min(until_s, period_s)) for since_s, until_s in spells]
+    once = [(since_s, until_s) for since_s, until_s in once if since_s < until_s]
+    if once == [(0.0, period_s)]:
+        yield 0.0, math.inf
+        return
+    # One that lasts to the end of a period goes on into the next that begins with one.
+    joins = len(once) > 1 and once[0][0] == 0.0 and once[-1][1] == period_s
+    if joins:
+        yield once[0]
+        once = [*once[1:-1], (once[-1][0], period_s + once[0][1])]
+    number = 0
+    while once:
+        for since_s, until_s in once:
+            yield number * period_s + since_s, number * period_s + until_s
+        number += 1
 
 
 def _alternating(

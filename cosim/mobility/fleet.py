@@ -33,9 +33,18 @@ class Fleet:
         self._start = np.zeros((3, len(trajectories)))
         self._slope = np.zeros((3, len(trajectories)))
 
-    def position_m(self, devices: IntArray, times_s: FloatArray) -> FloatArray:
-        """The positions (…, T, 2) in m of devices (…) at times (T,) in s."""
-        places = self._along(_PLACE, devices, times_s)
+    def position_m(
+        self,
+        devices: IntArray,
+        times_s: FloatArray,
+        span_s: tuple[float, float] | None = None,
+    ) -> FloatArray:
+        """The positions (…, T, 2) in m of devices (…) at times (T,) in s.
+
+        span_s: the first and the last of all the times that are asked for in turn, so that the
+        answers are those to all of them at once, to the last bit.
+        """
+        places = self._along(_PLACE, devices, times_s, span_s)
         return np.moveaxis(places, 0, -1)
 
     def travelled_m(self, devices: IntArray, times_s: FloatArray) -> FloatArray:
@@ -54,9 +63,16 @@ class Fleet:
                 step[devices == device] = np.nan
         return first, step
 
-    def _along(self, rows: slice, devices: IntArray, times_s: FloatArray) -> FloatArray:
+    def _along(
+        self,
+        rows: slice,
+        devices: IntArray,
+        times_s: FloatArray,
+        span_s: tuple[float, float] | None = None,
+    ) -> FloatArray:
         """The rows of `_start` (R, …, T) where their devices have come to at these times."""
-        turning = np.unique(devices[~self._on_one_leg(devices, times_s)]).tolist()
+        on_one_leg = self._on_one_leg(devices, times_s if span_s is None else np.array(span_s))
+        turning = np.unique(devices[~on_one_leg]).tolist()
         asked = {device: self._asked(rows, device, times_s) for device in turning}
         passed_s = times_s - self._since_s[devices][..., None]
         found = passed_s * self._slope[rows][:, devices][..., None]

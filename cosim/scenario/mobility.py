@@ -10,6 +10,7 @@ from cosim.scenario.section import Section
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
 Point = tuple[Coordinate, Coordinate]
+Column = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0, le=9999)] | None
 
 
 class StaticMobility(Section):
@@ -63,7 +64,14 @@ class GaussMarkov(Section):
 
 
 class RecordedTrace(Section):
-    """Paths from a file: ns-2 setdest, SUMO FCD, GPX, or CSV."""
+    """Paths from a file: ns-2 setdest, SUMO FCD, GPX, or CSV.
+
+    Samples that no device can have made are left out and told: those of another time (alone, or at
+    most 1 % of the file's, and further from the others than ten times their span, a day at least
+    and a year at most), at 0, 0 far from all others, or more than 100 km from the device's others
+    and too fast; and devices most of whose steps are faster than 1000 m/s. A year in which no
+    device has a sample is refused.
+    """
 
     model: Literal["trace"] = "trace"
     path: str = Field(min_length=1, description="of the file, from the scenario's directory")
@@ -83,11 +91,46 @@ class RecordedTrace(Section):
         150.0, gt=0, le=1000, description="what is faster is a jump and takes no time"
     )
     offset_m: Point = Field((0.0, 0.0), description="added to every place")
-    degrees: bool = Field(False, description="sumo_fcd: x and y are longitude and latitude")
+    degrees: bool | None = Field(
+        None,
+        description="sumo_fcd: x and y are longitude and latitude; null: as the file's head says. "
+        "Metres that look like degrees are refused (all within ±180 and ±90, and a path below 1 % "
+        "of what the file's speeds come to, or 1 mm/s), unless this is false",
+    )
     centre_deg: (
         tuple[Annotated[float, Field(ge=-90, le=90)], Annotated[float, Field(ge=-180, le=360)]]
         | None
     ) = Field(None, description="[lat, lon] that becomes [0, 0]; null: the samples' mean")
+    untimed: Literal["refuse", "skip"] = Field(
+        "refuse", description="gpx, csv: what becomes of a sample without a time"
+    )
+    columns: dict[Literal["time_s", "device", "lat", "lon", "x_m", "y_m"], Column] = Field(
+        default_factory=dict,
+        description="csv: the file's names of its columns, {time_s: time, device: id, …}; numbers, "
+        "from 0, for a file whose first row names none; device null: the file is one device",
+    )
+    separator: Literal[",", ";", "\t", "|", "blanks"] | None = Field(
+        None, description="csv: what is between two fields; blanks: any number of them; null: ','"
+    )
+    after_end: Literal["stay", "away", "repeat", "stop"] = Field(
+        "stay",
+        description="when the file has ended: its devices stay where they are; are away for good; "
+        "begin again at its start, without travelling there; or all devices of the run are away "
+        "for good, which ends it",
+    )
+
+    @model_validator(mode="after")
+    def _columns_of_one_kind(self) -> Self:
+        given = [column for column in self.columns.values() if column is not None]
+        if any(column is None for name, column in self.columns.items() if name != "device"):
+            raise ValueError("columns: only device may be null, where the file is one device")
+        if len({type(column) for column in given}) > 1:
+            raise ValueError(
+                "columns: either names, or numbers for a file whose first row names none; not both"
+            )
+        if self.columns and self.format not in ("auto", "csv"):
+            raise ValueError(f"columns is for format csv, not {self.format}")
+        return self
 
 
 Mobility = Annotated[

@@ -89,7 +89,8 @@ def world_of(
     stations = [Station.of(env, device, empty) for device in devices]
     medium = Medium(env, channel, stations, record, arrived)
     world = World(env, scenario, stations, learner, medium, record)
-    world.warnings = [*world_warnings(scenario, devices), *learner.warnings]
+    work = [given_work(scenario)] * len(devices) if scenario.learning.model == "none" else None
+    world.warnings = [*world_warnings(scenario, devices, work), *learner.warnings]
     return world
 
 

@@ -44,9 +44,14 @@ class Channel:
         """Where devices are at one moment: (M, 2) in m."""
         return self.paths_m(devices, np.array([time_s]))[:, 0]
 
-    def paths_m(self, devices: Iterable[int], times_s: FloatArray) -> FloatArray:
-        """Where devices are at times (T,): (M, T, 2) in m."""
-        return self._fleet.position_m(np.fromiter(devices, dtype=np.int64), times_s)
+    def paths_m(
+        self,
+        devices: Iterable[int],
+        times_s: FloatArray,
+        span_s: tuple[float, float] | None = None,
+    ) -> FloatArray:
+        """Where devices are at times (T,): (M, T, 2) in m; `span_s` as of `Fleet.position_m`."""
+        return self._fleet.position_m(np.fromiter(devices, dtype=np.int64), times_s, span_s)
 
     def distances_m(self, links: Sequence[Link], time_s: float) -> FloatArray:
         """Distances (L,) at one moment."""

@@ -19,6 +19,8 @@ from cosim.simulation.build import given_work
 from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.equipment import equipment
 from cosim.simulation.plan import receivers_at_most
+from cosim.simulation.station import Device
+from cosim.simulation.waiting import nobody_before_s, waits_s
 
 # Of a row in a compressed file: what hardly compresses, its float64 columns, and a little.
 _BYTES = {
@@ -36,7 +38,7 @@ _CHECKPOINTS = 3
 _JOURNAL_BYTES = 100.0
 # Of a row that is like the others: where nothing fades or nothing arrives, rows hardly differ, and
 # have taken 0.9 bytes a transfer and 10 bytes a round.
-_LEAST_BYTES = {"transfers": 0.5, "rounds": 5.0}
+_LEAST_BYTES = {"transfers": 0.5, "rounds": 5.0, "positions": 0.5}
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,13 @@ class DiskEstimate:
         return self.traces + self.checkpoints + self.adapters
 
 
-def rows_at_most(scenario: Scenario, work: Sequence[Workload], modules: int) -> dict[str, float]:
+def rows_at_most(
+    scenario: Scenario, work: Sequence[Workload], modules: int, waits_s: float = 0.0
+) -> dict[str, float]:
     """Rows by table.
 
-    work: a mean round's by device. A round takes the slowest device's time and Γ at most, clusters
-    are taken to hold all devices, and everybody to be there.
+    work: a mean round's by device; waits_s: in which nobody may be there. A round takes the slowest
+    device's time and Γ at most, clusters are taken to hold all devices, and everybody to be there.
     """
     devices, rounds = scenario.device_count, scenario.rounds
     tasks = len(scenario.tasks) if scenario.learning.model != "none" else 0
@@ -76,7 +80,7 @@ def rows_at_most(scenario: Scenario, work: Sequence[Workload], modules: int) -> 
         # Experts every E rounds, each sent as often as it may be, and announcements of heads.
         transfers *= 1.0 + topology.exchange_attempts / topology.exchange_every
         transfers += devices
-    duration_s = rounds * _longest_round_s(scenario, work)
+    duration_s = waits_s + rounds * _longest_round_s(scenario, work)
     checkpoints = 1 + rounds // scenario.evaluation.every
     diagnosed = min(devices, WATCHED_AT_MOST)
     per_diagnosis = 4 * diagnosed**2 + 2 * modules + 6 * diagnosed + diagnosed * devices * tasks
@@ -93,13 +97,20 @@ def rows_at_most(scenario: Scenario, work: Sequence[Workload], modules: int) -> 
 
 
 def estimate_disk(
-    scenario: Scenario, work: Sequence[Workload], storage: Any = None, modules: int = 0
+    scenario: Scenario,
+    work: Sequence[Workload],
+    storage: Any = None,
+    modules: int = 0,
+    *,
+    waits_s: float = 0.0,
+    absent_s: float = 0.0,
 ) -> DiskEstimate:
     """Room for the scenario's traces, checkpoints and adapters, in bytes.
 
     storage: a learner's `Storage`, None where nothing is learnt; modules: that are adapted.
+    waits_s, absent_s: how long nobody is there, at most in all, and surely at first.
     """
-    rows = rows_at_most(scenario, work, modules)
+    rows = rows_at_most(scenario, work, modules, waits_s)
     sizes = {table: rows[table] * each for table, each in _BYTES.items()}
     files = _BYTES_PER_FILE * (len(sizes) + _PARTS_PER_ROUND * scenario.rounds)
     traces = 2.0 * sum(sizes.values()) + files
@@ -107,6 +118,8 @@ def estimate_disk(
     if not isinstance(scenario.method.topology, Clusters):
         surely += _LEAST_BYTES["transfers"] * rows["transfers"]
     surely *= _sure_rounds(scenario, work) / scenario.rounds
+    waited = scenario.device_count * absent_s / scenario.trace.positions_every_s
+    surely += _LEAST_BYTES["positions"] * waited
     checkpoints = adapters = 0.0
     if storage is not None:
         if scenario.trace.checkpoints:
@@ -122,6 +135,10 @@ def _sure_rounds(scenario: Scenario, work: Sequence[Workload]) -> int:
     """Rounds that every device plays: none where one may be away, else those until the first
     battery can be empty."""
     if any(group.availability.model != "always" for group in scenario.devices):
+        return 0
+    if any(
+        getattr(one.mobility, "after_end", "stay") in ("away", "stop") for one in scenario.devices
+    ):
         return 0
     radio, lasts_s = scenario.radio, math.inf
     for profile in (one.profile for one in equipment(scenario)):
@@ -163,17 +180,20 @@ def disk_words(estimate: DiskEstimate, directory: Path) -> tuple[str, str | None
     return words, None if estimate.total <= free else "the run may find no room left to write to"
 
 
-def disk_of(scenario: Scenario, learner: Any) -> DiskEstimate:
-    """The estimate with the learner that will play the scenario."""
+def disk_of(scenario: Scenario, learner: Any, devices: Sequence[Device] = ()) -> DiskEstimate:
+    """The estimate with the learner and the devices that will play the scenario."""
+    waited_s, absent_s = waits_s(scenario, devices), nobody_before_s(devices)
     if scenario.learning.model == "none":
-        return estimate_disk(scenario, [given_work(scenario)] * scenario.device_count)
+        given = [given_work(scenario)] * scenario.device_count
+        return estimate_disk(scenario, given, waits_s=waited_s, absent_s=absent_s)
     from cosim.learning.expect import mean_rounds
     from cosim.learning.prepare import densities_of
     from cosim.learning.storage import storage
 
     work = mean_rounds(scenario, learner.layout, learner.work, learner.pools)
     stored = storage(learner.layout, scenario.method, densities_of(scenario))
-    return estimate_disk(scenario, work, stored, len(learner.layout.modules))
+    modules = len(learner.layout.modules)
+    return estimate_disk(scenario, work, stored, modules, waits_s=waited_s, absent_s=absent_s)
 
 
 def refuse_what_has_no_room(estimate: DiskEstimate, directory: Path) -> None:

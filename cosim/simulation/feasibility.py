@@ -22,6 +22,7 @@ from cosim.simulation.disk import disk_words, estimate_disk
 from cosim.simulation.equipment import equipment
 from cosim.simulation.large_scale import mean_gain
 from cosim.simulation.plan import receivers_at_most
+from cosim.simulation.waiting import nobody_before_s, waits_s
 from cosim.simulation.warnings import world_warnings
 
 # Beyond this many bit/s/Hz a Rayleigh link seldom delivers.
@@ -161,10 +162,11 @@ def explain(scenario: Scenario) -> Explanation:
     parts = f"A {recipe.projection}, B {recipe.expansion}, {recipe.topology.graph} graph, "
     parts += f"{recipe.aggregation} aggregation, {recipe.composition} expert"
     facts = [Fact("method", f"{recipe.name}: {parts}")]
-    warnings = world_warnings(scenario, build_devices(scenario))
+    devices, learnt = build_devices(scenario), []
+    waited_s, absent_s = waits_s(scenario, devices), nobody_before_s(devices)
     if learning.model == "none":
         bits, work = (learning.payload_bits,) * 2, [given_work(scenario)] * scenario.device_count
-        disk = estimate_disk(scenario, work)
+        disk = estimate_disk(scenario, work, waits_s=waited_s, absent_s=absent_s)
     else:
         from cosim.learning.expect import expect
 
@@ -173,9 +175,11 @@ def explain(scenario: Scenario) -> Explanation:
         facts.append(Fact("trained", f"{expected.trained:,} values a device"))
         facts += [Fact(f"task {name}", said) for name, said in expected.tasks.items()]
         facts.append(Fact("memory", expected.memory))
-        warnings += expected.warnings
-        disk = estimate_disk(scenario, work, expected.storage, expected.modules)
+        learnt = list(expected.warnings)
+        stored = expected.storage, expected.modules
+        disk = estimate_disk(scenario, work, *stored, waits_s=waited_s, absent_s=absent_s)
     facts.append(Fact("disk", *disk_words(disk, Path("runs"))))
     facts += [compute_fact(scenario, work), *radio_facts(scenario, *bits)]
+    warnings = [*world_warnings(scenario, devices, work), *learnt]
     odd = [f"{fact.name}: {fact.warning}" for fact in facts if fact.warning is not None]
     return Explanation(tuple(facts), (*warnings, *odd))

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cosim.errors import MobilityError, ScenarioError
 from cosim.mobility.area import Area
-from cosim.mobility.availability import Spell, exponential_spells
+from cosim.mobility.availability import Spell, ended, exponential_spells, repeated
 from cosim.mobility.gauss_markov import gauss_markov
 from cosim.mobility.grid import grid
 from cosim.mobility.random_waypoint import random_waypoint
 from cosim.mobility.recorded.path import RecordedPath
-from cosim.mobility.recorded.read import Reading, read_trace
+from cosim.mobility.recorded.read import read_trace
+from cosim.mobility.recorded.reading import Reading
+from cosim.mobility.recorded.repeat import RepeatedPath
 from cosim.mobility.trajectory import Static, Trajectory
 from cosim.randomness import stream
 from cosim.scenario.availability import Always, AsRecorded, ExponentialOnOff
 from cosim.scenario.devices import DeviceGroup
-from cosim.scenario.mobility import GaussMarkov, RandomWaypoint, RecordedTrace, StaticMobility
+from cosim.scenario.mobility import (
+    GaussMarkov,
+    Mobility,
+    RandomWaypoint,
+    RecordedTrace,
+    StaticMobility,
+)
 from cosim.scenario.model import Scenario
 from cosim.scenario.paths import expanded
 
@@ -48,22 +57,72 @@ def trajectories(scenario: Scenario, area: Area) -> list[Trajectory]:
             case GaussMarkov():
                 paths += _gauss_markov(group.mobility, area, scenario.seed, ids, where)
             case RecordedTrace():
-                paths += files.take(group.mobility, group, where)
+                taken = files.take(group.mobility, group, where)
+                paths += _as_they_go_on(group.mobility, taken, where)
     return paths
 
 
 def presence(scenario: Scenario, paths: Sequence[Trajectory]) -> Iterator[Iterable[Spell] | None]:
     """The spells at which each device is there, in the order of the ids; None: always."""
-    groups = (group for group in scenario.devices for _ in range(group.count))
-    for device, (group, path) in enumerate(zip(groups, paths, strict=True)):
-        match group.availability:
-            case Always():
-                yield None
-            case ExponentialOnOff(mean_on_s=on_s, mean_off_s=off_s):
-                yield exponential_spells(stream(scenario.seed, "availability", device), on_s, off_s)
-            case AsRecorded():
-                assert isinstance(path, RecordedPath)
-                yield path.presence_s
+    groups = [group for group in scenario.devices for _ in range(group.count)]
+    ends_s = [_ends_s(group.mobility, path) for group, path in zip(groups, paths, strict=True)]
+    stops_s = min(
+        (
+            end_s
+            for group, end_s in zip(groups, ends_s, strict=True)
+            if isinstance(group.mobility, RecordedTrace) and group.mobility.after_end == "stop"
+        ),
+        default=math.inf,
+    )
+    for device, (group, path, end_s) in enumerate(zip(groups, paths, ends_s, strict=True)):
+        spells = _spells(scenario.seed, device, group, path)
+        last_s = min(end_s, stops_s)
+        if math.isinf(last_s):
+            yield spells
+        elif isinstance(group.availability, ExponentialOnOff):
+            yield ended(spells, last_s)
+        else:
+            yield tuple(ended(spells, last_s))
+
+
+def _spells(seed: int, device: int, group: DeviceGroup, path: Trajectory) -> Iterable[Spell] | None:
+    """When a device is there, were its trace without end."""
+    match group.availability:
+        case Always():
+            return None
+        case ExponentialOnOff(mean_on_s=on_s, mean_off_s=off_s):
+            return exponential_spells(stream(seed, "availability", device), on_s, off_s)
+        case AsRecorded():
+            if isinstance(path, RepeatedPath):
+                return repeated(path.once.presence_s, path.period_s)
+            assert isinstance(path, RecordedPath)
+            return path.presence_s
+
+
+def _ends_s(mobility: Mobility, path: Trajectory) -> float:
+    """When a device is away for good because its file has ended, in s; infinite: never."""
+    if isinstance(mobility, RecordedTrace) and mobility.after_end in ("away", "stop"):
+        assert isinstance(path, RecordedPath)
+        assert path.recording is not None
+        return path.recording.until_s
+    return math.inf
+
+
+def _as_they_go_on(
+    mobility: RecordedTrace, paths: Sequence[RecordedPath], where: str
+) -> Iterator[Trajectory]:
+    """The paths, beginning again where the scenario says so."""
+    for path in paths:
+        if mobility.after_end != "repeat":
+            yield path
+            continue
+        assert path.recording is not None
+        if path.recording.until_s <= 0.0:
+            raise MobilityError(
+                f"{where}.after_end: {path.recording.file} ends at {path.recording.until_s:g} s of "
+                "the run, so that nothing can be repeated; see time_origin"
+            )
+        yield RepeatedPath(path, path.recording.until_s)
 
 
 def _grid_of(scenario: Scenario, area: Area) -> Iterator[tuple[float, float]]:
@@ -135,6 +194,9 @@ class _TraceFiles:
             offset_m=mobility.offset_m,
             centre_deg=mobility.centre_deg,
             degrees=mobility.degrees,
+            untimed=mobility.untimed,
+            columns=tuple(mobility.columns.items()),
+            separator=mobility.separator,
         )
         try:
             if (file, reading) not in self._read:

@@ -15,7 +15,7 @@ from cosim.errors import ResumeError, RunDirectoryError
 from cosim.scenario.differences import differences
 from cosim.scenario.load import dump, load
 from cosim.scenario.model import WHO_COMPUTES, Scenario
-from cosim.simulation.build import build_learner, build_world
+from cosim.simulation.build import build_devices, build_learner, world_of
 from cosim.simulation.checkpoints import SPACING, Checkpoint, Checkpoints, newest
 from cosim.simulation.disk import disk_of, refuse_what_has_no_room
 from cosim.simulation.journal import Journal, JournaledLearner
@@ -23,7 +23,9 @@ from cosim.simulation.learner import Learner
 from cosim.simulation.provenance import opening_manifest, origins
 from cosim.simulation.recorder import Observer
 from cosim.simulation.schedule import play_out
+from cosim.simulation.station import Device
 from cosim.simulation.timed_learner import TimedJob, TimedLearner
+from cosim.simulation.warnings import closing_warnings
 from cosim.trace.content_hash import results_sha256
 from cosim.trace.directory import claim_run_directory, clear_results, room_told
 from cosim.trace.files import ADAPTERS, PARTS
@@ -72,8 +74,9 @@ def play(
     directory = claim_run_directory(out, name=scenario.name)
     try:
         learner = TimedLearner(build_learner(scenario))
-        refuse_what_has_no_room(disk_of(scenario, learner.inner), directory)
-        run = _Run(directory, scenario, learner, observers, spacing)
+        devices = build_devices(scenario)
+        refuse_what_has_no_room(disk_of(scenario, learner.inner, devices), directory)
+        run = _Run(directory, scenario, devices, learner, observers, spacing)
     except BaseException:
         _unclaim(directory, keep=found_empty)
         raise
@@ -110,7 +113,9 @@ def resume(
         said = "its start: there is no checkpoint" if found is None else _said(found)
         _log.info("resuming %s from %s", directory, said)
         clear_results(directory)
-        return _Run(directory, scenario, learner, observers, spacing, found, times).play(begun)
+        devices = build_devices(scenario)
+        run = _Run(directory, scenario, devices, learner, observers, spacing, found, times)
+        return run.play(begun)
 
 
 class _Run:
@@ -120,6 +125,7 @@ class _Run:
         self,
         directory: Path,
         scenario: Scenario,
+        devices: Sequence[Device],
         learner: TimedLearner,
         observers: Sequence[Observer],
         spacing: float,
@@ -136,7 +142,7 @@ class _Run:
         asked: Learner = learner
         if scenario.learning.model != "none" and scenario.trace.checkpoints:
             asked = self.journaled = _journaled(learner, found)
-        self.world = build_world(scenario, asked, self.trace, observers)
+        self.world = world_of(scenario, devices, asked, self.trace, observers)
         self.manifest["warnings"] = self.world.warnings
         if self.journaled is not None:
             self._keep(self.journaled, spacing, found)
@@ -176,6 +182,7 @@ class _Run:
             if self.journaled is not None:
                 self.journaled.journal.refuse_early_end()
             status = Status.COMPLETED
+            manifest["warnings"] = [*world.warnings, *closing_warnings(world)]
         except KeyboardInterrupt:
             status = Status.INTERRUPTED
             raise Interrupted(directory) from None

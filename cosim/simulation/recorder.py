@@ -59,6 +59,10 @@ class Recorder:
         for observer in self._observers:
             observer.scored(round_, measurements)
 
+    def spill(self) -> None:
+        """Flushes the trace amid a round."""
+        self._trace.flush()
+
     def round_closed(self, round_: int) -> None:
         """Flushes the trace and tells the observers."""
         self._trace.flush()

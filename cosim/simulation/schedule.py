@@ -38,6 +38,7 @@ def life(world: World) -> Life:
             world.env.process(come_and_go(world, station))
     # Whoever is not there at the start has left before anybody plans.
     yield world.env.timeout(0)
+    world.came_s |= {station.id: 0.0 for station in world.stations if station.present}
     limit_by_links(world)
     world.evaluate(0, world.stations)
     yield from _played(world)

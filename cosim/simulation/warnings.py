@@ -5,29 +5,219 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from cosim.learning.workload import Workload
 from cosim.mobility.recorded.path import RecordedPath
+from cosim.mobility.recorded.reading import Recording
+from cosim.mobility.recorded.repeat import RepeatedPath
+from cosim.mobility.recorded.sift import lasting, listed
+from cosim.mobility.trajectory import Trajectory
+from cosim.scenario.mobility import RecordedTrace
 from cosim.scenario.model import Scenario
 from cosim.simulation.station import Device
+from cosim.simulation.waiting import waits_s
 
-_NAMED = 5
+if TYPE_CHECKING:
+    from cosim.simulation.world import World
+
+_NAMED = 12
+_LONG_WAIT_S = 3600.0
+# Fewer jumps than these are nothing to wonder at, even where there are no walks.
+_JUMPS = 3
 
 
-def world_warnings(scenario: Scenario, devices: Sequence[Device]) -> list[str]:
-    """Sentences about where the devices are and go, known before the first event."""
-    return _oddities([device.trajectory for device in devices])
+def world_warnings(
+    scenario: Scenario, devices: Sequence[Device], work: Sequence[Workload] | None = None
+) -> list[str]:
+    """Sentences about where the devices are and go, known before the first event.
 
-
-def _oddities(paths: Sequence[object]) -> list[str]:
-    """Which recorded devices never move, and how many jump."""
-    recorded = [path for path in paths if isinstance(path, RecordedPath)]
-    sentences = []
-    resting = [repr(path.name) for path in recorded if not path.moves]
-    if resting:
-        more = f" and {len(resting) - _NAMED} more" if len(resting) > _NAMED else ""
-        sentences.append(f"recorded devices that never move: {', '.join(resting[:_NAMED])}{more}")
-    jumps = sum(path.jumps for path in recorded)
-    if jumps:
-        sentences.append(f"jumps in recorded paths (gaps and teleports take no time): {jumps}")
+    work: a mean round's by device, None where it is not known yet; then a run is taken to last for
+    its deadlines alone.
+    """
+    recorded = {device.id: path for device in devices if (path := _recorded(device)) is not None}
+    sentences = [
+        f"{recording.file.name}: {note}"
+        for recording in _recordings(recorded.values())
+        for note in recording.notes
+    ]
+    sentences += _oddities(list(recorded.values()))
+    sentences += _outside(scenario, recorded)
+    longest_s = scenario.radio.deadline_s
+    if work is not None:
+        longest_s += max(
+            device.compute_time_s(own) for device, own in zip(devices, work, strict=True)
+        )
+    sentences += _coverage(scenario, recorded, scenario.rounds * longest_s)
+    sentences += _presence(devices, recorded, scenario.rounds * longest_s)
+    wait_s = waits_s(scenario, devices)
+    if wait_s > _LONG_WAIT_S:
+        sentences.append(f"the run may wait for {lasting(wait_s)} until a device is there")
     return sentences
+
+
+def closing_warnings(world: World) -> list[str]:
+    """Sentences about what only the end of a run shows: traces that were over before it, and
+    devices that had no part in it."""
+    now_s = float(world.env.now)
+    ids = [station.id for station in world.stations]
+    absent = [device for device in ids if device not in world.came_s]
+    idle = [device for device in ids if device in world.came_s and device not in world.seated]
+    told = [f"never there: {_devices(absent)}"] if absent else []
+    if idle:
+        joined = _devices(idle, lambda device: f" (joined at {world.came_s[device]:.2f} s)")
+        told.append(f"took part in no round: {joined}")
+    still: dict[int, list[tuple[float, RecordedPath]]] = {}
+    choices = _choices(world.scenario)
+    for station in world.stations:
+        path, choice = _recorded(station.device), choices[station.id]
+        stays = choice is not None and choice.after_end == "stay" and path is not None
+        if stays and not _leaves(world.scenario, station.id) and station.id in world.came_s:
+            assert path is not None
+            assert path.recording is not None
+            recording = path.recording
+            ends_s = recording.until_s if recording.complete else float(path.times_s[-1])
+            if ends_s < now_s:
+                still.setdefault(id(recording), []).append((ends_s, path))
+    for ended in still.values():
+        of = ended[0][1].recording
+        assert of is not None
+        lasted = sorted({now_s - max(ends_s, 0.0) for ends_s, _ in ended})
+        lasted_s = " to ".join(f"{time_s:.6g}" for time_s in dict.fromkeys((lasted[0], lasted[-1])))
+        told.append(
+            f"the trace {of.file.name} ended at {of.until_s:.6g} s: "
+            f"{_count(len(ended))} stood still after the last sample, for {lasted_s} s (after_end: "
+            "stay)"
+        )
+    return told
+
+
+def _recorded(device: Device) -> RecordedPath | None:
+    path: Trajectory = device.trajectory
+    if isinstance(path, RepeatedPath):
+        return path.once
+    return path if isinstance(path, RecordedPath) else None
+
+
+def _recordings(paths: Iterable[RecordedPath]) -> list[Recording]:
+    """The files that paths are of, each once."""
+    return list({id(path.recording): path.recording for path in paths if path.recording}.values())
+
+
+def _choices(scenario: Scenario) -> list[RecordedTrace | None]:
+    """What each device's group says of its trace file; None where it names none."""
+    return [
+        group.mobility if isinstance(group.mobility, RecordedTrace) else None
+        for group in scenario.devices
+        for _ in range(group.count)
+    ]
+
+
+def _leaves(scenario: Scenario, device: int) -> bool:
+    """Whether a device leaves when its samples end."""
+    for group in scenario.devices:
+        if device < group.count:
+            return group.availability.model == "trace"
+        device -= group.count
+    return False
+
+
+def _oddities(recorded: Sequence[RecordedPath]) -> list[str]:
+    """Which recorded devices never move, how many jump, and which do so more than they walk."""
+    sentences = []
+    resting = [path.name for path in recorded if not path.moves]
+    if resting:
+        sentences.append(f"recorded devices that never move: {listed(resting)}")
+    jumps = [path.jumps for path in recorded]
+    if sum(jumps):
+        sentences.append(f"jumps in recorded paths (gaps and teleports take no time): {sum(jumps)}")
+    jumpy = [
+        f"{path.name!r} ({count} jumps, {path.walks} walks)"
+        for path, count in zip(recorded, jumps, strict=True)
+        if count >= _JUMPS and count > path.walks
+    ]
+    if jumpy:
+        more = f" and {len(jumpy) - _NAMED} more" if len(jumpy) > _NAMED else ""
+        sentences.append(
+            f"recorded devices that jump more than they walk: {', '.join(jumpy[:_NAMED])}{more}; "
+            "max_gap_s or max_speed_m_s may be too small, or the times wrong"
+        )
+    return sentences
+
+
+def _outside(scenario: Scenario, recorded: dict[int, RecordedPath]) -> list[str]:
+    """Which recorded devices are ever outside the area, and what area would hold all of them."""
+    area = scenario.area
+    within_m = area.radius_m if area.radius_m is not None else (area.side_m or 0.0) / 2.0
+    reach_m = {}
+    for device, path in recorded.items():
+        disc = area.shape == "disc"
+        far = np.hypot(path.x_m, path.y_m) if disc else np.maximum(abs(path.x_m), abs(path.y_m))
+        if far.max() > within_m * (1.0 + 1e-9):
+            reach_m[device] = float(far.max())
+    if not reach_m:
+        return []
+    most_m = float(np.ceil(max(reach_m.values())))
+    larger = f"radius_m: {most_m:g}" if area.shape == "disc" else f"side_m: {2 * most_m:g}"
+    return [
+        f"outside the area at times: {_devices(list(reach_m))}; one that holds them: "
+        f"{{shape: {area.shape}, {larger}}}"
+    ]
+
+
+def _coverage(scenario: Scenario, recorded: dict[int, RecordedPath], longest_s: float) -> list[str]:
+    """Which files may be over before the run is."""
+    sentences = {}
+    choices = _choices(scenario) if recorded else []
+    does = {
+        "stay": "its devices then stay where they are",
+        "away": "its devices are then away",
+        "repeat": "it then begins again",
+        "stop": "that ends the run",
+    }
+    for device, path in recorded.items():
+        choice, recording = choices[device], path.recording
+        if choice is None or recording is None or recording.until_s >= longest_s:
+            continue
+        what = does[choice.after_end]
+        if choice.after_end == "stay" and _leaves(scenario, device):
+            what = "its devices have left by then"
+        sentences[id(recording), what] = (
+            f"the trace {recording.file.name} covers {max(recording.from_s, 0.0):.6g} to "
+            f"{max(recording.until_s, 0.0):.6g} s; the run may go beyond, to {longest_s:.6g} s: "
+            f"{what} (after_end: {choice.after_end})"
+        )
+    return list(sentences.values())
+
+
+def _presence(
+    devices: Sequence[Device], recorded: dict[int, RecordedPath], longest_s: float
+) -> list[str]:
+    """Which devices with spells that are known are never there, or come late."""
+    never, late = [], {}
+    for device in devices:
+        if not isinstance(device.spells, tuple) or device.id not in recorded:
+            continue
+        comes_s = next((max(since, 0.0) for since, until in device.spells if until > 0.0), None)
+        if comes_s is None:
+            never.append(device.id)
+        elif comes_s > longest_s:
+            late[device.id] = comes_s
+    told = [f"never there by their trace: {_devices(never)}"] if never else []
+    if late:
+        named = _devices(list(late), lambda device: f" (from {late[device]:.2f} s on)")
+        told.append(f"there only when the run may be over, after {longest_s:.6g} s: {named}")
+    return told
+
+
+def _devices(ids: Sequence[int], more_of: Callable[[int], str] = lambda _: "") -> str:
+    named = ", ".join(f"{device}{more_of(device)}" for device in ids[:_NAMED])
+    rest = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+    return f"device{'s' if len(ids) > 1 else ''} {named}{rest}"
+
+
+def _count(devices: int) -> str:
+    return f"{devices} device{'s' if devices > 1 else ''}"

@@ -25,6 +25,9 @@ from cosim.simulation.station import Station
 from cosim.topology.collision import predicted_collision_rate
 from cosim.trace.schema import Cause, EventKind, TopologyRow
 
+# Rows of positions that are held in memory before they are written down.
+POSITIONS_AT_ONCE = 1 << 19
+
 
 @dataclass
 class RoundResult:
@@ -56,6 +59,9 @@ class World:
     record: Recorder
     clusters: tuple[tuple[int, ...], ...] = ()
     warnings: list[str] = field(default_factory=list)
+    # Who was there when the run began or came later, since when (s), and who has had a seat.
+    came_s: dict[int, float] = field(default_factory=dict, init=False)
+    seated: set[int] = field(default_factory=set, init=False)
     _positions_written: int = field(default=0, init=False)
     _layers_told: set[int] = field(default_factory=set, init=False)
     _closed: Counter[int] = field(default_factory=Counter, init=False)
@@ -111,6 +117,7 @@ class World:
         if station.present or station.gone:
             return
         station.present = True
+        self.came_s.setdefault(station.id, float(self.env.now))
         station.meter.switch(True)
         self.record.event(EventKind.JOIN, station.id, station.round, Cause.AVAILABILITY)
         station.tell_presence()
@@ -178,6 +185,7 @@ class World:
         station.closed = round_
         self._closed[round_] += 1
         if seat is not None:
+            self.seated.add(station.id)
             together = tuple(sorted((station.id, *seat.neighbours)))
             if self.scenario.trace.diagnostics:
                 self._sets[station.id] = (round_, together)
@@ -211,9 +219,16 @@ class World:
         """Samples of all paths since the last call, at whole multiples of the sampling step."""
         step_s = self.scenario.trace.positions_every_s
         reached = int(np.floor(self.env.now / step_s)) + 1
-        times = np.arange(self._positions_written, reached, dtype=np.float64) * step_s
-        self._positions_written = reached
-        if times.size:
-            ids = [station.id for station in self.stations]
-            for row in position_rows(ids, times, self.medium.channel.paths_m(ids, times)):
+        if reached == self._positions_written:
+            return
+        ids = [station.id for station in self.stations]
+        span_s = (self._positions_written * step_s, (reached - 1) * step_s)
+        at_once = max(POSITIONS_AT_ONCE // len(ids), 1)
+        for first in range(self._positions_written, reached, at_once):
+            last = min(first + at_once, reached)
+            times = np.arange(first, last, dtype=np.float64) * step_s
+            for row in position_rows(ids, times, self.medium.channel.paths_m(ids, times, span_s)):
                 self.record.write(row)
+            self._positions_written = last
+            if last < reached:  # a wait of months is not to be held in memory
+                self.record.spill()

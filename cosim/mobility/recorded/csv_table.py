@@ -1,8 +1,10 @@
-"""CSV: `time_s,device,x_m,y_m`, or `time_s,device,lat,lon`."""
+"""CSV: `time_s,device,x_m,y_m`, or `time_s,device,lat,lon`, or columns that the scenario names."""
 
 import csv
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from cosim.mobility.recorded.csv_columns import Chosen, Columns, by_position, choose
 from cosim.mobility.recorded.samples import (
     MAX_METRES,
     MAX_SECONDS,
@@ -10,61 +12,93 @@ from cosim.mobility.recorded.samples import (
     latitude_longitude,
     number,
     refuse,
+    untimed_note,
 )
 from cosim.mobility.recorded.source import read_text
 
-_METRES = ("time_s", "device", "x_m", "y_m")
-_DEGREES = ("time_s", "device", "lat", "lon")
+BLANKS = "blanks"
 
 
-def read_csv(file: Path) -> Samples:
-    """The samples of a comma-separated file whose first row names its columns.
+def read_csv(
+    file: Path,
+    columns: Columns | None = None,
+    separator: str = ",",
+    *,
+    skip_untimed: bool = False,
+) -> Samples:
+    """The samples of a separated file whose first row names its columns, or that has no such row
+    where `columns` are numbers (of fields, from 0).
 
     Columns may come in any order and others are ignored, as are empty lines and lines that begin
-    with `#`. A device is called by the text of its field, without blanks around it. MobilityError
-    with file and line for a header without the columns, a short row, an unclosed quote, or a
-    field that is no usable number.
+    with `#`. A device is called by the text of its field, without blanks around it, and by the
+    file's name where the whole file is one. separator: one character, or `blanks` for any number
+    of blanks and tabs. skip_untimed: leave out rows whose time is empty. MobilityError with file
+    and line for a header without the columns, a short row, an unclosed quote, or a field that is
+    no usable number.
     """
-    text = read_text(file)
+    named = columns or {}
+    devices: dict[str, list[float]] = {}
+    rows = _rows(file, read_text(file), separator)
+    if by_position(named):
+        header: Sequence[str] = ()
+        chosen = choose(file, 1, header, named)
+    else:
+        line, first = next(rows, (1, ()))
+        header = [name.strip() for name in first]
+        chosen = choose(file, line, header, named)
+    names = _Names(named, chosen)
+    untimed = 0
+    time, device, x, y = chosen.time, chosen.device, chosen.x, chosen.y
+    widest, degrees = chosen.widest, chosen.degrees
+    for line, row in rows:
+        if len(row) <= widest:
+            expected = f"the header {len(header)}" if header else f"{widest + 1} are needed"
+            raise refuse(file, line, f"has {len(row)} fields, {expected}")
+        name = file.stem if device is None else row[device].strip()
+        if not name:
+            raise refuse(file, line, "the device is missing")
+        if skip_untimed and not row[time].strip():
+            untimed += 1
+            continue
+        at_s = number(row[time], names.time, file, line, most=MAX_SECONDS)
+        if degrees:
+            place = latitude_longitude(row[x], row[y], file, line)
+        else:
+            place = (
+                number(row[x], names.x, file, line, most=MAX_METRES),
+                number(row[y], names.y, file, line, most=MAX_METRES),
+            )
+        devices.setdefault(name, []).extend((at_s, *place))
+    return Samples(devices, degrees=degrees, notes=untimed_note(untimed))
+
+
+class _Names:
+    """What the looked-at columns are called in a complaint."""
+
+    def __init__(self, columns: Columns, chosen: Chosen) -> None:
+        def called(needed: str) -> str:
+            given = columns.get(needed, needed)
+            return needed if given == needed else f"{needed} ({given})"
+
+        self.time, self.x, self.y = map(called, ("time_s", "x_m", "y_m"))
+
+
+def _rows(file: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """The lines of a file that are neither empty nor comments, with their numbers, in fields."""
     kept = [
         (at, line)
         for at, line in enumerate(text.split("\n"), 1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
-    reader = csv.reader((line for _, line in kept), strict=True, skipinitialspace=True)
-    devices: dict[str, list[float]] = {}
-    line = 1
+    if separator == BLANKS:
+        yield from ((at, line.split()) for at, line in kept)
+        return
+    reader = csv.reader(
+        (line for _, line in kept), strict=True, skipinitialspace=True, delimiter=separator
+    )
     try:
-        header = [name.strip() for name in next(reader, [])]
-        line = kept[0][0] if kept else 1
-        degrees = set(_DEGREES) <= set(header)
-        if not degrees and not set(_METRES) <= set(header):
-            raise refuse(file, line, _wrong_header(header))
-        time, device, x, y = (header.index(name) for name in (_DEGREES if degrees else _METRES))
-        widest = max(time, device, x, y)
         for row in reader:
-            line = kept[reader.line_num - 1][0]
-            if len(row) <= widest:
-                raise refuse(file, line, f"has {len(row)} fields, the header {len(header)}")
-            name = row[device].strip()
-            if not name:
-                raise refuse(file, line, "the device is missing")
-            at_s = number(row[time], "time_s", file, line, most=MAX_SECONDS)
-            if degrees:
-                place = latitude_longitude(row[x], row[y], file, line)
-            else:
-                place = (
-                    number(row[x], "x_m", file, line, most=MAX_METRES),
-                    number(row[y], "y_m", file, line, most=MAX_METRES),
-                )
-            devices.setdefault(name, []).extend((at_s, *place))
+            yield kept[reader.line_num - 1][0], row
     except csv.Error as error:
-        line = kept[min(reader.line_num, len(kept)) - 1][0]
-        raise refuse(file, line, f"is not CSV: {error}") from None
-    return Samples(devices, degrees=degrees)
-
-
-def _wrong_header(header: list[str]) -> str:
-    if "time_s" not in header and ({"x_m", "y_m"} <= set(header) or {"lat", "lon"} <= set(header)):
-        return "has no times: the column time_s is missing"
-    return f"the first row must name the columns {', '.join(_METRES)} or {', '.join(_DEGREES)}"
+        at = kept[min(reader.line_num, len(kept)) - 1][0]
+        raise refuse(file, at, f"is not CSV: {error}") from None

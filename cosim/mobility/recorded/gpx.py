@@ -5,16 +5,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cosim.errors import MobilityError
-from cosim.mobility.recorded.samples import Samples, latitude_longitude, refuse
-from cosim.mobility.recorded.source import read_text, scan_xml
+from cosim.mobility.recorded.samples import Samples, latitude_longitude, refuse, untimed_note
+from cosim.mobility.recorded.source import read_xml_text, scan_xml
 
 
-def read_gpx(file: Path) -> Samples:
+def read_gpx(file: Path, *, skip_untimed: bool = False) -> Samples:
     """The points of every track, in degrees, at seconds since 1970 (UTC where no zone is given).
 
     A track is a device, called by its name; `track N` (from 1, in the file) where it has none or
     an earlier track has it. Its segments follow each other: what lies between two is a gap like
-    any other. Routes and waypoints have no times and are left out. MobilityError with the file,
+    any other. Routes and waypoints have no times and are left out, and points without one where
+    they are to be skipped. MobilityError with the file,
     and the line where it is known, for XML that is not well-formed or has a document type, a
     point without a time, and unusable places; and where gpxpy is not installed.
     """
@@ -33,7 +34,7 @@ def read_gpx(file: Path) -> Samples:
 
     scan_xml(file, start)
     try:
-        tracks = gpxpy.parse(read_text(file)).tracks
+        tracks = gpxpy.parse(read_xml_text(file)).tracks
         points = [
             (number, track.name, point)
             for number, track in enumerate(tracks, 1)
@@ -48,16 +49,26 @@ def read_gpx(file: Path) -> Samples:
     devices: dict[str, list[float]] = {}
     names: dict[int, str] = {}
     # gpxpy keeps the order of the file, but not the lines.
+    untimed = 0
     known = lines if len(lines) == len(points) else [None] * len(points)
     for (number, called, point), line in zip(points, known, strict=True):
         if number not in names:
             names[number] = _new_name(called, number, devices)
             devices[names[number]] = []
+        if point.time is None and skip_untimed:
+            untimed += 1
+            continue
         if point.time is None:
-            raise refuse(file, line, "a track point has no time, or one that cannot be read")
+            raise refuse(
+                file,
+                line,
+                "a track point has no time, or one that cannot be read; untimed: skip leaves such "
+                "points out",
+            )
         place = latitude_longitude(str(point.latitude), str(point.longitude), file, line)
         devices[names[number]].extend((_seconds(point.time), *place))
-    return Samples(devices, degrees=True)
+    seen = {name: rows for name, rows in devices.items() if rows}
+    return Samples(seen, degrees=True, notes=untimed_note(untimed))
 
 
 def _new_name(called: str | None, number: int, taken: Container[str]) -> str:

@@ -25,6 +25,7 @@ from pathlib import Path
 from cosim.mobility.recorded.presence import switched
 from cosim.mobility.recorded.samples import MAX_METRES, MAX_SECONDS, Samples, number, refuse
 from cosim.mobility.recorded.source import read_text
+from cosim.mobility.recorded.units import SpeedsTold
 
 _NODE = re.compile(r"\$\w+\(([\w.-]+)\)\s+(.*)")
 _AT = re.compile(r"""\$ns_?\s+at\s+(\S+)\s+(?:"([^"]*)"|\{([^}]*)\})""")
@@ -51,6 +52,8 @@ class _Node:
     aim: tuple[float, float] = (0.0, 0.0)
     arrives_s: float = 0.0
     rows: list[float] = field(default_factory=list)
+    # Of the walk that it is on: its speed, its beginning, and its length.
+    walk: tuple[float, float, float] | None = None
 
     def reach(self, time_s: float) -> None:
         """Lets the node walk until `time_s`, and notes the corners of its way."""
@@ -110,16 +113,19 @@ def read_ns2(file: Path) -> Samples:
         on = _switch(done.split())
         if on is not None:
             switches[name].append((time_s, on))
-    _play(file, nodes, timed)
+    speeds = _play(file, nodes, timed)
     return Samples(
         {name: node.rows for name, node in nodes.items() if node.rows},
         complete=True,
         presence_s={name: switched(switches[name]) for name in nodes},
+        speeds=speeds,
     )
 
 
-def _play(file: Path, nodes: dict[str, _Node], timed: list[_Command]) -> None:
-    """Carries out the movements of commands that are in order; writes every node's rows."""
+def _play(file: Path, nodes: dict[str, _Node], timed: list[_Command]) -> SpeedsTold:
+    """Carries out the movements of commands that are in order; writes every node's rows, and tells
+    what their speeds come to until the next command of the same node."""
+    speeds = SpeedsTold(may_rest=True)
     for node in nodes.values():
         if len(node.place) == 2:
             node.write(0.0)
@@ -133,6 +139,7 @@ def _play(file: Path, nodes: dict[str, _Node], timed: list[_Command]) -> None:
             raise refuse(file, line, f"node {name} moves, but its start (X_ and Y_) is never set")
         commands += 1
         node.reach(time_s)
+        _tell_walk(node, time_s, speeds)
         if words[0] == "setdest" and len(words) == 4:
             _set_destination(file, line, node, time_s, words[1:])
         elif words[0] == "set" and len(words) == 3 and words[1] in ("X_", "Y_"):
@@ -146,6 +153,18 @@ def _play(file: Path, nodes: dict[str, _Node], timed: list[_Command]) -> None:
     for node in nodes.values():
         if node.arrives_s > node.since_s:
             node.reach(node.arrives_s)
+    return speeds
+
+
+def _tell_walk(node: _Node, time_s: float, speeds: SpeedsTold) -> None:
+    """Adds what a node's last walk was told to be, until now."""
+    if node.walk is not None:
+        speed_m_s, since_s, length_m = node.walk
+        told_m = speed_m_s * (time_s - since_s)
+        speeds.told_m += told_m
+        speeds.walked_m += min(told_m, length_m)
+        speeds.steps += 1
+        node.walk = None
 
 
 def _switch(words: list[str]) -> bool | None:
@@ -167,6 +186,8 @@ def _set_destination(file: Path, line: int, node: _Node, time_s: float, words: l
     if speed == 0.0 or away == 0.0:
         node.arrives_s = 0.0
         return
+    if speed < math.inf:
+        node.walk = (speed, time_s, away)
     node.aim = (x, y)
     # Keeps the slowest of walks within the range of times; nobody looks at them that long.
     node.arrives_s = time_s + min(away / speed, MAX_SECONDS)

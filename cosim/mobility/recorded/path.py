@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cosim.mobility.availability import Spell
+from cosim.mobility.recorded.reading import Recording
 from cosim.mobility.trajectory import checked_times
 
 FloatArray = NDArray[np.float64]
@@ -21,7 +22,8 @@ class RecordedPath:
     `name` is the device's in the file. `presence_s` are the disjoint, ordered, non-empty spells
     [from, until) in s, on the clock of `times_s`, in which the device is there; `until` may be
     infinite, and no spell means never. Places do not depend on them: one that is away has a place
-    too. ValueError for no places, times out of order, or spells that are not as said.
+    too. `recording` is the file that the path is of, if it is of one. ValueError for no places,
+    times out of order, or spells that are not as said.
     """
 
     name: str
@@ -29,6 +31,7 @@ class RecordedPath:
     x_m: FloatArray
     y_m: FloatArray
     presence_s: tuple[Spell, ...] = ((0.0, math.inf),)
+    recording: Recording | None = None
     _travelled_m: FloatArray = field(init=False, repr=False)
     _speed_limit_m_s: float = field(init=False, repr=False)
 
@@ -57,6 +60,12 @@ class RecordedPath:
         """How often the device changes its place within no time."""
         moved = (np.diff(self.x_m) != 0.0) | (np.diff(self.y_m) != 0.0)
         return int(np.sum(moved & (np.diff(self.times_s) == 0.0)))
+
+    @property
+    def walks(self) -> int:
+        """How many straight legs to another place the device walks."""
+        moved = (np.diff(self.x_m) != 0.0) | (np.diff(self.y_m) != 0.0)
+        return int(np.sum(moved & (np.diff(self.times_s) > 0.0)))
 
     @property
     def moves(self) -> bool:

@@ -7,93 +7,142 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cosim.mobility.recorded.csv_table import read_csv
 from cosim.mobility.recorded.gpx import read_gpx
+from cosim.mobility.recorded.legs import legs_of
 from cosim.mobility.recorded.ns2 import read_ns2
 from cosim.mobility.recorded.path import RecordedPath
 from cosim.mobility.recorded.presence import sampled, shifted
 from cosim.mobility.recorded.project import centre_of, to_metres
+from cosim.mobility.recorded.reading import Format, Reading, Recording
 from cosim.mobility.recorded.samples import Samples, refuse, to_path
+from cosim.mobility.recorded.sift import sifted, silences
 from cosim.mobility.recorded.source import told_format
 from cosim.mobility.recorded.sumo_fcd import read_sumo_fcd
+from cosim.mobility.recorded.units import refuse_other_unit
 
-Format = Literal["auto", "ns2", "sumo_fcd", "gpx", "csv"]
+__all__ = ["Format", "Reading", "read_trace"]
 
-
-@dataclass(frozen=True)
-class Reading:
-    """How a file is read. Times in s, lengths in m, places in degrees of latitude, longitude."""
-
-    format: Format = "auto"
-    time_origin: Literal["earliest", "file"] | float = "earliest"
-    max_gap_s: float = 300.0
-    max_speed_m_s: float = 150.0
-    offset_m: tuple[float, float] = (0.0, 0.0)
-    centre_deg: tuple[float, float] | None = None
-    degrees: bool = False
+FloatArray = NDArray[np.float64]
 
 
 def read_trace(file: Path, reading: Reading | None = None) -> Mapping[str, RecordedPath]:
     """The path of every device of a trace file, by its name in the file.
 
-    MobilityError with the file, and the line where one is to blame, for a file that cannot be
-    read, a format that cannot be told, whatever its importer refuses, no samples, or no two
-    different times.
+    Samples that no device can have made are left out (`cosim.mobility.recorded.strays`), and the
+    paths' recording says so. MobilityError with the file, and the line where one is to blame, for a
+    file that cannot be read, a format that cannot be told, whatever its importer refuses, places in
+    another unit than they are said to be, no samples, no two different times, or a year in which
+    there are none.
     """
     how = reading or Reading()
-    samples = _samples(file, how)
+    samples, found = _samples(file, how)
     if not samples.devices:
         raise refuse(file, None, "holds no samples: no device has a time and a place in it")
-    names = list(samples.devices)
-    tables = [np.array(samples.devices[name]).reshape(-1, 3) for name in names]
-    every = np.concatenate(tables)
-    if len(every) == 1:
-        raise refuse(file, None, "holds one sample only; a movement needs two or more")
-    earliest_s = every[:, 0].min()
-    if earliest_s == every[:, 0].max():
-        raise refuse(
-            file,
-            None,
-            f"holds one instant only, {earliest_s:g} s; a movement needs two or more",
-        )
     if how.centre_deg is not None and not samples.degrees:
         raise refuse(file, None, "is in metres; centre_deg is for latitudes and longitudes")
+    names, every, owner = _table(samples)
+    notes = list(samples.notes)
+    legs = legs_of(every, owner, degrees=samples.degrees)
+    refuse_other_unit(
+        file,
+        found,
+        every[:, 1:],
+        legs,
+        samples.speeds,
+        degrees=samples.degrees,
+        sure=how.degrees is False,
+    )
+    if not samples.complete:
+        keep, said = sifted(every, owner, legs, names, samples.degrees, how.max_speed_m_s)
+        notes += said
+        every, owner = every[keep], owner[keep]
+        if not len(every):
+            raise refuse(file, None, f"holds no usable samples: {'; '.join(notes)}")
+    _refuse_one_instant(file, every)
+    if how.time_origin == "earliest":
+        origin_s = float(every[:, 0].min())
+    else:
+        origin_s = 0.0 if how.time_origin == "file" else how.time_origin
     if samples.degrees:
         places = to_metres(every[:, 1:], how.centre_deg or centre_of(every[:, 1:]), file)
     else:
         places = every[:, 1:]
     every[:, 1:] = places + np.array(how.offset_m)
-    if how.time_origin == "earliest":
-        origin_s = float(earliest_s)
-    else:
-        origin_s = 0.0 if how.time_origin == "file" else how.time_origin
     every[:, 0] -= origin_s
-    parts = np.split(every, np.cumsum([len(table) for table in tables])[:-1])
-    gap_s = np.inf if samples.complete else how.max_gap_s
+    if not samples.complete:
+        notes += silences(file, every[:, 0], origin_s)
+    recording = Recording(
+        file, float(every[:, 0].min()), float(every[:, 0].max()), samples.complete, tuple(notes)
+    )
     # Shifted first: rounding may make one of two.
     seen_s = np.unique(np.array(samples.seen_s, dtype=np.float64) - origin_s)
+    gap_s = np.inf if samples.complete else how.max_gap_s
     paths = {}
-    for name, part in zip(names, parts, strict=True):
+    bounds = np.searchsorted(owner, np.arange(len(names) + 1))
+    for device, name in enumerate(names):
+        part = every[bounds[device] : bounds[device + 1]]
+        if not len(part):
+            continue
         if samples.presence_s is not None:
             presence_s = shifted(samples.presence_s[name], -origin_s)
         else:
             presence_s = sampled(part[:, 0], seen_s, max_gap_s=how.max_gap_s)
         paths[name] = to_path(
-            name, part, presence_s, max_gap_s=gap_s, max_speed_m_s=how.max_speed_m_s
+            name,
+            part,
+            presence_s,
+            recording,
+            max_gap_s=gap_s,
+            max_speed_m_s=how.max_speed_m_s,
         )
     return paths
 
 
-def _samples(file: Path, how: Reading) -> Samples:
-    found = told_format(file) if how.format == "auto" else how.format
+def _table(samples: Samples) -> tuple[list[str], FloatArray, NDArray[np.int64]]:
+    """The devices' names, all samples (K, 3) device by device, and whose each is (K,)."""
+    names = list(samples.devices)
+    tables = [np.array(samples.devices[name]).reshape(-1, 3) for name in names]
+    owner = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
+    return names, np.concatenate(tables), owner
+
+
+def _refuse_one_instant(file: Path, samples: FloatArray) -> None:
+    if len(samples) == 1:
+        raise refuse(file, None, "holds one sample only; a movement needs two or more")
+    earliest_s = samples[:, 0].min()
+    if earliest_s == samples[:, 0].max():
+        raise refuse(
+            file,
+            None,
+            f"holds one instant only, {earliest_s:g} s; a movement needs two or more",
+        )
+
+
+def _samples(file: Path, how: Reading) -> tuple[Samples, Format]:
+    """All that the file says, and its format."""
+    found = how.format
+    if found == "auto":
+        found = "csv" if _table_told(how) else told_format(file)
+    if found != "csv" and _table_told(how):
+        raise refuse(file, None, f"is {found}; columns and separator are for csv")
+    if how.untimed == "skip" and found not in ("gpx", "csv"):
+        raise refuse(file, None, f"is {found}; untimed: skip is for gpx and csv")
     if found == "sumo_fcd":
-        return read_sumo_fcd(file, degrees=how.degrees)
+        return read_sumo_fcd(file, degrees=how.degrees), found
     if how.degrees:
         raise refuse(file, None, f"is {found}; degrees is for sumo_fcd, whose files do not tell")
-    return {"ns2": read_ns2, "gpx": read_gpx, "csv": read_csv}[found](file)
+    skip = how.untimed == "skip"
+    if found == "csv":
+        return read_csv(file, dict(how.columns), how.separator or ",", skip_untimed=skip), found
+    return (read_ns2(file) if found == "ns2" else read_gpx(file, skip_untimed=skip)), found
+
+
+def _table_told(how: Reading) -> bool:
+    """Whether the scenario tells how a table is laid out, so that the file must be one."""
+    return bool(how.columns) or how.separator is not None

@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from cosim.errors import MobilityError
 from cosim.mobility.availability import Spell
 from cosim.mobility.recorded.path import RecordedPath
+from cosim.mobility.recorded.reading import Recording
+from cosim.mobility.recorded.units import SpeedsTold
 
 FloatArray = NDArray[np.float64]
 
@@ -39,7 +41,8 @@ class Samples:
     x and y are metres; if `degrees`, latitude and longitude. `complete` tells that the file gives
     the whole movement, not samples of it, so that no gap is too long to walk. Whose file tells
     when a device is there has its spells in `presence_s`, in s of the file's clock; whose file
-    shows at certain times all that are there has these, in any order, in `seen_s`.
+    shows at certain times all that are there has these, in any order, in `seen_s`. `speeds` is what
+    the file says of them; `notes` are sentences about what was left out.
     """
 
     devices: Mapping[str, list[float]]
@@ -47,6 +50,8 @@ class Samples:
     complete: bool = False
     presence_s: Mapping[str, tuple[Spell, ...]] | None = None
     seen_s: Sequence[float] = ()
+    speeds: SpeedsTold | None = None
+    notes: tuple[str, ...] = ()
 
 
 def refuse(file: Path, line: int | None, problem: str) -> MobilityError:
@@ -77,16 +82,22 @@ def latitude_longitude(
     return lat, lon
 
 
+def untimed_note(count: int) -> tuple[str, ...]:
+    """The sentence about samples that were left out for want of a time, if there are any."""
+    return (f"samples without a time that are left out (untimed: skip): {count}",) if count else ()
+
+
 def to_path(
     name: str,
     samples: FloatArray,
     presence_s: tuple[Spell, ...],
+    recording: Recording | None = None,
     *,
     max_gap_s: float,
     max_speed_m_s: float,
 ) -> RecordedPath:
     """A device's path from its samples (K, 3) of time_s, x_m, y_m, by the policies above, and
-    when it is there (s, same clock)."""
+    when it is there (s, same clock), of a recording."""
     rows = samples[np.argsort(samples[:, 0], kind="stable")]
     time = rows[:, 0]
     # Of rows at one time the first is where the device came to, the last where it went on.
@@ -101,4 +112,4 @@ def to_path(
     after = np.flatnonzero(broken) + 1
     waiting = np.column_stack([rows[after, 0], rows[after - 1, 1:]])
     time_s, x_m, y_m = np.insert(rows, after, waiting, axis=0).T.copy()
-    return RecordedPath(name, time_s, x_m, y_m, presence_s)
+    return RecordedPath(name, time_s, x_m, y_m, presence_s, recording)

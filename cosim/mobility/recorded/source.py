@@ -1,5 +1,6 @@
 """Trace files opened: text with known lines, and XML without document types."""
 
+import codecs
 import re
 import stat
 from collections.abc import Callable
@@ -7,9 +8,20 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
+from cosim.mobility.recorded.reading import Format
 from cosim.mobility.recorded.samples import refuse
 
 _COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
+
+_ENCODING = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([\w.:-]+)""")
+_DECLARATION = re.compile(r"<\?xml[^>]*\?>")
+# How XML in two bytes a letter begins, besides its mark.
+_WIDE = (
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (b"<\0", "utf-16-le"),
+    (b"\0<", "utf-16-be"),
+)
 
 OnStart = Callable[[str, dict[str, str], int], None]
 
@@ -43,8 +55,33 @@ def read_text(file: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def scan_xml(file: Path, on_start: OnStart) -> None:
-    """Calls `on_start(tag, attributes, line)` for every element as the file streams by.
+def read_xml_text(file: Path) -> str:
+    """The text of XML in the encoding that it declares, UTF-8 by default, without the declaration;
+    errors as `read_bytes`, and MobilityError for bytes that are not of that encoding."""
+    content = read_bytes(file)
+    encoding = _xml_encoding(content)
+    try:
+        text = content.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        raise refuse(file, None, f"is not {encoding} text, as its first line says") from None
+    text = text.removeprefix("\ufeff")
+    declaration = _DECLARATION.match(text)
+    return text if declaration is None else text[declaration.end() :]
+
+
+def _xml_encoding(content: bytes) -> str:
+    for mark, encoding in _WIDE:
+        if content.startswith(mark):
+            return encoding
+    declared = _ENCODING.match(content.removeprefix(codecs.BOM_UTF8))
+    return declared[1].decode("ascii") if declared is not None else "utf-8"
+
+
+def scan_xml(
+    file: Path, on_start: OnStart, on_comment: Callable[[str], None] | None = None
+) -> None:
+    """Calls `on_start(tag, attributes, line)` for every element as the file streams by, and
+    `on_comment(text)` for every comment.
 
     Expat itself, for its speed (a quarter million elements a second) and its line numbers. A
     document type is refused at its first letter: no trace needs one, and entities that expand
@@ -61,6 +98,8 @@ def scan_xml(file: Path, on_start: OnStart) -> None:
     parser.StartElementHandler = lambda tag, attributes: on_start(
         tag, attributes, parser.CurrentLineNumber
     )
+    if on_comment is not None:
+        parser.CommentHandler = on_comment
     try:
         with file.open("rb") as opened:
             parser.ParseFile(opened)
@@ -71,11 +110,14 @@ def scan_xml(file: Path, on_start: OnStart) -> None:
         raise refuse(file, None, f"cannot be read as XML: {error}") from None
 
 
-def told_format(file: Path) -> str:
+def told_format(file: Path) -> Format:
     """The format by what the file begins with; MobilityError, naming the formats, for others."""
-    head = read_bytes(file, 65536).decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    begin = read_bytes(file, 65536)
+    wide = next((name for mark, name in _WIDE if begin.startswith(mark)), "utf-8")
+    head = begin.decode(wide, "replace").lstrip("\ufeff \t\r\n")
     if head.startswith("<"):
-        for root, found in (("fcd-export", "sumo_fcd"), ("gpx", "gpx")):
+        roots: tuple[tuple[str, Format], ...] = (("fcd-export", "sumo_fcd"), ("gpx", "gpx"))
+        for root, found in roots:
             if re.search(rf"<([\w.-]+:)?{root}[\s>/]", head):
                 return found
     elif re.search(r"^[^#\n]*\$\w+(\(\w+\))? (at|set|setdest) ", head, re.MULTILINE):

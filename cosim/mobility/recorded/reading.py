@@ -1,0 +1,42 @@
+"""How a trace file is to be read, and what was read of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Format = Literal["auto", "ns2", "sumo_fcd", "gpx", "csv"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file is read. Times in s, lengths in m, places in degrees of latitude, longitude.
+
+    degrees: whether x and y of SUMO's are degrees; None: as the file says, or metres that are
+    checked; `columns` and `separator` are of CSV, None for its own.
+    """
+
+    format: Format = "auto"
+    time_origin: Literal["earliest", "file"] | float = "earliest"
+    max_gap_s: float = 300.0
+    max_speed_m_s: float = 150.0
+    offset_m: tuple[float, float] = (0.0, 0.0)
+    centre_deg: tuple[float, float] | None = None
+    degrees: bool | None = None
+    untimed: Literal["refuse", "skip"] = "refuse"
+    columns: tuple[tuple[str, str | int | None], ...] = ()
+    separator: str | None = None
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What holds of all devices of a file: its name, the first and the last instant that it tells
+    of, in s of the run's clock, and sentences about what was left out of it.
+
+    `complete`: it tells the whole movement, and a device that it moves no more has arrived.
+    """
+
+    file: Path
+    from_s: float
+    until_s: float
+    complete: bool = False
+    notes: tuple[str, ...] = ()

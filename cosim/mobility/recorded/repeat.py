@@ -1,0 +1,48 @@
+"""A recorded path that begins again when its file has ended."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cosim.mobility.recorded.path import RecordedPath
+from cosim.mobility.trajectory import checked_times
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class RepeatedPath:
+    """A recorded path over [0, `period_s`), over and over.
+
+    At each multiple of the period the device is where it was at 0; it jumps there, and has not
+    travelled for it. ValueError for a period that is not positive.
+    """
+
+    once: RecordedPath
+    period_s: float
+
+    def __post_init__(self) -> None:
+        if not self.period_s > 0.0:
+            raise ValueError(f"the period must be positive, got {self.period_s} s")
+
+    def position_m(self, times_s: ArrayLike) -> FloatArray:
+        """As of `RecordedPath`."""
+        _, since_s = self._within(times_s)
+        return self.once.position_m(since_s)
+
+    def travelled_m(self, times_s: ArrayLike) -> FloatArray:
+        """As of `RecordedPath`."""
+        number, since_s = self._within(times_s)
+        whole_m = self.once.travelled_m(self.period_s)
+        return np.asarray(number * whole_m + self.once.travelled_m(since_s))[()]
+
+    @property
+    def speed_limit_m_s(self) -> float:
+        """The speed of the fastest leg, in m/s; jumps have none."""
+        return self.once.speed_limit_m_s
+
+    def _within(self, times_s: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """How many periods have passed at these times, and how long the present one lasts, s."""
+        number, since_s = np.divmod(checked_times(times_s), self.period_s)
+        return number, since_s
