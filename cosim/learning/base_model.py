@@ -21,12 +21,10 @@ import torch
 from cosim.errors import BaseModelError
 from cosim.learning.freed_memory import keep_freed_memory
 from cosim.learning.pinned_wheel import fetch_gguf
+from cosim.learning.trial import refuse_head_extras
 from cosim.scenario.paths import expanded
 
 _log = logging.getLogger(__name__)
-
-# Output heads that do more than multiply: the answer-only head would skip the extra step.
-_HEAD_EXTRAS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
 
 # Without an explicit no, transformers asks at the terminal whether to run a repository's code.
 _SAFE = {"trust_remote_code": False}
@@ -122,7 +120,7 @@ def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
             f"base_model.source: '{source}' lacks {len(unfit)} of the weights that its config.json "
             f"describes, or has them in another shape, for example '{unfit[0]}'"
         )
-    _refuse_head_extras(source, model.config)
+    refuse_head_extras(model)
     model.requires_grad_(False).eval().to(device)
     model.config.use_cache = False
     return BaseModel(model, tokenizer, chosen, torch.device(device), weights_sha256(model), source)
@@ -144,20 +142,17 @@ def skeleton(source: str) -> tuple[Any, Any]:
             tokenizer = AutoTokenizer.from_pretrained(where, **_SAFE)
             config = AutoConfig.from_pretrained(where, **_SAFE)
             with torch.device("meta"):
-                model = AutoModelForCausalLM.from_config(config, **_SAFE)
+                # Experts whose shapes do not depend on which of them a token takes.
+                model = AutoModelForCausalLM.from_config(
+                    config,
+                    attn_implementation="eager",
+                    experts_implementation="batched_mm",
+                    **_SAFE,
+                )
         except Exception as error:  # many unrelated kinds; each is one sentence
             raise unloadable(source, error) from error
-    _refuse_head_extras(source, model.config)
-    return model, tokenizer
-
-
-def _refuse_head_extras(source: str, config: Any) -> None:
-    extras = [name for name in _HEAD_EXTRAS if getattr(config, name, None) not in (None, 1.0)]
-    if extras:
-        raise BaseModelError(
-            f"base_model.source: '{source}' changes its logits after the output head "
-            f"({', '.join(extras)}), which cosim does not reproduce"
-        )
+    refuse_head_extras(model)
+    return model.eval(), tokenizer
 
 
 def unloadable(source: str, error: Exception) -> BaseModelError:
