@@ -48,7 +48,6 @@ PLAYED: dict[str, dict[str, Any]] = {
     "Mixtral": {**LLAMA, "num_local_experts": 4, "num_experts_per_tok": 2},
     "Gemma3Text": {**LLAMA, "head_dim": 8},
     "Rwkv": {"hidden_size": 16, "num_hidden_layers": 2, "attention_hidden_size": 16},
-    "RobertaDecoder": {**BERT, "is_decoder": True},
 }
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "Mamba": ({**WIDE, "state_size": 4}, r"dt_proj' is not called .*\[in_proj, x_proj, out_proj\]"),
@@ -58,6 +57,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         r"dt_proj' is not called as a layer",
     ),
     "Bert": (BERT, "reads the tokens that follow"),
+    "RobertaDecoder": ({**BERT, "is_decoder": True}, "before its output head or its logits"),
     "XLNet": ({"d_model": 16, "n_layer": 2, "n_head": 2, "d_inner": 32}, "tokens that follow"),
     "Bart": (
         {"d_model": 16, "decoder_layers": 1, "encoder_layers": 1, "decoder_attention_heads": 2,
@@ -88,7 +88,7 @@ def test_a_family_is_taken(kind: str, device: str) -> None:
     assert (shape.blocks, shape.hidden, shape.vocabulary) == (2, 16, 400)
     assert shape.heads == (0 if kind == "Rwkv" else 2)
     learned = ("GPT2", "GPTJ", "GPTNeo", "OPT", "BioGpt")
-    assert positions(model) == {True: 256}.get(kind in learned, 512 if "Rob" in kind else None)
+    assert positions(model) == (256 if kind in learned else None)
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
