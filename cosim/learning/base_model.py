@@ -21,7 +21,7 @@ import torch
 from cosim.errors import BaseModelError
 from cosim.learning.freed_memory import keep_freed_memory
 from cosim.learning.pinned_wheel import fetch_gguf
-from cosim.learning.trial import refuse_head_extras
+from cosim.learning.trial import refuse_by_configuration
 from cosim.scenario.paths import expanded
 
 _log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
             f"base_model.source: '{source}' lacks {len(unfit)} of the weights that its config.json "
             f"describes, or has them in another shape, for example '{unfit[0]}'"
         )
-    refuse_head_extras(model)
+    refuse_by_configuration(model)
     model.requires_grad_(False).eval().to(device)
     model.config.use_cache = False
     return BaseModel(model, tokenizer, chosen, torch.device(device), weights_sha256(model), source)
@@ -151,7 +151,7 @@ def skeleton(source: str) -> tuple[Any, Any]:
                 )
         except Exception as error:  # many unrelated kinds; each is one sentence
             raise unloadable(source, error) from error
-    refuse_head_extras(model)
+    refuse_by_configuration(model)
     return model.eval(), tokenizer
 
 

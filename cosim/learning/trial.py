@@ -47,7 +47,7 @@ def refuse_unfit(model: Any, modules: Sequence[AdaptedModule], *, reads_blocks: 
     model: not adapted yet; without weights (on the device 'meta') its values are not compared.
     modules: to be adapted. reads_blocks: the states between its blocks will be asked for.
     """
-    _refuse_by_configuration(model)
+    refuse_by_configuration(model)
     head_weight(model)
     geometry, tokens = Geometry.of(model), embedded_tokens(model)
     multiplied(model)
@@ -65,8 +65,21 @@ def refuse_unfit(model: Any, modules: Sequence[AdaptedModule], *, reads_blocks: 
     _refuse_uncalled(calls, ids.numel())
 
 
-def refuse_head_extras(model: Any) -> None:
-    """Raises `BaseModelError` where the configuration says that logits are changed."""
+def refuse_by_configuration(model: Any) -> None:
+    """Raises `BaseModelError` for what a configuration alone says: quantised weights, tokens that
+    read what follows them, logits that are changed."""
+    config = model.config
+    if getattr(config, "quantization_config", None) is not None:
+        raise BaseModelError(
+            "base_model.source: its config.json says 'quantization_config', and cosim computes "
+            "with plain float32 or bfloat16 weights: save the model dequantised"
+        )
+    # An encoder reads what follows, unless its configuration makes it a decoder.
+    encodes = getattr(config, "is_decoder", None) is False and any(
+        hasattr(module, "is_decoder") for module in model.modules()
+    )
+    if encodes or getattr(config, "causal", None) is False or config.model_type == "xlnet":
+        raise BaseModelError(_not_causal(model))
     extras = [name for name in _HEAD_EXTRAS if _extra(model, name) not in (None, 1.0)]
     if extras:
         raise BaseModelError(
@@ -92,22 +105,6 @@ class _Calls:
         good = bool(given) and isinstance(given[0], Tensor) and isinstance(out, Tensor)
         good = good and out.shape[-1] == self.features and out.shape[:-1] == given[0].shape[:-1]
         self.tokens.add(out.shape[:-1].numel() if good else 0)
-
-
-def _refuse_by_configuration(model: Any) -> None:
-    config = model.config
-    if getattr(config, "quantization_config", None) is not None:
-        raise BaseModelError(
-            "base_model.source: its config.json says 'quantization_config', and cosim computes "
-            "with plain float32 or bfloat16 weights: save the model dequantised"
-        )
-    # An encoder reads what follows, unless its configuration makes it a decoder.
-    encodes = getattr(config, "is_decoder", None) is False and any(
-        hasattr(module, "is_decoder") for module in model.modules()
-    )
-    if encodes or getattr(config, "causal", None) is False or config.model_type == "xlnet":
-        raise BaseModelError(_not_causal(model))
-    refuse_head_extras(model)
 
 
 def _not_causal(model: Any) -> str:
