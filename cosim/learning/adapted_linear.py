@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from cosim.learning.answer_loss import answer_loss
 from cosim.learning.answer_score import AnswerScores, answer_scores
 from cosim.learning.converted import lean_model
+from cosim.learning.geometry import trunk
 from cosim.learning.packed import PackedRows
-from cosim.learning.target_modules import adapted_modules
+from cosim.learning.target_modules import adapted_modules, weight_of
 
 # From the ranks z = A·x (n, R) of n tokens, and the number of each token's row (n,), to what B is
 # multiplied with, of the shape of z.
@@ -24,15 +25,27 @@ Mix = Callable[[Tensor, Tensor], Tensor]
 class AdaptedLinear(nn.Module):
     """y = W0·x + (α/r)·B_g·f(A_g·x), where row group g of the batch has its own A_g and B_g.
 
-    x: (G·n, T, k); A: (G, r, k), or (1, r, k) for all; B: (G, d, r); f is the identity unless
-    experts are mixed. With no group set it is the base layer.
+    x: (G·n, T, k), or the same rows end to end; A: (G, r, k), or (1, r, k) for all; B: (G, d, r);
+    f is the identity unless experts are mixed. With no group set it is the base layer.
     """
 
-    def __init__(self, base: nn.Linear) -> None:
+    def __init__(self, base: Any) -> None:
         super().__init__()
         self.base = base
         self.group: tuple[Tensor, Tensor, float] | None = None
         self.mix: Callable[[Tensor], Tensor] | None = None
+
+    @property
+    def weight(self) -> Tensor:
+        """The base layer's own, for blocks that look at it."""
+        found: Tensor = self.base.weight
+        return found
+
+    @property
+    def bias(self) -> Tensor | None:
+        """The base layer's own, for blocks that look at it."""
+        found: Tensor | None = self.base.bias
+        return found
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.base(x)
@@ -119,19 +132,19 @@ class AdaptedModel:
         if self._lean is not None:
             return self._lean.states(packed, blocks)
         padded = _Padded.of(packed)
-        found = self.model.base_model(
+        found = trunk(self.model)(
             input_ids=padded.input_ids, use_cache=False, output_hidden_states=True
         ).hidden_states
         return [found[block].flatten(0, 1).index_select(0, padded.places) for block in blocks]
 
     def walk(self, packed: PackedRows, see: Callable[[int, Tensor, Tensor], None]) -> None:
         """Reads rows with the base model and calls `see(module's number, W0, x (N, k))` before
-        every adapted layer, in the model's order."""
+        every adapted layer, in the order in which the pass comes to them."""
         if self._lean is not None:
             self._lean.walk(packed, see)
             return
         padded = _Padded.of(packed)
-        with self.watched(lambda n, W, x: see(n, W, x.flatten(0, 1)[padded.places])):
+        with self.watched(lambda n, W, x: see(n, W, x.reshape(-1, x.shape[-1])[padded.places])):
             self.hidden(padded.input_ids)
 
     @contextmanager
@@ -139,7 +152,7 @@ class AdaptedModel:
         """Calls `see(module's number, W0, x)` before every adapted layer inside the block."""
 
         def hook(number: int) -> Callable[[AdaptedLinear, tuple[Tensor, ...]], None]:
-            return lambda layer, args: see(number, layer.base.weight, args[0])
+            return lambda layer, args: see(number, weight_of(layer.base), args[0])
 
         handles = [
             layer.register_forward_pre_hook(hook(number))
@@ -156,7 +169,7 @@ class AdaptedModel:
 
         Rows are padded on the right, so the causal mask alone keeps padding from real tokens.
         """
-        out: Tensor = self.model.base_model(input_ids=input_ids, use_cache=False)[0]
+        out: Tensor = trunk(self.model)(input_ids=input_ids, use_cache=False)[0]
         return out
 
     def answer_loss(

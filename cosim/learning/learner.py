@@ -21,6 +21,7 @@ from cosim.learning.executor import Executor, InProcess
 from cosim.learning.features import PromptReader
 from cosim.learning.fleet import Fleet
 from cosim.learning.flop import Work
+from cosim.learning.geometry import Geometry
 from cosim.learning.jobs import Calibrating, FineTuning
 from cosim.learning.lesson import Batch, Lesson, Outcome
 from cosim.learning.overlap import Overlap, overlap
@@ -79,7 +80,7 @@ class Learner:
         own = densities or [adapter.density] * len(self.tasks)
         self.fleet = Fleet(self.layout, recipe, tasks, seed, own, adapter.bits_per_value)
         rows = [float(len(self._own_rows(device))) for device in range(len(tasks))]
-        hidden = base.model.config.hidden_size
+        hidden = Geometry.of(base.model).hidden
         told = told_values(recipe, self.layout.modules, len(reader.blocks), hidden)
         self.exchange = Exchange(self.fleet, rows, told * adapter.bits_per_value)
         self.scoring = Scoring(self.fleet, made.evaluator, reader, pools, self.executor)

@@ -10,7 +10,7 @@ import torch
 
 from cosim.errors import CosimError
 from cosim.learning.adapter import Layout, kept_positions
-from cosim.learning.flop import Work
+from cosim.learning.geometry import Geometry
 from cosim.learning.lean.plan import KEPT_LENGTH
 from cosim.methods.meaning import asks_together
 from cosim.methods.recipe import Recipe
@@ -94,27 +94,25 @@ def estimate_memory(
     values = devices * (layout.expansion_size + layout.projection_size) if together else 0
     # With the float32 parts that they are put together from.
     experts = float(values * (size + 4))
-    config = model.config
-    blocks, hidden = config.num_hidden_layers, config.hidden_size
-    inner = getattr(config, "intermediate_size", 4 * hidden)
+    shape = Geometry.of(model)
+    blocks, hidden, inner = shape.blocks, shape.hidden, shape.inner
     if lean:
-        keys = hidden * config.num_key_value_heads / config.num_attention_heads
+        keys = hidden * shape.key_heads / shape.heads
         kept_by_block = 4.0 * hidden + 2.0 * keys + 2.0 * inner + 7.0 * layout.rank
-        kept_by_block += config.num_attention_heads * min(longest, KEPT_LENGTH)
+        kept_by_block += shape.heads * min(longest, KEPT_LENGTH)
         of_one_block = 4.0 * (hidden + inner)
         activations = tokens_per_pass * (blocks * kept_by_block + of_one_block) * size
-        of_a_row = config.num_attention_heads * longest**2
+        of_a_row = shape.heads * longest**2
         at_once = min(max(ATTENTION_WEIGHTS, of_a_row), of_a_row // longest * tokens_per_pass)
         activations += at_once * 3.0 * size
     else:
         # Attention weights: the softmax in float32 and its copy in the model's dtype.
-        weights = config.num_attention_heads * longest * (4.0 + size)
-        by_token = (16.0 * hidden + 6.0 * inner) * size + weights
-        activations = blocks * tokens_per_pass * by_token
+        weights = shape.attending * shape.heads * longest * (4.0 + size)
+        by_token = blocks * (16.0 * hidden + 6.0 * inner) * size + weights
+        activations = tokens_per_pass * by_token
     # The logits with their gradient in their place; by autograd also in float32, three times.
-    activations += scored_per_pass * config.vocab_size * (12.0 if recipe.full else size)
-    work = Work.of(model, layout, trainable_projection=False)
-    parameters = work.frozen + work.head * (1 if config.tie_word_embeddings else 2)
+    activations += scored_per_pass * shape.vocabulary * (12.0 if recipe.full else size)
+    parameters = sum(value.numel() for value in model.parameters())
     return MemoryEstimate(parameters * float(size), states, copies, activations, experts)
 
 

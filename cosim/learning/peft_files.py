@@ -15,6 +15,7 @@ def write_peft(
 ) -> None:
     """Writes `adapter_model.safetensors` (A and B, float32) and `adapter_config.json`.
 
+    `fan_in_fan_out` is true where a layer's weight is kept transposed, as GPT-2's are.
     PEFT multiplies B·A by lora_alpha/r, which is our scale α/r. base_model: the name or folder
     that transformers loads, None where there is none. Raises OSError.
     """
@@ -32,7 +33,7 @@ def write_peft(
     config = {
         "base_model_name_or_path": base_model,
         "bias": "none",
-        "fan_in_fan_out": False,
+        "fan_in_fan_out": any(module.transposed for module in layout.modules),
         "inference_mode": True,
         "init_lora_weights": True,
         "lora_alpha": int(alpha) if alpha.is_integer() else alpha,

@@ -20,8 +20,11 @@ from cosim.learning.memory import MemoryEstimate, estimate_memory, refuse_what_d
 from cosim.learning.packed import TOKENS_PER_PASS, common_length
 from cosim.learning.passes import DEVICES_PER_PASS, passes
 from cosim.learning.ray_executor import ASKED, RayExecutor
+from cosim.learning.readable import refuse_unreadable
+from cosim.learning.target_modules import AdaptedModule, adapted_modules
 from cosim.learning.tasks.pool import TaskPool, device_tasks, load_pools
 from cosim.learning.threads import one_thread_aside
+from cosim.learning.trial import refuse_unfit
 from cosim.ray_cluster import refuse_without_ray
 from cosim.scenario.model import Scenario
 
@@ -40,6 +43,7 @@ def prepare(scenario: Scenario) -> Learner:
         loading = begin_loading(choice.source, choice.dtype, choice.device, lean=lean, aside=aside)
         pools = read_tasks(scenario, loading.tokenizer)
         base = loading.base.result()
+    refuse_unplayable(scenario, base.model, base.tokenizer, pools)
     if choice.device == "cpu":
         estimate = memory_of(scenario, base.model, base.dtype, pools)
         refuse_what_does_not_fit(estimate, scenario.device_count)
@@ -92,6 +96,24 @@ def read_tasks(scenario: Scenario, tokenizer: Any) -> dict[str, TaskPool]:
         max_tokens=scenario.training.max_tokens,
         shares={name: tasks.count(name) for name in scenario.tasks},
     )
+
+
+def refuse_unplayable(
+    scenario: Scenario, model: Any, tokenizer: Any, pools: Mapping[str, TaskPool]
+) -> None:
+    """Raises `BaseModelError` or `TaskError`, one sentence, for a model that cannot be adapted as
+    the scenario says, or that cannot read the tasks' rows.
+
+    model: not adapted yet, with weights or without.
+    """
+    recipe = scenario.method
+    modules: tuple[AdaptedModule, ...] = ()
+    if not recipe.full:
+        modules = adapted_modules(model, scenario.adapter.target_modules)
+    if not modules or lean_model(model, modules) is None:
+        refuse_unfit(model, modules, reads_blocks=recipe.gated)
+    for name, pool in pools.items():
+        refuse_unreadable(model, tokenizer, pool, scenario.tasks[name].source)
 
 
 def memory_of(

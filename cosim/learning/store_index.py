@@ -26,6 +26,7 @@ class StoredModule(_Part):
     layer: _Size
     out_features: Annotated[int, Field(ge=1, le=10**9)]
     in_features: Annotated[int, Field(ge=1, le=10**9)]
+    transposed: bool = False
 
 
 class StoredStream(_Part):

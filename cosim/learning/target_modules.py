@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from cosim.errors import BaseModelError
 from cosim.expression import Expression, ExpressionError
@@ -15,12 +16,32 @@ from cosim.expression import Expression, ExpressionError
 
 @dataclass(frozen=True)
 class AdaptedModule:
-    """One adapted layer: its name, transformer block, and shape d×k of W0."""
+    """One adapted layer: its name, transformer block, and shape d×k of W0.
+
+    transposed: its weight is kept as k×d, as by transformers' `Conv1D`.
+    """
 
     name: str
     layer: int
     out_features: int
     in_features: int
+    transposed: bool = False
+
+
+def is_linear(module: nn.Module) -> bool:
+    """True for what multiplies with a matrix: `nn.Linear`, and transformers' `Conv1D` (GPT-2)."""
+    return isinstance(module, nn.Linear) or _is_conv1d(module)
+
+
+def _is_conv1d(module: nn.Module) -> bool:
+    library = sys.modules.get("transformers.pytorch_utils")  # no model has one without it
+    return library is not None and isinstance(module, library.Conv1D)
+
+
+def weight_of(linear: Any) -> Tensor:
+    """W0 (d, k) of a linear layer, a view where it is kept transposed."""
+    weight: Tensor = linear.weight
+    return weight.T if _is_conv1d(linear) else weight
 
 
 def adapted_modules(
@@ -34,7 +55,8 @@ def adapted_modules(
     for name, linear in _targets(model, target_modules):
         block = re.search(r"\.(\d+)\.", name)
         number = int(block.group(1)) if block else 0
-        modules.append(AdaptedModule(name, number, linear.out_features, linear.in_features))
+        rows, columns = weight_of(linear).shape
+        modules.append(AdaptedModule(name, number, rows, columns, _is_conv1d(linear)))
     return tuple(modules)
 
 
@@ -53,14 +75,14 @@ def shared_inputs(modules: Sequence[AdaptedModule]) -> list[int]:
     return out
 
 
-def _targets(model: Any, wanted: str | Sequence[str]) -> list[tuple[str, nn.Linear]]:
+def _targets(model: Any, wanted: str | Sequence[str]) -> list[tuple[str, nn.Module]]:
     """Linear layers by PEFT's rules: 'all-linear' spares the output head; a string is a regular
     expression over the whole name; a list holds names or ends of names."""
     head = model.get_output_embeddings()
     linear = [
         (name, module)
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and module is not head
+        if is_linear(module) and module is not head
     ]
     if isinstance(wanted, str):
         try:

@@ -10,8 +10,9 @@ from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.adapter import Adapter, Layout, gaussian_projection, kept_positions
 from cosim.learning.base_model import BaseModel, load
 from cosim.learning.flop import Work
+from cosim.learning.geometry import embedded_tokens
 from cosim.learning.lesson import Lesson
-from cosim.learning.prepare import read_tasks
+from cosim.learning.prepare import read_tasks, refuse_unplayable
 from cosim.learning.train import GroupTrainer, TrainingSettings
 from cosim.learning.workload import Workload
 from cosim.profiling.jobs import CalibrationJob, batches_of
@@ -46,6 +47,7 @@ class Bench:
             scenario.base_model.source, scenario.base_model.dtype, scenario.base_model.device
         )
         pools = read_tasks(scenario, self.base.tokenizer)
+        refuse_unplayable(scenario, self.base.model, self.base.tokenizer, pools)
         self.tokens = round(median(row.tokens for pool in pools.values() for row in pool.train))
         self._model = AdaptedModel(self.base.model, scenario.adapter.target_modules)
 
@@ -55,7 +57,7 @@ class Bench:
         layout = Layout(self._model.modules, job.rank)
         batches = batches_of(
             job,
-            self.base.model.get_input_embeddings().num_embeddings,
+            embedded_tokens(self.base.model),
             scenario.seed,
             scenario.training.max_tokens,
         )

@@ -176,6 +176,11 @@ def _hint(core: CoreSchema, schema: Schema | None, got: object) -> str:
     if union and union["type"] == "tagged-union" and isinstance(got, str):
         key, near = discriminator(union, {}), nearest(got, map(str, union["choices"]))
         return f"; did you mean {{{key}: {near}}}?" if key and near else ""
+    braces = isinstance(got, dict) and bool(got) and all(v is None for v in got.values())
+    if union and union["type"] == "str" and isinstance(got, dict) and braces:
+        # Text in braces, unquoted, is a mapping of words to nothing.
+        text = shorten('"{' + ", ".join(map(str, got)) + '}"')
+        return f"; quote it: {text}, or '{text}' in a shell"
     return _did_you_mean(got, _literals(core, [schema]))
 
 

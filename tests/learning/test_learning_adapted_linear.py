@@ -155,8 +155,14 @@ def test_a_list_of_names_keeps_the_models_order(tiny_llama: Path) -> None:
 
 
 def test_a_model_without_linear_layers_is_refused() -> None:
-    from transformers import GPT2Config, GPT2LMHeadModel
+    class Headed(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = torch.nn.Linear(2, 2)
 
-    model = GPT2LMHeadModel(GPT2Config(n_layer=1, n_embd=8, n_head=2, vocab_size=16))
+        def get_output_embeddings(self) -> torch.nn.Module:
+            return self.head
+
+    model = Headed()
     with pytest.raises(BaseModelError, match="has no linear layer to adapt"):
         adapted_modules(model)

@@ -4,6 +4,7 @@ import builtins
 import io
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -202,3 +203,19 @@ def test_a_head_that_does_more_than_multiply_is_refused(
 def test_cuda_without_a_gpu_is_refused(tiny_llama: Path) -> None:
     said = refusal(lambda: load(f"path:{tiny_llama}", device="cuda"))
     assert "'cuda' was asked for, but torch sees no GPU" in said
+
+
+def test_a_hub_that_does_not_answer_is_one_sentence_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # the port of 'discard'
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    for call in (load, skeleton):
+        started = time.monotonic()
+        said = refusal(lambda call=call: call("hf:nobody/nothing"))
+        assert "'hf:nobody/nothing' is not on this machine" in said
+        assert "HF_HUB_OFFLINE=1" in said
+        assert time.monotonic() - started < 10
