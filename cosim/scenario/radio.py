@@ -78,9 +78,10 @@ class Lemma1Power(Section):
     )
     margin_db: float = Field(3.0, ge=0, le=60, description="power above Lemma 1's")
     fallback: Literal["scale", "drop_weakest", "max_power"] = Field(
-        "scale",
+        "max_power",
         description="where Σp exceeds p_max: all scaled down together, the largest demands "
-        "dropped until the rest fits, or p_max shared equally",
+        "dropped until the rest fits, or p_max shared equally. The last delivers most where the "
+        "channel moves within Γ, drop_weakest where it stands still, and scale the least",
     )
 
 

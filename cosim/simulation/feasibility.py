@@ -10,23 +10,27 @@ from statistics import median
 import numpy as np
 
 from cosim.learning.workload import Workload
-from cosim.physics.decibel import db_to_ratio, dbm_to_w, ratio_to_db, w_to_dbm
+from cosim.physics.decibel import w_to_dbm
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
-from cosim.physics.power import lemma1_power_w, spectral_efficiency_needed
+from cosim.physics.power import spectral_efficiency_needed
 from cosim.scenario.model import Scenario
 from cosim.scenario.radio import Radio
-from cosim.simulation.build import area_of, build_devices, given_work
+from cosim.simulation.build import build_devices, given_work
 from cosim.simulation.channel import Channel
 from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.disk import disk_words, estimate_disk
 from cosim.simulation.equipment import equipment
-from cosim.simulation.large_scale import mean_gain
+from cosim.simulation.first_links import first_links
+from cosim.simulation.link_need import margin_db
 from cosim.simulation.plan import receivers_at_most
+from cosim.simulation.station import Device
 from cosim.simulation.waiting import nobody_before_s, waits_s
 from cosim.simulation.warnings import world_warnings
 
 # Beyond this many bit/s/Hz a Rayleigh link seldom delivers.
 _DEMANDING_BIT_S_HZ = 4.0
+
+_MORE = "raise bandwidth_hz, deadline_s or p_max_dbm, send less, or choose nearer neighbours"
 
 _FALLBACK_DOES = {
     "scale": "powers will be scaled down",
@@ -52,19 +56,15 @@ class Explanation:
     warnings: tuple[str, ...]
 
 
-def margin_db(radio: Radio) -> float:
-    """What is radiated above Lemma 1's demand, 0 where the policy is another."""
-    return radio.power.margin_db if radio.power.policy == "lemma1" else 0.0
-
-
 def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fact]:
-    """Payload against W·Γ, Lemma 1's power at the mean distance, coherence time against Γ."""
+    """Payload against W·Γ, Lemma 1's power over the first links, coherence time against Γ."""
     receivers, radio = receivers_at_most(scenario), scenario.radio
     devices = build_devices(scenario)
     channel = Channel(radio, [device.trajectory for device in devices], scenario.seed)
     if receivers == 0:
-        return [Fact("exchange", f"none: method '{scenario.method.name}' sends nothing")]
-    distance_m = area_of(scenario).mean_distance_m
+        silent = scenario.method.topology.graph == "none"
+        why = f"method '{scenario.method.name}' sends nothing" if silent else "one device is alone"
+        return [Fact("exchange", f"none: {why}")]
     packets = radio.packets
     no_retransmission = None
     if packets.model == "blocks" and margin_db(radio) <= packets.backoff_db:
@@ -75,22 +75,6 @@ def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fa
     efficiency = float(
         spectral_efficiency_needed(first_bits, receivers, radio.bandwidth_hz, radio.deadline_s)
     )
-    gain = float(mean_gain(np.array(distance_m), radio.path_loss, radio.carrier_hz))
-    noise = float(channel.noise_w(radio.bandwidth_hz / receivers))
-    margin = margin_db(radio)
-    fallback = radio.power.fallback if radio.power.policy == "lemma1" else "max_power"
-    total_w = receivers * float(
-        lemma1_power_w(
-            first_bits,
-            receivers=receivers,
-            bandwidth_hz=radio.bandwidth_hz,
-            deadline_s=radio.deadline_s,
-            gain=gain,
-            noise_w=noise,
-        )
-        * db_to_ratio(margin)
-    )
-    p_max_w = float(dbm_to_w(radio.p_max_dbm))
     speeds = sorted((device.trajectory.speed_limit_m_s for device in devices), reverse=True)
     dopplers = [float(doppler_hz(speed, radio.carrier_hz)) for speed in [*speeds[:2], 0.0][:2]]
     coherence_s = float(coherence_time_s(float(effective_doppler_hz(*dopplers))))
@@ -100,13 +84,6 @@ def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fa
         else f"more than {_DEMANDING_BIT_S_HZ:g}: size bandwidth_hz·deadline_s to at least "
         f"{first_bits * receivers / _DEMANDING_BIT_S_HZ:.3g}"
     )
-    without_margin_w = total_w / float(db_to_ratio(margin))
-    power_warning = None
-    if without_margin_w > p_max_w:
-        power_warning = f"infeasible: {_FALLBACK_DOES[fallback]}, transfers will miss Γ"
-    elif total_w > p_max_w:
-        left_db = float(ratio_to_db(p_max_w / without_margin_w))
-        power_warning = f"p_max leaves {left_db:.1f} dB of the margin"
     return [
         Fact("payload", f"{first_bits:,} bit first, {later_bits:,} bit later, to each receiver"),
         Fact(
@@ -114,13 +91,8 @@ def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fa
         ),
         Fact("Q·n/(W·Γ)", f"{efficiency:.2f} bit/s/Hz", asked),
         *([Fact("packets", packets.model, no_retransmission)] if packets.model != "fluid" else []),
-        Fact(
-            "Lemma 1",
-            f"{_dbm(total_w)} for {receivers} receivers at the mean distance "
-            f"{distance_m:.1f} m and the mean gain {float(ratio_to_db(gain)):.1f} dB, margin "
-            f"{margin:g} dB; p_max {radio.p_max_dbm:g} dBm",
-            power_warning,
-        ),
+        _lemma_1(scenario, devices, channel, first_bits),
+        *_lines_of_sight(radio),
         Fact(
             "coherence time",
             "infinite: nothing moves"
@@ -128,6 +100,48 @@ def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fa
             else f"{coherence_s * 1e3:.1f} ms for the fastest pair; Γ is "
             f"{radio.deadline_s / coherence_s:.0f} of them",
         ),
+    ]
+
+
+def _lemma_1(scenario: Scenario, devices: Sequence[Device], channel: Channel, bits: int) -> Fact:
+    """What the links of the first graph need of p_max, and which of them need more."""
+    radio, links = scenario.radio, first_links(scenario, devices, channel, bits)
+    if not links.power_w.size:
+        if links.present < 2:
+            few = "nobody is" if links.present == 0 else "one device is"
+            return Fact("Lemma 1", f"no link at the start: {few} there then")
+        said = f"no link at the start: no pair of {links.present} devices can be joined"
+        return Fact("Lemma 1", said, f"infeasible: nobody is in reach within Γ; {_MORE}")
+    middle_m, most_m = np.quantile(links.distances_m, (0.5, 0.9))
+    middle_w, most_w = np.quantile(links.power_w, (0.5, 0.9), method="higher")
+    count = links.distances_m.size
+    said = f"{count} links at the start{links.assumed and f' ({links.assumed})'}: median "
+    said += f"{middle_m:.1f} m, 90 % within {most_m:.1f} m; a sender needs {_dbm(float(middle_w))} "
+    said += f"(median), {_dbm(float(most_w))} (90 %), margin {margin_db(radio):g} dB; "
+    said += f"p_max {radio.p_max_dbm:g} dBm"
+    if links.alone:
+        said += f"; {links.alone} of {links.present} devices have no link then"
+    warnings = []
+    if links.unserved:
+        fallback = radio.power.fallback if radio.power.policy == "lemma1" else "max_power"
+        warnings.append(
+            f"infeasible: {links.unserved} of {count} links cannot meet Γ at their mean gain: "
+            f"{_FALLBACK_DOES[fallback]}; {_MORE}"
+        )
+    if links.reduced:
+        warnings.append(f"p_max leaves {links.reduced} senders less than the margin")
+    return Fact("Lemma 1", said, "; ".join(warnings) or None)
+
+
+def _lines_of_sight(radio: Radio) -> list[Fact]:
+    """What 3GPP TR 36.843 has besides path loss, where a scenario takes that."""
+    if radio.path_loss.model != "d2d_outdoor":
+        return []
+    said = "lost and found at one distance of each pair, in a step"
+    none = None if radio.shadowing.sigma_db else "none; 3GPP TR 36.843 goes with sigma_db: 7"
+    return [
+        Fact("line of sight", said),
+        Fact("shadowing", f"σ {radio.shadowing.sigma_db:g} dB", none),
     ]
 
 

@@ -82,3 +82,51 @@ def test_the_coherence_time_is_that_of_the_two_fastest() -> None:
     coherence = math.sqrt(9 / (16 * math.pi)) / doppler
     assert found.startswith(f"{coherence * 1e3:.1f} ms")
     assert found.endswith(f"Γ is {2.0 / coherence:.0f} of them")
+
+
+def lemma_1(**sections: object) -> tuple[str, str | None]:
+    """What `cosim check` says of the first links, and its warning."""
+    (fact,) = [one for one in explain(scenario(**sections)).facts if one.name == "Lemma 1"]
+    return fact.value, fact.warning
+
+
+def at(*places: tuple[float, float]) -> list[dict[str, object]]:
+    static = {"model": "static", "placement": "given", "positions_m": list(places)}
+    return [{"count": len(places), "mobility": static}]
+
+
+WIDE = {"shape": "disc", "radius_m": 3000}
+
+
+def test_links_are_judged_where_the_devices_are_and_not_by_the_area() -> None:
+    """Three devices within 4 m of each other in a disc of 3 km, and one that is 2.5 km away."""
+    near = at((0.0, 0.0), (3.0, 0.0), (0.0, 4.0))
+    value, warning = lemma_1(area=WIDE, devices=near)
+    assert value.startswith("6 links at the start: median 4.0 m")
+    assert warning is None
+    far = at((0.0, 0.0), (3.0, 0.0), (0.0, 4.0), (2500.0, 0.0))
+    busy = {"model": "none", "payload_bits": 60_000_000}
+    warning = lemma_1(area=WIDE, devices=far, learning=busy)[1]
+    assert warning is not None
+    assert "6 of 12 links cannot meet Γ" in warning
+
+
+def test_whom_nobody_can_reach_is_told() -> None:
+    graph = method({"graph": "random", "degree": 2})
+    far = at((0.0, 0.0), (2900.0, 0.0))
+    busy = {"model": "none", "payload_bits": 80_000_000}
+    value, warning = lemma_1(area=WIDE, devices=far, method=graph, learning=busy)
+    assert value == "no link at the start: no pair of 2 devices can be joined"
+    assert warning is not None
+    assert "infeasible" in warning
+    alone = explain(scenario(devices=[{"count": 1}], method=method("ring"))).facts
+    assert "none: one device is alone" in {fact.value for fact in alone}
+
+
+def test_what_goes_with_the_path_loss_of_36_843_is_told() -> None:
+    warnings = facts(path_loss={"model": "d2d_outdoor"})
+    assert "sigma_db: 7" in str(warnings["shadowing"])
+    assert "line of sight" in warnings
+    shadowed = facts(path_loss={"model": "d2d_outdoor"}, shadowing={"sigma_db": 7})
+    assert shadowed["shadowing"] is None
+    assert "shadowing" not in facts()

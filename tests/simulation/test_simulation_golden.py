@@ -40,7 +40,7 @@ radio:
   deadline_s: 2.5
   p_max_dbm: 20
   fading: {model: clarke, sinusoids: 16}
-  power: {policy: lemma1, margin_db: 3}
+  power: {policy: lemma1, margin_db: 3, fallback: scale}
 trace: {positions_every_s: 5.0}
 """
 

@@ -154,12 +154,9 @@ def test_the_fallbacks_on_the_air(fallback: str) -> None:
         assert far.outcome is Outcome.LATE
 
 
-def test_check_names_the_fallback_and_takes_the_likelier_line_of_sight() -> None:
+def test_check_names_the_fallback() -> None:
     radio = {"path_loss": {"model": "d2d_outdoor"}, "p_max_dbm": -30}
     chosen = scenario(radio=radio | {"power": ZERO_MARGIN | {"fallback": "drop_weakest"}})
     (fact,) = [one for one in explain(chosen).facts if one.name == "Lemma 1"]
-    distance = 128 * 100.0 / (45 * math.pi)
-    assert los_probability(distance) < 0.5
-    assert f"mean gain {-float(nlos_loss_db(distance, 3.5e9)):.1f} dB" in fact.value
     assert fact.warning is not None
     assert "the weakest receivers will get no power" in fact.warning

@@ -1,0 +1,106 @@
+"""The links that a run would begin with, judged by Lemma 1 where their ends are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.methods.recipe import Clusters, Complete, RandomGraph
+from cosim.physics.decibel import db_to_ratio, dbm_to_w
+from cosim.physics.power import lemma1_power_w
+from cosim.randomness import stream
+from cosim.scenario.model import Scenario
+from cosim.simulation.channel import Channel
+from cosim.simulation.link_need import link_need, margin_db
+from cosim.simulation.station import Device
+from cosim.topology.graphs import Neighbours, neighbours
+
+FloatArray = NDArray[np.float64]
+
+# Where all send to all, so many links are enough to judge by.
+_MOST_LINKS = 100_000
+
+
+@dataclass(frozen=True)
+class FirstLinks:
+    """Directed links at time zero: lengths (L,) in m, and by sender the power with the margin (S,)
+    in W. `unserved` links are those that p_max does not bring through by Γ at the mean gain, the
+    largest demands of each sender; `reduced` senders lack part of the margin. `present` devices
+    are there, and `alone` of them have no link. `assumed` says what could not be known.
+    """
+
+    distances_m: FloatArray
+    power_w: FloatArray
+    unserved: int
+    reduced: int
+    present: int
+    alone: int
+    assumed: str
+
+
+def first_links(
+    scenario: Scenario, devices: Sequence[Device], channel: Channel, bits: int
+) -> FirstLinks:
+    """The graph of round 1 among the devices that are there at time zero, `bits` on each link."""
+    ids = [device.id for device in devices if _there(device)]
+    graph, assumed = _graph(scenario, channel, ids, bits)
+    radio = scenario.radio
+    p_max_w, margin = float(dbm_to_w(radio.p_max_dbm)), float(db_to_ratio(margin_db(radio)))
+    distances, powers, unserved, reduced = [np.empty(0)], [], 0, 0
+    for sender, receivers in graph.items():
+        if not receivers:
+            continue
+        links = [(sender, receiver) for receiver in receivers]
+        distances.append(channel.distances_m(links, 0.0))
+        required_w = lemma1_power_w(
+            bits,
+            receivers=len(links),
+            bandwidth_hz=radio.bandwidth_hz,
+            deadline_s=radio.deadline_s,
+            gain=channel.mean_gains(links, 0.0),
+            noise_w=channel.noise_w(radio.bandwidth_hz / len(links)),
+        )
+        with np.errstate(over="ignore"):
+            sums = np.cumsum(np.sort(required_w))
+        unserved += int((sums > p_max_w).sum())
+        reduced += bool(sums[-1] <= p_max_w < sums[-1] * margin)
+        powers.append(float(sums[-1]) * margin)
+    alone = len(ids) - len(powers) if len(graph) == len(ids) else 0
+    lengths_m = np.concatenate(distances)
+    return FirstLinks(lengths_m, np.array(powers), unserved, reduced, len(ids), alone, assumed)
+
+
+def _there(device: Device) -> bool:
+    if device.spells is None:
+        return True
+    spell = next(iter(device.spells), None)
+    return spell is not None and spell[0] <= 0.0
+
+
+def _graph(
+    scenario: Scenario, channel: Channel, ids: Sequence[int], bits: int
+) -> tuple[Neighbours, str]:
+    topology = scenario.method.topology
+    if len(ids) < 2:
+        return {}, ""
+    where_m = channel.positions_m(ids, 0.0)
+    if isinstance(topology, Clusters):
+        from scipy.spatial import cKDTree  # which other graphs do without
+
+        second = cKDTree(where_m).query(where_m, k=2)[1]
+        nearest: Neighbours = {
+            own: (ids[int(row[0] if row[0] != place else row[1])],)
+            for place, (own, row) in enumerate(zip(ids, second, strict=True))
+        }
+        return nearest, "each to its nearest, because clusters form by what is learnt"
+    if isinstance(topology, Complete) and len(ids) * (len(ids) - 1) > _MOST_LINKS:
+        senders = ids[: max(1, _MOST_LINKS // len(ids))]
+        some = {own: tuple(other for other in ids if other != own) for own in senders}
+        return some, f"of the first {len(senders)} senders"
+    limited = isinstance(topology, RandomGraph) and topology.limit_by_links
+    need = link_need(channel, ids, bits, 0.0) if limited else None
+    random = stream(scenario.seed, "topology", 1)
+    return neighbours(ids, topology, random, where_m, need), ""
