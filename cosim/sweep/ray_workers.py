@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from cosim.errors import RunDirectoryError
 from cosim.ray_cluster import RayCluster, connect, cpus_for, environment
 from cosim.scenario.model import Scenario
 from cosim.sweep.state import State, look, make_way, move_aside
@@ -53,7 +54,11 @@ def _play(cluster: RayCluster, coming: Iterable[Task], jobs: int) -> Generator[R
                 except ray.exceptions.RayError as error:
                     deaths[task.name] += 1
                     gone = (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError)
-                    again = _again(task, gone=isinstance(error, gone))
+                    try:
+                        again = _again(task, gone=isinstance(error, gone))
+                    except RunDirectoryError as held:
+                        yield Reply(task.name, str(held))
+                        continue
                     if again is None:
                         yield Reply(task.name)
                     elif deaths[task.name] <= RETRIES:
@@ -113,8 +118,8 @@ def _again(task: Task, *, gone: bool) -> Task | None:
     """The task after the death of its worker: what is left of the run is resumed or moved aside;
     None where the run was completed before.
 
-    gone: the process has ended. Of a machine that does not answer nobody can tell; who may still
-    be writing there goes on in the directory that was moved.
+    gone: the process has ended. Of a machine that does not answer nobody can tell: RunDirectoryError
+    where its process may still be writing.
     """
     state = look(task.directory, task.scenario).state
     if state is State.COMPLETED:

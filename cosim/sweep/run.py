@@ -7,13 +7,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosim.errors import CosimError
+from cosim.errors import CosimError, RunDirectoryError
 from cosim.scenario.blame import blaming
 from cosim.sweep.definition import Point, Sweep
 from cosim.sweep.engine import Engine, player_of
 from cosim.sweep.index import Entry, holding, write_index
 from cosim.sweep.state import ERROR_FILE, Found, State, look, make_way, seconds_of
 from cosim.sweep.work import Reply, Task
+from cosim.trace.lock import holder
 from cosim.trace.manifest import read_manifest
 
 
@@ -93,8 +94,12 @@ def _tasks(to_play: Sequence[Planned], directory: Path) -> Iterator[Task]:
     for planned in to_play:
         point = planned.point
         own = directory / point.name
-        resumed = make_way(own, point.scenario, planned.found.state)
-        yield Task(point.name, point.scenario, own, resumed)
+        try:
+            resumed = make_way(own, point.scenario, planned.found.state)
+        except RunDirectoryError as error:
+            yield Task(point.name, point.scenario, own, refused=str(error))
+        else:
+            yield Task(point.name, point.scenario, own, resumed)
 
 
 def _ended(point: Point, reply: Reply, directory: Path) -> Entry:
@@ -107,6 +112,8 @@ def _ended(point: Point, reply: Reply, directory: Path) -> Entry:
             raise CosimError(message)
     except CosimError as error:
         message = str(error)
+    if holder(own) is not None:  # not this sweep's to write in
+        return Entry(point, State.FAILED, None, message)
     own.mkdir(exist_ok=True)
     (own / ERROR_FILE).write_text(f"{reply.traceback or message}\n", encoding="utf-8")
     return Entry(point, State.FAILED, None, message)
