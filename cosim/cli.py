@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ import typer
 
 from cosim import cli_runs
 from cosim.errors import CosimError
+from cosim.streams import lasting_streams, missing_directory
 
 if TYPE_CHECKING:
     from cosim.simulation.recorder import Observer
@@ -190,10 +192,14 @@ def profile(
     idle_w: Annotated[
         float | None, typer.Option(min=0, max=1e5, help="watts while not fine-tuning, if known")
     ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="write the profile of a busy machine, too")
+    ] = False,
 ) -> None:
     """Measure how fast this machine trains a scenario's model, and write a device profile.
 
-    A scenario uses it as `profile: path:FILE`. It takes minutes, on a machine that is left alone.
+    A scenario uses it as `profile: path:FILE`. It takes minutes, on a machine that is left alone;
+    of a busy one nothing is written, and the exit code is 1.
     """
     from rich.console import Console
 
@@ -215,8 +221,19 @@ def profile(
             chosen, power, lambda done, of: status.update(f"timed {done} of {of}")
         )
     console.print(timings_table(profiled, chosen.name))
-    write_profile(profiled.profile, out)
-    typer.echo(profiled.profile.source)
+    written = profiled.profile
+    if doubts := "; ".join(profiled.doubts):
+        if not anyway:
+            typer.echo(
+                f"cosim: {doubts}; nothing is written: leave the machine alone and measure again, "
+                "or add --anyway",
+                err=True,
+            )
+            raise typer.Exit(1)
+        typer.echo(f"cosim: {doubts}", err=True)
+        written = written.model_copy(update={"source": f"{written.source}; {doubts}"})
+    write_profile(written, out)
+    typer.echo(written.source)
     typer.echo(f"written: {out}")
 
 
@@ -292,13 +309,41 @@ for command in (cli_runs.sweep, cli_runs.compare, cli_runs.export, cli_runs.veri
     app.command()(command)
 
 
+# What these leave is a directory; what they print is a log of it.
+_LOGGING = ("run", "resume", "sweep")
+
+
 def main() -> None:
     """Runs the command line; what a user can put right ends with one message and code 2."""
+    with lasting_streams() as streams:
+        code = _ended()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        if streams.lost and not code and sys.argv[1:2] not in ([name] for name in _LOGGING):
+            code = 1  # the output was all that was asked for
+    sys.exit(code)
+
+
+def _ended() -> int:
+    """The exit code of the command."""
     try:
         app(standalone_mode=True)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     except CosimError as error:
         typer.echo(f"cosim: {error}", err=True)
-        sys.exit(2)
+        return 2
     except KeyboardInterrupt:
         typer.echo("cosim: interrupted before anything was simulated", err=True)
-        sys.exit(_INTERRUPTED)
+        return _INTERRUPTED
+    except MemoryError:
+        typer.echo("cosim: the memory that this process may have is used up", err=True)
+        return 2
+    except OSError as error:
+        if error.filename is None and not missing_directory():
+            raise
+        where = error.filename if error.filename is not None else "the current directory"
+        where = os.fsdecode(where) if isinstance(where, str | bytes) else where
+        typer.echo(f"cosim: {where}: {(error.strerror or str(error)).lower()}", err=True)
+        return 2
+    return 0

@@ -183,6 +183,7 @@ def test_the_host_clock_is_read_for_the_manifest_a_profile_and_to_stop_a_pattern
         "cosim.expression",
         "cosim.simulation.play",
         "cosim.simulation.timed_learner",
+        "cosim.profiling.contention",
         "cosim.profiling.measure",
     }
     for path, name in modules():

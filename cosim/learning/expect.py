@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import Any
 
 from cosim.learning.adapter import Layout
+from cosim.learning.available_memory import available_bytes
 from cosim.learning.base_model import native_dtype, skeleton
 from cosim.learning.encoding import Encoded
 from cosim.learning.features import gate_blocks
 from cosim.learning.flop import Work
 from cosim.learning.full import layout_of
 from cosim.learning.masks import planned_counts
-from cosim.learning.memory import GIB, available_bytes, refuse_what_does_not_fit
+from cosim.learning.memory import GIB, refuse_what_does_not_fit
 from cosim.learning.payload import introduction_bits, told_values, values_bits
 from cosim.learning.prepare import densities_of, memory_of, read_tasks, tasks_of
 from cosim.learning.storage import Storage, storage
@@ -44,10 +46,14 @@ class Expectation:
 
 def expect(scenario: Scenario) -> Expectation:
     """Raises `CosimError` for a model or task that cannot be used, or more devices than memory."""
+    model, tokenizer = skeleton(scenario.base_model.source)
+    return expect_of(scenario, model, read_tasks(scenario, tokenizer))
+
+
+def expect_of(scenario: Scenario, model: Any, pools: Mapping[str, TaskPool]) -> Expectation:
+    """The same with the model's shapes and the tasks' rows at hand; raises `CosimError`."""
     choice, recipe = scenario.base_model, scenario.method
-    model, tokenizer = skeleton(choice.source)
     layout = layout_of(recipe, model, scenario.adapter.target_modules, scenario.adapter.rank)
-    pools = read_tasks(scenario, tokenizer)
     estimate = memory_of(scenario, model, native_dtype(choice.dtype, choice.device), pools)
     refuse_what_does_not_fit(estimate, scenario.device_count)
 

@@ -111,7 +111,9 @@ def refuse_foreign(directory: Path) -> None:
         return
     except OSError as error:
         reason = (error.strerror or "").lower()
-        raise SweepError(f"{directory} cannot be used: {reason}; name another with --out.") from None
+        raise SweepError(
+            f"{directory} cannot be used: {reason}; name another with --out."
+        ) from None
     foreign = [name for name in held if name not in (LOCK_FILE, OWNER_FILE)]
     if foreign and SWEEP_FILE not in held:
         raise SweepError(

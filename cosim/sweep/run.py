@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosim.errors import CosimError, RunDirectoryError
+from cosim.errors import CosimError, RunDirectoryError, SweepError
 from cosim.scenario.blame import blaming
+from cosim.simulation.preflight import Preflight
 from cosim.sweep.definition import Point, Sweep
 from cosim.sweep.engine import Engine, player_of
-from cosim.sweep.index import Entry, holding, write_index
+from cosim.sweep.index import Entry, holding, refuse_foreign, write_index
 from cosim.sweep.state import ERROR_FILE, Found, State, look, make_way, seconds_of
 from cosim.sweep.work import Reply, Task
 from cosim.trace.lock import holder
@@ -34,6 +36,29 @@ class SweepInterrupted(KeyboardInterrupt):
         self.entries = entries
 
 
+def unstartable(planned: Sequence[Planned], directory: Path) -> dict[str, str]:
+    """Why points that have to be played could not start, by name: what they share is looked at
+    once, nothing is trained and nothing is written."""
+    preflight, told = Preflight(directory), {}
+    for one in planned:
+        if one.found.to_play:
+            try:
+                with blaming(one.point.document):
+                    preflight.refuse_unstartable(one.point.scenario)
+            except CosimError as error:
+                told[one.point.name] = str(error)
+    return told
+
+
+def refuse_if_nothing_starts(planned: Sequence[Planned], told: Mapping[str, str]) -> None:
+    """Raises SweepError, equal reasons once, where not one of the points to be played can start."""
+    to_play = [one.point.name for one in planned if one.found.to_play]
+    if to_play and all(name in told for name in to_play):
+        reasons = Counter(told[name] for name in to_play)
+        lines = [f"{count} run{'s' * (count > 1)}: {reason}" for reason, count in reasons.items()]
+        raise SweepError("\n".join(["nothing of this sweep can start", *lines]))
+
+
 def plan_of(sweep: Sweep, directory: Path) -> list[Planned]:
     """What a sweep would do in a directory, which is left as it is."""
     return [Planned(point, look(directory / point.name, point.scenario)) for point in sweep.points]
@@ -54,6 +79,10 @@ def play_sweep(
     written.
     """
     play_all = player_of(engine, [point.scenario for point in sweep.points])
+    refuse_foreign(directory)
+    if engine is Engine.PROCESSES:  # Ray's machines may have what this one has not
+        plan = plan_of(sweep, directory)
+        refuse_if_nothing_starts(plan, unstartable(plan, directory))
     with holding(directory, sweep):
         plan = plan_of(sweep, directory)
         entries = {

@@ -61,7 +61,9 @@ def look(directory: Path, scenario: Scenario) -> Found:
         return Found(State.DIFFERS, "a file has this name")
     if not (directory / MANIFEST_FILE).is_file():
         held = sorted(entry.name for entry in directory.iterdir())
-        foreign = [name for name in held if name not in (PARTS, SCENARIO_FILE, ERROR_FILE, LOCK_FILE)]
+        foreign = [
+            name for name in held if name not in (PARTS, SCENARIO_FILE, ERROR_FILE, LOCK_FILE)
+        ]
         if foreign:
             return Found(State.DIFFERS, f"the directory holds '{foreign[0]}' and no run")
         return Found(State.FAILED, "it ended before its first event") if held else _PENDING

@@ -22,8 +22,8 @@ def refuse_unspeakable(directory: Path) -> None:
     except UnicodeEncodeError:
         told = os.fsencode(where).decode("utf-8", "backslashreplace")
         raise RunDirectoryError(
-            f"{told}: the name of a directory in this path is not UTF-8 text, as Parquet files need "
-            "it; rename it, or name another directory with --out."
+            f"{told}: the name of a directory in this path is not UTF-8 text, which Parquet files "
+            "need; rename it, or name another directory with --out."
         ) from None
 
 
