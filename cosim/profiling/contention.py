@@ -11,7 +11,7 @@ MOST_CONTENTION = 1.2
 # Median of the fit's relative errors above which a profile predicts little.
 MOST_ERROR = 0.05
 # Clocks tell nothing about shorter times.
-_LEAST_S = 1e-3
+_LEAST_S = 5e-3
 _THREADS = Path("/proc/self/task")
 
 

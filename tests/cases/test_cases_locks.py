@@ -129,7 +129,9 @@ def test_a_held_directory_is_neither_moved_nor_written_to(
         move_aside(run, State.FAILED)
     (entry,) = play_sweep(read_sweep(sweep_file), tmp_path / "s", 1, lambda *_: None)
     assert entry.state == "failed"
-    assert entry.error == f"{run} is being written by process {os.getpid()}, which is still at work."
+    assert (
+        entry.error == f"{run} is being written by process {os.getpid()}, which is still at work."
+    )
     assert sorted(path.name for path in run.iterdir()) == [LOCK_FILE, "parts"]
     (run / LOCK_FILE).unlink()
     (entry,) = play_sweep(read_sweep(sweep_file), tmp_path / "s", 1, lambda *_: None)

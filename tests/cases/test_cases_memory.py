@@ -94,7 +94,9 @@ def test_a_group_that_is_over_its_limit_leaves_what_is_held(tmp_path: Path) -> N
     assert available(process(tmp_path, "0::/\n", mount(tree))).bytes == RSS
 
 
-@pytest.mark.parametrize(("limit", "name"), [("RLIMIT_AS", "ulimit -v"), ("RLIMIT_DATA", "ulimit -d")])
+@pytest.mark.parametrize(
+    ("limit", "name"), [("RLIMIT_AS", "ulimit -v"), ("RLIMIT_DATA", "ulimit -d")]
+)
 def test_resource_limits_count(limit: str, name: str) -> None:
     pytest.importorskip("resource")
     program = (

@@ -1,6 +1,7 @@
 """Directories that cannot be used, and what lies about in the current one."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -87,10 +88,10 @@ def test_the_directory_of_a_sweep_that_cannot_be_is_one_sentence(
     file = network.with_name("s.yaml")
     file.write_text("scenario: net.yaml\nseeds: [1]\n", encoding="utf-8")
     for out in (network / "s", tmp_path / ("n" * 300), Path("/proc/none")):
-        with pytest.raises(SweepError, match=r"cannot be (made|used)"):
-            refuse_foreign(out)
-            with holding(out, read_sweep(file)):
-                pass
+        with pytest.raises(SweepError, match=r"cannot be (made|used)"), ExitStack() as stack:
+            stack.enter_context(holding(out, read_sweep(file)))
+    with pytest.raises(SweepError, match="cannot be used: not a directory"):
+        refuse_foreign(network)
 
 
 @pytest.mark.parametrize("module", ["socket", "torch", "pandas"])

@@ -22,7 +22,7 @@ from cosim.scenario.yaml_text import TextError, parse, plain
         ("a: [\n\t1,\n\t2\n\t]\n", {"a": [1, 2]}),
         ("a: 1\n\t\nb: 2\n", {"a": 1, "b": 2}),
         ("a: 1\n\t# why\nb: 2\n", {"a": 1, "b": 2}),
-        ('a:\t"x"\t\nb:\t\'y\'\n', {"a": "x", "b": "y"}),
+        ("a:\t\"x\"\t\nb:\t'y'\n", {"a": "x", "b": "y"}),
         ("a: x\ty\n", {"a": "x\ty"}),
         ("a: |\n  x\ty\n", {"a": "x\ty\n"}),
     ],
