@@ -26,7 +26,7 @@ def _printable(line: str) -> str:
 
 def _named(char: str) -> str:
     """What would not be seen, by its number; control characters are left out."""
-    if unicodedata.category(char) in ("Cf", "Zs", "Zl", "Zp"):
+    if unicodedata.category(char) in ("Cf", "Zs"):
         return f"<U+{ord(char):04X}>"
     if "\udc80" <= char <= "\udcff":  # a byte of a path that is not UTF-8
         return f"\\x{ord(char) - 0xDC00:02x}"

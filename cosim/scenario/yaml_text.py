@@ -90,8 +90,9 @@ def parse(text: str) -> Node | None:
             builder.take(event, line, event.start_mark.column + 1)
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        number = f"U+{ord(text[error.position]):04X}" if error.position < len(text) else "one"
-        raise TextError(f"holds a character that YAML does not allow, {number}", line) from None
+        code = ord(text[error.position : error.position + 1] or " ")
+        named = f": U+{code:04X}" if code > 0x7E else ""
+        raise TextError(f"holds a character that YAML does not allow{named}", line) from None
     except MarkedYAMLError as error:
         _refuse(error, text)
     except (YAMLError, ValueError):

@@ -117,6 +117,7 @@ def test_only_a_reader_that_left_has_lost_nothing(
             print("x" * 100_000, flush=True)
             print("and more", flush=True)
         assert sys.stdout is stream
+    stream.close()
     assert (streams.lost is not None) == lost
     assert capsys.readouterr().err.count("standard output") == lost
 
