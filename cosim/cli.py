@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -12,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cosim import cli_runs
-from cosim.errors import CosimError
-from cosim.streams import lasting_streams, missing_directory
+from cosim.exit_codes import INTERRUPTED, exit_code
 
 if TYPE_CHECKING:
     from cosim.simulation.recorder import Observer
@@ -24,9 +22,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-# What a shell reports for a command ended by SIGINT: 128 + 2.
-_INTERRUPTED = 130
 
 ScenarioPath = Annotated[Path, typer.Argument(metavar="SCENARIO", help="a scenario YAML file")]
 Overrides = Annotated[
@@ -132,7 +127,7 @@ def _watch(played: Callable[[Sequence[Observer]], Path], rounds: int, *, quiet: 
     except Interrupted as stop:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is written: a second one cannot help
         typer.echo(f"cosim: {stop}", err=True)
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     print_summary(read_run(directory), console)
 
 
@@ -309,41 +304,6 @@ for command in (cli_runs.sweep, cli_runs.compare, cli_runs.export, cli_runs.veri
     app.command()(command)
 
 
-# What these leave is a directory; what they print is a log of it.
-_LOGGING = ("run", "resume", "sweep")
-
-
 def main() -> None:
     """Runs the command line; what a user can put right ends with one message and code 2."""
-    with lasting_streams() as streams:
-        code = _ended()
-        if sys.stdout is not None:
-            sys.stdout.flush()
-        if streams.lost and not code and sys.argv[1:2] not in ([name] for name in _LOGGING):
-            code = 1  # the output was all that was asked for
-    sys.exit(code)
-
-
-def _ended() -> int:
-    """The exit code of the command."""
-    try:
-        app(standalone_mode=True)
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    except CosimError as error:
-        typer.echo(f"cosim: {error}", err=True)
-        return 2
-    except KeyboardInterrupt:
-        typer.echo("cosim: interrupted before anything was simulated", err=True)
-        return _INTERRUPTED
-    except MemoryError:
-        typer.echo("cosim: the memory that this process may have is used up", err=True)
-        return 2
-    except OSError as error:
-        if error.filename is None and not missing_directory():
-            raise
-        where = error.filename if error.filename is not None else "the current directory"
-        where = os.fsdecode(where) if isinstance(where, str | bytes) else where
-        typer.echo(f"cosim: {where}: {(error.strerror or str(error)).lower()}", err=True)
-        return 2
-    return 0
+    sys.exit(exit_code(lambda: app(standalone_mode=True)))
