@@ -109,7 +109,7 @@ def _planned(planned: Planned, unstartable: bool) -> str:
 
 
 # From so many on, runs that ended for the same reason are told of in one line.
-_ALIKE = 4
+_ALIKE = 5
 
 
 def told_alike(ended: Sequence[tuple[object, str | None]], verb: str = "") -> list[str]:
