@@ -1,5 +1,9 @@
 """`python -m cosim` is `cosim`."""
 
-from cosim.cli import main
+from cosim.safe_path import leave_current_directory
+
+leave_current_directory()
+
+from cosim.cli import main  # noqa: E402
 
 main()

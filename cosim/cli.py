@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cosim import cli_runs
-from cosim.errors import CosimError
+from cosim.exit_codes import INTERRUPTED, exit_code
 
 if TYPE_CHECKING:
     from cosim.simulation.recorder import Observer
@@ -22,9 +22,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-# What a shell reports for a command ended by SIGINT: 128 + 2.
-_INTERRUPTED = 130
 
 ScenarioPath = Annotated[Path, typer.Argument(metavar="SCENARIO", help="a scenario YAML file")]
 Overrides = Annotated[
@@ -130,7 +127,7 @@ def _watch(played: Callable[[Sequence[Observer]], Path], rounds: int, *, quiet: 
     except Interrupted as stop:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is written: a second one cannot help
         typer.echo(f"cosim: {stop}", err=True)
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     print_summary(read_run(directory), console)
 
 
@@ -189,10 +186,14 @@ def profile(
     idle_w: Annotated[
         float | None, typer.Option(min=0, max=1e5, help="watts while not fine-tuning, if known")
     ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="write the profile of a busy machine, too")
+    ] = False,
 ) -> None:
     """Measure how fast this machine trains a scenario's model, and write a device profile.
 
-    A scenario uses it as `profile: path:FILE`. It takes minutes, on a machine that is left alone.
+    A scenario uses it as `profile: path:FILE`. It takes minutes, on a machine that is left alone;
+    of a busy one nothing is written, and the exit code is 1.
     """
     from rich.console import Console
 
@@ -214,8 +215,19 @@ def profile(
             chosen, power, lambda done, of: status.update(f"timed {done} of {of}")
         )
     console.print(timings_table(profiled, chosen.name))
-    write_profile(profiled.profile, out)
-    typer.echo(profiled.profile.source)
+    written = profiled.profile
+    if doubts := "; ".join(profiled.doubts):
+        if not anyway:
+            typer.echo(
+                f"cosim: {doubts}; nothing is written: leave the machine alone and measure again, "
+                "or add --anyway",
+                err=True,
+            )
+            raise typer.Exit(1)
+        typer.echo(f"cosim: {doubts}", err=True)
+        written = written.model_copy(update={"source": f"{written.source}; {doubts}"})
+    write_profile(written, out)
+    typer.echo(written.source)
     typer.echo(f"written: {out}")
 
 
@@ -293,11 +305,4 @@ for command in (cli_runs.sweep, cli_runs.compare, cli_runs.export, cli_runs.veri
 
 def main() -> None:
     """Runs the command line; what a user can put right ends with one message and code 2."""
-    try:
-        app(standalone_mode=True)
-    except CosimError as error:
-        typer.echo(f"cosim: {error}", err=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("cosim: interrupted before anything was simulated", err=True)
-        sys.exit(_INTERRUPTED)
+    sys.exit(exit_code(lambda: app(standalone_mode=True)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,15 +47,30 @@ def sweep(
 
     from cosim.sweep.definition import read_sweep
     from cosim.sweep.engine import engine_named
-    from cosim.sweep.run import SweepInterrupted, plan_of, play_sweep
+    from cosim.sweep.index import refuse_foreign
+    from cosim.sweep.run import (
+        SweepInterrupted,
+        plan_of,
+        play_sweep,
+        refuse_if_nothing_starts,
+        unstartable,
+    )
 
     workers = engine_named(engine)
     chosen = read_sweep(file)
     directory = out if out is not None else Path("runs") / chosen.name
     if dry_run:
-        for planned in plan_of(chosen, directory):
-            typer.echo(_planned(planned))
+        refuse_foreign(directory)
+        plan = plan_of(chosen, directory)
+        told = unstartable(plan, directory) if workers == "processes" else {}
+        for planned in plan:
+            typer.echo(_planned(planned, planned.point.name in told))
         typer.echo(f"{len(chosen.points)} runs in {directory}")
+        for line in told_alike([(name, reason) for name, reason in told.items()]):
+            typer.echo(f"cosim: cannot start: {line}", err=True)
+        refuse_if_nothing_starts(plan, told)
+        if told:
+            raise typer.Exit(1)
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(markup=False, emoji=False)
@@ -82,12 +98,33 @@ def sweep(
         raise typer.Exit(1)
 
 
-def _planned(planned: Planned) -> str:
+def _planned(planned: Planned, unstartable: bool) -> str:
     found = planned.found
+    if unstartable:
+        return f"{planned.point.name}  cannot start"
     words = {"pending": "to run", "completed": "finished", "differs": "refused"}
     what = words.get(found.state, f"to run again ({found.state})")
     told = f": {found.note}" if found.state == "differs" else ""
     return f"{planned.point.name}  {what}{told}"
+
+
+# From so many on, runs that ended for the same reason are told of in one line.
+_ALIKE = 5
+
+
+def told_alike(ended: Sequence[tuple[object, str | None]], verb: str = "") -> list[str]:
+    """A line a run, what it is called and why; one for many that ended for the same reason."""
+    names: dict[str | None, list[object]] = {}
+    for name, reason in ended:
+        names.setdefault(reason, []).append(name)
+    lines = []
+    for reason, them in names.items():
+        if len(them) < _ALIKE:
+            lines += [f"{name}: {reason}" for name in them]
+        else:
+            how = f" {verb} alike" if verb else ""
+            lines.append(f"{len(them)} runs{how}: {reason} ({them[0]}, …, {them[-1]})")
+    return lines
 
 
 def _summarised(entries: list[Entry], played: int, directory: Path) -> bool:
@@ -95,10 +132,12 @@ def _summarised(entries: list[Entry], played: int, directory: Path) -> bool:
     counts: dict[str, int] = {}
     for entry in entries:
         counts[entry.state] = counts.get(entry.state, 0) + 1
-    for entry in entries:
-        if entry.state != "completed":
-            verb = "refused" if entry.state == "differs" else str(entry.state)
-            typer.echo(f"cosim: {verb}: {directory / entry.point.name}: {entry.error}", err=True)
+    for state in counts:
+        if state != "completed":
+            verb = "refused" if state == "differs" else str(state)
+            own = [entry for entry in entries if entry.state == state]
+            for line in told_alike([(directory / e.point.name, e.error) for e in own], verb):
+                typer.echo(f"cosim: {verb}: {line}", err=True)
     listed = ", ".join(f"{count} {state}" for state, count in counts.items())
     already = f" ({len(entries) - played} of them before)" if played < len(entries) else ""
     typer.echo(f"{len(entries)} runs: {listed}{already}")

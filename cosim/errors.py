@@ -1,5 +1,7 @@
 """The one family of errors that is meant for people: a sentence, never a traceback."""
 
+import unicodedata
+
 # A file may hold texts without end, and texts that move a terminal's cursor.
 _LONGEST_LINE = 1000
 
@@ -17,9 +19,18 @@ class CosimError(Exception):
 
 def _printable(line: str) -> str:
     if not line.isprintable():
-        line = "".join(char if char.isprintable() else " " for char in line)
+        line = "".join(char if char.isprintable() else _named(char) for char in line)
     half = _LONGEST_LINE // 2
     return line if len(line) <= _LONGEST_LINE else f"{line[:half]} … {line[-half:]}"
+
+
+def _named(char: str) -> str:
+    """What would not be seen, by its number; control characters are left out."""
+    if unicodedata.category(char) in ("Cf", "Zs"):
+        return f"<U+{ord(char):04X}>"
+    if "\udc80" <= char <= "\udcff":  # a byte of a path that is not UTF-8
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return " "
 
 
 class ScenarioError(CosimError):
@@ -48,6 +59,10 @@ class MobilityError(CosimError):
 
 class RunDirectoryError(CosimError):
     """A run directory that would be overwritten, or that does not hold a readable run."""
+
+
+class ObserverError(CosimError):
+    """Somebody who looks on at a run and cannot write what was seen; the run's files are right."""
 
 
 class ResumeError(RunDirectoryError):

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from cosim.errors import RayError
+from cosim.safe_path import safe_path
 
 ADDRESS = "RAY_ADDRESS"
 # Ray takes no less, and otherwise claims a third of the memory for it.
@@ -82,7 +83,7 @@ def connect(asked: str, cpus: int, store_bytes: int = LEAST_STORE_BYTES) -> RayC
         options = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
         options["object_store_memory"] = max(store_bytes, LEAST_STORE_BYTES)
     try:
-        with _handlers_kept():
+        with _handlers_kept(), safe_path(), _at_root():
             ray.init(configure_logging=False, log_to_driver=False, **options)
     except Exception as error:  # many unrelated kinds; each is one sentence
         told = str(error).strip().splitlines() or [type(error).__name__]
@@ -100,6 +101,17 @@ def cpus_for(cpus_by_node: Sequence[int], workers: int) -> int:
 def environment(variables: Mapping[str, str]) -> dict[str, Any]:
     """Ray's option by which a worker process begins with these variables; none needs none."""
     return {"runtime_env": {"env_vars": dict(variables)}} if variables else {}
+
+
+@contextmanager
+def _at_root() -> Iterator[None]:
+    """Ray has its workers import from the directory that it is started in, before all others."""
+    here = os.getcwd()
+    os.chdir(os.path.abspath(os.sep))
+    try:
+        yield
+    finally:
+        os.chdir(here)
 
 
 @contextmanager

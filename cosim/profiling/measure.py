@@ -9,6 +9,7 @@ from time import perf_counter
 
 from cosim.learning.workload import Workload
 from cosim.profiling.bench import Bench, Exercise
+from cosim.profiling.contention import Watch
 from cosim.profiling.jobs import CalibrationJob
 from cosim.scenario.devices import Profile
 from cosim.simulation.compute_time import compute_time_s
@@ -18,11 +19,15 @@ REPEATS = 3
 
 @dataclass(frozen=True)
 class Timing:
-    """How long a job took: the median of its repeats, in s."""
+    """How long a job took: the median of its repeats, in s.
+
+    contention: wall time over the time in which this process was not kept from a processor.
+    """
 
     job: CalibrationJob
     work: Workload
     measured_s: float
+    contention: float = 1.0
 
     def error(self, profile: Profile) -> float:
         """Predicted over measured duration, less one."""
@@ -46,13 +51,16 @@ def time_jobs(
         if exercise.work.ranked == 0:  # those that choose a mask were trained to have one
             exercise.train()
     durations: list[list[float]] = [[] for _ in exercises]
+    contentions: list[list[float]] = [[] for _ in exercises]
     for repeat in range(repeats):
         for number, exercise in enumerate(exercises):
+            watch = Watch.started()
             durations[number].append(seconds_of(exercise))
+            contentions[number].append(watch.contention())
             tell(repeat * len(exercises) + number + 1, repeats * len(exercises))
     return [
-        Timing(exercise.job, exercise.work, median(own))
-        for exercise, own in zip(exercises, durations, strict=True)
+        Timing(exercise.job, exercise.work, median(own), median(kept))
+        for exercise, own, kept in zip(exercises, durations, contentions, strict=True)
     ]
 
 

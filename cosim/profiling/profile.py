@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 
 from cosim.errors import ProfileError
 from cosim.profiling.bench import Bench
+from cosim.profiling.contention import MOST_CONTENTION, MOST_ERROR
 from cosim.profiling.fit import fit
 from cosim.profiling.jobs import calibration_jobs
 from cosim.profiling.machine import machine_name
@@ -51,6 +53,22 @@ class Profiled:
 
     profile: Profile
     timings: list[Timing]
+    on_gpu: bool = False
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why the profile is not that of the machine left alone; empty where it is."""
+        found = []
+        contention = median(timing.contention for timing in self.timings)
+        if contention > MOST_CONTENTION and not self.on_gpu:
+            found.append(
+                f"the machine was busy: the jobs took {contention:.1f} times as long as this "
+                "process had a processor"
+            )
+        error = median(abs(timing.error(self.profile)) for timing in self.timings)
+        if error > MOST_ERROR:
+            found.append(f"the durations fit no profile: the median error is {error:.0%}")
+        return found
 
 
 def profile_machine(
@@ -67,4 +85,5 @@ def profile_machine(
     draft = measured_profile(fit(timings), power.profile, "measured", power.compute_w, power.idle_w)
     errors = [timing.error(draft) for timing in timings]
     source = source_of(scenario, machine_name(bench.base), errors, power.of, power.given)
-    return Profiled(draft.model_copy(update={"source": source}), timings)
+    profile = draft.model_copy(update={"source": source})
+    return Profiled(profile, timings, scenario.base_model.device == "cuda")

@@ -11,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML, ScalarNode
 from ruamel.yaml.representer import SafeRepresenter
 
+from cosim.errors import ScenarioError
 from cosim.scenario.complaints import validate
 from cosim.scenario.devices import PROFILE_FILE
 from cosim.scenario.document import Document, Loc, read_document
@@ -47,6 +48,11 @@ def load_with_document(path: Path, overrides: Iterable[str] = ()) -> tuple[Scena
 
 def scenario_of(document: Document) -> Scenario:
     """The validated scenario of a document with its overrides; raises ScenarioError."""
+    if "devices" not in document.data and {"scenario", "seeds"} & document.data.keys():
+        raise ScenarioError(
+            f"{document.path}: is a sweep and no scenario; play it with: cosim sweep "
+            f"{document.path}"
+        )
     data = _with_absolute_paths(document)
     if "name" not in data:
         data["name"] = fitting_name(document.path)

@@ -1,7 +1,10 @@
 """Values, texts and paths on the one line of a message."""
 
 import math
+import re
 from collections.abc import Collection, Iterable
+
+from cosim.scenario.invisible import is_invisible
 
 
 def shown(value: object, width: int = 60) -> str:
@@ -11,14 +14,28 @@ def shown(value: object, width: int = 60) -> str:
     if isinstance(value, float):
         text = repr(value)
         return f"{text[:-3]}.{text[-3:]}" if text[-3:] in ("inf", "nan") else text
-    return shorten(repr(value), width)
+    return shorten(_spelt(repr(value)), width)
+
+
+def _spelt(text: str) -> str:
+    """A value's Python text with characters that are not seen by their numbers: <U+00A0>."""
+    return re.sub(
+        r"(?<!\\)((?:\\\\)*)\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))",
+        lambda m: f"{m[1]}<U+{int(m[2] or m[3] or m[4], 16):04X}>",
+        text,
+    )
 
 
 def shorten(text: str, width: int = 60) -> str:
-    """`text` on one line, without control characters, cut to `width` characters."""
-    text = "".join(c if c.isprintable() else " " for c in text)
+    """`text` on one line, cut to `width` characters; without control characters, and what else is
+    not seen by its number."""
+    text = "".join(c if c.isprintable() else _seen(c) for c in text)
     text = " ".join(text.split())
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _seen(char: str) -> str:
+    return f"<U+{ord(char):04X}>" if is_invisible(char) and ord(char) > 0x7F else " "
 
 
 def dotted(loc: Iterable[str | int]) -> str:

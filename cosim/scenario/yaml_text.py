@@ -9,6 +9,7 @@ from ruamel.yaml import events as ev
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
+from cosim.scenario.invisible import TabScanner, invisible_in, invisible_near
 from cosim.scenario.one_line import shorten, shown
 
 Scalar: TypeAlias = str | int | float | bool | None
@@ -82,14 +83,18 @@ def parse(text: str) -> Node | None:
     builder = _Builder()
     line = 1  # of the latest event
     try:
-        for event in YAML(typ="safe", pure=True).parse(text):
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Scanner = TabScanner
+        for event in yaml.parse(text):
             line = event.start_mark.line + 1
             builder.take(event, line, event.start_mark.column + 1)
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise TextError("holds a character that YAML does not allow", line) from None
+        code = ord(text[error.position : error.position + 1] or " ")
+        named = f": U+{code:04X}" if code > 0x7E else ""
+        raise TextError(f"holds a character that YAML does not allow{named}", line) from None
     except MarkedYAMLError as error:
-        _refuse(error)
+        _refuse(error, text)
     except (YAMLError, ValueError):
         raise TextError("holds a value that YAML cannot express", line) from None
     return builder.root
@@ -104,7 +109,7 @@ def plain(node: Node) -> Any:
     return node.value
 
 
-def _refuse(error: MarkedYAMLError) -> NoReturn:
+def _refuse(error: MarkedYAMLError, text: str) -> NoReturn:
     mark = error.problem_mark or error.context_mark
     opened = error.context_mark
     found = ((re.search(pattern, error.problem or ""), words) for pattern, words in _PLAIN_WORDS)
@@ -112,7 +117,8 @@ def _refuse(error: MarkedYAMLError) -> NoReturn:
     if opened and mark and opened.line != mark.line and "block" not in (error.context or ""):
         words += f" (it begins on line {opened.line + 1})"
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    raise TextError(words, line, column) from None
+    hidden = invisible_near(text, opened.line + 1 if opened else line, line)
+    raise TextError(words + hidden, line, column) from None
 
 
 class _Builder:
@@ -141,6 +147,8 @@ class _Builder:
         if isinstance(event, ev.AliasEvent):
             node = self._alias(event.anchor, line, column)
         elif isinstance(event, ev.ScalarEvent):
+            if event.style is None and (hidden := invisible_in(event.value)) is not None:
+                raise TextError(f"holds {hidden}; remove it, or quote the text", line, column)
             value = _scalar(event.value, line) if event.style is None else event.value
             node = Node(value, line)
             if any("\ud800" <= c <= "\udfff" for c in event.value):

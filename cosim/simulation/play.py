@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -70,19 +71,18 @@ def play(
     and a manifest that says `interrupted`, and raises `Interrupted`.
     """
     begun = perf_counter()
-    found_empty = out is not None and out.exists()
+    found_empty = out is not None and os.path.exists(out)
     directory = claim_run_directory(out, name=scenario.name)
-    try:
+    # Held before the model is loaded, which takes a while: whoever finds the directory must know.
+    with _given_back(directory, keep=found_empty) as claim, held(directory):
         learner = TimedLearner(build_learner(scenario))
         devices = build_devices(scenario)
         refuse_what_has_no_room(disk_of(scenario, learner.inner, devices), directory)
         run = _Run(directory, scenario, devices, learner, observers, spacing)
-    except BaseException:
-        _unclaim(directory, keep=found_empty)
-        raise
-    with held(directory), room_told(directory):
-        (directory / SCENARIO_FILE).write_text(dump(scenario), encoding="utf-8")
-        return run.play(begun)
+        claim.used = True
+        with room_told(directory):
+            (directory / SCENARIO_FILE).write_text(dump(scenario), encoding="utf-8")
+            return run.play(begun)
 
 
 def resume(
@@ -266,9 +266,23 @@ def _said(found: Checkpoint) -> str:
     return f"checkpoint {found.number}, {found.index['spent']['wall_s']:.0f} s after its start"
 
 
-def _unclaim(directory: Path, *, keep: bool) -> None:
-    """Gives a claimed directory back: nothing but the claim is in it."""
-    shutil.rmtree(directory / PARTS, ignore_errors=True)
-    if not keep:
-        with contextlib.suppress(OSError):  # somebody else's file is in it
-            directory.rmdir()
+@dataclass
+class _Claim:
+    """Whether anything but the claim itself is in a directory."""
+
+    used: bool = False
+
+
+@contextlib.contextmanager
+def _given_back(directory: Path, *, keep: bool) -> Iterator[_Claim]:
+    """Gives a claimed directory back where nothing came of it; keep: it was there before."""
+    claim = _Claim()
+    try:
+        yield claim
+    except BaseException:
+        if not claim.used:
+            shutil.rmtree(directory / PARTS, ignore_errors=True)
+            if not keep:
+                with contextlib.suppress(OSError):  # somebody else's file is in it
+                    directory.rmdir()
+        raise

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from simpy import Environment
 
+from cosim.errors import ObserverError
 from cosim.learning.report import Measurement
 from cosim.trace.schema import Cause, EventKind, EventRow, Row
 
@@ -45,8 +46,11 @@ class Recorder:
     def write(self, row: Row) -> None:
         """One row of any table."""
         self._trace.add(row)
-        for observer in self._observers:
-            observer.saw(row)
+        try:
+            for observer in self._observers:
+                observer.saw(row)
+        except OSError as error:
+            raise _observer_failed(error) from error
 
     def event(
         self, kind: EventKind, device: int, round_: int, cause: Cause, peer: int | None = None
@@ -56,8 +60,11 @@ class Recorder:
 
     def scored(self, round_: int, measurements: Sequence[Measurement]) -> None:
         """Tells the observers of an evaluation."""
-        for observer in self._observers:
-            observer.scored(round_, measurements)
+        try:
+            for observer in self._observers:
+                observer.scored(round_, measurements)
+        except OSError as error:
+            raise _observer_failed(error) from error
 
     def spill(self) -> None:
         """Flushes the trace amid a round."""
@@ -66,5 +73,13 @@ class Recorder:
     def round_closed(self, round_: int) -> None:
         """Flushes the trace and tells the observers."""
         self._trace.flush()
-        for observer in self._observers:
-            observer.closed(round_, self._env.now)
+        try:
+            for observer in self._observers:
+                observer.closed(round_, self._env.now)
+        except OSError as error:
+            raise _observer_failed(error) from error
+
+
+def _observer_failed(error: OSError) -> ObserverError:
+    """So that nobody takes what it could not write for the run's own files."""
+    return ObserverError(f"who looked on at the run could not write: {error}")

@@ -88,6 +88,11 @@ def read_sweep(path: Path) -> Sweep:
     that would keep any of the points from being a scenario.
     """
     document = read_document(path)
+    if "devices" in document.data and not {"scenario", "seeds", "grid"} & document.data.keys():
+        raise ScenarioError(
+            f"{path}: is a scenario and no sweep; play it with: cosim run {path}; a sweep names it "
+            "as 'scenario', with 'seeds' and a 'grid'"
+        )
     file = validate(document, SweepFile)
     _refuse_repetitions(document, file)
     scenario = (path.parent / file.scenario).absolute()

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cosim.errors import SweepError
+from cosim.errors import RunDirectoryError, SweepError
 from cosim.sweep.definition import Point, Sweep
 from cosim.sweep.state import State
-from cosim.trace.files import replacing
+from cosim.trace.files import refuse_unspeakable, replacing
+from cosim.trace.lock import held
 
 INDEX_FILE = "runs.parquet"
 SWEEP_FILE = "sweep.yaml"
 LOCK_FILE = ".lock"
+# Where the file system knows no flock.
+OWNER_FILE = ".owner"
 
 
 @dataclass(frozen=True)
@@ -100,30 +103,64 @@ def is_sweep(directory: Path) -> bool:
     return os.path.isfile(directory / INDEX_FILE)
 
 
+def refuse_foreign(directory: Path) -> None:
+    """Raises SweepError where a directory cannot be a sweep's, or holds something else."""
+    try:
+        held = sorted(entry.name for entry in directory.iterdir())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        raise SweepError(
+            f"{directory} cannot be used: {reason}; name another with --out."
+        ) from None
+    foreign = [name for name in held if name not in (LOCK_FILE, OWNER_FILE)]
+    if foreign and SWEEP_FILE not in held:
+        raise SweepError(
+            f"{directory} holds '{foreign[0]}' and no {SWEEP_FILE}: it is not a sweep's; name "
+            "a new directory with --out."
+        )
+
+
 @contextmanager
 def holding(directory: Path, sweep: Sweep) -> Iterator[None]:
     """The sweep's directory, made if need be and held by this process alone.
 
     Raises SweepError where another sweep is at work in it, or where it holds something else.
     """
-    import fcntl
-
+    refuse_unspeakable(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SweepError(f"{directory} cannot be made: {error.strerror}.") from error
-    known = (directory / SWEEP_FILE).exists()
-    foreign = sorted(e.name for e in directory.iterdir() if not known and e.name != LOCK_FILE)
-    if foreign:
-        raise SweepError(
-            f"{directory} holds '{foreign[0]}' and no {SWEEP_FILE}: it is not a sweep's; name "
-            "a new directory with --out."
-        )
-    with (directory / LOCK_FILE).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise SweepError(f"{directory}: another sweep is at work in it.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SweepError(f"{directory} cannot be made: {reason}.") from error
+    refuse_foreign(directory)
+    with _locked(directory):
         with replacing(directory / SWEEP_FILE) as temporary:
             temporary.write_text(sweep.dump(), encoding="utf-8")
+        yield
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """By flock, which ends with the process on whichever machine; where the file system has none,
+    by a file that names the process."""
+    import fcntl
+
+    busy = f"{directory}: another sweep is at work in it"
+    with ExitStack() as stack:
+        try:
+            lock = stack.enter_context((directory / LOCK_FILE).open("w"))
+        except OSError as error:
+            reason = (error.strerror or "").lower()
+            raise SweepError(f"{directory} cannot be written to: {reason}.") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SweepError(f"{busy}.") from None
+        except OSError:
+            try:
+                stack.enter_context(held(directory, OWNER_FILE))
+            except RunDirectoryError as error:
+                raise SweepError(f"{busy}: {error}") from None
         yield

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Generator, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from cosim.errors import RunDirectoryError
 from cosim.ray_cluster import RayCluster, connect, cpus_for, environment
 from cosim.scenario.model import Scenario
 from cosim.sweep.state import State, look, make_way, move_aside
@@ -53,7 +54,11 @@ def _play(cluster: RayCluster, coming: Iterable[Task], jobs: int) -> Generator[R
                 except ray.exceptions.RayError as error:
                     deaths[task.name] += 1
                     gone = (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError)
-                    again = _again(task, gone=isinstance(error, gone))
+                    try:
+                        again = _again(task, gone=isinstance(error, gone))
+                    except RunDirectoryError as held:
+                        yield Reply(task.name, str(held))
+                        continue
                     if again is None:
                         yield Reply(task.name)
                     elif deaths[task.name] <= RETRIES:
@@ -91,10 +96,12 @@ class _Places:
         # Where Ray knows of no GPU nobody would ever play it; a worker at least says what it sees.
         gpus = min(1, self._gpus) if _needs_gpu(task) else 0
         options = {**self._options, "num_gpus": gpus}
-        return self._remote.options(**options).remote(own, self._variables)
+        return self._remote.options(**options).remote(own, self._variables, os.getcwd())
 
 
-def _play_on_worker(task: Task, variables: dict[str, str]) -> Reply:
+def _play_on_worker(task: Task, variables: dict[str, str], here: str) -> Reply:
+    with suppress(OSError):  # another machine may not have it
+        os.chdir(here)  # where relative paths in the environment start
     for name in THREADS:
         if name not in variables:  # Ray sets what is not set
             os.environ.pop(name, None)
@@ -113,8 +120,8 @@ def _again(task: Task, *, gone: bool) -> Task | None:
     """The task after the death of its worker: what is left of the run is resumed or moved aside;
     None where the run was completed before.
 
-    gone: the process has ended. Of a machine that does not answer nobody can tell; who may still
-    be writing there goes on in the directory that was moved.
+    gone: the process has ended. Of a machine that does not answer nobody can tell:
+    RunDirectoryError where its process may still be writing.
     """
     state = look(task.directory, task.scenario).state
     if state is State.COMPLETED:

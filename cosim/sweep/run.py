@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosim.errors import CosimError
+from cosim.errors import CosimError, RunDirectoryError, SweepError
 from cosim.scenario.blame import blaming
+from cosim.simulation.preflight import Preflight
 from cosim.sweep.definition import Point, Sweep
 from cosim.sweep.engine import Engine, player_of
-from cosim.sweep.index import Entry, holding, write_index
+from cosim.sweep.index import Entry, holding, refuse_foreign, write_index
 from cosim.sweep.state import ERROR_FILE, Found, State, look, make_way, seconds_of
 from cosim.sweep.work import Reply, Task
+from cosim.trace.lock import holder
 from cosim.trace.manifest import read_manifest
 
 
@@ -31,6 +34,29 @@ class SweepInterrupted(KeyboardInterrupt):
     def __init__(self, entries: Sequence[Entry]) -> None:
         super().__init__("interrupted")
         self.entries = entries
+
+
+def unstartable(planned: Sequence[Planned], directory: Path) -> dict[str, str]:
+    """Why points that have to be played could not start, by name: what they share is looked at
+    once, nothing is trained and nothing is written."""
+    preflight, told = Preflight(directory), {}
+    for one in planned:
+        if one.found.to_play:
+            try:
+                with blaming(one.point.document):
+                    preflight.refuse_unstartable(one.point.scenario)
+            except CosimError as error:
+                told[one.point.name] = str(error)
+    return told
+
+
+def refuse_if_nothing_starts(planned: Sequence[Planned], told: Mapping[str, str]) -> None:
+    """Raises SweepError, equal reasons once, where not one of the points to be played can start."""
+    to_play = [one.point.name for one in planned if one.found.to_play]
+    if to_play and all(name in told for name in to_play):
+        reasons = Counter(told[name] for name in to_play)
+        lines = [f"{count} run{'s' * (count > 1)}: {reason}" for reason, count in reasons.items()]
+        raise SweepError("\n".join(["nothing of this sweep can start", *lines]))
 
 
 def plan_of(sweep: Sweep, directory: Path) -> list[Planned]:
@@ -53,6 +79,10 @@ def play_sweep(
     written.
     """
     play_all = player_of(engine, [point.scenario for point in sweep.points])
+    refuse_foreign(directory)
+    if engine is Engine.PROCESSES:  # Ray's machines may have what this one has not
+        plan = plan_of(sweep, directory)
+        refuse_if_nothing_starts(plan, unstartable(plan, directory))
     with holding(directory, sweep):
         plan = plan_of(sweep, directory)
         entries = {
@@ -93,8 +123,12 @@ def _tasks(to_play: Sequence[Planned], directory: Path) -> Iterator[Task]:
     for planned in to_play:
         point = planned.point
         own = directory / point.name
-        resumed = make_way(own, point.scenario, planned.found.state)
-        yield Task(point.name, point.scenario, own, resumed)
+        try:
+            resumed = make_way(own, point.scenario, planned.found.state)
+        except RunDirectoryError as error:
+            yield Task(point.name, point.scenario, own, refused=str(error))
+        else:
+            yield Task(point.name, point.scenario, own, resumed)
 
 
 def _ended(point: Point, reply: Reply, directory: Path) -> Entry:
@@ -107,6 +141,8 @@ def _ended(point: Point, reply: Reply, directory: Path) -> Entry:
             raise CosimError(message)
     except CosimError as error:
         message = str(error)
+    if holder(own) is not None:  # not this sweep's to write in
+        return Entry(point, State.FAILED, None, message)
     own.mkdir(exist_ok=True)
     (own / ERROR_FILE).write_text(f"{reply.traceback or message}\n", encoding="utf-8")
     return Entry(point, State.FAILED, None, message)

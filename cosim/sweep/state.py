@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
 from pathlib import Path
+from threading import Event
 
 from cosim.errors import CosimError, RunDirectoryError, ScenarioError
 from cosim.scenario.differences import differences
 from cosim.scenario.load import load
 from cosim.scenario.model import WHO_COMPUTES, Scenario
 from cosim.trace.files import CHECKPOINTS, PARTS
+from cosim.trace.lock import LOCK_FILE, held, holder
 from cosim.trace.manifest import MANIFEST_FILE, Status, read_manifest
 from cosim.trace.reader import SCENARIO_FILE
 
@@ -19,6 +21,8 @@ from cosim.trace.reader import SCENARIO_FILE
 ERROR_FILE = "error.txt"
 
 _SHOWN = 3
+# A worker whose sweep was killed writes its traces and ends; looked at ten times a second.
+_PATIENCE, _LOOK_S = 150, 0.1
 
 
 class State(StrEnum):
@@ -57,7 +61,9 @@ def look(directory: Path, scenario: Scenario) -> Found:
         return Found(State.DIFFERS, "a file has this name")
     if not (directory / MANIFEST_FILE).is_file():
         held = sorted(entry.name for entry in directory.iterdir())
-        foreign = [name for name in held if name not in (PARTS, SCENARIO_FILE, ERROR_FILE)]
+        foreign = [
+            name for name in held if name not in (PARTS, SCENARIO_FILE, ERROR_FILE, LOCK_FILE)
+        ]
         if foreign:
             return Found(State.DIFFERS, f"the directory holds '{foreign[0]}' and no run")
         return Found(State.FAILED, "it ended before its first event") if held else _PENDING
@@ -93,20 +99,34 @@ def seconds_of(manifest: dict[str, object]) -> float | None:
 def move_aside(directory: Path, state: State) -> Path | None:
     """Renames what is left of an earlier attempt; None where there is nothing.
 
-    `<name>` becomes `<name>.failed-1`, or the next free number.
+    `<name>` becomes `<name>.failed-1`, or the next free number. Raises RunDirectoryError where a
+    process is writing it, which would go on in the directory of its successor.
     """
     if not directory.exists() or not any(directory.iterdir()):
         return None
-    for number in count(1):
-        aside = directory.with_name(f"{directory.name}.{state}-{number}")
-        if not aside.exists():
-            directory.rename(aside)
-            return aside
+    with held(directory):
+        for number in count(1):
+            aside = directory.with_name(f"{directory.name}.{state}-{number}")
+            if not aside.exists():
+                directory.rename(aside)
+                (aside / LOCK_FILE).unlink(missing_ok=True)
+                return aside
     raise AssertionError("the numbers are endless")
 
 
 def make_way(directory: Path, scenario: Scenario, state: State) -> bool:
-    """Whether what is left of an earlier attempt is to be resumed; moves it aside where not."""
+    """Whether what is left of an earlier attempt is to be resumed; moves it aside where not.
+
+    Waits a while for a process that is still writing it; raises RunDirectoryError where it stays.
+    """
+    patience = _PATIENCE
+    while patience and holder(directory) is not None:
+        Event().wait(_LOOK_S)
+        patience -= 1
+    if patience < _PATIENCE:
+        state = look(directory, scenario).state
+    if (told := holder(directory)) is not None:
+        raise RunDirectoryError(f"{directory} is being written by {told}.")
     resumed = goes_on(directory, scenario, state)
     if not resumed:
         move_aside(directory, state)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
 import signal
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, NamedTuple
 
 from cosim.errors import CosimError, ResumeError
@@ -15,15 +17,19 @@ from cosim.errors import CosimError, ResumeError
 # Whoever computes in threads reads one of these when it is first imported.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 
+# What an orphan has to write what it knows.
+_TO_END_S = 10.0
+
 
 class Task(NamedTuple):
     """A run to be played: its scenario, and a directory that is new or empty, or that holds an
-    interrupted run of it that is to be resumed."""
+    interrupted run of it that is to be resumed; refused: why it cannot be played at all."""
 
     name: str
     scenario: Any
     directory: Path
     resumed: bool = False
+    refused: str | None = None
 
 
 class Reply(NamedTuple):
@@ -38,15 +44,27 @@ def serve(connection: Connection, threads: int | None) -> None:
     """Plays what arrives until None does, or the other side is gone.
 
     `threads` bounds each library's thread pool; None leaves them as they are. SIGTERM ends a run
-    as Ctrl-C ends one of `cosim run`: with readable traces.
+    as Ctrl-C ends one of `cosim run`: with readable traces. So does the end of the process that
+    began this one, by whatever it was ended.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(thread_variables(threads))
     try:
         while (task := connection.recv()) is not None:
             connection.send(play_task(task))
     except (EOFError, BrokenPipeError, KeyboardInterrupt):
         pass
+
+
+def _end_with_parent() -> None:
+    """An orphan would write into the directory of the run that takes the place of its own."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+        Event().wait(_TO_END_S)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def thread_variables(threads: int | None) -> dict[str, str]:
@@ -61,6 +79,8 @@ def thread_variables(threads: int | None) -> dict[str, str]:
 
 def play_task(task: Task) -> Reply:
     """Plays a run to its end, and tells of its failure where it fails."""
+    if task.refused is not None:
+        return Reply(task.name, task.refused)
     gc.collect()  # a run before may hang together in cycles, gigabytes of it
     try:
         _play_or_resume(task)

@@ -11,6 +11,7 @@ from itertools import islice
 from multiprocessing.connection import wait
 from typing import Any
 
+from cosim.safe_path import safe_path
 from cosim.sweep.work import Reply, Task, serve
 
 
@@ -80,7 +81,8 @@ class _Worker:
         # Ctrl-C goes to every process of a terminal; only this one is to hear it.
         heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            self.process.start()
+            with safe_path():
+                self.process.start()
         finally:
             signal.signal(signal.SIGINT, heard)
         other.close()

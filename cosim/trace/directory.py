@@ -1,15 +1,16 @@
 """Gives every run a directory of its own: claimed once, never shared, never overwritten."""
 
 import errno
+import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
 from cosim.errors import RunDirectoryError
-from cosim.trace.files import ADAPTERS, PARTS, compacted_file
+from cosim.trace.files import ADAPTERS, PARTS, compacted_file, refuse_unspeakable
 from cosim.trace.schema import EVERY_SCHEMA
 
 
@@ -20,7 +21,14 @@ def claim_run_directory(out: Path | None, *, name: str, root: Path = Path("runs"
     everything outside A-Z a-z 0-9 . _ - becomes a hyphen. With `out` it is exactly that path,
     new or empty. Raises RunDirectoryError for a path that holds something or cannot be made.
     """
-    return _claim_next(name, root) if out is None else _claim_exactly(out)
+    target = root if out is None else out
+    refuse_unspeakable(target)
+    _refuse_unreachable(target)
+    return _claim_next(name, root) if out is None else _claim_exactly(target)
+
+
+# What the longest paths in a run's directory add to it, about.
+_LONGEST_NAME = f"positions/000001.parquet{40 * 'x'}"
 
 
 @contextmanager
@@ -56,7 +64,7 @@ def _claim_next(name: str, root: Path) -> Path:
     _make_folder(root)
     taken = [
         int(match[1])
-        for entry in root.iterdir()
+        for entry in _entries(root)
         if (match := re.fullmatch(rf"{re.escape(stem)}-([0-9]+)", entry.name))
     ]
     for number in count(max(taken, default=0) + 1):
@@ -66,15 +74,19 @@ def _claim_next(name: str, root: Path) -> Path:
         except FileExistsError:
             continue  # another process was faster
         except OSError as error:
-            raise RunDirectoryError(f"{directory} cannot be made: {error.strerror}.") from error
-        (directory / PARTS).mkdir()
+            raise _unusable(directory, error) from error
+        try:
+            (directory / PARTS).mkdir()
+        except OSError as error:
+            directory.rmdir()
+            raise _unusable(directory, error) from error
         return directory
     raise AssertionError("the numbers are endless")
 
 
 def _claim_exactly(directory: Path) -> Path:
     _make_folder(directory)
-    held = sorted(entry.name for entry in directory.iterdir())
+    held = sorted(entry.name for entry in _entries(directory))
     if not held:
         try:
             # Two runs may both have found the directory empty: making this folder decides.
@@ -83,19 +95,45 @@ def _claim_exactly(directory: Path) -> Path:
         except FileExistsError:
             held = [PARTS]
         except OSError as error:
-            raise RunDirectoryError(f"{directory} cannot be used: {error.strerror}.") from error
+            raise _unusable(directory, error) from error
     listed = ", ".join(held[:3]) + (", …" if len(held) > 3 else "")
     raise RunDirectoryError(
         f"{directory} already holds {listed}; a run never overwrites: name a new directory."
     )
 
 
+def _refuse_unreachable(directory: Path) -> None:
+    """Before anything is made: the files of a run have longer paths than its directory."""
+    try:
+        os.lstat(directory.absolute() / PARTS / _LONGEST_NAME)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:
+        raise _unusable(directory, error) from error
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise _unusable(folder, error) from error
+
+
 def _make_folder(folder: Path) -> None:
+    made = [one for one in (folder, *folder.parents) if not os.path.lexists(one)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise RunDirectoryError(
-            f"{folder} cannot hold a run: it is, or lies under, a file; name a directory."
-        ) from error
     except OSError as error:
-        raise RunDirectoryError(f"{folder} cannot be made: {error.strerror}.") from error
+        for one in made:  # from the innermost outwards
+            with suppress(OSError):
+                one.rmdir()
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            raise RunDirectoryError(
+                f"{folder} cannot hold a run: it is, or lies under, a file; name a directory."
+            ) from error
+        raise _unusable(folder, error) from error
+
+
+def _unusable(directory: Path, error: OSError | ValueError) -> RunDirectoryError:
+    reason = str(getattr(error, "strerror", None) or error).lower()
+    return RunDirectoryError(f"{directory} cannot hold a run: {reason}; name another directory.")

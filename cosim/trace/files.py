@@ -5,11 +5,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cosim.errors import RunDirectoryError
+
 PARTS = "parts"
 # What the devices of a completed run have learnt; no table, and no part of the results' hash.
 ADAPTERS = "adapters"
 # What a run that has not ended goes on from.
 CHECKPOINTS = "checkpoint"
+
+
+def refuse_unspeakable(directory: Path) -> None:
+    """Raises RunDirectoryError for a path that is not UTF-8 text, which Parquet files need."""
+    where = str(directory.absolute())
+    try:
+        where.encode()
+    except UnicodeEncodeError:
+        told = os.fsencode(where).decode("utf-8", "backslashreplace")
+        raise RunDirectoryError(
+            f"{told}: the name of a directory in this path is not UTF-8 text, which Parquet files "
+            "need; rename it, or name another directory with --out."
+        ) from None
 
 
 def compacted_file(directory: Path, table: str) -> Path:

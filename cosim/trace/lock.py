@@ -6,7 +6,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psutil
 
@@ -18,21 +18,28 @@ _SAME_START_S = 2.0
 
 
 @contextmanager
-def held(directory: Path) -> Iterator[None]:
-    """Holds a run directory inside the block.
+def held(directory: Path, name: str = LOCK_FILE) -> Iterator[None]:
+    """Holds a run directory inside the block, by a file that names the process.
 
     A lock whose owner is gone, or whose id belongs to a process that was started at another time,
     is stale and taken over. Raises RunDirectoryError where the owner lives.
     """
-    path = directory / LOCK_FILE
+    path, own = directory / name, json.dumps(_me())
     try:
-        _take(path)
+        _take(path, own)
     except OSError as error:
         raise RunDirectoryError(f"{path} cannot be written: {error.strerror}.") from error
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        if _text(path) == own:  # and not somebody else's, who was told that this process is gone
+            path.unlink(missing_ok=True)
+
+
+def holder(directory: Path) -> str | None:
+    """Who holds a run directory, in words; None where nobody does, or nobody any more."""
+    text = _text(directory / LOCK_FILE)
+    return None if text is None else _living_owner(text)
 
 
 def break_lock(directory: Path) -> None:
@@ -40,22 +47,78 @@ def break_lock(directory: Path) -> None:
     (directory / LOCK_FILE).unlink(missing_ok=True)
 
 
-def _take(path: Path) -> None:
+def _take(path: Path, own: str) -> None:
+    with _alone(path.parent) as alone:
+        while True:
+            try:
+                file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            except FileExistsError:
+                _clear_stale(path, alone)
+                continue
+            try:
+                os.write(file, own.encode())
+                os.fsync(file)
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
+            finally:
+                os.close(file)
+            return
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[bool]:
+    """Keeps other processes from looking at a directory's lock inside the block.
+
+    False where the file system knows no flock (Lustre by default, some NFS): then nothing but the
+    creation of the lock's file decides.
+    """
     import fcntl
 
-    while True:
-        with path.open("a+", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # for the moment of looking and writing alone
-            if not _is(path, file):
-                continue  # the owner before has just removed it
-            file.seek(0)
-            if (told := _living_owner(file.read())) is not None:
-                raise RunDirectoryError(f"{path.parent} is being written by {told}.")
-            file.truncate(0)
-            file.write(json.dumps(_me()))
-            file.flush()
-            os.fsync(file.fileno())
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
+def _clear_stale(path: Path, alone: bool) -> None:
+    """Removes a lock that nobody holds; RunDirectoryError where somebody does."""
+    text = _text(path)
+    if text is None:
+        return
+    if (told := _living_owner(text)) is not None:
+        raise RunDirectoryError(f"{path.parent} is being written by {told}.")
+    if alone:
+        path.unlink(missing_ok=True)
+    elif not text:
+        raise RunDirectoryError(
+            f"{path} does not say which process holds {path.parent}; delete that file if none does."
+        )
+    else:
+        # Another process may have found the same: what is removed is what was looked at, or it is
+        # put back.
+        aside = path.with_name(f"{path.name}.{platform.node()}-{os.getpid()}")
+        try:
+            path.rename(aside)
+        except FileNotFoundError:
             return
+        if _text(aside) == text:
+            aside.unlink()
+        else:
+            aside.rename(path)
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _me() -> dict[str, Any]:
@@ -81,11 +144,6 @@ def _living_owner(text: str) -> str | None:
         alive = same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return None
+    except psutil.AccessDenied:  # another user's
+        alive = True
     return f"process {pid}, which is still at work" if alive else None
-
-
-def _is(path: Path, file: IO[str]) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False

@@ -1,0 +1,54 @@
+"""How a command ends: its exit code, and one message where something went wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import typer
+
+from cosim.errors import CosimError
+from cosim.streams import lasting_streams, missing_directory
+
+# What a shell reports for a command ended by SIGINT: 128 + 2.
+INTERRUPTED = 130
+# What these leave is a directory; what they print is a log of it.
+_LOGGING = ("run", "resume", "sweep")
+
+
+def exit_code(command: Callable[[], None]) -> int:
+    """Runs a command with streams that last; 1 where the output was all that was asked for, and
+    could not be written."""
+    with lasting_streams() as streams:
+        code = _ended(command)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        logs = sys.argv[1:2] in ([name] for name in _LOGGING)
+        return 1 if streams.lost and not code and not logs else code
+
+
+def _ended(command: Callable[[], None]) -> int:
+    try:
+        command()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    except CosimError as error:
+        return _told(str(error))
+    except KeyboardInterrupt:
+        _told("interrupted before anything was simulated")
+        return INTERRUPTED
+    except MemoryError:
+        return _told("the memory that this process may have is used up")
+    except OSError as error:
+        if error.filename is None and not missing_directory():
+            raise
+        where = "the current directory" if error.filename is None else error.filename
+        where = os.fsdecode(where) if isinstance(where, str | bytes) else where
+        return _told(f"{where}: {(error.strerror or str(error)).lower()}")
+    return 0
+
+
+def _told(message: str) -> int:
+    typer.echo(f"cosim: {message}", err=True)
+    return 2

@@ -1,0 +1,55 @@
+"""Whether something else kept this process from the processor while it was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter, process_time
+
+# Above this, durations are those of the machine and of what else it was doing.
+MOST_CONTENTION = 1.2
+# Median of the fit's relative errors above which a profile predicts little.
+MOST_ERROR = 0.05
+# Clocks tell nothing about shorter times.
+_LEAST_S = 5e-3
+_THREADS = Path("/proc/self/task")
+
+
+@dataclass(frozen=True)
+class Watch:
+    """The clocks at a moment: of the wall, of the processor for all threads, and how long each
+    thread has been ready and not running (Linux, sched-stats.rst)."""
+
+    wall_s: float
+    processor_s: float
+    waited_s: dict[str, float]
+
+    @classmethod
+    def started(cls) -> Watch:
+        """As they are now."""
+        return cls(perf_counter(), process_time(), _waited_s())
+
+    def contention(self) -> float:
+        """Wall time since then over the part of it in which nothing kept this process waiting.
+
+        1 on a machine that is left alone. Of threads the one that waited longest counts; where
+        the system does not tell, at least a thread is taken to be always at work.
+        """
+        now = Watch.started()
+        wall_s = now.wall_s - self.wall_s
+        if wall_s < _LEAST_S:
+            return 1.0
+        waits_s = [at - self.waited_s.get(name, 0.0) for name, at in now.waited_s.items()]
+        undisturbed_s = wall_s - max(waits_s, default=0.0)
+        at_work_s = now.processor_s - self.processor_s
+        return max(1.0, wall_s / max(min(undisturbed_s, at_work_s), _LEAST_S))
+
+
+def _waited_s() -> dict[str, float]:
+    found = {}
+    try:
+        for thread in _THREADS.iterdir():
+            found[thread.name] = float((thread / "schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):  # not on every system; a thread that has just ended
+        return {}
+    return found

@@ -1,0 +1,70 @@
+"""Whether scenarios could start, each thing that they share looked at once: nothing is trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cosim.errors import CosimError
+from cosim.scenario.model import Scenario
+from cosim.simulation.build import build_devices, given_work
+from cosim.simulation.disk import estimate_disk, refuse_what_has_no_room
+
+# What a scenario's model, tasks, memory and disk do not depend on, or hardly.
+_APART = {"seed", "name"}
+
+
+class Preflight:
+    """Looks at one scenario after the other, and keeps what it has seen."""
+
+    def __init__(self, directory: Path) -> None:
+        """directory: where the runs will lie."""
+        self._directory = directory
+        self._seen: dict[str, Any] = {}
+
+    def refuse_unstartable(self, scenario: Scenario) -> None:
+        """Raises CosimError where a scenario's devices, model or tasks cannot be used, or where
+        memory or disk is too small for it."""
+        chosen = scenario.model_dump(mode="json", exclude=_APART)
+        self._once(("all", chosen), lambda: self._look(scenario, chosen))
+
+    def _look(self, scenario: Scenario, chosen: dict[str, Any]) -> None:
+        where = {
+            name: chosen[name] for name in ("devices", "area", "rounds", "tasks") if name in chosen
+        }
+        self._once(("devices", where), lambda: build_devices(scenario) and None)
+        if scenario.learning.model == "none":
+            disk = estimate_disk(scenario, [given_work(scenario)] * scenario.device_count)
+        else:
+            from cosim.learning.base_model import refuse_absent_gpu, skeleton
+            from cosim.learning.expect import expect_of
+            from cosim.learning.prepare import read_tasks
+
+            refuse_absent_gpu(scenario.base_model.device)
+            source = scenario.base_model.source
+            model, tokenizer = self._once(("model", source), lambda: skeleton(source))
+            rows = {
+                "source": source,
+                "counts": [(group.count, group.tasks) for group in scenario.devices],
+                **{name: chosen[name] for name in ("tasks", "evaluation")},
+                "max_tokens": scenario.training.max_tokens,
+            }
+            pools = self._once(("tasks", rows), lambda: read_tasks(scenario, tokenizer))
+            expected = expect_of(scenario, model, tokenizer, pools)
+            disk = estimate_disk(scenario, expected.work, expected.storage, expected.modules)
+        refuse_what_has_no_room(disk, self._directory)
+
+    def _once(self, key: Any, look: Callable[[], Any]) -> Any:
+        """What `look` finds, or what it raises, the first time that it is asked for."""
+        text = json.dumps(key, sort_keys=True, default=str)
+        if text not in self._seen:
+            try:
+                self._seen[text] = look()
+            except CosimError as error:
+                self._seen[text] = error
+        found = self._seen[text]
+        if isinstance(found, CosimError):
+            raise found
+        return found
