@@ -19,7 +19,7 @@ from cosim.learning.aggregate import (
 )
 from cosim.learning.fleet import Fleet
 from cosim.learning.payload import introduction_bits, mask_bits, values_bits
-from cosim.methods.meaning import exchanges
+from cosim.methods.meaning import exchanges, reads_back, stacks
 from cosim.methods.parts import unplayed
 
 Bundle = Mapping[int, Adapter]
@@ -105,7 +105,7 @@ class Exchange:
         self.introduced.update((sender, device) for sender in inbox)
         if not inbox or not exchanges(self.recipe.aggregation):
             return
-        if self.recipe.aggregation == "stacked":
+        if stacks(self.recipe.aggregation):
             self._stack(device, inbox)
             return
         aged = {
@@ -158,7 +158,7 @@ class Exchange:
         }
         total, projection = self._combined(updates)
         experts = {}
-        if self.recipe.aggregation == "support_normalised":
+        if reads_back(self.recipe.aggregation):
             sent = as_transmitted(total, self.bits_per_value)
             whole = "readback" in self.recipe.literal
             for update in updates:

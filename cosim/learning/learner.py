@@ -165,7 +165,7 @@ class Learner:
         trained = kept
         trained += self.layout.projection_size if self.settings.trainable_projection else 0
         ranked = self.layout.expansion_size if chooses else 0
-        if chooses and self.settings.mask == "magnitude":
+        if chooses and self.recipe.warms_up:
             return self.work.warm_up_workload(batches, trained=trained, ranked=ranked)
         return self.work.workload(batches, trained=trained, ranked=ranked)
 

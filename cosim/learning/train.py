@@ -173,9 +173,11 @@ class GroupTrainer:
         """Adapters with a support: where it is missing it is chosen now, and B is zero again."""
         adapters = [lesson.adapter for lesson in lessons]
         blank = [number for number, adapter in enumerate(adapters) if adapter.unmasked]
-        if not blank or self.settings.mask == "none":
+        if not blank:
             return adapters
         match self.settings.mask:
+            case "none":
+                return adapters
             case "magnitude":
                 choose = self._after_warm_up
             case "gradient" | "printed":
@@ -194,13 +196,19 @@ class GroupTrainer:
         found = []
         for row, lesson in enumerate(lessons):
             gradient = copies.expansion.read_gradient(row).float().cpu()
-            kept = self._kept(lesson)
-            if self.settings.mask == "printed":
-                optimizer = self.settings.optimizer
-                found.append(printed_support(self.layout, gradient, kept, optimizer))
-            else:
-                found.append(top_gradient_support(self.layout, gradient, kept))
+            found.append(self._support(gradient, self._kept(lesson)))
         return found
+
+    def _support(self, gradient: Tensor, kept: NDArray[np.int64]) -> Tensor:
+        match self.settings.mask:
+            case "gradient":
+                return top_gradient_support(self.layout, gradient, kept)
+            case "printed":
+                return printed_support(self.layout, gradient, kept, self.settings.optimizer)
+            case "none" | "magnitude":
+                raise AssertionError(f"mask '{self.settings.mask}' looks at no gradient")
+            case _:
+                unplayed("mask", self.settings.mask)
 
     def _after_warm_up(self, lessons: Sequence[Lesson]) -> list[Tensor]:
         """LoRI: a whole round with dense B, of which the largest values give the mask."""
