@@ -85,8 +85,13 @@ class Learner:
         self.scoring = Scoring(self.fleet, made.evaluator, reader, pools, self.executor)
         self.pooled = Pools(recipe, tasks)
         self.queue: list[FineTuning] = []
-        self.warnings = [sentence for pool in pools.values() for sentence in pool.warnings]
         self.found: dict[int, Calibration] = {}
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences on rows that are not there, and on memory that has not sufficed so far."""
+        of_pools = [sentence for pool in self.pools.values() for sentence in pool.warnings]
+        return [*of_pools, *self.trainer.room.warnings]
 
     def _own_rows(self, device: int) -> range:
         """The training rows of a device: every n-th of its task's, where n devices share it."""
