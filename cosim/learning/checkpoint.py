@@ -20,6 +20,7 @@ from cosim.learning.calibrate import Calibration
 from cosim.learning.jobs import Calibrating, FineTuning
 from cosim.learning.learner import Learner
 from cosim.learning.lesson import Lesson, Outcome
+from cosim.learning.pass_room import PassRoom
 from cosim.learning.report import Score
 from cosim.learning.workload import Workload
 
@@ -38,6 +39,7 @@ def take(
     taking = _Taking(fleet.first_projections)
     taken = {
         "budgets": fleet.budgets,
+        "room": list(learner.trainer.room),
         "fleet": [taking.adapter(adapter) for adapter in fleet.adapters],
         "banks": [taking.bundle(bank) for bank in fleet.banks],
         "shared": [[task, taking.adapter(one)] for task, one in fleet.shared.items()],
@@ -67,6 +69,7 @@ def put_back(
     fleet, scoring, pooled = learner.fleet, learner.scoring, learner.pooled
     back = _Putting(learner, taken["adapters"], tensors)
     fleet.budgets = list(taken["budgets"])
+    learner.trainer.room = PassRoom(*taken["room"])
     fleet.adapters = [back.adapters[number] for number in taken["fleet"]]
     fleet.banks = [back.bundle(bank) for bank in taken["banks"]]
     fleet.shared = {task: back.adapters[number] for task, number in taken["shared"]}

@@ -23,7 +23,7 @@ from cosim.learning.aggregate import (
 from cosim.learning.fleet import Fleet
 from cosim.learning.payload import introduction_bits, mask_bits, values_bits
 from cosim.learning.workload import Workload
-from cosim.methods.meaning import averages, exchanges, trains_projection
+from cosim.methods.meaning import averages, exchanges, reads_back, stacks, trains_projection
 from cosim.methods.parts import unplayed
 
 Bundle = Mapping[int, Adapter]
@@ -149,7 +149,7 @@ class Exchange:
         self.unmixed.pop(device, None)
         if not inbox or not exchanges(self.recipe.aggregation):
             return
-        if self.recipe.aggregation == "stacked":
+        if stacks(self.recipe.aggregation):
             self._stack(device, inbox)
             return
         aged = {
@@ -210,7 +210,7 @@ class Exchange:
         self._known = {key: kept for key, kept in self._known.items() if kept.newest == newest}
         total, projection = self._combined(updates)
         experts = {}
-        if self.recipe.aggregation == "support_normalised":
+        if reads_back(self.recipe.aggregation):
             sent = as_transmitted(total, self.bits_per_value)
             whole = "readback" in self.recipe.literal
             for update in updates:

@@ -18,6 +18,7 @@ from cosim.learning.encoding import token_rows
 from cosim.learning.evaluate import Evaluator
 from cosim.learning.lesson import Lesson, Outcome
 from cosim.learning.optimiser import new_optimiser
+from cosim.learning.pass_room import PassRoom
 from cosim.learning.report import Score
 from cosim.learning.target_modules import AdaptedModule, adapted_modules
 from cosim.learning.tasks.pool import Question
@@ -96,6 +97,7 @@ class FullTrainer:
         self, model: AdaptedModel, weights: FullWeights, settings: TrainingSettings
     ) -> None:
         self.model, self.weights, self.settings = model, weights, settings
+        self.room = PassRoom()  # one device's mini-batch is never taken apart
 
     def train(self, lessons: Sequence[Lesson]) -> list[Outcome]:
         """Each lesson by itself: no two devices' weights fit into one pass."""

@@ -86,8 +86,13 @@ class Learner:
         self.scoring = Scoring(self.fleet, made.evaluator, reader, pools, self.executor)
         self.pooled = Pools(recipe, tasks)
         self.queue: list[FineTuning] = []
-        self.warnings = [sentence for pool in pools.values() for sentence in pool.warnings]
         self.found: dict[int, Calibration] = {}
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences on rows that are not there, and on memory that has not sufficed so far."""
+        of_pools = [sentence for pool in self.pools.values() for sentence in pool.warnings]
+        return [*of_pools, *self.trainer.room.warnings]
 
     def _own_rows(self, device: int) -> range:
         """The training rows of a device: every n-th of its task's, where n devices share it."""
@@ -166,7 +171,7 @@ class Learner:
         trained = kept
         trained += self.layout.projection_size if self.settings.trainable_projection else 0
         ranked = self.layout.expansion_size if chooses else 0
-        if chooses and self.settings.mask == "magnitude":
+        if chooses and self.recipe.warms_up:
             return self.work.warm_up_workload(batches, trained=trained, ranked=ranked)
         return self.work.workload(batches, trained=trained, ranked=ranked)
 

@@ -19,6 +19,7 @@ from cosim.learning.base_model import BaseModel, load
 from cosim.learning.evaluate import Evaluator
 from cosim.learning.executor import Asked
 from cosim.learning.lesson import Lesson, Outcome
+from cosim.learning.pass_room import PassRoom, least
 from cosim.learning.report import Score
 from cosim.learning.trainable import Trainable, Trainer, trainable
 from cosim.methods.recipe import Recipe
@@ -79,10 +80,14 @@ class Worker:
     def __init__(self, choices: Choices) -> None:
         self._choices = choices
 
-    def train(self, lessons: Sequence[Lesson]) -> list[Outcome]:
-        """The outcomes of a pass, without the tensors that the lessons have already."""
-        outcomes = self._made.trainer.train(lessons)
-        return [lighter(*pair) for pair in zip(outcomes, lessons, strict=True)]
+    def train(self, asked: tuple[Sequence[Lesson], PassRoom]) -> tuple[list[Outcome], PassRoom]:
+        """The outcomes of a pass in so much room, without the tensors that the lessons have
+        already; and what room there was."""
+        lessons, room = asked
+        trainer = self._made.trainer
+        trainer.room = room
+        outcomes = trainer.train(lessons)
+        return [lighter(*pair) for pair in zip(outcomes, lessons, strict=True)], trainer.room
 
     def score(self, asked: Asked) -> list[Score]:
         """The scores of one expert."""
@@ -163,10 +168,11 @@ class RayExecutor:
         """
         if len(groups) < 2:
             return [here.train(group) for group in groups]
-        found = self._spread("train", [list(group) for group in groups])
+        found = self._spread("train", [(list(group), here.room) for group in groups])
+        here.room = least(room for _, room in found)
         return [
             [whole(*pair) for pair in zip(outcomes, group, strict=True)]
-            for outcomes, group in zip(found, groups, strict=True)
+            for (outcomes, _), group in zip(found, groups, strict=True)
         ]
 
     def score(self, here: Evaluator, asked: Sequence[Asked]) -> Sequence[Sequence[Score]]:

@@ -23,7 +23,8 @@ from cosim.learning.masks import (
     top_gradient_support,
     top_magnitude_support,
 )
-from cosim.learning.packed import TOKENS_PER_PASS, pack, pieces, reading
+from cosim.learning.packed import pack, pieces, reading
+from cosim.learning.pass_room import PassRoom
 from cosim.learning.shares import shares
 from cosim.learning.threads import divided_threads
 from cosim.learning.working_copies import Optimisation, WorkingCopies
@@ -85,7 +86,10 @@ class _StoppedError(Exception):
 
 
 class GroupTrainer:
-    """Trains a group of lessons together; each lesson ends as it would alone."""
+    """Trains a group of lessons together; each lesson ends as it would alone.
+
+    room: how much is held at once; less, and for good, where memory did not suffice.
+    """
 
     def __init__(
         self, model: AdaptedModel, layout: Layout, dtype: torch.dtype, settings: TrainingSettings
@@ -95,7 +99,7 @@ class GroupTrainer:
         self.dtype = dtype
         self.settings = settings
         self.device = next(model.model.parameters()).device
-        self._tokens = TOKENS_PER_PASS
+        self.room = PassRoom()
         self._divides = model.lean and self.device.type == "cpu"
         # Of a share: set where another one has failed.
         self._stopped: Event | None = None
@@ -106,11 +110,16 @@ class GroupTrainer:
         On a processor two shares of them take their steps side by side, each with half of the
         tokens that may be held at once. Ctrl-C waits for their present step.
         """
-        cut = shares([lesson.tokens for lesson in lessons]) if self._divides else []
+        cut = (
+            shares([lesson.tokens for lesson in lessons])
+            if self._divides and self.room.side_by_side
+            else []
+        )
         if len(cut) < 2:
             return self._steps(lessons, self._with_masks(lessons))
         part, stopped = copy.copy(self), Event()
-        part._divides, part._tokens, part._stopped = False, self._tokens // len(cut), stopped
+        part._divides, part._stopped = False, stopped
+        part.room = self.room._replace(tokens=self.room.tokens // len(cut))
 
         def trained(share: Sequence[int]) -> list[Outcome] | BaseException:
             try:
@@ -128,7 +137,7 @@ class GroupTrainer:
         failed = [own for own in found if isinstance(own, BaseException)]
         if any(isinstance(error, Exception) and out_of_memory(error) for error in failed):
             _log.warning("out of memory: from here on no two shares of a pass side by side")
-            self._divides = False
+            self.room = self.room._replace(side_by_side=False)
             return self.train(lessons)
         for error in sorted(failed, key=lambda error: isinstance(error, _StoppedError)):
             raise error
@@ -173,9 +182,11 @@ class GroupTrainer:
         """Adapters with a support: where it is missing it is chosen now, and B is zero again."""
         adapters = [lesson.adapter for lesson in lessons]
         blank = [number for number, adapter in enumerate(adapters) if adapter.unmasked]
-        if not blank or self.settings.mask == "none":
+        if not blank:
             return adapters
         match self.settings.mask:
+            case "none":
+                return adapters
             case "magnitude":
                 choose = self._after_warm_up
             case "gradient" | "printed":
@@ -194,13 +205,19 @@ class GroupTrainer:
         found = []
         for row, lesson in enumerate(lessons):
             gradient = copies.expansion.read_gradient(row).float().cpu()
-            kept = self._kept(lesson)
-            if self.settings.mask == "printed":
-                optimizer = self.settings.optimizer
-                found.append(printed_support(self.layout, gradient, kept, optimizer))
-            else:
-                found.append(top_gradient_support(self.layout, gradient, kept))
+            found.append(self._support(gradient, self._kept(lesson)))
         return found
+
+    def _support(self, gradient: Tensor, kept: NDArray[np.int64]) -> Tensor:
+        match self.settings.mask:
+            case "gradient":
+                return top_gradient_support(self.layout, gradient, kept)
+            case "printed":
+                return printed_support(self.layout, gradient, kept, self.settings.optimizer)
+            case "none" | "magnitude":
+                raise AssertionError(f"mask '{self.settings.mask}' looks at no gradient")
+            case _:
+                unplayed("mask", self.settings.mask)
 
     def _after_warm_up(self, lessons: Sequence[Lesson]) -> list[Tensor]:
         """LoRI: a whole round with dense B, of which the largest values give the mask."""
@@ -235,15 +252,15 @@ class GroupTrainer:
                 self._take_less(error)
 
     def _take_less(self, error: Exception) -> None:
-        if self._tokens < 2 * _LEAST_TOKENS:
+        if self.room.tokens < 2 * _LEAST_TOKENS:
             raise CosimError(
-                f"training: memory does not suffice for {self._tokens} tokens at once; use a "
+                f"training: memory does not suffice for {self.room.tokens} tokens at once; use a "
                 "smaller training.max_tokens, fewer devices or a smaller rank"
             ) from error
-        self._tokens //= 2
+        self.room = self.room._replace(tokens=self.room.tokens // 2)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()  # else its blocks of other sizes stay in the way
-        _log.warning("out of memory: from here on at most %d tokens at once", self._tokens)
+        _log.warning("out of memory: from here on at most %d tokens at once", self.room.tokens)
 
     def _of_all(self, copies: WorkingCopies, lessons: Sequence[Sequence[Batch]]) -> Tensor:
         losses = torch.zeros(len(lessons), dtype=torch.float64)
@@ -263,7 +280,7 @@ class GroupTrainer:
         weights = fractions / counts.clamp(min=1)
         losses = torch.zeros(len(batches), device=self.device)
         readings = [[reading(row) for row in batch] for batch in batches]
-        for groups in pieces(readings, self._tokens):
+        for groups in pieces(readings, self.room.tokens):
             packed = pack(groups, self.device, stems=self.model.lean)
             scored = self.model.scored(packed, copies.pairs, self.settings.scale)
             # The devices share no trained value, so the gradient of the sum is each one's own.

@@ -127,6 +127,28 @@ def keeps_experts(aggregation: Aggregation) -> bool:
             unplayed("aggregation", aggregation)
 
 
+def stacks(aggregation: Aggregation) -> bool:
+    """Whether experts are kept as they arrive, and nothing is averaged."""
+    match aggregation:
+        case "stacked":
+            return True
+        case "none" | "mean" | "support_normalised":
+            return False
+        case _:
+            unplayed("aggregation", aggregation)
+
+
+def reads_back(aggregation: Aggregation) -> bool:
+    """Whether every contributor's expert is read out of an average."""
+    match aggregation:
+        case "support_normalised":
+            return True
+        case "none" | "mean" | "stacked":
+            return False
+        case _:
+            unplayed("aggregation", aggregation)
+
+
 def asks_experts(composition: Composition) -> bool:
     """Whether others' experts answer too, and not a device's own adapter alone."""
     match composition:

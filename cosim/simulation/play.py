@@ -192,6 +192,7 @@ class _Run:
             manifest |= {
                 "status": Status.FAILED,
                 "simulated_s": float(world.env.now),
+                "warnings": list(dict.fromkeys([*world.warnings, *world.learner.warnings])),
                 **spent,
                 "outside_learner_share": max(outside_s, 0.0) / spent["wall_s"],
             }
