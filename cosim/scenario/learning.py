@@ -8,10 +8,18 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from cosim.scenario.section import Section
-from cosim.scenario.template import template_parts
 
 # Longer ones take long to compile.
 Pattern = Annotated[str, Field(max_length=1000)]
+
+
+def _refuse_bare_name(value: Any, kinds: str, examples: tuple[str, ...]) -> Any:
+    """A source without the word that says its kind is told with it."""
+    if isinstance(value, str) and value.strip() and value.partition(":")[0] not in kinds.split():
+        shown = value if len(value) <= 60 else f"{value[:60]}…"
+        named = " or ".join(f"{kind}:{shown}" for kind in examples)
+        raise ValueError(f"'{shown}' does not say what it is; name it {named}")
+    return value
 
 
 class BaseModelChoice(Section):
@@ -26,6 +34,11 @@ class BaseModelChoice(Section):
         "auto", description="of the base model; adapters and optimiser stay float32"
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="where the host computes")
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _of_a_kind(cls, source: Any) -> Any:
+        return _refuse_bare_name(source, "pypi hf path", ("hf", "path"))
 
 
 class Adapter(Section):
@@ -68,11 +81,14 @@ class Fields(Section):
         None, description="regular expression whose first group is the answer, e.g. '#### (.+)'"
     )
 
-    @field_validator("prompt")
+    @field_validator("prompt", mode="before")
     @classmethod
-    def _well_formed(cls, prompt: str) -> str:
-        for _ in template_parts(prompt):
-            pass
+    def _quoted(cls, prompt: Any) -> Any:
+        if isinstance(prompt, dict) and list(prompt.values()) == [None]:
+            text = f'"{{{next(iter(prompt))}}}"'
+            raise ValueError(
+                f"expected text, got a mapping: a text that begins with a brace is quoted, {text}"
+            )
         return prompt
 
     @model_validator(mode="after")
@@ -111,6 +127,13 @@ class Task(Section):
         description="a seed: answers are exchanged for one another, so that tasks disagree",
     )
     fields: Fields = Fields()
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _of_a_kind(cls, source: Any) -> Any:
+        named = isinstance(source, str) and source.endswith((".json", ".jsonl"))
+        kinds = ("jsonl",) if named else ("jsonl", "hf")
+        return _refuse_bare_name(source, "reasoning_gym jsonl hf", kinds)
 
     @model_validator(mode="after")
     def _named(self) -> Self:
