@@ -207,7 +207,7 @@ def test_a_source_says_what_it_is_and_a_template_is_quoted() -> None:
         Task(source="imdb")
     with pytest.raises(ValidationError, match="name it hf:gpt2 or path:gpt2"):
         BaseModelChoice(source="gpt2")
-    with pytest.raises(ValidationError, match='is quoted, "{question}"'):
+    with pytest.raises(ValidationError, match=r'is quoted, "\{question\}"'):
         Fields.model_validate({"prompt": {"question": None}})
     with pytest.raises(ValidationError, match="'revision' belongs to an hf source alone"):
         Task(source="jsonl:a", revision="main")

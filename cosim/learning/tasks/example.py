@@ -10,8 +10,8 @@ from cosim.errors import TaskError
 from cosim.expression import Expression, ExpressionError
 from cosim.learning.tasks.choice import chosen
 from cosim.learning.tasks.row import as_text, digest, texts, value_at
-from cosim.scenario.learning import Fields
 from cosim.learning.tasks.template import template_parts
+from cosim.scenario.learning import Fields
 
 
 @dataclass(frozen=True)
