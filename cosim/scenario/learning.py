@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from cosim.scenario.section import Section
-from cosim.scenario.template import template_parts
 from cosim.spelling import nearest
 
 _BASE_MODEL = r"^(pypi|hf|path):.+"
@@ -86,11 +85,14 @@ class Fields(Section):
         None, description="regular expression whose first group is the answer, e.g. '#### (.+)'"
     )
 
-    @field_validator("prompt")
+    @field_validator("prompt", mode="before")
     @classmethod
-    def _well_formed(cls, prompt: str) -> str:
-        for _ in template_parts(prompt):
-            pass
+    def _quoted(cls, prompt: Any) -> Any:
+        if isinstance(prompt, dict) and list(prompt.values()) == [None]:
+            text = f'"{{{next(iter(prompt))}}}"'
+            raise ValueError(
+                f"expected text, got a mapping: a text that begins with a brace is quoted, {text}"
+            )
         return prompt
 
     @model_validator(mode="after")

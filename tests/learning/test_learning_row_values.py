@@ -1,6 +1,8 @@
 """What a row says: values as text, choices that are numbers, templates with any key."""
 
 import json
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from pydantic import ValidationError
 
 from cosim.errors import TaskError
 from cosim.learning.tasks.example import Example
-from cosim.learning.tasks.files import jsonl_parts
+from cosim.learning.tasks.files import hub_parts, jsonl_parts
 from cosim.scenario.learning import Fields, Task
 
 
@@ -181,9 +183,14 @@ def test_an_unknown_key_names_the_nearest(refused: Any) -> None:
 
 
 @pytest.mark.parametrize("template", ["{", "a } b", "{a", "{}", "{ } b", "{a{b}", "{{{a}}", "}"])
-def test_a_brace_without_a_partner_is_refused_with_the_scenario(template: str) -> None:
-    with pytest.raises(ValidationError, match="a brace that belongs to the text is written twice"):
-        Fields(prompt=template)
+def test_a_brace_without_a_partner_names_its_place_in_the_scenario(
+    tmp_path: Path, template: str
+) -> None:
+    with pytest.raises(TaskError, match=r"^tasks\.quiz\.fields\.prompt: the ") as refused:
+        read(tmp_path / "a.jsonl", {"prompt": "p", "answer": "a"}, prompt=template)
+    assert str(refused.value).endswith(
+        "a brace that belongs to the text is written twice, {{ or }}"
+    )
 
 
 def test_what_the_answer_is_goes_with_choices_and_without_labels() -> None:
@@ -191,3 +198,24 @@ def test_what_the_answer_is_goes_with_choices_and_without_labels() -> None:
         Fields(labels="l", answer_is="index")
     with pytest.raises(ValidationError, match="needs choices"):
         Fields(choices=None, answer_is="index")
+
+
+def test_a_template_is_quoted_and_a_revision_is_the_hubs() -> None:
+    with pytest.raises(ValidationError, match=r'is quoted, "\{question\}"'):
+        Fields.model_validate({"prompt": {"question": None}})
+    with pytest.raises(ValidationError, match="'revision' belongs to an hf source alone"):
+        Task(source="jsonl:a", revision="main")
+
+
+def test_the_hub_is_asked_for_the_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def load_dataset(repository: str, configuration: str | None, **more: str) -> Any:
+        asked.append(more)
+        return [{"prompt": "p", "answer": "a"}]
+
+    fake = types.ModuleType("datasets")
+    fake.load_dataset = load_dataset  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "datasets", fake)
+    hub_parts("quiz", Task(source="hf:a/b", revision="v1"))
+    assert asked == [{"split": "train", "revision": "v1"}, {"split": "test", "revision": "v1"}]

@@ -10,8 +10,8 @@ from cosim.errors import TaskError
 from cosim.expression import Expression, ExpressionError
 from cosim.learning.tasks.choice import chosen
 from cosim.learning.tasks.row import as_text, digest, texts, value_at
+from cosim.learning.tasks.template import template_parts
 from cosim.scenario.learning import Fields
-from cosim.scenario.template import template_parts
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,16 @@ class Example:
 class RowReader:
     """Reads rows as examples, by a task's field mapping.
 
-    Raises `TaskError` for an answer_pattern that is no regular expression.
+    Raises `TaskError` for an answer_pattern that is no regular expression and a prompt that is no
+    template.
     """
 
     def __init__(self, name: str, fields: Fields) -> None:
         self.fields = fields
-        self._template = tuple(template_parts(fields.prompt))
+        try:
+            self._template = tuple(template_parts(fields.prompt))
+        except ValueError as error:
+            raise TaskError(f"tasks.{name}.fields.prompt: {error}") from error
         self._where = f"tasks.{name}.fields.answer_pattern"
         self._pattern: Expression | None = None
         if fields.answer_pattern is not None:
