@@ -111,6 +111,8 @@ class Flight:
     def advance(self, channel: Channel, elapsed_s: float) -> None:
         """Counts what came through at the present share until `elapsed_s`."""
         if elapsed_s > self.since_s and self.plan is not None and self.power_w > 0.0:
+            # A flight that goes on needs its narrower slots no longer.
+            own, known = self.grid, self.gains.copy()
             self.refine(channel, elapsed_s)
             noise = channel.noise_w(self.share_hz)
             grid = self.grid
@@ -122,6 +124,8 @@ class Flight:
                 self.carried_bits += float(rate_bit_s(self.share_hz, snr) @ lengths)
                 self.snr_s += float(snr @ lengths)
             self.carried_bits = min(self.carried_bits, float(self.parcel.bits))
+            if self.grid is not own:
+                self.grid, self.gains = own, known
         self.hz_s += self.share_hz * (elapsed_s - self.since_s)
         self.since_s = elapsed_s
 

@@ -161,8 +161,8 @@ def test_lemma_1_ends_at_the_deadline_however_many_chunks_there_are(
         assert delivered_bits(sent) == sent.parcel.bits
 
 
-@settings(deadline=None, max_examples=30)
-@given(seed=st.integers(0, 10**6), share=st.floats(0.0, 1.0), bits=st.integers(10**4, 10**8))
+@settings(deadline=None, max_examples=10)
+@given(seed=st.integers(0, 10**6), share=st.floats(1e-6, 1.0), bits=st.integers(10**4, 10**8))
 def test_a_cut_has_the_bits_of_the_rate_until_then(seed: int, share: float, bits: int) -> None:
     """Also of a cut long before the planned end, in whose first slot it lies."""
     _, channel, wanted = moving(seed, bits)
