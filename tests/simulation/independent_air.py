@@ -37,7 +37,9 @@ class Verdict:
         """The relative error of the duration; infinite where the outcome is wrong."""
         took = self.row.end_s - self.row.start_s
         found = [
-            abs(took - own_s) / own_s for outcome, own_s in self.allowed if outcome is self.row.outcome
+            abs(took - own_s) / own_s
+            for outcome, own_s in self.allowed
+            if outcome is self.row.outcome
         ]
         return min(found, default=math.inf)
 
@@ -129,12 +131,14 @@ class Air:
         self, row: TransferRow, share_hz: float, bits: float, since_s: float, until_s: float
     ) -> float:
         """When so many bits are through; looked at ever more closely. Infinite if they are not."""
+        if bits <= 0.0:
+            return since_s
         while True:
             edges, bits_by = self.carried(row, share_hz, since_s, until_s)
             if bits_by[-1] < bits:
                 return math.inf
             found = float(np.interp(bits, bits_by, edges))
-            if found - since_s > 0.3 * (until_s - since_s):
+            if found - since_s > 0.3 * (until_s - since_s) or until_s - since_s < 1e-12:
                 return found
             until_s = since_s + 1.5 * max(found - since_s, 1e-4 * (until_s - since_s))
 
@@ -167,7 +171,9 @@ def _fluid(air: Air, group: list[TransferRow], cut_s: float) -> list[Verdict]:
     going = [row for row in group if row.power_w > 0]
     found = [Verdict(row, [(Outcome.OUTAGE, 0.0)]) for row in group if row.power_w <= 0]
     for verdict in found:
-        verdict.allowed = [(Outcome.OUTAGE, math.nan)] if verdict.row.outcome is Outcome.OUTAGE else []
+        verdict.allowed = (
+            [(Outcome.OUTAGE, math.nan)] if verdict.row.outcome is Outcome.OUTAGE else []
+        )
     left = {row.dst: float(row.bits) for row in going}
     at_s = 0.0
     # Those that are dropped at once free their share in that instant.
@@ -175,7 +181,9 @@ def _fluid(air: Air, group: list[TransferRow], cut_s: float) -> list[Verdict]:
     while going:
         share_hz = radio.bandwidth_hz / active
         ends = [
-            air.through_s(row, share_hz, left[row.dst], at_s, horizon_s) if at_s < horizon_s else math.inf
+            air.through_s(row, share_hz, left[row.dst], at_s, horizon_s)
+            if at_s < horizon_s
+            else math.inf
             for row in going
         ]
         first = int(np.argmin(ends))
@@ -236,9 +244,7 @@ def _blocks(air: Air, group: list[TransferRow], _: float) -> list[Verdict]:
     return found
 
 
-def _chain(
-    air: Air, row: TransferRow, share_hz: float, strictness: float
-) -> tuple[Outcome, float]:
+def _chain(air: Air, row: TransferRow, share_hz: float, strictness: float) -> tuple[Outcome, float]:
     """The blocks of one transfer, one after the other."""
     radio = air.scenario.radio
     packets, snr_of_one = radio.packets, row.power_w / air.noise_w(share_hz)
