@@ -6,7 +6,7 @@ width. A slot must be narrow in three respects:
 - where fading is Clarke's, no wider than a fraction of the coherence time;
 - whatever the fading, the mean gain hardly changes within it: the way of both ends is a small part
   of their distance, and steps (a line of sight lost, a recorded jump) are cut out;
-- a transfer takes at least `FEWEST` slots: the end of one lies within a slot whose rate is that
+- a transfer takes at least 128 slots: the end of one lies within a slot whose rate is that
   of its middle.
 """
 
@@ -24,8 +24,11 @@ from cosim.simulation.grid import Grid, UnevenGrid
 
 FloatArray = NDArray[np.float64]
 
-# A transfer through in fewer slots than that is solved again, in twice as many.
+# A Γ in which anything moves has no fewer slots than that.
 FEWEST = 64
+
+# A transfer through in fewer slots than that is solved again, in twice as many.
+_SHORT = 128
 
 # The way of both ends in one slot, as a part of how far they are apart (at least where the path
 # loss begins to depend on it).
@@ -65,15 +68,15 @@ def grids(channel: Channel, links: Sequence[Link], begins_s: float, span: int) -
 
 
 def finer(channel: Channel, link: Link, grid: Grid, begins_s: float, until_s: float) -> Grid:
-    """`grid` with twice `FEWEST` slots until a moment in it, if it has less than `FEWEST`.
+    """`grid` with 256 slots until a moment in it, if it has less than 128.
 
     `begins_s` is the start on the clock of the flight, `until_s` is in s after it.
     """
     slots = grid.slot_at(until_s)
-    if grid.slots == 1 or grid.span > 0 or slots >= FEWEST or until_s <= 0.0:
+    if grid.slots == 1 or grid.span > 0 or slots >= _SHORT or until_s <= 0.0:
         return grid
     # No slot is so narrow that the clock could not tell its middle from its edges.
-    width_s = max(until_s / (2 * FEWEST), 8.0 * math.ulp(begins_s + until_s))
+    width_s = max(until_s / (2 * _SHORT), 8.0 * math.ulp(begins_s + until_s))
     if isinstance(grid, UnevenGrid):
         head_s = min(1.25 * until_s, grid.deadline_s)
         own = np.linspace(0.0, head_s, math.ceil(head_s / width_s) + 1)
