@@ -80,6 +80,22 @@ def effective_snr(snr: ArrayLike) -> FloatArray:
     return np.asarray(np.expm1(np.log1p(_not_negative(snr)).mean(axis=-1)))[()]
 
 
+def effective_snr_of_parts(
+    snr: ArrayLike, lengths_s: ArrayLike, first: ArrayLike
+) -> tuple[FloatArray, FloatArray]:
+    """(effective, mean) SNR of T transmissions from P samples that last differently long.
+
+    As `effective_snr`, with means over time. `snr` (P,) linear, `lengths_s` (P,) in s, `first`
+    (T,) each transmission's first sample, the next one's being its end; returns (T,) each.
+    ValueError for NaN or a negative SNR.
+    """
+    linear, lengths = _not_negative(snr), np.asarray(lengths_s, dtype=np.float64)
+    begins = np.asarray(first, dtype=np.int64)
+    whole = np.add.reduceat(lengths, begins)
+    mean = np.add.reduceat(linear * lengths, begins) / whole
+    return np.expm1(np.add.reduceat(np.log1p(linear) * lengths, begins) / whole), mean
+
+
 def block_transfer(
     blocks: Blocks,
     snr: ArrayLike,

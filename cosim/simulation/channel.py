@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.mobility.fleet import Fleet
+from cosim.mobility.recorded.path import RecordedPath
 from cosim.mobility.trajectory import Trajectory
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
 from cosim.physics.rate import noise_w
@@ -32,8 +33,11 @@ class Channel:
         self._fleet = Fleet(trajectories)
         self._large_scale = LargeScale(radio, seed)
         self._small_scale = SmallScale(radio, self._fleet, seed)
-        limits = np.array([path.speed_limit_m_s for path in trajectories], dtype=np.float64)
-        self._doppler_hz = doppler_hz(limits, radio.carrier_hz)
+        self._limits_m_s = np.array([path.speed_limit_m_s for path in trajectories], dtype=float)
+        self._doppler_hz = doppler_hz(self._limits_m_s, radio.carrier_hz)
+        self._jumps = np.array(
+            [isinstance(path, RecordedPath) and path.jumps > 0 for path in trajectories], dtype=bool
+        )
 
     def noise_w(self, share_hz: FloatArray | float) -> FloatArray:
         """σ² = k·T0·B·F over a receiver's share, or over W where the scenario says constant."""
@@ -72,9 +76,29 @@ class Channel:
         times = np.array([time_s])
         return self.mean_gains(links, time_s) * self._small_scale.gains(links, times, rounds)[:, 0]
 
+    @property
+    def nearest_m(self) -> float:
+        """The distance below which the path loss depends on it no more."""
+        return self._large_scale.nearest_m
+
+    def course(self, link: Link, times_s: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """A link at times (T,): how far its ends are apart and how far both have gone in m, and
+        its ḡ."""
+        here, there = self._ends([link], times_s)
+        way_m = self._fleet.travelled_m(np.array(link), times_s).sum(axis=0)
+        gains = self._large_scale.gains([link], here, there)
+        return apart_m(here, there)[0], way_m, gains[0]
+
+    def rests(self, link: Link, since_s: float, span_s: float) -> bool:
+        """Whether both ends stay where they are for so long."""
+        if self._jumps[list(link)].any():
+            return False
+        ways = self._fleet.travelled_m(np.array(link), np.array([since_s, since_s + span_s]))
+        return bool((ways[:, 0] == ways[:, 1]).all())
+
     def slots(self, links: Sequence[Link], span_s: float) -> list[int]:
-        """How many equal slots a span takes on each link: none wider than a fraction of the
-        coherence time, by the speed limits of the link's two ends.
+        """How many equal slots a span takes on each link by its fading: none wider than a fraction
+        of the coherence time, by the speed limits of the link's two ends.
 
         Rounded up to three binary digits, so that links of many speeds are solved in few batches.
         """
@@ -84,14 +108,42 @@ class Channel:
         ends = np.array(links)
         spread = effective_doppler_hz(self._doppler_hz[ends[:, 0]], self._doppler_hz[ends[:, 1]])
         width = coherence_time_s(spread) / fading.slots_per_coherence_time
-        return [_few_digits(max(1, math.ceil(span_s / own))) for own in width]
+        return [
+            _few_digits(max(2, math.ceil(span_s / own))) if own < math.inf else 1 for own in width
+        ]
+
+    def steady(
+        self,
+        links: Sequence[Link],
+        since_s: float,
+        span_s: float,
+        slots: FloatArray,
+        part: float,
+    ) -> NDArray[np.bool_]:
+        """On which links (L,) ḡ surely changes no more in one of so many equal slots than over a
+        way of `part` of the distance, by the speed limits of the link's two ends.
+
+        Surely: a link may be steady of which this cannot be told without asking where it goes.
+        """
+        if not links:
+            return np.zeros(0, dtype=np.bool_)
+        ends = np.array(links)
+        speed = self._limits_m_s[ends].sum(axis=1)
+        jumps = self._jumps[ends].any(axis=1)
+        if not isinstance(self.radio.fading, ClarkeFading):
+            return np.asarray((speed == 0.0) & ~jumps)
+        apart, reach = self.distances_m(links, since_s), speed * span_s
+        step = reach / slots
+        smooth = step <= part * np.maximum(apart - reach, self.nearest_m)
+        smooth &= ~self._large_scale.may_step(links, np.maximum(apart - reach, 0.0), apart + reach)
+        smooth &= step <= self._large_scale.smooth_m
+        return np.asarray(smooth & ~jumps)
 
     def slot_gains(
         self, links: Sequence[Link], edges_s: FloatArray, rounds: Sequence[int]
     ) -> FloatArray:
-        """h (L, T) at the middle of each slot; at its start where the fading is constant."""
-        clarke = isinstance(self.radio.fading, ClarkeFading)
-        times = (edges_s[:-1] + edges_s[1:]) / 2 if clarke else edges_s[:-1]
+        """h (L, T) at the middle of each slot."""
+        times = (edges_s[:-1] + edges_s[1:]) / 2
         mean = self._large_scale.gains(links, *self._ends(links, times))
         return mean * self._small_scale.gains(links, times, rounds)
 

@@ -13,12 +13,13 @@ from simpy import Environment, Event
 from cosim.physics.decibel import ratio_to_db
 from cosim.physics.rate import rate_bit_s
 from cosim.simulation.channel import Channel, Link
+from cosim.simulation.grid import Grid as Grid
+from cosim.simulation.slots import finer
 from cosim.trace.schema import Cause, TransferKind
 
 FloatArray = NDArray[np.float64]
 
-# Slots evaluated at once: transfers that end early do not pay for the rest of the deadline.
-_CHUNK = 512
+_NOT_CUT = Grid(1.0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,35 +30,6 @@ class Parcel:
     bits: int
     content: Any
     kind: TransferKind = TransferKind.UPDATE
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Γ cut into equal slots, again and again; slots are evaluated in chunks that end at each Γ."""
-
-    deadline_s: float
-    slots: int
-
-    @property
-    def chunks(self) -> int:
-        """Chunks in one Γ."""
-        return -(-self.slots // _CHUNK)
-
-    def chunk_at(self, elapsed_s: float) -> int:
-        """The chunk in which a moment after the start lies."""
-        spans, within_s = divmod(elapsed_s, self.deadline_s)
-        slot = min(int(within_s * self.slots / self.deadline_s), self.slots - 1)
-        return int(spans) * self.chunks + slot // _CHUNK
-
-    def edges_s(self, chunk: int) -> FloatArray:
-        """The edges of a chunk's slots in s after the start; every multiple of Γ is exact."""
-        span, within = divmod(chunk, self.chunks)
-        first = within * _CHUNK
-        last = min(first + _CHUNK, self.slots)
-        edges = np.arange(first, last + 1, dtype=np.float64) * (self.deadline_s / self.slots)
-        if last == self.slots:
-            edges[-1] = self.deadline_s
-        return edges + span * self.deadline_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +86,7 @@ class Flight:
     distance_m: float = 0.0
     known_gain: float = 0.0
     cause: Cause = Cause.COMPUTE_FINISHED
-    grid: Grid = Grid(1.0, 1)
+    grid: Grid = _NOT_CUT
     spans: int = 1
     since_s: float = 0.0
     carried_bits: float = 0.0
@@ -138,19 +110,39 @@ class Flight:
     def advance(self, channel: Channel, elapsed_s: float) -> None:
         """Counts what came through at the present share until `elapsed_s`."""
         if elapsed_s > self.since_s and self.plan is not None and self.power_w > 0.0:
+            # A flight that goes on needs its narrower slots no longer.
+            own, known = self.grid, self.gains.copy()
+            self.refine(channel, elapsed_s)
             noise = channel.noise_w(self.share_hz)
-            for chunk in range(self.grid.chunk_at(self.since_s), max(self.gains, default=-1) + 1):
-                edges = self.grid.edges_s(chunk)
-                if edges[0] >= elapsed_s:
-                    break
+            grid = self.grid
+            for chunk in range(grid.chunk_at(self.since_s), grid.chunk_at(elapsed_s) + 1):
+                edges = grid.edges_s(chunk)
                 starts = np.maximum(edges[:-1], self.since_s)
                 lengths = np.maximum(np.minimum(edges[1:], elapsed_s) - starts, 0.0)
-                snr = self.power_w * self.gains[chunk] / noise
+                snr = self.power_w * self.gains_in(channel, chunk) / noise
                 self.carried_bits += float(rate_bit_s(self.share_hz, snr) @ lengths)
                 self.snr_s += float(snr @ lengths)
             self.carried_bits = min(self.carried_bits, float(self.parcel.bits))
+            if self.grid is not own:
+                self.grid, self.gains = own, known
         self.hz_s += self.share_hz * (elapsed_s - self.since_s)
         self.since_s = elapsed_s
+
+    def refine(self, channel: Channel, until_s: float) -> bool:
+        """Narrows its slots where it has too few until a moment; whether it had."""
+        found = finer(channel, self.link, self.grid, self.start_s, until_s)
+        narrowed = found is not self.grid
+        if narrowed:
+            self.grid = found
+            self.gains.clear()
+        return narrowed
+
+    def gains_in(self, channel: Channel, chunk: int) -> FloatArray:
+        """The gains (T,) of its channel in a chunk of its grid."""
+        if chunk not in self.gains:
+            edges = self.start_s + self.grid.edges_s(chunk)
+            self.gains[chunk] = channel.slot_gains([self.link], edges, [self.round])[0]
+        return self.gains[chunk]
 
     def complete(self, elapsed_s: float) -> None:
         """Counts what the plan foresaw for its end, which is now."""

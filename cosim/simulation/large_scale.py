@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import ScenarioError
-from cosim.physics.d2d import d2d_outdoor_gain
+from cosim.physics.d2d import MINIMUM_M, d2d_outdoor_gain, los_probability
 from cosim.physics.decibel import db_to_ratio
 from cosim.physics.pathloss import log_distance_gain, paper_gain
 from cosim.physics.shadowing import ShadowingField
@@ -90,6 +91,30 @@ class LargeScale:
                 low, high = ends if sender < receiver else ends[::-1]
                 gains[k] *= db_to_ratio(-self._field(sender, receiver).loss_db(low, high))
         return gains
+
+    @property
+    def nearest_m(self) -> float:
+        """The distance below which the path loss depends on it no more."""
+        path_loss = self.radio.path_loss
+        return MINIMUM_M if path_loss.model == "d2d_outdoor" else path_loss.minimum_m
+
+    @property
+    def smooth_m(self) -> float:
+        """A way on which shadowing hardly changes: its steepest waves are some 100 times shorter
+        than its decorrelation."""
+        shadowing = self.radio.shadowing
+        return shadowing.decorrelation_m / 1000.0 if shadowing.sigma_db > 0.0 else math.inf
+
+    def may_step(
+        self, links: Sequence[tuple[int, int]], nearest_m: FloatArray, farthest_m: FloatArray
+    ) -> NDArray[np.bool_]:
+        """Which pairs (L,) win or lose their line of sight between two distances."""
+        if self.radio.path_loss.model != "d2d_outdoor":
+            return np.zeros(len(links), dtype=np.bool_)
+        ranks = np.array([self._los_rank(*link) for link in links])
+        return np.asarray(
+            (ranks < los_probability(nearest_m)) != (ranks < los_probability(farthest_m))
+        )
 
     def _los_rank(self, first: int, second: int) -> float:
         key = pair(first, second)

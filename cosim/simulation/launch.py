@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import Allocation, allocate, lemma1_power_w
 from cosim.simulation.channel import Channel
-from cosim.simulation.flight import Flight, Grid
+from cosim.simulation.flight import Flight
+from cosim.simulation.slots import grids
 from cosim.trace.schema import Cause, TransferKind
 
 FloatArray = NDArray[np.float64]
@@ -26,12 +27,11 @@ def launch(channel: Channel, departures: Sequence[Sequence[Flight]], start_s: fl
         return
     links = [flight.link for flight in flights]
     distances = channel.distances_m(links, start_s)
-    slots = channel.slots(links, channel.radio.deadline_s)
     gains = _known_gains(channel, flights, start_s)
-    grids = {count: Grid(channel.radio.deadline_s, count) for count in dict.fromkeys(slots)}
-    for flight, distance, count, gain in zip(flights, distances, slots, gains, strict=True):
+    cut = grids(channel, links, start_s, 0)
+    for flight, distance, grid, gain in zip(flights, distances, cut, gains, strict=True):
         flight.distance_m, flight.known_gain = float(distance), float(gain)
-        flight.grid = grids[count]
+        flight.grid = grid
     required = _required_w(channel, flights, gains)
     first = 0
     for departure in departures:

@@ -15,11 +15,13 @@ from cosim.physics.packets import (
     block_efficiency,
     block_transfer,
     effective_snr,
+    effective_snr_of_parts,
 )
 from cosim.physics.rate import rate_bit_s
 from cosim.scenario.radio import BlockPackets
 from cosim.simulation.channel import Channel
 from cosim.simulation.flight import Flight, Plan
+from cosim.simulation.grid import UnevenGrid
 
 FloatArray = NDArray[np.float64]
 
@@ -60,16 +62,16 @@ def _blocks_until(
     for first in range(0, whole, _CHUNK):
         numbers = np.arange(first, min(first + _CHUNK, whole) + 1, dtype=np.float64)
         edges = numbers * interval_s
-        snr = flight.power_w * _sampled(channel, flight, edges) / noise
+        decoded_at, mean = _received(channel, flight, edges, flight.power_w / noise)
         last, through, blocks = block_transfer(
             blocks,
-            effective_snr(snr)[None],
+            decoded_at[None],
             efficiency,
             combining=packets.combining,
             most=packets.transmissions,
         )
-        sent = snr[: int(last[0]) + 1] if last[0] >= 0 else snr
-        snr_s += float(sent.mean(axis=1).sum()) * interval_s
+        sent = mean[: int(last[0]) + 1] if last[0] >= 0 else mean
+        snr_s += float(sent.sum()) * interval_s
         done += int(through[0])
         if last[0] >= 0:
             ends_s = min((first + int(last[0]) + 1) * interval_s, elapsed_s)
@@ -78,8 +80,8 @@ def _blocks_until(
         # An interval that is cut short carries nothing, but was in the air.
         rest = np.array([whole * interval_s, elapsed_s]) if whole else np.array([0.0, elapsed_s])
         if rest[1] > rest[0]:
-            gains = _sampled(channel, flight, rest)
-            snr_s += flight.power_w / noise * float(gains.mean()) * float(rest[1] - rest[0])
+            _, mean = _received(channel, flight, rest, flight.power_w / noise)
+            snr_s += float(mean[0]) * float(rest[1] - rest[0])
     return Plan(ends_s, float(bits if math.isfinite(ends_s) else min(done * size, bits)), snr_s)
 
 
@@ -88,8 +90,7 @@ def _codeword_until(channel: Channel, flight: Flight, elapsed_s: float) -> Plan:
     noise = float(channel.noise_w(flight.share_hz))
     bits = snr_s = 0.0
     for edges in _slots_until(flight, elapsed_s):
-        gains = channel.slot_gains([flight.link], flight.start_s + edges, [flight.round])[0]
-        snr = flight.power_w * gains / noise
+        snr = flight.power_w / noise * _gains(channel, flight, edges)
         bits += float(rate_bit_s(flight.share_hz, snr) @ np.diff(edges))
         snr_s += float(snr @ np.diff(edges))
     deadline_s, payload = flight.grid.deadline_s, flight.parcel.bits
@@ -105,11 +106,25 @@ def _slots_until(flight: Flight, elapsed_s: float) -> Iterator[FloatArray]:
             yield edges[: int(np.searchsorted(edges, elapsed_s)) + 1]
 
 
-def _sampled(channel: Channel, flight: Flight, edges: FloatArray) -> FloatArray:
-    """Gains (T, k) in each of T intervals: as many samples as fading needs in so long a time."""
-    width_s = flight.grid.deadline_s / flight.grid.slots
-    times = max(1, math.ceil(float(edges[1] - edges[0]) / width_s))
+def _received(
+    channel: Channel, flight: Flight, edges: FloatArray, snr_of_one: float
+) -> tuple[FloatArray, FloatArray]:
+    """The effective and the mean SNR (T,) in each of T intervals, over as many samples as the
+    flight's slots have in it; `snr_of_one` is the SNR at a gain of 1."""
+    grid = flight.grid
+    if isinstance(grid, UnevenGrid):
+        within = grid.cuts_s[(grid.cuts_s > edges[0]) & (grid.cuts_s < edges[-1])]
+        fine = np.union1d(edges, within)
+        snr = snr_of_one * _gains(channel, flight, fine)
+        return effective_snr_of_parts(snr, np.diff(fine), np.searchsorted(fine, edges[:-1]))
+    width_s = grid.deadline_s / grid.slots
+    times = max(1, math.ceil(float(edges[1] - edges[0]) / width_s)) if grid.slots > 1 else 1
     fine = np.linspace(edges[:-1], edges[1:], times, endpoint=False, axis=1).ravel()
-    fine = flight.start_s + np.append(fine, edges[-1])
-    gains = channel.slot_gains([flight.link], fine, [flight.round])[0]
-    return np.asarray(gains.reshape(len(edges) - 1, times))
+    snr = snr_of_one * _gains(channel, flight, np.append(fine, edges[-1]))
+    snr = snr.reshape(len(edges) - 1, times)
+    return effective_snr(snr), snr.mean(axis=1)
+
+
+def _gains(channel: Channel, flight: Flight, edges: FloatArray) -> FloatArray:
+    (gains,) = channel.slot_gains([flight.link], flight.start_s + edges, [flight.round])
+    return np.asarray(gains)

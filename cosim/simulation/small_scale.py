@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,7 +38,7 @@ class SmallScale:
         self, links: Sequence[tuple[int, int]], times_s: FloatArray, rounds: Sequence[int]
     ) -> FloatArray:
         """|z|² (L, T): 1 without fading, one draw a pair and round for block, Clarke otherwise,
-        for which the times are evenly spaced; `rounds` (L,) tells the blocks."""
+        quickest where the times are evenly spaced; `rounds` (L,) tells the blocks."""
         fading = self.radio.fading
         if fading.model == "none":
             return np.ones((len(links), len(times_s)))
@@ -57,15 +58,16 @@ class SmallScale:
         from tables of phases."""
         drawn = self._draw(fading, pairs)
         ends = np.array(pairs)
-        first, step = self._fleet.steady_m(ends, times_s)
         gains = np.empty((len(pairs), len(times_s)))
-        steady = ~np.isnan(step).any(axis=1)
+        first, step = self._fleet.steady_m(ends, times_s)
+        steady = ~np.isnan(step).any(axis=1) & _evenly_spaced(times_s)
         of = np.flatnonzero(steady)
-        gains[of] = clarke_power_gains_at_even_steps(
-            [drawn[k] for k in of.tolist()],
-            *(first[of, 0], step[of, 0], first[of, 1], step[of, 1]),
-            len(times_s),
-        )
+        if of.size:
+            gains[of] = clarke_power_gains_at_even_steps(
+                [drawn[k] for k in of.tolist()],
+                *(first[of, 0], step[of, 0], first[of, 1], step[of, 1]),
+                len(times_s),
+            )
         if not steady.all():
             of = np.flatnonzero(~steady)
             travelled = self._fleet.travelled_m(ends[of], times_s)
@@ -86,3 +88,10 @@ class SmallScale:
         )
         self._drawn.update(zip(new, found, strict=True))
         return [self._drawn[own] for own in pairs]
+
+
+def _evenly_spaced(times_s: FloatArray) -> bool:
+    """Whether times (T,) are equally far apart, up to the clock's rounding of them."""
+    gaps = np.diff(times_s)
+    rounding = 4.0 * math.ulp(float(times_s[-1]))
+    return gaps.size == 0 or bool(np.ptp(gaps) <= 1e-6 * gaps[0] + rounding)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from cosim.physics.rate import rate_bit_s
 from cosim.physics.transfer import slotted_transfer
 from cosim.simulation.channel import Channel
-from cosim.simulation.flight import Flight, Grid, Plan
+from cosim.simulation.flight import Flight, Plan
+from cosim.simulation.grid import Grid
+from cosim.simulation.slots import grids
 
 FloatArray = NDArray[np.float64]
 
@@ -30,15 +32,33 @@ def solve(channel: Channel, flights: Sequence[Flight]) -> None:
     Each ends when the rate, integrated over the slots of the channel from `since_s` on, has
     carried what is left of its bits. A flight's plan hangs on nothing but the flight.
     """
-    alike: dict[tuple[Grid, int], list[Flight]] = defaultdict(list)
+    _cut_anew(channel, flights)
+    _solve_alike(channel, flights)
+    ends = [(flight, flight.plan.ends_s) for flight in flights if flight.plan is not None]
+    short = [flight for flight, end_s in ends if end_s < math.inf and flight.refine(channel, end_s)]
+    _solve_alike(channel, short)
+
+
+def _cut_anew(channel: Channel, flights: Sequence[Flight]) -> None:
+    """Slots of a further Γ for flights that go on beyond theirs."""
     for flight in flights:
-        alike[flight.grid, flight.spans].append(flight)
-    for (grid, spans), group in alike.items():
+        span = flight.spans - 1
+        if flight.grid.span != span:
+            begins_s = flight.start_s + span * flight.grid.deadline_s
+            (flight.grid,) = grids(channel, [flight.link], begins_s, span)
+            flight.gains.clear()
+
+
+def _solve_alike(channel: Channel, flights: Sequence[Flight]) -> None:
+    alike: dict[Grid, list[Flight]] = defaultdict(list)
+    for flight in flights:
+        alike[flight.grid].append(flight)
+    for grid, group in alike.items():
         for first in range(0, len(group), _TOGETHER):
-            _solve(channel, group[first : first + _TOGETHER], grid, spans)
+            _solve(channel, group[first : first + _TOGETHER], grid)
 
 
-def _solve(channel: Channel, flights: Sequence[Flight], grid: Grid, spans: int) -> None:
+def _solve(channel: Channel, flights: Sequence[Flight], grid: Grid) -> None:
     payload = _column(flight.parcel.bits for flight in flights)
     carried = _column(flight.carried_bits for flight in flights)
     left = payload - carried
@@ -47,7 +67,7 @@ def _solve(channel: Channel, flights: Sequence[Flight], grid: Grid, spans: int) 
     power, noise = _column(flight.power_w for flight in flights), channel.noise_w(share)
     snr_s = _column(flight.snr_s for flight in flights)
     ends = np.where(left > 0.0, math.inf, since)
-    for chunk in range(grid.chunk_at(float(since.min())), spans * grid.chunks):
+    for chunk in range(grid.chunk_at(float(since.min())), grid.chunks):
         edges = grid.edges_s(chunk)
         of = np.flatnonzero((left > 0) & (since < edges[-1]))
         if of.size == 0:
@@ -71,7 +91,7 @@ def _solve(channel: Channel, flights: Sequence[Flight], grid: Grid, spans: int) 
         carried[of] = np.where(through, payload[of], carried[of] + more)
     # The last chunk compares with what was left before it, which may be no more than a few ulps.
     on_edge = (left > 0) & (left <= _ROUNDING * payload)
-    horizon_s = spans * grid.deadline_s
+    horizon_s = (grid.span + 1) * grid.deadline_s
     ends[on_edge], carried[on_edge] = horizon_s, payload[on_edge]
     for flight, end_s, bits, own_snr_s in zip(flights, ends, carried, snr_s, strict=True):
         flight.plan = Plan(_on_time(float(end_s), horizon_s), float(bits), float(own_snr_s))
