@@ -106,7 +106,7 @@ def test_lora_at_a_tight_link_misses_what_fading_explains() -> None:
             outcomes = [row.outcome for row in simulate(chosen).transfers]
             sent[limited] += len(outcomes)
             missed[limited] += outcomes.count(Outcome.LATE)
-    assert missed["false"] > 0.95 * sent["false"]
+    assert missed["false"] > 0.9 * sent["false"]
     edge = 1.0 - math.exp(-0.25)
     assert missed["true"] < (edge + 3 * math.sqrt(edge * (1 - edge) / sent["true"])) * sent["true"]
     assert sent["true"] > 0.5 * 3 * 4 * 8  # half of all devices and rounds have a partner
