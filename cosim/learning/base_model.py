@@ -88,9 +88,8 @@ def locate(source: str) -> Path | str:
 
 def _refuse_unreachable(repository: str) -> None:
     """Raises `BaseModelError` at once where transformers would try the hub for a minute."""
-    from huggingface_hub import constants, try_to_load_from_cache
+    from huggingface_hub import constants, get_session, try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import get_session
 
     try:
         here = isinstance(try_to_load_from_cache(repository, "config.json"), str)
