@@ -26,7 +26,7 @@ from cosim.learning.store_index import (
     read_index,
 )
 from cosim.learning.target_modules import AdaptedModule
-from cosim.methods.meaning import asks_experts
+from cosim.methods.meaning import asks_experts, lies_by_task
 
 INDEX_FILE = "index.json"
 
@@ -80,7 +80,7 @@ def held_experts(fleet: Fleet, device: int) -> list[Stored]:
     """The adapters that a device answers with, by owner or, where data is pooled, by task."""
     if not asks_experts(fleet.recipe.composition):
         return [Stored(device, fleet.tasks[device], fleet.adapters[device])]
-    if fleet.recipe.by_task:
+    if lies_by_task(fleet.recipe.data):
         return [Stored(None, task, expert) for task, expert in fleet.shared.items()]
     bank = fleet.banks[device]
     return [Stored(owner, fleet.tasks[owner], bank[owner]) for owner in sorted(bank)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from cosim.methods.parts import (
     Aggregation,
     Composition,
+    Data,
     Expansion,
     LiteralPoint,
     Projection,
@@ -180,6 +181,17 @@ def has_gate(composition: Composition) -> bool:
             return False
         case _:
             unplayed("composition", composition)
+
+
+def lies_by_task(data: Data) -> bool:
+    """Whether a task has one expert, which learns from all of its devices' rows."""
+    match data:
+        case "task":
+            return True
+        case "own" | "pooled":
+            return False
+        case _:
+            unplayed("data", data)
 
 
 def has_rounds_in_step(schedule: Schedule) -> bool:

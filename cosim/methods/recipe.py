@@ -13,6 +13,7 @@ from cosim.methods.meaning import (
     has_own_projection,
     is_masked,
     keeps_experts,
+    lies_by_task,
     measures_entropies,
     trains_every_parameter,
     trains_projection,
@@ -29,7 +30,6 @@ from cosim.methods.parts import (
     Merge,
     Projection,
     Schedule,
-    unplayed,
 )
 
 _DEGREE = "most neighbours of a device in a round"
@@ -191,13 +191,7 @@ class Recipe(Choice):
     @property
     def by_task(self) -> bool:
         """Whether a task has one expert, which learns from all of its devices' rows."""
-        match self.data:
-            case "task":
-                return True
-            case "own" | "pooled":
-                return False
-            case _:
-                unplayed("data", self.data)
+        return lies_by_task(self.data)
 
     @property
     def keeps_experts(self) -> bool:
