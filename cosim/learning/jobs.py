@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cosim.learning.executor import Executor
 from cosim.learning.lesson import Lesson, Outcome
+from cosim.learning.passes import passes
 from cosim.learning.report import FineTuned
+from cosim.learning.trainable import Trainer
 from cosim.learning.workload import Workload
 
 if TYPE_CHECKING:
@@ -60,3 +64,21 @@ class Calibrating:
 
     def discard(self) -> None:
         """Nothing has been read yet."""
+
+
+def train_together(
+    jobs: Sequence[FineTuning], trainer: Trainer, executor: Executor, devices_per_pass: int
+) -> None:
+    """Gives every job its outcome, in passes of `devices_per_pass` devices at most; trainer: whose
+    forward and backward pass it is."""
+    groups = passes(
+        [job.lesson.longest for job in jobs],
+        [len(job.lesson.batches) for job in jobs],
+        padded=not trainer.model.lean,
+        devices_per_pass=devices_per_pass,
+    )
+    lessons = [[jobs[number].lesson for number in group] for group in groups]
+    trained = executor.train(trainer, lessons)
+    for group, outcomes in zip(groups, trained, strict=True):
+        for number, outcome in zip(group, outcomes, strict=True):
+            jobs[number].outcome = outcome

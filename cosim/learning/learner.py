@@ -22,10 +22,10 @@ from cosim.learning.features import PromptReader
 from cosim.learning.fleet import Fleet
 from cosim.learning.flop import Work
 from cosim.learning.geometry import Geometry
-from cosim.learning.jobs import Calibrating, FineTuning
+from cosim.learning.jobs import Calibrating, FineTuning, train_together
 from cosim.learning.lesson import Batch, Lesson, Outcome
 from cosim.learning.overlap import Overlap, overlap
-from cosim.learning.passes import DEVICES_PER_PASS, passes
+from cosim.learning.passes import DEVICES_PER_PASS
 from cosim.learning.payload import told_values
 from cosim.learning.pooling import Pools
 from cosim.learning.report import Diagnostic, FineTuned, LayerState, Measurement
@@ -216,7 +216,8 @@ class Learner:
         self.queue = []
         self._calibrate([job.device for job in jobs if job.calibrates])
         jobs = [job for job in jobs if self._begins(job)]
-        self._train(sorted(jobs, key=lambda job: (job.device, job.round)))
+        jobs.sort(key=lambda job: (job.device, job.round))
+        train_together(jobs, self.trainer, self.executor, self.devices_per_pass)
 
     def _begins(self, job: FineTuning) -> bool:
         """Gives a job that calibrates what it found; False where with that it cannot train."""
@@ -230,19 +231,6 @@ class Learner:
         kept = self.fleet.planned(job.device, found)
         job.lesson = replace(job.lesson, adapter=adapter, kept=kept)
         return True
-
-    def _train(self, jobs: Sequence[FineTuning]) -> None:
-        groups = passes(
-            [job.lesson.longest for job in jobs],
-            [len(job.lesson.batches) for job in jobs],
-            padded=not self.trainer.model.lean,
-            devices_per_pass=self.devices_per_pass,
-        )
-        lessons = [[jobs[number].lesson for number in group] for group in groups]
-        trained = self.executor.train(self.trainer, lessons)
-        for group, outcomes in zip(groups, trained, strict=True):
-            for number, outcome in zip(group, outcomes, strict=True):
-                jobs[number].outcome = outcome
 
     def _settle_pooled(self, job: FineTuning) -> None:
         """Trains the job's pool, if it has not been in this round, for this job alone: whoever is
