@@ -95,7 +95,7 @@ def rate_limits(mean: Any, half: Any) -> tuple[float, float]:
     """Per cent that hold all means and intervals with some room, within 0 and 100."""
     below, above = within_a_rate(mean, half, 1.0)
     least, most = 100 * float((mean - below).min()), 100 * float((mean + above).max())
-    room = 0.05 * (most - least)
+    room = max(0.05 * (most - least), 1.0)  # where all are alike, too
     return max(least - room, 0.0 - 0.5), min(most + room, 100.5)
 
 

@@ -135,15 +135,24 @@ def play(
             how = {key: own(arguments) if callable(own) else own for key, own in reading.items()}
             sweep = read_sweep(arguments.sweep, allow_missing=arguments.allow_missing, **how)
             table, note = table_of(sweep, arguments), sweep.note
+        try:
+            figure = draw(table, arguments)
+        except KeyError as error:
+            raise SweepError(
+                f"{arguments.sweep} is no table of this script: it has no {error}"
+            ) from error
         write_table(table, arguments.out)
-        look.save(draw(table, arguments), arguments.out, note)
+        look.save(figure, arguments.out, note)
 
 
 def _table(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(path, keep_default_na=True)
+        table = pd.read_csv(path, keep_default_na=True)
     except (OSError, ValueError) as error:
         raise SweepError(f"{path} is not a readable table: {error}") from error
+    if lost := {"method", "missing_seeds"} - set(table.columns):
+        raise SweepError(f"{path} is no table of a sweep: it has no {', '.join(sorted(lost))}")
+    return table
 
 
 def _missing(table: pd.DataFrame) -> dict[str, list[str]]:

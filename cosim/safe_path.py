@@ -16,7 +16,10 @@ def leave_current_directory() -> None:
 
     Where cosim itself was found there, it stays, behind everything else.
     """
-    here = os.getcwd()
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:  # it has been removed, and holds nothing
+        return
     if sys.flags.safe_path or not sys.path or os.path.realpath(sys.path[0] or here) != here:
         return
     del sys.path[0]

@@ -38,8 +38,8 @@ def usable(cache: Path) -> Iterator[None]:
     """Makes one sentence of a cache that cannot be looked into or written to."""
     try:
         yield
-    except (OSError, ValueError) as error:
-        reason = str(getattr(error, "strerror", None) or error).lower()
+    except OSError as error:
+        reason = str(error.strerror or error).lower()
         raise BaseModelError(
             f"the cache of models, {cache}, cannot be used: {reason}; set {VARIABLE} to a "
             "directory that can be written to"

@@ -51,8 +51,10 @@ def encode_all(tokenizer: Any, rows: Sequence[tuple[str, str, bool]]) -> list[En
     Prompt and answer are one text, which is cut after as many tokens as the prompt has alone; the
     blanks that a prompt ends with are read with the answer. That is how lm-evaluation-harness does
     it (`_encode_pair`), and answers are then what the model has seen within texts, also where a
-    tokenizer begins every text with a sign of its own. What the tokenizer puts before a text, the
-    beginning-of-text token, comes before the prompt, once; what it puts after one is left out.
+    tokenizer begins every text with a sign of its own. A line break at a prompt's end that is one
+    token with what it follows stays there, where lm-evaluation-harness loses it. What the tokenizer
+    puts before a text, the beginning-of-text token, comes before the prompt, once; what it puts
+    after one is left out.
 
     Raises `ValueError` where an answer is to be terminated and the tokenizer has no end-of-text
     token, where an answer holds that token, and where prompt or answer has no token of its own.
@@ -74,6 +76,8 @@ def encode_all(tokenizer: Any, rows: Sequence[tuple[str, str, bool]]) -> list[En
     for (prompt, answer, terminated), whole in zip(rows, wholes, strict=True):
         own = alone[prompt.rstrip()]
         rest = whole[len(own) :]
+        if prompt[-1:].isspace():  # a line break may be one token with what it follows
+            own = whole[: len(own)]
         if end is not None and end in rest:
             raise ValueError(
                 f"the answer {_clipped(answer)} holds the end-of-text token, which cosim itself "

@@ -146,7 +146,7 @@ class Exchange:
         A device mixes its own update as the others receive it, so that devices with the same
         inbox end with the same average. An update of age n weighs (1 + n)^−a.
         """
-        self.unmixed.pop(device, None)
+        self.unmixed.get(device, set()).difference_update(inbox)
         if not inbox or not exchanges(self.recipe.aggregation):
             return
         if stacks(self.recipe.aggregation):

@@ -16,7 +16,7 @@ from cosim.learning.flop import Work
 from cosim.learning.full import layout_of
 from cosim.learning.geometry import Geometry
 from cosim.learning.masks import planned_counts
-from cosim.learning.memory import GIB, refuse_what_does_not_fit
+from cosim.learning.memory import GIB, MemoryEstimate, refuse_what_does_not_fit
 from cosim.learning.payload import introduction_bits, told_values, values_bits
 from cosim.learning.prepare import (
     densities_of,
@@ -67,7 +67,8 @@ def expect_of(
     refuse_unplayable(scenario, model, tokenizer, pools)
     layout = layout_of(recipe, model, scenario.adapter.target_modules, scenario.adapter.rank)
     estimate = memory_of(scenario, model, native_dtype(choice.dtype, choice.device), pools)
-    refuse_what_does_not_fit(estimate, scenario.device_count)
+    if choice.device == "cpu":
+        refuse_what_does_not_fit(estimate, scenario.device_count)
 
     kept = planned_counts(recipe, layout, max(densities_of(scenario)))
     per_value = scenario.adapter.bits_per_value
@@ -87,8 +88,7 @@ def expect_of(
         work=mean_rounds(scenario, layout, work, pools),
         storage=storage(layout, recipe, densities_of(scenario)),
         modules=len(layout.modules),
-        memory=f"about {estimate.total / GIB:.1f} GiB needed, "
-        f"{available_bytes() / GIB:.1f} GiB available",
+        memory=_memory_words(estimate, choice.device),
         tasks={
             name: f"{len(pool.train)} training rows of {fmean(r.tokens for r in pool.train):.0f} "
             f"tokens, {len(pool.test)} held out{f'; {pool.facts}' if pool.facts else ''}"
@@ -96,6 +96,13 @@ def expect_of(
         },
         warnings=tuple(sentence for pool in pools.values() for sentence in pool.warnings),
     )
+
+
+def _memory_words(estimate: MemoryEstimate, device: str) -> str:
+    needed = f"about {estimate.total / GIB:.1f} GiB needed"
+    if device != "cpu":  # the model is not in this machine's memory, and a GPU's is not looked at
+        return f"{needed}, most of it on the GPU, whose memory is not looked at"
+    return f"{needed}, {available_bytes() / GIB:.1f} GiB available"
 
 
 def mean_rounds(

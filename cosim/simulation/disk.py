@@ -31,7 +31,7 @@ _BYTES = {
 _BYTES_PER_FILE = 10e3
 # Files that a round's rows are flushed to.
 _PARTS_PER_ROUND = 5
-_EVENTS_PER_ROUND, _EVENTS_PER_TRANSFER = 6, 3
+_EVENTS_PER_ROUND, _EVENTS_PER_TRANSFER = 8, 3
 _METRICS = 3
 # One is written while the last two are kept.
 _CHECKPOINTS = 3

@@ -76,8 +76,9 @@ def first_links(
 def _there(device: Device) -> bool:
     if device.spells is None:
         return True
-    spell = next(iter(device.spells), None)
-    return spell is not None and spell[0] <= 0.0
+    # Spells of before the run's start have ended by then.
+    now = next((since_s for since_s, until_s in device.spells if until_s > 0.0), None)
+    return now is not None and now <= 0.0
 
 
 def _graph(

@@ -29,6 +29,7 @@ from cosim.scenario.mobility import (
 )
 from cosim.scenario.model import Scenario
 from cosim.scenario.paths import expanded
+from cosim.spelling import did_you_mean
 
 _NAMED = 5
 
@@ -176,6 +177,14 @@ def _gauss_markov(
             raise ScenarioError(f"{where}.{error}") from error
 
 
+def _listed(paths: Mapping[str, RecordedPath], file: Path, name: str) -> str:
+    """The devices of a file, the one whose name is nearest, and what was left out of it."""
+    known = ", ".join([*list(paths)[:_NAMED], *["…"][: len(paths) > _NAMED]])
+    recording = next(iter(paths.values())).recording
+    notes = "".join(f"; {note}" for note in recording.notes) if recording is not None else ""
+    return f"the {len(paths)} devices of {file} ({known}){did_you_mean(name, paths)}{notes}"
+
+
 class _TraceFiles:
     """The trace files that the groups name, each read once, and who has which device of them."""
 
@@ -217,10 +226,7 @@ class _TraceFiles:
         for index, name in enumerate(names):
             at = f"{where}.device_ids.{index}: {name!r}"
             if name not in paths:
-                known = ", ".join([*list(paths)[:_NAMED], *["…"][: len(paths) > _NAMED]])
-                raise MobilityError(
-                    f"{at} is not one of the {len(paths)} devices of {file} ({known})"
-                )
+                raise MobilityError(f"{at} is not one of {_listed(paths, file, name)}")
             if name in taken:
                 raise MobilityError(f"{at} is taken already, by {taken[name]}")
             taken[name] = where.removesuffix(".mobility")

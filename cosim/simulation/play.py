@@ -80,7 +80,7 @@ def play(
         refuse_what_has_no_room(disk_of(scenario, learner.inner, devices), directory)
         run = _Run(directory, scenario, devices, learner, observers, spacing)
         claim.used = True
-        with room_told(directory):
+        with room_told(directory, f"cosim resume {directory}"):
             (directory / SCENARIO_FILE).write_text(dump(scenario), encoding="utf-8")
             return run.play(begun)
 
@@ -98,7 +98,7 @@ def resume(
     """
     begun = perf_counter()
     read_run(directory)
-    with held(directory), room_told(directory):
+    with held(directory), room_told(directory, f"cosim resume {directory}"):
         manifest = read_manifest(directory)
         if manifest.get("status") == Status.COMPLETED:
             raise RunDirectoryError(f"{directory} is completed: there is nothing to resume.")
@@ -177,12 +177,13 @@ class _Run:
         self._first_event = perf_counter()
         manifest["setup_wall_s"] = self._first_event - begun
         status = Status.FAILED
+        closing: list[str] = []
         try:
             play_out(world)
             if self.journaled is not None:
                 self.journaled.journal.refuse_early_end()
+            closing = closing_warnings(world)
             status = Status.COMPLETED
-            manifest["warnings"] = [*world.warnings, *closing_warnings(world)]
         except KeyboardInterrupt:
             status = Status.INTERRUPTED
             raise Interrupted(directory) from None
@@ -192,7 +193,9 @@ class _Run:
             manifest |= {
                 "status": Status.FAILED,
                 "simulated_s": float(world.env.now),
-                "warnings": list(dict.fromkeys([*world.warnings, *world.learner.warnings])),
+                "warnings": list(
+                    dict.fromkeys([*world.warnings, *closing, *world.learner.warnings])
+                ),
                 **spent,
                 "outside_learner_share": max(outside_s, 0.0) / spent["wall_s"],
             }

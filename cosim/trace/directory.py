@@ -32,8 +32,10 @@ _LONGEST_NAME = f"positions/000001.parquet{40 * 'x'}"
 
 
 @contextmanager
-def room_told(directory: Path) -> Iterator[None]:
+def room_told(directory: Path, goes_on: str) -> Iterator[None]:
     """Makes one sentence of a disk that is full; what was written before stays readable.
+
+    goes_on: the command that goes on where there is room again.
 
     Raises RunDirectoryError where a device or a quota has no room left.
     """
@@ -44,7 +46,7 @@ def room_told(directory: Path) -> Iterator[None]:
             raise
         raise RunDirectoryError(
             f"{directory}: no room is left to write to. The traces so far can be read; where there "
-            f"is room again, go on with: cosim resume {directory}"
+            f"is room again, go on with: {goes_on}"
         ) from error
 
 

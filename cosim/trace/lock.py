@@ -13,7 +13,7 @@ import psutil
 from cosim.errors import RunDirectoryError
 
 LOCK_FILE = ".lock"
-# Clocks that are set right shift every start by a little.
+# Where starts are only known by the clock, which may be set right: they shift by a little.
 _SAME_START_S = 2.0
 
 
@@ -39,7 +39,7 @@ def held(directory: Path, name: str = LOCK_FILE) -> Iterator[None]:
 def holder(directory: Path) -> str | None:
     """Who holds a run directory, in words; None where nobody does, or nobody any more."""
     text = _text(directory / LOCK_FILE)
-    return None if text is None else _living_owner(text)
+    return None if text is None else _living_owner(text, LOCK_FILE)
 
 
 def break_lock(directory: Path) -> None:
@@ -92,7 +92,7 @@ def _clear_stale(path: Path, alone: bool) -> None:
     text = _text(path)
     if text is None:
         return
-    if (told := _living_owner(text)) is not None:
+    if (told := _living_owner(text, path.name)) is not None:
         raise RunDirectoryError(f"{path.parent} is being written by {told}.")
     if alone:
         path.unlink(missing_ok=True)
@@ -122,12 +122,25 @@ def _text(path: Path) -> str | None:
 
 
 def _me() -> dict[str, Any]:
-    own = psutil.Process()
-    return {"pid": own.pid, "started_s": own.create_time(), "host": platform.node()}
+    process = psutil.Process()
+    birth = {"pid": process.pid, "started_s": process.create_time(), "host": platform.node()}
+    return birth | ({"since_boot": since} if (since := _since_boot(process.pid)) else {})
 
 
-def _living_owner(text: str) -> str | None:
-    """Who holds a lock, in words; None where nobody does any more."""
+def _since_boot(pid: int) -> str | None:
+    """When a process was started, by the boot and the kernel's ticks since: no setting of the clock
+    moves that. None where the system does not tell."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    # The name, in parentheses, may hold blanks; the 22nd field is the 20th after it.
+    return f"{boot} {stat.rpartition(')')[2].split()[19]}"
+
+
+def _living_owner(text: str, name: str) -> str | None:
+    """Who holds a lock of that name, in words; None where nobody does any more."""
     try:
         owner = json.loads(text)
         pid, started_s, host = int(owner["pid"]), float(owner["started_s"]), str(owner["host"])
@@ -135,12 +148,16 @@ def _living_owner(text: str) -> str | None:
         return None  # new, or its writer died over it
     if host != platform.node():
         return (
-            f"process {pid} on {host}, as its {LOCK_FILE} says; delete that file if you know the "
+            f"process {pid} on {host}, as its {name} says; delete that file if you know the "
             "process to be gone"
         )
     try:
         process = psutil.Process(pid)
-        same = abs(process.create_time() - started_s) < _SAME_START_S
+        since = _since_boot(pid) if "since_boot" in owner else None
+        if since is not None:
+            same = since == owner["since_boot"]
+        else:
+            same = abs(process.create_time() - started_s) < _SAME_START_S
         alive = same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return None

@@ -124,3 +124,17 @@ def test_the_scenarios_and_sweeps_of_the_paper_are_valid(path):
         assert read_sweep_file(path).points
     else:
         assert cosim.load_scenario(path).device_count <= 15
+
+
+@pytest.mark.parametrize("missing", ["missing_seeds", "updated"])
+def test_a_table_of_another_script_is_a_sentence(sweep, table, tmp_path, capsys, missing):
+    found = table(table1, sweep(LACKING), "--allow-missing").reset_index()
+    other = tmp_path / "other.csv"
+    found.drop(columns=missing).to_csv(other, index=False)
+    with pytest.raises(SystemExit) as ended:
+        table1.main([str(other), "--out", str(tmp_path / "again")])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert f"{other} is no table of " in told
+    assert missing in told
+    assert not (tmp_path / "again.csv").exists()

@@ -1,11 +1,13 @@
 """Directories that cannot be used, and what lies about in the current one."""
 
 import os
+import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from at_a_shell import Command
+from at_a_shell import Command, environment
 
 from cosim.errors import RunDirectoryError, SweepError
 from cosim.sweep.definition import read_sweep
@@ -106,3 +108,14 @@ def test_modules_of_the_current_directory_are_not_imported(
     for arguments in commands:
         done = command(*arguments)
         assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_current_directory_that_was_removed_is_no_fault_of_the_modules(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f'cd "{gone}" && rmdir "{gone}" && exec "{sys.executable}" -m cosim methods'
+    ended = subprocess.run(
+        ["sh", "-c", script], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "proposed" in ended.stdout

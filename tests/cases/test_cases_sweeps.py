@@ -1,5 +1,6 @@
 """What every run of a sweep would fail of is told once, before anything is made."""
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,18 @@ def test_a_sweep_and_a_scenario_are_told_apart(network: Path) -> None:
         load(file)
     with pytest.raises(ScenarioError, match=r"net\.yaml: is a scenario .*: cosim run .*net\.yaml"):
         read_sweep(network)
+
+
+def test_a_full_disk_is_told_with_the_command_that_goes_on(
+    network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    Path("grid.yaml").write_text(f"scenario: {network}\nseeds: [1]\n", encoding="utf-8")
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("cosim.sweep.run.write_index", full)
+    assert called(monkeypatch, "sweep", "grid.yaml", "--out", "there") == 2
+    err = " ".join(capsys.readouterr().err.split())
+    assert "there: no room is left to write to" in err
+    assert "go on with: the same command" in err

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cosim.errors import CosimError
 from cosim.learning.expect import expect
 from cosim.learning.prepare import prepare
 from cosim.scenario.model import Scenario
@@ -38,3 +39,15 @@ def test_a_mean_rounds_work_is_near_a_real_ones(chosen: Scenario) -> None:
         assert (work.passes, work.steps, work.samples) == (30, 30, 120)
         assert (work.trained, work.ranked) == (expected.trained, 0)
     assert expected.work[0].flop != expected.work[1].flop
+
+
+def test_a_gpus_memory_is_not_taken_for_this_machines(
+    chosen: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cosim.learning.memory.available_bytes", lambda: 1.0)
+    with pytest.raises(CosimError, match="GiB of memory"):
+        expect(chosen)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    gpu = chosen.base_model.model_copy(update={"device": "cuda"})
+    words = expect(chosen.model_copy(update={"base_model": gpu})).memory
+    assert words.endswith("GiB needed, most of it on the GPU, whose memory is not looked at")

@@ -171,3 +171,13 @@ def test_a_text_without_tokens_is_refused() -> None:
         encode(tokenizer, "b", "a", terminated=False)
     with pytest.raises(ValueError, match="the answer 'b' has no token of its own"):
         encode(tokenizer, "a", "b", terminated=False)
+
+
+def test_a_line_break_that_is_one_token_with_the_words_before_is_not_lost() -> None:
+    vocabulary = {"<s>": 0, "</s>": 1, "?": 2, "\n": 3, "?\n": 4, " ": 5, "y": 6, " y": 7, "q": 8}
+    tokenizer = wrapped(Tokenizer(models.BPE(vocabulary, [("?", "\n"), (" ", "y")])))
+    for prompt, pieces in (("q?\n", ["q", "?\n"]), ("q?", ["q", "?"]), ("q? ", ["q", "?"])):
+        row = encode(tokenizer, prompt, "y", terminated=False)
+        assert tokenizer.convert_ids_to_tokens(row.prompt) == pieces
+        whole = tokenizer(f"{prompt} y", add_special_tokens=False)["input_ids"]
+        assert [*row.prompt, *row.answer] == whole

@@ -135,7 +135,9 @@ def test_repeated_prompts_are_counted(pools: Any, tmp_path: Path) -> None:
         f"300 rows → 290 repeated prompts, {held} in the test rows, {left} left; "
         f"{16 - held} of the test rows repeat a prompt"
     )
-    assert pool.warnings == ()
+    assert pool.warnings == (
+        f"tasks.even: 290 of 300 rows repeat a prompt and are left out, {left} are left",
+    )
     with pytest.raises(TaskError) as refused:
         pools({"even": task(source)}, test_samples=16, shares=11)
     assert str(refused.value) == (

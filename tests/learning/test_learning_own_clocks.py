@@ -124,7 +124,12 @@ def test_a_mask_that_was_not_mixed_is_lost_with_its_update(introducing):
     assert introducing.payload_bits(later, 1) == 32
     assert introducing.payload_bits(second, 1) == 132
     introducing.hear(1, second)
-    introducing.aggregate(1, {}, {})
+    introducing.aggregate(1, {0: later}, {0: 0})
+    introducing.lose(1)
+    # What was heard and is not among what was mixed is lost too.
+    assert introducing.payload_bits(second, 1) == 132
+    introducing.hear(1, second)
+    introducing.aggregate(1, {2: second}, {2: 0})
     introducing.lose(1)
     assert introducing.payload_bits(second, 1) == 32
 

@@ -121,8 +121,9 @@ def test_rows_without_a_test_file_are_held_out_by_prompt(pool: Any, tmp_path: Pa
     assert prompts(pool(task, test_samples=10)) == (train, test)
     assert prompts(pool(task, test_samples=10, seed=2)) != (train, test)
     assert len(prompts(pool(task, test_samples=1000))[1]) == 80 // 5
-    assert pool(task, test_samples=10).warnings == ()
-    (said,) = pool(task, test_samples=1000).warnings
+    (repeats,) = pool(task, test_samples=10).warnings
+    assert repeats.startswith("tasks.quiz: 40 of 80 rows repeat a prompt and are left out, ")
+    said, _ = pool(task, test_samples=1000).warnings
     assert said.endswith("16 rows are held out, evaluation.samples asks for 1000")
 
 

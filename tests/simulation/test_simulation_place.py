@@ -90,6 +90,11 @@ def test_recorded_devices_in_the_order_of_the_file(trace_file: str) -> None:
             "devices.0.mobility.device_ids.0: 'z' is not one of the 4 devices of FILE (a, b, c, 3)",
         ),
         (
+            [(1, {"device_ids": ["B"]})],
+            "devices.0.mobility.device_ids.0: 'B' is not one of the 4 devices of FILE (a, b, c, 3)"
+            "; did you mean 'b'?",
+        ),
+        (
             [(1, {}), (2, {"device_ids": ["b", "a"]})],
             "devices.1.mobility.device_ids.1: 'a' is taken already, by devices.0",
         ),

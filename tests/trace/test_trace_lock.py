@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from cosim.errors import RunDirectoryError
-from cosim.trace.lock import LOCK_FILE, held
+from cosim.trace.lock import LOCK_FILE, held, holder
 
 
 def lock(folder: Path, **changes: object) -> None:
@@ -70,5 +70,29 @@ def test_a_lock_of_another_machine_is_not_judged(tmp_path: Path) -> None:
     with (
         pytest.raises(RunDirectoryError, match=r"on elsewhere, as its \.lock says; delete"),
         held(tmp_path),
+    ):
+        pass
+
+
+def test_a_clock_that_is_set_does_not_free_a_lock(tmp_path: Path) -> None:
+    """Where the kernel counts since its start, a living process is known whatever the time is."""
+    with held(tmp_path):
+        said = json.loads((tmp_path / LOCK_FILE).read_text(encoding="utf-8"))
+        said["started_s"] -= 3600.0
+        (tmp_path / LOCK_FILE).write_text(json.dumps(said), encoding="utf-8")
+        assert holder(tmp_path) == f"process {os.getpid()}, which is still at work"
+        boot, ticks = said["since_boot"].split()
+        for since in (f"{boot} {int(ticks) - 1}", f"another {ticks}"):
+            said["since_boot"] = since
+            (tmp_path / LOCK_FILE).write_text(json.dumps(said), encoding="utf-8")
+            assert holder(tmp_path) is None
+
+
+def test_a_lock_is_called_by_its_own_name(tmp_path: Path) -> None:
+    lock(tmp_path, host="elsewhere")
+    (tmp_path / LOCK_FILE).rename(tmp_path / ".owner")
+    with (
+        pytest.raises(RunDirectoryError, match=r"on elsewhere, as its \.owner says; delete"),
+        held(tmp_path, ".owner"),
     ):
         pass

@@ -54,8 +54,8 @@ class Account:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a user should look twice at: fewer test rows than asked for, rows too long, and
-        training rows that are test rows."""
+        """What a user should look twice at: fewer test rows than asked for, rows too long,
+        training rows that are test rows, and files most of whose rows repeat a prompt."""
         held, drawn = self.held, self.drawn
         told = []
         if self.tested < self.asked:
@@ -83,5 +83,10 @@ class Account:
             told.append(
                 f"{drawn.held_elsewhere:,} training rows are among the test rows of "
                 f"{', '.join(drawn.others)} and left out"
+            )
+        if held.rows is not None and 2 * drawn.repeated >= drawn.read:
+            told.append(
+                f"{drawn.repeated:,} of {drawn.read:,} rows repeat a prompt and are left out, "
+                f"{self.trained:,} are left"
             )
         return tuple(f"tasks.{self.name}: {sentence}" for sentence in told)

@@ -9,7 +9,7 @@ hold samples, and told.
 - Of another place: one sample of a device, or at most one in a hundred, more than 100 km from the
   samples before and after, and reached faster than `max_speed_m_s`.
 - A device whose times are broken: three steps or more are faster than 1000 m/s, and no fewer than
-  those that are not. It is left out whole.
+  those that are not; steps in no time only count where there are no others. It is left out whole.
 """
 
 import numpy as np
@@ -79,8 +79,13 @@ def of_another_place(samples: int, legs: Legs, max_speed_m_s: float) -> BoolArra
 
 
 def with_broken_times(devices: int, legs: Legs) -> BoolArray:
-    """Which of the `devices` moves faster than anything does, most of the time."""
-    fast = legs.faster_than(_BROKEN_M_S)
+    """Which of the `devices` moves faster than anything does, most of the time.
+
+    Steps in no time are teleports, which simulators write, and say nothing of the times of a device
+    that has others.
+    """
+    timed = np.bincount(legs.owner[legs.duration_s > 0.0], minlength=devices) > 0
+    fast = legs.faster_than(_BROKEN_M_S) & ((legs.duration_s > 0.0) | ~timed[legs.owner])
     too_fast = np.bincount(legs.owner[fast], minlength=devices)
     walked = np.bincount(legs.owner[legs.moving & ~fast], minlength=devices)
     return np.asarray((too_fast >= _BROKEN_STEPS) & (too_fast >= walked))
