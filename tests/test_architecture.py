@@ -38,6 +38,7 @@ MAY_IMPORT = {
         "errors",
         "garbage",
         "randomness",
+        "spelling",
         "physics",
         "mobility",
         "methods",
