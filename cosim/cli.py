@@ -235,15 +235,13 @@ def profile(
 def methods() -> None:
     """List the methods and the parts that each is made of."""
     from cosim.methods import METHODS
+    from cosim.terminal.recipe import recipe_words
 
     for recipe in METHODS.values():
-        parts = recipe.model_dump(exclude={"name", "reference"})
-        graph = parts["topology"].values()
-        parts["topology"] = " ".join(str(value) for value in graph if value is not None)
         typer.secho(recipe.name, bold=True)
         typer.echo(f"  {recipe.reference}")
-        for part, choice in parts.items():
-            typer.echo(f"  {part:12} {choice}")
+        for part, choice in recipe_words(recipe):
+            typer.echo(f"  {part:20} {choice}")
 
 
 @app.command()

@@ -176,13 +176,13 @@ class _Run:
         write_manifest(directory, {**manifest, "status": Status.RUNNING})
         self._first_event = perf_counter()
         manifest["setup_wall_s"] = self._first_event - begun
-        status = Status.FAILED
+        status, told = Status.FAILED, list[str]()
         try:
             play_out(world)
             if self.journaled is not None:
                 self.journaled.journal.refuse_early_end()
             status = Status.COMPLETED
-            manifest["warnings"] = [*world.warnings, *closing_warnings(world)]
+            told += closing_warnings(world)
         except KeyboardInterrupt:
             status = Status.INTERRUPTED
             raise Interrupted(directory) from None
@@ -192,7 +192,7 @@ class _Run:
             manifest |= {
                 "status": Status.FAILED,
                 "simulated_s": float(world.env.now),
-                "warnings": list(dict.fromkeys([*world.warnings, *world.learner.warnings])),
+                "warnings": list(dict.fromkeys([*world.warnings, *world.learner.warnings, *told])),
                 **spent,
                 "outside_learner_share": max(outside_s, 0.0) / spent["wall_s"],
             }
