@@ -12,11 +12,13 @@ import typer
 
 from cosim import cli_runs
 from cosim.exit_codes import INTERRUPTED, exit_code
+from cosim.usage import Command, Group
 
 if TYPE_CHECKING:
     from cosim.simulation.recorder import Observer
 
 app = typer.Typer(
+    cls=Group,
     help="Real LLM fine-tuning by mobile devices over simulated wireless links.",
     no_args_is_help=True,
     add_completion=False,
@@ -48,7 +50,7 @@ def _options(
     """Real LLM fine-tuning by mobile devices over simulated wireless links."""
 
 
-@app.command()
+@app.command(cls=Command)
 def run(
     scenario: ScenarioPath,
     out: Annotated[
@@ -81,7 +83,7 @@ def run(
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run directory")]
 
 
-@app.command()
+@app.command(cls=Command)
 def resume(
     run_: RunPath,
     quiet: Annotated[bool, typer.Option("--quiet", help="print the run directory only")] = False,
@@ -144,7 +146,7 @@ def _tell_what_takes_long(wanted: bool) -> None:
     log.setLevel(logging.INFO)
 
 
-@app.command()
+@app.command(cls=Command)
 def check(scenario: ScenarioPath, set_: Overrides = None) -> None:
     """Validate a scenario and explain what it asks for, without running it."""
     from rich.console import Console
@@ -169,7 +171,7 @@ def check(scenario: ScenarioPath, set_: Overrides = None) -> None:
         console.print(f"warning: {sentence}", highlight=False)
 
 
-@app.command()
+@app.command(cls=Command)
 def profile(
     scenario: ScenarioPath,
     out: Annotated[Path, typer.Option(metavar="FILE", help="a new YAML file")] = Path(
@@ -231,22 +233,20 @@ def profile(
     typer.echo(f"written: {out}")
 
 
-@app.command()
+@app.command(cls=Command)
 def methods() -> None:
     """List the methods and the parts that each is made of."""
     from cosim.methods import METHODS
+    from cosim.methods.words import recipe_words
 
     for recipe in METHODS.values():
-        parts = recipe.model_dump(exclude={"name", "reference"})
-        graph = parts["topology"].values()
-        parts["topology"] = " ".join(str(value) for value in graph if value is not None)
         typer.secho(recipe.name, bold=True)
         typer.echo(f"  {recipe.reference}")
-        for part, choice in parts.items():
-            typer.echo(f"  {part:12} {choice}")
+        for part, choice in recipe_words(recipe):
+            typer.echo(f"  {part:20} {choice}")
 
 
-@app.command()
+@app.command(cls=Command)
 def schema() -> None:
     """Print the JSON schema of a scenario, for editors."""
     import json
@@ -261,7 +261,7 @@ ViewsOut = Annotated[
 ]
 
 
-@app.command()
+@app.command(cls=Command)
 def timeline(
     run_: RunPath,
     rounds: Annotated[
@@ -280,7 +280,7 @@ def timeline(
         typer.echo(line, err=note)
 
 
-@app.command("map")
+@app.command("map", cls=Command)
 def map_(
     run_: RunPath,
     round_: Annotated[
@@ -300,7 +300,7 @@ def map_(
 
 
 for command in (cli_runs.sweep, cli_runs.compare, cli_runs.export, cli_runs.verify):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def main() -> None:

@@ -53,6 +53,10 @@ class DivergenceError(CosimError):
     """A fine-tuning whose numbers are no numbers any more; names the device, round and module."""
 
 
+class UsageError(CosimError):
+    """A command line with an option or a word that its command does not take."""
+
+
 class MobilityError(CosimError):
     """A recorded trace that cannot be read or used; names the file and, where it can, the line."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
+from cosim.scenario.by_name import by_name
 from cosim.scenario.section import Section
 
 
@@ -29,14 +30,7 @@ class AsRecorded(Section):
     model: Literal["trace"] = "trace"
 
 
-_Model = Annotated[Always | ExponentialOnOff | AsRecorded, Field(discriminator="model")]
-
-
-def _by_name(value: Any) -> Any:
-    return {"model": value} if isinstance(value, str) else value
-
-
 Availability = Annotated[
-    _Model,
-    BeforeValidator(_by_name, json_schema_input_type=Literal["always", "trace"] | _Model),
+    Annotated[Always | ExponentialOnOff | AsRecorded, Field(discriminator="model")],
+    by_name("model", Always | ExponentialOnOff | AsRecorded),
 ]

@@ -6,7 +6,6 @@ import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BeforeValidator,
     Discriminator,
     Field,
     Tag,
@@ -15,6 +14,7 @@ from pydantic import (
 )
 
 from cosim.scenario.availability import Always, Availability
+from cosim.scenario.by_name import by_name
 from cosim.scenario.mobility import Mobility, RandomWaypoint
 from cosim.scenario.section import Section
 from cosim.spelling import did_you_mean
@@ -44,15 +44,9 @@ class PaperTime(Section):
     epsilon_s: float = Field(gt=0, le=1e3, description="ε, of a trained value and mini-batch")
 
 
-def _compute_by_name(value: Any) -> Any:
-    return {"model": value} if isinstance(value, str) else value
-
-
 ComputeTime = Annotated[
     Annotated[FlopTime | PaperTime, Field(discriminator="model")],
-    BeforeValidator(
-        _compute_by_name, json_schema_input_type=Literal["flop"] | FlopTime | PaperTime
-    ),
+    by_name("model", FlopTime | PaperTime),
 ]
 
 

@@ -85,16 +85,6 @@ class Fields(Section):
         None, description="regular expression whose first group is the answer, e.g. '#### (.+)'"
     )
 
-    @field_validator("prompt", mode="before")
-    @classmethod
-    def _quoted(cls, prompt: Any) -> Any:
-        if isinstance(prompt, dict) and list(prompt.values()) == [None]:
-            text = f'"{{{next(iter(prompt))}}}"'
-            raise ValueError(
-                f"expected text, got a mapping: a text that begins with a brace is quoted, {text}"
-            )
-        return prompt
-
     @model_validator(mode="after")
     def _one_meaning(self) -> Self:
         if self.answer_is is not None and self.labels is not None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from cosim.scenario.by_name import by_name
 from cosim.scenario.section import Section
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
@@ -133,6 +134,8 @@ class RecordedTrace(Section):
         return self
 
 
+_Model = StaticMobility | RandomWaypoint | GaussMarkov | RecordedTrace
 Mobility = Annotated[
-    StaticMobility | RandomWaypoint | GaussMarkov | RecordedTrace, Field(discriminator="model")
+    Annotated[_Model, Field(discriminator="model")],
+    by_name("model", _Model),
 ]

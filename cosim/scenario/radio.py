@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from cosim.scenario.by_name import by_name
 from cosim.scenario.section import Section
 
 
@@ -32,7 +33,10 @@ class D2dOutdoor(Section):
     model: Literal["d2d_outdoor"] = "d2d_outdoor"
 
 
-PathLoss = Annotated[LogDistance | PaperPathLoss | D2dOutdoor, Field(discriminator="model")]
+PathLoss = Annotated[
+    Annotated[LogDistance | PaperPathLoss | D2dOutdoor, Field(discriminator="model")],
+    by_name("model", LogDistance | PaperPathLoss | D2dOutdoor),
+]
 
 
 class Shadowing(Section):
@@ -66,7 +70,10 @@ class ClarkeFading(Section):
     )
 
 
-Fading = Annotated[NoFading | BlockFading | ClarkeFading, Field(discriminator="model")]
+Fading = Annotated[
+    Annotated[NoFading | BlockFading | ClarkeFading, Field(discriminator="model")],
+    by_name("model", NoFading | BlockFading | ClarkeFading),
+]
 
 
 class Lemma1Power(Section):
@@ -91,7 +98,10 @@ class MaximumPower(Section):
     policy: Literal["max_power"] = "max_power"
 
 
-PowerControl = Annotated[Lemma1Power | MaximumPower, Field(discriminator="policy")]
+PowerControl = Annotated[
+    Annotated[Lemma1Power | MaximumPower, Field(discriminator="policy")],
+    by_name("policy", Lemma1Power | MaximumPower),
+]
 
 
 class Fluid(Section):
@@ -123,11 +133,10 @@ class Codeword(Section):
     model: Literal["codeword"] = "codeword"
 
 
-Packets = Annotated[Fluid | BlockPackets | Codeword, Field(discriminator="model")]
-
-
-def _packets_by_name(value: Any) -> Any:
-    return {"model": value} if isinstance(value, str) else value
+Packets = Annotated[
+    Annotated[Fluid | BlockPackets | Codeword, Field(discriminator="model")],
+    by_name("model", Fluid | BlockPackets | Codeword),
+]
 
 
 class Radio(Section):
@@ -149,13 +158,7 @@ class Radio(Section):
         description="beyond Γ: lost, or kept on the air until it is through, and mixed then, or "
         "until its sender sends again",
     )
-    packets: Annotated[
-        Packets,
-        BeforeValidator(
-            _packets_by_name,
-            json_schema_input_type=Literal["fluid", "blocks", "codeword"] | Packets,
-        ),
-    ] = Fluid()
+    packets: Packets = Fluid()
     path_loss: PathLoss = LogDistance()
     shadowing: Shadowing = Shadowing()
     fading: Fading = ClarkeFading()

@@ -105,7 +105,10 @@ def test_a_seed_changes_the_results(cosim: Any, scenario_file: Path) -> None:
 
 def test_a_starved_device_is_named(cosim: Any, scenario_file: Path) -> None:
     """Without any power nobody ever receives: the summary says it in words."""
-    ended = cosim("run", scenario_file, "--set", "radio.bandwidth_hz=100")
+    narrow = ("--set", "radio.bandwidth_hz=100")
+    assert "transfers late" in cosim("run", scenario_file, *narrow).out
+    dropped = ("--set", "radio.power={policy: lemma1, fallback: drop_weakest}")
+    ended = cosim("run", scenario_file, *narrow, *dropped)
     assert "never received an update: devices 0, 1, 2" in ended.out
     assert "transfers outage" in ended.out
 

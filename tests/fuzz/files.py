@@ -30,8 +30,16 @@ Picked = tuple[str, bytes, Callable[[], Any]]
 
 _FORMATS = {
     "walk.csv": "csv", "degrees.csv": "csv", "walk.ns2": "ns2", "walk.fcd.xml": "sumo_fcd",
-    "walk.gpx": "gpx",
+    "walk.gpx": "gpx", "people.csv": "csv", "drones.txt": "csv",
 }  # fmt: skip
+_COLUMNS: tuple[dict[str, Any], ...] = (
+    {}, {}, {}, {"time_s": 0, "device": 1, "x_m": 2, "y_m": 3},
+    {"time_s": "when", "device": "who", "lat": "north", "lon": "east"},
+    {"device": None}, {"x_m": "lat", "y_m": "lon"}, {"time_s": 9999, "x_m": 0, "y_m": 0},
+    {"time_s": "time_s", "device": "time_s", "x_m": "time_s", "y_m": "time_s"},
+    {"lat": "x_m"}, {"time_s": ""}, {"time_s": "\x1b[2J"}, {"time_s": 0, "lat": 2, "lon": 3},
+)  # fmt: skip
+_SEPARATORS = (None, None, ",", ";", "\t", "|", "blanks", "blanks")
 _FIELDS: tuple[dict[str, Any], ...] = (
     {"prompt": "{question}", "choices": "choices.text", "labels": "choices.label"},
     {"prompt": "{question}", "choices": None},
@@ -95,6 +103,8 @@ class Files:
         reading = Reading(
             format=random.choice(formats), degrees=random.random() < 0.1,
             max_gap_s=random.choice((1.0, 300.0)), time_origin=random.choice(("earliest", "file")),
+            columns=tuple(random.choice(_COLUMNS).items()), separator=random.choice(_SEPARATORS),
+            untimed=random.choice(("refuse", "refuse", "skip")),
         )  # fmt: skip
         return name, content, lambda: _walked(read_trace(path, reading))
 

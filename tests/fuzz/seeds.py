@@ -79,6 +79,34 @@ LEARNING: dict[str, Any] = {
     "radio": {"share": "dynamic", "late": "stale"},
     "evaluation": {"every": 1, "samples": 4},
 }
+_DRONES: dict[str, Any] = {
+    "model": "trace", "path": "drones.txt", "separator": "blanks",
+    "columns": {"time_s": 0, "device": 1, "x_m": 2, "y_m": 3},
+}  # fmt: skip
+RECORDED: dict[str, Any] = {
+    "rounds": 4,
+    "learning": {"model": "none", "payload_bits": 4_000_000, "flop": 1.0e12},
+    "method": {"name": "lora", "topology": {"graph": "nearest", "degree": 2, "range_m": 90}},
+    "devices": [
+        {"count": 2, "mobility": {**_DRONES, "after_end": "repeat"}, "availability": "trace"},
+        {
+            "count": 2,
+            "mobility": {
+                "model": "trace", "path": "people.csv", "separator": ";", "untimed": "skip",
+                "columns": {"time_s": "when", "device": "who", "lat": "north", "lon": "east"},
+                "centre_deg": [48.1, 11.5], "after_end": "away",
+            },
+        },
+        {"count": 1, "mobility": {"model": "trace", "path": "walk.gpx", "untimed": "skip"}},
+        {
+            "count": 2,
+            "mobility": {"model": "trace", "path": "walk.csv", "after_end": "stop",
+                         "device_ids": ["a", "c"], "time_origin": 1.5, "offset_m": [3, -4]},
+        },
+        {"count": 1, "mobility": {"model": "trace", "path": "walk.fcd.xml", "degrees": False}},
+    ],
+    "radio": {"fading": "block", "power": "max_power", "deadline_s": 1.0},
+}  # fmt: skip
 PROFILE = """\
 source: measured
 peak_flop_s: 4.86e+11
@@ -105,6 +133,14 @@ DEGREES = "time_s,device,lat,lon\n" + "".join(
     f"{t},{name},{48.1 + t * 1e-5},{11.5 + n * 1e-4}\n"
     for t in range(4)
     for n, name in enumerate("ab")
+)
+PEOPLE = "when;who;north;east;age\n" + "".join(
+    f"{t if t != 2 else ''};{name};{48.1 + t * 1e-5};{11.5 + n * 1e-4};{n}\n"
+    for t in range(5)
+    for n, name in enumerate(("Zoë", "it's"))
+)
+DRONES = "# no header\n" + "".join(
+    f"{t}\t {name}  {t * 1.5 + n} -{t}\n" for t in range(6) for n, name in enumerate("de")
 )
 NS2 = """\
 # courtyard
@@ -153,6 +189,8 @@ QUIZ = "".join(
 TEXTS = {
     "walk.csv": CSV,
     "degrees.csv": DEGREES,
+    "people.csv": PEOPLE,
+    "drones.txt": DRONES,
     "walk.ns2": NS2,
     "walk.fcd.xml": FCD,
     "walk.gpx": GPX,
@@ -163,8 +201,8 @@ TEXTS = {
 
 
 def scenarios() -> list[dict[str, Any]]:
-    """The data of valid scenarios: those of the repository, and two that say much."""
-    found = [NETWORK, LEARNING]
+    """The data of valid scenarios: those of the repository, and three that say much."""
+    found = [NETWORK, LEARNING, RECORDED]
     for path in sorted((ROOT / "scenarios").glob("*.yaml")):
         found.append(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
     return found

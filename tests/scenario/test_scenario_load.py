@@ -79,7 +79,7 @@ MISTAKES = [
         2,
         "method: {name: lora, topolgy: ring}",
         "a.yaml:2: method.topolgy: unknown key; did you mean 'topology'? (expected one of: name, "
-        "reference, projection, expansion, topology, aggregation, composition, gate, data, "
+        "reference, projection, expansion, topology, aggregation, composition, gate, merge, data, "
         "calibration_samples, literal, schedule, staleness_exponent)",
     ),
     (
@@ -198,7 +198,7 @@ def test_other_sources_stay_as_they_are(source: str) -> None:
         ("tasks=3", "tasks: expected a mapping, got 3"),
         ("tasks.rows=3", "tasks.rows: expected a mapping with the keys source"),
         ("tasks.rows.source=3", "tasks.rows.source: expected text"),
-        ("tasks.rows.source='jsonl:'", "tasks.rows.source: expected text"),
+        ("tasks.rows.source='jsonl:'", "tasks.rows.source: 'jsonl:' does not say where the"),
         ("base_model=[1]", "base_model: expected a mapping with the keys source"),
     ],
 )

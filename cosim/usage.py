@@ -1,0 +1,81 @@
+"""What is wrong with a command line, in the words of all other errors: what was meant, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+from cosim.errors import UsageError
+from cosim.spelling import nearest
+
+_SET = "--set"
+_NUMBER_OF_LETTERS = 2
+
+
+class Command(TyperCommand):
+    """A command that knows what its unknown options were meant to be."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As of every command; raises UsageError for an option or a word that it does not take."""
+        given = list(args)
+        try:
+            return list(super().parse_args(ctx, args))
+        except Exception as refusal:
+            option = getattr(refusal, "option_name", None)
+            known = [name for one in self.params for name in one.opts if name.startswith("--")]
+            if type(refusal).__name__ == "NoSuchOption" and isinstance(option, str):
+                raise UsageError(self._unknown(option, given, known)) from None
+            flags = {name for one in self.params if getattr(one, "is_flag", 0) for name in one.opts}
+            word = _assignment(given, flags) if _SET in known else None
+            if type(refusal).__name__ == "UsageError" and word is not None:
+                raise UsageError(
+                    f"{self.name}: '{word}' is no file; did you mean {_SET} {word}?"
+                ) from None
+            raise
+
+    def _unknown(self, option: str, given: Sequence[str], known: Sequence[str]) -> str:
+        written, value = option.lstrip("-"), _value_of(option, given)
+        near = nearest(option, known) if len(written) >= _NUMBER_OF_LETTERS else None
+        meant = None
+        if _SET in known:
+            from cosim.scenario.key_paths import meant_path
+
+            meant = meant_path(written, exactly=near is not None)
+        guess = f"{_SET} {meant}={value}" if meant is not None else near
+        said = f"; did you mean {guess}?" if guess is not None else ""
+        return f"{option} is no option of {self.name}{said} (one of {', '.join(known)})"
+
+
+class Group(TyperGroup):
+    """The commands, one of which was forgotten where a file comes first."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As of every group; raises UsageError for a file where a command belongs."""
+        if args and args[0].endswith((".yaml", ".yml")):
+            raise UsageError(f"'{args[0]}' is no command; did you mean: cosim run {args[0]}?")
+        return super().resolve_command(ctx, args)
+
+
+def _value_of(option: str, given: Sequence[str]) -> str:
+    """What was written for an option: after '=', or the next word."""
+    for number, word in enumerate(given):
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+        if word == option and number + 1 < len(given):
+            following = given[number + 1]
+            return "VALUE" if following.startswith("--") else following
+    return "VALUE"
+
+
+def _assignment(given: Sequence[str], flags: Container[str]) -> str | None:
+    """The first word, no option's value, that assigns a value as `--set` takes it."""
+    for before, word in zip(["", *given], given, strict=False):
+        if (
+            "=" in word
+            and not word.startswith("-")
+            and (before in flags or not before.startswith("-"))
+        ):
+            return word
+    return None
