@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,8 @@ _CHANGE_DB, _BEND_DB = 0.5, 0.1
 # Steps are cut out to so much of the time considered.
 _STEP = 1e-7
 
-# No more slots than that are cut: where shadowing is rougher still, they are samples enough.
+# No more slots than that are cut: where shadowing is rougher still, they are samples enough, and
+# even, because the slots in which it looks smooth would be those at its extremes.
 _MOST = 8192
 
 # Links whose ways are looked at together.
@@ -67,19 +69,11 @@ def grids(channel: Channel, links: Sequence[Link], begins_s: float, span: int) -
     steady = channel.steady(links, begins_s, deadline_s, counts.astype(float), _OF_DISTANCE)
     jumps = channel.jumps_s(links, begins_s, deadline_s)
     found = [Grid(deadline_s, count, span) for count in counts.tolist()]
-    unsure = []
-    for k, link in enumerate(links):
-        if jumps[k].size:
-            cuts_s = _cuts_s(channel, link, begins_s, deadline_s, jumps[k])
-            found[k] = _uneven(found[k], cuts_s)
-        elif not steady[k]:
-            unsure.append(k)
+    unsure = [k for k, still in enumerate(steady.tolist()) if jumps[k].size or not still]
     for first in range(0, len(unsure), _TOGETHER):
         of = unsure[first : first + _TOGETHER]
-        own = [links[k] for k in of]
-        for k, grid in zip(
-            of, _looked_at(channel, own, begins_s, [found[k] for k in of]), strict=True
-        ):
+        look = _Look(channel, begins_s, [links[k] for k in of], [jumps[k] for k in of])
+        for k, grid in zip(of, look.grids([found[k] for k in of]), strict=True):
             found[k] = grid
     return found
 
@@ -102,105 +96,107 @@ def finer(channel: Channel, grid: Grid, begins_s: float, until_s: float) -> Grid
     return Grid(grid.deadline_s, grid.slots << max(doublings, 0), grid.span)
 
 
-def _uneven(even: Grid, cuts_s: FloatArray) -> UnevenGrid:
-    """The edges of equal slots, and of those slots that are narrower than these."""
-    width_s = even.deadline_s / even.slots
-    narrow = np.flatnonzero(np.diff(cuts_s) < width_s * (1.0 - 1e-9))
-    own = np.linspace(0.0, even.deadline_s, even.slots + 1)
-    cuts_s = np.union1d(own, cuts_s[np.union1d(narrow, narrow + 1)])
-    return UnevenGrid.of(cuts_s, even.deadline_s, even.span)
+@dataclass(frozen=True)
+class _Look:
+    """A closer look at links (L,) through a Γ, in which their ends may jump."""
 
+    channel: Channel
+    begins_s: float
+    links: Sequence[Link]
+    jumps_s: Sequence[FloatArray]
 
-def _looked_at(
-    channel: Channel, links: Sequence[Link], begins_s: float, least: Sequence[Grid]
-) -> list[Grid]:
-    """The slots of links whose ends do not jump, no wider than those of `least`."""
-    found = list(least)
-    left = np.arange(len(links))
-    for slots in _EVEN:
+    def grids(self, least: Sequence[Grid]) -> list[Grid]:
+        """Their slots, no wider than those of `least`."""
+        found, left = list(least), np.arange(len(self.links))
         deadline_s = least[0].deadline_s
-        edges = np.linspace(0.0, deadline_s, 2 * slots + 1)
-        own = [links[k] for k in left.tolist()]
-        apart, way, gain, sees = channel.course(own, begins_s + edges)
-        rough = _rough(channel.nearest_m, apart, way, gain, sees)
-        stepping = (sees[:, 1:] != sees[:, :-1]).any(axis=1)
-        even = ~rough.any(axis=1)
-        for k in np.flatnonzero(even).tolist():
-            grid = least[left[k]]
-            grid = Grid(deadline_s, max(grid.slots, slots), grid.span)
-            if stepping[k]:
-                halves = np.flatnonzero(sees[k, 1:] != sees[k, :-1])
+        for slots in _EVEN:
+            edges = np.linspace(0.0, deadline_s, 2 * slots + 1)
+            links = [self.links[k] for k in left.tolist()]
+            apart, way, gain, sees = self.channel.course(links, self.begins_s + edges)
+            lost = sees[:, 1:] != sees[:, :-1]
+            cut = lost[:, ::2] | lost[:, 1::2]
+            for row, k in enumerate(left.tolist()):
+                cut[row, np.searchsorted(edges[2::2], self.jumps_s[k])] = True
+            far = ~_near(self.channel, apart, way).any(axis=1)
+            level = ratio_to_db(gain)
+            smooth = ~(_bent(level) & ~cut).any(axis=1)
+            done = far & (smooth | (slots == _EVEN[-1]))
+            for row in np.flatnonzero(done).tolist():
+                k = int(left[row])
+                own = max(least[k].slots, slots if smooth[row] else _MOST)
                 steps = [
-                    _step_s(channel, own[k], begins_s, edges[half], edges[half + 1])
-                    for half in halves.tolist()
+                    self._step_s(k, *edges[half : half + 2]) for half in np.flatnonzero(lost[row])
                 ]
-                cuts_s = np.union1d(np.linspace(0.0, deadline_s, grid.slots + 1), np.ravel(steps))
-                grid = UnevenGrid.of(cuts_s, deadline_s, grid.span)
-            found[left[k]] = grid
-        left = left[~even]
-        if not left.size:
-            return found
-    for k in left.tolist():
-        cuts_s = _cuts_s(channel, links[k], begins_s, least[k].deadline_s, np.empty(0))
-        found[k] = _uneven(least[k], cuts_s)
-    return found
+                cuts_s = np.concatenate([self.jumps_s[k], *steps])
+                found[k] = _cut(Grid(deadline_s, own, least[k].span), cuts_s)
+            left = left[~done]
+            if not left.size:
+                return found
+        for k in left.tolist():
+            found[k] = _cut(least[k], self._cuts_s(k, least[k]))
+        return found
+
+    def _step_s(self, k: int, since_s: float, until_s: float) -> tuple[float, float]:
+        """The last moment before a line of sight is lost or won, and the first after it."""
+        least_s = _least_s(self.begins_s, until_s)
+        while until_s - since_s > least_s:
+            times = np.linspace(since_s, until_s, FEWEST + 1)
+            sees = self.channel.sees(self.links[k], self.begins_s + times)
+            after = max(int(np.argmax(sees != sees[0])), 1)
+            since_s, until_s = float(times[after - 1]), float(times[after])
+        return since_s, until_s
+
+    def _cuts_s(self, k: int, least: Grid) -> FloatArray:
+        """Edges of slots as narrow as the mean gain needs each."""
+        shadowed = self.channel.radio.shadowing.sigma_db > 0.0
+        span_s, slots = least.deadline_s, _MOST if shadowed else FEWEST
+        edges = np.union1d(np.linspace(0.0, span_s, slots + 1), self.jumps_s[k])
+        since, until = edges[:-1], edges[1:]
+        least_s = _least_s(self.begins_s, span_s)
+        kept = [edges]
+        while since.size:
+            # An edge that is a jump belongs to the slot after it.
+            last = np.where(np.isin(until, self.jumps_s[k]), until - least_s / 8, until)
+            times = self.begins_s + np.stack([since, (since + until) / 2, last], axis=1).ravel()
+            apart, way, gain, sees = self.channel.course([self.links[k]], times)
+            rough = _near(self.channel, apart.reshape(-1, 3), way.reshape(-1, 3))[:, 0]
+            rough |= np.ptp(sees.reshape(-1, 3).astype(int), axis=1) > 0
+            if not shadowed:
+                rough |= _bent(ratio_to_db(gain).reshape(-1, 3))[:, 0]
+            rough &= until - since > least_s
+            if np.count_nonzero(rough) > _MOST:
+                break
+            quarters = np.linspace(since[rough], until[rough], 5)
+            kept.append(quarters.ravel())
+            since, until = quarters[:-1].ravel(), quarters[1:].ravel()
+        return np.concatenate(kept)
 
 
-def _rough(
-    nearest_m: float,
-    apart: FloatArray,
-    way: FloatArray,
-    gain: FloatArray,
-    sees: NDArray[np.bool_] | None = None,
-) -> NDArray[np.bool_]:
-    """Which of T slots (L, T) are too wide, by what is at their edges and middles (L, 2·T + 1);
-    not because a line of sight is lost in them."""
-    since, mid, until = slice(0, -2, 2), slice(1, None, 2), slice(2, None, 2)
-    walked = way[:, until] - way[:, since]
+def _cut(even: Grid, cuts_s: FloatArray) -> Grid:
+    """The edges of equal slots and others."""
+    if not cuts_s.size:
+        return even
+    own = np.linspace(0.0, even.deadline_s, even.slots + 1)
+    return UnevenGrid.of(np.union1d(own, cuts_s), even.deadline_s, even.span)
+
+
+def _least_s(begins_s: float, span_s: float) -> float:
+    """The width of slots that are cut no further."""
+    return max(_STEP * span_s, 8.0 * math.ulp(begins_s + span_s))
+
+
+def _near(channel: Channel, apart: FloatArray, way: FloatArray) -> NDArray[np.bool_]:
+    """In which of T slots (L, T) the way is too long for the distance, by what both are at edges
+    and middles (L, 2·T + 1)."""
+    walked = way[:, 2::2] - way[:, :-2:2]
     # Between two moments nothing comes nearer than the way that is left for it.
-    nearest = np.maximum((apart[:, since] + apart[:, until] - walked) / 2, nearest_m)
-    level = ratio_to_db(gain)
-    bend = level[:, mid] - (level[:, since] + level[:, until]) / 2
-    rough = (np.abs(level[:, until] - level[:, since]) > _CHANGE_DB) | (np.abs(bend) > _BEND_DB)
-    if sees is not None:
-        rough &= (sees[:, since] == sees[:, mid]) & (sees[:, mid] == sees[:, until])
-    return np.asarray(rough | (walked > _OF_DISTANCE * nearest))
+    nearest = (apart[:, 2::2] + apart[:, :-2:2] - walked) / 2
+    return np.asarray(walked > _OF_DISTANCE * np.maximum(nearest, channel.nearest_m))
 
 
-def _step_s(
-    channel: Channel, link: Link, begins_s: float, since_s: float, until_s: float
-) -> tuple[float, float]:
-    """A line of sight's last moment and the first without it, or the other way round."""
-    least_s = max(_STEP * until_s, 8.0 * math.ulp(begins_s + until_s))
-    while until_s - since_s > least_s:
-        times = np.linspace(since_s, until_s, FEWEST + 1)
-        sees = channel.sees(link, begins_s + times)
-        at = int(np.argmax(sees != sees[0]))
-        if at == 0:
-            break
-        since_s, until_s = float(times[at - 1]), float(times[at])
-    return since_s, until_s
-
-
-def _cuts_s(
-    channel: Channel, link: Link, begins_s: float, span_s: float, jumps_s: FloatArray
-) -> FloatArray:
-    """Edges from 0 to `span_s` of slots in which the mean gain of a link hardly changes; jumps are
-    among them."""
-    edges = np.union1d(np.linspace(0.0, span_s, FEWEST + 1), jumps_s[:_MOST])
-    since, until = edges[:-1], edges[1:]
-    least_s = max(_STEP * span_s, 8.0 * math.ulp(begins_s + span_s))
-    kept = []
-    while since.size:
-        # An edge that is a jump belongs to the slot after it.
-        last = np.where(np.isin(until, jumps_s), until - least_s / 8, until)
-        times = begins_s + np.stack([since, (since + until) / 2, last], axis=1).ravel()
-        apart, way, gain = (row.reshape(-1, 3) for row in channel.course([link], times)[:3])
-        rough = _rough(channel.nearest_m, apart, way, gain)[:, 0]
-        rough &= until - since > least_s
-        if np.count_nonzero(rough) > _MOST:
-            rough[:] = False
-        kept.append(since[~rough])
-        quarters = np.linspace(since[rough], until[rough], 5)
-        since, until = quarters[:-1].ravel(), quarters[1:].ravel()
-    return np.append(np.unique(np.concatenate(kept)), span_s)
+def _bent(level_db: FloatArray) -> NDArray[np.bool_]:
+    """In which of T slots (L, T) a mean gain is too steep or too bent, by what it is at edges and
+    middles (L, 2·T + 1)."""
+    since, mid, until = level_db[:, :-2:2], level_db[:, 1::2], level_db[:, 2::2]
+    bent = np.abs(mid - (since + until) / 2) > _BEND_DB
+    return np.asarray(bent | (np.abs(until - since) > _CHANGE_DB))
