@@ -14,6 +14,8 @@ Leg = tuple[float, float, float]
 """One straight movement at constant speed: (duration_s, end_x_m, end_y_m); a pause ends where it
 began."""
 
+_NEVER: FloatArray = np.empty(0)
+
 
 class Trajectory(Protocol):
     """A device's path. Answers depend on the times alone, never on the order of the questions."""
@@ -29,6 +31,11 @@ class Trajectory(Protocol):
     @property
     def speed_limit_m_s(self) -> float:
         """A speed in m/s that the device never exceeds."""
+        ...
+
+    def jumps_s(self, since_s: float, until_s: float) -> FloatArray:
+        """The moments (J,) in s after `since_s` and before `until_s` at which the device changes
+        its place within no time, in order; it has not travelled for it."""
         ...
 
 
@@ -59,6 +66,10 @@ class Static:
         """0 m/s."""
         return 0.0
 
+    def jumps_s(self, since_s: float, until_s: float) -> FloatArray:
+        """None."""
+        return _NEVER
+
 
 class PiecewiseLinear:
     """Straight legs at constant speeds, drawn from `legs` only as far as somebody asks.
@@ -83,6 +94,10 @@ class PiecewiseLinear:
     def speed_limit_m_s(self) -> float:
         """A speed in m/s that no leg exceeds."""
         return self._speed_limit_m_s
+
+    def jumps_s(self, since_s: float, until_s: float) -> FloatArray:
+        """None: every leg begins where the one before ended."""
+        return _NEVER
 
     def position_m(self, times_s: ArrayLike) -> FloatArray:
         """The position (…, 2) in m at times (…) in s.

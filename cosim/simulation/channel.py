@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.mobility.fleet import Fleet
-from cosim.mobility.recorded.path import RecordedPath
 from cosim.mobility.trajectory import Trajectory
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
 from cosim.physics.rate import noise_w
@@ -35,9 +34,6 @@ class Channel:
         self._small_scale = SmallScale(radio, self._fleet, seed)
         self._limits_m_s = np.array([path.speed_limit_m_s for path in trajectories], dtype=float)
         self._doppler_hz = doppler_hz(self._limits_m_s, radio.carrier_hz)
-        self._jumps = np.array(
-            [isinstance(path, RecordedPath) and path.jumps > 0 for path in trajectories], dtype=bool
-        )
 
     def noise_w(self, share_hz: FloatArray | float) -> FloatArray:
         """σ² = k·T0·B·F over a receiver's share, or over W where the scenario says constant."""
@@ -81,20 +77,35 @@ class Channel:
         """The distance below which the path loss depends on it no more."""
         return self._large_scale.nearest_m
 
-    def course(self, link: Link, times_s: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """A link at times (T,): how far its ends are apart and how far both have gone in m, and
-        its ḡ."""
-        here, there = self._ends([link], times_s)
-        way_m = self._fleet.travelled_m(np.array(link), times_s).sum(axis=0)
-        gains = self._large_scale.gains([link], here, there)
-        return apart_m(here, there)[0], way_m, gains[0]
+    def course(
+        self, links: Sequence[Link], times_s: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
+        """Links at times (T,): how far their ends are apart and how far both have gone in m, ḡ,
+        and whether they have a line of sight that may be lost; (L, T) each."""
+        here, there = self._ends(links, times_s)
+        way_m = self._fleet.travelled_m(np.array(links), times_s).sum(axis=1)
+        gains = self._large_scale.gains(links, here, there)
+        apart = apart_m(here, there)
+        return apart, way_m, gains, self._large_scale.sees(links, apart)
 
-    def rests(self, link: Link, since_s: float, span_s: float) -> bool:
-        """Whether both ends stay where they are for so long."""
-        if self._jumps[list(link)].any():
-            return False
-        ways = self._fleet.travelled_m(np.array(link), np.array([since_s, since_s + span_s]))
-        return bool((ways[:, 0] == ways[:, 1]).all())
+    def sees(self, link: Link, times_s: FloatArray) -> NDArray[np.bool_]:
+        """Whether a link has, at times (T,), a line of sight that may be lost."""
+        (sees,) = self._large_scale.sees([link], apart_m(*self._ends([link], times_s)))
+        return np.asarray(sees)
+
+    def jumps_s(self, links: Sequence[Link], since_s: float, span_s: float) -> list[FloatArray]:
+        """When within a span the ends of each link jump, in s after `since_s`."""
+        own = {
+            device: self.trajectories[device].jumps_s(since_s, since_s + span_s) - since_s
+            for device in dict.fromkeys(end for link in links for end in link)
+        }
+        return [
+            np.union1d(own[i], own[j]) if own[i].size + own[j].size else own[i] for i, j in links
+        ]
+
+    def speed_limits_m_s(self, links: Sequence[Link]) -> FloatArray:
+        """The speeds (L,) at which the ends of each link part or come nearer at most."""
+        return np.asarray(self._limits_m_s[np.array(links)].sum(axis=1))
 
     def slots(self, links: Sequence[Link], span_s: float) -> list[int]:
         """How many equal slots a span takes on each link by its fading: none wider than a fraction
@@ -120,24 +131,20 @@ class Channel:
         slots: FloatArray,
         part: float,
     ) -> NDArray[np.bool_]:
-        """On which links (L,) ḡ surely changes no more in one of so many equal slots than over a
-        way of `part` of the distance, by the speed limits of the link's two ends.
+        """On which links (L,), if their ends don't jump, ḡ surely changes no more in one of so many
+        equal slots than over a way of `part` of the distance, by the speed limits of both ends.
 
         Surely: a link may be steady of which this cannot be told without asking where it goes.
         """
-        if not links:
-            return np.zeros(0, dtype=np.bool_)
-        ends = np.array(links)
-        speed = self._limits_m_s[ends].sum(axis=1)
-        jumps = self._jumps[ends].any(axis=1)
-        if not isinstance(self.radio.fading, ClarkeFading):
-            return np.asarray((speed == 0.0) & ~jumps)
-        apart, reach = self.distances_m(links, since_s), speed * span_s
+        reach = self.speed_limits_m_s(links) * span_s
+        apart = self.distances_m(links, since_s)
         step = reach / slots
         smooth = step <= part * np.maximum(apart - reach, self.nearest_m)
-        smooth &= ~self._large_scale.may_step(links, np.maximum(apart - reach, 0.0), apart + reach)
         smooth &= step <= self._large_scale.smooth_m
-        return np.asarray(smooth & ~jumps)
+        within = np.stack([np.maximum(apart - reach, 0.0), apart + reach], axis=1)
+        near, far = self._large_scale.sees(links, within).T
+        smooth &= near == far
+        return np.asarray(smooth | (reach == 0.0))
 
     def slot_gains(
         self, links: Sequence[Link], edges_s: FloatArray, rounds: Sequence[int]

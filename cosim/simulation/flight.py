@@ -130,7 +130,7 @@ class Flight:
 
     def refine(self, channel: Channel, until_s: float) -> bool:
         """Narrows its slots where it has too few until a moment; whether it had."""
-        found = finer(channel, self.link, self.grid, self.start_s, until_s)
+        found = finer(channel, self.grid, self.start_s, until_s)
         narrowed = found is not self.grid
         if narrowed:
             self.grid = found

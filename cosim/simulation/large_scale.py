@@ -105,16 +105,13 @@ class LargeScale:
         shadowing = self.radio.shadowing
         return shadowing.decorrelation_m / 1000.0 if shadowing.sigma_db > 0.0 else math.inf
 
-    def may_step(
-        self, links: Sequence[tuple[int, int]], nearest_m: FloatArray, farthest_m: FloatArray
-    ) -> NDArray[np.bool_]:
-        """Which pairs (L,) win or lose their line of sight between two distances."""
+    def sees(self, links: Sequence[tuple[int, int]], distances_m: FloatArray) -> NDArray[np.bool_]:
+        """Whether pairs have a line of sight (L, T) at distances (L, T) in m; by path losses that
+        know none, none has."""
         if self.radio.path_loss.model != "d2d_outdoor":
-            return np.zeros(len(links), dtype=np.bool_)
+            return np.zeros(distances_m.shape, dtype=np.bool_)
         ranks = np.array([self._los_rank(*link) for link in links])
-        return np.asarray(
-            (ranks < los_probability(nearest_m)) != (ranks < los_probability(farthest_m))
-        )
+        return np.asarray(ranks[:, None] < los_probability(distances_m))
 
     def _los_rank(self, first: int, second: int) -> float:
         key = pair(first, second)

@@ -19,8 +19,11 @@ from cosim.trace.schema import Cause, EventKind
 def together(
     world: World, plan: Plan, members: Sequence[Station], *, waits: bool
 ) -> Generator[Event, Any, None]:
-    """One round of a group: those who are there play it, and all get their row when it ends."""
-    there = [station for station in members if station.present]
+    """One round of a group: those who are there play it, and all get their row when it ends.
+
+    Who came while clusters were formed is in none of them, and waits for the next round.
+    """
+    there = [station for station in members if station.present and station.id in plan.graph]
     lives: dict[int, Process] = {}
     for station in there:
         station.round = plan.round

@@ -26,6 +26,27 @@ def test_a_path_begins_again_and_goes_on_counting() -> None:
         path.position_m(-1.0)
 
 
+def test_jumps_are_those_of_the_file_and_of_its_seam() -> None:
+    once = RecordedPath(
+        "a", np.array([-1.0, 0.0, 2.0, 2.0, 4.0]), *np.array([[9, 0, 0, 5, 5], [1, 1, 1, 1, 1.0]])
+    )
+    assert once.jumps == 1
+    assert once.jumps_s(0.0, math.inf).tolist() == [2.0]
+    assert once.jumps_s(2.0, 3.0).tolist() == once.jumps_s(0.0, 2.0).tolist() == []
+    path = RepeatedPath(once, 4.0)
+    assert path.jumps_s(0.0, 13.0).tolist() == [2, 4, 6, 8, 10, 12]
+    assert path.jumps_s(3.0, 3.9).tolist() == []
+    assert path.jumps_s(4.0, 8.0).tolist() == [6.0]
+    for at_s in path.jumps_s(0.0, 13.0):
+        before, at = path.position_m([np.nextafter(at_s, 0.0), at_s])
+        assert abs(before - at)[0] == 5.0
+    # A way that ends where it began has no seam, and one that ends in a jump has no other.
+    loop = RecordedPath("b", np.array([0.0, 1.0, 2.0]), *np.array([[0.0, 3.0, 0.0]] * 2))
+    assert RepeatedPath(loop, 2.0).jumps_s(0.0, 9.0).tolist() == []
+    back = RecordedPath("c", np.array([0.0, 2.0, 2.0]), *np.array([[0.0, 3.0, 0.0]] * 2))
+    assert RepeatedPath(back, 2.0).jumps_s(0.0, 7.0).tolist() == [2.0, 4.0, 6.0]
+
+
 def test_what_is_travelled_never_shrinks() -> None:
     random = np.random.Generator(np.random.Philox(8))
     times = np.cumsum(random.uniform(0.1, 1.0, 30))

@@ -1,8 +1,9 @@
 """What each transfer of a trace should have come to, integrated anew on a plain fine time grid.
 
 Shares nothing with the simulation's channel, slots and solver: fades are drawn again from their
-documented streams, path loss is written out again, and time is cut evenly. Paths are asked for
-places, and a shadowing field for its value there. Starts and powers are those of the trace.
+documented streams, path loss is written out again, and time is cut evenly, and once more where two
+neighbouring cells differ. Paths are asked for places, and a shadowing field for its value there.
+Starts and powers are those of the trace; its durations say where to look closely, and no more.
 """
 
 import math
@@ -19,7 +20,9 @@ from cosim.scenario.model import Scenario
 from cosim.trace.schema import Outcome, TransferRow
 
 LIGHT_M_S = 299_792_458.0
-SAMPLES = 4096
+SAMPLES = 2048
+# Cells whose gain differs by so many dB are cut into so many.
+STEP_DB, PARTS = 0.5, 32
 # A verdict that this part of the bits, or of the SNR, decides otherwise is a tie.
 TIE = 1e-3
 
@@ -78,8 +81,9 @@ class Air:
             k * self.paths[end].travelled_m(times)[:, None] * np.cos(own)
             for end, own in zip((low, high), waves[:2], strict=True)
         )
-        z = np.exp(1j * (phase + waves[2])).sum(axis=1)
-        return gain * np.abs(z) ** 2 / radio.fading.sinusoids
+        phase = phase + waves[2]
+        power = np.cos(phase).sum(axis=1) ** 2 + np.sin(phase).sum(axis=1) ** 2
+        return gain * power / radio.fading.sinusoids
 
     def _loss_db(self, apart: np.ndarray, low: int, high: int) -> np.ndarray:
         radio = self.scenario.radio
@@ -118,29 +122,50 @@ class Air:
         waves = way * self.scenario.radio.carrier_hz / LIGHT_M_S if clarke else 0.0
         return max(SAMPLES, math.ceil(40 * waves))
 
-    def carried(
-        self, row: TransferRow, share_hz: float, since_s: float, until_s: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Times from `since_s` to `until_s` and the bits through by each, at one share."""
-        edges = np.linspace(since_s, until_s, self.samples(row, until_s - since_s) + 1)
+    def cells(self, row: TransferRow, horizon_s: float) -> "Cells":
+        """The gain of a transfer from its start to `horizon_s`, finest while it was on the air."""
+        near_s = min(1.3 * (row.end_s - row.start_s) + 1e-12, horizon_s)
+        edges = np.linspace(0.0, near_s, self.samples(row, near_s) + 1)
+        if near_s < horizon_s:
+            more = self.samples(row, horizon_s - near_s)
+            edges = np.append(edges, np.linspace(near_s, horizon_s, more + 1)[1:])
         gain = self.gain(row, (edges[1:] + edges[:-1]) / 2)
-        rate = share_hz * np.log2(1 + row.power_w * gain / self.noise_w(share_hz))
-        return edges, np.concatenate([[0.0], np.cumsum(rate * np.diff(edges))])
+        if self.scenario.radio.fading.model != "clarke":
+            differs = np.abs(np.diff(10 * np.log10(gain))) > STEP_DB
+            rough = np.append(differs, False) | np.append(False, differs)
+            fine = np.linspace(edges[:-1][rough], edges[1:][rough], PARTS, endpoint=False, axis=1)
+            own = np.sort(np.concatenate([edges, fine[:, 1:].ravel()]))
+            anew = np.isin(own[:-1], fine)
+            kept, gain = gain[~rough], np.empty(len(own) - 1)
+            gain[~anew] = kept
+            gain[anew] = self.gain(row, ((own[1:] + own[:-1]) / 2)[anew])
+            edges = own
+        return Cells(self, row, edges, gain)
 
-    def through_s(
-        self, row: TransferRow, share_hz: float, bits: float, since_s: float, until_s: float
-    ) -> float:
-        """When so many bits are through; looked at ever more closely. Infinite if they are not."""
-        if bits <= 0.0:
-            return since_s
-        while True:
-            edges, bits_by = self.carried(row, share_hz, since_s, until_s)
-            if bits_by[-1] < bits:
-                return math.inf
-            found = float(np.interp(bits, bits_by, edges))
-            if found - since_s > 0.3 * (until_s - since_s) or until_s - since_s < 1e-12:
-                return found
-            until_s = since_s + 1.5 * max(found - since_s, 1e-4 * (until_s - since_s))
+
+@dataclass
+class Cells:
+    """The gain of one transfer, cell by cell."""
+
+    air: Air
+    row: TransferRow
+    edges: np.ndarray
+    gain: np.ndarray
+
+    def bits_by(self, share_hz: float) -> np.ndarray:
+        """The bits through by each edge, at one share."""
+        rate = share_hz * np.log2(1 + self.row.power_w * self.gain / self.air.noise_w(share_hz))
+        return np.concatenate([[0.0], np.cumsum(rate * np.diff(self.edges))])
+
+    def carried(self, share_hz: float, since_s: float, until_s: float) -> float:
+        """The bits through between two moments."""
+        return float(np.diff(np.interp([since_s, until_s], self.edges, self.bits_by(share_hz)))[0])
+
+    def through_s(self, share_hz: float, bits: float, since_s: float) -> float:
+        """When so many bits are through, counted from a moment on; infinite if they are not."""
+        by = self.bits_by(share_hz)
+        bits += float(np.interp(since_s, self.edges, by))
+        return float(np.interp(bits, by, self.edges)) if bits <= by[-1] else math.inf
 
 
 def verdicts(air: Air, rows: Iterable[TransferRow]) -> list[Verdict]:
@@ -175,21 +200,17 @@ def _fluid(air: Air, group: list[TransferRow], cut_s: float) -> list[Verdict]:
             [(Outcome.OUTAGE, math.nan)] if verdict.row.outcome is Outcome.OUTAGE else []
         )
     left = {row.dst: float(row.bits) for row in going}
+    cells = {row.dst: air.cells(row, horizon_s) for row in going}
     at_s = 0.0
     # Those that are dropped at once free their share in that instant.
     active = len(going) if radio.share == "dynamic" else len(group)
     while going:
         share_hz = radio.bandwidth_hz / active
-        ends = [
-            air.through_s(row, share_hz, left[row.dst], at_s, horizon_s)
-            if at_s < horizon_s
-            else math.inf
-            for row in going
-        ]
+        ends = [cells[row.dst].through_s(share_hz, left[row.dst], at_s) for row in going]
         first = int(np.argmin(ends))
         if not math.isfinite(ends[first]):
             for row in going:
-                short = left[row.dst] - air.carried(row, share_hz, at_s, horizon_s)[1][-1]
+                short = left[row.dst] - cells[row.dst].carried(share_hz, at_s, horizon_s)
                 end_s = min(limit_s, row.end_s - row.start_s) if radio.late == "stale" else limit_s
                 verdict = Verdict(row, [(Outcome.LATE, end_s)], short < TIE * row.bits)
                 if verdict.tie:
@@ -212,7 +233,7 @@ def _fluid(air: Air, group: list[TransferRow], cut_s: float) -> list[Verdict]:
         found.append(verdict)
         if radio.share == "dynamic":
             for other in going:
-                left[other.dst] -= air.carried(other, share_hz, at_s, end_s)[1][-1]
+                left[other.dst] -= cells[other.dst].carried(share_hz, at_s, end_s)
             active, at_s = len(going), end_s
     return found
 
@@ -224,7 +245,7 @@ def _codeword(air: Air, group: list[TransferRow], _: float) -> list[Verdict]:
             found.append(Verdict(row, [(Outcome.OUTAGE, math.nan)]))
             continue
         share_hz = air.scenario.radio.bandwidth_hz / len(group)
-        bits = air.carried(row, share_hz, 0.0, deadline_s)[1][-1]
+        bits = air.cells(row, deadline_s).bits_by(share_hz)[-1]
         both = [(Outcome.DELIVERED, deadline_s), (Outcome.OUTAGE, deadline_s)]
         tie = abs(bits / row.bits - 1) < TIE
         found.append(Verdict(row, both if tie else [both[int(bits < row.bits)]], tie))
@@ -238,14 +259,16 @@ def _blocks(air: Air, group: list[TransferRow], _: float) -> list[Verdict]:
             found.append(Verdict(row, [(Outcome.OUTAGE, math.nan)]))
             continue
         share_hz = air.scenario.radio.bandwidth_hz / len(group)
-        chains = [_chain(air, row, share_hz, factor) for factor in (1.0, 1 - TIE, 1 + TIE)]
+        chains = _chains(air, row, share_hz, (1.0, 1 - TIE, 1 + TIE))
         close = [abs(own[1] / chains[0][1] - 1) < TIE and own[0] is chains[0][0] for own in chains]
         found.append(Verdict(row, chains, not all(close)))
     return found
 
 
-def _chain(air: Air, row: TransferRow, share_hz: float, strictness: float) -> tuple[Outcome, float]:
-    """The blocks of one transfer, one after the other."""
+def _chains(
+    air: Air, row: TransferRow, share_hz: float, strictness: Sequence[float]
+) -> list[tuple[Outcome, float]]:
+    """The blocks of one transfer, one after the other, for each strictness of the decoder."""
     radio = air.scenario.radio
     packets, snr_of_one = radio.packets, row.power_w / air.noise_w(share_hz)
     assert packets.model == "blocks"
@@ -253,20 +276,48 @@ def _chain(air: Air, row: TransferRow, share_hz: float, strictness: float) -> tu
     known = float(air.gain(row, np.zeros(1), mean=by_mean)[0]) * snr_of_one
     aimed_at = known / 10 ** (packets.backoff_db / 10)
     interval_s = packets.block_bits / (share_hz * math.log2(1 + aimed_at))
-    blocks = -(-row.bits // packets.block_bits)
     whole = int(radio.deadline_s / interval_s)
-    if whole == 0:
-        return Outcome.LATE, radio.deadline_s
-    parts = max(16, air.samples(row, interval_s * whole) // whole)
-    times = (np.arange(whole * parts) + 0.5) * interval_s / parts
-    rate = np.log1p(snr_of_one * air.gain(row, times)).reshape(whole, parts).mean(axis=1)
-    kept, copies = 0.0, 0
-    for number, snr in enumerate(np.expm1(rate)):
-        kept, copies = kept + snr, copies + 1
-        if kept >= aimed_at * strictness * (1 - 1e-9):
-            blocks, kept, copies = blocks - 1, 0.0, 0
-            if blocks == 0:
-                return Outcome.DELIVERED, (number + 1) * interval_s
-        elif packets.combining == "none" or copies == packets.transmissions:
-            kept, copies = 0.0, 0
-    return Outcome.LATE, radio.deadline_s
+    parts = max(16, 2 * air.samples(row, interval_s * whole) // max(whole, 1))
+    chains = [
+        _Chain(-(-row.bits // packets.block_bits), aimed_at * own * (1 - 1e-9))
+        for own in strictness
+    ]
+    for first in range(0, whole, 64):
+        numbers = np.arange(first, min(first + 64, whole))
+        times = (numbers[:, None] + (np.arange(parts) + 0.5) / parts) * interval_s
+        rate = np.log1p(snr_of_one * air.gain(row, times.ravel())).reshape(times.shape)
+        for number, snr in zip(numbers.tolist(), np.expm1(rate.mean(axis=1)), strict=True):
+            for chain in chains:
+                chain.take(number, float(snr), packets.combining, packets.transmissions)
+        if all(chain.last is not None for chain in chains):
+            break
+    return [
+        (Outcome.LATE, radio.deadline_s)
+        if chain.last is None
+        else (Outcome.DELIVERED, (chain.last + 1) * interval_s)
+        for chain in chains
+    ]
+
+
+@dataclass
+class _Chain:
+    """Blocks that wait, and the copies kept of the first of them; `last` is the interval in which
+    the last was decoded."""
+
+    blocks: int
+    needed: float
+    kept: float = 0.0
+    copies: int = 0
+    last: int | None = None
+
+    def take(self, number: int, snr: float, combining: str, most: int) -> None:
+        """What one interval brings."""
+        if self.last is not None:
+            return
+        self.kept, self.copies = self.kept + snr, self.copies + 1
+        if self.kept >= self.needed:
+            self.blocks, self.kept, self.copies = self.blocks - 1, 0.0, 0
+            if self.blocks == 0:
+                self.last = number
+        elif combining == "none" or self.copies == most:
+            self.kept, self.copies = 0.0, 0

@@ -1,5 +1,6 @@
 """Clusters: what forming them costs, when they are formed anew, what goes between them."""
 
+import math
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -94,6 +95,26 @@ def test_every_cluster_that_comes_into_being_is_announced_and_charged() -> None:
     for row in trace.rounds:
         own = [t for t in trace.transfers if t.src == row.device]
         assert row.energy_tx_j == pytest.approx(sum(t.energy_tx_j for t in own), rel=1e-9)
+
+
+def test_who_comes_while_clusters_are_formed_waits_for_the_next_round() -> None:
+    """At 10 Hz announcements take some hundredths of a second; device 2 comes in the midst."""
+    chosen = clusters(
+        0.5,
+        count=3,
+        rounds=2,
+        learning=NO_LEARNING | {"payload_bits": 16},
+        radio={"bandwidth_hz": 10.0, "fading": {"model": "none"}},
+    )
+    trace = simulate(chosen, at=NEAR[:3], spells={2: [(0.02, math.inf)]})
+    formed_s = min(e.time_s for e in trace.events if e.kind == "compute_start")
+    assert formed_s > 0.02
+    assert groups(trace, 1).keys() == {0, 1}
+    assert groups(trace, 2).keys() == {0, 1, 2}
+    first, second = trace.rounds_of(2)
+    assert first.off_s == pytest.approx(0.02)
+    assert (first.compute_s, second.off_s) == (0.0, 0.0)
+    assert second.compute_s > 0.0
 
 
 def test_clusters_are_formed_anew_when_their_powers_no_longer_suffice() -> None:

@@ -13,6 +13,7 @@ from cosim.mobility.area import Disc
 from cosim.mobility.gauss_markov import gauss_markov
 from cosim.mobility.random_waypoint import random_waypoint
 from cosim.mobility.recorded.path import RecordedPath
+from cosim.mobility.recorded.repeat import RepeatedPath
 from cosim.mobility.trajectory import Static, Trajectory
 
 FADINGS = [
@@ -31,9 +32,9 @@ PACKETS: list[dict[str, Any]] = [
 KINDS = list(product(FADINGS, PACKETS))
 
 
-def path_of(rng: np.random.Generator, radius_m: float) -> Trajectory:
-    """A post, a walker, a car, a wanderer, or a recorded path that jumps."""
-    kind = rng.integers(6)
+def path_of(rng: np.random.Generator, radius_m: float, deadline_s: float) -> Trajectory:
+    """A post, a walker, a car, a wanderer, or a recorded path that jumps, or is repeated."""
+    kind = rng.integers(7)
     if kind == 0:
         x, y = Disc(radius_m).uniform(rng, 1)[0]
         return Static(float(x), float(y))
@@ -52,7 +53,11 @@ def path_of(rng: np.random.Generator, radius_m: float) -> Trajectory:
     if kind == 5:
         times[10::10] = times[9:-1:10]
     x, y = np.cumsum(rng.normal(0.0, radius_m / 20, (2, count)), axis=1)
-    return RecordedPath("recorded", times, x, y)
+    once = RecordedPath("recorded", times, x, y)
+    if kind < 6:
+        return once
+    # Its seam comes within most Γ, in some more often than once.
+    return RepeatedPath(once, deadline_s * float(10 ** rng.uniform(-0.5, 0.3)))
 
 
 def chosen(seed: int) -> tuple[Any, list[Trajectory]]:
@@ -105,7 +110,7 @@ def chosen(seed: int) -> tuple[Any, list[Trajectory]]:
             **packets,
         },
     )
-    return made, [path_of(rng, radius_m) for _ in range(count)]
+    return made, [path_of(rng, radius_m, deadline_s) for _ in range(count)]
 
 
 def judged(seed: int) -> list[Verdict]:

@@ -10,6 +10,7 @@ from small_networks import NO_LEARNING, PROFILE, ZERO_MARGIN, scenario, simulate
 from cosim.scenario.radio import Radio
 from cosim.trace.schema import Cause, EventKind, Outcome
 
+SCALED = {"policy": "lemma1", "fallback": "scale"}
 K_J_K, C_M_S = 1.380649e-23, 299_792_458.0
 
 
@@ -112,7 +113,7 @@ def test_an_infeasible_demand_is_scaled_to_p_max_and_late() -> None:
     chosen = scenario(
         learning=NO_LEARNING | {"payload_bits": bits},
         devices=[{"count": 3, "profile": PROFILE}],
-        radio=radio(bandwidth_hz=W, deadline_s=gamma, p_max_dbm=10),
+        radio=radio(bandwidth_hz=W, deadline_s=gamma, p_max_dbm=10, power=SCALED),
     )
     trace = simulate(chosen, at=[(0.0, 0.0), (300.0, 0.0), (0.0, 900.0)])
     sent = [row for row in trace.transfers if row.src == 0]
@@ -137,12 +138,13 @@ def test_an_infeasible_demand_is_scaled_to_p_max_and_late() -> None:
 
 
 def test_without_power_nobody_is_on_the_air_and_nobody_waits() -> None:
-    """2^(Q·n/(W·Γ)) overflows: there is no finite power, so no transfer takes any time."""
+    """2^(Q·n/(W·Γ)) overflows: no finite power is in proportion to it, so no transfer takes any
+    time."""
     chosen = scenario(
         rounds=2,
         learning=NO_LEARNING | {"payload_bits": 10**12},
         devices=[{"count": 3, "profile": PROFILE}],
-        radio=radio(bandwidth_hz=1.0e4),
+        radio=radio(bandwidth_hz=1.0e4, power=SCALED),
     )
     trace = simulate(chosen)
     assert len(trace.transfers) == 12
@@ -158,6 +160,18 @@ def test_without_power_nobody_is_on_the_air_and_nobody_waits() -> None:
     ends = [event for event in trace.events if event.kind is EventKind.SEND_END]
     assert {event.cause for event in ends} == {Cause.OUTAGE}
     assert not [event for event in trace.events if event.kind is EventKind.RECEIVE]
+
+
+def test_by_default_a_demand_without_end_takes_p_max_and_is_late() -> None:
+    chosen = scenario(
+        learning=NO_LEARNING | {"payload_bits": 10**12},
+        devices=[{"count": 3, "profile": PROFILE}],
+        radio=radio(bandwidth_hz=1.0e4, p_max_dbm=20),
+    )
+    rows = simulate(chosen).transfers
+    assert [row.power_w for row in rows] == pytest.approx([0.05] * 6, rel=1e-12)
+    assert {row.outcome for row in rows} == {Outcome.LATE}
+    assert all(row.end_s == row.deadline_s and 0 < row.delivered_bits < 1e12 for row in rows)
 
 
 def test_maximum_power_is_shared_equally_by_the_receivers() -> None:

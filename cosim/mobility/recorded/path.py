@@ -34,6 +34,7 @@ class RecordedPath:
     recording: Recording | None = None
     _travelled_m: FloatArray = field(init=False, repr=False)
     _speed_limit_m_s: float = field(init=False, repr=False)
+    _jumps_s: FloatArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         duration = np.diff(self.times_s)
@@ -49,6 +50,8 @@ class RecordedPath:
         speeds = walked[duration > 0.0] / duration[duration > 0.0]
         object.__setattr__(self, "_travelled_m", travelled)
         object.__setattr__(self, "_speed_limit_m_s", float(speeds.max(initial=0.0)))
+        jumped = (np.diff(self.x_m) != 0.0) | (np.diff(self.y_m) != 0.0)
+        object.__setattr__(self, "_jumps_s", self.times_s[1:][jumped & (duration == 0.0)])
 
     @property
     def speed_limit_m_s(self) -> float:
@@ -58,8 +61,12 @@ class RecordedPath:
     @property
     def jumps(self) -> int:
         """How often the device changes its place within no time."""
-        moved = (np.diff(self.x_m) != 0.0) | (np.diff(self.y_m) != 0.0)
-        return int(np.sum(moved & (np.diff(self.times_s) == 0.0)))
+        return len(self._jumps_s)
+
+    def jumps_s(self, since_s: float, until_s: float) -> FloatArray:
+        """As of `Trajectory`."""
+        first = np.searchsorted(self._jumps_s, since_s, side="right")
+        return np.unique(self._jumps_s[first : np.searchsorted(self._jumps_s, until_s)])
 
     @property
     def walks(self) -> int:
@@ -76,6 +83,14 @@ class RecordedPath:
         """The position (…, 2) in m at times (…) in s; ValueError for a time below 0, or not
         finite."""
         return np.stack(self._at(times_s, self.x_m, self.y_m), axis=-1)
+
+    def approached_m(self, time_s: float) -> FloatArray:
+        """The position (2,) in m that a moment in s is approached at: where the device was just
+        before it."""
+        at = int(np.searchsorted(self.times_s, time_s))
+        if at < len(self.times_s) and self.times_s[at] == time_s:
+            return np.array([self.x_m[at], self.y_m[at]])
+        return self.position_m(time_s)
 
     def travelled_m(self, times_s: ArrayLike) -> FloatArray:
         """The path length (…) in m since t = 0, jumps left out; errors as `position_m`."""

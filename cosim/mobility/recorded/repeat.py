@@ -10,6 +10,8 @@ from cosim.mobility.trajectory import checked_times
 
 FloatArray = NDArray[np.float64]
 
+_PERIODS = 1 << 16
+
 
 @dataclass(frozen=True, eq=False)
 class RepeatedPath:
@@ -41,6 +43,20 @@ class RepeatedPath:
     def speed_limit_m_s(self) -> float:
         """The speed of the fastest leg, in m/s; jumps have none."""
         return self.once.speed_limit_m_s
+
+    def jumps_s(self, since_s: float, until_s: float) -> FloatArray:
+        """As of `Trajectory`: those of the file, and at its seam, of each period; of no more than
+        65,536 periods, beyond which nobody looks at single ones."""
+        own = self.once.jumps_s(0.0, self.period_s)
+        if np.any(self.once.approached_m(self.period_s) != self.once.position_m(0.0)):
+            own = np.append(own, self.period_s)
+        if not own.size:
+            return own
+        first, last = (int(max(time_s, 0.0) // self.period_s) for time_s in (since_s, until_s))
+        last = min(last, first + _PERIODS)
+        begins_s = np.arange(first - 1, last + 1)[:, None] * self.period_s
+        found = (begins_s + own).ravel()
+        return found[(found > max(since_s, 0.0)) & (found < until_s)]
 
     def _within(self, times_s: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """How many periods have passed at these times, and how long the present one lasts, s."""
