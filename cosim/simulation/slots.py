@@ -34,6 +34,10 @@ _SHORT = 128
 # loss begins to depend on it).
 _OF_DISTANCE = 0.03
 
+# The same as a multiple of a way on which shadowing hardly changes: on a longer one, the middle may
+# lie between the ends by chance.
+_OF_SMOOTH = 3.0
+
 # How much the mean gain may change in a slot, and how far it may be from a straight line there.
 # The middle of a slot is then wrong by less than (0.5 dB)²/24 = 6e-4 of the gain, and by less than
 # a third of 0.1 dB where shadowing goes to and fro.
@@ -105,12 +109,14 @@ def _cuts_s(channel: Channel, link: Link, begins_s: float, span_s: float) -> Flo
     kept = []
     while since.size:
         times = begins_s + np.concatenate([since, (since + until) / 2, until])
-        apart, way, gain = (row.reshape(3, -1) for row in channel.course(link, times))
+        times, of = np.unique(times, return_inverse=True)  # most slots begin where one ends
+        apart, way, gain = (row[of].reshape(3, -1) for row in channel.course(link, times))
         walked = way[2] - way[0]
         # Between two moments nothing comes nearer than the way that is left for it.
         nearest = np.maximum((apart[0] + apart[2] - walked) / 2, channel.nearest_m)
         level = ratio_to_db(gain)
         rough = walked > _OF_DISTANCE * nearest
+        rough |= walked > _OF_SMOOTH * channel.smooth_m
         rough |= np.abs(level[2] - level[0]) > _CHANGE_DB
         rough |= np.abs(level[1] - (level[0] + level[2]) / 2) > _BEND_DB
         rough &= until - since > least_s
