@@ -14,7 +14,7 @@ from cosim.physics.d2d import MINIMUM_M, d2d_outdoor_gain, los_probability
 from cosim.physics.decibel import db_to_ratio
 from cosim.physics.pathloss import log_distance_gain, paper_gain
 from cosim.physics.shadowing import ShadowingField, losses_db
-from cosim.randomness import pair, stream
+from cosim.randomness import first_uniforms, pair, stream
 from cosim.scenario.radio import PathLoss, Radio
 
 FloatArray = NDArray[np.float64]
@@ -22,10 +22,11 @@ FloatArray = NDArray[np.float64]
 # Without a pair to draw for, line of sight is what the greater part of the pairs have.
 _MEDIAN_RANK = 0.5
 
-# Draws kept at most, the last used: 8 MiB of ranks and 4 MiB of fields. What is left out is drawn
+# Draws kept at most, the last used: 2 MiB of ranks and 4 MiB of fields. What is left out is drawn
 # again from its stream, to the same numbers.
-_RANKS, _FIELDS = 1 << 16, 300
-# Links whose shadowing is told at once, of which then nothing is kept.
+_RANKS, _FIELDS = 1 << 14, 300
+# Links whose shadowing is told at once. Nothing is kept of so many, and of the lines of sight of
+# more.
 _BLOCK = 64
 
 
@@ -87,8 +88,7 @@ class LargeScale:
         distances = apart_m(here_m, there_m)
         path_loss, carrier_hz = self.radio.path_loss, self.radio.carrier_hz
         if path_loss.model == "d2d_outdoor":
-            ranks = np.array([self._los_rank(*pair(*link)) for link in _pairs(links)])
-            ranks = ranks.reshape(-1, *(1,) * (distances.ndim - 1))
+            ranks = self._los_ranks(_pairs(links)).reshape(-1, *(1,) * (distances.ndim - 1))
             gains = mean_gain(distances, path_loss, carrier_hz, ranks)
         else:
             gains = mean_gain(distances, path_loss, carrier_hz)
@@ -115,7 +115,7 @@ class LargeScale:
         """Which pairs (L,) win or lose their line of sight between two distances."""
         if self.radio.path_loss.model != "d2d_outdoor":
             return np.zeros(len(links), dtype=np.bool_)
-        ranks = np.array([self._los_rank(*pair(*link)) for link in links])
+        ranks = self._los_ranks(links)
         return np.asarray(
             (ranks < los_probability(nearest_m)) != (ranks < los_probability(farthest_m))
         )
@@ -146,6 +146,13 @@ class LargeScale:
                 decorrelation_m=shadowing.decorrelation_m,
             )
         return losses
+
+    def _los_ranks(self, links: Sequence[tuple[int, int]]) -> FloatArray:
+        """(L,) in [0, 1); of many links at once none is kept."""
+        pairs = [pair(*link) for link in links]
+        if len(pairs) > _BLOCK:
+            return first_uniforms(self.seed, "los", pairs)
+        return np.array([self._los_rank(*ends) for ends in pairs])
 
     def _drawn_rank(self, low: int, high: int) -> float:
         return float(stream(self.seed, "los", low, high).random())

@@ -120,6 +120,8 @@ def test_what_is_kept_of_pairs_is_bounded_and_what_is_not_is_drawn_again(
         np.testing.assert_array_equal(found[::order], expected)
     middle_s = float(TIMES_S[0] + TIMES_S[1]) / 2
     np.testing.assert_array_equal(narrow.mean_gains(pairs, middle_s), expected[:, 0])
+    singly = [narrow.mean_gains([link], middle_s)[0] for link in pairs]
+    np.testing.assert_array_equal(singly, expected[:, 0])
     kept = narrow._large_scale
     assert kept._los_rank.cache_info().currsize == kept._field.cache_info().currsize == 50
 
