@@ -77,6 +77,11 @@ class Channel:
         """The distance below which the path loss depends on it no more."""
         return self._large_scale.nearest_m
 
+    @property
+    def smooth_m(self) -> float:
+        """A way on which shadowing hardly changes; infinite without shadowing."""
+        return self._large_scale.smooth_m
+
     def course(
         self, links: Sequence[Link], times_s: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +13,21 @@ from cosim.errors import ScenarioError
 from cosim.physics.d2d import MINIMUM_M, d2d_outdoor_gain, los_probability
 from cosim.physics.decibel import db_to_ratio
 from cosim.physics.pathloss import log_distance_gain, paper_gain
-from cosim.physics.shadowing import ShadowingField
-from cosim.randomness import pair, stream
+from cosim.physics.shadowing import ShadowingField, losses_db
+from cosim.randomness import first_uniforms, pair, stream
 from cosim.scenario.radio import PathLoss, Radio
 
 FloatArray = NDArray[np.float64]
 
 # Without a pair to draw for, line of sight is what the greater part of the pairs have.
 _MEDIAN_RANK = 0.5
+
+# Draws kept at most, the last used: 2 MiB of ranks and 4 MiB of fields. What is left out is drawn
+# again from its stream, to the same numbers.
+_RANKS, _FIELDS = 1 << 14, 300
+# Links whose shadowing is told at once. Nothing is kept of so many, and of the lines of sight of
+# more.
+_BLOCK = 64
 
 
 def mean_gain(
@@ -59,8 +67,8 @@ class LargeScale:
     def __init__(self, radio: Radio, seed: int) -> None:
         self.radio = radio
         self.seed = seed
-        self._los_ranks: dict[tuple[int, int], float] = {}
-        self._fields: dict[tuple[int, int], ShadowingField] = {}
+        self._los_rank = lru_cache(_RANKS)(self._drawn_rank)
+        self._field = lru_cache(_FIELDS)(self._drawn_field)
         try:
             mean_gain(0.0, radio.path_loss, radio.carrier_hz)
         except ValueError as error:
@@ -80,16 +88,12 @@ class LargeScale:
         distances = apart_m(here_m, there_m)
         path_loss, carrier_hz = self.radio.path_loss, self.radio.carrier_hz
         if path_loss.model == "d2d_outdoor":
-            ranks = np.array([self._los_rank(*link) for link in _pairs(links)])
-            ranks = ranks.reshape(-1, *(1,) * (distances.ndim - 1))
+            ranks = self._los_ranks(_pairs(links)).reshape(-1, *(1,) * (distances.ndim - 1))
             gains = mean_gain(distances, path_loss, carrier_hz, ranks)
         else:
             gains = mean_gain(distances, path_loss, carrier_hz)
         if self.radio.shadowing.sigma_db > 0.0:
-            for k, (sender, receiver) in enumerate(_pairs(links)):
-                ends = here_m[k], there_m[k]
-                low, high = ends if sender < receiver else ends[::-1]
-                gains[k] *= db_to_ratio(-self._field(sender, receiver).loss_db(low, high))
+            gains *= db_to_ratio(-self._shadows_db(_pairs(links), here_m, there_m))
         return gains
 
     @property
@@ -100,8 +104,8 @@ class LargeScale:
 
     @property
     def smooth_m(self) -> float:
-        """A way on which shadowing hardly changes: its steepest waves are some 100 times shorter
-        than its decorrelation."""
+        """A way on which shadowing hardly changes, a thousandth of its decorrelation: there it has
+        a standard deviation of σ·√(2/1000)."""
         shadowing = self.radio.shadowing
         return shadowing.decorrelation_m / 1000.0 if shadowing.sigma_db > 0.0 else math.inf
 
@@ -110,25 +114,52 @@ class LargeScale:
         know none, none has."""
         if self.radio.path_loss.model != "d2d_outdoor":
             return np.zeros(distances_m.shape, dtype=np.bool_)
-        ranks = np.array([self._los_rank(*link) for link in links])
-        return np.asarray(ranks[:, None] < los_probability(distances_m))
+        return np.asarray(self._los_ranks(links)[:, None] < los_probability(distances_m))
 
-    def _los_rank(self, first: int, second: int) -> float:
-        key = pair(first, second)
-        if key not in self._los_ranks:
-            self._los_ranks[key] = float(stream(self.seed, "los", *key).random())
-        return self._los_ranks[key]
-
-    def _field(self, first: int, second: int) -> ShadowingField:
-        key = pair(first, second)
-        if key not in self._fields:
-            shadowing = self.radio.shadowing
-            self._fields[key] = ShadowingField.draw(
-                stream(self.seed, "shadowing", *key),
+    def _shadows_db(
+        self, links: Sequence[tuple[int, int]], here_m: FloatArray, there_m: FloatArray
+    ) -> FloatArray:
+        """Losses (L, …) in dB; a link that is at one place only does not keep its field."""
+        shape = here_m.shape[:-1]
+        first, second = np.array(links, dtype=np.int64).reshape(-1, 2).T
+        swapped = (first > second).reshape(-1, *(1,) * (here_m.ndim - 1))
+        low_m, high_m = np.where(swapped, there_m, here_m), np.where(swapped, here_m, there_m)
+        losses = np.empty(shape)
+        if losses.size > len(links):
+            for k, link in enumerate(links):
+                losses[k] = self._field(*pair(*link)).loss_db(low_m[k], high_m[k])
+            return losses
+        low_m, high_m = low_m.reshape(-1, 2), high_m.reshape(-1, 2)
+        told = losses.reshape(-1)
+        shadowing = self.radio.shadowing
+        for start in range(0, len(links), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            told[part] = losses_db(
+                [stream(self.seed, "shadowing", *pair(*link)) for link in links[part]],
+                low_m[part],
+                high_m[part],
                 sigma_db=shadowing.sigma_db,
                 decorrelation_m=shadowing.decorrelation_m,
             )
-        return self._fields[key]
+        return losses
+
+    def _los_ranks(self, links: Sequence[tuple[int, int]]) -> FloatArray:
+        """(L,) in [0, 1); of many links at once none is kept."""
+        pairs = [pair(*link) for link in links]
+        if len(pairs) > _BLOCK:
+            return first_uniforms(self.seed, "los", pairs)
+        return np.array([self._los_rank(*ends) for ends in pairs])
+
+    def _drawn_rank(self, low: int, high: int) -> float:
+        return float(stream(self.seed, "los", low, high).random())
+
+    def _drawn_field(self, low: int, high: int) -> ShadowingField:
+        shadowing = self.radio.shadowing
+        return ShadowingField.draw(
+            stream(self.seed, "shadowing", low, high),
+            sigma_db=shadowing.sigma_db,
+            decorrelation_m=shadowing.decorrelation_m,
+        )
 
 
 def _pairs(links: Sequence[tuple[int, int]] | NDArray[np.int64]) -> Sequence[tuple[int, int]]:

@@ -42,6 +42,10 @@ _SHORT_CLARKE, _SHORT = 128, 32
 # loss begins to depend on it).
 _OF_DISTANCE = 0.03
 
+# The same as a multiple of a way on which shadowing hardly changes: on a longer one, the middle may
+# lie between the ends by chance.
+_OF_SMOOTH = 3.0
+
 # How much the mean gain may change in a slot, and how far it may be from a straight line there.
 # The middle of a slot is then wrong by less than (0.5 dB)²/24 = 6e-4 of the gain, and by less than
 # a third of 0.1 dB where shadowing goes to and fro.
@@ -119,7 +123,8 @@ class _Look:
                 cut[row, np.searchsorted(edges[2::2], self.jumps_s[k])] = True
             far = ~_near(self.channel, apart, way).any(axis=1)
             level = ratio_to_db(gain)
-            smooth = ~(_bent(level) & ~cut).any(axis=1)
+            rough = _bent(level) | (_walked_m(way) > _OF_SMOOTH * self.channel.smooth_m)
+            smooth = ~(rough & ~cut).any(axis=1)
             done = far & (smooth | (slots == _EVEN[-1]))
             for row in np.flatnonzero(done).tolist():
                 k = int(left[row])
@@ -188,10 +193,15 @@ def _least_s(begins_s: float, span_s: float) -> float:
 def _near(channel: Channel, apart: FloatArray, way: FloatArray) -> NDArray[np.bool_]:
     """In which of T slots (L, T) the way is too long for the distance, by what both are at edges
     and middles (L, 2·T + 1)."""
-    walked = way[:, 2::2] - way[:, :-2:2]
+    walked = _walked_m(way)
     # Between two moments nothing comes nearer than the way that is left for it.
     nearest = (apart[:, 2::2] + apart[:, :-2:2] - walked) / 2
     return np.asarray(walked > _OF_DISTANCE * np.maximum(nearest, channel.nearest_m))
+
+
+def _walked_m(way_m: FloatArray) -> FloatArray:
+    """The way of both ends in each of T slots (L, T), by what it is at edges and middles."""
+    return np.asarray(way_m[:, 2::2] - way_m[:, :-2:2])
 
 
 def _bent(level_db: FloatArray) -> NDArray[np.bool_]:

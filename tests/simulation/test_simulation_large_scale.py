@@ -1,5 +1,6 @@
 """Path loss with lines of sight, shadowing and the power fallbacks, through the whole simulator."""
 
+import itertools
 import math
 
 import numpy as np
@@ -19,6 +20,7 @@ from cosim.mobility.trajectory import Static
 from cosim.physics.d2d import los_loss_db, los_probability, nlos_loss_db
 from cosim.randomness import stream
 from cosim.scenario.radio import Radio
+from cosim.simulation import large_scale
 from cosim.simulation.channel import Channel
 from cosim.simulation.feasibility import explain
 from cosim.trace.schema import Cause, EventKind, Outcome
@@ -99,6 +101,29 @@ def test_shadowing_over_pairs_has_its_deviation() -> None:
     )
     assert abs(found.mean()) < 4.5 * 6.0 / math.sqrt(2_000)
     assert abs(np.mean((found / 6.0) ** 2) - 1) < 4.5 * math.sqrt(2 / 2_000)
+
+
+def test_what_is_kept_of_pairs_is_bounded_and_what_is_not_is_drawn_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All pairs of 40 devices, of which 50 are kept: the same gains as where all are kept, singly
+    and together, before and after the others were asked for."""
+    radio = {"path_loss": {"model": "d2d_outdoor"}, "shadowing": SHADOWED, "fading": STILL}
+    pairs = list(itertools.combinations(range(40), 2))
+    roomy = walkers(40, **radio)
+    monkeypatch.setattr(large_scale, "_RANKS", 50)
+    monkeypatch.setattr(large_scale, "_FIELDS", 50)
+    narrow = walkers(40, **radio)
+    expected = roomy.slot_gains(pairs, TIMES_S[:3], [1] * len(pairs))
+    for order in (1, -1):
+        found = narrow.slot_gains(pairs[::order], TIMES_S[:3], [1] * len(pairs))
+        np.testing.assert_array_equal(found[::order], expected)
+    middle_s = float(TIMES_S[0] + TIMES_S[1]) / 2
+    np.testing.assert_array_equal(narrow.mean_gains(pairs, middle_s), expected[:, 0])
+    singly = [narrow.mean_gains([link], middle_s)[0] for link in pairs]
+    np.testing.assert_array_equal(singly, expected[:, 0])
+    kept = narrow._large_scale
+    assert kept._los_rank.cache_info().currsize == kept._field.cache_info().currsize == 50
 
 
 def test_lemma_1_from_the_mean_knows_the_shadow() -> None:
