@@ -1,12 +1,24 @@
 """When a device is there or switched on: intervals of simulated time."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 Spell = tuple[float, float]
 """One stay: [from, until) in s, with from < until; `until` may be infinite."""
+
+
+@dataclass(frozen=True)
+class Afresh:
+    """Spells that begin anew, and are the same, whenever they are gone through: whoever looks at
+    them takes none from anybody else. `begun` begins them, with a random generator of its own."""
+
+    begun: Callable[[], Iterator[Spell]]
+
+    def __iter__(self) -> Iterator[Spell]:
+        return self.begun()
 
 
 def exponential_spells(

@@ -12,6 +12,7 @@ from cosim.mobility.area import Area, Disc, Square
 from cosim.scenario.model import Scenario
 from cosim.simulation.channel import Channel
 from cosim.simulation.equipment import equipment
+from cosim.simulation.first_links import first_links
 from cosim.simulation.flight import Parcel
 from cosim.simulation.learner import Learner, NullLearner
 from cosim.simulation.medium import Medium
@@ -90,7 +91,12 @@ def world_of(
     medium = Medium(env, channel, stations, record, arrived)
     world = World(env, scenario, stations, learner, medium, record)
     work = [given_work(scenario)] * len(devices) if scenario.learning.model == "none" else None
-    world.warnings = [*world_warnings(scenario, devices, work), *learner.warnings]
+    links = None
+    if devices:
+        # Those of the largest density, and before links limit them: what `cosim check` counts.
+        bits = max(learner.first_bits([device.id for device in devices]))
+        links = first_links(scenario, devices, channel, bits)
+    world.warnings = [*world_warnings(scenario, devices, work, links), *learner.warnings]
     return world
 
 

@@ -20,7 +20,7 @@ from cosim.simulation.channel import Channel
 from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.disk import disk_words, estimate_disk
 from cosim.simulation.equipment import equipment
-from cosim.simulation.first_links import first_links
+from cosim.simulation.first_links import FirstLinks, first_links, shortfall
 from cosim.simulation.link_need import margin_db
 from cosim.simulation.plan import receivers_at_most
 from cosim.simulation.station import Device
@@ -29,14 +29,6 @@ from cosim.simulation.warnings import world_warnings
 
 # Beyond this many bit/s/Hz a Rayleigh link seldom delivers.
 _DEMANDING_BIT_S_HZ = 4.0
-
-_MORE = "raise bandwidth_hz, deadline_s or p_max_dbm, send less, or choose nearer neighbours"
-
-_FALLBACK_DOES = {
-    "scale": "powers will be scaled down",
-    "drop_weakest": "the weakest receivers will get no power",
-    "max_power": "p_max will be shared equally",
-}
 
 
 @dataclass(frozen=True)
@@ -56,12 +48,16 @@ class Explanation:
     warnings: tuple[str, ...]
 
 
-def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fact]:
+def radio_facts(
+    scenario: Scenario,
+    devices: Sequence[Device],
+    first_bits: int,
+    later_bits: int,
+    links: FirstLinks | None,
+) -> list[Fact]:
     """Payload against W·Γ, Lemma 1's power over the first links, coherence time against Γ."""
     receivers, radio = receivers_at_most(scenario), scenario.radio
-    devices = build_devices(scenario)
-    channel = Channel(radio, [device.trajectory for device in devices], scenario.seed)
-    if receivers == 0:
+    if links is None:
         silent = scenario.method.topology.graph == "none"
         why = f"method '{scenario.method.name}' sends nothing" if silent else "one device is alone"
         return [Fact("exchange", f"none: {why}")]
@@ -91,7 +87,7 @@ def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fa
         ),
         Fact("Q·n/(W·Γ)", f"{efficiency:.2f} bit/s/Hz", asked),
         *([Fact("packets", packets.model, no_retransmission)] if packets.model != "fluid" else []),
-        _lemma_1(scenario, devices, channel, first_bits),
+        _lemma_1(scenario, links),
         *_lines_of_sight(radio),
         Fact(
             "coherence time",
@@ -103,15 +99,15 @@ def radio_facts(scenario: Scenario, first_bits: int, later_bits: int) -> list[Fa
     ]
 
 
-def _lemma_1(scenario: Scenario, devices: Sequence[Device], channel: Channel, bits: int) -> Fact:
+def _lemma_1(scenario: Scenario, links: FirstLinks) -> Fact:
     """What the links of the first graph need of p_max, and which of them need more."""
-    radio, links = scenario.radio, first_links(scenario, devices, channel, bits)
+    radio, short = scenario.radio, shortfall(scenario, links)
     if not links.power_w.size:
         if links.present < 2:
             few = "nobody is" if links.present == 0 else "one device is"
             return Fact("Lemma 1", f"no link at the start: {few} there then")
         said = f"no link at the start: no pair of {links.present} devices can be joined"
-        return Fact("Lemma 1", said, f"infeasible: nobody is in reach within Γ; {_MORE}")
+        return Fact("Lemma 1", said, short)
     middle_m, most_m = np.quantile(links.distances_m, (0.5, 0.9))
     middle_w, most_w = np.quantile(links.power_w, (0.5, 0.9), method="higher")
     count = links.distances_m.size
@@ -121,16 +117,7 @@ def _lemma_1(scenario: Scenario, devices: Sequence[Device], channel: Channel, bi
     said += f"p_max {radio.p_max_dbm:g} dBm"
     if links.alone:
         said += f"; {links.alone} of {links.present} devices have no link then"
-    warnings = []
-    if links.unserved:
-        fallback = radio.power.fallback if radio.power.policy == "lemma1" else "max_power"
-        warnings.append(
-            f"infeasible: {links.unserved} of {count} links cannot meet Γ at their mean gain: "
-            f"{_FALLBACK_DOES[fallback]}; {_MORE}"
-        )
-    if links.reduced:
-        warnings.append(f"p_max leaves {links.reduced} senders less than the margin")
-    return Fact("Lemma 1", said, "; ".join(warnings) or None)
+    return Fact("Lemma 1", said, short)
 
 
 def _lines_of_sight(radio: Radio) -> list[Fact]:
@@ -193,7 +180,10 @@ def explain(scenario: Scenario) -> Explanation:
         stored = expected.storage, expected.modules
         disk = estimate_disk(scenario, work, *stored, waits_s=waited_s, absent_s=absent_s)
     facts.append(Fact("disk", *disk_words(disk, Path("runs"))))
-    facts += [compute_fact(scenario, work), *radio_facts(scenario, *bits)]
-    warnings = [*world_warnings(scenario, devices, work), *learnt]
+    channel = Channel(scenario.radio, [device.trajectory for device in devices], scenario.seed)
+    links = first_links(scenario, devices, channel, bits[0])
+    facts += [compute_fact(scenario, work), *radio_facts(scenario, devices, *bits, links)]
+    warnings = [*world_warnings(scenario, devices, work, links), *learnt]
     odd = [f"{fact.name}: {fact.warning}" for fact in facts if fact.warning is not None]
-    return Explanation(tuple(facts), (*warnings, *odd))
+    elsewhere = [sentence for sentence in warnings if sentence not in odd]
+    return Explanation(tuple(facts), (*elsewhere, *odd))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from cosim.randomness import stream
 from cosim.scenario.model import Scenario
 from cosim.simulation.channel import Channel
 from cosim.simulation.link_need import link_need, margin_db
+from cosim.simulation.plan import receivers_at_most
 from cosim.simulation.station import Device
 from cosim.topology.graphs import Neighbours, neighbours
 
@@ -22,6 +23,14 @@ FloatArray = NDArray[np.float64]
 
 # Where all send to all, so many links are enough to judge by.
 _MOST_LINKS = 100_000
+
+_MORE = "raise bandwidth_hz, deadline_s or p_max_dbm, send less, or choose nearer neighbours"
+
+_FALLBACK_DOES = {
+    "scale": "powers will be scaled down",
+    "drop_weakest": "the weakest receivers will get no power",
+    "max_power": "p_max will be shared equally",
+}
 
 
 @dataclass(frozen=True)
@@ -43,8 +52,15 @@ class FirstLinks:
 
 def first_links(
     scenario: Scenario, devices: Sequence[Device], channel: Channel, bits: int
-) -> FirstLinks:
-    """The graph of round 1 among the devices that are there at time zero, `bits` on each link."""
+) -> FirstLinks | None:
+    """The graph of round 1 among the devices that are there at time zero, `bits` on each link;
+    None where nothing is ever sent.
+
+    It takes nothing that a run would miss: the graph has a stream of its own by its round, places
+    are functions of time, and spells that can be gone through once are not looked at.
+    """
+    if receivers_at_most(scenario) == 0:
+        return None
     ids = [device.id for device in devices if _there(device)]
     graph, assumed = _graph(scenario, channel, ids, bits)
     radio = scenario.radio
@@ -73,8 +89,26 @@ def first_links(
     return FirstLinks(lengths_m, np.array(powers), unserved, reduced, len(ids), alone, assumed)
 
 
+def shortfall(scenario: Scenario, links: FirstLinks) -> str | None:
+    """What of the first links Lemma 1 cannot bring through by Γ, in words; None: all are."""
+    if not links.power_w.size:
+        if links.present < 2:
+            return None
+        return f"infeasible: nobody is in reach within Γ; {_MORE}"
+    radio, said = scenario.radio, []
+    if links.unserved:
+        fallback = radio.power.fallback if radio.power.policy == "lemma1" else "max_power"
+        said.append(
+            f"infeasible: {links.unserved} of {links.distances_m.size} links cannot meet Γ at "
+            f"their mean gain: {_FALLBACK_DOES[fallback]}; {_MORE}"
+        )
+    if links.reduced:
+        said.append(f"p_max leaves {links.reduced} senders less than the margin")
+    return "; ".join(said) or None
+
+
 def _there(device: Device) -> bool:
-    if device.spells is None:
+    if device.spells is None or isinstance(device.spells, Iterator):
         return True
     # Spells of before the run's start have ended by then.
     now = next((since_s for since_s, until_s in device.spells if until_s > 0.0), None)

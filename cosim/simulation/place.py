@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from cosim.errors import MobilityError, ScenarioError
 from cosim.mobility.area import Area
-from cosim.mobility.availability import Spell, ended, exponential_spells, repeated
+from cosim.mobility.availability import Afresh, Spell, ended, exponential_spells, repeated
 from cosim.mobility.gauss_markov import gauss_markov
 from cosim.mobility.grid import grid
 from cosim.mobility.random_waypoint import random_waypoint
@@ -81,7 +82,7 @@ def presence(scenario: Scenario, paths: Sequence[Trajectory]) -> Iterator[Iterab
         if math.isinf(last_s):
             yield spells
         elif isinstance(group.availability, ExponentialOnOff):
-            yield ended(spells, last_s)
+            yield Afresh(partial(ended, spells, last_s))
         else:
             yield tuple(ended(spells, last_s))
 
@@ -92,10 +93,12 @@ def _spells(seed: int, device: int, group: DeviceGroup, path: Trajectory) -> Ite
         case Always():
             return None
         case ExponentialOnOff(mean_on_s=on_s, mean_off_s=off_s):
-            return exponential_spells(stream(seed, "availability", device), on_s, off_s)
+            return Afresh(
+                lambda: exponential_spells(stream(seed, "availability", device), on_s, off_s)
+            )
         case AsRecorded():
             if isinstance(path, RepeatedPath):
-                return repeated(path.once.presence_s, path.period_s)
+                return Afresh(partial(repeated, path.once.presence_s, path.period_s))
             assert isinstance(path, RecordedPath)
             return path.presence_s
 

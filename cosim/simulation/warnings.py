@@ -18,6 +18,7 @@ from cosim.mobility.recorded.sift import lasting, listed
 from cosim.mobility.trajectory import Trajectory
 from cosim.scenario.mobility import RecordedTrace
 from cosim.scenario.model import Scenario
+from cosim.simulation.first_links import FirstLinks, shortfall
 from cosim.simulation.station import Device
 from cosim.simulation.waiting import waits_s
 
@@ -31,12 +32,16 @@ _JUMPS = 3
 
 
 def world_warnings(
-    scenario: Scenario, devices: Sequence[Device], work: Sequence[Workload] | None = None
+    scenario: Scenario,
+    devices: Sequence[Device],
+    work: Sequence[Workload] | None = None,
+    links: FirstLinks | None = None,
 ) -> list[str]:
-    """Sentences about where the devices are and go, known before the first event.
+    """Sentences about where the devices are and go and whom they reach, known before the first
+    event.
 
     work: a mean round's by device, None where it is not known yet; then a run is taken to last for
-    its deadlines alone.
+    its deadlines alone. links: those that it begins with, None where there are none.
     """
     recorded = {device.id: path for device in devices if (path := _recorded(device)) is not None}
     sentences = [
@@ -56,6 +61,9 @@ def world_warnings(
     wait_s = waits_s(scenario, devices)
     if wait_s > _LONG_WAIT_S:
         sentences.append(f"the run may wait for {lasting(wait_s)} until a device is there")
+    short = None if links is None else shortfall(scenario, links)
+    if short is not None:
+        sentences.append(f"Lemma 1: {short}")
     return sentences
 
 
