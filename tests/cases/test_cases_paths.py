@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from at_a_shell import Command
+from at_a_shell import Command, environment
 
 from cosim.errors import RunDirectoryError, SweepError
 from cosim.sweep.definition import read_sweep
@@ -106,3 +106,20 @@ def test_modules_of_the_current_directory_are_not_imported(
     for arguments in commands:
         done = command(*arguments)
         assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_locale_that_reads_names_otherwise_is_told(
+    command: Command, network: Path, tmp_path: Path
+) -> None:
+    """Parquet's library takes names as UTF-8 whatever the locale says, Python does not."""
+    (tmp_path / "é").mkdir()
+    old = environment(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    done = command("run", network, "--out", "é/run", env=old)
+    assert done.returncode == 2
+    assert b"file names are read as ascii here" in done.stderr
+    assert b"set PYTHONUTF8=1" in done.stderr
+    assert not os.listdir(tmp_path / "é")
+    assert command("run", network, "--out", "plain", env=old).returncode == 0
+    for better in ({"PYTHONUTF8": "1"}, {"LC_ALL": "C.UTF-8"}):
+        out = f"é/{next(iter(better))}"
+        assert command("run", network, "--out", out, env={**old, **better}).returncode == 0
