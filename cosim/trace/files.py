@@ -1,6 +1,7 @@
 """Where a run's tables lie, and how a file is written so that nobody ever sees half of it."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,14 +18,19 @@ CHECKPOINTS = "checkpoint"
 def refuse_unspeakable(directory: Path) -> None:
     """Raises RunDirectoryError for a path that is not UTF-8 text, which Parquet files need."""
     where = str(directory.absolute())
-    try:
-        where.encode()
-    except UnicodeEncodeError:
-        told = os.fsencode(where).decode("utf-8", "backslashreplace")
+    named = os.fsencode(where)
+    if where.encode("utf-8", "surrogatepass") == named:
+        return
+    told = named.decode("utf-8", "backslashreplace")
+    if told.encode() == named:
         raise RunDirectoryError(
-            f"{told}: the name of a directory in this path is not UTF-8 text, which Parquet files "
-            "need; rename it, or name another directory with --out."
-        ) from None
+            f"{told}: file names are read as {sys.getfilesystemencoding()} here, by the locale, "
+            "and Parquet files need UTF-8; set PYTHONUTF8=1, or LC_ALL=C.UTF-8."
+        )
+    raise RunDirectoryError(
+        f"{told}: the name of a directory in this path is not UTF-8 text, which Parquet files "
+        "need; rename it, or name another directory with --out."
+    )
 
 
 def compacted_file(directory: Path, table: str) -> Path:

@@ -1,5 +1,6 @@
 """Memory that somebody has limited: by ulimit, or by a control group."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import psutil
 import pytest
 from at_a_shell import environment
 
+from cosim.exit_codes import exit_code
 from cosim.learning.available_memory import available
 
 GIB = 2**30
@@ -114,3 +116,35 @@ def test_resource_limits_count(limit: str, name: str) -> None:
         [sys.executable, "-c", program], capture_output=True, env=environment(), check=False
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        ImportError("x.so: failed to map segment from shared object"),
+        RuntimeError("can't start new thread"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 8 bytes"),
+        Exception("Failed to launch worker thread: Resource temporarily unavailable"),
+    ],
+    ids=lambda error: type(error).__name__,
+)  # fmt: skip
+def test_memory_that_is_used_up_is_one_sentence_whoever_says_so(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def starved() -> None:
+        raise error
+
+    assert exit_code(starved) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("cosim: the memory that this process may have is used up")
+    assert said.count("\n") == 1
+
+
+def test_other_errors_stay_what_they_are() -> None:
+    def broken() -> None:
+        raise ImportError("no module of that name")
+
+    with pytest.raises(ImportError, match="of that name"):
+        exit_code(broken)

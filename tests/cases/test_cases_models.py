@@ -1,5 +1,7 @@
 """Base models whose configuration is not Llama's, and tokenizers that do not fit their model."""
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,3 +117,48 @@ def test_free_answers_need_a_token_that_ends_them(
     assert all("no end-of-text token" in err for err in said)
     choices = [{**row, "choices": ["yes", "no"], "answer": "no"} for row in ROWS]
     assert not told(called, learning(folder, choices), tmp_path), "choices end by themselves"
+
+
+def pointer(folder: Path) -> None:
+    """What Git leaves of a large file where its extension is not installed."""
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:0a1b\nsize 270000000\n"
+    (folder / "model.safetensors").write_text(text, encoding="utf-8")
+
+
+def cut_off(folder: Path) -> None:
+    """A download that ended early."""
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def without_shard(folder: Path) -> None:
+    """One of two files that an index names was not copied."""
+    (folder / "model.safetensors").rename(folder / "model-1.safetensors")
+    shards = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(shards), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (pointer, "model.safetensors is a pointer of Git LFS and no weights; fetch them with"),
+        (cut_off, "model.safetensors is no whole safetensors file of "),
+        (without_shard, "model-2.safetensors cannot be read: no such file or directory"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "has no model.safetensors, nor"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b""), "file of 0 bytes"),
+    ],
+    ids=["pointer", "cut off", "shard", "none", "empty"],
+)
+def test_weights_that_are_not_there_are_seen_by_check(
+    called: Any,
+    learning: Callable[..., Path],
+    tiny_llama: Path,
+    tmp_path: Path,
+    spoil: Callable[[Path], Any],
+    said: str,
+) -> None:
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "m"))
+    spoil(folder)
+    checked, ended = told(called, learning(folder, ROWS), tmp_path)
+    assert said in checked
+    assert "base_model.source" in ended

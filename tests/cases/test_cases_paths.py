@@ -119,3 +119,20 @@ def test_a_current_directory_that_was_removed_is_no_fault_of_the_modules(tmp_pat
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "proposed" in ended.stdout
+
+
+def test_a_locale_that_reads_names_otherwise_is_told(
+    command: Command, network: Path, tmp_path: Path
+) -> None:
+    """Parquet's library takes names as UTF-8 whatever the locale says, Python does not."""
+    (tmp_path / "é").mkdir()
+    old = environment(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    done = command("run", network, "--out", "é/run", env=old)
+    assert done.returncode == 2
+    assert b"file names are read as ascii here" in done.stderr
+    assert b"set PYTHONUTF8=1" in done.stderr
+    assert not os.listdir(tmp_path / "é")
+    assert command("run", network, "--out", "plain", env=old).returncode == 0
+    for better in ({"PYTHONUTF8": "1"}, {"LC_ALL": "C.UTF-8"}):
+        out = f"é/{next(iter(better))}"
+        assert command("run", network, "--out", out, env={**old, **better}).returncode == 0

@@ -80,3 +80,38 @@ def test_an_answer_among_numbers_is_one_of_them(
     checked = called("check", learning(tiny_llama, rows))
     assert checked.code == 2
     assert "q.jsonl:5" in checked.err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"prompt": "a", "prompt": "b", "answer": "x"}', "the key 'prompt' is there twice"),
+        ('{"prompt": "a\\ud800", "answer": "x"}', r"\ud800 is half of a surrogate pair"),
+        ('{"prompt": "a", "answer": %s}' % ("9" * 5000), "a number of more than 4300 digits"),
+        ('{"prompt": "a", "choices": "yes,no", "answer": "no"}', "and is 'yes,no'"),
+        ('{"prompt": "a", "choices": {"A": "x", "B": "y"}, "answer": "A"}', "and is an object"),
+    ],
+)
+def test_a_row_that_says_two_things_or_none(
+    called: Any, learning: Callable[..., Path], tiny_llama: Path, line: str, said: str
+) -> None:
+    scenario = learning(tiny_llama, ROWS[:3])
+    with (scenario.parent / "q.jsonl").open("a", encoding="utf-8") as rows:
+        rows.write(f"{line}\n")
+    checked = called("check", scenario)
+    assert checked.code == 2
+    assert "q.jsonl:4: tasks.q: " in checked.err
+    assert said in checked.err
+
+
+def test_rows_in_another_form_are_told_their_own(
+    called: Any, learning: Callable[..., Path], tiny_llama: Path
+) -> None:
+    scenario = learning(tiny_llama, ROWS)
+    file = scenario.parent / "q.jsonl"
+    for text in (json.dumps(ROWS), json.dumps(ROWS, indent=1), json.dumps(ROWS[0], indent=1)):
+        file.write_text(text, encoding="utf-8")
+        checked = called("check", scenario)
+        assert checked.code == 2
+        assert "q.jsonl:1: tasks.q: " in checked.err
+        assert "jq -c" in checked.err

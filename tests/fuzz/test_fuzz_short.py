@@ -175,7 +175,8 @@ def test_a_band_of_next_to_nothing_is_explained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "narrow.yaml"
-    path.write_text(f"{SMALL}devices: [{{count: 3}}]\nradio: {{bandwidth_hz: 1.0e-3}}\n")
+    ring = SMALL.replace("lora", "{name: lora, topology: ring}")
+    path.write_text(f"{ring}devices: [{{count: 3}}]\nradio: {{bandwidth_hz: 1.0e-3}}\n")
     monkeypatch.setattr("sys.argv", ["cosim", "check", str(path)])
     with pytest.raises(SystemExit) as end:
         cli.main()

@@ -200,9 +200,7 @@ def test_what_the_answer_is_goes_with_choices_and_without_labels() -> None:
         Fields(choices=None, answer_is="index")
 
 
-def test_a_template_is_quoted_and_a_revision_is_the_hubs() -> None:
-    with pytest.raises(ValidationError, match=r'is quoted, "\{question\}"'):
-        Fields.model_validate({"prompt": {"question": None}})
+def test_a_revision_is_the_hubs() -> None:
     with pytest.raises(ValidationError, match="'revision' belongs to an hf source alone"):
         Task(source="jsonl:a", revision="main")
 

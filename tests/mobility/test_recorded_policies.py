@@ -107,7 +107,7 @@ def test_formats_are_told_by_what_is_in_the_file(tmp_path: Path) -> None:
         ("\ufeff<?xml version='1.0'?>\n<!-- made by --><fcd-export>", "not well-formed"),
         ("# nodes: 2\n$node_(0) set X_ oops\n", "X_ is 'oops'"),
         ("# a table\n\ntime_s,device,x_m\n", "the first row must name"),
-        ("<kml></kml>", "the format cannot be told; name it with format: ns2, sumo_fcd, gpx or"),
+        ("<kmz></kmz>", "the format cannot be told; name it with format: ns2, sumo_fcd, gpx or"),
         ("", "the format cannot be told"),
         ("hello", "the format cannot be told"),
     ):

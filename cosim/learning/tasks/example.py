@@ -28,7 +28,11 @@ class Example:
 
     def __post_init__(self) -> None:
         for text in (self.prompt, self.answer, *(self.choices or ())):
-            text.encode()  # JSON can hold half of a surrogate pair, which no tokenizer reads
+            try:
+                text.encode()  # JSON can hold half of a surrogate pair, which no tokenizer reads
+            except UnicodeEncodeError as error:
+                half = f"\\u{ord(text[error.start]):04x}"
+                raise ValueError(f"{half} is half of a surrogate pair, which is no text") from None
 
     @property
     def key(self) -> str:
@@ -111,7 +115,10 @@ class RowReader:
         if given == "choices" and row.get("choices") is None:
             return None  # the default path: a row without choices has a free answer
         found = given if isinstance(given, tuple) else value_at(row, given)
-        return tuple(found) if isinstance(found, list | tuple) else ()
+        if not isinstance(found, list | tuple):
+            kind = "an object" if isinstance(found, Mapping) else f"{found!r:.40}"
+            raise ValueError(f"'{given}' must hold at least two different choices, and is {kind}")
+        return tuple(found)
 
     def _labelled(self, row: Mapping[str, Any], answer: str, choices: tuple[str, ...]) -> str:
         """The choice whose label the answer is."""

@@ -60,7 +60,7 @@ def _read(name: str, path: Path, task: Task) -> list[Example]:
         with path.open(encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    rows.append((number, json.loads(line)))
+                    rows.append((number, json.loads(line, object_pairs_hook=_once)))
     except UnicodeDecodeError as error:
         raise TaskError(f"{path}: tasks.{name}: not a UTF-8 text file") from error
     except OSError as error:
@@ -68,8 +68,30 @@ def _read(name: str, path: Path, task: Task) -> list[Example]:
     except (ValueError, RecursionError) as error:
         said = "nested too deep" if isinstance(error, RecursionError) else str(error)
         said = error.msg if isinstance(error, json.JSONDecodeError) else said
-        raise TaskError(f"{path}:{number}: tasks.{name}: not a JSON row ({said})") from error
+        said = "a number of more than 4300 digits" if said.startswith("Exceeds the limit") else said
+        hint = _other_format(path, line) if number == 1 else ""
+        raise TaskError(f"{path}:{number}: tasks.{name}: not a JSON row ({said}){hint}") from error
     return _examples(name, str(path), rows, task)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, whose keys are there once each."""
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} is there twice")
+    return row
+
+
+def _other_format(path: Path, first: str) -> str:
+    """What a file is that begins otherwise than a row does."""
+    begins = first.lstrip()[:1]
+    if path.suffix.lower() in (".csv", ".tsv"):
+        return "; rows are JSON objects, one a line: convert the table"
+    if begins in ("[", "{"):
+        return "; rows are JSON objects, one a line: write them so (jq -c '.[]', or jq -c .)"
+    return ""
 
 
 def _examples(name: str, where: str, rows: Iterable[tuple[int, Any]], task: Task) -> list[Example]:
@@ -78,7 +100,8 @@ def _examples(name: str, where: str, rows: Iterable[tuple[int, Any]], task: Task
     for number, row in rows:
         try:
             if not isinstance(row, Mapping):
-                raise ValueError(f"expected an object with fields, got {type(row).__name__}")
+                hint = ", a row a line (jq -c '.[]')" if isinstance(row, list) else ""
+                raise ValueError(f"expected an object with fields{hint}, got {type(row).__name__}")
             examples.append(reader.read(row))
         except (ValueError, RecursionError) as error:
             said = "nested too deep" if isinstance(error, RecursionError) else str(error)

@@ -14,9 +14,9 @@ Columns = Mapping[str, str | int | None]
 
 # What others call them, in lower case and without what is no letter or digit.
 _ALSO = {
-    "time_s": ("time", "t", "timestamp", "ts", "seconds", "timesteptime", "times", "sec"),
-    "device": ("id", "vehicle", "vehicleid", "vehid", "node", "nodeid", "deviceid", "user",
-               "userid", "uid", "name", "track", "trackid", "agent", "agentid"),
+    "time_s": ("times", "time", "t", "timestamp", "ts", "seconds", "timesteptime", "sec"),
+    "device": ("device", "id", "vehicle", "vehicleid", "vehid", "node", "nodeid", "deviceid",
+               "user", "userid", "uid", "name", "track", "trackid", "agent", "agentid"),
     "x_m": ("x", "xm", "posx", "xpos", "vehiclex", "easting", "east"),
     "y_m": ("y", "ym", "posy", "ypos", "vehicley", "northing", "north"),
     "lat": ("latitude", "lat", "latdeg", "ylat"),
@@ -49,11 +49,14 @@ def choose(file: Path, line: int, header: Sequence[str], columns: Columns) -> Ch
     """The columns of a file whose first row is `header` (empty where it has none); MobilityError
     for one that is not there, naming what might be meant."""
     at: dict[str, int] = {}
+    twice = sorted({name for name in header if header.count(name) > 1})
     for needed in dict.fromkeys((*METRES, *DEGREES)):
         called = columns.get(needed, needed)
         if isinstance(called, int):
             at[needed] = called
         elif called is not None and called in header:
+            if called in twice:
+                raise refuse(file, line, f"has several columns that are called {called!r}")
             at[needed] = header.index(called)
         elif called is not None and needed in columns:
             near = get_close_matches(called, header, n=1)
@@ -83,12 +86,13 @@ def _wrong_header(header: Sequence[str]) -> str:
         problem = "has no times: the column time_s is missing"
     else:
         problem = f"the first row must name the columns {', '.join(METRES)} or {', '.join(DEGREES)}"
-    meant = _meant(header)
+    meant = guessed(header)
     return f"{problem}; perhaps columns: {{{meant}}}" if meant else problem
 
 
-def _meant(header: Sequence[str]) -> str:
-    """The mapping by which a header would do, in YAML; nothing where no such mapping is seen."""
+def guessed(header: Sequence[str]) -> str | None:
+    """The mapping by which a header would do, in YAML, empty where it does without; None where no
+    such mapping is seen."""
     plain = {"".join(filter(str.isalnum, name.lower())): name for name in reversed(header)}
     found = {}
     for needed, others in _ALSO.items():
@@ -99,4 +103,4 @@ def _meant(header: Sequence[str]) -> str:
     for table in (DEGREES, METRES):
         if set(table) <= set(found):
             return ", ".join(f"{one}: {found[one]}" for one in table if found[one] != one)
-    return ""
+    return None

@@ -14,6 +14,7 @@ Policies, the same for all formats:
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +68,17 @@ def number(text: str | None, name: str, file: Path, line: int | None, *, most: f
         value = math.nan
     if not abs(value) <= most or (text is not None and "_" in text):
         got = "is missing" if text is None else f"is {text.strip()[:40]!r}"
-        raise refuse(file, line, f"{name} {got}; expected a number of at most ±{most:g}")
+        hint = _time_hint(text or "", value) if most == MAX_SECONDS else ""
+        raise refuse(file, line, f"{name} {got}; expected a number of at most ±{most:g}{hint}")
     return value
+
+
+def _time_hint(text: str, value: float) -> str:
+    """What a time seems to be that is no number of seconds."""
+    if re.fullmatch(r"\s*\d+(:\d+)+(\.\d*)?\s*|\s*\d{4}-\d\d-\d\d.*", text):
+        return ", in seconds: dates and hours are read from GPX alone"
+    # From 1e12 on, milliseconds since 1970 are of this century.
+    return ", in seconds: these may be milliseconds" if 1e12 < abs(value) < 1e13 else ""
 
 
 def latitude_longitude(

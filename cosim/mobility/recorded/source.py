@@ -10,6 +10,7 @@ from xml.parsers import expat
 
 from cosim.mobility.recorded.reading import Format
 from cosim.mobility.recorded.samples import refuse
+from cosim.mobility.recorded.unknown_format import explained
 
 _COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 
@@ -52,6 +53,13 @@ def read_text(file: Path) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise refuse(file, line, "is not UTF-8 text; save it as UTF-8") from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise refuse(
+            file,
+            line,
+            "holds zero bytes, as UTF-16 and files that were cut off do; save it as UTF-8",
+        )
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -124,8 +132,6 @@ def told_format(file: Path) -> Format:
         return "ns2"
     else:
         lines = [line for line in head.splitlines() if line.strip() and line.strip()[0] != "#"]
-        if lines and "," in lines[0]:
+        if lines and "," in lines[0] and lines[0][0] not in "{[":
             return "csv"
-    raise refuse(
-        file, None, "the format cannot be told; name it with format: ns2, sumo_fcd, gpx or csv"
-    )
+    raise refuse(file, None, explained(head))
