@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cosim import cli_runs
-from cosim.exit_codes import INTERRUPTED, exit_code
+from cosim.exit_codes import INTERRUPTED, exit_code, stop_as_asked
 from cosim.usage import Command, Group
 
 if TYPE_CHECKING:
@@ -113,8 +113,7 @@ def _watch(played: Callable[[Sequence[Observer]], Path], rounds: int, *, quiet: 
     from cosim.terminal.summary import print_summary
 
     console = Console(markup=False, emoji=False)
-    # A scheduler's polite request to stop leaves what Ctrl-C leaves.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stop_as_asked()
     _tell_what_takes_long(not quiet)
 
     from cosim.simulation.play import Interrupted

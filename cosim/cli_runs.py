@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from cosim.exit_codes import stop_as_asked
 
 if TYPE_CHECKING:
     from cosim.sweep.index import Entry
@@ -72,7 +73,7 @@ def sweep(
         if told:
             raise typer.Exit(1)
         return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stop_as_asked()
     console = Console(markup=False, emoji=False)
 
     ended: list[Entry] = []

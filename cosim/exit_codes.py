@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -27,6 +28,17 @@ _OUT_OF_MEMORY = (
     "Failed to launch worker thread",
     "can't start new thread",
 )
+
+
+def stop_as_asked() -> None:
+    """Lets a scheduler's request to stop, and a terminal that is closed, leave what Ctrl-C leaves.
+
+    Under nohup a closed terminal stays without effect.
+    """
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def exit_code(command: Callable[[], None]) -> int:

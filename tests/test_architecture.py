@@ -66,6 +66,7 @@ MAY_IMPORT = {
     "cli_runs": {
         "comparison",
         "errors",
+        "exit_codes",
         "interchange",
         "sweep",
         "terminal",

@@ -157,3 +157,31 @@ def wait_for(met: Any) -> None:
     while not met():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("ignored", [False, True], ids=["as it is", "under nohup"])
+def test_a_terminal_that_is_closed_leaves_what_ctrl_c_leaves(
+    network: Path, tmp_path: Path, ignored: bool
+) -> None:
+    text = network.read_text(encoding="utf-8").replace("rounds: 2", "rounds: 1000000")
+    network.write_text(text, encoding="utf-8")
+    arguments = [sys.executable, "-m", "cosim", "run", str(network), "--out", "run", "--quiet"]
+    run = tmp_path / "run"
+    with subprocess.Popen(
+        arguments,
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN) if ignored else None,
+    ) as process:
+        wait_for(lambda: any((run / "parts").rglob("000002.parquet")))
+        process.send_signal(signal.SIGHUP)
+        if ignored:
+            seen = len(list((run / "parts").rglob("*.parquet")))
+            wait_for(lambda: len(list((run / "parts").rglob("*.parquet"))) > seen)
+            process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert b"go on with: cosim resume run" in err
+    assert read_manifest(run)["status"] == "interrupted"
+    assert not (run / LOCK_FILE).exists()
