@@ -21,8 +21,9 @@ from cosim.trace.schema import Outcome, TransferRow
 
 LIGHT_M_S = 299_792_458.0
 SAMPLES = 2048
-# Cells whose gain differs by so many dB are cut into so many.
-STEP_DB, PARTS = 0.5, 32
+# Cells whose gain differs by so many dB are cut into so many; of more such cells than that it is
+# no jump but a rough channel, and cutting where it is rough would sample it unevenly.
+STEP_DB, PARTS, MOST = 3.0, 32, 64
 # A verdict that this part of the bits, or of the SNR, decides otherwise is a tie.
 TIE = 1e-3
 
@@ -130,17 +131,17 @@ class Air:
             more = self.samples(row, horizon_s - near_s)
             edges = np.append(edges, np.linspace(near_s, horizon_s, more + 1)[1:])
         gain = self.gain(row, (edges[1:] + edges[:-1]) / 2)
-        if self.scenario.radio.fading.model != "clarke":
-            differs = np.abs(np.diff(10 * np.log10(gain))) > STEP_DB
-            rough = np.append(differs, False) | np.append(False, differs)
-            fine = np.linspace(edges[:-1][rough], edges[1:][rough], PARTS, endpoint=False, axis=1)
-            own = np.sort(np.concatenate([edges, fine[:, 1:].ravel()]))
-            anew = np.isin(own[:-1], fine)
-            kept, gain = gain[~rough], np.empty(len(own) - 1)
-            gain[~anew] = kept
-            gain[anew] = self.gain(row, ((own[1:] + own[:-1]) / 2)[anew])
-            edges = own
-        return Cells(self, row, edges, gain)
+        differs = np.abs(np.diff(10 * np.log10(gain))) > STEP_DB
+        rough = np.append(differs, False) | np.append(False, differs)
+        if np.count_nonzero(rough) > MOST:
+            return Cells(self, row, edges, gain)
+        fine = np.linspace(edges[:-1][rough], edges[1:][rough], PARTS, endpoint=False, axis=1)
+        own = np.sort(np.concatenate([edges, fine[:, 1:].ravel()]))
+        anew = np.isin(own[:-1], fine)
+        kept, gain = gain[~rough], np.empty(len(own) - 1)
+        gain[~anew] = kept
+        gain[anew] = self.gain(row, ((own[1:] + own[:-1]) / 2)[anew])
+        return Cells(self, row, own, gain)
 
 
 @dataclass
