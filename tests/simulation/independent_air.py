@@ -23,7 +23,7 @@ LIGHT_M_S = 299_792_458.0
 SAMPLES = 2048
 # Cells whose gain differs by so many dB are cut into so many; of more such cells than that it is
 # no jump but a rough channel, and cutting where it is rough would sample it unevenly.
-STEP_DB, PARTS, MOST = 3.0, 32, 64
+STEP_DB, PARTS, MOST = 0.5, 32, 64
 # A verdict that this part of the bits, or of the SNR, decides otherwise is a tie.
 TIE = 1e-3
 
