@@ -21,9 +21,8 @@ from cosim.trace.schema import Outcome, TransferRow
 
 LIGHT_M_S = 299_792_458.0
 SAMPLES = 2048
-# Cells whose gain differs by so many dB are cut into so many; of more such cells than that it is
-# no jump but a rough channel, and cutting where it is rough would sample it unevenly.
-STEP_DB, PARTS, MOST = 0.5, 32, 64
+# A cell in which an end comes farther than it travels holds a jump, and is cut into so many.
+PARTS = 64
 # A verdict that this part of the bits, or of the SNR, decides otherwise is a tie.
 TIE = 1e-3
 
@@ -131,10 +130,11 @@ class Air:
             more = self.samples(row, horizon_s - near_s)
             edges = np.append(edges, np.linspace(near_s, horizon_s, more + 1)[1:])
         gain = self.gain(row, (edges[1:] + edges[:-1]) / 2)
-        differs = np.abs(np.diff(10 * np.log10(gain))) > STEP_DB
-        rough = np.append(differs, False) | np.append(False, differs)
-        if np.count_nonzero(rough) > MOST:
-            return Cells(self, row, edges, gain)
+        rough = np.zeros(len(gain), dtype=bool)
+        for path in (self.paths[row.src], self.paths[row.dst]):
+            times = row.start_s + edges
+            moved = np.hypot(*np.diff(path.position_m(times), axis=0).T)
+            rough |= moved > np.diff(path.travelled_m(times)) + 1e-6
         fine = np.linspace(edges[:-1][rough], edges[1:][rough], PARTS, endpoint=False, axis=1)
         own = np.sort(np.concatenate([edges, fine[:, 1:].ravel()]))
         anew = np.isin(own[:-1], fine)
