@@ -1,8 +1,8 @@
 """What each transfer of a trace should have come to, integrated anew on a plain fine time grid.
 
 Shares nothing with the simulation's channel, slots and solver: fades are drawn again from their
-documented streams, path loss is written out again, and time is cut evenly, and once more where two
-neighbouring cells differ. Paths are asked for places, and a shadowing field for its value there.
+documented streams, path loss is written out again, and time is cut evenly, and once more where a
+path jumps. Paths are asked for places, and a shadowing field for its value there.
 Starts and powers are those of the trace; its durations say where to look closely, and no more.
 """
 
