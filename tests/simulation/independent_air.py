@@ -1,8 +1,8 @@
 """What each transfer of a trace should have come to, integrated anew on a plain fine time grid.
 
 Shares nothing with the simulation's channel, slots and solver: fades are drawn again from their
-documented streams, path loss is written out again, and time is cut evenly, and once more where two
-neighbouring cells differ. Paths are asked for places, and a shadowing field for its value there.
+documented streams, path loss is written out again, and time is cut evenly, and once more where a
+path jumps. Paths are asked for places, and a shadowing field for its value there.
 Starts and powers are those of the trace; its durations say where to look closely, and no more.
 """
 
@@ -21,8 +21,8 @@ from cosim.trace.schema import Outcome, TransferRow
 
 LIGHT_M_S = 299_792_458.0
 SAMPLES = 2048
-# Cells whose gain differs by so many dB are cut into so many.
-STEP_DB, PARTS = 0.5, 32
+# A cell in which an end comes farther than it travels holds a jump, and is cut into so many.
+PARTS = 64
 # A verdict that this part of the bits, or of the SNR, decides otherwise is a tie.
 TIE = 1e-3
 
@@ -130,17 +130,18 @@ class Air:
             more = self.samples(row, horizon_s - near_s)
             edges = np.append(edges, np.linspace(near_s, horizon_s, more + 1)[1:])
         gain = self.gain(row, (edges[1:] + edges[:-1]) / 2)
-        if self.scenario.radio.fading.model != "clarke":
-            differs = np.abs(np.diff(10 * np.log10(gain))) > STEP_DB
-            rough = np.append(differs, False) | np.append(False, differs)
-            fine = np.linspace(edges[:-1][rough], edges[1:][rough], PARTS, endpoint=False, axis=1)
-            own = np.sort(np.concatenate([edges, fine[:, 1:].ravel()]))
-            anew = np.isin(own[:-1], fine)
-            kept, gain = gain[~rough], np.empty(len(own) - 1)
-            gain[~anew] = kept
-            gain[anew] = self.gain(row, ((own[1:] + own[:-1]) / 2)[anew])
-            edges = own
-        return Cells(self, row, edges, gain)
+        rough = np.zeros(len(gain), dtype=bool)
+        for path in (self.paths[row.src], self.paths[row.dst]):
+            times = row.start_s + edges
+            moved = np.hypot(*np.diff(path.position_m(times), axis=0).T)
+            rough |= moved > np.diff(path.travelled_m(times)) + 1e-6
+        fine = np.linspace(edges[:-1][rough], edges[1:][rough], PARTS, endpoint=False, axis=1)
+        own = np.sort(np.concatenate([edges, fine[:, 1:].ravel()]))
+        anew = np.isin(own[:-1], fine)
+        kept, gain = gain[~rough], np.empty(len(own) - 1)
+        gain[~anew] = kept
+        gain[anew] = self.gain(row, ((own[1:] + own[:-1]) / 2)[anew])
+        return Cells(self, row, own, gain)
 
 
 @dataclass

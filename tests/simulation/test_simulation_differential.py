@@ -48,16 +48,22 @@ def path_of(rng: np.random.Generator, radius_m: float, deadline_s: float) -> Tra
         return gauss_markov(
             Disc(radius_m), rng, mean_speed_m_s=sigma, sigma_m_s=sigma, memory_s=3.0, step_s=0.5
         )
+    if kind == 6:
+        # Two jumps a period, to a second place and back at the seam: within most Γ.
+        period_s = deadline_s * float(10 ** rng.uniform(-0.5, 0.3))
+        middle_s = period_s * rng.uniform(0.2, 0.8)
+        times = np.array([0.0, middle_s, middle_s, period_s])
+        x, y = Disc(radius_m).uniform(rng, 2).repeat(2, axis=0).T
+        dx, dy = rng.normal(0.0, min(2.0 * period_s, radius_m / 10), (2, 4))
+        return RepeatedPath(RecordedPath("repeated", times, x + dx, y + dy), period_s)
     count = 30
-    times = np.cumsum(rng.uniform(0.2, 1.0, count)) - 1.0
+    times = np.cumsum(rng.uniform(0.2, 1.0, count)) - rng.uniform(1.0, 7.0)
+    x, y = np.cumsum(rng.normal(0.0, radius_m / 20, (2, count)), axis=1)
     if kind == 5:
         times[10::10] = times[9:-1:10]
-    x, y = np.cumsum(rng.normal(0.0, radius_m / 20, (2, count)), axis=1)
-    once = RecordedPath("recorded", times, x, y)
-    if kind < 6:
-        return once
-    # Its seam comes within most Γ, in some more often than once.
-    return RepeatedPath(once, deadline_s * float(10 ** rng.uniform(-0.5, 0.3)))
+        dx, dy = Disc(radius_m / 2).uniform(rng, count // 10).repeat(10, axis=0).T
+        x, y = x + dx, y + dy
+    return RecordedPath("recorded", times, x, y)
 
 
 def chosen(seed: int) -> tuple[Any, list[Trajectory]]:
@@ -134,4 +140,5 @@ def test_every_transfer_is_what_an_independent_air_says(first: int) -> None:
                 wrong.append((seed, error, verdict.allowed, verdict.row))
     assert not wrong, f"{len(wrong)} of {count}: {wrong[:3]}"
     assert count > 40
-    assert ties <= 0.05 * count
+    # Blocks between devices at rest are decided by rounding, every one: two scenarios of twenty.
+    assert ties <= 0.1 * count
