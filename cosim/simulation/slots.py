@@ -123,8 +123,9 @@ class _Look:
                 cut[row, np.searchsorted(edges[2::2], self.jumps_s[k])] = True
             far = ~_near(self.channel, apart, way).any(axis=1)
             level = ratio_to_db(gain)
-            rough = _bent(level) | (_walked_m(way) > _OF_SMOOTH * self.channel.smooth_m)
-            smooth = ~(rough & ~cut).any(axis=1)
+            # A jump is no way: a slot that holds one may still be too long for the shadowing.
+            rough = (_bent(level) & ~cut) | (_walked_m(way) > _OF_SMOOTH * self.channel.smooth_m)
+            smooth = ~rough.any(axis=1)
             done = far & (smooth | (slots == _EVEN[-1]))
             for row in np.flatnonzero(done).tolist():
                 k = int(left[row])
@@ -138,8 +139,16 @@ class _Look:
             if not left.size:
                 return found
         for k in left.tolist():
-            found[k] = _cut(least[k], self._cuts_s(k, least[k]))
+            found[k] = _cut(least[k], self._narrow_s(k, least[k]))
         return found
+
+    def _narrow_s(self, k: int, least: Grid) -> FloatArray:
+        """The edges that a link needs besides those of its equal slots: jumps, and slots that are
+        narrower than these."""
+        cuts = np.unique(self._cuts_s(k, least))
+        width_s = least.deadline_s / least.slots
+        narrow = np.flatnonzero(np.diff(cuts) < width_s * (1.0 - 1e-9))
+        return np.union1d(cuts[np.union1d(narrow, narrow + 1)], self.jumps_s[k])
 
     def _step_s(self, k: int, since_s: float, until_s: float) -> tuple[float, float]:
         """The last moment before a line of sight is lost or won, and the first after it."""

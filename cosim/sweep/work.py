@@ -48,6 +48,8 @@ def serve(connection: Connection, threads: int | None) -> None:
     began this one, by whatever it was ended.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):  # goes to every process of a terminal; the one that asks is told
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(thread_variables(threads))
     try:

@@ -159,6 +159,24 @@ def wait_for(met: Any) -> None:
         time.sleep(0.05)
 
 
+def test_a_terminal_that_is_closed_ends_a_sweep_as_ctrl_c_does(
+    sweep_file: Path, tmp_path: Path
+) -> None:
+    """The terminal tells every process of its group, workers included."""
+    sweep_file.write_text(f"{SWEEP}set: {{rounds: 1000000}}\n", encoding="utf-8")
+    arguments = [sys.executable, "-m", "cosim", "sweep", str(sweep_file), "--out", "s"]
+    run = tmp_path / "s" / "seed-1"
+    with subprocess.Popen(
+        arguments, cwd=tmp_path, env=environment(), start_new_session=True
+    ) as process:
+        wait_for(lambda: (run / "manifest.json").exists())
+        os.killpg(process.pid, signal.SIGHUP)
+        process.wait(timeout=120)
+    assert process.returncode == 130
+    assert read_manifest(run)["status"] == "interrupted"
+    assert not (run / LOCK_FILE).exists()
+
+
 @pytest.mark.parametrize("ignored", [False, True], ids=["as it is", "under nohup"])
 def test_a_terminal_that_is_closed_leaves_what_ctrl_c_leaves(
     network: Path, tmp_path: Path, ignored: bool

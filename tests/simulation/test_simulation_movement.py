@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from scipy.integrate import quad
 from small_networks import (
@@ -15,7 +16,13 @@ from small_networks import (
     world_of,
 )
 
-from cosim.mobility.trajectory import PiecewiseLinear
+from cosim.mobility.recorded.path import RecordedPath
+from cosim.mobility.recorded.repeat import RepeatedPath
+from cosim.mobility.trajectory import PiecewiseLinear, Static, Trajectory
+from cosim.scenario.radio import Radio
+from cosim.simulation.channel import Channel
+from cosim.simulation.grid import Grid, UnevenGrid
+from cosim.simulation.slots import grids
 from cosim.trace.schema import Outcome, TransferRow
 
 SPEED_M_S, ASIDE_M, DEADLINE_S = 30.0, 4.0, 8.0
@@ -90,3 +97,30 @@ def test_a_transfer_of_a_bit_reads_the_gain_of_its_own_time(fading: str) -> None
         noise = float(channel.noise_w(row.bandwidth_hz))
         level = 10 * math.log10(row.power_w * gain / noise)
         assert row.mean_snr_db == pytest.approx(level, abs=1e-3)
+
+
+def slots_of(path: Trajectory, other: Trajectory, **radio: object) -> tuple[Channel, Grid]:
+    chosen = Radio.model_validate(
+        {"bandwidth_hz": 1e7, "shadowing": {"sigma_db": 7.0, "decorrelation_m": 10.0}} | radio
+    )
+    channel = Channel(chosen, [path, other], seed=1)
+    (grid,) = grids(channel, [(0, 1)], 0.5, 0)
+    return channel, grid
+
+
+def test_a_way_that_jumps_in_every_slot_is_cut_as_short_as_any() -> None:
+    times, x = np.array([0.0, 1.0]), np.array([0.0, 2.0])
+    path = RepeatedPath(RecordedPath("a", times, x, np.zeros(2)), 1.0)
+    channel, grid = slots_of(path, Static(1000.0, 0.0), deadline_s=64.0, fading={"model": "none"})
+    edges_s = np.unique(np.concatenate([grid.edges_s(chunk) for chunk in range(grid.chunks)]))
+    _, way_m, _, _ = channel.course([(0, 1)], 0.5 + edges_s)
+    # 128 m in 64 s, and Γ has 8192 slots at most beside those that jumps cut.
+    assert np.diff(way_m).max() <= 128.0 / 8192 + 1e-9
+
+
+def test_slots_that_suffice_stay_equal() -> None:
+    """Links of one grid are solved together, and one of its own alone."""
+    car = RecordedPath("a", np.array([0.0, 20.0]), np.array([-200.0, 200.0]), np.zeros(2))
+    other = RecordedPath("b", np.array([0.0, 20.0]), np.array([200.0, -200.0]), np.full(2, 5.0))
+    _, grid = slots_of(car, other, deadline_s=10.0, fading={"model": "clarke"})
+    assert not isinstance(grid, UnevenGrid)
