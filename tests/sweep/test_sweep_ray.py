@@ -92,7 +92,8 @@ class Killer(threading.Thread):
             with suppress(OSError, ValueError, RunDirectoryError):
                 if read_manifest(self.run_)["status"] == "running":
                     pid = writer(self.run_)
-                    if pid not in self.killed:
+                    # Whoever moves the rest of a run aside holds it too, and that is this process.
+                    if pid not in (os.getpid(), *self.killed):
                         os.kill(pid, signal.SIGKILL)
                         self.killed.append(pid)
 
