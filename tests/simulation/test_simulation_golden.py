@@ -1,6 +1,6 @@
-"""A tiny scenario's trace against a stored one, and against itself run again.
+"""Tiny scenarios' traces against stored ones, and against themselves run again.
 
-After a change that is meant to move numbers, write the golden file anew and look at the diff:
+After a change that is meant to move numbers, write the golden files anew and look at the diff:
 
     COSIM_REGENERATE_GOLDEN=1 python -m pytest tests/simulation/test_simulation_golden.py
 
@@ -20,7 +20,7 @@ import pytest
 from cosim import load_scenario, read_run, run
 from cosim.trace.schema import SCHEMAS
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "network.json"
+GOLDEN = Path(__file__).parent.parent / "golden"
 REGENERATE = os.environ.get("COSIM_REGENERATE_GOLDEN") == "1"
 
 SCENARIO = """\
@@ -44,6 +44,48 @@ radio:
 trace: {positions_every_s: 5.0}
 """
 
+WALK = "{model: random_waypoint, speed_m_s: [1.0, 3.0]}"
+SIX = f"""\
+[{{count: 3, profile: flagship_phone, mobility: {WALK}, speed_sigma: 0.3}},
+ {{count: 3, profile: jetson_orin_nano, mobility: {WALK}}}]"""
+WORN = "{source: a phone, peak_flop_s: 4.0e11, utilisation: 0.3, compute_w: 4, idle_w: 0.5, \
+pa_efficiency: 0.35, transmit_circuit_w: 0.5, receive_w: 0.6, battery_j: 60}"
+# What each trace is of, as `--set` would say it.
+VARIANTS: dict[str, list[str]] = {
+    "network": [],
+    "dynamic": [
+        f"devices={SIX}",
+        "radio.share=dynamic",
+        "radio.late=stale",
+        "radio.shadowing={sigma_db: 6, decorrelation_m: 20}",
+        "method={name: lora, topology: {graph: nearest, degree: 3}, schedule: asynchronous}",
+        "radio.p_max_dbm=10",
+    ],
+    "faults": [
+        f"devices={SIX}",
+        "devices.0.availability={model: exponential, mean_on_s: 6, mean_off_s: 3}",
+        f"devices.1.profile={WORN}",
+        "radio.late=stale",
+        "radio.path_loss={model: d2d_outdoor}",
+        "method={name: lora, topology: {graph: random, degree: 2}, schedule: cluster}",
+        "rounds=4",
+    ],
+    "clusters": [
+        f"devices={SIX}",
+        "method={name: proposed, topology: "
+        "{graph: clusters, max_collision_rate: 0.5, exchange_every: 2, exchange_attempts: 2}}",
+        "radio.late=stale",
+        "radio.p_max_dbm=5",
+        "rounds=4",
+    ],
+}
+OUTCOMES = {
+    "network": {"delivered", "late"},
+    "dynamic": {"delivered", "late", "cancelled"},
+    "faults": {"delivered", "late", "cancelled"},
+    "clusters": {"delivered", "late"},
+}
+
 
 @pytest.fixture
 def scenario_file(tmp_path: Path) -> Path:
@@ -61,14 +103,23 @@ def close_to(value: Any) -> Any:
     return pytest.approx(value, rel=1e-9, abs=1e-12) if isinstance(value, float) else value
 
 
-def test_the_trace_is_the_golden_one(scenario_file: Path, tmp_path: Path) -> None:
-    found = tables(run(scenario_file, out=tmp_path / "out").directory)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_trace_is_the_golden_one(scenario_file: Path, tmp_path: Path, variant: str) -> None:
+    chosen = load_scenario(scenario_file, VARIANTS[variant])
+    found = tables(run(chosen, out=tmp_path / "out").directory)
+    golden = GOLDEN / f"{variant}.json"
     if REGENERATE:
-        GOLDEN.parent.mkdir(exist_ok=True)
-        GOLDEN.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    expected = json.loads(GOLDEN.read_text(encoding="utf-8"))
+        golden.parent.mkdir(exist_ok=True)
+        lines = [
+            f"{json.dumps(table)}: {{\n"
+            + ",\n".join(f" {json.dumps(name)}: {json.dumps(own)}" for name, own in columns.items())
+            + "}"
+            for table, columns in found.items()
+        ]
+        golden.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    expected = json.loads(golden.read_text(encoding="utf-8"))
     assert list(found) == list(expected)
-    assert set(found["transfers"]["outcome"]) == {"delivered", "late"}
+    assert set(found["transfers"]["outcome"]) == OUTCOMES[variant]
     for name, columns in expected.items():
         assert list(found[name]) == list(columns), f"the columns of {name} changed"
         for column, values in columns.items():
