@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Iterable
 
 
-def nearest(word: object, words: Iterable[str]) -> str | None:
-    """The word most like `word` whatever its case, None if none is close."""
+def nearest(word: object, words: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The word most like `word` whatever its case, None if none is as close as `cutoff` of 1."""
     lower = {one.lower(): one for one in reversed(list(words))}
-    found = difflib.get_close_matches(str(word)[:100].lower(), lower, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(str(word)[:100].lower(), lower, n=1, cutoff=cutoff)
     return lower[found[0]] if found else None
 
 

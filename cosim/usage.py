@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Container, Sequence
 from typing import Any
 
@@ -12,6 +14,7 @@ from cosim.spelling import nearest
 
 _SET = "--set"
 _NUMBER_OF_LETTERS = 2
+_ASSIGNMENT = re.compile(r"[A-Za-z_][\w.]*=")
 
 
 class Command(TyperCommand):
@@ -24,7 +27,8 @@ class Command(TyperCommand):
             return list(super().parse_args(ctx, args))
         except Exception as refusal:
             option = getattr(refusal, "option_name", None)
-            known = [name for one in self.params for name in one.opts if name.startswith("--")]
+            known = [name for one in self.get_params(ctx) for name in one.opts]
+            known = [name for name in known if name.startswith("--")]
             if type(refusal).__name__ == "NoSuchOption" and isinstance(option, str):
                 raise UsageError(self._unknown(option, given, known)) from None
             flags = {name for one in self.params if getattr(one, "is_flag", 0) for name in one.opts}
@@ -37,13 +41,15 @@ class Command(TyperCommand):
 
     def _unknown(self, option: str, given: Sequence[str], known: Sequence[str]) -> str:
         written, value = option.lstrip("-"), _value_of(option, given)
-        near = nearest(option, known) if len(written) >= _NUMBER_OF_LETTERS else None
+        # Without the hyphens, in which all options are alike.
+        names = {name.lstrip("-"): name for name in known}
+        near = nearest(written, names) if len(written) >= _NUMBER_OF_LETTERS else None
         meant = None
         if _SET in known:
             from cosim.scenario.key_paths import meant_path
 
             meant = meant_path(written, exactly=near is not None)
-        guess = f"{_SET} {meant}={value}" if meant is not None else near
+        guess = f"{_SET} {meant}={value}" if meant is not None else names.get(near or "")
         said = f"; did you mean {guess}?" if guess is not None else ""
         return f"{option} is no option of {self.name}{said} (one of {', '.join(known)})"
 
@@ -70,11 +76,11 @@ def _value_of(option: str, given: Sequence[str]) -> str:
 
 
 def _assignment(given: Sequence[str], flags: Container[str]) -> str | None:
-    """The first word, no option's value, that assigns a value as `--set` takes it."""
+    """The first word, no option's value and no file, that assigns one as `--set` takes it."""
     for before, word in zip(["", *given], given, strict=False):
         if (
-            "=" in word
-            and not word.startswith("-")
+            _ASSIGNMENT.match(word)
+            and not os.path.exists(word)
             and (before in flags or not before.startswith("-"))
         ):
             return word

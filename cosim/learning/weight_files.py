@@ -41,8 +41,11 @@ def _names(folder: Path, source: str) -> list[str]:
     if os.path.isfile(folder / _WHOLE):
         return [_WHOLE]
     try:
-        return sorted(set(json.loads((folder / _INDEX).read_bytes())["weight_map"].values()))
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        names = set(json.loads((folder / _INDEX).read_bytes())["weight_map"].values())
+        if not names or not all(b"\0" not in os.fsencode(name) and name for name in names):
+            raise ValueError("no names")
+        return sorted(names)
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError) as error:
         raise BaseModelError(
             f"base_model.source: '{source}': {_INDEX} names no files of weights"
         ) from error

@@ -12,19 +12,17 @@ from cosim.methods.recipe import Recipe
 def recipe_words(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Every part of a recipe and what it chooses there, as a scenario would write it."""
     for part, choice in recipe.model_dump(mode="json", exclude={"name", "reference"}).items():
-        if isinstance(choice, dict):
-            words = [_keyed(key, value) for key, value in choice.items()]
-            yield part, ", ".join(word for word in words if word)
-        elif isinstance(choice, list):
-            yield part, ", ".join(choice) or "none"
-        else:
-            yield part, str(choice)
+        yield part, _written(choice)
 
 
-def _keyed(key: str, value: Any) -> str:
-    """`degree 2`; of a graph its word alone, and no range where there is none."""
-    if key == "graph":
-        return str(value)
-    if key == "range_m" and value is None:
-        return ""
-    return f"{key} {value if isinstance(value, str) else json.dumps(value)}"
+def _written(choice: Any) -> str:
+    """A value in YAML's flow style; of a graph its word where that says all, and no range where
+    there is none."""
+    if isinstance(choice, dict):
+        said = {key: value for key, value in choice.items() if (key, value) != ("range_m", None)}
+        if list(said) == ["graph"]:
+            return str(said["graph"])
+        return f"{{{', '.join(f'{key}: {_written(value)}' for key, value in said.items())}}}"
+    if isinstance(choice, list):
+        return f"[{', '.join(map(_written, choice))}]"
+    return choice if isinstance(choice, str) else json.dumps(choice)

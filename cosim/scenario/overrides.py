@@ -9,6 +9,7 @@ from typing import Any
 
 from cosim.errors import ScenarioError
 from cosim.scenario.document import Document, Loc, Override
+from cosim.scenario.key_paths import word_key
 from cosim.scenario.one_line import dotted, shorten, shown
 from cosim.scenario.yaml_text import MAX_DEPTH, TextError, parse, plain
 
@@ -16,8 +17,9 @@ from cosim.scenario.yaml_text import MAX_DEPTH, TextError, parse, plain
 def apply_overrides(document: Document, arguments: Iterable[str]) -> Document:
     """A new document with `dotted.path=value` arguments assigned in order.
 
-    Digits index a list; a missing level (or a null) becomes a mapping; values are YAML scalars or
-    flow collections. Raises ScenarioError that names the `--set` argument.
+    Digits index a list; a missing level (or a null) becomes a mapping, and a word that stands for
+    one the mapping it stands for; values are YAML scalars or flow collections. Raises
+    ScenarioError that names the `--set` argument.
     """
     data = copy.deepcopy(document.data)
     overrides = list(document.overrides)
@@ -82,7 +84,15 @@ def _assign(data: dict[str, Any], steps: Sequence[str], value: object) -> Loc:
         loc.append(key)
         if number == len(steps) - 1:
             at[key] = value
-        elif (at[key] if isinstance(at, list) else at.get(key)) is None:
-            at[key] = {}
+        else:
+            at[key] = _level(at[key] if isinstance(at, list) else at.get(key), loc)
         at = at[key]
     return tuple(loc)
+
+
+def _level(value: Any, loc: Sequence[str | int]) -> Any:
+    """What is at a path, made a mapping where it is nothing yet, or a word that stands for one."""
+    if value is None:
+        return {}
+    word = word_key(loc) if isinstance(value, str) else None
+    return value if word is None else {word: value}

@@ -116,7 +116,8 @@ def _lemma_1(scenario: Scenario, links: FirstLinks) -> Fact:
     said += f"(median), {_dbm(float(most_w))} (90 %), margin {margin_db(radio):g} dB; "
     said += f"p_max {radio.p_max_dbm:g} dBm"
     if links.alone:
-        said += f"; {links.alone} of {links.present} devices have no link then"
+        have = "has" if links.alone == 1 else "have"
+        said += f"; {links.alone} of {links.present} devices {have} no link then"
     return Fact("Lemma 1", said, short)
 
 

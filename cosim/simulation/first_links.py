@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.methods.recipe import Clusters, Complete, RandomGraph
+from cosim.methods.recipe import Clusters, Complete, Nearest, RandomGraph
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import lemma1_power_w
 from cosim.randomness import stream
@@ -38,7 +38,8 @@ class FirstLinks:
     """Directed links at time zero: lengths (L,) in m, and by sender the power with the margin (S,)
     in W. `unserved` links are those that p_max does not bring through by Γ at the mean gain, the
     largest demands of each sender; `reduced` senders lack part of the margin. `present` devices
-    are there, and `alone` of them have no link. `assumed` says what could not be known.
+    are there, and `alone` of them have no link; `out_of_range`: because no two are within the
+    graph's range. `assumed` says what could not be known.
     """
 
     distances_m: FloatArray
@@ -47,6 +48,7 @@ class FirstLinks:
     reduced: int
     present: int
     alone: int
+    out_of_range: bool
     assumed: str
 
 
@@ -86,7 +88,16 @@ def first_links(
         powers.append(float(sums[-1]) * margin)
     alone = len(ids) - len(powers) if len(graph) == len(ids) else 0
     lengths_m = np.concatenate(distances)
-    return FirstLinks(lengths_m, np.array(powers), unserved, reduced, len(ids), alone, assumed)
+    return FirstLinks(
+        lengths_m,
+        np.array(powers),
+        unserved,
+        reduced,
+        len(ids),
+        alone,
+        not powers and _out_of_range(scenario, channel, ids),
+        assumed,
+    )
 
 
 def shortfall(scenario: Scenario, links: FirstLinks) -> str | None:
@@ -94,6 +105,9 @@ def shortfall(scenario: Scenario, links: FirstLinks) -> str | None:
     if not links.power_w.size:
         if links.present < 2:
             return None
+        if links.out_of_range:
+            range_m = getattr(scenario.method.topology, "range_m", None)
+            return f"no two devices are within range_m ({range_m:g} m) of each other at the start"
         return f"infeasible: nobody is in reach within Γ; {_MORE}"
     radio, said = scenario.radio, []
     if links.unserved:
@@ -103,7 +117,8 @@ def shortfall(scenario: Scenario, links: FirstLinks) -> str | None:
             f"their mean gain: {_FALLBACK_DOES[fallback]}; {_MORE}"
         )
     if links.reduced:
-        said.append(f"p_max leaves {links.reduced} senders less than the margin")
+        senders = "1 sender" if links.reduced == 1 else f"{links.reduced} senders"
+        said.append(f"p_max leaves {senders} less than the margin")
     return "; ".join(said) or None
 
 
@@ -139,3 +154,13 @@ def _graph(
     need = link_need(channel, ids, bits, 0.0) if limited else None
     random = stream(scenario.seed, "topology", 1)
     return neighbours(ids, topology, random, where_m, need), ""
+
+
+def _out_of_range(scenario: Scenario, channel: Channel, ids: Sequence[int]) -> bool:
+    """Whether the graph's range leaves no pair, whatever the links carry."""
+    topology = scenario.method.topology
+    if not isinstance(topology, RandomGraph | Nearest) or topology.range_m is None or len(ids) < 2:
+        return False
+    random = stream(scenario.seed, "topology", 1)
+    joined = neighbours(ids, topology, random, channel.positions_m(ids, 0.0))
+    return not any(joined.values())

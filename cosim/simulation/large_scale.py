@@ -25,8 +25,8 @@ _MEDIAN_RANK = 0.5
 # Draws kept at most, the last used: 2 MiB of ranks and 4 MiB of fields. What is left out is drawn
 # again from its stream, to the same numbers.
 _RANKS, _FIELDS = 1 << 14, 300
-# Links whose shadowing is told at once. Nothing is kept of so many, and of the lines of sight of
-# more.
+# Links whose shadowing at one place is told at once; no field is kept for that. The ranks of more
+# links than these at once are not kept either.
 _BLOCK = 64
 
 

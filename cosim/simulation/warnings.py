@@ -181,7 +181,8 @@ def _outside(scenario: Scenario, recorded: dict[int, RecordedPath]) -> list[str]
 
 
 def _centred(scenario: Scenario, recorded: dict[int, RecordedPath], most_m: float) -> str:
-    """The offset that brings places of a map's coordinates to the middle, where that is far."""
+    """The offset that brings places of a map's coordinates to the middle, where that is far;
+    nothing where groups have been moved differently, as no single one would do."""
     low, high = (
         reduce(of, [of.reduce([path.x_m, path.y_m], axis=1) for path in recorded.values()])
         for of in (np.minimum, np.maximum)
@@ -189,10 +190,11 @@ def _centred(scenario: Scenario, recorded: dict[int, RecordedPath], most_m: floa
     spread_m = float((high - low).max()) / 2
     if most_m <= _FAR * max(spread_m, 1.0):
         return ""
-    moved_m = np.round(-(low + high) / 2)
     given = {tuple(one.offset_m) for one in _choices(scenario) if one is not None}
-    if len(given) == 1:  # the offset that is asked for has been added already
-        moved_m = moved_m + np.array(next(iter(given)))
+    if len(given) > 1:
+        return ""
+    # The offset that is asked for has been added already.
+    moved_m = np.array(given.pop()) + np.round(-(low + high) / 2)
     return f"; or bring them to its middle with offset_m: [{moved_m[0]:.9g}, {moved_m[1]:.9g}]"
 
 

@@ -138,6 +138,20 @@ def without_shard(folder: Path) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps(shards), encoding="utf-8")
 
 
+def index(weight_map: Any) -> Callable[[Path], None]:
+    """An index of several files beside none of them."""
+
+    def spoil(folder: Path) -> None:
+        (folder / "model.safetensors").unlink()
+        text = json.dumps({"weight_map": weight_map})
+        (folder / "model.safetensors.index.json").write_text(text, encoding="utf-8")
+
+    return spoil
+
+
+NO_NAMES = "model.safetensors.index.json names no files of weights"
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -146,8 +160,17 @@ def without_shard(folder: Path) -> None:
         (without_shard, "model-2.safetensors cannot be read: no such file or directory"),
         (lambda folder: (folder / "model.safetensors").unlink(), "has no model.safetensors, nor"),
         (lambda folder: (folder / "model.safetensors").write_bytes(b""), "file of 0 bytes"),
+        (index({"a": None}), NO_NAMES),
+        (index({"a": "m.safetensors", "b": 3}), NO_NAMES),
+        (index({"a": "m\0.safetensors"}), NO_NAMES),
+        (index({"a": "m\ud800.safetensors"}), NO_NAMES),
+        (index({"a": ""}), NO_NAMES),
+        (index({}), NO_NAMES),
     ],
-    ids=["pointer", "cut off", "shard", "none", "empty"],
+    ids=[
+        *["pointer", "cut off", "shard", "none", "empty"],
+        *["null", "number", "zero", "surrogate", "nameless", "no map"],
+    ],
 )
 def test_weights_that_are_not_there_are_seen_by_check(
     called: Any,

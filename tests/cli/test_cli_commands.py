@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from cosim.methods import METHODS
+from cosim.methods.words import recipe_words
+from cosim.scenario.load import load
 from cosim.scenario.model import Scenario
 
 HEAVY = ("torch", "pandas", "transformers", "matplotlib", "scipy")
@@ -31,9 +33,18 @@ def test_methods_lists_every_method_and_where_it_comes_from(cosim: Any) -> None:
     for name, recipe in METHODS.items():
         assert name in lines
         assert f"  {recipe.reference}" in lines
-    assert "  topology             random, degree 2, limit_by_links true" in lines
-    assert "  merge                weight null, total 1.2" in lines
-    assert not [line for line in lines if line.endswith(" ") or "{" in line or "()" in line]
+    assert "  topology             {graph: random, degree: 2, limit_by_links: true}" in lines
+    assert "  merge                {weight: null, total: 1.2}" in lines
+    assert not [line for line in lines if line.endswith(" ") or "()" in line]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_part_is_told_as_a_scenario_takes_it(scenario_file: Path, name: str) -> None:
+    """Written out beside the name of another method they make this one."""
+    parts = ", ".join(f"{part}: {words}" for part, words in recipe_words(METHODS[name]))
+    made = load(scenario_file, [f"method={{name: local, {parts}}}"]).method
+    told = {"name", "reference"}
+    assert made.model_dump(exclude=told) == METHODS[name].model_dump(exclude=told)
 
 
 def test_schema_is_the_json_schema_of_a_scenario(cosim: Any) -> None:

@@ -1,9 +1,11 @@
 """Options and words that a command does not take: what was meant is named."""
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from cosim.errors import ScenarioError
 from cosim.scenario.key_paths import key_paths, meant_path
@@ -28,6 +30,12 @@ from cosim.scenario.load import load
         (["run", "--output", "x"], "--out"),
         (["sweep", "--job", "3"], "--jobs"),
         (["map", "--rund", "3"], "--round"),
+        (["check", "--hlep"], "--help"),
+        (["check", "--sett", "rounds=3"], "--set"),
+        (["run", "--radio.fading.model", "clarke"], "--set radio.fading.model=clarke"),
+        (["run", "--graph", "ring"], "--set method.topology.graph=ring"),
+        (["run", "--payload-bits", "1000"], "--set learning.payload_bits=1000"),
+        (["run", "--policy=max_power"], "--set radio.power.policy=max_power"),
     ],
 )
 def test_an_unknown_option_is_what_it_was_meant_to_be(
@@ -39,6 +47,15 @@ def test_an_unknown_option_is_what_it_was_meant_to_be(
     option = options[0].partition("=")[0]
     said = f"cosim: {option} is no option of {command}; did you mean {meant}? (one of --"
     assert ended.err.startswith(said)
+    assert ended.err.endswith("--help)\n")
+    option, _, assignment = meant.partition(" ")
+    if assignment and not assignment.endswith("=VALUE"):
+        path, _, value = assignment.partition("=")
+        set_ = load(scenario_file, [assignment]).model_dump(mode="json")
+        for step in path.split("."):
+            set_ = set_[int(step) if isinstance(set_, list) else step]
+        named = set_.get("name", set_.get("model")) if isinstance(set_, dict) else set_
+        assert named == yaml.safe_load(value) or float(named) == float(value)
 
 
 def test_an_option_like_nothing_is_told_with_those_there_are(cosim: Any) -> None:
@@ -48,7 +65,7 @@ def test_an_option_like_nothing_is_told_with_those_there_are(cosim: Any) -> None
         assert "did you mean" not in ended.err
     assert ended.err.startswith("cosim: ")
     ended = cosim("compare", "a", "--xyzzy")
-    assert ended.err == "cosim: --xyzzy is no option of compare (one of --target, --csv)\n"
+    assert ended.err == "cosim: --xyzzy is no option of compare (one of --target, --csv, --help)\n"
 
 
 def test_a_value_without_its_option(cosim: Any, scenario_file: Path) -> None:
@@ -66,17 +83,65 @@ def test_a_scenario_without_its_command(cosim: Any, scenario_file: Path) -> None
     assert "Did you mean 'run'?" in cosim("rnu", scenario_file).err
 
 
-def test_every_key_that_can_be_meant_is_one(scenario_file: Path) -> None:
-    """Where a key does not fit this scenario it is refused for that, not as unknown."""
+# Words that stand for a mapping, and what else makes one of it.
+WORDS = {
+    "learning": ["none", "language_model"],
+    "method": ["lora"],
+    "method.topology": ["none", "complete", "ring", "random", "nearest", "clusters"],
+    "radio.packets": ["fluid", "blocks", "codeword"],
+    "radio.path_loss": ["log_distance", "paper", "d2d_outdoor"],
+    "radio.fading": ["none", "block", "clarke"],
+    "radio.power": ["lemma1", "max_power"],
+    "devices.0.compute": ["flop", "paper"],
+    "devices.0.profile": ["{}"],
+    "devices.0.profile.compute": ["flop", "paper"],
+    "devices.0.mobility": ["static", "random_waypoint", "gauss_markov", "trace"],
+    "devices.0.availability": ["always", "exponential", "trace"],
+}
+
+
+def refused(scenario_file: Path, *assignments: str) -> str:
+    try:
+        load(scenario_file, assignments)
+    except ScenarioError as refusal:
+        return str(refusal)
+    return ""
+
+
+def test_every_key_that_is_meant_can_be_set_where_some_word_has_it(scenario_file: Path) -> None:
+    """A value that is of no use is refused for that, and the key never as unknown."""
     paths = key_paths()
     assert {"rounds", "radio.fading.model", "devices.0.mobility.path"} <= set(paths)
-    assert len(paths) > 150
-    for path in paths:
-        assert meant_path(path) == path
-    for path in paths[:: len(paths) // 40]:
-        told = ""
-        try:
-            load(scenario_file, [f"{path}={{}}"])
-        except ScenarioError as refusal:
-            told = str(refusal)
-        assert f"{path.rpartition('.')[2]}: unknown key; did you mean" not in told, path
+    offered = [path for path in paths if meant_path(path) == path]
+    assert len(offered) > 130
+    for path in offered:
+        around = [outer for outer in WORDS if path.startswith(f"{outer}.")]
+        told = []
+        for words in product(*(WORDS[outer] for outer in around)):
+            outer = [f"{outer}={word}" for outer, word in zip(around, words, strict=True)]
+            told.append(refused(scenario_file, *outer, f"{path}={{}}"))
+            if f"{path}: unknown key" not in told[-1] and "no keys of its own" not in told[-1]:
+                break
+        else:
+            pytest.fail(f"{path}: {told}")
+
+
+def test_a_key_whose_value_is_no_word_is_not_offered(cosim: Any, scenario_file: Path) -> None:
+    for path in key_paths():
+        assert meant_path(path) in (path, None)
+        if meant_path(path) is None:
+            told = [refused(scenario_file, f"{path}={word}") for word in ("8", "text", "true")]
+            assert all(told), path
+    for option in ("--devices", "--offset-m", "--tasks", "--adapter", "--out", "--outt"):
+        said = cosim("check", scenario_file, option, "8").err
+        assert said == f"cosim: {option} is no option of check (one of --set, --help)\n"
+
+
+def test_a_word_that_is_a_file_or_a_path_is_no_assignment(cosim: Any, scenario_file: Path) -> None:
+    there = scenario_file.parent / "seed=2.yaml"
+    scenario_file.rename(there)
+    for first in (there, there.name, "sw/seed=2.yaml", "2=3", "=3", "a b=3"):
+        said = cosim("run", first, "outdir").err
+        assert "unexpected extra argument" in said
+        assert "outdir" in said
+        assert "did you mean" not in said

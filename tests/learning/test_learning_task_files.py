@@ -230,3 +230,27 @@ def test_the_hub_is_asked_for_both_splits(monkeypatch: pytest.MonkeyPatch) -> No
     )
     with pytest.raises(TaskError, match=r"^allenai/ai2_arc\[train\]:0: tasks\.quiz: no 'prompt'"):
         hub_parts("quiz", Task(source="hf:allenai/ai2_arc"))
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "hinted"),
+    [
+        ("a.jsonl", b"{", True),
+        ("a.jsonl", b'[{"prompt": "p", "answer": "a"},', True),
+        ("a.jsonl", b'{"prompt": }  ', False),
+        ("a.jsonl", b"{'prompt': 'p', 'answer': 'a'}", False),
+        ("a.jsonl", b'{"prompt": "p", "prompt": "q", "answer": "a"}', False),
+        ("a.jsonl", b'{"answer": ' + b"1" * 5000 + b"}", False),
+        ("a.jsonl", b'{"answer": ' + b"1" * 5000 + b", ", False),
+        ("a.csv", b"prompt,answer", True),
+        ("a.csv", b'{"prompt": "p", "prompt": "q", "answer": "a"}', False),
+    ],
+)
+def test_another_form_is_named_where_the_first_line_is_of_one(
+    tmp_path: Path, name: str, first: bytes, hinted: bool
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(first + b"\n}\n")
+    found = refusal(path)
+    assert found.startswith(f"{path}:1: tasks.quiz: not a JSON row (")
+    assert ("; rows are JSON objects, one a line: " in found) is hinted

@@ -1,6 +1,7 @@
 """A bare word in place of the mapping that it alone decides."""
 
 import json
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from cosim.errors import ScenarioError
 from cosim.scenario.load import dump, load
 from cosim.scenario.model import Scenario
+from cosim.sweep.definition import read_sweep
 
 TEXT = "rounds: 1\nlearning: none\nmethod: lora\ndevices: [{count: 2}]\n"
 WORDS = [
@@ -42,6 +44,59 @@ def test_a_word_is_the_mapping_that_it_decides(
     assert load(again) == bare
 
 
+@pytest.mark.parametrize(("where", "key", "word"), EACH)
+def test_a_key_beside_a_word_is_set_in_the_mapping_that_the_word_is(
+    path: Path, where: str, key: str, word: str
+) -> None:
+    for other in next(words for at, _, words in WORDS if at == where):
+        after = load(path, [f"{where}={word}", f"{where}.{key}={other}"])
+        assert after == load(path, [f"{where}={other}"])
+
+
+@pytest.mark.parametrize(
+    ("apart", "together"),
+    [
+        (["method=lora", "method.topology.graph=ring"], "method={name: lora, topology: ring}"),
+        (
+            ["method=lora", "method.topology=random", "method.topology.degree=3"],
+            "method={name: lora, topology: {graph: random, degree: 3}}",
+        ),
+        (["learning.payload_bits=1000"], "learning={model: none, payload_bits: 1000}"),
+        (
+            ["radio.fading=clarke", "radio.fading.sinusoids=32"],
+            "radio.fading={model: clarke, sinusoids: 32}",
+        ),
+        (
+            ["devices.0.mobility=trace", "devices.0.mobility.path=/a.csv"],
+            "devices.0.mobility={model: trace, path: /a.csv}",
+        ),
+    ],
+)
+def test_what_a_word_leaves_open_is_set_by_its_path(
+    path: Path, apart: list[str], together: str
+) -> None:
+    assert load(path, apart) == load(path, [together])
+
+
+def test_a_grid_goes_into_what_the_scenario_has_as_a_word(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(f"{TEXT}radio: {{fading: block}}\n", encoding="utf-8")
+    sweep = tmp_path / "sweep.yaml"
+    sweep.write_text(
+        "scenario: s.yaml\nseeds: [1]\ngrid:\n  method.topology.graph: [ring, complete]\n"
+        "  learning.payload_bits: [1000, 2000]\n  radio.fading.model: [none, clarke]\n",
+        encoding="utf-8",
+    )
+    told = {
+        (
+            point.scenario.method.topology.graph,
+            getattr(point.scenario.learning, "payload_bits", None),
+            point.scenario.radio.fading.model,
+        )
+        for point in read_sweep(sweep).points
+    }
+    assert told == set(product(["ring", "complete"], [1000, 2000], ["none", "clarke"]))
+
+
 @pytest.mark.parametrize(
     ("argument", "said"),
     [
@@ -50,6 +105,11 @@ def test_a_word_is_the_mapping_that_it_decides(
         ("devices.0.mobility=trace", "devices.0.mobility: the key 'path' is missing"),
         ("devices.0.availability=exponential", "the key 'mean_on_s' is missing"),
         ("devices.0.compute=paper", "devices.0.compute: the key 'epsilon_s' is missing"),
+        (
+            "learning.payload_bitz=1",
+            "learning.payload_bitz: unknown key; did you mean 'payload_bits'",
+        ),
+        ("method.topolgy=ring", "method.topolgy: unknown key; did you mean 'topology'?"),
         ("radio.fading=3", "radio.fading: expected a mapping with the key 'model'"),
     ],
 )

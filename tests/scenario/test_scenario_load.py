@@ -154,7 +154,11 @@ def test_a_scenario_that_learns_needs_a_task() -> None:
     [
         ("rounds", "has no '='; write path.to.key=value"),
         ("devices.2.count=1", "'2' is not in the list 'devices' (indices 0 to 1)"),
-        ("method.topology=ring", "'method' is 'lora' and has no keys of its own"),
+        ("rounds.x=ring", "'rounds' is 3 and has no keys of its own"),
+        (
+            "tasks.rows.source.x=1",
+            "'tasks.rows.source' is 'jsonl:data/rows.jsonl' and has no keys of its own",
+        ),
         ("rounds=0", "rounds: expected an integer ≥ 1 and ≤ 1000000, got 0"),
         (
             "area.radius=5",

@@ -2,6 +2,7 @@
 telling it changes nothing of the run."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from small_networks import (
 )
 
 from cosim import cli, read_run
+from cosim.mobility.trajectory import Static
 from cosim.scenario.model import Scenario
 from cosim.simulation import build, first_links
-from cosim.simulation.feasibility import explain
+from cosim.simulation.channel import Channel
+from cosim.simulation.feasibility import explain, radio_facts
 
 FORCED = {"graph": "random", "degree": 2, "limit_by_links": False}
 ON_OFF = {"model": "exponential", "mean_on_s": 3.0, "mean_off_s": 2.0}
@@ -148,3 +151,36 @@ def test_spells_that_can_be_gone_through_once_are_left_to_the_run() -> None:
     world = world_at(chosen, MemoryTrace(), places, spells={1: spells})
     assert of_lemma_1(world.warnings)
     assert list(spells) == [(0.0, 1.0)]
+
+
+@pytest.mark.parametrize("graph", ["nearest", "random"])
+def test_a_range_that_joins_nobody_is_told_as_that(graph: str) -> None:
+    """Not as a matter of the radio, which carries these links easily."""
+    chosen = short({"graph": graph, "range_m": 1.0}, learning=NO_LEARNING)
+    apart = [(10.0 * number, 0.0) for number in range(8)]
+    said = "no two devices are within range_m (1 m) of each other at the start"
+    assert world_at(chosen, MemoryTrace(), apart).warnings == [f"Lemma 1: {said}"]
+    near = [(0.5, 0.0), *apart[:7]]
+    assert of_lemma_1(world_at(chosen, MemoryTrace(), near).warnings) == []
+
+
+def test_in_range_and_out_of_reach_is_a_matter_of_the_radio() -> None:
+    wide = {"graph": "random", "range_m": 1e6}
+    chosen = short(wide, learning=NO_LEARNING | {"payload_bits": 400_000_000})
+    assert "nobody is in reach within Γ; raise" in of_lemma_1(explain(chosen).warnings)[0]
+
+
+def test_one_is_told_in_the_singular() -> None:
+    """Five in a row, the last of which is farther from all than the range."""
+    chosen = short({"graph": "nearest", "degree": 2, "range_m": 20.0}, learning=NO_LEARNING)
+    for far, said in ((1, "1 of 5 devices has no link"), (2, "2 of 5 devices have no link")):
+        places = [(10.0 * n if n < 5 - far else 1000.0 * n, 0.0) for n in range(5)]
+        channel = Channel(chosen.radio, [Static(*place) for place in places], chosen.seed)
+        devices = build.build_devices(chosen)[:5]
+        links = first_links.first_links(chosen, devices, channel, 1000)
+        facts = {fact.name: fact for fact in radio_facts(chosen, devices, 1000, 1000, links)}
+        assert said in facts["Lemma 1"].value
+    assert links is not None
+    for reduced, told in ((1, "1 sender less"), (2, "2 senders less")):
+        fewer = replace(links, reduced=reduced)
+        assert first_links.shortfall(chosen, fewer) == f"p_max leaves {told} than the margin"

@@ -69,7 +69,8 @@ def _read(name: str, path: Path, task: Task) -> list[Example]:
         said = "nested too deep" if isinstance(error, RecursionError) else str(error)
         said = error.msg if isinstance(error, json.JSONDecodeError) else said
         said = "a number of more than 4300 digits" if said.startswith("Exceeds the limit") else said
-        hint = _other_format(path, line) if number == 1 else ""
+        no_json = number == 1 and isinstance(error, json.JSONDecodeError)
+        hint = _other_format(path, line) if no_json else ""
         raise TaskError(f"{path}:{number}: tasks.{name}: not a JSON row ({said}){hint}") from error
     return _examples(name, str(path), rows, task)
 
@@ -85,11 +86,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _other_format(path: Path, first: str) -> str:
-    """What a file is that begins otherwise than a row does."""
-    begins = first.lstrip()[:1]
+    """What a file is whose first line is no JSON."""
+    first = first.strip()
     if path.suffix.lower() in (".csv", ".tsv"):
         return "; rows are JSON objects, one a line: convert the table"
-    if begins in ("[", "{"):
+    # A row that ends where its line does is a row, if a misspelt one.
+    if first.startswith(("[", "{")) and not first.endswith("}"):
         return "; rows are JSON objects, one a line: write them so (jq -c '.[]', or jq -c .)"
     return ""
 

@@ -15,6 +15,7 @@ from cosim.mobility.recorded.samples import (
     untimed_note,
 )
 from cosim.mobility.recorded.source import read_text
+from cosim.mobility.recorded.unknown_format import FOR_EXCEL, for_excel
 
 BLANKS = "blanks"
 
@@ -38,7 +39,10 @@ def read_csv(
     """
     named = columns or {}
     devices: dict[str, list[float]] = {}
-    rows = _rows(file, read_text(file), separator)
+    text = read_text(file)
+    if text[: len(FOR_EXCEL)].lower() == FOR_EXCEL:
+        raise refuse(file, 1, for_excel(text))
+    rows = _rows(file, text, separator)
     if by_position(named):
         header: Sequence[str] = ()
         chosen = choose(file, 1, header, named)

@@ -6,6 +6,8 @@ from cosim.mobility.recorded.csv_columns import guessed
 
 _SEPARATORS = {";": '";"', "\t": '"\\t"', "|": '"|"', " ": "blanks"}
 _BY_NUMBER = "columns: {time_s: 0, device: 1, x_m: 2, y_m: 3}"
+_BY_NUMBER_OF_ONE = "columns: {time_s: 0, x_m: 1, y_m: 2}"
+FOR_EXCEL = "sep="
 # Roots of XML that people take for traces, in lower case, and what they are.
 _ROOTS = {
     "kml": "is KML, whose places have no times that are read; convert it to GPX or CSV",
@@ -44,11 +46,8 @@ def _root(head: str) -> str:
 
 def _table(first: str) -> str | None:
     """How a table would be read that begins with this line; None where it is none."""
-    if first.lower().startswith("sep="):
-        return (
-            f"begins with {first.strip()!r}, which is for Excel: remove that line, and read it "
-            f'with separator: "{first[4:5]}"'
-        )
+    if first.lower().startswith(FOR_EXCEL):
+        return for_excel(first)
     for char, written in _SEPARATORS.items():
         fields = first.split() if char == " " else [field.strip() for field in first.split(char)]
         if len(fields) < 3:
@@ -59,12 +58,21 @@ def _table(first: str) -> str | None:
                 "ns-2 (bm NSFile), or give a table with separator and columns"
             )
         if _is_number(fields[0]):
-            return f"names no columns; read it with separator: {written}, {_BY_NUMBER}"
+            columns = _BY_NUMBER_OF_ONE if len(fields) == 3 else _BY_NUMBER
+            return f"names no columns; read it with separator: {written}, {columns}"
         meant = guessed(fields)
         if meant is not None:
             named = f", columns: {{{meant}}}" if meant else ""
             return f"is not separated by commas; read it with separator: {written}{named}"
     return None
+
+
+def for_excel(first: str) -> str:
+    """A sentence about a first line `sep=;`, whatever the separator."""
+    char = first[len(FOR_EXCEL) :][:1].strip("\r\n")
+    said = f"begins with {FOR_EXCEL + char!r}, which is for Excel: remove that line"
+    written = _SEPARATORS.get(char)
+    return said if written is None else f"{said}, and read it with separator: {written}"
 
 
 def _is_number(text: str) -> bool:
