@@ -10,6 +10,7 @@ from statistics import median
 import numpy as np
 
 from cosim.learning.workload import Workload
+from cosim.methods.meaning import exchanges
 from cosim.physics.decibel import w_to_dbm
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
 from cosim.physics.power import spectral_efficiency_needed
@@ -58,7 +59,7 @@ def radio_facts(
     """Payload against W·Γ, Lemma 1's power over the first links, coherence time against Γ."""
     receivers, radio = receivers_at_most(scenario), scenario.radio
     if links is None:
-        silent = scenario.method.topology.graph == "none"
+        silent = not exchanges(scenario.method.aggregation)
         why = f"method '{scenario.method.name}' sends nothing" if silent else "one device is alone"
         return [Fact("exchange", f"none: {why}")]
     packets = radio.packets
