@@ -173,14 +173,15 @@ def test_what_a_device_spends_between_two_rounds_is_in_its_last_row() -> None:
         radio=ROUND_RADIO,
     )
     near_m = metres(15.0)
-    legs = [(2.25, near_m, 0.0), (0.25, -9 * near_m, 0.0)]
-    leaves = PiecewiseLinear((near_m, 0.0), iter(legs), speed_limit_m_s=1e9)
+    # It goes as the round ends, so that its transfers lose next to nothing.
+    legs = [(3.0 - 1e-5, near_m, 0.0), (1e-5, -9 * near_m, 0.0)]
+    leaves = PiecewiseLinear((near_m, 0.0), iter(legs), speed_limit_m_s=1e13)
     trace = simulate(chosen, at=[(0.0, 0.0), leaves, (0.0, 2 * near_m)])
-    assert emptied(trace) == pytest.approx(5.0, rel=1e-12)
+    assert emptied(trace) == pytest.approx(5.0, rel=1e-3)
     first, second = trace.rounds_of(0)
-    assert (first.end_s, first.battery_j) == pytest.approx((3.0, 1.0), rel=1e-12)
-    assert (second.end_s, second.wait_s, second.off_s) == pytest.approx((40.0, 2.0, 35.0))
-    assert second.energy_idle_j == pytest.approx(1.0, rel=1e-12)
+    assert (first.end_s, first.battery_j) == pytest.approx((3.0, 1.0), rel=1e-3)
+    assert (second.end_s, second.wait_s, second.off_s) == pytest.approx((40.0, 2.0, 35.0), rel=1e-3)
+    assert second.energy_idle_j == pytest.approx(1.0, rel=1e-3)
     assert second.battery_j == 0.0
     assert [row.end_s for row in trace.rounds_of(2)] == pytest.approx([20.0, 40.0], rel=1e-12)
 

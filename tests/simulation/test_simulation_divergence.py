@@ -12,6 +12,7 @@ import torch
 
 from cosim.errors import DivergenceError
 from cosim.learning.calibrate import Calibration
+from cosim.learning.jobs import train_together
 from cosim.learning.learner import Learner
 from cosim.learning.train import GroupTrainer
 from cosim.scenario.load import load
@@ -175,15 +176,15 @@ def test_a_fault_that_was_found_before_a_kill_is_one_after_it(
     )
     (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
     cut = tmp_path / "cut"
-    answer, train, accept = JournaledLearner._answer, Learner._train, Learner.accept
+    answer, train, accept = JournaledLearner._answer, train_together, Learner.accept
 
     def stored_before(self: JournaledLearner, *call: Any) -> Any:
         self.at_rest()
         return answer(self, *call)
 
-    def poison(self: Learner, jobs: Any) -> None:
-        train(self, jobs)
-        for job in jobs:
+    def poison(settled: Any, *how: Any) -> None:
+        train(settled, *how)
+        for job in settled:
             if (job.device, job.round) == (1, 1):
                 job.outcome = replace(job.outcome, fault="the loss of step 2 is nan")
 
@@ -194,7 +195,7 @@ def test_a_fault_that_was_found_before_a_kill_is_one_after_it(
 
     with monkeypatch.context() as patch:
         patch.setattr(JournaledLearner, "_answer", stored_before)
-        patch.setattr(Learner, "_train", poison)
+        patch.setattr("cosim.learning.learner.train_together", poison)
         patch.setattr(Learner, "accept", killed)
         play(load(tmp_path / "s.yaml"), out=tmp_path / "run", spacing=0)
     stored = max((cut / "checkpoint").glob("0*.json"))
