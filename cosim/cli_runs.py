@@ -201,7 +201,7 @@ def export(
 
     A single adapter goes to DIR itself, several go to a folder each.
     """
-    from cosim.interchange.export import export_device
+    from cosim.export.device_adapters import export_device
     from cosim.trace.reader import read_run
 
     for folder in export_device(read_run(run_), device, to):

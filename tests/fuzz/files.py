@@ -14,7 +14,7 @@ import mutate
 import seeds
 
 import cosim
-from cosim.interchange.export import export_device
+from cosim.export.device_adapters import export_device
 from cosim.learning.tasks.files import jsonl_parts
 from cosim.learning.tasks.procedural import procedural_examples
 from cosim.mobility.recorded.read import Reading, read_trace
