@@ -4,6 +4,6 @@ from cosim.safe_path import leave_current_directory
 
 leave_current_directory()
 
-from cosim.cli import main  # noqa: E402
+from cosim.cli.app import main  # noqa: E402
 
 main()

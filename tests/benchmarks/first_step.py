@@ -73,7 +73,7 @@ class Watch(importlib.abc.MetaPathFinder):
 
 if __name__ == "__main__":
     sys.meta_path.insert(0, Watch())
-    from cosim.cli import main
+    from cosim.cli.app import main
 
     sys.argv = ["cosim", "run", sys.argv[1], "--out", sys.argv[2]]
     main()

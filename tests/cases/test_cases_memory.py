@@ -9,7 +9,7 @@ import psutil
 import pytest
 from at_a_shell import environment
 
-from cosim.exit_codes import exit_code
+from cosim.cli.exit_codes import exit_code
 from cosim.learning.available_memory import available
 
 GIB = 2**30

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from at_a_shell import Command, environment
 
-from cosim import cli
+from cosim.cli.app import app as cli
 from cosim.errors import ObserverError
 from cosim.learning.report import Measurement
 from cosim.scenario.load import load

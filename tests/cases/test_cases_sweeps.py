@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cosim import cli
-from cosim.cli_runs import told_alike
+from cosim.cli.app import app as cli
+from cosim.cli.finished_runs import told_alike
 from cosim.errors import ScenarioError, SweepError
 from cosim.learning import prepare
 from cosim.scenario.load import load

@@ -91,20 +91,20 @@ def test_check_of_a_method_without_exchange(cosim: Any, scenario_file: Path) -> 
     "arguments", [["--help"], ["run", "--help"], ["sweep", "--help"], ["--version"], None]
 )
 def test_starting_imports_nothing_heavy(arguments: list[str] | None) -> None:
-    code = "import sys, cosim.cli\n"
+    code = "import sys, cosim.cli.app\n"
     if arguments is not None:
         code += f"sys.argv = ['cosim', *{arguments}]\n"
-        code += "try:\n    cosim.cli.main()\nexcept SystemExit:\n    pass\n"
+        code += "try:\n    cosim.cli.app.main()\nexcept SystemExit:\n    pass\n"
     code += f"print('loaded:', [name for name in {HEAVY} if name in sys.modules])"
     assert python(code).stdout.splitlines()[-1] == "loaded: []"
 
 
 def test_a_network_alone_needs_no_learning_library(scenario_file: Path, tmp_path: Path) -> None:
     code = f"""
-import sys, cosim.cli
+import sys, cosim.cli.app
 sys.argv = ["cosim", "run", {str(scenario_file)!r}, "--out", {str(tmp_path / "out")!r}]
 try:
-    cosim.cli.main()
+    cosim.cli.app.main()
 except SystemExit as end:
     assert not end.code
 print("loaded:", [name for name in ("torch", "transformers", "peft") if name in sys.modules])

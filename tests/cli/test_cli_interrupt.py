@@ -19,7 +19,7 @@ from cosim.trace.schema import SCHEMAS
 COMMAND = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from cosim.cli import main
+from cosim.cli.app import main
 main()
 """
 

@@ -210,7 +210,7 @@ def test_a_mistake_is_told_before_anything_starts(cosim: Any, sweep_file: Path) 
 
 
 COMMAND = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-COMMAND += "from cosim.cli import main; main()"
+COMMAND += "from cosim.cli.app import main; main()"
 
 
 def test_ctrl_c_leaves_readable_runs_and_the_same_command_goes_on(

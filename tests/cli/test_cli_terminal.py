@@ -8,17 +8,17 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from cosim.learning.report import Measurement, Score
-from cosim.terminal.accuracy_table import accuracy_by_task, accuracy_table
-from cosim.terminal.progress import LiveProgress, PlainProgress, progress_for
-from cosim.terminal.summary import (
+from cosim.cli.accuracy_table import accuracy_by_task, accuracy_table
+from cosim.cli.progress import LiveProgress, PlainProgress, progress_for
+from cosim.cli.summary import (
     departures,
     divergence,
     ending,
     isolation,
     starvation,
 )
-from cosim.terminal.tally import Tally
+from cosim.cli.tally import Tally
+from cosim.learning.report import Measurement, Score
 from cosim.trace.schema import EventRow, Outcome, RoundRow, TransferKind, TransferRow
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import mutate
 import pytest
 
-from cosim import cli
+from cosim.cli.app import app as cli
 from cosim.errors import CosimError, MobilityError, ScenarioError, SweepError, TaskError
 from cosim.learning.base_model import locate
 from cosim.learning.tasks.files import jsonl_parts

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cosim import cli
+from cosim.cli.app import app as cli
 from cosim.errors import RunDirectoryError
 from cosim.scenario.load import load
 from cosim.simulation.disk import DiskEstimate, disk_of, free_bytes

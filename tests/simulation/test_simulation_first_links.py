@@ -19,7 +19,8 @@ from small_networks import (
     world_of,
 )
 
-from cosim import cli, read_run
+from cosim import read_run
+from cosim.cli.app import app as cli
 from cosim.mobility.trajectory import Static
 from cosim.scenario.model import Scenario
 from cosim.simulation import build, first_links

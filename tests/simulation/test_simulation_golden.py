@@ -134,7 +134,7 @@ def test_one_scenario_gives_one_hash_whatever_the_hash_seed(
     scenario = load_scenario(scenario_file)
     first = run(scenario, out=tmp_path / "a").manifest["results_sha256"]
     second = run(scenario, out=tmp_path / "b").manifest["results_sha256"]
-    code = "from cosim.cli import main; main()"
+    code = "from cosim.cli.app import main; main()"
     for hash_seed in ("1", "4242"):
         directory = tmp_path / hash_seed
         subprocess.run(

@@ -10,6 +10,7 @@ from rich.console import Console
 from small_networks import MemoryTrace, play_to_the_end, scenario, simulate, world_of
 
 from cosim import load_scenario
+from cosim.cli.summary import print_summary
 from cosim.errors import CosimError, MobilityError, ScenarioError
 from cosim.mobility.grid import grid
 from cosim.scenario.blame import blaming
@@ -17,7 +18,6 @@ from cosim.scenario.load import load_with_document
 from cosim.simulation.build import area_of, build_devices
 from cosim.simulation.feasibility import explain
 from cosim.simulation.play import play
-from cosim.terminal.summary import print_summary
 from cosim.trace.reader import read_run
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"

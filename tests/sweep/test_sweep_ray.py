@@ -120,7 +120,7 @@ def test_a_run_whose_worker_dies_is_tried_again_and_the_others_go_on(
 
 
 COMMAND = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-COMMAND += "from cosim.cli import main; main()"
+COMMAND += "from cosim.cli.app import main; main()"
 
 
 def test_ctrl_c_leaves_readable_runs_and_no_process(

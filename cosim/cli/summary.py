@@ -10,7 +10,7 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from cosim.terminal.accuracy_table import accuracy_by_task, accuracy_table
+from cosim.cli.accuracy_table import accuracy_by_task, accuracy_table
 from cosim.trace.reader import Run
 from cosim.trace.schema import Cause, EventKind, Outcome
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosim import cli_runs
-from cosim.exit_codes import INTERRUPTED, exit_code, stop_as_asked
-from cosim.usage import Command, Group
+from cosim.cli.app import finished_runs as cli_runs
+from cosim.cli.exit_codes import INTERRUPTED, exit_code, stop_as_asked
+from cosim.cli.usage import Command, Group
 
 if TYPE_CHECKING:
     from cosim.simulation.recorder import Observer
@@ -109,8 +109,8 @@ def _watch(played: Callable[[Sequence[Observer]], Path], rounds: int, *, quiet: 
     """Plays a run with its progress before one's eyes, and prints what it came to."""
     from rich.console import Console
 
-    from cosim.terminal.progress import progress_for
-    from cosim.terminal.summary import print_summary
+    from cosim.cli.progress import progress_for
+    from cosim.cli.summary import print_summary
 
     console = Console(markup=False, emoji=False)
     stop_as_asked()

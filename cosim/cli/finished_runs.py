@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosim.exit_codes import stop_as_asked
+from cosim.cli.exit_codes import stop_as_asked
 
 if TYPE_CHECKING:
     from cosim.sweep.index import Entry
@@ -168,9 +168,9 @@ def compare(
     """
     from rich.console import Console
 
+    from cosim.cli.comparison_table import print_comparison
     from cosim.comparison.groups import compare as compared
     from cosim.sweep.index import completed_runs, is_sweep
-    from cosim.terminal.comparison import print_comparison
     from cosim.trace.reader import read_run
 
     opened, unfinished = [], []

@@ -16,8 +16,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from cosim.cli.tally import Tally
 from cosim.learning.report import Measurement
-from cosim.terminal.tally import Tally
 
 
 class PlainProgress(Tally):
