@@ -1,6 +1,6 @@
 """`python -m cosim` is `cosim`."""
 
-from cosim.safe_path import leave_current_directory
+from cosim.host.safe_path import leave_current_directory
 
 leave_current_directory()
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from cosim.ray_cluster import RayCluster, connect
+from cosim.host.ray_cluster import RayCluster, connect
 
 # The same examples at every run: a failure is a finding, never a dice roll.
 settings.register_profile("repeatable", derandomize=True, deadline=None)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosim.cli.app import app as cli
-from cosim.expression import LIMIT_S, Expression, ExpressionError
+from cosim.host.timed_regex import LIMIT_S, Expression, ExpressionError
 
 ENDLESS = "(a|aa)+$"
 

@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 
-from cosim.garbage import seldom_collected, uncollected
+from cosim.host.collector import seldom_collected, uncollected
 
 
 @pytest.fixture(autouse=True)

@@ -61,7 +61,7 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", help="print the run directory only")] = False,
 ) -> None:
     """Run a scenario and write its traces."""
-    from cosim.garbage import uncollected
+    from cosim.host.collector import uncollected
     from cosim.scenario.blame import blaming
     from cosim.scenario.load import load_with_document
 

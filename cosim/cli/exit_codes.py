@@ -11,7 +11,7 @@ from collections.abc import Callable
 import typer
 
 from cosim.errors import CosimError
-from cosim.streams import lasting_streams, missing_directory
+from cosim.host.streams import lasting_streams, missing_directory
 
 # What a shell reports for a command ended by SIGINT: 128 + 2.
 INTERRUPTED = 130

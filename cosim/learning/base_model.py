@@ -16,8 +16,8 @@ from typing import Any
 import torch
 
 from cosim.errors import BaseModelError
+from cosim.host.malloc import keep_freed_memory
 from cosim.learning.cache import cache_directory, give_common_modes, scratch_in, usable
-from cosim.learning.freed_memory import keep_freed_memory
 from cosim.learning.pinned_wheel import fetch_gguf
 from cosim.learning.trial import refuse_by_configuration
 from cosim.learning.weight_files import refuse_absent_weights

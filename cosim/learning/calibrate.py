@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cosim.host.threads import one_thread_each
 from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.adapter import Layout
 from cosim.learning.encoding import Encoded
@@ -29,7 +30,6 @@ from cosim.learning.spectrum import (
     triangle,
 )
 from cosim.learning.target_modules import shared_inputs, weight_of
-from cosim.learning.threads import one_thread_each
 from cosim.learning.workload import Workload
 from cosim.methods.recipe import Recipe
 

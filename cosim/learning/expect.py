@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
+from cosim.host.available_memory import available_bytes
 from cosim.learning.adapter import Layout
-from cosim.learning.available_memory import available_bytes
 from cosim.learning.base_model import native_dtype, refuse_absent_gpu, skeleton
 from cosim.learning.encoding import Encoded
 from cosim.learning.features import gate_blocks

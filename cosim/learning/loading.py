@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from cosim.host.malloc import keep_freed_memory
 from cosim.learning.base_model import (
     BaseModel,
     load,
@@ -20,7 +21,6 @@ from cosim.learning.base_model import (
     weights_sha256,
 )
 from cosim.learning.converted import WEIGHTS, ConvertedLlama, configuration, shapes
-from cosim.learning.freed_memory import keep_freed_memory
 from cosim.learning.tokenizer_file import file_tokenizer
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from cosim.errors import CosimError
+from cosim.host.available_memory import available, available_bytes
 from cosim.learning.adapter import Layout, kept_positions
-from cosim.learning.available_memory import available, available_bytes
 from cosim.learning.geometry import Geometry
 from cosim.learning.lean.plan import KEPT_LENGTH
 from cosim.methods.meaning import asks_together

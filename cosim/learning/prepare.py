@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cosim.garbage import uncollected
+from cosim.host.collector import uncollected
+from cosim.host.malloc import return_freed_memory
+from cosim.host.ray_cluster import refuse_without_ray
+from cosim.host.threads import one_thread_aside
 from cosim.learning.converted import lean_model
-from cosim.learning.freed_memory import return_freed_memory
 from cosim.learning.full import layout_of
 from cosim.learning.learner import Learner
 from cosim.learning.loading import begin_loading
@@ -23,9 +25,7 @@ from cosim.learning.ray_executor import ASKED, RayExecutor
 from cosim.learning.readable import refuse_unreadable
 from cosim.learning.target_modules import AdaptedModule, adapted_modules
 from cosim.learning.tasks.pool import TaskPool, device_tasks, load_pools
-from cosim.learning.threads import one_thread_aside
 from cosim.learning.trial import refuse_unfit
-from cosim.ray_cluster import refuse_without_ray
 from cosim.scenario.model import Scenario
 
 

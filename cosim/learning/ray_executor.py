@@ -15,6 +15,7 @@ import psutil
 import torch
 
 from cosim.errors import BaseModelError, RayError
+from cosim.host.ray_cluster import RayCluster, connect
 from cosim.learning.base_model import BaseModel, load
 from cosim.learning.evaluate import Evaluator
 from cosim.learning.executor import Asked
@@ -23,7 +24,6 @@ from cosim.learning.pass_room import PassRoom, least
 from cosim.learning.report import Score
 from cosim.learning.trainable import Trainable, Trainer, trainable
 from cosim.methods.recipe import Recipe
-from cosim.ray_cluster import RayCluster, connect
 from cosim.scenario.learning import Adapter as AdapterChoice
 from cosim.scenario.learning import Training
 

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from cosim.errors import BaseModelError
-from cosim.expression import Expression, ExpressionError
+from cosim.host.timed_regex import Expression, ExpressionError
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cosim.errors import CosimError
+from cosim.host.threads import divided_threads
 from cosim.learning.adapted_linear import AdaptedModel
 from cosim.learning.adapter import Adapter, Layout, kept_positions
 from cosim.learning.lesson import Batch, Lesson, Outcome
@@ -26,7 +27,6 @@ from cosim.learning.masks import (
 from cosim.learning.packed import pack, pieces, reading
 from cosim.learning.pass_room import PassRoom
 from cosim.learning.shares import shares
-from cosim.learning.threads import divided_threads
 from cosim.learning.working_copies import Optimisation, WorkingCopies
 from cosim.methods.parts import unplayed
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from simpy import Environment
 
-from cosim.garbage import uncollected
+from cosim.host.collector import uncollected
 from cosim.learning.workload import Workload
 from cosim.mobility.area import Area, Disc, Square
 from cosim.scenario.model import Scenario

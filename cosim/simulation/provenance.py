@@ -16,7 +16,7 @@ from cosim.simulation.learner import Learner
 _PACKAGES = ("torch", "transformers", "simpy", "numpy", "pyarrow", "reasoning-gym")
 # The parts of cosim that a trace depends on.
 _ROOMS = ("learning", "methods", "mobility", "physics", "scenario", "simulation", "topology")
-_FILES = ("expression.py", "randomness.py", "trace/schema.py")
+_FILES = ("host/timed_regex.py", "randomness.py", "trace/schema.py")
 
 
 def opening_manifest(scenario: Scenario, learner: Learner) -> dict[str, Any]:

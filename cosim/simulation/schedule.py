@@ -8,7 +8,7 @@ from typing import Any
 
 from simpy import Event
 
-from cosim.garbage import seldom_collected
+from cosim.host.collector import seldom_collected
 from cosim.methods.parts import unplayed
 from cosim.simulation.cluster_clocks import ClusterClocks
 from cosim.simulation.link_budget import limit_by_links

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from enum import StrEnum
 
 from cosim.errors import SweepError
-from cosim.ray_cluster import refuse_without_ray
+from cosim.host.ray_cluster import refuse_without_ray
 from cosim.scenario.model import Scenario
 from cosim.spelling import did_you_mean
 from cosim.sweep import ray_workers, workers

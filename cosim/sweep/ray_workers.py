@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.errors import RunDirectoryError
-from cosim.ray_cluster import RayCluster, connect, cpus_for, environment
+from cosim.host.ray_cluster import RayCluster, connect, cpus_for, environment
 from cosim.scenario.model import Scenario
 from cosim.sweep.state import State, look, make_way, move_aside
 from cosim.sweep.work import THREADS, Reply, Task, play_task, thread_variables

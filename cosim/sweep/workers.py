@@ -11,7 +11,7 @@ from itertools import islice
 from multiprocessing.connection import wait
 from typing import Any
 
-from cosim.safe_path import safe_path
+from cosim.host.safe_path import safe_path
 from cosim.sweep.work import Reply, Task, serve
 
 

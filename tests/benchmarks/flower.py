@@ -121,12 +121,12 @@ def cosim_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
     import torch
     from training import RATE, drawn, projection
 
+    from cosim.host.threads import one_thread_aside
     from cosim.learning.adapted_linear import AdaptedModel
     from cosim.learning.adapter import Adapter, Layout
     from cosim.learning.aggregate import Update, mean
     from cosim.learning.lesson import Lesson
     from cosim.learning.loading import begin_loading
-    from cosim.learning.threads import one_thread_aside
     from cosim.learning.train import GroupTrainer, TrainingSettings
 
     torch.set_num_threads(given.threads)

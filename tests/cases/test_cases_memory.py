@@ -10,7 +10,7 @@ import pytest
 from at_a_shell import environment
 
 from cosim.cli.exit_codes import exit_code
-from cosim.learning.available_memory import available
+from cosim.host.available_memory import available
 
 GIB = 2**30
 RSS = 3 * GIB
@@ -103,7 +103,7 @@ def test_resource_limits_count(limit: str, name: str) -> None:
     pytest.importorskip("resource")
     program = (
         "import psutil, resource\n"
-        "from cosim.learning.available_memory import available\n"
+        "from cosim.host.available_memory import available\n"
         "before = psutil.Process().memory_info()\n"
         f"resource.setrlimit(resource.{limit}, (before.vms + 2**28, resource.RLIM_INFINITY))\n"
         "found = available()\n"

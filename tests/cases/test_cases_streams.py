@@ -15,10 +15,10 @@ from at_a_shell import Command, environment
 
 from cosim.cli.app import app as cli
 from cosim.errors import ObserverError
+from cosim.host.streams import lasting_streams
 from cosim.learning.report import Measurement
 from cosim.scenario.load import load
 from cosim.simulation.play import play
-from cosim.streams import lasting_streams
 
 FULL = Path("/dev/full")
 full_disk = pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")

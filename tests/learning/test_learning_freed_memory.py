@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from cosim.learning import freed_memory
+from cosim.host import malloc as freed_memory
 
 
 def _page_faults(kept: bool) -> int:
@@ -15,7 +15,7 @@ def _page_faults(kept: bool) -> int:
     many times in which its heap takes its shape."""
     program = f"""
         import resource, torch
-        from cosim.learning.freed_memory import keep_freed_memory
+        from cosim.host.malloc import keep_freed_memory
         if {kept}:
             keep_freed_memory()
         for number in range(32):
@@ -43,7 +43,7 @@ def test_memory_is_fetched_once():
 def test_it_is_given_back_when_asked():
     program = """
         import psutil, torch
-        from cosim.learning.freed_memory import keep_freed_memory, return_freed_memory
+        from cosim.host.malloc import keep_freed_memory, return_freed_memory
         keep_freed_memory()
         held = [torch.ones(2**20) for _ in range(64)]
         between = held[-1]

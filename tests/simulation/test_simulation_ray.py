@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from cosim import ray_cluster
 from cosim.errors import RayError, ScenarioError
+from cosim.host import ray_cluster
+from cosim.host.ray_cluster import RayCluster, cpus_for
 from cosim.learning.ray_executor import RayExecutor
-from cosim.ray_cluster import RayCluster, cpus_for
 from cosim.scenario.load import load
 from cosim.scenario.model import Scenario
 from cosim.simulation.play import play

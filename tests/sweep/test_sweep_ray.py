@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from cosim.errors import RunDirectoryError, SweepError
-from cosim.ray_cluster import RayCluster
+from cosim.host.ray_cluster import RayCluster
 from cosim.scenario.learning import LanguageModel
 from cosim.scenario.load import load
 from cosim.sweep import ray_workers, workers

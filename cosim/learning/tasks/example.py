@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cosim.errors import TaskError
-from cosim.expression import Expression, ExpressionError
+from cosim.host.timed_regex import Expression, ExpressionError
 from cosim.learning.tasks.choice import chosen
 from cosim.learning.tasks.row import as_text, digest, texts, value_at
 from cosim.learning.tasks.template import template_parts

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from cosim.errors import RayError
-from cosim.safe_path import safe_path
+from cosim.host.safe_path import safe_path
 
 ADDRESS = "RAY_ADDRESS"
 # Ray takes no less, and otherwise claims a third of the memory for it.
