@@ -188,8 +188,8 @@ def test_no_global_random_generator():
 def test_the_host_clock_is_read_for_the_manifest_a_profile_and_to_stop_a_pattern_alone():
     readers = {
         "cosim.host.timed_regex",
-        "cosim.simulation.play",
-        "cosim.simulation.timed_learner",
+        "cosim.lifecycle.play",
+        "cosim.lifecycle.timed_learner",
         "cosim.profiling.contention",
         "cosim.profiling.measure",
     }

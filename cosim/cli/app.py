@@ -72,7 +72,7 @@ def run(
 
     def played(observers: Sequence[Observer]) -> Path:
         with uncollected():  # hundreds of modules come with it
-            from cosim.simulation.play import play
+            from cosim.lifecycle.play import play
 
         with blaming(document):
             return play(chosen, out=out, observers=observers).directory
@@ -98,7 +98,7 @@ def resume(
     manifest = read_run(run_).manifest
 
     def played(observers: Sequence[Observer]) -> Path:
-        from cosim.simulation.play import resume as go_on
+        from cosim.lifecycle.play import resume as go_on
 
         return go_on(run_, observers).directory
 
@@ -116,7 +116,7 @@ def _watch(played: Callable[[Sequence[Observer]], Path], rounds: int, *, quiet: 
     stop_as_asked()
     _tell_what_takes_long(not quiet)
 
-    from cosim.simulation.play import Interrupted
+    from cosim.lifecycle.play import Interrupted
     from cosim.trace.reader import read_run
 
     try:

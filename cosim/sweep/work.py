@@ -96,7 +96,7 @@ def play_task(task: Task) -> Reply:
 
 
 def _play_or_resume(task: Task) -> None:
-    from cosim.simulation.play import play, resume
+    from cosim.lifecycle.play import play, resume
     from cosim.sweep.state import State, move_aside
 
     if task.resumed:

@@ -15,8 +15,8 @@ import pytest
 from at_a_shell import environment
 
 from cosim.errors import RunDirectoryError, SweepError
+from cosim.lifecycle.play import play
 from cosim.scenario.load import load
-from cosim.simulation.play import play
 from cosim.sweep import state
 from cosim.sweep.definition import read_sweep
 from cosim.sweep.index import OWNER_FILE, holding
@@ -109,7 +109,7 @@ def test_a_directory_is_held_while_the_model_is_loaded(
         seen.append(holder(tmp_path / "run"))
         raise RunDirectoryError("enough")
 
-    monkeypatch.setattr("cosim.simulation.play.build_learner", look)
+    monkeypatch.setattr("cosim.lifecycle.play.build_learner", look)
     with pytest.raises(RunDirectoryError, match="enough"):
         play(load(network), out=tmp_path / "run")
     assert seen == [f"process {os.getpid()}, which is still at work"]

@@ -17,8 +17,8 @@ from cosim.cli.app import app as cli
 from cosim.errors import ObserverError
 from cosim.host.streams import lasting_streams
 from cosim.learning.report import Measurement
+from cosim.lifecycle.play import play
 from cosim.scenario.load import load
-from cosim.simulation.play import play
 
 FULL = Path("/dev/full")
 full_disk = pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")

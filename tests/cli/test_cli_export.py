@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from cosim.learning.base_model import load
+from cosim.lifecycle import play
 from cosim.methods import METHODS
-from cosim.simulation import play
 from cosim.trace.content_hash import results_sha256
 from cosim.trace.reader import read_run
 

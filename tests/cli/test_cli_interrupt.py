@@ -107,7 +107,7 @@ def test_an_interrupt_in_the_middle_of_the_learner(
 def test_an_interrupt_before_anything_ran_leaves_nothing(
     cosim: Any, scenario_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cosim.simulation import play
+    from cosim.lifecycle import play
 
     def press(scenario: Any) -> Any:
         raise KeyboardInterrupt

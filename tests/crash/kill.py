@@ -25,9 +25,9 @@ from typing import Any
 
 import torch
 
+from cosim.lifecycle.play import play, resume
+from cosim.lifecycle.provenance import code
 from cosim.scenario.load import load
-from cosim.simulation.play import play, resume
-from cosim.simulation.provenance import code
 from cosim.trace.manifest import MANIFEST_FILE, read_manifest
 
 SCENARIO = """\

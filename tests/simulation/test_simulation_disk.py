@@ -10,9 +10,9 @@ import pytest
 
 from cosim.cli.app import app as cli
 from cosim.errors import RunDirectoryError
+from cosim.lifecycle.play import play, resume
 from cosim.scenario.load import load
 from cosim.simulation.disk import DiskEstimate, disk_of, free_bytes
-from cosim.simulation.play import play, resume
 from cosim.trace import writer
 
 NETWORK = """\
@@ -63,7 +63,7 @@ def measured(
             return found[-1]
 
         monkeypatch.setattr(writer.shutil, "rmtree", noted)
-        monkeypatch.setattr("cosim.simulation.play.disk_of", kept)
+        monkeypatch.setattr("cosim.lifecycle.play.disk_of", kept)
         run = play(load(tmp_path / "s.yaml"), out=tmp_path / "run", spacing=0).directory
         return found[0], max(most), size_of(run)
 

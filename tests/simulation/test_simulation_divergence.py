@@ -15,9 +15,9 @@ from cosim.learning.calibrate import Calibration
 from cosim.learning.jobs import train_together
 from cosim.learning.learner import Learner
 from cosim.learning.train import GroupTrainer
+from cosim.lifecycle.journal import JournaledLearner
+from cosim.lifecycle.play import play, resume
 from cosim.scenario.load import load
-from cosim.simulation.journal import JournaledLearner
-from cosim.simulation.play import play, resume
 from cosim.trace.reader import Run, read_run
 from cosim.verification.verify import verify
 

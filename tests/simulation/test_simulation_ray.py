@@ -14,9 +14,9 @@ from cosim.errors import RayError, ScenarioError
 from cosim.host import ray_cluster
 from cosim.host.ray_cluster import RayCluster, cpus_for
 from cosim.learning.ray_executor import RayExecutor
+from cosim.lifecycle.play import play
 from cosim.scenario.load import load
 from cosim.scenario.model import Scenario
-from cosim.simulation.play import play
 from cosim.trace.manifest import read_manifest
 
 SCENARIO = """\

@@ -15,14 +15,14 @@ from small_networks import scenario as network
 
 from cosim.errors import RunDirectoryError, ScenarioError
 from cosim.learning.learner import Learner
+from cosim.lifecycle import checkpoints as checkpoints_module
+from cosim.lifecycle import provenance
+from cosim.lifecycle.checkpoints import Checkpoints
+from cosim.lifecycle.journal import Journal, JournaledLearner
+from cosim.lifecycle.play import Interrupted, play, resume
 from cosim.scenario.load import load
 from cosim.scenario.model import Scenario
-from cosim.simulation import checkpoints as checkpoints_module
-from cosim.simulation import provenance
-from cosim.simulation.checkpoints import Checkpoints
-from cosim.simulation.journal import Journal, JournaledLearner
 from cosim.simulation.learner import NullLearner
-from cosim.simulation.play import Interrupted, play, resume
 from cosim.trace.manifest import read_manifest
 from cosim.trace.reader import read_run
 

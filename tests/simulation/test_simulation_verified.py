@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from random_scenarios import scenarios
 from small_networks import scenario
 
+from cosim.lifecycle.play import play
 from cosim.scenario.model import Scenario
-from cosim.simulation.play import play
 from cosim.verification.verify import verify
 
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from cosim.errors import ResumeError
 from cosim.learning.report import Diagnostic, FineTuned, LayerState, Measurement, Score
 from cosim.learning.workload import Workload
+from cosim.lifecycle.timed_learner import TimedJob, TimedLearner
 from cosim.simulation.learner import Job
-from cosim.simulation.timed_learner import TimedJob, TimedLearner
 
 _SHOWN = 300
 

@@ -13,19 +13,19 @@ from time import perf_counter
 from typing import Any
 
 from cosim.errors import ResumeError, RunDirectoryError
+from cosim.lifecycle.checkpoints import SPACING, Checkpoint, Checkpoints, newest
+from cosim.lifecycle.journal import Journal, JournaledLearner
+from cosim.lifecycle.provenance import opening_manifest, origins
+from cosim.lifecycle.timed_learner import TimedJob, TimedLearner
 from cosim.scenario.differences import differences
 from cosim.scenario.load import dump, load
 from cosim.scenario.model import WHO_COMPUTES, Scenario
 from cosim.simulation.build import build_devices, build_learner, world_of
-from cosim.simulation.checkpoints import SPACING, Checkpoint, Checkpoints, newest
 from cosim.simulation.disk import disk_of, refuse_what_has_no_room
-from cosim.simulation.journal import Journal, JournaledLearner
 from cosim.simulation.learner import Learner
-from cosim.simulation.provenance import opening_manifest, origins
 from cosim.simulation.recorder import Observer
 from cosim.simulation.schedule import play_out
 from cosim.simulation.station import Device
-from cosim.simulation.timed_learner import TimedJob, TimedLearner
 from cosim.simulation.warnings import closing_warnings
 from cosim.trace.content_hash import results_sha256
 from cosim.trace.directory import claim_run_directory, clear_results, room_told

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cosim.simulation.journal import JournaledLearner
+from cosim.lifecycle.journal import JournaledLearner
 from cosim.trace.files import CHECKPOINTS, replacing
 
 # A checkpoint is due when this many times the wall time of the last one has passed: 3 % at most.
