@@ -151,9 +151,9 @@ def check(scenario: ScenarioPath, set_: Overrides = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from cosim.preflight.explain import explain
     from cosim.scenario.blame import blaming
     from cosim.scenario.load import load_with_document
-    from cosim.simulation.feasibility import explain
 
     chosen, document = load_with_document(scenario, set_ or [])
     _tell_what_takes_long(True)

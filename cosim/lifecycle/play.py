@@ -17,11 +17,11 @@ from cosim.lifecycle.checkpoints import SPACING, Checkpoint, Checkpoints, newest
 from cosim.lifecycle.journal import Journal, JournaledLearner
 from cosim.lifecycle.provenance import opening_manifest, origins
 from cosim.lifecycle.timed_learner import TimedJob, TimedLearner
+from cosim.preflight.disk import disk_of, refuse_what_has_no_room
 from cosim.scenario.differences import differences
 from cosim.scenario.load import dump, load
 from cosim.scenario.model import WHO_COMPUTES, Scenario
 from cosim.simulation.build import build_devices, build_learner, world_of
-from cosim.simulation.disk import disk_of, refuse_what_has_no_room
 from cosim.simulation.learner import Learner
 from cosim.simulation.recorder import Observer
 from cosim.simulation.schedule import play_out

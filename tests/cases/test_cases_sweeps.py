@@ -10,8 +10,8 @@ from cosim.cli.app import app as cli
 from cosim.cli.finished_runs import told_alike
 from cosim.errors import ScenarioError, SweepError
 from cosim.learning import prepare
+from cosim.preflight.startable import Preflight
 from cosim.scenario.load import load
-from cosim.simulation.preflight import Preflight
 from cosim.sweep.definition import read_sweep
 from cosim.sweep.run import plan_of, play_sweep, unstartable
 
@@ -86,7 +86,7 @@ def test_what_runs_share_is_looked_at_once(
 def test_disk_is_looked_at_before_anything_is_made(
     network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cosim.simulation.disk.free_bytes", lambda directory: 0.0)
+    monkeypatch.setattr("cosim.preflight.disk.free_bytes", lambda directory: 0.0)
     file = network.with_name("s.yaml")
     file.write_text("scenario: net.yaml\nseeds: [1, 2]\n", encoding="utf-8")
     with pytest.raises(SweepError, match=r"nothing of this sweep can start\n2 runs: .*are free"):

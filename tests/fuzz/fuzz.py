@@ -31,12 +31,12 @@ from guard import Guard
 from typing_extensions import NamedTuple
 
 from cosim.errors import CosimError
+from cosim.preflight.explain import explain
 from cosim.scenario.blame import blaming
 from cosim.scenario.learning import NoLearning
 from cosim.scenario.load import dump, load_with_document
 from cosim.scenario.model import Scenario
 from cosim.simulation.build import build_learner, build_world
-from cosim.simulation.feasibility import explain
 from cosim.trace.directory import claim_run_directory
 
 # A world of more devices is legal and takes long to build: no more than a slow scenario.

@@ -11,8 +11,8 @@ import pytest
 from cosim.cli.app import app as cli
 from cosim.errors import RunDirectoryError
 from cosim.lifecycle.play import play, resume
+from cosim.preflight.disk import DiskEstimate, disk_of, free_bytes
 from cosim.scenario.load import load
-from cosim.simulation.disk import DiskEstimate, disk_of, free_bytes
 from cosim.trace import writer
 
 NETWORK = """\
@@ -117,7 +117,7 @@ def test_what_has_surely_no_room_is_refused_before_it_starts(
     path.write_text(NETWORK.format(count=60, rounds=10), encoding="utf-8")
     room = {"free": 2_000}
     monkeypatch.setattr(
-        "cosim.simulation.disk.shutil.disk_usage", lambda _: Usage(10**9, 10**9, room["free"])
+        "cosim.preflight.disk.shutil.disk_usage", lambda _: Usage(10**9, 10**9, room["free"])
     )
     monkeypatch.chdir(tmp_path)
     for command in (["run", "--out", "run"], ["check"]):

@@ -18,11 +18,11 @@ from small_networks import (
 from cosim.errors import ScenarioError
 from cosim.mobility.trajectory import Static
 from cosim.physics.d2d import los_loss_db, los_probability, nlos_loss_db
+from cosim.preflight.explain import explain
 from cosim.randomness import stream
 from cosim.scenario.radio import Radio
 from cosim.simulation import large_scale
 from cosim.simulation.channel import Channel
-from cosim.simulation.feasibility import explain
 from cosim.trace.schema import Cause, EventKind, Outcome
 
 TIMES_S = np.linspace(0.0, 40.0, 81)

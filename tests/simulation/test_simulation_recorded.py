@@ -15,10 +15,10 @@ from small_networks import (
 )
 
 from cosim.errors import MobilityError
+from cosim.preflight.disk import disk_of
+from cosim.preflight.explain import explain
 from cosim.simulation import world as worlds
 from cosim.simulation.build import build_devices
-from cosim.simulation.disk import disk_of
-from cosim.simulation.feasibility import explain
 from cosim.simulation.schedule import play_out
 from cosim.simulation.waiting import nobody_before_s, waits_s
 from cosim.simulation.warnings import closing_warnings

@@ -14,12 +14,12 @@ from cosim.methods.meaning import exchanges
 from cosim.physics.decibel import w_to_dbm
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
 from cosim.physics.power import spectral_efficiency_needed
+from cosim.preflight.disk import disk_words, estimate_disk
 from cosim.scenario.model import Scenario
 from cosim.scenario.radio import Radio
 from cosim.simulation.build import build_devices, given_work
 from cosim.simulation.channel import Channel
 from cosim.simulation.compute_time import compute_time_s
-from cosim.simulation.disk import disk_words, estimate_disk
 from cosim.simulation.equipment import equipment
 from cosim.simulation.first_links import FirstLinks, first_links, shortfall
 from cosim.simulation.link_need import margin_db
