@@ -17,7 +17,7 @@ from rich.progress import (
 from rich.text import Text
 
 from cosim.cli.tally import Tally
-from cosim.learning.report import Measurement
+from cosim.learning.records import Measurement
 
 
 class PlainProgress(Tally):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from cosim.learning.report import Measurement
+from cosim.learning.records import Measurement
 from cosim.trace.schema import Outcome, RoundRow, Row, TransferRow
 
 

@@ -23,8 +23,8 @@ def export_device(run: Run, device: int, to: Path) -> list[Path]:
     _refuse_used(to)
     folder = _adapters_of(run)
 
-    from cosim.learning.peft_files import write_peft
-    from cosim.learning.store import Stored, read_adapters
+    from cosim.learning.storing.adapter_store import Stored, read_adapters
+    from cosim.learning.storing.peft import write_peft
 
     store = read_adapters(folder)
     last = len(store.devices) - 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cosim.learning.executor import Executor
-from cosim.learning.lesson import Lesson, Outcome
-from cosim.learning.passes import passes
-from cosim.learning.report import FineTuned
-from cosim.learning.trainable import Trainer
+from cosim.learning.execution.executor import Executor
+from cosim.learning.records import FineTuned
+from cosim.learning.training.lesson import Lesson, Outcome
+from cosim.learning.training.passes import passes
+from cosim.learning.training.trainable import Trainer
 from cosim.learning.workload import Workload
 
 if TYPE_CHECKING:

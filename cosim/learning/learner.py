@@ -12,28 +12,28 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cosim.errors import DivergenceError
-from cosim.learning.aggregate import Update
-from cosim.learning.base_model import BaseModel
-from cosim.learning.calibrate import Calibration, Calibrator
-from cosim.learning.diagnosis import Diagnosis, LocalGradients
-from cosim.learning.exchange import Bundle, Exchange
-from cosim.learning.executor import Executor, InProcess
-from cosim.learning.features import PromptReader
-from cosim.learning.fleet import Fleet
-from cosim.learning.flop import Work
-from cosim.learning.geometry import Geometry
+from cosim.learning.base.base_model import BaseModel
+from cosim.learning.base.geometry import Geometry
+from cosim.learning.calibration.calibrator import Calibration, Calibrator
+from cosim.learning.calibration.prompt_features import PromptReader
+from cosim.learning.costs.flop import Work
+from cosim.learning.data.pool import TaskPool
+from cosim.learning.diagnostics.diagnosis import Diagnosis, LocalGradients
+from cosim.learning.diagnostics.overlap import Overlap, overlap
+from cosim.learning.execution.executor import Executor, InProcess
+from cosim.learning.federation.aggregation import Update
+from cosim.learning.federation.exchange import Bundle, Exchange
+from cosim.learning.federation.fleet import Fleet
+from cosim.learning.federation.payload import told_values
+from cosim.learning.federation.pooled_data import Pools
+from cosim.learning.federation.scoring import Scoring
 from cosim.learning.jobs import Calibrating, FineTuning, train_together
-from cosim.learning.lesson import Batch, Lesson, Outcome
-from cosim.learning.overlap import Overlap, overlap
-from cosim.learning.passes import DEVICES_PER_PASS
-from cosim.learning.payload import told_values
-from cosim.learning.pooling import Pools
-from cosim.learning.report import Diagnostic, FineTuned, LayerState, Measurement
-from cosim.learning.scoring import Scoring
-from cosim.learning.store import save_adapters
-from cosim.learning.tasks.pool import TaskPool
-from cosim.learning.train import GroupTrainer
-from cosim.learning.trainable import trainable
+from cosim.learning.records import Diagnostic, FineTuned, LayerState, Measurement
+from cosim.learning.storing.adapter_store import save_adapters
+from cosim.learning.training.lesson import Batch, Lesson, Outcome
+from cosim.learning.training.passes import DEVICES_PER_PASS
+from cosim.learning.training.trainable import trainable
+from cosim.learning.training.trainer import GroupTrainer
 from cosim.learning.workload import Workload
 from cosim.methods.parts import unplayed
 from cosim.methods.recipe import Recipe

@@ -14,18 +14,18 @@ from cosim.host.collector import uncollected
 from cosim.host.malloc import return_freed_memory
 from cosim.host.ray_cluster import refuse_without_ray
 from cosim.host.threads import one_thread_aside
-from cosim.learning.converted import lean_model
-from cosim.learning.full import layout_of
+from cosim.learning.base.converted_llama import lean_model
+from cosim.learning.base.loading import begin_loading
+from cosim.learning.base.readable import refuse_unreadable
+from cosim.learning.base.target_modules import AdaptedModule, adapted_modules
+from cosim.learning.base.trial import refuse_unfit
+from cosim.learning.costs.memory import MemoryEstimate, estimate_memory, refuse_what_does_not_fit
+from cosim.learning.data.packing import TOKENS_PER_PASS, common_length
+from cosim.learning.data.pool import TaskPool, device_tasks, load_pools
+from cosim.learning.execution.ray_executor import ASKED, RayExecutor
 from cosim.learning.learner import Learner
-from cosim.learning.loading import begin_loading
-from cosim.learning.memory import MemoryEstimate, estimate_memory, refuse_what_does_not_fit
-from cosim.learning.packed import TOKENS_PER_PASS, common_length
-from cosim.learning.passes import DEVICES_PER_PASS, passes
-from cosim.learning.ray_executor import ASKED, RayExecutor
-from cosim.learning.readable import refuse_unreadable
-from cosim.learning.target_modules import AdaptedModule, adapted_modules
-from cosim.learning.tasks.pool import TaskPool, device_tasks, load_pools
-from cosim.learning.trial import refuse_unfit
+from cosim.learning.training.full import layout_of
+from cosim.learning.training.passes import DEVICES_PER_PASS, passes
 from cosim.scenario.model import Scenario
 
 

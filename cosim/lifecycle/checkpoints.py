@@ -56,7 +56,7 @@ class Checkpoint:
 
     def tensors(self) -> dict[str, Any]:
         """The learner's tensors by name."""
-        from cosim.learning.tensor_file import read_tensors
+        from cosim.learning.storing.tensor_file import read_tensors
 
         return read_tensors(_tensors(self.folder, self.number))
 
@@ -112,8 +112,8 @@ class Checkpoints:
         begun = self._clock()
         if self._wait is not None and begun - self._last < self._wait:
             return
-        from cosim.learning.checkpoint import take
-        from cosim.learning.tensor_file import bytes_of
+        from cosim.learning.learner_state import take
+        from cosim.learning.storing.tensor_file import bytes_of
 
         real: Any = self._learner.inner.inner
         jobs = {number: job.inner for number, job in self._learner.jobs.items()}
@@ -143,7 +143,7 @@ class Checkpoints:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _store(self, taken: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
-        from cosim.learning.tensor_file import bytes_of, write_tensors
+        from cosim.learning.storing.tensor_file import bytes_of, write_tensors
 
         self._folder.mkdir(exist_ok=True)
         room = bytes_of(tensors) + sum(map(len, self._learner.journal.fresh))

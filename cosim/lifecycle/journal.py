@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import ResumeError
-from cosim.learning.report import Diagnostic, FineTuned, LayerState, Measurement, Score
+from cosim.learning.records import Diagnostic, FineTuned, LayerState, Measurement, Score
 from cosim.learning.workload import Workload
 from cosim.lifecycle.timed_learner import TimedJob, TimedLearner
 from cosim.simulation.learner import Job

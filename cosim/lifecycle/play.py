@@ -215,7 +215,7 @@ class _Run:
 def _journaled(learner: TimedLearner, found: Checkpoint | None) -> JournaledLearner:
     if found is None:
         return JournaledLearner(learner, Journal(iter(()), 0))
-    from cosim.learning.checkpoint import put_back
+    from cosim.learning.learner_state import put_back
 
     real: Any = learner.inner
     jobs, contents = put_back(real, found.index["learner"], found.tensors())

@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from cosim.learning.report import Diagnostic, FineTuned, LayerState, Measurement
+from cosim.learning.records import Diagnostic, FineTuned, LayerState, Measurement
 from cosim.learning.workload import Workload
 from cosim.simulation.learner import Job, Learner
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.errors import RunDirectoryError
-from cosim.learning.report import WATCHED_AT_MOST
+from cosim.learning.records import WATCHED_AT_MOST
 from cosim.learning.workload import Workload
 from cosim.methods.recipe import Clusters
 from cosim.physics.decibel import dbm_to_w
@@ -186,9 +186,9 @@ def disk_of(scenario: Scenario, learner: Any, devices: Sequence[Device] = ()) ->
     if scenario.learning.model == "none":
         given = [given_work(scenario)] * scenario.device_count
         return estimate_disk(scenario, given, waits_s=waited_s, absent_s=absent_s)
-    from cosim.learning.expect import mean_rounds
+    from cosim.learning.costs.storage import storage
+    from cosim.learning.forecast import mean_rounds
     from cosim.learning.prepare import densities_of
-    from cosim.learning.storage import storage
 
     work = mean_rounds(scenario, learner.layout, learner.work, learner.pools)
     stored = storage(learner.layout, scenario.method, densities_of(scenario))

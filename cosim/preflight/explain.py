@@ -171,7 +171,7 @@ def explain(scenario: Scenario) -> Explanation:
         bits, work = (learning.payload_bits,) * 2, [given_work(scenario)] * scenario.device_count
         disk = estimate_disk(scenario, work, waits_s=waited_s, absent_s=absent_s)
     else:
-        from cosim.learning.expect import expect
+        from cosim.learning.forecast import expect
 
         expected = expect(scenario)
         bits, work = (expected.first_bits, expected.later_bits), expected.work

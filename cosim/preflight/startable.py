@@ -38,8 +38,8 @@ class Preflight:
         if scenario.learning.model == "none":
             disk = estimate_disk(scenario, [given_work(scenario)] * scenario.device_count)
         else:
-            from cosim.learning.base_model import refuse_absent_gpu, skeleton
-            from cosim.learning.expect import expect_of
+            from cosim.learning.base.base_model import refuse_absent_gpu, skeleton
+            from cosim.learning.forecast import expect_of
             from cosim.learning.prepare import read_tasks
 
             refuse_absent_gpu(scenario.base_model.device)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosim.learning.encoding import Encoded
+from cosim.learning.data.encoding import Encoded
 from cosim.randomness import stream
 
 STEPS = 2

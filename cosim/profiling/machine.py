@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from cosim.learning.base_model import BaseModel
+from cosim.learning.base.base_model import BaseModel
 
 
 def machine_name(base: BaseModel) -> str:

@@ -8,7 +8,7 @@ from typing import Protocol
 from simpy import Environment
 
 from cosim.errors import ObserverError
-from cosim.learning.report import Measurement
+from cosim.learning.records import Measurement
 from cosim.trace.schema import Cause, EventKind, EventRow, Row
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.learning.report import Diagnostic, LayerState, Measurement
+from cosim.learning.records import Diagnostic, LayerState, Measurement
 from cosim.physics.energy import transmit_energy_j
 from cosim.scenario.devices import Profile
 from cosim.simulation.flight import Flight

@@ -24,14 +24,14 @@ import numpy as np
 import torch
 from interleaved import Products, interleaved, tell
 
-from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.adapter import Adapter, Expert, Layout, gaussian_projection
-from cosim.learning.base_model import load
-from cosim.learning.encoding import Encoded
-from cosim.learning.evaluate import Evaluator
-from cosim.learning.packed import candidates_reading
-from cosim.learning.target_modules import adapted_modules
-from cosim.learning.tasks.pool import Question
+from cosim.learning.adapters.adapter import Adapter, Expert, Layout, gaussian_projection
+from cosim.learning.base.adapted_model import AdaptedModel
+from cosim.learning.base.base_model import load
+from cosim.learning.base.target_modules import adapted_modules
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.data.packing import candidates_reading
+from cosim.learning.data.pool import Question
+from cosim.learning.evaluation.evaluator import Evaluator
 
 ROWS = 64
 

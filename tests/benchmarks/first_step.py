@@ -41,13 +41,13 @@ def marked(function, stage, *, before=False):
 
 
 def watch(module):
-    if module.__name__ == "cosim.learning.train":
+    if module.__name__ == "cosim.learning.training.trainer":
         trainer = module.GroupTrainer
         trainer._gradients = marked(trainer._gradients, "first training step", before=True)
-    elif module.__name__ == "cosim.learning.base_model":
+    elif module.__name__ == "cosim.learning.base.base_model":
         mark("torch imported")
         module.load = marked(module.load, "base model loaded")
-    elif module.__name__ == "cosim.learning.loading":
+    elif module.__name__ == "cosim.learning.base.loading":
         module._read = marked(module._read, "base model loaded")
     else:
         module.Learner.__init__ = marked(module.Learner.__init__, "learner ready")

@@ -69,9 +69,9 @@ def flower_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
     from flwr.serverapp.strategy import FedAvg
     from flwr.simulation import run_simulation
 
-    from cosim.learning.adapter import Layout
-    from cosim.learning.base_model import skeleton
-    from cosim.learning.target_modules import adapted_modules
+    from cosim.learning.adapters.adapter import Layout
+    from cosim.learning.base.base_model import skeleton
+    from cosim.learning.base.target_modules import adapted_modules
 
     losses: list[float] = []
 
@@ -122,12 +122,12 @@ def cosim_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
     from training import RATE, drawn, projection
 
     from cosim.host.threads import one_thread_aside
-    from cosim.learning.adapted_linear import AdaptedModel
-    from cosim.learning.adapter import Adapter, Layout
-    from cosim.learning.aggregate import Update, mean
-    from cosim.learning.lesson import Lesson
-    from cosim.learning.loading import begin_loading
-    from cosim.learning.train import GroupTrainer, TrainingSettings
+    from cosim.learning.adapters.adapter import Adapter, Layout
+    from cosim.learning.base.adapted_model import AdaptedModel
+    from cosim.learning.base.loading import begin_loading
+    from cosim.learning.federation.aggregation import Update, mean
+    from cosim.learning.training.lesson import Lesson
+    from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
 
     torch.set_num_threads(given.threads)
     with one_thread_aside() as aside:  # as `cosim run` loads it

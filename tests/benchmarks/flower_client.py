@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from training import Loop, drawn
 
-from cosim.learning.base_model import load
-from cosim.learning.lesson import Batch
+from cosim.learning.base.base_model import load
+from cosim.learning.training.lesson import Batch
 
 if TYPE_CHECKING:
     from flwr.app import Context, Message

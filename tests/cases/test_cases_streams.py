@@ -16,7 +16,7 @@ from at_a_shell import Command, environment
 from cosim.cli.app import app as cli
 from cosim.errors import ObserverError
 from cosim.host.streams import lasting_streams
-from cosim.learning.report import Measurement
+from cosim.learning.records import Measurement
 from cosim.lifecycle.play import play
 from cosim.scenario.load import load
 

@@ -76,7 +76,7 @@ def test_what_runs_share_is_looked_at_once(
     sweep = read_sweep(sweep_file)
     assert unstartable(plan_of(sweep, Path("s")), Path("s")) == {}
     assert calls == ["tasks"]
-    monkeypatch.setattr("cosim.learning.memory.available_bytes", lambda: 0.0)
+    monkeypatch.setattr("cosim.learning.costs.memory.available_bytes", lambda: 0.0)
     told = unstartable(plan_of(sweep, Path("s")), Path("s"))
     assert len(told) == 6
     assert all("GiB of memory" in reason for reason in told.values())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from cosim.learning.base_model import load
+from cosim.learning.base.base_model import load
 from cosim.lifecycle import play
 from cosim.methods import METHODS
 from cosim.trace.content_hash import results_sha256

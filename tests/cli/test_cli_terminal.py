@@ -18,7 +18,7 @@ from cosim.cli.summary import (
     starvation,
 )
 from cosim.cli.tally import Tally
-from cosim.learning.report import Measurement, Score
+from cosim.learning.records import Measurement, Score
 from cosim.trace.schema import EventRow, Outcome, RoundRow, TransferKind, TransferRow
 
 

@@ -12,8 +12,8 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from cosim.errors import CosimError
-from cosim.learning.target_modules import adapted_modules
-from cosim.learning.trial import refuse_unfit
+from cosim.learning.base.target_modules import adapted_modules
+from cosim.learning.base.trial import refuse_unfit
 
 _NAMES = {
     400: "vocab_size vocab_size_per_layer_input",

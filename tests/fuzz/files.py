@@ -15,8 +15,8 @@ import seeds
 
 import cosim
 from cosim.export.device_adapters import export_device
-from cosim.learning.tasks.files import jsonl_parts
-from cosim.learning.tasks.procedural import procedural_examples
+from cosim.learning.data.files import jsonl_parts
+from cosim.learning.data.procedural import procedural_examples
 from cosim.mobility.recorded.read import Reading, read_trace
 from cosim.scenario.catalogue import named_profile
 from cosim.scenario.learning import Fields, Task
@@ -216,9 +216,9 @@ def _learnt(run: Path) -> Path:
     """A run of two devices with adapters, made by hand."""
     import torch
 
-    from cosim.learning.adapter import Adapter, Layout
-    from cosim.learning.store import save_adapters
-    from cosim.learning.target_modules import AdaptedModule
+    from cosim.learning.adapters.adapter import Adapter, Layout
+    from cosim.learning.base.target_modules import AdaptedModule
+    from cosim.learning.storing.adapter_store import save_adapters
 
     modules = (AdaptedModule("a.q_proj", 0, 4, 4), AdaptedModule("a.v_proj", 0, 4, 2))
     layout = Layout(modules, 2)

@@ -13,9 +13,9 @@ import pytest
 
 from cosim.cli.app import app as cli
 from cosim.errors import CosimError, MobilityError, ScenarioError, SweepError, TaskError
-from cosim.learning.base_model import locate
-from cosim.learning.tasks.files import jsonl_parts
-from cosim.learning.tasks.procedural import procedural_examples
+from cosim.learning.base.base_model import locate
+from cosim.learning.data.files import jsonl_parts
+from cosim.learning.data.procedural import procedural_examples
 from cosim.mobility.recorded.read import Reading, read_trace
 from cosim.scenario.catalogue import named_profile
 from cosim.scenario.learning import Fields, Task

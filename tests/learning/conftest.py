@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cosim.learning.base_model import load
+from cosim.learning.base.base_model import load
 
 
 @pytest.fixture(scope="module")

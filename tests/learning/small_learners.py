@@ -1,8 +1,8 @@
 """Learners over a tiny model, for tests of whole rounds without a network."""
 
-from cosim.learning.base_model import load
+from cosim.learning.base.base_model import load
+from cosim.learning.data.pool import load_pool
 from cosim.learning.learner import Learner
-from cosim.learning.tasks.pool import load_pool
 from cosim.scenario.learning import Adapter, Task, Training
 
 TASKS = {

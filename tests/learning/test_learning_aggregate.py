@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cosim.learning.aggregate import (
+from cosim.learning.federation.aggregation import (
     Update,
     as_transmitted,
     mean,

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cosim.learning import answer_loss as module
-from cosim.learning.answer_loss import answer_loss
-from cosim.learning.base_model import load
-from cosim.learning.converted import ConvertedLlama
+from cosim.learning.base import answer_loss as module
+from cosim.learning.base.answer_loss import answer_loss
+from cosim.learning.base.base_model import load
+from cosim.learning.base.converted_llama import ConvertedLlama
 
 ANSWERS, HIDDEN, VOCABULARY = 7, 12, 31
 

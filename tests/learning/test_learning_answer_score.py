@@ -7,15 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from cosim.learning import answer_score as module
-from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.adapter import Layout
-from cosim.learning.answer_score import answer_scores
-from cosim.learning.base_model import load
-from cosim.learning.encoding import Encoded
-from cosim.learning.evaluate import Evaluator
-from cosim.learning.packed import candidates_reading, pack
-from cosim.learning.tasks.pool import Question
+from cosim.learning.adapters.adapter import Layout
+from cosim.learning.base import answer_score as module
+from cosim.learning.base.adapted_model import AdaptedModel
+from cosim.learning.base.answer_score import answer_scores
+from cosim.learning.base.base_model import load
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.data.packing import candidates_reading, pack
+from cosim.learning.data.pool import Question
+from cosim.learning.evaluation.evaluator import Evaluator
 
 HIDDEN, VOCABULARY = 12, 31
 PROMPT = (0, 5, 9, 17)

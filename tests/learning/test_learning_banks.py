@@ -7,7 +7,7 @@ import pytest
 import torch
 from small_learners import one_round, small_learner, small_pools
 
-from cosim.learning.payload import SEED_BITS, mask_bits
+from cosim.learning.federation.payload import SEED_BITS, mask_bits
 from cosim.methods import METHODS
 
 

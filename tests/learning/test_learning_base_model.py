@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cosim.errors import BaseModelError
-from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.base_model import cache_directory, load, locate, native_dtype, skeleton
+from cosim.learning.base.adapted_model import AdaptedModel
+from cosim.learning.base.base_model import cache_directory, load, locate, native_dtype, skeleton
 
 ROWS = torch.tensor([[0, 5, 77, 301, 12, 12, 9], [0, 399, 2, 64, 31, 8, 250]])
 

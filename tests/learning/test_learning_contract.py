@@ -7,8 +7,8 @@ import pytest
 import torch
 from small_learners import one_round, small_learner, small_pools
 
-from cosim.learning.lesson import Lesson
-from cosim.learning.payload import SEED_BITS, mask_bits
+from cosim.learning.federation.payload import SEED_BITS, mask_bits
+from cosim.learning.training.lesson import Lesson
 from cosim.methods import METHODS
 
 HIDDEN, GATE_LAYERS = 32, 2  # of the tiny model, which has two blocks

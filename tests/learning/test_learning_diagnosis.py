@@ -5,9 +5,9 @@ import torch
 from small_learners import one_round, small_learner, small_pools
 from torch.nn import functional
 
-from cosim.learning.diagnosis import watched
-from cosim.learning.encoding import token_rows
-from cosim.learning.factors import by_module
+from cosim.learning.adapters.factors import by_module
+from cosim.learning.data.encoding import token_rows
+from cosim.learning.diagnostics.diagnosis import watched
 from cosim.methods import METHODS
 
 

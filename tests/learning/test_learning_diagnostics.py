@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from cosim.learning.diagnostics import (
+from cosim.learning.diagnostics.theorems import (
     product_norms,
     projection_overlap,
     theorem_one,
     update_similarity,
 )
-from cosim.learning.gate import refined_projection
+from cosim.learning.evaluation.gate import refined_projection
 
 MEMBERS, D, R, K = 4, 11, 3, 17
 

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.base_model import load
-from cosim.learning.encoding import Encoded, encode, encode_all, token_rows
+from cosim.learning.base.adapted_model import AdaptedModel
+from cosim.learning.base.base_model import load
+from cosim.learning.data.encoding import Encoded, encode, encode_all, token_rows
 
 tokens = st.lists(st.integers(0, 399), min_size=1, max_size=7).map(tuple)
 rows = st.lists(st.none() | st.builds(Encoded, tokens, tokens), min_size=1, max_size=6).filter(any)

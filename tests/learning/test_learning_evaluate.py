@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.adapter import Adapter, Expert, Layout
-from cosim.learning.base_model import load
-from cosim.learning.encoding import Encoded
-from cosim.learning.evaluate import Evaluator
-from cosim.learning.report import Score
-from cosim.learning.tasks.pool import Question
+from cosim.learning.adapters.adapter import Adapter, Expert, Layout
+from cosim.learning.base.adapted_model import AdaptedModel
+from cosim.learning.base.base_model import load
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.data.pool import Question
+from cosim.learning.evaluation.evaluator import Evaluator
+from cosim.learning.records import Score
 
 SCALE = 1.5
 RANK = 3

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cosim.errors import CosimError
-from cosim.learning.expect import expect
+from cosim.learning.forecast import expect
 from cosim.learning.prepare import prepare
 from cosim.scenario.model import Scenario
 
@@ -44,7 +44,7 @@ def test_a_mean_rounds_work_is_near_a_real_ones(chosen: Scenario) -> None:
 def test_a_gpus_memory_is_not_taken_for_this_machines(
     chosen: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cosim.learning.memory.available_bytes", lambda: 1.0)
+    monkeypatch.setattr("cosim.learning.costs.memory.available_bytes", lambda: 1.0)
     with pytest.raises(CosimError, match="GiB of memory"):
         expect(chosen)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)

@@ -11,15 +11,15 @@ import transformers
 from small_learners import one_round, small_learner, small_pools
 
 from cosim.errors import BaseModelError
-from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.adapter import Adapter, Layout, gaussian_projection
-from cosim.learning.base_model import load
-from cosim.learning.flop import Work
-from cosim.learning.geometry import Geometry, multiplied, positions
-from cosim.learning.peft_files import write_peft
-from cosim.learning.spectrum import RIDGE
-from cosim.learning.target_modules import adapted_modules, weight_of
-from cosim.learning.trial import refuse_unfit
+from cosim.learning.adapters.adapter import Adapter, Layout, gaussian_projection
+from cosim.learning.base.adapted_model import AdaptedModel
+from cosim.learning.base.base_model import load
+from cosim.learning.base.geometry import Geometry, multiplied, positions
+from cosim.learning.base.target_modules import adapted_modules, weight_of
+from cosim.learning.base.trial import refuse_unfit
+from cosim.learning.calibration.spectrum import RIDGE
+from cosim.learning.costs.flop import Work
+from cosim.learning.storing.peft import write_peft
 from cosim.methods import METHODS
 
 IDS = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.adapter import Layout
-from cosim.learning.base_model import load, skeleton
-from cosim.learning.encoding import Encoded, token_rows
-from cosim.learning.flop import Work
-from cosim.learning.full import layout_of
+from cosim.learning.adapters.adapter import Layout
+from cosim.learning.base.adapted_model import AdaptedModel
+from cosim.learning.base.base_model import load, skeleton
+from cosim.learning.costs.flop import Work
+from cosim.learning.data.encoding import Encoded, token_rows
+from cosim.learning.training.full import layout_of
 from cosim.learning.workload import Workload
 from cosim.methods import METHODS
 

@@ -7,9 +7,9 @@ import torch
 from small_learners import one_round, small_learner, small_pools
 
 from cosim.errors import CosimError
-from cosim.learning.base_model import load
-from cosim.learning.expect import expect
-from cosim.learning.full import layout_of
+from cosim.learning.base.base_model import load
+from cosim.learning.forecast import expect
+from cosim.learning.training.full import layout_of
 from cosim.methods import METHODS
 from cosim.scenario.model import Scenario
 
@@ -90,6 +90,6 @@ def test_devices_beyond_memory_are_refused_before_the_start(folder, monkeypatch)
     expected = expect(Scenario.model_validate(scenario))
     assert expected.trained == parameters
     assert expected.first_bits == expected.later_bits == 16 * parameters
-    monkeypatch.setattr("cosim.learning.memory.available_bytes", lambda: 0.8 * 2**30)
+    monkeypatch.setattr("cosim.learning.costs.memory.available_bytes", lambda: 0.8 * 2**30)
     with pytest.raises(CosimError, match=r"12 devices need about \d\.\d GiB"):
         expect(Scenario.model_validate(scenario))

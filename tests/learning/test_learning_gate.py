@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cosim.learning.gate import (
+from cosim.learning.evaluation.gate import (
     centred_cosines,
     gate_weights,
     prompt_mean,

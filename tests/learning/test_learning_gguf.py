@@ -15,15 +15,15 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from cosim.errors import BaseModelError
-from cosim.learning import base_model
-from cosim.learning.base_model import BaseModel, load, skeleton
-from cosim.learning.converted import ConvertedLlama, configuration, lean_model
-from cosim.learning.encoding import Encoded
-from cosim.learning.loading import begin_loading
-from cosim.learning.packed import pack, reading
-from cosim.learning.pinned_wheel import PINNED, PinnedWheel
-from cosim.learning.target_modules import adapted_modules
-from cosim.learning.tokenizer_file import file_tokenizer
+from cosim.learning.base import base_model
+from cosim.learning.base.base_model import BaseModel, load, skeleton
+from cosim.learning.base.converted_llama import ConvertedLlama, configuration, lean_model
+from cosim.learning.base.loading import begin_loading
+from cosim.learning.base.pinned_wheel import PINNED, PinnedWheel
+from cosim.learning.base.target_modules import adapted_modules
+from cosim.learning.base.tokenizer import file_tokenizer
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.data.packing import pack, reading
 
 REQUIREMENT = "cosim-test-weights==1.0"
 HEADS = {"attn_q": 4, "attn_k": 2}
@@ -183,11 +183,11 @@ def test_a_start_imports_neither_transformers_nor_the_compiler(cache: Path) -> N
     code = f"""
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from cosim.learning.encoding import encode_all
+from cosim.learning.data.encoding import encode_all
 from cosim.learning.learner import Learner
-from cosim.learning.loading import begin_loading
-from cosim.learning.pinned_wheel import PINNED, PinnedWheel
-from cosim.learning.tasks.pool import Question, TaskPool
+from cosim.learning.base.loading import begin_loading
+from cosim.learning.base.pinned_wheel import PINNED, PinnedWheel
+from cosim.learning.data.pool import Question, TaskPool
 from cosim.methods import METHODS
 from cosim.scenario.learning import Adapter, Training
 PINNED[{REQUIREMENT!r}] = {pin!r}

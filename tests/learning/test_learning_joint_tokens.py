@@ -11,8 +11,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import PreTrainedTokenizerFast
 
 from cosim.errors import TaskError
-from cosim.learning.encoding import encode, encode_all
-from cosim.learning.tasks.pool import load_pool
+from cosim.learning.data.encoding import encode, encode_all
+from cosim.learning.data.pool import load_pool
 from cosim.scenario.learning import Task
 
 WORDS = ["cat", "sat", "mat", "yes", "no", "on", "q"]

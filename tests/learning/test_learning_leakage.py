@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from cosim.errors import TaskError
-from cosim.learning.base_model import load
+from cosim.learning.base.base_model import load
+from cosim.learning.data.pool import TaskPool, load_pools
 from cosim.learning.learner import Learner
-from cosim.learning.tasks.pool import TaskPool, load_pools
 from cosim.methods.local import RECIPE as LOCAL
 from cosim.methods.lora import RECIPE as LORA
 from cosim.methods.proposed import RECIPE as PROPOSED

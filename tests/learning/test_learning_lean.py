@@ -20,11 +20,11 @@ from row_by_row import (
 )
 from torch import Tensor
 
-from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.base_model import load
-from cosim.learning.encoding import Encoded
-from cosim.learning.lean.model import LeanModel
-from cosim.learning.packed import candidates_reading, pack
+from cosim.learning.base.adapted_model import AdaptedModel
+from cosim.learning.base.base_model import load
+from cosim.learning.base.packed_llama.model import LeanModel
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.data.packing import candidates_reading, pack
 
 
 @pytest.mark.parametrize("projected", [False, True])

@@ -5,9 +5,10 @@ from itertools import accumulate
 import pytest
 import torch
 
-from cosim.learning.lean import low_rank, rows
-from cosim.learning.lean.plan import Tokens
-from cosim.learning.lean.weights import Norm
+from cosim.learning.base.packed_llama import low_rank
+from cosim.learning.base.packed_llama import norm_and_rotation as rows
+from cosim.learning.base.packed_llama.geometry import Tokens
+from cosim.learning.base.packed_llama.weights import Norm
 
 DTYPE = torch.float64
 

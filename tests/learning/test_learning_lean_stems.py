@@ -7,8 +7,8 @@ import pytest
 import torch
 from row_by_row import SCALE, Groups, assert_near, both, factors, one_by_one, rows
 
-from cosim.learning.encoding import Encoded
-from cosim.learning.packed import candidates_reading, pack, reading
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.data.packing import candidates_reading, pack, reading
 
 
 def begun(seed: int, count: int, stem: int, longest: int = 9) -> list[Encoded]:

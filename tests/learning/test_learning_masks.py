@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from cosim.learning.adapter import Layout
-from cosim.learning.masks import (
+from cosim.learning.adapters.adapter import Layout
+from cosim.learning.adapters.masks import (
     mask_rule,
     planned_counts,
     printed_support,
     top_magnitude_support,
     top_support,
 )
-from cosim.learning.target_modules import AdaptedModule, shared_inputs
+from cosim.learning.base.target_modules import AdaptedModule, shared_inputs
 from cosim.methods import METHODS
 
 LAYOUT = Layout(

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cosim.learning.optimiser import new_optimiser
+from cosim.learning.training.optimiser import new_optimiser
 
 
 @dataclass(frozen=True)

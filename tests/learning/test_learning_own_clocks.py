@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from cosim.learning.adapter import Adapter
-from cosim.learning.exchange import Exchange
+from cosim.learning.adapters.adapter import Adapter
+from cosim.learning.federation.exchange import Exchange
 from cosim.methods import METHODS
 
 

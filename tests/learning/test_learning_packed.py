@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim.learning.encoding import Encoded
-from cosim.learning.packed import PackedRows, candidates_reading, pack, pieces, reading
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.data.packing import PackedRows, candidates_reading, pack, pieces, reading
 
 TOKENS = st.lists(st.integers(2, 300), min_size=1, max_size=6).map(tuple)
 ROWS = st.builds(Encoded, TOKENS, TOKENS)

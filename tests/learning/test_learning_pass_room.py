@@ -6,10 +6,10 @@ import pytest
 import torch
 from small_learners import small_learner, small_pools
 
-from cosim.learning.checkpoint import put_back, take
-from cosim.learning.packed import TOKENS_PER_PASS
-from cosim.learning.pass_room import PassRoom, least
-from cosim.learning.train import GroupTrainer
+from cosim.learning.data.packing import TOKENS_PER_PASS
+from cosim.learning.learner_state import put_back, take
+from cosim.learning.training.pass_room import PassRoom, least
+from cosim.learning.training.trainer import GroupTrainer
 from cosim.methods import METHODS
 
 

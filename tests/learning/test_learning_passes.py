@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosim.errors import CosimError
-from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.adapter import Layout
-from cosim.learning.base_model import load
-from cosim.learning.encoding import Encoded
-from cosim.learning.memory import estimate_memory, refuse_what_does_not_fit
-from cosim.learning.packed import pack, reading
-from cosim.learning.passes import DEVICES_PER_PASS, PADDING_RATIO, passes
-from cosim.learning.target_modules import adapted_modules
+from cosim.learning.adapters.adapter import Layout
+from cosim.learning.base.adapted_model import AdaptedModel
+from cosim.learning.base.base_model import load
+from cosim.learning.base.target_modules import adapted_modules
+from cosim.learning.costs.memory import estimate_memory, refuse_what_does_not_fit
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.data.packing import pack, reading
+from cosim.learning.training.passes import DEVICES_PER_PASS, PADDING_RATIO, passes
 from cosim.methods import METHODS
 
 
@@ -63,10 +63,10 @@ def test_the_base_model_is_counted_once_and_the_devices_each(tiny_llama, recipe)
 
 def test_more_devices_than_memory_is_one_sentence(tiny_llama, monkeypatch):
     needed = estimate(tiny_llama, METHODS["lora"], 50)
-    monkeypatch.setattr("cosim.learning.memory.available_bytes", lambda: needed.total - 1)
+    monkeypatch.setattr("cosim.learning.costs.memory.available_bytes", lambda: needed.total - 1)
     with pytest.raises(CosimError, match=r"^devices: 50 devices need about \d+\.\d GiB of memory"):
         refuse_what_does_not_fit(needed, 50)
-    monkeypatch.setattr("cosim.learning.memory.available_bytes", lambda: needed.total)
+    monkeypatch.setattr("cosim.learning.costs.memory.available_bytes", lambda: needed.total)
     refuse_what_does_not_fit(needed, 50)
 
 

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import entropy
 
-from cosim.learning.payload import introduction_bits, mask_bits, values_bits
+from cosim.learning.federation.payload import introduction_bits, mask_bits, values_bits
 
 
 @given(n=st.integers(2, 2000), share=st.floats(0, 1))

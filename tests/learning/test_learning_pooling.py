@@ -6,7 +6,7 @@ import pytest
 import torch
 from small_learners import small_learner, small_pools
 
-from cosim.learning.checkpoint import put_back, take
+from cosim.learning.learner_state import put_back, take
 from cosim.methods import METHODS
 
 POOLED = ["hard_moe", "centralised"]

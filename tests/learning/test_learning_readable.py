@@ -11,11 +11,11 @@ import torch
 import transformers
 
 from cosim.errors import BaseModelError, CosimError
-from cosim.learning.encoding import Encoded
-from cosim.learning.expect import expect
+from cosim.learning.base.readable import refuse_unreadable
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.data.pool import Question, TaskPool
+from cosim.learning.forecast import expect
 from cosim.learning.prepare import prepare
-from cosim.learning.readable import refuse_unreadable
-from cosim.learning.tasks.pool import Question, TaskPool
 from cosim.scenario.load import load
 
 IDS = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}

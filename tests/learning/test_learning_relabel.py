@@ -3,10 +3,10 @@
 import pytest
 
 from cosim.errors import TaskError
-from cosim.learning.base_model import load
-from cosim.learning.tasks.example import Example
-from cosim.learning.tasks.pool import load_pool
-from cosim.learning.tasks.relabel import relabelled
+from cosim.learning.base.base_model import load
+from cosim.learning.data.example import Example
+from cosim.learning.data.pool import load_pool
+from cosim.learning.data.relabel import relabelled
 from cosim.scenario.learning import Task
 
 LABELS = ("blue", "green", "red", "white")

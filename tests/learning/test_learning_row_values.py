@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from cosim.errors import TaskError
-from cosim.learning.tasks.example import Example
-from cosim.learning.tasks.files import hub_parts, jsonl_parts
+from cosim.learning.data.example import Example
+from cosim.learning.data.files import hub_parts, jsonl_parts
 from cosim.scenario.learning import Fields, Task
 
 

@@ -13,13 +13,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.adapter import Adapter, Layout, gaussian_projection
-from cosim.learning.base_model import load
-from cosim.learning.encoding import Encoded
-from cosim.learning.lesson import Lesson
-from cosim.learning.shares import shares
-from cosim.learning.train import GroupTrainer, TrainingSettings
+from cosim.learning.adapters.adapter import Adapter, Layout, gaussian_projection
+from cosim.learning.base.adapted_model import AdaptedModel
+from cosim.learning.base.base_model import load
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.training.lesson import Lesson
+from cosim.learning.training.shares import shares
+from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
 
 STEPS = 3
 

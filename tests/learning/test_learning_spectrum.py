@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cosim.learning.spectrum import (
+from cosim.learning.calibration.spectrum import (
     Inputs,
     UnfitError,
     singular_values,

@@ -12,11 +12,11 @@ import torch
 from safetensors.torch import load_file
 
 from cosim.errors import ExportError
-from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.adapter import Adapter, Layout, gaussian_projection
-from cosim.learning.base_model import load
-from cosim.learning.peft_files import write_peft
-from cosim.learning.store import read_adapters, save_adapters
+from cosim.learning.adapters.adapter import Adapter, Layout, gaussian_projection
+from cosim.learning.base.adapted_model import AdaptedModel
+from cosim.learning.base.base_model import load
+from cosim.learning.storing.adapter_store import read_adapters, save_adapters
+from cosim.learning.storing.peft import write_peft
 
 RANK, ALPHA, SEED = 3, 5.0, 11
 TASKS = ("sums", "words", "sums")

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosim.errors import TaskError
-from cosim.learning.base_model import load
-from cosim.learning.encoding import Encoded
+from cosim.learning.base.base_model import load
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.data.pool import TaskPool, device_tasks, load_pool
+from cosim.learning.data.procedural import procedural_examples
 from cosim.learning.learner import Learner
-from cosim.learning.tasks.pool import TaskPool, device_tasks, load_pool
-from cosim.learning.tasks.procedural import procedural_examples
 from cosim.methods.local import RECIPE as LOCAL
 from cosim.scenario.learning import Adapter, Task, Training
 

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from cosim.errors import CosimError
-from cosim.learning.adapted_linear import AdaptedModel
-from cosim.learning.adapter import Adapter, Layout, gaussian_projection, kept_positions
-from cosim.learning.base_model import load
-from cosim.learning.encoding import Encoded
-from cosim.learning.lesson import Lesson
-from cosim.learning.masks import top_gradient_support
-from cosim.learning.train import GroupTrainer, TrainingSettings
-from cosim.learning.working_copies import WorkingCopies
+from cosim.learning.adapters.adapter import Adapter, Layout, gaussian_projection, kept_positions
+from cosim.learning.adapters.masks import top_gradient_support
+from cosim.learning.base.adapted_model import AdaptedModel
+from cosim.learning.base.base_model import load
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.training.lesson import Lesson
+from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
+from cosim.learning.training.working_copies import WorkingCopies
 
 RANK = 4
 ALPHA = 8.0

@@ -7,7 +7,7 @@ from typing import Any
 
 from simpy import Environment
 
-from cosim.learning.report import FineTuned
+from cosim.learning.records import FineTuned
 from cosim.mobility.availability import Spell
 from cosim.mobility.trajectory import Static, Trajectory
 from cosim.scenario.model import Scenario

@@ -7,7 +7,7 @@ import pytest
 from small_networks import PROFILE, RecordingLearner, scenario, simulate
 
 import cosim
-from cosim.learning.report import Diagnostic
+from cosim.learning.records import Diagnostic
 from cosim.trace.reader import Run
 from cosim.trace.schema import SCHEMAS, DiagnosticRow
 

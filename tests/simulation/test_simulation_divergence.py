@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from cosim.errors import DivergenceError
-from cosim.learning.calibrate import Calibration
+from cosim.learning.calibration.calibrator import Calibration
 from cosim.learning.jobs import train_together
 from cosim.learning.learner import Learner
-from cosim.learning.train import GroupTrainer
+from cosim.learning.training.trainer import GroupTrainer
 from cosim.lifecycle.journal import JournaledLearner
 from cosim.lifecycle.play import play, resume
 from cosim.scenario.load import load
@@ -219,7 +219,9 @@ def test_the_module_whose_gradient_is_none_is_named(
         return losses
 
     # With all of them in one share, row 2 is device 1's.
-    monkeypatch.setattr("cosim.learning.train.shares", lambda tokens: [list(range(len(tokens)))])
+    monkeypatch.setattr(
+        "cosim.learning.training.trainer.shares", lambda tokens: [list(range(len(tokens)))]
+    )
     monkeypatch.setattr(GroupTrainer, "_gradients", broken)
     with pytest.raises(
         DivergenceError,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from small_networks import PROFILE, method, scenario, simulate
 
-from cosim.learning.expect import expect
+from cosim.learning.forecast import expect
 from cosim.learning.prepare import prepare
 from cosim.scenario.load import load
 from cosim.scenario.model import Scenario

@@ -13,7 +13,7 @@ import pytest
 from cosim.errors import RayError, ScenarioError
 from cosim.host import ray_cluster
 from cosim.host.ray_cluster import RayCluster, cpus_for
-from cosim.learning.ray_executor import RayExecutor
+from cosim.learning.execution.ray_executor import RayExecutor
 from cosim.lifecycle.play import play
 from cosim.scenario.load import load
 from cosim.scenario.model import Scenario

@@ -362,7 +362,7 @@ def test_checkpoints_take_three_percent_at_most(
 
     tensors = {"0": torch.zeros(25_000_000)}  # 100 MB
     monkeypatch.setattr(Checkpoints, "_store", store)
-    monkeypatch.setattr("cosim.learning.checkpoint.take", lambda *_: ({}, tensors))
+    monkeypatch.setattr("cosim.learning.learner_state.take", lambda *_: ({}, tensors))
     learner: Any = JournaledLearner.__new__(JournaledLearner)
     learner.inner, learner.jobs = learner, {}
     monkeypatch.setattr(JournaledLearner, "contents", {})

@@ -1,0 +1,75 @@
+"""What a transformer block computes with, and what it remembers for its backward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from cosim.learning.base.packed_llama.geometry import Plan, Tokens
+from cosim.learning.base.packed_llama.weights import Block
+
+# A block's A and B by place, None where it is not adapted.
+Pair = tuple[Tensor, Tensor] | None
+Mix = Callable[[Tensor, Tensor], Tensor]
+See = Callable[[int, Tensor, Tensor], None]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The tokens (n,) that a last block answers for; the others only give keys and values."""
+
+    index: Tensor
+    tokens: Tokens
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a block computes with besides its input: weights, geometry, and how ranks are used."""
+
+    block: Block
+    plan: Plan
+    scale: float = 1.0
+    kept: Kept | None = None
+    mix: Mix | None = None
+    see: See | None = None
+
+    @property
+    def late(self) -> Tokens:
+        """The tokens after the attention."""
+        return self.plan.tokens if self.kept is None else self.kept.tokens
+
+
+@dataclass
+class Trace:
+    """What a backward pass needs of a forward pass: n tokens, m of them after the attention.
+
+    middle (m, h): after the attention. rate, middle_rate: the norms' ρ. heads, values: after the
+    rotation, with a zero token. weights: of the attention, as far as they are kept. mixed
+    (m, H·size): what the attention gives. gate, up: before the SiLU. ranks: z by place, None where
+    not adapted.
+    """
+
+    rate: Tensor
+    heads: Tensor
+    values: Tensor
+    weights: Tensor | None
+    mixed: Tensor | None
+    middle: Tensor
+    middle_rate: Tensor
+    gate: Tensor
+    up: Tensor
+    ranks: list[Tensor | None]
+
+    def tensors(self) -> list[Tensor | None]:
+        """All of them in a row."""
+        *single, ranks = vars(self).values()
+        return [*single, *ranks]
+
+    @classmethod
+    def of(cls, tensors: Sequence[Any]) -> Trace:
+        """From the row."""
+        rate, heads, values, weights, mixed, middle, middle_rate, gate, up, *ranks = tensors
+        return cls(rate, heads, values, weights, mixed, middle, middle_rate, gate, up, ranks)

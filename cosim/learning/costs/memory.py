@@ -1,0 +1,132 @@
+"""How much memory a scenario's learning needs, from shapes alone, before anything is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from cosim.errors import CosimError
+from cosim.host.available_memory import available, available_bytes
+from cosim.learning.adapters.adapter import Layout, kept_positions
+from cosim.learning.base.geometry import Geometry
+from cosim.learning.base.packed_llama.geometry import KEPT_LENGTH
+from cosim.methods.meaning import asks_together
+from cosim.methods.recipe import Recipe
+
+GIB = float(2**30)
+# Of one product of the lean forward pass, which bounds how many rows it takes together.
+ATTENTION_WEIGHTS = 2**21
+# The interpreter with torch and transformers loaded, measured on Linux.
+_PROCESS_BYTES = 0.8 * GIB
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes by use; the total is meant to be within a fifth of the peak that is measured."""
+
+    base_model: float
+    device_states: float
+    working_copies: float
+    activations: float
+    experts: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Everything together with the process itself; nobody trains while experts answer."""
+        at_once = max(self.working_copies + self.activations, self.experts)
+        return self.base_model + self.device_states + at_once + _PROCESS_BYTES
+
+
+def estimate_memory(
+    model: Any,
+    layout: Layout,
+    recipe: Recipe,
+    *,
+    density: float,
+    dtype: torch.dtype,
+    devices: int,
+    devices_per_pass: int,
+    tokens_per_pass: int,
+    longest: int,
+    scored_per_pass: int,
+    lean: bool,
+) -> MemoryEstimate:
+    """Memory of a run in bytes.
+
+    Base: its parameters in `dtype`. Device states: float32 values, two moments, int64 positions
+    of a mask, A, and the bank of experts. Working copies: A and B of one pass with gradients,
+    and what the optimiser works on.
+    Experts: of all devices side by side, where all of them may answer. Activations: what the
+    transformer blocks keep for the backward pass, and the logits. The `lean` forward pass keeps
+    4h + 2·h_kv + 2·inner + 7·r values by token and block, the attention weights of rows up to a
+    length, and others of one product; transformers keeps more, and the attention weights by pair
+    of tokens of a row (`longest`).
+    """
+    size = torch.finfo(dtype).bits // 8
+    kept = layout.expansion_size
+    if recipe.masked and "density" not in recipe.literal:
+        kept = kept_positions(kept, density)
+    trained = kept + (layout.projection_size if recipe.trains_projection else 0)
+    state = 12.0 * trained + (8.0 * kept if recipe.masked else 0.0)
+    # A trained A is among the trained values.
+    own_projection = not recipe.common_projection and not recipe.trains_projection
+    state += 4.0 * layout.projection_size if own_projection else 0.0
+    # Devices whose inboxes differ hold banks of their own: at worst all of them.
+    bank = 4.0 * trained * devices**2 if recipe.keeps_experts else 0.0
+    # Settling a round holds the states before and after it, and the update on its way.
+    states = devices * (2.0 * state + 4.0 * trained) + bank
+    # Beside them the float32 masters with their moments, one gradient after the other: with LoRA's
+    # trained A a fifth of the whole, measured on scenarios/paper/smollm2.yaml.
+    # A mask by magnitude is found by training all of B.
+    mastered = layout.expansion_size if recipe.warms_up else trained
+    copies = devices_per_pass * (2.0 * size * layout.expansion_size + 12.0 * mastered)
+    one_for_all = recipe.common_projection and "refinement" not in recipe.literal
+    # Each of two shares of a pass has an A and a gradient on its way.
+    side_by_side = min(2, devices_per_pass)
+    projections = side_by_side if one_for_all else devices_per_pass
+    copies += 2.0 * size * layout.projection_size * projections + 4.0 * mastered * side_by_side
+    if recipe.full:
+        # One device at a time: gradients, the base's own copy, float32 masters and their gradient.
+        copies = (2.0 * size + 8.0) * layout.expansion_size
+    together = asks_together(recipe.composition)
+    values = devices * (layout.expansion_size + layout.projection_size) if together else 0
+    # With the float32 parts that they are put together from.
+    experts = float(values * (size + 4))
+    shape = Geometry.of(model)
+    blocks, hidden, inner = shape.blocks, shape.hidden, shape.inner
+    if lean:
+        keys = hidden * shape.key_heads / shape.heads
+        kept_by_block = 4.0 * hidden + 2.0 * keys + 2.0 * inner + 7.0 * layout.rank
+        kept_by_block += shape.heads * min(longest, KEPT_LENGTH)
+        of_one_block = 4.0 * (hidden + inner)
+        activations = tokens_per_pass * (blocks * kept_by_block + of_one_block) * size
+        of_a_row = shape.heads * longest**2
+        at_once = min(max(ATTENTION_WEIGHTS, of_a_row), of_a_row // longest * tokens_per_pass)
+        activations += at_once * 3.0 * size
+    else:
+        # Attention weights: the softmax in float32 and its copy in the model's dtype.
+        weights = shape.attending * shape.heads * longest * (4.0 + size)
+        by_token = blocks * (16.0 * hidden + 6.0 * inner) * size + weights
+        activations = tokens_per_pass * by_token
+    # The logits with their gradient in their place; by autograd also in float32, three times.
+    activations += scored_per_pass * shape.vocabulary * (12.0 if recipe.full else size)
+    parameters = sum(value.numel() for value in model.parameters())
+    return MemoryEstimate(parameters * float(size), states, copies, activations, experts)
+
+
+def refuse_what_does_not_fit(estimate: MemoryEstimate, devices: int) -> None:
+    """Raises `CosimError` with the numbers of GiB."""
+    there = available_bytes()
+    if estimate.total > there:
+        limit = available().limit
+        left = f"{there / GIB:.1f} GiB are there" + (f", by {limit}," if limit else "")
+        raise CosimError(
+            f"devices: {devices} devices need about {estimate.total / GIB:.1f} GiB of memory and "
+            f"{left} (base model {estimate.base_model / GIB:.1f}, device "
+            f"states {estimate.device_states / GIB:.1f}, one training pass "
+            f"{(estimate.working_copies + estimate.activations) / GIB:.1f}, all experts side by "
+            f"side {estimate.experts / GIB:.1f}); use fewer devices, a smaller rank or density, or "
+            "a smaller batch"
+        )

@@ -1,0 +1,205 @@
+"""The rows of one task, encoded, divided among its devices, and held out for evaluation."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from cosim.errors import TaskError
+from cosim.learning.data.account import Account
+from cosim.learning.data.draw import Drawing, draw_training, hold_out, marks_of
+from cosim.learning.data.encoding import Encoded, encode_all
+from cosim.learning.data.example import Example
+from cosim.learning.data.relabel import relabelled
+from cosim.randomness import stream
+from cosim.scenario.learning import Task
+
+
+@dataclass(frozen=True)
+class Question:
+    """One held-out example: its candidate rows and which of them is right.
+
+    A free answer has one candidate; `lengths` are characters, for `acc_norm`.
+    """
+
+    candidates: tuple[Encoded, ...]
+    right: int
+    lengths: tuple[int, ...]
+
+    @property
+    def free(self) -> bool:
+        """True where the answer is text and not one of several choices."""
+        return len(self.candidates) == 1
+
+
+@dataclass(frozen=True)
+class TaskPool:
+    """Training rows and held-out questions of a task; no prompt is in both.
+
+    warnings: sentences on rows that were asked for and are not there. facts: what became of the
+    rows of its file, where not all are used.
+    """
+
+    name: str
+    train: tuple[Encoded, ...]
+    test: tuple[Question, ...]
+    warnings: tuple[str, ...] = ()
+    facts: str = ""
+
+    def batch(
+        self, own: range, *, seed: int, device: int, round_: int, step: int, size: int
+    ) -> tuple[Encoded, ...]:
+        """A device's mini-batch from its own training rows, the same for every method.
+
+        Drawn without replacement from the stream (seed, "batch", device, round, step); shorter
+        where the device has fewer rows than `size`.
+        """
+        random = stream(seed, "batch", device, round_, step)
+        picked = random.choice(len(own), size=min(size, len(own)), replace=False)
+        return tuple(self.train[own[int(index)]] for index in picked)
+
+
+def load_pool(
+    name: str,
+    task: Task,
+    tokenizer: Any,
+    *,
+    seed: int,
+    test_samples: int,
+    max_tokens: int,
+    shares: int = 1,
+) -> TaskPool:
+    """The pool of a task that is alone: `load_pools` of one."""
+    sizes = {"seed": seed, "test_samples": test_samples, "max_tokens": max_tokens}
+    return load_pools({name: task}, tokenizer, **sizes, shares={name: shares})[name]
+
+
+def load_pools(
+    tasks: Mapping[str, Task],
+    tokenizer: Any,
+    *,
+    seed: int,
+    test_samples: int,
+    max_tokens: int,
+    shares: Mapping[str, int],
+) -> dict[str, TaskPool]:
+    """Reads all tasks, holds test rows out of the training of every one, and encodes both parts.
+
+    Devices exchange what they have learnt of different tasks: a row that any task tests is trained
+    on by none. Raises `TaskError` for rows that cannot be used, a part that is empty, or fewer
+    training rows than the `shares` that devices take of them.
+    """
+    encoders = {name: _Encoder(name, tokenizer, max_tokens) for name in tasks}
+    parts = {
+        name: hold_out(name, task, seed, test_samples, encoders[name].questions_fit)
+        for name, task in tasks.items()
+    }
+    marks = {name: marks_of(part.test) for name, part in parts.items()}
+    pools = {}
+    for name, task in tasks.items():
+        encoder, held = encoders[name], parts[name]
+        elsewhere = {other: theirs for other, theirs in marks.items() if other != name}
+        drawn = draw_training(held, elsewhere, task.samples, encoder.rows_fit)
+        train, test = drawn.kept, list(held.test)
+        if not (train or drawn.too_long):
+            raise _nothing_left(name, len({example.key for example in test}), drawn)
+        if task.relabel is not None and train and test:
+            train, test = relabelled(name, task.relabel, train, test)
+        # Another answer may be longer than the one that was drawn.
+        rows = [row for row in encoder.rows(train) if row.tokens <= max_tokens]
+        questions = [q for q in encoder.questions(test) if _longest(q) <= max_tokens]
+        for part, left, before in (
+            ("training", rows, len(train) + drawn.too_long),
+            ("test", questions, len(test) + held.too_long),
+        ):
+            if not left:
+                raise TaskError(
+                    f"tasks.{name}: all {before} {part} rows are longer than training.max_tokens "
+                    f"({max_tokens})"
+                )
+        too_long = drawn.too_long + len(train) - len(rows)
+        account = Account(
+            name, held, drawn, len(rows), len(questions), test_samples, too_long, max_tokens
+        )
+        if len(rows) < shares[name]:
+            said = f" ({account.facts})" if account.facts else ""
+            raise TaskError(
+                f"devices: {shares[name]} devices share task '{name}', which has {len(rows)} "
+                f"training rows{said}"
+            )
+        pools[name] = TaskPool(name, tuple(rows), tuple(questions), account.warnings, account.facts)
+    return pools
+
+
+def _nothing_left(name: str, tested: int, drawn: Drawing) -> TaskError:
+    """No training row is left: all prompts are held out, here or by other tasks."""
+    where = f", by {', '.join(drawn.others)} too," if drawn.others else ""
+    return TaskError(
+        f"tasks.{name}: all {tested + drawn.held_elsewhere} distinct prompts are held out{where} "
+        "for evaluation and none is left for training; lower evaluation.samples"
+    )
+
+
+def _longest(question: Question) -> int:
+    return max(row.tokens for row in question.candidates)
+
+
+class _Encoder:
+    """Encodes a task's examples; what a tokenizer cannot do is one sentence on the task."""
+
+    def __init__(self, name: str, tokenizer: Any, max_tokens: int) -> None:
+        self.name, self.tokenizer, self.max_tokens = name, tokenizer, max_tokens
+        self._rows: dict[Example, Encoded] = {}
+        self._questions: dict[Example, Question] = {}
+
+    def _encoded(self, texts: Sequence[tuple[str, str, bool]]) -> list[Encoded]:
+        try:
+            return encode_all(self.tokenizer, texts)
+        except ValueError as error:
+            raise TaskError(f"tasks.{self.name}: {error}") from error
+
+    def rows(self, examples: Sequence[Example]) -> list[Encoded]:
+        """Training rows: prompts with the right answers."""
+        fresh = [example for example in examples if example not in self._rows]
+        found = self._encoded([(e.prompt, e.answer, e.choices is None) for e in fresh])
+        self._rows.update(zip(fresh, found, strict=True))
+        return [self._rows[example] for example in examples]
+
+    def rows_fit(self, examples: Sequence[Example]) -> list[bool]:
+        """Which examples are short enough to train on."""
+        return [row.tokens <= self.max_tokens for row in self.rows(examples)]
+
+    def questions(self, examples: Sequence[Example]) -> list[Question]:
+        """Held-out questions: prompts with every candidate."""
+        fresh = [example for example in examples if example not in self._questions]
+        candidates = [example.choices or (example.answer,) for example in fresh]
+        rows = iter(
+            self._encoded(
+                [
+                    (example.prompt, candidate, example.choices is None)
+                    for example, own in zip(fresh, candidates, strict=True)
+                    for candidate in own
+                ]
+            )
+        )
+        for example, own in zip(fresh, candidates, strict=True):
+            self._questions[example] = Question(
+                tuple(islice(rows, len(own))), own.index(example.answer), tuple(map(len, own))
+            )
+        return [self._questions[example] for example in examples]
+
+    def questions_fit(self, examples: Sequence[Example]) -> list[bool]:
+        """Which examples are short enough with each of their candidates."""
+        return [_longest(question) <= self.max_tokens for question in self.questions(examples)]
+
+
+def device_tasks(names: list[str], groups: Iterable[tuple[int, str]]) -> list[str]:
+    """The task of every device: `round_robin` deals the tasks out in the scenario's order."""
+    dealt: list[str] = []
+    turns = itertools.cycle(names)
+    for count, wish in groups:
+        dealt += [next(turns) if wish == "round_robin" else wish for _ in range(count)]
+    return dealt

@@ -1,0 +1,145 @@
+"""What a scenario's diagnostics ask of the learner: pairs of devices, Theorem 1, expert shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from cosim.learning.adapters.adapter import Adapter
+from cosim.learning.adapters.factors import by_module
+from cosim.learning.diagnostics.overlap import overlaps
+from cosim.learning.diagnostics.theorems import TheoremOne, product_norms, theorem_one
+from cosim.learning.federation.aggregation import Update
+from cosim.learning.federation.fleet import Fleet
+from cosim.learning.federation.scoring import Scoring
+from cosim.learning.records import WATCHED_AT_MOST, Diagnostic
+from cosim.learning.training.lesson import Batch
+from cosim.learning.training.trainer import GroupTrainer
+from cosim.randomness import stream
+
+
+class LocalGradients(GroupTrainer):
+    """Reads gradients of B as the training takes them, and updates nothing."""
+
+    @classmethod
+    def like(cls, trainer: GroupTrainer) -> LocalGradients:
+        """Over the model and with the scale of a trainer."""
+        settings = replace(trainer.settings, trainable_projection=False)
+        return cls(trainer.model, trainer.layout, trainer.dtype, settings)
+
+    def gradient(self, adapter: Adapter, batches: Sequence[Batch]) -> Tensor:
+        """∂F/∂B (n,), flat float32, F the mean of the mini-batches' losses; of every position of
+        B, on its support or not."""
+        copies = self._copies([adapter])
+        self._gradients(copies, [batches])
+        return copies.expansion.read_gradient(0).float().cpu()
+
+
+class Diagnosis:
+    """Computes the diagnostics of a fleet; it draws and changes nothing that the fleet uses.
+
+    gradients: None where all parameters are trained. batches: a device's mini-batches of a round.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        scoring: Scoring,
+        gradients: LocalGradients | None,
+        batches: Callable[[int, int], Sequence[Batch]],
+        seed: int,
+    ) -> None:
+        self.fleet, self.scoring = fleet, scoring
+        self.gradients, self.batches = gradients, batches
+        self.watched = watched(len(fleet.tasks), seed)
+        self.norms: dict[int, tuple[int, Tensor]] = {}
+
+    def of(self, devices: Sequence[int], sets: Mapping[int, Sequence[Update]]) -> list[Diagnostic]:
+        """All of these devices' diagnostics; `sets` are the updates that each of them may have
+        averaged in this round, its own included."""
+        own = [device for device in self.watched if device in set(devices)]
+        out = self.scoring.shares(own)
+        if self.gradients is not None:
+            known: dict[tuple[int, ...], list[tuple[str, float]]] = {}
+            for device in own:
+                updates = sets.get(device, ())
+                name = tuple(update.number for update in updates)
+                if name not in known:
+                    known[name] = self._theorem_one(self.gradients, updates)
+                out += [Diagnostic(quantity, value, device) for quantity, value in known[name]]
+            out += self._overlaps(set(own))
+        return out
+
+    def _overlaps(self, own: set[int]) -> Iterator[Diagnostic]:
+        """Pairs of devices that have learnt something, one of them at least in `own`."""
+        adapters = self.fleet.adapters
+        learnt = [device for device in self.watched if bool(adapters[device].values.any())]
+        numbers = [
+            (i, j)
+            for j, second in enumerate(learnt)
+            for i, first in enumerate(learnt[:j])
+            if {first, second} & own
+        ]
+        if not numbers:
+            return
+        layout = self.fleet.layout
+        first, second = torch.tensor(numbers).T
+        projection, update = (
+            each[:, first, second]
+            for each in overlaps(layout, [adapters[device] for device in learnt])
+        )
+        for word, found in (("projection_overlap", projection), ("update_similarity", update)):
+            for (i, j), mean, worst in zip(numbers, found.mean(0), found.amax(0), strict=True):
+                yield Diagnostic(f"{word}_mean", float(mean), learnt[i], learnt[j])
+                yield Diagnostic(f"{word}_max", float(worst), learnt[i], learnt[j])
+            for module, mean in zip(layout.modules, found.mean(1), strict=True):
+                yield Diagnostic(word, float(mean), layer=module.layer, module=module.name)
+
+    def _theorem_one(
+        self, gradients: LocalGradients, updates: Sequence[Update]
+    ) -> list[tuple[str, float]]:
+        """Both sides over all modules; nothing of a device that averages with nobody."""
+        if len(updates) < 2:
+            return []
+        adapters = [Adapter(one.values, one.support, one.heard_projection) for one in updates]
+        norms = [
+            self._gradient_norms(gradients, update, adapter)
+            for update, adapter in zip(updates, adapters, strict=True)
+        ]
+        bounds = torch.stack(norms).amax(0).tolist()
+        sides: list[TheoremOne] = []
+        for (A, B, M), bound in zip(by_module(self.fleet.layout, adapters), bounds, strict=True):
+            collided = float((M.sum(0) >= 2).double().mean())
+            sides.append(theorem_one(A, B, M, bound, collided))
+        return [
+            ("theorem1_gap", sum(side.gap for side in sides)),
+            ("theorem1_bound", sum(side.bound for side in sides)),
+            ("theorem1_violated", sum(side.gap > side.bound for side in sides) / len(sides)),
+            ("theorem1_own_support_gap", sum(side.own_support_gap for side in sides)),
+            ("theorem1_gradient", max(side.gradient_bound for side in sides)),
+            ("theorem1_average", max(side.average_bound for side in sides)),
+        ]
+
+    def _gradient_norms(
+        self, gradients: LocalGradients, update: Update, adapter: Adapter
+    ) -> Tensor:
+        """‖∇_{B_i}F_i·A_i‖_F (L,) at a device's own update, on its mini-batches of the round."""
+        known = self.norms.get(update.device)
+        if known is None or known[0] != update.number:
+            batches = self.batches(update.device, update.round)
+            gradient = gradients.gradient(adapter, batches)
+            pairs = self.fleet.layout.pairs(adapter.projection, gradient)
+            norms = torch.cat([product_norms(slope, A) for A, slope in pairs])
+            self.norms[update.device] = known = (update.number, norms)
+        return known[1]
+
+
+def watched(devices: int, seed: int) -> list[int]:
+    """The devices that diagnostics are of: all, or 16 of them, the same in every round."""
+    if devices <= WATCHED_AT_MOST:
+        return list(range(devices))
+    drawn = stream(seed, "diagnostics").choice(devices, WATCHED_AT_MOST, replace=False)
+    return sorted(drawn.tolist())

@@ -1,0 +1,269 @@
+"""Passes over the base model spread over Ray's workers, each with one; a dead one is replaced."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import psutil
+import torch
+
+from cosim.errors import BaseModelError, RayError
+from cosim.host.ray_cluster import RayCluster, connect
+from cosim.learning.base.base_model import BaseModel, load
+from cosim.learning.evaluation.evaluator import Evaluator
+from cosim.learning.execution.executor import Asked
+from cosim.learning.records import Score
+from cosim.learning.training.lesson import Lesson, Outcome
+from cosim.learning.training.pass_room import PassRoom, least
+from cosim.learning.training.trainable import Trainable, Trainer, trainable
+from cosim.methods.recipe import Recipe
+from cosim.scenario.learning import Adapter as AdapterChoice
+from cosim.scenario.learning import Training
+
+_log = logging.getLogger(__name__)
+
+ASKED = "learning.executor: ray"
+# How often a worker is started again that has died, its pass repeated.
+RESTARTS = 2
+_MOST_STORE_BYTES = 2 * 2**30
+_NOTHING = torch.empty(0)
+
+
+class Computation(NamedTuple):
+    """What the values of a pass depend on besides its lessons; the same on every worker."""
+
+    base_model: str
+    dtype: str
+    threads: int
+    torch: str
+    processor: str
+
+    @classmethod
+    def of(cls, base: BaseModel) -> Computation:
+        """As this process has it."""
+        place = base.device
+        cuda = place.type == "cuda"
+        return cls(
+            base_model=base.sha256,
+            dtype=str(base.dtype).removeprefix("torch."),
+            threads=torch.get_num_threads(),
+            torch=torch.__version__,
+            processor=torch.cuda.get_device_name(place)
+            if cuda
+            else torch.backends.cpu.get_cpu_capability(),
+        )
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a worker builds its trainer from."""
+
+    source: str
+    device: str
+    recipe: Recipe
+    adapter: AdapterChoice
+    training: Training
+    computation: Computation
+    here: str = ""
+
+
+class Worker:
+    """One base model with its trainer and evaluator, in a process of Ray's."""
+
+    def __init__(self, choices: Choices) -> None:
+        self._choices = choices
+
+    def train(self, asked: tuple[Sequence[Lesson], PassRoom]) -> tuple[list[Outcome], PassRoom]:
+        """The outcomes of a pass in so much room, without the tensors that the lessons have
+        already; and what room there was."""
+        lessons, room = asked
+        trainer = self._made.trainer
+        trainer.room = room
+        outcomes = trainer.train(lessons)
+        return [lighter(*pair) for pair in zip(outcomes, lessons, strict=True)], trainer.room
+
+    def score(self, asked: Asked) -> list[Score]:
+        """The scores of one expert."""
+        return self._made.evaluator.scores(asked.expert, asked.questions, asked.weights)
+
+    @cached_property
+    def _made(self) -> Trainable:
+        # Not in __init__, whose errors Ray would take for a death.
+        asked = self._choices
+        with suppress(OSError):  # another machine may not have it
+            os.chdir(asked.here)  # where relative paths in the environment start
+        torch.set_num_threads(asked.computation.threads)
+        base = load(asked.source, asked.computation.dtype, asked.device)
+        own = Computation.of(base)
+        for name, here, there in zip(own._fields, own, asked.computation, strict=True):
+            if here != there:
+                raise BaseModelError(
+                    f"{ASKED}: a worker computes otherwise than this process: its {name} is "
+                    f"{here}, here it is {there}"
+                )
+        return trainable(base, asked.recipe, asked.adapter, asked.training)
+
+
+def lighter(outcome: Outcome, lesson: Lesson) -> Outcome:
+    """An outcome without a mask and an A that are the lesson's own; `whole` puts them back."""
+    adapter, start = outcome.adapter, lesson.adapter
+    if adapter.projection is start.projection:
+        adapter = replace(adapter, projection=_NOTHING)
+    if adapter.support is not None and adapter.support is start.support:
+        adapter = replace(adapter, support=_NOTHING)
+    return replace(outcome, adapter=adapter)
+
+
+def whole(outcome: Outcome, lesson: Lesson) -> Outcome:
+    """What `lighter` was given; devices go on sharing the tensors that they shared."""
+    adapter, start = outcome.adapter, lesson.adapter
+    if adapter.projection.numel() < start.projection.numel():
+        adapter = replace(adapter, projection=start.projection)
+    if adapter.support is not None and adapter.support.dtype is _NOTHING.dtype:
+        adapter = replace(adapter, support=start.support)
+    return replace(outcome, adapter=adapter)
+
+
+class RayExecutor:
+    """Gives each pass to the next worker that is free; workers are gathered for the first pass.
+
+    A worker has as many threads as this process, because sums depend on them, and takes as many
+    of Ray's CPUs; with base_model.device cuda a GPU of its own.
+    """
+
+    def __init__(
+        self,
+        base: BaseModel,
+        recipe: Recipe,
+        adapter: AdapterChoice,
+        training: Training,
+        workers: int,
+    ) -> None:
+        self._choices = Choices(
+            base.source,
+            base.device.type,
+            recipe,
+            adapter,
+            training,
+            Computation.of(base),
+            os.getcwd(),
+        )
+        self._count = workers
+        self._cluster: RayCluster | None = None
+        self._workers: list[Any] = []
+
+    def train(
+        self, here: Trainer, groups: Sequence[Sequence[Lesson]]
+    ) -> Sequence[Sequence[Outcome]]:
+        """The outcomes of every pass, in order; one that is alone is done here.
+
+        Raises RayError where there are not enough workers, or where one dies again and again.
+        """
+        if len(groups) < 2:
+            return [here.train(group) for group in groups]
+        found = self._spread("train", [(list(group), here.room) for group in groups])
+        here.room = least(room for _, room in found)
+        return [
+            [whole(*pair) for pair in zip(outcomes, group, strict=True)]
+            for (outcomes, _), group in zip(found, groups, strict=True)
+        ]
+
+    def score(self, here: Evaluator, asked: Sequence[Asked]) -> Sequence[Sequence[Score]]:
+        """The scores of every expert that is asked, in order; one that is alone is asked here."""
+        if len(asked) < 2:
+            return [here.scores(one.expert, one.questions, one.weights) for one in asked]
+        return self._spread("score", asked)
+
+    def _spread(self, method: str, parts: Sequence[Any]) -> list[Any]:
+        """What the workers make of each part, which wait here until a worker is free."""
+        cluster = self._gathered()
+        ray = cluster.ray
+        found: dict[int, Any] = {}
+        running: dict[Any, tuple[int, Any]] = {}
+        idle, waiting = list(self._workers), deque(enumerate(parts))
+        try:
+            while waiting or running:
+                while waiting and idle:
+                    (number, part), worker = waiting.popleft(), idle.pop()
+                    running[getattr(worker, method).remote(part)] = (number, worker)
+                ((reference,), _) = ray.wait(list(running), num_returns=1)
+                number, worker = running.pop(reference)
+                found[number] = ray.get(reference)
+                idle.append(worker)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause or error from None
+        except ray.exceptions.RayError as error:
+            told = str(error).strip().splitlines()[0]
+            raise RayError(
+                f"{ASKED}: a worker died {RESTARTS + 1} times; Ray says: {told}"
+            ) from error
+        return [found[number] for number in range(len(parts))]
+
+    def _gathered(self) -> RayCluster:
+        """The cluster, with the workers started."""
+        if self._cluster is not None:
+            return self._cluster
+        threads = self._choices.computation.threads
+        cluster = connect(ASKED, cpus=self._count * threads, store_bytes=_store_bytes())
+        self._cluster = cluster
+        gpus = 1 if self._choices.device == "cuda" else 0
+        self._refuse_too_few(cluster, threads, gpus)
+        worker = cluster.ray.remote(Worker).options(
+            num_cpus=threads, num_gpus=gpus, max_restarts=RESTARTS, max_task_retries=RESTARTS
+        )
+        self._workers = [worker.remote(self._choices) for _ in range(self._count)]
+        return cluster
+
+    def _refuse_too_few(self, cluster: RayCluster, threads: int, gpus: int) -> None:
+        if cluster.started and self._count * threads > (cores := _cores()):
+            _log.warning(
+                "%d workers of %d threads share %d cores: OMP_NUM_THREADS=%d gives each its own",
+                self._count,
+                threads,
+                cores,
+                max(1, cores // self._count),
+            )
+        there = sum(cpus // threads for cpus in cluster.cpus_by_node)
+        if there < self._count:
+            raise RayError(
+                f"{ASKED}: Ray's machines have room for {there} workers of {threads} threads and "
+                f"learning.workers asks for {self._count}; use fewer, or a smaller OMP_NUM_THREADS"
+            )
+        if cluster.gpus < gpus * self._count:
+            raise RayError(
+                f"{ASKED}: Ray has {cluster.gpus} GPUs and {self._count} workers need one each; "
+                "use fewer learning.workers"
+            )
+
+    def close(self) -> None:
+        """Ends the workers, and the cluster if it was started for them."""
+        cluster, self._cluster = self._cluster, None
+        workers, self._workers = self._workers, []
+        if cluster is not None:
+            for worker in workers:
+                cluster.ray.kill(worker)
+            cluster.close()
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def _store_bytes() -> int:
+    """Room for the passes on their way: half of the shared memory that is free, 2 GiB at most.
+
+    It is taken as it is used; what does not fit goes to the disk.
+    """
+    try:
+        free = psutil.disk_usage("/dev/shm").free
+    except OSError:  # not on every system
+        return _MOST_STORE_BYTES
+    return int(min(_MOST_STORE_BYTES, free / 2))

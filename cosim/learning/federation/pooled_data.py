@@ -1,0 +1,63 @@
+"""Learning where data lies in one place: one adapter of a task, or of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from cosim.learning.training.lesson import Batch, Lesson, Outcome
+from cosim.methods.parts import unplayed
+from cosim.methods.recipe import Recipe
+
+
+class Pools:
+    """Which devices' rows an adapter learns from, and what it has learnt.
+
+    In a round an adapter learns from the mini-batches of all its devices, whoever of them is
+    there: the data is in one place, and the devices only ask. So it is trained once a round, when
+    the first of them asks for what has come of it, and the others are given the same. A device that
+    is cut off before it asks leaves no trace: what has not been asked for has not been trained.
+    """
+
+    def __init__(self, recipe: Recipe, tasks: Sequence[str]) -> None:
+        match recipe.data:
+            case "task":
+                self._names = tuple(tasks)
+            case "pooled":
+                self._names = ("",) * len(tasks)
+            case "own":  # nothing lies together
+                self._names = ()
+            case _:
+                unplayed("data", recipe.data)
+        self.latest: dict[str, Outcome] = {}
+        self.ended: dict[tuple[str, int], tuple[float, str | None]] = {}
+
+    def settle(
+        self,
+        device: int,
+        round_: int,
+        start: Lesson,
+        batches_of: Callable[[int], tuple[Batch, ...]],
+        train: Callable[[Lesson], Outcome],
+    ) -> Outcome:
+        """The adapter after this round; `start` is the asking device's lesson.
+
+        Where training comes to no finite number, all devices of the pool are told, and the adapter
+        stays what it was before.
+        """
+        name = self._names[device]
+        if (name, round_) not in self.ended:
+            first, *others = [d for d, other in enumerate(self._names) if other == name]
+            latest = self.latest.get(name)
+            lesson = Lesson(
+                start.adapter if latest is None else latest.adapter,
+                batches_of(first),
+                start.kept,
+                tuple(batches_of(other) for other in others),
+            )
+            trained = train(lesson)
+            if trained.fault is None:
+                self.latest[name] = trained
+            self.ended[name, round_] = trained.loss, trained.fault
+        latest = self.latest.get(name)
+        loss, fault = self.ended[name, round_]
+        return Outcome(start.adapter if latest is None else latest.adapter, loss, fault)

@@ -1,0 +1,136 @@
+"""What a scenario's learning will cost, from shapes and rows alone: nothing is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any
+
+from cosim.host.available_memory import available_bytes
+from cosim.learning.adapters.adapter import Layout
+from cosim.learning.adapters.masks import planned_counts
+from cosim.learning.base.base_model import native_dtype, refuse_absent_gpu, skeleton
+from cosim.learning.base.geometry import Geometry
+from cosim.learning.calibration.prompt_features import gate_blocks
+from cosim.learning.costs.flop import Work
+from cosim.learning.costs.memory import GIB, MemoryEstimate, refuse_what_does_not_fit
+from cosim.learning.costs.storage import Storage, storage
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.data.pool import TaskPool
+from cosim.learning.federation.payload import introduction_bits, told_values, values_bits
+from cosim.learning.prepare import (
+    densities_of,
+    memory_of,
+    read_tasks,
+    refuse_unplayable,
+    tasks_of,
+)
+from cosim.learning.training.full import layout_of
+from cosim.learning.workload import Workload
+from cosim.scenario.learning import Training
+from cosim.scenario.model import Scenario
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Bits of the first and of later transfers, words on memory and tasks.
+
+    storage: what comes to lie on disk. modules: how many are adapted.
+    Of the devices of the largest density, and with masks of even densities, which cost the most
+    bits. work: a mean round's by device; a first round calibrates and chooses a mask besides.
+    """
+
+    first_bits: int
+    later_bits: int
+    trained: int
+    work: list[Workload]
+    memory: str
+    storage: Storage
+    modules: int
+    tasks: dict[str, str]
+    warnings: tuple[str, ...]
+
+
+def expect(scenario: Scenario) -> Expectation:
+    """Raises `CosimError` for a model or task that cannot be used, or more devices than memory."""
+    refuse_absent_gpu(scenario.base_model.device)
+    model, tokenizer = skeleton(scenario.base_model.source)
+    return expect_of(scenario, model, tokenizer, read_tasks(scenario, tokenizer))
+
+
+def expect_of(
+    scenario: Scenario, model: Any, tokenizer: Any, pools: Mapping[str, TaskPool]
+) -> Expectation:
+    """The same with the model's shapes and the tasks' rows at hand; raises `CosimError`."""
+    choice, recipe = scenario.base_model, scenario.method
+    refuse_unplayable(scenario, model, tokenizer, pools)
+    layout = layout_of(recipe, model, scenario.adapter.target_modules, scenario.adapter.rank)
+    estimate = memory_of(scenario, model, native_dtype(choice.dtype, choice.device), pools)
+    if choice.device == "cpu":
+        refuse_what_does_not_fit(estimate, scenario.device_count)
+
+    kept = planned_counts(recipe, layout, max(densities_of(scenario)))
+    per_value = scenario.adapter.bits_per_value
+    later = values_bits(int(kept.sum()), layout.projection_size, recipe.projection, per_value)
+    shape = Geometry.of(model)
+    gate = len(gate_blocks(shape.blocks, recipe.gate.layers))
+    told = told_values(recipe, layout.modules, gate, shape.hidden) * per_value
+    masks = kept if recipe.masked else None
+    first = later + introduction_bits(layout.expansion_sizes, masks, recipe.projection, told)
+    trains_projection = recipe.trains_projection
+    work = Work.of(model, layout, trainable_projection=trains_projection)
+    trained = int(kept.sum()) + (layout.projection_size if trains_projection else 0)
+    return Expectation(
+        first_bits=first,
+        later_bits=later,
+        trained=trained,
+        work=mean_rounds(scenario, layout, work, pools),
+        storage=storage(layout, recipe, densities_of(scenario)),
+        modules=len(layout.modules),
+        memory=_memory_words(estimate, choice.device),
+        tasks={
+            name: f"{len(pool.train)} training rows of {fmean(r.tokens for r in pool.train):.0f} "
+            f"tokens, {len(pool.test)} held out{f'; {pool.facts}' if pool.facts else ''}"
+            for name, pool in pools.items()
+        },
+        warnings=tuple(sentence for pool in pools.values() for sentence in pool.warnings),
+    )
+
+
+def _memory_words(estimate: MemoryEstimate, device: str) -> str:
+    needed = f"about {estimate.total / GIB:.1f} GiB needed"
+    if device != "cpu":  # the model is not in this machine's memory, and a GPU's is not looked at
+        return f"{needed}, most of it on the GPU, whose memory is not looked at"
+    return f"{needed}, {available_bytes() / GIB:.1f} GiB available"
+
+
+def mean_rounds(
+    scenario: Scenario, layout: Layout, work: Work, pools: Mapping[str, TaskPool]
+) -> list[Workload]:
+    """A mean round's work by device, all of them of the largest density."""
+    recipe = scenario.method
+    trained = int(planned_counts(recipe, layout, max(densities_of(scenario))).sum())
+    trained += layout.projection_size if recipe.trains_projection else 0
+    by_task = {
+        name: _mean_round(work, pool.train, scenario.training, trained)
+        for name, pool in pools.items()
+    }
+    return [by_task[task] for task in tasks_of(scenario)]
+
+
+def _mean_round(work: Work, rows: Sequence[Encoded], training: Training, trained: int) -> Workload:
+    """A round of mean mini-batches: all the rows dealt out once, in their order, which is random.
+
+    Rows that are left over, too few for a mini-batch, are not counted.
+    """
+    size = min(training.batch_size, len(rows))
+    starts = range(0, len(rows) - size + 1, size)
+    all_of_them = work.workload([rows[k : k + size] for k in starts], trained=trained)
+    return replace(
+        all_of_them,
+        flop=all_of_them.flop * training.steps / len(starts),
+        passes=training.steps,
+        steps=training.steps,
+        samples=size * training.steps,
+    )

@@ -1,0 +1,246 @@
+"""The adapters of a finished run on disk: every tensor once, a frozen A by its seed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from cosim.errors import ExportError
+from cosim.learning.adapters.adapter import Adapter, Layout, gaussian_projection
+from cosim.learning.base.target_modules import AdaptedModule
+from cosim.learning.federation.fleet import Fleet
+from cosim.learning.storing.adapter_index import (
+    FORMAT,
+    StoredAdapter,
+    StoredDevice,
+    StoredStream,
+    read_index,
+)
+from cosim.methods.meaning import asks_experts, lies_by_task
+
+INDEX_FILE = "index.json"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One expert that a device answers with; owner: None where it belongs to a task."""
+
+    owner: int | None
+    task: str
+    adapter: Adapter
+
+
+def save_adapters(folder: Path, fleet: Fleet, *, scale: float, seed: int) -> None:
+    """Writes `index.json` and a safetensors file a device into a new folder.
+
+    A device's file holds the values (float32), supports (int32, or int64 where positions need it)
+    and projections (float32) that no device before it holds too, each named by its hash. An A that
+    a seed gives is stored as the seed. The index comes last: where it is, all is. Raises
+    ExportError where the disk refuses.
+    """
+    writer = _Writer(fleet, seed)
+    try:
+        folder.mkdir(parents=True)
+        devices = []
+        for device, task in enumerate(fleet.tasks):
+            own = writer.reference(device, fleet.adapters[device])
+            experts = [
+                {"owner": one.owner, "task": one.task, **writer.reference(one.owner, one.adapter)}
+                for one in held_experts(fleet, device)
+            ]
+            file = f"device-{device:04d}.safetensors"
+            (folder / file).write_bytes(save(writer.pending(file)))
+            devices.append({"device": device, "task": task, "adapter": own, "experts": experts})
+        index = {
+            "format": FORMAT,
+            "rank": fleet.layout.rank,
+            "scale": scale,
+            "modules": [asdict(module) for module in fleet.layout.modules],
+            "tensors": writer.files,
+            "devices": devices,
+        }
+        temporary = folder / f".{INDEX_FILE}.tmp"
+        temporary.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, folder / INDEX_FILE)
+    except (OSError, SafetensorError) as error:
+        raise ExportError(f"{folder}: the adapters cannot be written: {error}.") from error
+
+
+def held_experts(fleet: Fleet, device: int) -> list[Stored]:
+    """The adapters that a device answers with, by owner or, where data is pooled, by task."""
+    if not asks_experts(fleet.recipe.composition):
+        return [Stored(device, fleet.tasks[device], fleet.adapters[device])]
+    if lies_by_task(fleet.recipe.data):
+        return [Stored(None, task, expert) for task, expert in fleet.shared.items()]
+    bank = fleet.banks[device]
+    return [Stored(owner, fleet.tasks[owner], bank[owner]) for owner in sorted(bank)]
+
+
+@dataclass(frozen=True)
+class AdapterStore:
+    """A folder of adapters, opened; tensors are read when they are asked for.
+
+    ExportError for a tensor that is not there, or has another type or size than the layout.
+    """
+
+    folder: Path
+    layout: Layout
+    scale: float
+    tensors: Mapping[str, str]
+    devices: Sequence[StoredDevice]
+
+    def adapter(self, device: int) -> Adapter:
+        """The device's own adapter at the end of the run, without optimiser state."""
+        return self._adapter(self.devices[device].adapter)
+
+    def experts(self, device: int) -> list[Stored]:
+        """What the device answers with, in the order of the owners."""
+        return [
+            Stored(one.owner, one.task, self._adapter(one)) for one in self.devices[device].experts
+        ]
+
+    def _adapter(self, reference: StoredAdapter) -> Adapter:
+        values = self._tensor(reference.values, torch.float32)
+        size, support = self.layout.expansion_size, None
+        if reference.support is not None:
+            support = self._tensor(reference.support, torch.int32, torch.int64).long()
+            size = support.numel()
+            if size and not (0 <= int(support.min()) <= int(support.max()) < self._most):
+                raise ExportError(
+                    f"{self.folder}: tensor {reference.support} holds positions outside "
+                    f"0 to {self._most - 1}."
+                )
+        self._refuse_other_size(reference.values, values, size)
+        projection = self._projection(reference.projection)
+        self._refuse_other_size("of a projection", projection, self.layout.projection_size)
+        return Adapter(values, support, projection)
+
+    @property
+    def _most(self) -> int:
+        return self.layout.expansion_size
+
+    def _projection(self, reference: str | StoredStream) -> Tensor:
+        if isinstance(reference, str):
+            return self._tensor(reference, torch.float32)
+        seed, name = reference.stream
+        try:
+            A = gaussian_projection(self.layout, seed, name, printed=reference.printed)
+        except MemoryError:
+            raise ExportError(f"{self.folder}: a projection does not fit into memory.") from None
+        if _digest(A) != reference.digest:
+            raise ExportError(
+                f"{self.folder}: the projection of seed {seed} comes out otherwise here than in "
+                "the run: export with the versions of cosim and numpy that its manifest names."
+            )
+        return A
+
+    def _tensor(self, name: str, *types: torch.dtype) -> Tensor:
+        if name not in self.tensors:
+            raise ExportError(f"{self.folder / INDEX_FILE} names no file for tensor {name}.")
+        path = self.folder / self.tensors[name]
+        try:
+            with safe_open(path, framework="pt") as file:
+                found: Tensor = file.get_tensor(name)
+        except (OSError, SafetensorError) as error:
+            raise ExportError(f"{path} cannot be read: {error}.") from error
+        if found.dtype not in types or found.dim() != 1:
+            raise ExportError(
+                f"{path}: tensor {name} is {found.dtype} of shape {list(found.shape)}; expected "
+                f"one dimension of {' or '.join(map(str, types))}."
+            )
+        return found
+
+    def _refuse_other_size(self, name: str, tensor: Tensor, size: int) -> None:
+        if tensor.numel() != size:
+            raise ExportError(
+                f"{self.folder}: tensor {name} holds {tensor.numel()} values; expected {size}."
+            )
+
+
+def read_adapters(folder: Path) -> AdapterStore:
+    """Opens what `save_adapters` wrote; raises ExportError where it is not that."""
+    index = read_index(folder / INDEX_FILE)
+    modules = tuple(AdaptedModule(**module.model_dump()) for module in index.modules)
+    layout = Layout(modules, index.rank)
+    return AdapterStore(folder, layout, index.scale, index.tensors, index.devices)
+
+
+class _Writer:
+    """Names tensors by their content and remembers which file holds each."""
+
+    def __init__(self, fleet: Fleet, seed: int) -> None:
+        self.fleet, self.seed = fleet, seed
+        self.files: dict[str, str] = {}
+        self._pending: dict[str, Tensor] = {}
+        self._from_seed: dict[int | str, str] = {}
+        self._int32: dict[int, tuple[Tensor, Tensor]] = {}
+        self._known: dict[int, tuple[Tensor, str]] = {}
+
+    def pending(self, file: str) -> dict[str, Tensor]:
+        """What has been named since the last call, for the file that will hold it."""
+        out, self._pending = self._pending, {}
+        self.files.update(dict.fromkeys(out, file))
+        return out
+
+    def reference(self, owner: int | None, adapter: Adapter) -> dict[str, Any]:
+        """How the index speaks of an adapter."""
+        support = adapter.support
+        if support is not None and self.fleet.layout.expansion_size < 2**31:
+            support = self._small(support)
+        return {
+            "values": self._named(adapter.values),
+            "support": None if support is None else self._named(support),
+            "projection": self._projection(owner, adapter.projection),
+        }
+
+    def _projection(self, owner: int | None, A: Tensor) -> str | dict[str, Any]:
+        """The seed that gives A where one does, else the tensor."""
+        recipe = self.fleet.recipe
+        names = {"frozen_own_seed": owner, "frozen_shared_seed": "shared"}
+        name = names.get(recipe.projection)
+        printed = "projection" in recipe.literal
+        if name is not None and self._digest(A) == self._seeded(name, printed):
+            stream = [self.seed, name]
+            return {"stream": stream, "printed": printed, "digest": self._digest(A)}
+        return self._named(A)
+
+    def _seeded(self, name: int | str, printed: bool) -> str:
+        if name not in self._from_seed:
+            A = gaussian_projection(self.fleet.layout, self.seed, name, printed=printed)
+            self._from_seed[name] = _digest(A)
+        return self._from_seed[name]
+
+    def _digest(self, tensor: Tensor) -> str:
+        # A bank holds what other banks hold: the same tensors come many times.
+        if id(tensor) not in self._known:
+            self._known[id(tensor)] = (tensor, _digest(tensor))
+        return self._known[id(tensor)][1]
+
+    def _small(self, support: Tensor) -> Tensor:
+        """The same positions at half the bytes; the same tensor for the same support."""
+        if id(support) not in self._int32:
+            self._int32[id(support)] = (support, support.int())
+        return self._int32[id(support)][1]
+
+    def _named(self, tensor: Tensor) -> str:
+        name = self._digest(tensor)
+        if name not in self.files and name not in self._pending:
+            # A copy: safetensors refuses views that share memory.
+            self._pending[name] = tensor.detach().cpu().clone().contiguous()
+        return name
+
+
+def _digest(tensor: Tensor) -> str:
+    content = hashlib.blake2b(f"{tensor.dtype}".encode(), digest_size=16)
+    content.update(tensor.detach().cpu().contiguous().numpy().data)
+    return content.hexdigest()

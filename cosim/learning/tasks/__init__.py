@@ -1,1 +1,0 @@
-"""Downstream tasks: where their rows come from and what a row means."""

@@ -1,0 +1,160 @@
+"""Full fine-tuning: every parameter of the base model is trained, one device after the other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import isfinite
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cosim.learning.adapters.adapter import Adapter, Expert, Layout
+from cosim.learning.base.adapted_model import AdaptedModel
+from cosim.learning.base.target_modules import AdaptedModule, adapted_modules
+from cosim.learning.data.encoding import token_rows
+from cosim.learning.data.pool import Question
+from cosim.learning.evaluation.evaluator import Evaluator
+from cosim.learning.records import Score
+from cosim.learning.training.lesson import Lesson, Outcome
+from cosim.learning.training.optimiser import new_optimiser
+from cosim.learning.training.pass_room import PassRoom
+from cosim.learning.training.trainer import TrainingSettings
+from cosim.methods.recipe import Recipe
+
+
+class ParameterLayout(Layout):
+    """Where each parameter W lies in one flat vector: an expansion without a projection."""
+
+    @property
+    def expansion_shapes(self) -> list[tuple[int, int]]:
+        """(d, k) of each parameter, its further dimensions taken together."""
+        return [(module.out_features, module.in_features) for module in self.modules]
+
+
+def layout_of(recipe: Recipe, model: Any, target_modules: str | Sequence[str], rank: int) -> Layout:
+    """The layout of what a recipe trains; raises `BaseModelError` as `adapted_modules`.
+
+    model: not adapted yet.
+    """
+    if not recipe.full:
+        return Layout(adapted_modules(model, target_modules), rank)
+    parts = []
+    for name, value in model.named_parameters():
+        block = re.search(r"\.(\d+)\.", name)
+        rest = value.numel() // value.shape[0]
+        parts.append(AdaptedModule(name, int(block.group(1)) if block else 0, value.shape[0], rest))
+    return ParameterLayout(tuple(parts), rank=0)
+
+
+class FullWeights:
+    """The base model's parameters, which one device after the other borrows."""
+
+    def __init__(self, model: AdaptedModel) -> None:
+        self.parameters: list[Tensor] = list(model.model.parameters())
+        self.base = torch.cat([value.detach().flatten() for value in self.parameters])
+
+    @contextmanager
+    def borrowed(self, *, trained: bool = False) -> Iterator[None]:
+        """Inside the block the parameters may be written; the base's come back after it."""
+        try:
+            for value in self.parameters:
+                value.requires_grad_(trained)
+            yield
+        finally:
+            for value in self.parameters:
+                value.requires_grad_(False)
+                value.grad = None
+            self.write(self.base)
+
+    @torch.no_grad()
+    def write(self, flat: Tensor) -> None:
+        """Sets all parameters, in the model's dtype."""
+        sizes = [value.numel() for value in self.parameters]
+        for value, part in zip(self.parameters, flat.split(sizes), strict=True):
+            value.copy_(part.view_as(value))
+
+    def moved(self, difference: Tensor) -> Tensor:
+        """W0 + ΔW, flat float32."""
+        return self.base.float() + difference.to(self.base.device)
+
+    def gradient(self) -> Tensor:
+        """The parameters' gradients, flat float32; 0 where the loss does not reach."""
+        parts = [
+            torch.zeros_like(value) if value.grad is None else value.grad
+            for value in self.parameters
+        ]
+        return torch.cat([part.float().flatten() for part in parts])
+
+
+class FullTrainer:
+    """Trains ΔW of every parameter; an adapter's values are ΔW, flat float32."""
+
+    def __init__(
+        self, model: AdaptedModel, weights: FullWeights, settings: TrainingSettings
+    ) -> None:
+        self.model, self.weights, self.settings = model, weights, settings
+        self.room = PassRoom()  # one device's mini-batch is never taken apart
+
+    def train(self, lessons: Sequence[Lesson]) -> list[Outcome]:
+        """Each lesson by itself: no two devices' weights fit into one pass."""
+        return [self._train(lesson) for lesson in lessons]
+
+    def _train(self, lesson: Lesson) -> Outcome:
+        master = self.weights.moved(lesson.adapter.values).requires_grad_()
+        optimiser = new_optimiser(master, lesson.adapter.moments, self.settings)
+        losses = []
+        with self.weights.borrowed(trained=True):
+            for step in range(len(lesson.batches)):
+                self.weights.write(master.detach())
+                for value in self.weights.parameters:
+                    value.grad = None
+                losses.append(self._backward(lesson, step))
+                master.grad = self.weights.gradient()
+                optimiser.step()
+        difference = (master.detach() - self.weights.base.float()).cpu()
+        start = lesson.adapter
+        trained = Adapter(difference, None, start.projection, optimiser.moments())
+        fault = next(
+            (f"the loss of step {n + 1} is {x}" for n, x in enumerate(losses) if not isfinite(x)),
+            None,
+        )
+        if fault is None and not bool(difference.isfinite().all()):
+            fault = "a parameter is not finite after the last step"
+        return Outcome(trained, sum(losses) / len(losses), fault)
+
+    def _backward(self, lesson: Lesson, step: int) -> float:
+        parts = lesson.parts(step)
+        total = 0.0
+        for batch in parts:
+            tokens = token_rows(batch, self.weights.base.device)
+            hidden = self.model.hidden(tokens.input_ids)
+            scored = hidden.reshape(-1, hidden.shape[-1]).index_select(0, tokens.positions)
+            loss = functional.cross_entropy(self.model.logits(scored), tokens.targets)
+            loss = loss / len(parts)
+            loss.backward()
+            total += loss.item()
+        return total
+
+
+class FullEvaluator(Evaluator):
+    """Scores ΔW of every parameter: the base model answers with its parameters moved."""
+
+    def __init__(self, model: AdaptedModel, layout: Layout, weights: FullWeights) -> None:
+        super().__init__(model, layout, weights.base.dtype, scale=1.0)
+        self.weights = weights
+
+    @torch.no_grad()
+    def scores(
+        self, expert: Expert | None, questions: Sequence[Question], weights: Tensor | None = None
+    ) -> list[Score]:
+        """Accuracy of one ΔW (None: the base model alone) on one task's questions."""
+        if expert is None:
+            return super().scores(None, questions)
+        (own,) = expert.members
+        with self.weights.borrowed():
+            self.weights.write(self.weights.moved(own.values))
+            return super().scores(None, questions)

@@ -1,0 +1,58 @@
+"""One adapter's local fine-tuning: what it takes and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.learning.adapters.adapter import Adapter
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.data.packing import common_length
+
+Batch = tuple[Encoded, ...]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One adapter's local fine-tuning: its state at the start and its mini-batches in order.
+
+    kept: positions of each module that a mask will keep (L,), where none has been chosen yet.
+    others: the mini-batches of further devices whose rows the adapter learns from as well.
+    """
+
+    adapter: Adapter
+    batches: tuple[Batch, ...]
+    kept: NDArray[np.int64] | None = None
+    others: tuple[tuple[Batch, ...], ...] = ()
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest row."""
+        return max(row.tokens for part in (self.batches, *self.others) for b in part for row in b)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that all steps read, what a mini-batch's rows begin with alike once."""
+        read = 0
+        for batch in (batch for part in (self.batches, *self.others) for batch in part):
+            rows = [row.prompt + row.answer[:-1] for row in batch]
+            read += sum(map(len, rows)) - max(len(rows) - 1, 0) * common_length(rows)
+        return read
+
+    def parts(self, step: int) -> list[Batch]:
+        """One step's mini-batches, one for each device that takes part."""
+        return [self.batches[step], *(other[step] for other in self.others)]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The adapter after the last step and the mean loss of all steps (nats a token).
+
+    fault: where a loss or a value first was no finite number; None where all are.
+    """
+
+    adapter: Adapter
+    loss: float
+    fault: str | None = None

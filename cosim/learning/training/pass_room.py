@@ -1,0 +1,41 @@
+"""How much of a training pass is held at once: less, once memory did not suffice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from cosim.learning.data.packing import TOKENS_PER_PASS
+
+
+class PassRoom(NamedTuple):
+    """Tokens of a pass that are held at once, and whether two shares of it may be side by side.
+
+    Sums are rounded by what is added together, so that what is learnt depends on it.
+    """
+
+    tokens: int = TOKENS_PER_PASS
+    side_by_side: bool = True
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a run's user should know of it; nothing where memory has sufficed."""
+        if self == PassRoom():
+            return ()
+        how = (
+            f"at most {self.tokens} tokens were held at once"
+            if self.tokens < TOKENS_PER_PASS
+            else ""
+        )
+        alone = "" if self.side_by_side else "no two shares of a pass were trained side by side"
+        told = " and ".join(part for part in (how, alone) if part)
+        return (
+            f"training: memory did not suffice, so that from then on {told}: what is learnt "
+            "differs by rounding from that of a run with more memory",
+        )
+
+
+def least(rooms: Iterable[PassRoom]) -> PassRoom:
+    """What all of several processes have had room for."""
+    found = list(rooms)
+    return PassRoom(min(one.tokens for one in found), all(one.side_by_side for one in found))

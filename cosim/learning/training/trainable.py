@@ -1,0 +1,55 @@
+"""A base model made ready to be trained and asked as a recipe says, in whichever process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cosim.learning.adapters.adapter import Layout
+from cosim.learning.adapters.masks import mask_rule
+from cosim.learning.base.adapted_model import AdaptedModel
+from cosim.learning.base.base_model import BaseModel
+from cosim.learning.evaluation.evaluator import Evaluator
+from cosim.learning.training.full import FullEvaluator, FullTrainer, FullWeights, layout_of
+from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
+from cosim.methods.recipe import Recipe
+from cosim.scenario.learning import Adapter as AdapterChoice
+from cosim.scenario.learning import Training
+
+Trainer = GroupTrainer | FullTrainer
+
+
+@dataclass(frozen=True)
+class Trainable:
+    """The model with its adapted modules, what lies where in a flat adapter, and who uses them."""
+
+    layout: Layout
+    model: AdaptedModel
+    trainer: Trainer
+    evaluator: Evaluator
+
+
+def trainable(
+    base: BaseModel, recipe: Recipe, adapter: AdapterChoice, training: Training
+) -> Trainable:
+    """Wraps the base model's modules; raises `BaseModelError` as `adapted_modules`."""
+    layout = layout_of(recipe, base.model, adapter.target_modules, adapter.rank)
+    model = AdaptedModel(base.model, adapter.target_modules)
+    settings = TrainingSettings(
+        scale=adapter.alpha / adapter.rank,
+        density=adapter.density,
+        learning_rate=training.learning_rate,
+        optimizer=training.optimizer,
+        weight_decay=training.weight_decay,
+        trainable_projection=recipe.trains_projection,
+        mask=mask_rule(recipe),
+    )
+    if recipe.full:
+        weights = FullWeights(model)
+        evaluator = FullEvaluator(model, layout, weights)
+        return Trainable(layout, model, FullTrainer(model, weights, settings), evaluator)
+    return Trainable(
+        layout,
+        model,
+        GroupTrainer(model, layout, base.dtype, settings),
+        Evaluator(model, layout, base.dtype, settings.scale),
+    )
