@@ -21,12 +21,12 @@ from cosim.preflight.disk import disk_of, refuse_what_has_no_room
 from cosim.scenario.differences import differences
 from cosim.scenario.load import dump, load
 from cosim.scenario.model import WHO_COMPUTES, Scenario
-from cosim.simulation.build import build_devices, build_learner, world_of
 from cosim.simulation.learner import Learner
 from cosim.simulation.recorder import Observer
-from cosim.simulation.schedule import play_out
+from cosim.simulation.rounds.schedule import play_out
+from cosim.simulation.setup.build import build_devices, build_learner, world_of
+from cosim.simulation.setup.warnings import closing_warnings
 from cosim.simulation.station import Device
-from cosim.simulation.warnings import closing_warnings
 from cosim.trace.content_hash import results_sha256
 from cosim.trace.directory import claim_run_directory, clear_results, room_told
 from cosim.trace.files import ADAPTERS, PARTS

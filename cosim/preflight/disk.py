@@ -15,12 +15,12 @@ from cosim.learning.workload import Workload
 from cosim.methods.recipe import Clusters
 from cosim.physics.decibel import dbm_to_w
 from cosim.scenario.model import Scenario
-from cosim.simulation.build import given_work
 from cosim.simulation.compute_time import compute_time_s
-from cosim.simulation.equipment import equipment
-from cosim.simulation.plan import receivers_at_most
+from cosim.simulation.rounds.plan import receivers_at_most
+from cosim.simulation.setup.build import given_work
+from cosim.simulation.setup.equipment import equipment
+from cosim.simulation.setup.waiting import nobody_before_s, waits_s
 from cosim.simulation.station import Device
-from cosim.simulation.waiting import nobody_before_s, waits_s
 
 # Of a row in a compressed file: what hardly compresses, its float64 columns, and a little.
 _BYTES = {

@@ -17,16 +17,16 @@ from cosim.physics.power import spectral_efficiency_needed
 from cosim.preflight.disk import disk_words, estimate_disk
 from cosim.scenario.model import Scenario
 from cosim.scenario.radio import Radio
-from cosim.simulation.build import build_devices, given_work
-from cosim.simulation.channel import Channel
 from cosim.simulation.compute_time import compute_time_s
-from cosim.simulation.equipment import equipment
-from cosim.simulation.first_links import FirstLinks, first_links, shortfall
-from cosim.simulation.link_need import margin_db
-from cosim.simulation.plan import receivers_at_most
+from cosim.simulation.links.channel import Channel
+from cosim.simulation.links.link_need import margin_db
+from cosim.simulation.rounds.plan import receivers_at_most
+from cosim.simulation.setup.build import build_devices, given_work
+from cosim.simulation.setup.equipment import equipment
+from cosim.simulation.setup.first_links import FirstLinks, first_links, shortfall
+from cosim.simulation.setup.waiting import nobody_before_s, waits_s
+from cosim.simulation.setup.warnings import world_warnings
 from cosim.simulation.station import Device
-from cosim.simulation.waiting import nobody_before_s, waits_s
-from cosim.simulation.warnings import world_warnings
 
 # Beyond this many bit/s/Hz a Rayleigh link seldom delivers.
 _DEMANDING_BIT_S_HZ = 4.0

@@ -10,7 +10,7 @@ from typing import Any
 from cosim.errors import CosimError
 from cosim.preflight.disk import estimate_disk, refuse_what_has_no_room
 from cosim.scenario.model import Scenario
-from cosim.simulation.build import build_devices, given_work
+from cosim.simulation.setup.build import build_devices, given_work
 
 # What a scenario's model, tasks, memory and disk do not depend on, or hardly.
 _APART = {"seed", "name"}

@@ -11,11 +11,11 @@ from itertools import count
 
 from simpy import Environment, Event, Timeout
 
-from cosim.simulation import reception
-from cosim.simulation.channel import Channel
 from cosim.simulation.clock import Deadline, EndOfInstant
-from cosim.simulation.flight import Departure, Flight, Grid, Parcel, Plan
-from cosim.simulation.launch import launch
+from cosim.simulation.links import reception
+from cosim.simulation.links.channel import Channel
+from cosim.simulation.links.flight import Departure, Flight, Grid, Parcel, Plan
+from cosim.simulation.links.launch import launch
 from cosim.simulation.mailbox import Letter
 from cosim.simulation.recorder import Recorder
 from cosim.simulation.rows import transfer_row

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cosim.learning.records import Diagnostic, LayerState, Measurement
 from cosim.physics.energy import transmit_energy_j
 from cosim.scenario.devices import Profile
-from cosim.simulation.flight import Flight
+from cosim.simulation.links.flight import Flight
 from cosim.simulation.station import Station
 from cosim.trace.schema import (
     DiagnosticRow,

@@ -12,9 +12,9 @@ from cosim.mobility.availability import Spell
 from cosim.mobility.trajectory import Trajectory
 from cosim.scenario.devices import Profile
 from cosim.simulation.compute_time import compute_time_s
-from cosim.simulation.flight import Departure, Flight
+from cosim.simulation.energy.meter import Meter
+from cosim.simulation.links.flight import Departure, Flight
 from cosim.simulation.mailbox import Mailbox
-from cosim.simulation.meter import Meter
 
 
 @dataclass(frozen=True)

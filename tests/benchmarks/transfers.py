@@ -31,8 +31,8 @@ import numpy as np
 
 from cosim.physics.fading import ClarkeFading, clarke_power_gains_at_even_steps
 from cosim.scenario.model import Scenario
-from cosim.simulation.build import build_learner, build_world
-from cosim.simulation.schedule import play_out
+from cosim.simulation.rounds.schedule import play_out
+from cosim.simulation.setup.build import build_learner, build_world
 from cosim.trace.schema import Row, TransferRow
 
 SLOTS = 200

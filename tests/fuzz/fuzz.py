@@ -36,7 +36,7 @@ from cosim.scenario.blame import blaming
 from cosim.scenario.learning import NoLearning
 from cosim.scenario.load import dump, load_with_document
 from cosim.scenario.model import Scenario
-from cosim.simulation.build import build_learner, build_world
+from cosim.simulation.setup.build import build_learner, build_world
 from cosim.trace.directory import claim_run_directory
 
 # A world of more devices is legal and takes long to build: no more than a slow scenario.

@@ -11,14 +11,14 @@ from cosim.learning.records import FineTuned
 from cosim.mobility.availability import Spell
 from cosim.mobility.trajectory import Static, Trajectory
 from cosim.scenario.model import Scenario
-from cosim.simulation import build
-from cosim.simulation.build import build_devices, build_learner, build_world
-from cosim.simulation.channel import Channel
-from cosim.simulation.flight import Departure, Flight, Parcel
-from cosim.simulation.launch import launch
 from cosim.simulation.learner import Learner, NullLearner
-from cosim.simulation.schedule import life
-from cosim.simulation.solution import solve
+from cosim.simulation.links.channel import Channel
+from cosim.simulation.links.flight import Departure, Flight, Parcel
+from cosim.simulation.links.fluid import solve
+from cosim.simulation.links.launch import launch
+from cosim.simulation.rounds.schedule import life
+from cosim.simulation.setup import build
+from cosim.simulation.setup.build import build_devices, build_learner, build_world
 from cosim.simulation.world import World
 from cosim.trace.schema import EventKind, EventRow, PositionRow, RoundRow, Row, TransferRow
 

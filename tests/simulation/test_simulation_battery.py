@@ -17,7 +17,7 @@ from small_networks import (
 )
 
 from cosim.mobility.trajectory import PiecewiseLinear
-from cosim.simulation.battery import Battery
+from cosim.simulation.energy.battery import Battery
 from cosim.trace.schema import Cause, EventKind, Outcome
 
 SLOW = PROFILE | {"peak_flop_s": 1.0e11}  # 20 s of computing where PROFILE takes 2 s

@@ -27,10 +27,10 @@ from cosim.physics.rate import rate_bit_s
 from cosim.randomness import stream
 from cosim.scenario.model import Scenario
 from cosim.scenario.radio import Radio
-from cosim.simulation import grid as grid_room
-from cosim.simulation.channel import Channel
-from cosim.simulation.flight import Flight
-from cosim.simulation.solution import solve
+from cosim.simulation.links import grid as grid_room
+from cosim.simulation.links.channel import Channel
+from cosim.simulation.links.flight import Flight
+from cosim.simulation.links.fluid import solve
 from cosim.simulation.world import World
 
 TIMES_S = np.linspace(0.0, 30.0, 61)

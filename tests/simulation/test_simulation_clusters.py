@@ -20,9 +20,9 @@ from small_networks import (
 )
 
 from cosim.mobility.trajectory import PiecewiseLinear
-from cosim.simulation.build import build_devices
-from cosim.simulation.plan import Plan
-from cosim.simulation.planning import exchange_attempts
+from cosim.simulation.rounds.plan import Plan
+from cosim.simulation.rounds.planning import exchange_attempts
+from cosim.simulation.setup.build import build_devices
 from cosim.trace.schema import Outcome, TopologyRow, TransferKind
 
 DENSITY = 0.1

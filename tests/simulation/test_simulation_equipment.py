@@ -12,9 +12,9 @@ from cosim.learning.workload import Workload
 from cosim.preflight.explain import compute_fact
 from cosim.scenario.catalogue import catalogue
 from cosim.scenario.devices import FlopTime, PaperTime, Profile
-from cosim.simulation.build import build_devices, given_work
 from cosim.simulation.compute_time import compute_time_s
-from cosim.simulation.equipment import equipment
+from cosim.simulation.setup.build import build_devices, given_work
+from cosim.simulation.setup.equipment import equipment
 
 MIX = {"mix": {"flagship_phone": 5, "midrange_phone": 3, "raspberry_pi_5": 2}}
 WORK = Workload(flop=3.0e12, passes=6, steps=5, samples=40, trained=1_000_000, ranked=2_000_000)

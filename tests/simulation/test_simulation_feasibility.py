@@ -8,7 +8,7 @@ from small_networks import NO_LEARNING, method, scenario, simulate
 from cosim.methods.recipe import RandomGraph
 from cosim.preflight.explain import compute_fact, explain, receivers_at_most
 from cosim.randomness import stream
-from cosim.simulation.build import given_work
+from cosim.simulation.setup.build import given_work
 from cosim.topology.graphs import neighbours
 from cosim.trace.schema import Outcome
 

@@ -24,8 +24,8 @@ from cosim.cli.app import app as cli
 from cosim.mobility.trajectory import Static
 from cosim.preflight.explain import explain, radio_facts
 from cosim.scenario.model import Scenario
-from cosim.simulation import build, first_links
-from cosim.simulation.channel import Channel
+from cosim.simulation.links.channel import Channel
+from cosim.simulation.setup import build, first_links
 
 FORCED = {"graph": "random", "degree": 2, "limit_by_links": False}
 ON_OFF = {"model": "exponential", "mean_on_s": 3.0, "mean_off_s": 2.0}

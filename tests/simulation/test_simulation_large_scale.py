@@ -21,8 +21,8 @@ from cosim.physics.d2d import los_loss_db, los_probability, nlos_loss_db
 from cosim.preflight.explain import explain
 from cosim.randomness import stream
 from cosim.scenario.radio import Radio
-from cosim.simulation import large_scale
-from cosim.simulation.channel import Channel
+from cosim.simulation.links import large_scale
+from cosim.simulation.links.channel import Channel
 from cosim.trace.schema import Cause, EventKind, Outcome
 
 TIMES_S = np.linspace(0.0, 40.0, 81)

@@ -19,7 +19,7 @@ from small_networks import (
 
 from cosim.mobility.trajectory import PiecewiseLinear
 from cosim.simulation.clock import Deadline
-from cosim.simulation.flight import Departure, Flight, Parcel
+from cosim.simulation.links.flight import Departure, Flight, Parcel
 from cosim.simulation.world import World
 from cosim.trace.schema import Cause, EventKind, Outcome, TransferRow
 

@@ -18,9 +18,9 @@ from small_networks import (
 
 from cosim.learning.workload import Workload
 from cosim.scenario.model import Scenario
-from cosim.simulation.experts import spread_experts
-from cosim.simulation.flight import Parcel
-from cosim.simulation.plan import Plan
+from cosim.simulation.links.flight import Parcel
+from cosim.simulation.rounds.expert_exchange import spread_experts
+from cosim.simulation.rounds.plan import Plan
 from cosim.trace.schema import EventKind, Outcome, TransferKind
 
 MBIT = 1_000_000

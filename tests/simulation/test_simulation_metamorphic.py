@@ -8,8 +8,8 @@ import pytest
 from small_networks import PROFILE, MemoryTrace, scenario, simulate
 
 from cosim import randomness
-from cosim.simulation import large_scale as large_scale_module
-from cosim.simulation import small_scale as small_scale_module
+from cosim.simulation.links import large_scale as large_scale_module
+from cosim.simulation.links import small_scale as small_scale_module
 from cosim.trace.schema import Outcome, TransferRow
 
 PLACES = [(0.0, 0.0), (40.0, 10.0), (-25.0, 60.0), (90.0, -70.0)]

@@ -20,9 +20,9 @@ from cosim.mobility.recorded.path import RecordedPath
 from cosim.mobility.recorded.repeat import RepeatedPath
 from cosim.mobility.trajectory import PiecewiseLinear, Static, Trajectory
 from cosim.scenario.radio import Radio
-from cosim.simulation.channel import Channel
-from cosim.simulation.grid import Grid, UnevenGrid
-from cosim.simulation.slots import grids
+from cosim.simulation.links.channel import Channel
+from cosim.simulation.links.grid import Grid, UnevenGrid
+from cosim.simulation.links.slots import grids
 from cosim.trace.schema import Outcome, TransferRow
 
 SPEED_M_S, ASIDE_M, DEADLINE_S = 30.0, 4.0, 8.0

@@ -4,7 +4,7 @@ import pytest
 from small_networks import scenario, simulate
 
 from cosim.methods import METHODS
-from cosim.simulation.build import build_learner
+from cosim.simulation.setup.build import build_learner
 from cosim.trace.schema import TopologyRow
 
 

@@ -27,8 +27,8 @@ from small_networks import (
 from cosim.mobility.trajectory import Leg, PiecewiseLinear, Static
 from cosim.physics.rate import ergodic_efficiency_bit_s_hz
 from cosim.scenario.radio import Radio
-from cosim.simulation.channel import Channel
-from cosim.simulation.flight import Flight
+from cosim.simulation.links.channel import Channel
+from cosim.simulation.links.flight import Flight
 from cosim.trace.schema import Cause, EventKind, Outcome
 
 BLOCK = {"model": "block"}

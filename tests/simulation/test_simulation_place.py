@@ -17,7 +17,7 @@ from cosim.mobility.grid import grid
 from cosim.preflight.explain import explain
 from cosim.scenario.blame import blaming
 from cosim.scenario.load import load_with_document
-from cosim.simulation.build import area_of, build_devices
+from cosim.simulation.setup.build import area_of, build_devices
 from cosim.trace.reader import read_run
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim.simulation.radio_chain import RadioChain
+from cosim.simulation.energy.radio_chain import RadioChain
 
 SPANS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=8)
 

@@ -18,10 +18,10 @@ from cosim.errors import MobilityError
 from cosim.preflight.disk import disk_of
 from cosim.preflight.explain import explain
 from cosim.simulation import world as worlds
-from cosim.simulation.build import build_devices
-from cosim.simulation.schedule import play_out
-from cosim.simulation.waiting import nobody_before_s, waits_s
-from cosim.simulation.warnings import closing_warnings
+from cosim.simulation.rounds.schedule import play_out
+from cosim.simulation.setup.build import build_devices
+from cosim.simulation.setup.waiting import nobody_before_s, waits_s
+from cosim.simulation.setup.warnings import closing_warnings
 from cosim.simulation.world import World
 from cosim.trace.schema import EventKind, PositionRow
 

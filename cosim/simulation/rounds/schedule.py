@@ -10,13 +10,13 @@ from simpy import Event
 
 from cosim.host.collector import seldom_collected
 from cosim.methods.parts import unplayed
-from cosim.simulation.cluster_clocks import ClusterClocks
-from cosim.simulation.link_budget import limit_by_links
-from cosim.simulation.plan import Plan
-from cosim.simulation.planning import planned
-from cosim.simulation.presence import come_and_go
+from cosim.simulation.rounds.cluster_clocks import ClusterClocks
+from cosim.simulation.rounds.group_round import together
+from cosim.simulation.rounds.link_budget import limit_by_links
+from cosim.simulation.rounds.plan import Plan
+from cosim.simulation.rounds.planning import planned
+from cosim.simulation.rounds.presence import come_and_go
 from cosim.simulation.station import Station
-from cosim.simulation.together import together
 from cosim.simulation.world import World
 
 Life = Generator[Event, Any, None]

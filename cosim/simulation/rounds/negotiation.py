@@ -17,7 +17,7 @@ from simpy import Event, Interrupt
 from cosim.methods.recipe import Clusters
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import lemma1_power_w
-from cosim.simulation.flight import Parcel
+from cosim.simulation.links.flight import Parcel
 from cosim.simulation.station import Station
 from cosim.simulation.world import World
 from cosim.topology.cluster_power import PowerNeed

@@ -9,9 +9,9 @@ from simpy import Event
 
 from cosim.methods.recipe import Clusters, RandomGraph
 from cosim.randomness import stream
-from cosim.simulation.link_need import link_need
-from cosim.simulation.negotiation import negotiate, outdated
-from cosim.simulation.plan import Plan
+from cosim.simulation.links.link_need import link_need
+from cosim.simulation.rounds.negotiation import negotiate, outdated
+from cosim.simulation.rounds.plan import Plan
 from cosim.simulation.station import Station
 from cosim.simulation.world import World
 from cosim.topology.graphs import complete_within, needs_positions, neighbours

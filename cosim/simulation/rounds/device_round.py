@@ -8,7 +8,7 @@ from typing import Any
 from simpy import Event, Interrupt
 
 from cosim.learning.records import FineTuned
-from cosim.simulation.flight import Parcel
+from cosim.simulation.links.flight import Parcel
 from cosim.simulation.station import Station
 from cosim.simulation.world import RoundResult, World
 from cosim.trace.schema import Cause, EventKind

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from cosim.physics.decibel import ratio_to_db
 from cosim.scenario.radio import ClarkeFading
-from cosim.simulation.channel import Channel, Link
-from cosim.simulation.grid import Grid, UnevenGrid
+from cosim.simulation.links.channel import Channel, Link
+from cosim.simulation.links.grid import Grid, UnevenGrid
 
 FloatArray = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import lemma1_power_w
 from cosim.scenario.radio import Radio
-from cosim.simulation.channel import Channel
-from cosim.simulation.large_scale import mean_gain
+from cosim.simulation.links.channel import Channel
+from cosim.simulation.links.large_scale import mean_gain
 from cosim.topology.link_power import LinkNeed
 
 FloatArray = NDArray[np.float64]

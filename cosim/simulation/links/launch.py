@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import Allocation, allocate, lemma1_power_w
-from cosim.simulation.channel import Channel
-from cosim.simulation.flight import Flight
-from cosim.simulation.slots import grids
+from cosim.simulation.links.channel import Channel
+from cosim.simulation.links.flight import Flight
+from cosim.simulation.links.slots import grids
 from cosim.trace.schema import Cause, TransferKind
 
 FloatArray = NDArray[np.float64]

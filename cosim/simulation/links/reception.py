@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cosim.simulation.channel import Channel
-from cosim.simulation.flight import Flight
-from cosim.simulation.packets import chosen_efficiency, packets_until
-from cosim.simulation.solution import solve
+from cosim.simulation.links.channel import Channel
+from cosim.simulation.links.flight import Flight
+from cosim.simulation.links.fluid import solve
+from cosim.simulation.links.packets import chosen_efficiency, packets_until
 from cosim.trace.schema import Outcome
 
 

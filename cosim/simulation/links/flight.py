@@ -12,9 +12,9 @@ from simpy import Environment, Event
 
 from cosim.physics.decibel import ratio_to_db
 from cosim.physics.rate import rate_bit_s
-from cosim.simulation.channel import Channel, Link
-from cosim.simulation.grid import Grid as Grid
-from cosim.simulation.slots import finer
+from cosim.simulation.links.channel import Channel, Link
+from cosim.simulation.links.grid import Grid as Grid
+from cosim.simulation.links.slots import finer
 from cosim.trace.schema import Cause, TransferKind
 
 FloatArray = NDArray[np.float64]

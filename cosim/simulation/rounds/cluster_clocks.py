@@ -7,11 +7,11 @@ from typing import Any
 
 from simpy import Event, Process
 
-from cosim.simulation.meter import Spent
-from cosim.simulation.plan import Plan
-from cosim.simulation.planning import planned
+from cosim.simulation.energy.meter import Spent
+from cosim.simulation.rounds.group_round import together
+from cosim.simulation.rounds.plan import Plan
+from cosim.simulation.rounds.planning import planned
 from cosim.simulation.station import Station
-from cosim.simulation.together import together
 from cosim.simulation.world import World
 
 

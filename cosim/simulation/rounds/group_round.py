@@ -7,10 +7,10 @@ from typing import Any
 
 from simpy import Event, Process
 
-from cosim.simulation.experts import spread_experts
-from cosim.simulation.plan import Plan
-from cosim.simulation.planning import exchange_attempts
-from cosim.simulation.round import device_round
+from cosim.simulation.rounds.device_round import device_round
+from cosim.simulation.rounds.expert_exchange import spread_experts
+from cosim.simulation.rounds.plan import Plan
+from cosim.simulation.rounds.planning import exchange_attempts
 from cosim.simulation.station import Station
 from cosim.simulation.world import RoundResult, Seat, World
 from cosim.trace.schema import Cause, EventKind

@@ -8,8 +8,8 @@ from typing import Any
 
 from simpy import Event
 
-from cosim.simulation.flight import Parcel
-from cosim.simulation.plan import Plan
+from cosim.simulation.links.flight import Parcel
+from cosim.simulation.rounds.plan import Plan
 from cosim.simulation.station import Station
 from cosim.simulation.world import World
 from cosim.trace.schema import TransferKind

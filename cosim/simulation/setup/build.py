@@ -10,16 +10,16 @@ from cosim.host.collector import uncollected
 from cosim.learning.workload import Workload
 from cosim.mobility.area import Area, Disc, Square
 from cosim.scenario.model import Scenario
-from cosim.simulation.channel import Channel
-from cosim.simulation.equipment import equipment
-from cosim.simulation.first_links import first_links
-from cosim.simulation.flight import Parcel
 from cosim.simulation.learner import Learner, NullLearner
+from cosim.simulation.links.channel import Channel
+from cosim.simulation.links.flight import Parcel
 from cosim.simulation.medium import Medium
-from cosim.simulation.place import presence, trajectories
 from cosim.simulation.recorder import Observer, Recorder, TraceSink
+from cosim.simulation.setup.equipment import equipment
+from cosim.simulation.setup.first_links import first_links
+from cosim.simulation.setup.placement import presence, trajectories
+from cosim.simulation.setup.warnings import world_warnings
 from cosim.simulation.station import Device, Station
-from cosim.simulation.warnings import world_warnings
 from cosim.simulation.world import World
 from cosim.trace.schema import Cause, TransferKind
 

@@ -13,9 +13,9 @@ from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import lemma1_power_w
 from cosim.randomness import stream
 from cosim.scenario.model import Scenario
-from cosim.simulation.channel import Channel
-from cosim.simulation.link_need import link_need, margin_db
-from cosim.simulation.plan import receivers_at_most
+from cosim.simulation.links.channel import Channel
+from cosim.simulation.links.link_need import link_need, margin_db
+from cosim.simulation.rounds.plan import receivers_at_most
 from cosim.simulation.station import Device
 from cosim.topology.graphs import Neighbours, neighbours
 

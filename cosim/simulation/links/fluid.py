@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from cosim.physics.rate import rate_bit_s
 from cosim.physics.transfer import slotted_transfer
-from cosim.simulation.channel import Channel
-from cosim.simulation.flight import Flight, Plan
-from cosim.simulation.grid import Grid
-from cosim.simulation.slots import grids
+from cosim.simulation.links.channel import Channel
+from cosim.simulation.links.flight import Flight, Plan
+from cosim.simulation.links.grid import Grid
+from cosim.simulation.links.slots import grids
 
 FloatArray = NDArray[np.float64]
 

@@ -19,9 +19,9 @@ from cosim.mobility.recorded.sift import lasting, listed
 from cosim.mobility.trajectory import Trajectory
 from cosim.scenario.mobility import RecordedTrace
 from cosim.scenario.model import Scenario
-from cosim.simulation.first_links import FirstLinks, shortfall
+from cosim.simulation.setup.first_links import FirstLinks, shortfall
+from cosim.simulation.setup.waiting import waits_s
 from cosim.simulation.station import Device
-from cosim.simulation.waiting import waits_s
 
 if TYPE_CHECKING:
     from cosim.simulation.world import World

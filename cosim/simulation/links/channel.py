@@ -13,8 +13,8 @@ from cosim.mobility.trajectory import Trajectory
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
 from cosim.physics.rate import noise_w
 from cosim.scenario.radio import ClarkeFading, Radio
-from cosim.simulation.large_scale import LargeScale, apart_m
-from cosim.simulation.small_scale import SmallScale
+from cosim.simulation.links.large_scale import LargeScale, apart_m
+from cosim.simulation.links.small_scale import SmallScale
 
 FloatArray = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from simpy import Environment
 
 from cosim.scenario.devices import Profile
-from cosim.simulation.battery import Battery
-from cosim.simulation.radio_chain import RadioChain
+from cosim.simulation.energy.battery import Battery
+from cosim.simulation.energy.radio_chain import RadioChain
 
 
 @dataclass

@@ -19,9 +19,9 @@ from cosim.physics.packets import (
 )
 from cosim.physics.rate import rate_bit_s
 from cosim.scenario.radio import BlockPackets
-from cosim.simulation.channel import Channel
-from cosim.simulation.flight import Flight, Plan
-from cosim.simulation.grid import UnevenGrid
+from cosim.simulation.links.channel import Channel
+from cosim.simulation.links.flight import Flight, Plan
+from cosim.simulation.links.grid import UnevenGrid
 
 FloatArray = NDArray[np.float64]
 
