@@ -31,7 +31,7 @@ def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
 def run(scenario: Scenario | str | Path, out: str | Path | None = None) -> Run:
     """Plays a scenario to its end and opens the run directory that it wrote."""
     from cosim.lifecycle.play import play
-    from cosim.scenario.blame import blaming
+    from cosim.scenario.complaints.blame import blaming
     from cosim.scenario.load import load_with_document
     from cosim.trace.reader import read_run as read
 

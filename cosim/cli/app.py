@@ -62,7 +62,7 @@ def run(
 ) -> None:
     """Run a scenario and write its traces."""
     from cosim.host.collector import uncollected
-    from cosim.scenario.blame import blaming
+    from cosim.scenario.complaints.blame import blaming
     from cosim.scenario.load import load_with_document
 
     overrides = list(set_ or [])
@@ -152,7 +152,7 @@ def check(scenario: ScenarioPath, set_: Overrides = None) -> None:
     from rich.table import Table
 
     from cosim.preflight.explain import explain
-    from cosim.scenario.blame import blaming
+    from cosim.scenario.complaints.blame import blaming
     from cosim.scenario.load import load_with_document
 
     chosen, document = load_with_document(scenario, set_ or [])
@@ -198,7 +198,7 @@ def profile(
     """
     from rich.console import Console
 
-    from cosim.scenario.blame import blaming
+    from cosim.scenario.complaints.blame import blaming
     from cosim.scenario.load import load_with_document
 
     chosen, document = load_with_document(scenario, set_ or [])

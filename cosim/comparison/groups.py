@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from cosim.comparison.figures import Figures, figures_of
 from cosim.errors import RunDirectoryError
-from cosim.scenario.differences import flat
-from cosim.scenario.one_line import number_text, short_paths, shorten
-from cosim.scenario.yaml_text import TextError, parse, plain
+from cosim.scenario.reading.differences import flat
+from cosim.scenario.reading.one_line import number_text, short_paths, shorten
+from cosim.scenario.reading.yaml_text import TextError, parse, plain
 from cosim.trace.manifest import Status
 from cosim.trace.reader import Run
 

@@ -18,9 +18,9 @@ from cosim.lifecycle.journal import Journal, JournaledLearner
 from cosim.lifecycle.provenance import opening_manifest, origins
 from cosim.lifecycle.timed_learner import TimedJob, TimedLearner
 from cosim.preflight.disk import disk_of, refuse_what_has_no_room
-from cosim.scenario.differences import differences
 from cosim.scenario.load import dump, load
 from cosim.scenario.model import WHO_COMPUTES, Scenario
+from cosim.scenario.reading.differences import differences
 from cosim.simulation.learner import Learner
 from cosim.simulation.recorder import Observer
 from cosim.simulation.rounds.schedule import play_out

@@ -9,10 +9,10 @@ from importlib.resources import files
 from ruamel.yaml import YAML
 
 from cosim.errors import ScenarioError
-from cosim.scenario.complaints import validate
+from cosim.scenario.complaints.validate import validate
 from cosim.scenario.devices import PROFILE_FILE, Profile
-from cosim.scenario.document import read_document
-from cosim.scenario.paths import expanded
+from cosim.scenario.reading.document import read_document
+from cosim.scenario.reading.paths import expanded
 
 
 @cache

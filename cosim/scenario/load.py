@@ -12,12 +12,12 @@ from ruamel.yaml import YAML, ScalarNode
 from ruamel.yaml.representer import SafeRepresenter
 
 from cosim.errors import ScenarioError
-from cosim.scenario.complaints import validate
+from cosim.scenario.complaints.schema_paths import has
+from cosim.scenario.complaints.validate import validate
 from cosim.scenario.devices import PROFILE_FILE
-from cosim.scenario.document import Document, Loc, read_document
 from cosim.scenario.model import Scenario
-from cosim.scenario.overrides import apply_overrides
-from cosim.scenario.schema_paths import has
+from cosim.scenario.reading.document import Document, Loc, read_document
+from cosim.scenario.reading.overrides import apply_overrides
 
 
 class _Representer(SafeRepresenter):

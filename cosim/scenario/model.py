@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from cosim.scenario.choose_method import Method
 from cosim.scenario.devices import Area, DeviceGroup
 from cosim.scenario.learning import (
     Adapter,
@@ -17,6 +16,7 @@ from cosim.scenario.learning import (
     Task,
     Training,
 )
+from cosim.scenario.method import Method
 from cosim.scenario.radio import Radio
 from cosim.scenario.section import Section
 from cosim.spelling import did_you_mean

@@ -14,12 +14,12 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from cosim.errors import ScenarioError
-from cosim.scenario.complaints import validate
-from cosim.scenario.document import Document, read_document
+from cosim.scenario.complaints.validate import validate
 from cosim.scenario.load import fitting_name, scenario_of, to_yaml
 from cosim.scenario.model import Scenario
-from cosim.scenario.one_line import shown
-from cosim.scenario.overrides import assigned
+from cosim.scenario.reading.document import Document, read_document
+from cosim.scenario.reading.one_line import shown
+from cosim.scenario.reading.overrides import assigned
 from cosim.scenario.section import Section
 from cosim.sweep.naming import point_name
 

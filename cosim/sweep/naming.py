@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cosim.scenario.one_line import number_text, short_paths
-from cosim.scenario.yaml_text import parse
+from cosim.scenario.reading.one_line import number_text, short_paths
+from cosim.scenario.reading.yaml_text import parse
 
 # Most file systems end a name at 255 bytes; a run that is moved aside grows by a suffix.
 _LONGEST = 160

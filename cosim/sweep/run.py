@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cosim.errors import CosimError, RunDirectoryError, SweepError
 from cosim.preflight.startable import Preflight
-from cosim.scenario.blame import blaming
+from cosim.scenario.complaints.blame import blaming
 from cosim.sweep.definition import Point, Sweep
 from cosim.sweep.engine import Engine, player_of
 from cosim.sweep.index import Entry, holding, refuse_foreign, write_index

@@ -9,9 +9,9 @@ from pathlib import Path
 from threading import Event
 
 from cosim.errors import CosimError, RunDirectoryError, ScenarioError
-from cosim.scenario.differences import differences
 from cosim.scenario.load import load
 from cosim.scenario.model import WHO_COMPUTES, Scenario
+from cosim.scenario.reading.differences import differences
 from cosim.trace.files import CHECKPOINTS, PARTS
 from cosim.trace.lock import LOCK_FILE, held, holder
 from cosim.trace.manifest import MANIFEST_FILE, Status, read_manifest

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cosim.scenario.one_line import number_text, shorten
+from cosim.scenario.reading.one_line import number_text, shorten
 
 # A run that is broken throughout is told by its first few places.
 MAX_TOLD = 5

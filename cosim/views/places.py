@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cosim.errors import CosimError, ViewError
 from cosim.scenario.devices import Area
-from cosim.scenario.document import read_document
+from cosim.scenario.reading.document import read_document
 from cosim.trace.reader import SCENARIO_FILE, Run
 
 FloatArray = NDArray[np.float64]

@@ -6,8 +6,8 @@ import pytest
 
 from cosim.errors import CosimError, ScenarioError
 from cosim.scenario.load import load
-from cosim.scenario.one_line import shorten, shown
-from cosim.scenario.yaml_text import TextError, parse, plain
+from cosim.scenario.reading.one_line import shorten, shown
+from cosim.scenario.reading.yaml_text import TextError, parse, plain
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from typing_extensions import NamedTuple
 
 from cosim.errors import CosimError
 from cosim.preflight.explain import explain
-from cosim.scenario.blame import blaming
+from cosim.scenario.complaints.blame import blaming
 from cosim.scenario.learning import NoLearning
 from cosim.scenario.load import dump, load_with_document
 from cosim.scenario.model import Scenario

@@ -186,7 +186,7 @@ def test_a_band_of_next_to_nothing_is_explained(
 
 def test_a_name_of_digits_is_no_index(tmp_path: Path) -> None:
     """An error that begins with a task's name is told with its line, whatever the name."""
-    from cosim.scenario.blame import blaming
+    from cosim.scenario.complaints.blame import blaming
     from cosim.scenario.load import load_with_document
 
     for name in ("1" * 900, "7", "²", "٣"):

@@ -95,7 +95,7 @@ def test_lori_adds_up_what_its_weights_say(tiny_llama, pools):
 
 
 def test_a_scenario_may_weigh_them_otherwise(tiny_llama, pools):
-    from cosim.scenario.choose_method import recipe_of
+    from cosim.scenario.method import recipe_of
 
     recipe = METHODS["lori"].model_validate(recipe_of({"name": "lori", "merge": {"weight": 0.5}}))
     learner = small_learner(tiny_llama, pools, recipe)

@@ -3,9 +3,9 @@
 import pytest
 
 from cosim.errors import CosimError, TaskError
-from cosim.scenario.blame import blaming
-from cosim.scenario.document import read_document
-from cosim.scenario.overrides import apply_overrides
+from cosim.scenario.complaints.blame import blaming
+from cosim.scenario.reading.document import read_document
+from cosim.scenario.reading.overrides import apply_overrides
 
 TEXT = """rounds: 1
 tasks:

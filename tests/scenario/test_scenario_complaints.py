@@ -11,9 +11,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from ruamel.yaml import YAML
 
 from cosim.errors import ScenarioError
-from cosim.scenario.complaints import validate
-from cosim.scenario.document import read_document
-from cosim.scenario.overrides import apply_overrides
+from cosim.scenario.complaints.validate import validate
+from cosim.scenario.reading.document import read_document
+from cosim.scenario.reading.overrides import apply_overrides
 
 
 class Part(BaseModel):

@@ -5,8 +5,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from cosim.scenario.document import read_document
 from cosim.scenario.model import Scenario
+from cosim.scenario.reading.document import read_document
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 SCENARIO_FILES = [p for p in sorted(SCENARIOS.rglob("*.yaml")) if ".sweep" not in p.suffixes]

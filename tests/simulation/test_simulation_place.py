@@ -15,7 +15,7 @@ from cosim.errors import CosimError, MobilityError, ScenarioError
 from cosim.lifecycle.play import play
 from cosim.mobility.grid import grid
 from cosim.preflight.explain import explain
-from cosim.scenario.blame import blaming
+from cosim.scenario.complaints.blame import blaming
 from cosim.scenario.load import load_with_document
 from cosim.simulation.setup.build import area_of, build_devices
 from cosim.trace.reader import read_run

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim.scenario.one_line import number_text, short_paths
+from cosim.scenario.reading.one_line import number_text, short_paths
 from cosim.sweep.naming import point_name
 
 

@@ -21,7 +21,7 @@ from cosim.learning.base.cache import cache_directory, give_common_modes, scratc
 from cosim.learning.base.pinned_wheel import fetch_gguf
 from cosim.learning.base.trial import refuse_by_configuration
 from cosim.learning.base.weight_files import refuse_absent_weights
-from cosim.scenario.paths import expanded
+from cosim.scenario.reading.paths import expanded
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import platformdirs
 
 from cosim.errors import BaseModelError
-from cosim.scenario.paths import expanded
+from cosim.scenario.reading.paths import expanded
 
 VARIABLE = "COSIM_CACHE"
 

@@ -11,7 +11,7 @@ from typing import Any
 from cosim.errors import TaskError
 from cosim.learning.data.example import Example, RowReader
 from cosim.scenario.learning import Task
-from cosim.scenario.paths import expanded
+from cosim.scenario.reading.paths import expanded
 
 
 def jsonl_parts(name: str, task: Task) -> tuple[list[Example], list[Example] | None]:

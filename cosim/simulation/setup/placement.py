@@ -29,7 +29,7 @@ from cosim.scenario.mobility import (
     StaticMobility,
 )
 from cosim.scenario.model import Scenario
-from cosim.scenario.paths import expanded
+from cosim.scenario.reading.paths import expanded
 from cosim.spelling import did_you_mean
 
 _NAMED = 5

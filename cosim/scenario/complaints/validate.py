@@ -8,10 +8,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core.core_schema import ErrorType
 
 from cosim.errors import ScenarioError
-from cosim.scenario.document import Document, Loc
-from cosim.scenario.expectations import accepted, accepted_by_any, expected, listed
-from cosim.scenario.one_line import dotted, shorten, shown
-from cosim.scenario.schema_paths import CoreSchema, Place, Schema, discriminator, has
+from cosim.scenario.complaints.expectations import accepted, accepted_by_any, expected, listed
+from cosim.scenario.complaints.schema_paths import CoreSchema, Place, Schema, discriminator, has
+from cosim.scenario.reading.document import Document, Loc
+from cosim.scenario.reading.one_line import dotted, shorten, shown
 from cosim.spelling import did_you_mean, nearest
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from cosim.errors import ScenarioError
-from cosim.scenario.document import Document, Loc, Override
 from cosim.scenario.key_paths import word_key
-from cosim.scenario.one_line import dotted, shorten, shown
-from cosim.scenario.yaml_text import MAX_DEPTH, TextError, parse, plain
+from cosim.scenario.reading.document import Document, Loc, Override
+from cosim.scenario.reading.one_line import dotted, shorten, shown
+from cosim.scenario.reading.yaml_text import MAX_DEPTH, TextError, parse, plain
 
 
 def apply_overrides(document: Document, arguments: Iterable[str]) -> Document:

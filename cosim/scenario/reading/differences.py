@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from cosim.scenario.one_line import shown
+from cosim.scenario.reading.one_line import shown
 
 
 class Absent:

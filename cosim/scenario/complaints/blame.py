@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from cosim.errors import CosimError
-from cosim.scenario.document import Document, Loc
-from cosim.scenario.schema_paths import has
+from cosim.scenario.complaints.schema_paths import has
+from cosim.scenario.reading.document import Document, Loc
 
 
 @contextmanager

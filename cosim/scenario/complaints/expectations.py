@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from cosim.scenario.one_line import shorten, shown
-from cosim.scenario.schema_paths import CoreSchema, Place, Schema, discriminator
+from cosim.scenario.complaints.schema_paths import CoreSchema, Place, Schema, discriminator
+from cosim.scenario.reading.one_line import shorten, shown
 
 MAX_CHOICES = 20
 

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Collection, Iterable
 
-from cosim.scenario.invisible import is_invisible
+from cosim.scenario.reading.invisible import is_invisible
 
 
 def shown(value: object, width: int = 60) -> str:

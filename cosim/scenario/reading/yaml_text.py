@@ -9,8 +9,8 @@ from ruamel.yaml import events as ev
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
-from cosim.scenario.invisible import TabScanner, invisible_in, invisible_near
-from cosim.scenario.one_line import shorten, shown
+from cosim.scenario.reading.invisible import TabScanner, invisible_in, invisible_near
+from cosim.scenario.reading.one_line import shorten, shown
 
 Scalar: TypeAlias = str | int | float | bool | None
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from cosim.errors import ScenarioError
-from cosim.scenario.one_line import shorten, shown
-from cosim.scenario.yaml_text import Node, TextError, parse, plain
+from cosim.scenario.reading.one_line import shorten, shown
+from cosim.scenario.reading.yaml_text import Node, TextError, parse, plain
 
 Loc: TypeAlias = tuple[str | int, ...]
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import SchemaValidator
 
-from cosim.scenario.document import Loc
+from cosim.scenario.reading.document import Loc
 
 Schema = Mapping[str, Any]
 
