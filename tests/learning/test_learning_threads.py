@@ -90,7 +90,10 @@ def test_jobs_settled_together_find_what_each_would_find(
     recipe = METHODS["proposed_single_cluster"]
     alone, together = (small_learner(tiny_llama, pools, recipe) for _ in range(2))
     settled: list[int] = []
-    monkeypatch.setattr(together, "_train", lambda jobs: settled.extend(j.device for j in jobs))
+    monkeypatch.setattr(
+        "cosim.learning.learner.train_together",
+        lambda jobs, *_: settled.extend(job.device for job in jobs),
+    )
     for device in range(len(DEVICES)):
         together.submit(device, 1)
     together._settle()

@@ -111,10 +111,10 @@ def _announce(
     gains: FloatArray,
     round_: int,
 ) -> Generator[Event, Any, None]:
-    """Speakers tell all other heads, at the rate of the weakest link to one of them."""
+    """Speakers tell all other heads that are there, at the rate of the weakest link to one."""
     departures = []
     for speaker in speakers:
-        others = [head for head in heads if head != speaker]
+        others = [head for head, own in heads.items() if head != speaker and own.present]
         if others and heads[speaker].present:
             farthest = heads[min(others, key=lambda head: float(gains[speaker, head]))]
             bits = numbers * _BITS_PER_NUMBER
