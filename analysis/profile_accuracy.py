@@ -30,7 +30,7 @@ from cosim.profiling.machine import machine_name
 from cosim.profiling.measure import REPEATS, Timing, time_jobs
 from cosim.profiling.write import measured_profile
 from cosim.scenario.catalogue import catalogue
-from cosim.scenario.devices import Profile
+from cosim.scenario.profile import Profile
 
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "quickstart.yaml"
 TARGET = 0.15

@@ -10,90 +10,107 @@ ROOT = Path(__file__).parent.parent / "cosim"
 # What each room may import from the others; nothing else.
 MAY_IMPORT = {
     "errors": set(),
-    "expression": set(),
-    "garbage": set(),
     "randomness": set(),
-    "ray_cluster": {"errors", "safe_path"},
-    "safe_path": set(),
-    "streams": set(),
-    "exit_codes": {"errors", "streams"},
     "spelling": set(),
-    "usage": {"errors", "scenario", "spelling"},
     "physics": set(),
+    "host": {"errors"},
     "mobility": {"errors", "randomness"},
     "methods": {"errors"},
     "scenario": {"errors", "methods", "spelling"},
     "topology": {"methods"},
     "trace": {"errors"},
-    "learning": {
-        "errors",
-        "expression",
-        "garbage",
-        "randomness",
-        "ray_cluster",
-        "spelling",
-        "methods",
-        "scenario",
-    },
+    "learning": {"errors", "host", "methods", "randomness", "scenario", "spelling"},
     "simulation": {
         "errors",
-        "garbage",
-        "randomness",
-        "spelling",
-        "physics",
-        "mobility",
+        "host",
+        "learning",
         "methods",
+        "mobility",
+        "physics",
+        "randomness",
         "scenario",
+        "spelling",
         "topology",
         "trace",
-        "learning",
     },
-    "profiling": {"errors", "randomness", "learning", "scenario", "simulation"},
-    "interchange": {"errors", "learning", "trace"},
+    "preflight": {
+        "errors",
+        "host",
+        "learning",
+        "methods",
+        "physics",
+        "scenario",
+        "simulation",
+        "topology",
+    },
+    "lifecycle": {"errors", "host", "learning", "preflight", "scenario", "simulation", "trace"},
+    "profiling": {"errors", "host", "learning", "randomness", "scenario", "simulation"},
+    "export": {"errors", "learning", "trace"},
     "sweep": {
         "errors",
-        "ray_cluster",
-        "safe_path",
+        "host",
+        "lifecycle",
+        "preflight",
         "scenario",
         "simulation",
         "spelling",
         "trace",
     },
     "comparison": {"errors", "scenario", "trace"},
-    "terminal": {"comparison", "learning", "trace"},
     "verification": {"errors", "scenario", "trace"},
     "views": {"errors", "scenario", "trace"},
-    "cli_runs": {
+    "cli": {
         "comparison",
         "errors",
-        "exit_codes",
-        "interchange",
-        "sweep",
-        "terminal",
-        "trace",
-        "verification",
-    },
-    "cli": {
-        "cli_runs",
-        "errors",
-        "exit_codes",
-        "garbage",
+        "export",
+        "host",
+        "learning",
+        "lifecycle",
         "methods",
+        "preflight",
         "profiling",
         "scenario",
         "simulation",
-        "terminal",
+        "spelling",
+        "sweep",
         "trace",
-        "usage",
+        "verification",
         "views",
     },
-    "__init__": {"scenario", "simulation", "trace"},
-    "__main__": {"cli", "safe_path"},
+    "__init__": {"lifecycle", "scenario", "simulation", "trace"},
+    "__main__": {"cli", "host"},
+}
+# The floors of the two largest rooms, from the ground up: a sub-room, or a file that lies in none,
+# may import what lies below it, and nothing beside it on its floor.
+FLOORS = {
+    "learning": [
+        {"workload", "records", "data", "threads"},
+        {"base"},
+        {"adapters"},
+        {"costs", "evaluation"},
+        {"calibration", "training"},
+        {"execution"},
+        {"federation"},
+        {"diagnostics", "storing"},
+        {"jobs"},
+        {"learner"},
+        {"learner_state", "prepare"},
+        {"forecast"},
+    ],
+    "simulation": [
+        {"clock", "compute_time", "energy", "learner", "links", "mailbox", "recorder"},
+        {"station"},
+        {"rows"},
+        {"medium"},
+        {"world"},
+        {"rounds"},
+        {"setup"},
+    ],
 }
 ONLY_IN = {
-    "ray": {"ray_cluster"},
+    "ray": {"host"},
     "simpy": {"simulation"},
-    "torch": {"learning", "profiling", "simulation"},
+    "torch": {"learning", "lifecycle", "profiling"},
 }
 
 
@@ -130,6 +147,25 @@ def test_every_room_imports_only_what_it_may_know():
                 other = room(imported)
                 allowed = MAY_IMPORT[own] | {own}
                 assert other in allowed, f"{name} imports {imported}"
+
+
+def below(own):
+    """The sub-rooms and files of a large room that one of them may import."""
+    names = own.split(".")
+    if len(names) < 3 or names[1] not in FLOORS:
+        return None
+    floors = FLOORS[names[1]]
+    (height,) = (number for number, floor in enumerate(floors) if names[2] in floor)
+    return {names[2]}.union(*floors[:height])
+
+
+def test_sub_rooms_import_what_lies_below_them():
+    for path, name in modules():
+        if (allowed := below(name.removesuffix(".__init__"))) is not None:
+            for imported in imports(path):
+                names = imported.split(".")
+                if names[:2] == name.split(".")[:2] and len(names) > 2:
+                    assert names[2] in allowed, f"{name} imports {imported}"
 
 
 @pytest.mark.parametrize("package", ONLY_IN)
@@ -197,7 +233,7 @@ def test_the_host_clock_is_read_for_the_manifest_a_profile_and_to_stop_a_pattern
         assert not {"secrets", "uuid"} & set(imports(path)), name
         clocks = {function for function in called(path) if function.endswith((".now", ".today"))}
         assert clocks <= {"env.now"}, f"{name} calls {clocks}"
-        if room(name) not in {"terminal", "cli"} and "time" in set(imports(path)):
+        if room(name) != "cli" and "time" in set(imports(path)):
             assert name in readers, name
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim.cli.app import app as cli
+from cosim.cli import app as cli
 from cosim.host.timed_regex import LIMIT_S, Expression, ExpressionError
 
 ENDLESS = "(a|aa)+$"

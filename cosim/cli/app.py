@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosim.cli.app import finished_runs as cli_runs
+from cosim.cli import finished_runs
 from cosim.cli.exit_codes import INTERRUPTED, exit_code, stop_as_asked
 from cosim.cli.usage import Command, Group
 
@@ -298,7 +298,12 @@ def map_(
         typer.echo(line, err=note)
 
 
-for command in (cli_runs.sweep, cli_runs.compare, cli_runs.export, cli_runs.verify):
+for command in (
+    finished_runs.sweep,
+    finished_runs.compare,
+    finished_runs.export,
+    finished_runs.verify,
+):
     app.command(cls=Command)(command)
 
 

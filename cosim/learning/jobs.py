@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from cosim.learning.execution.executor import Executor
 from cosim.learning.records import FineTuned
@@ -12,8 +12,18 @@ from cosim.learning.training.passes import passes
 from cosim.learning.training.trainable import Trainer
 from cosim.learning.workload import Workload
 
-if TYPE_CHECKING:
-    from cosim.learning.learner import Learner
+
+class Employer(Protocol):
+    """Whoever gives jobs out and takes their results: the learner."""
+
+    def accept(self, job: FineTuning) -> FineTuned:
+        """Settles a job if need be, and makes its outcome the device's own."""
+
+    def forget(self, job: FineTuning) -> None:
+        """Takes a job back as if it had never been given."""
+
+    def accept_calibration(self, device: int, when: str) -> None:
+        """Makes what was read of a device's rows its own."""
 
 
 class FineTuning:
@@ -24,7 +34,7 @@ class FineTuning:
 
     def __init__(
         self,
-        learner: Learner,
+        learner: Employer,
         device: int,
         round_: int,
         lesson: Lesson,
@@ -52,7 +62,7 @@ class FineTuning:
 class Calibrating:
     """A calibration alone: afterwards the device's densities are known, before it has a mask."""
 
-    def __init__(self, learner: Learner, device: int, work: Workload) -> None:
+    def __init__(self, learner: Employer, device: int, work: Workload) -> None:
         self._learner = learner
         self.device = device
         self.work = work

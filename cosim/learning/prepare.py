@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from cosim.host.collector import uncollected
 from cosim.host.malloc import return_freed_memory
 from cosim.host.ray_cluster import refuse_without_ray
-from cosim.host.threads import one_thread_aside
 from cosim.learning.base.converted_llama import lean_model
 from cosim.learning.base.loading import begin_loading
 from cosim.learning.base.readable import refuse_unreadable
@@ -24,6 +23,7 @@ from cosim.learning.data.packing import TOKENS_PER_PASS, common_length
 from cosim.learning.data.pool import TaskPool, device_tasks, load_pools
 from cosim.learning.execution.ray_executor import ASKED, RayExecutor
 from cosim.learning.learner import Learner
+from cosim.learning.threads import one_thread_aside
 from cosim.learning.training.full import layout_of
 from cosim.learning.training.passes import DEVICES_PER_PASS, passes
 from cosim.scenario.model import Scenario

@@ -10,7 +10,7 @@ from scipy.optimize import nnls
 
 from cosim.errors import ProfileError
 from cosim.profiling.measure import Timing
-from cosim.scenario.devices import FlopTime
+from cosim.scenario.profile import FlopTime
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from cosim.learning.workload import Workload
 from cosim.profiling.bench import Bench, Exercise
 from cosim.profiling.contention import Watch
 from cosim.profiling.jobs import CalibrationJob
-from cosim.scenario.devices import Profile
+from cosim.scenario.profile import Profile
 from cosim.simulation.compute_time import compute_time_s
 
 REPEATS = 3

@@ -15,9 +15,9 @@ from cosim.profiling.jobs import calibration_jobs
 from cosim.profiling.machine import machine_name
 from cosim.profiling.measure import Timing, time_jobs
 from cosim.profiling.write import measured_profile, source_of
-from cosim.scenario.catalogue import named_profile
-from cosim.scenario.devices import Profile, refuse_unknown_profile
+from cosim.scenario.catalogue import named_profile, refuse_unknown_profile
 from cosim.scenario.model import Scenario
+from cosim.scenario.profile import Profile
 
 _log = logging.getLogger(__name__)
 

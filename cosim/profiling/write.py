@@ -11,8 +11,8 @@ from ruamel.yaml import YAML
 
 from cosim.errors import ProfileError
 from cosim.profiling.fit import Fitted
-from cosim.scenario.devices import Profile
 from cosim.scenario.model import Scenario
+from cosim.scenario.profile import Profile
 
 
 def measured_profile(

@@ -10,9 +10,10 @@ from ruamel.yaml import YAML
 
 from cosim.errors import ScenarioError
 from cosim.scenario.complaints.validate import validate
-from cosim.scenario.devices import PROFILE_FILE, Profile
+from cosim.scenario.profile import PROFILE_FILE, Profile
 from cosim.scenario.reading.document import read_document
 from cosim.scenario.reading.paths import expanded
+from cosim.spelling import did_you_mean
 
 
 @cache
@@ -34,3 +35,14 @@ def named_profile(name: str) -> Profile:
     if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
         raise ScenarioError(f"{path}: is no regular file; name a profile's")
     return validate(read_document(path), Profile)
+
+
+def refuse_unknown_profile(name: str) -> None:
+    """ValueError for a name that is neither in the catalogue nor `path:<file>`."""
+    known = catalogue()
+    if name in known or name.removeprefix(PROFILE_FILE) not in ("", name):
+        return
+    hint = did_you_mean(name, known)
+    if name.endswith((".yaml", ".yml")):
+        hint = f"; a file is named {PROFILE_FILE}{name}"
+    raise ValueError(f"'{name}' is not a profile{hint} (one of {', '.join(known)})")

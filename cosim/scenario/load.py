@@ -14,8 +14,8 @@ from ruamel.yaml.representer import SafeRepresenter
 from cosim.errors import ScenarioError
 from cosim.scenario.complaints.schema_paths import has
 from cosim.scenario.complaints.validate import validate
-from cosim.scenario.devices import PROFILE_FILE
 from cosim.scenario.model import Scenario
+from cosim.scenario.profile import PROFILE_FILE
 from cosim.scenario.reading.document import Document, Loc, read_document
 from cosim.scenario.reading.overrides import apply_overrides
 

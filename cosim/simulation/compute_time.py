@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cosim.learning.workload import Workload
 from cosim.physics.compute import compute_overhead_s, compute_time_flop_s, compute_time_paper_s
-from cosim.scenario.devices import PaperTime, Profile
+from cosim.scenario.profile import PaperTime, Profile
 
 
 def compute_time_s(profile: Profile, work: Workload) -> float:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cosim.learning.records import Diagnostic, LayerState, Measurement
 from cosim.physics.energy import transmit_energy_j
-from cosim.scenario.devices import Profile
+from cosim.scenario.profile import Profile
 from cosim.simulation.links.flight import Flight
 from cosim.simulation.station import Station
 from cosim.trace.schema import (

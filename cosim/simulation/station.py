@@ -10,7 +10,7 @@ from simpy import Environment, Event, Process
 from cosim.learning.workload import Workload
 from cosim.mobility.availability import Spell
 from cosim.mobility.trajectory import Trajectory
-from cosim.scenario.devices import Profile
+from cosim.scenario.profile import Profile
 from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.energy.meter import Meter
 from cosim.simulation.links.flight import Departure, Flight

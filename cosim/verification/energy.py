@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from cosim.scenario.devices import Profile
+from cosim.scenario.profile import Profile
 from cosim.trace.schema import EventKind
 from cosim.verification.finding import Check, Finding, where, written
 from cosim.verification.subject import Subject

@@ -13,9 +13,10 @@ import pandas as pd
 
 from cosim.errors import CosimError
 from cosim.scenario.catalogue import named_profile
-from cosim.scenario.devices import Profile, ProfileMix
+from cosim.scenario.devices import ProfileMix
 from cosim.scenario.load import load
 from cosim.scenario.model import Scenario
+from cosim.scenario.profile import Profile
 from cosim.trace.manifest import MANIFEST_FILE, Status, read_manifest
 from cosim.trace.reader import SCENARIO_FILE, read_run
 from cosim.verification.finding import Finding

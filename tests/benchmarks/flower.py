@@ -121,11 +121,11 @@ def cosim_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
     import torch
     from training import RATE, drawn, projection
 
-    from cosim.host.threads import one_thread_aside
     from cosim.learning.adapters.adapter import Adapter, Layout
     from cosim.learning.base.adapted_model import AdaptedModel
     from cosim.learning.base.loading import begin_loading
     from cosim.learning.federation.aggregation import Update, mean
+    from cosim.learning.threads import one_thread_aside
     from cosim.learning.training.lesson import Lesson
     from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 from at_a_shell import Command, environment
 
-from cosim.cli.app import app as cli
+from cosim.cli import app as cli
 
 NETWORK = """\
 seed: 3

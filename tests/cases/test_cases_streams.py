@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from at_a_shell import Command, environment
 
-from cosim.cli.app import app as cli
+from cosim.cli import app as cli
 from cosim.errors import ObserverError
 from cosim.host.streams import lasting_streams
 from cosim.learning.records import Measurement

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cosim.cli.app import app as cli
+from cosim.cli import app as cli
 from cosim.cli.finished_runs import told_alike
 from cosim.errors import ScenarioError, SweepError
 from cosim.learning import prepare

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from cosim.cli.app import app as cli
+from cosim.cli import app as cli
 
 SCENARIO = """\
 seed: 7

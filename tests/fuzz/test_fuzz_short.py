@@ -11,7 +11,7 @@ from typing import Any
 import mutate
 import pytest
 
-from cosim.cli.app import app as cli
+from cosim.cli import app as cli
 from cosim.errors import CosimError, MobilityError, ScenarioError, SweepError, TaskError
 from cosim.learning.base.base_model import locate
 from cosim.learning.data.files import jsonl_parts

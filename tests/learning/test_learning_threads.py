@@ -12,10 +12,10 @@ import pytest
 import torch
 from small_learners import DEVICES, small_learner, small_pools
 
-from cosim.host.threads import one_thread_aside, one_thread_each
 from cosim.learning.adapters.adapter import gaussian_projection
 from cosim.learning.calibration.calibrator import Calibration
 from cosim.learning.calibration.prompt_features import PromptReader
+from cosim.learning.threads import one_thread_aside, one_thread_each
 from cosim.methods import METHODS
 
 

@@ -8,7 +8,7 @@ from cosim.errors import ProfileError
 from cosim.profiling.fit import Fitted
 from cosim.profiling.write import measured_profile, refuse_unwritable, write_profile
 from cosim.scenario.catalogue import catalogue, named_profile
-from cosim.scenario.devices import FlopTime
+from cosim.scenario.profile import FlopTime
 
 FITTED = Fitted(5.328e11, FlopTime(pass_overhead_s=0.107, value_update_s=7.6e-9))
 

@@ -6,8 +6,9 @@ import pytest
 
 from cosim.errors import ScenarioError
 from cosim.scenario.catalogue import catalogue, named_profile
-from cosim.scenario.devices import FlopTime, PaperTime, Profile, ProfileMix
+from cosim.scenario.devices import ProfileMix
 from cosim.scenario.load import dump, load
+from cosim.scenario.profile import FlopTime, PaperTime, Profile
 
 KNOWN = ", ".join(catalogue())
 FIGURES = (

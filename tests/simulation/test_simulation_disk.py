@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cosim.cli.app import app as cli
+from cosim.cli import app as cli
 from cosim.errors import RunDirectoryError
 from cosim.lifecycle.play import play, resume
 from cosim.preflight.disk import DiskEstimate, disk_of, free_bytes

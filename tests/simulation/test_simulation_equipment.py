@@ -11,7 +11,7 @@ from cosim.errors import ScenarioError
 from cosim.learning.workload import Workload
 from cosim.preflight.explain import compute_fact
 from cosim.scenario.catalogue import catalogue
-from cosim.scenario.devices import FlopTime, PaperTime, Profile
+from cosim.scenario.profile import FlopTime, PaperTime, Profile
 from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.setup.build import build_devices, given_work
 from cosim.simulation.setup.equipment import equipment

@@ -20,7 +20,7 @@ from small_networks import (
 )
 
 from cosim import read_run
-from cosim.cli.app import app as cli
+from cosim.cli import app as cli
 from cosim.mobility.trajectory import Static
 from cosim.preflight.explain import explain, radio_facts
 from cosim.scenario.model import Scenario

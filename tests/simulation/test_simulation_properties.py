@@ -13,8 +13,8 @@ from random_scenarios import scenarios
 from small_networks import MemoryTrace, play_to_the_end, simulate, world_of
 
 from cosim.methods.recipe import Clusters
-from cosim.scenario.devices import Profile
 from cosim.scenario.model import Scenario
+from cosim.scenario.profile import Profile
 from cosim.simulation.learner import NullLearner
 from cosim.simulation.world import World
 from cosim.trace.schema import (

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import cosim
-from cosim.cli.app import app as cli
+from cosim.cli import app as cli
 from cosim.trace.schema import SCHEMAS
 
 SCENARIO = """\

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import cosim
-from cosim.cli.app import app as cli
+from cosim.cli import app as cli
 from cosim.trace.manifest import write_manifest
 from cosim.trace.reader import Run, read_run
 from cosim.trace.schema import (

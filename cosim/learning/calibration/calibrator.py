@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cosim.host.threads import one_thread_each
 from cosim.learning.adapters.adapter import Layout
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.target_modules import shared_inputs, weight_of
@@ -30,6 +29,7 @@ from cosim.learning.calibration.spectrum import (
 from cosim.learning.costs.flop import Work
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.packing import pack, reading
+from cosim.learning.threads import one_thread_each
 from cosim.learning.workload import Workload
 from cosim.methods.recipe import Recipe
 

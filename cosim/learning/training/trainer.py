@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cosim.errors import CosimError
-from cosim.host.threads import divided_threads
 from cosim.learning.adapters.adapter import Adapter, Layout, kept_positions
 from cosim.learning.adapters.masks import (
     MaskRule,
@@ -24,6 +23,7 @@ from cosim.learning.adapters.masks import (
 )
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.data.packing import pack, pieces, reading
+from cosim.learning.threads import divided_threads
 from cosim.learning.training.lesson import Batch, Lesson, Outcome
 from cosim.learning.training.pass_room import PassRoom
 from cosim.learning.training.shares import shares

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from simpy import Environment
 
-from cosim.scenario.devices import Profile
+from cosim.scenario.profile import Profile
 from cosim.simulation.energy.battery import Battery
 from cosim.simulation.energy.radio_chain import RadioChain
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from cosim.errors import ScenarioError
 from cosim.randomness import stream
 from cosim.scenario.catalogue import named_profile
-from cosim.scenario.devices import PROFILE_FILE, DeviceGroup, Profile, ProfileMix
+from cosim.scenario.devices import DeviceGroup, ProfileMix
 from cosim.scenario.model import Scenario
+from cosim.scenario.profile import PROFILE_FILE, Profile
 
 
 @dataclass(frozen=True)
