@@ -98,7 +98,8 @@ FLOORS = {
         {"forecast"},
     ],
     "simulation": [
-        {"clock", "compute_time", "energy", "learner", "links", "mailbox", "recorder"},
+        {"clock", "compute_time", "learner", "links", "mailbox", "recorder"},
+        {"energy"},
         {"station"},
         {"rows"},
         {"medium"},
@@ -191,13 +192,10 @@ def test_learning_knows_no_time():
 
 
 def test_imports_have_no_cycle():
+    """Those inside functions and under TYPE_CHECKING count as well."""
     known = {name.removesuffix(".__init__"): path for path, name in modules()}
     graph = {
-        name: {
-            imported
-            for imported in imports(path, at_import_time=True)
-            if imported in known and imported != name
-        }
+        name: {imported for imported in imports(path) if imported in known and imported != name}
         for name, path in known.items()
     }
     order = list(TopologicalSorter(graph).static_order())  # raises CycleError with the cycle
@@ -240,4 +238,4 @@ def test_the_host_clock_is_read_for_the_manifest_a_profile_and_to_stop_a_pattern
 def test_files_stay_within_a_screenful_of_screens():
     for path, name in modules():
         lines = len(path.read_text(encoding="utf-8").splitlines())
-        assert lines <= 400, f"{name} has {lines} lines"
+        assert lines <= 330, f"{name} has {lines} lines"

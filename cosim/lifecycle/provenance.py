@@ -15,8 +15,18 @@ from cosim.simulation.learner import Learner
 
 _PACKAGES = ("torch", "transformers", "simpy", "numpy", "pyarrow", "reasoning-gym")
 # The parts of cosim that a trace depends on.
-_ROOMS = ("learning", "methods", "mobility", "physics", "scenario", "simulation", "topology")
-_FILES = ("host/timed_regex.py", "randomness.py", "trace/schema.py")
+_ROOMS = (
+    "host",
+    "learning",
+    "lifecycle",
+    "methods",
+    "mobility",
+    "physics",
+    "scenario",
+    "simulation",
+    "topology",
+)
+_FILES = ("randomness.py", "trace/schema.py")
 
 
 def opening_manifest(scenario: Scenario, learner: Learner) -> dict[str, Any]:

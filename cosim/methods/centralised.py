@@ -4,7 +4,8 @@ It minimises (1/M)·Σ_i F_i, eq. 11 of arXiv 2602.20492, over the same mini-bat
 draw, without links or averages in between.
 """
 
-from cosim.methods.recipe import NoExchange, Recipe
+from cosim.methods.recipe import Recipe
+from cosim.methods.topologies import NoExchange
 
 RECIPE = Recipe(
     name="centralised",

@@ -4,7 +4,8 @@
 model, and a device keeps a copy of them with its optimiser's moments.
 """
 
-from cosim.methods.recipe import RandomGraph, Recipe
+from cosim.methods.recipe import Recipe
+from cosim.methods.topologies import RandomGraph
 
 RECIPE = Recipe(
     name="full_finetune",

@@ -6,7 +6,8 @@ experts at once: no link can keep one from arriving. Its experts are LoRA's; the
 are those of full fine-tuning.
 """
 
-from cosim.methods.recipe import NoExchange, Recipe
+from cosim.methods.recipe import Recipe
+from cosim.methods.topologies import NoExchange
 
 RECIPE = Recipe(
     name="hard_moe",

@@ -1,6 +1,7 @@
 """`local`: every device fine-tunes alone; what exchange is compared with."""
 
-from cosim.methods.recipe import NoExchange, Recipe
+from cosim.methods.recipe import Recipe
+from cosim.methods.topologies import NoExchange
 
 RECIPE = Recipe(
     name="local",

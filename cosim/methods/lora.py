@@ -1,6 +1,7 @@
 """`lora`: A and B are trained, sent every round and averaged factor by factor (Dec-LoRA)."""
 
-from cosim.methods.recipe import RandomGraph, Recipe
+from cosim.methods.recipe import Recipe
+from cosim.methods.topologies import RandomGraph
 
 RECIPE = Recipe(
     name="lora",

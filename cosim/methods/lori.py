@@ -13,7 +13,8 @@ weight of LoRI's one adapter a task. The mean, 1/J, was never LoRI's (`merge: {t
 """
 
 from cosim.methods.parts import Merge
-from cosim.methods.recipe import RandomGraph, Recipe
+from cosim.methods.recipe import Recipe
+from cosim.methods.topologies import RandomGraph
 
 RECIPE = Recipe(
     name="lori",

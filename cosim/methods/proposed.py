@@ -8,7 +8,7 @@ and with masks more than the 13.4 % of arXiv 2602.20492.
 """
 
 from cosim.methods.proposed_single_cluster import RECIPE as SINGLE_CLUSTER
-from cosim.methods.recipe import Clusters
+from cosim.methods.topologies import Clusters
 
 RECIPE = SINGLE_CLUSTER.model_copy(
     update={

@@ -7,7 +7,7 @@ the points; a scenario that leaves some out sees what each of them does.
 """
 
 from cosim.methods.proposed import RECIPE as CORRECTED
-from cosim.methods.recipe import Complete
+from cosim.methods.topologies import Complete
 
 RECIPE = CORRECTED.model_copy(
     update={

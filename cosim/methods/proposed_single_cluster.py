@@ -7,7 +7,8 @@ B̄ = ΣB_j⊙M_j / max(1, ΣM_j), read back as (B̄⊙M_j)·A_j (eq. 10 and 24,
 a gate per sequence over the experts (eq. 27, corrected).
 """
 
-from cosim.methods.recipe import Complete, Recipe
+from cosim.methods.recipe import Recipe
+from cosim.methods.topologies import Complete
 
 RECIPE = Recipe(
     name="proposed_single_cluster",

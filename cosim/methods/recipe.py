@@ -1,17 +1,20 @@
-"""A method is a recipe: one choice for each part, and nothing else."""
+"""A method is a recipe, one choice for each part; parts that make no sense together are refused."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from cosim.methods.checks import complaint
 from cosim.methods.meaning import (
+    asks_together,
+    exchanges,
     has_common_projection,
     has_gate,
     has_own_projection,
+    has_rounds_in_step,
     is_masked,
+    is_printed,
     keeps_experts,
     lies_by_task,
     measures_entropies,
@@ -30,95 +33,9 @@ from cosim.methods.parts import (
     Merge,
     Projection,
     Schedule,
+    unplayed,
 )
-
-_DEGREE = "most neighbours of a device in a round"
-_RANGE = "devices farther apart than this are not joined; null: all may be"
-
-
-class NoExchange(Choice):
-    """Nobody talks to anybody."""
-
-    graph: Literal["none"] = "none"
-
-
-class Complete(Choice):
-    """Every device exchanges with every other: one cluster."""
-
-    graph: Literal["complete"] = "complete"
-
-
-class Ring(Choice):
-    """Each device exchanges with the one before and the one after it."""
-
-    graph: Literal["ring"] = "ring"
-
-
-class RandomGraph(Choice):
-    """A new uniform graph each round in which no device exceeds the given degree or its power.
-
-    All pairs within range are taken in a uniform order, and each is joined that leaves both of
-    its devices within the degree and, with `limit_by_links`, able to send to all of their
-    neighbours: where two do not fit a device has one, and none where none does.
-    """
-
-    graph: Literal["random"] = "random"
-    degree: int = Field(2, ge=1, description=_DEGREE)
-    range_m: float | None = Field(None, gt=0, le=1e6, description=_RANGE)
-    limit_by_links: bool = Field(
-        True,
-        description="join only pairs whose links p_max carries by Γ beside the devices' others, by "
-        "Lemma 1 with the margin at the mean gains of the moment; false: whatever they carry",
-    )
-
-
-class Nearest(Choice):
-    """The nearest pairs are joined, by where the devices are when the round is planned.
-
-    All pairs within range are taken nearest first, equally near ones by ids, and each is joined
-    that leaves both of its devices within the degree.
-    """
-
-    graph: Literal["nearest"] = "nearest"
-    degree: int = Field(2, ge=1, description=_DEGREE)
-    range_m: float | None = Field(None, gt=0, le=1e6, description=_RANGE)
-
-
-class Clusters(Choice):
-    """AGNES clusters that collide little and can reach each other (section IV-C); complete inside.
-
-    Formed before the first round, and anew when a member's power at the mean gains no longer
-    suffices or a device comes in. Experts go from cluster to cluster now and then.
-    """
-
-    graph: Literal["clusters"] = "clusters"
-    max_collision_rate: float = Field(
-        0.25, ge=0, le=1, description="S_max, of eq. 19 over the layers"
-    )
-    exchange_every: int = Field(
-        5, ge=1, description="E, rounds between exchanges of experts; always one at the end"
-    )
-    exchange_attempts: int = Field(
-        3, ge=1, le=1000, description="times that an expert which misses Γ is sent in an exchange"
-    )
-
-
-def _graph_by_name(value: Any) -> Any:
-    return {"graph": value} if isinstance(value, str) else value
-
-
-_Graph = Annotated[
-    NoExchange | Complete | Ring | RandomGraph | Nearest | Clusters,
-    Field(discriminator="graph"),
-]
-Topology = Annotated[
-    _Graph,
-    BeforeValidator(
-        _graph_by_name,
-        json_schema_input_type=Literal["none", "complete", "ring", "random", "nearest", "clusters"]
-        | _Graph,
-    ),
-]
+from cosim.methods.topologies import Topology
 
 
 class Recipe(Choice):
@@ -217,3 +134,149 @@ class Recipe(Choice):
     def calibrated(self) -> bool:
         """Whether the base model must read a device's rows before its first round."""
         return self.measured or self.routed
+
+
+def complaint(recipe: Recipe) -> str | None:
+    """Why the parts of a recipe do not fit together; None where they do."""
+    _refuse_unknown(recipe)
+    for check in (_exchange, _clusters, _aggregation, _composition, _expansion, _literal, _data):
+        if said := check(recipe):
+            return said
+    return None
+
+
+def _refuse_unknown(recipe: Recipe) -> None:
+    """Raises UnplayedPartError for a word whose meaning nobody has said; the checks below look for
+    single words that do not fit, and would let it pass."""
+    trains_projection(recipe.projection)
+    is_masked(recipe.expansion)
+    exchanges(recipe.aggregation)
+    asks_together(recipe.composition)
+    has_rounds_in_step(recipe.schedule)
+    for point in recipe.literal:
+        is_printed(point)
+    match recipe.data:
+        case "own" | "task" | "pooled":
+            pass
+        case _:
+            unplayed("data", recipe.data)
+
+
+def _exchange(recipe: Recipe) -> str | None:
+    graph = recipe.topology.graph
+    if (graph != "none") != exchanges(recipe.aggregation):
+        return (
+            f"topology '{graph}' and aggregation '{recipe.aggregation}' do not "
+            "fit: what is exchanged must be aggregated, and nothing else can be"
+        )
+    return None
+
+
+def _clusters(recipe: Recipe) -> str | None:
+    if recipe.topology.graph != "clusters":
+        return None
+    if recipe.aggregation == "mean":
+        return (
+            "topology 'clusters' keeps sets of experts that are exchanged between clusters; "
+            "aggregation 'mean' keeps none: use 'support_normalised'"
+        )
+    if recipe.expansion == "dense":
+        return (
+            "topology 'clusters' puts devices together whose masks seldom collide; expansion "
+            "'dense' has no masks: use 'gradient_mask'"
+        )
+    if recipe.schedule != "synchronous":
+        return (
+            "topology 'clusters' exchanges experts between clusters after rounds that all "
+            f"have ended: use schedule 'synchronous', not '{recipe.schedule}'"
+        )
+    return None
+
+
+def _aggregation(recipe: Recipe) -> str | None:
+    if recipe.aggregation == "mean" and recipe.projection == "frozen_own_seed":
+        return (
+            "aggregation 'mean' averages B matrices that multiply the same A; with projection "
+            "'frozen_own_seed' every device has another A: use 'support_normalised' or 'stacked'"
+        )
+    if recipe.aggregation == "support_normalised" and recipe.projection == "trainable":
+        return (
+            "aggregation 'support_normalised' reads each expert back through its frozen A; "
+            "projection 'trainable' has none: use 'mean' or 'stacked'"
+        )
+    return None
+
+
+def _composition(recipe: Recipe) -> str | None:
+    composition, aggregation = recipe.composition, recipe.aggregation
+    if recipe.data != "own":
+        return None  # which has an answer of its own
+    if composition != "single" and not keeps_experts(aggregation):
+        return (
+            f"composition '{composition}' routes between stored experts, which only aggregations "
+            "'support_normalised' and 'stacked' keep: use 'single'"
+        )
+    if composition == "single" and aggregation == "stacked":
+        return (
+            "aggregation 'stacked' keeps experts apart, and composition 'single' asks none but "
+            "the own one: use 'gate', 'uniform', 'oracle' or 'literal'"
+        )
+    return None
+
+
+def _expansion(recipe: Recipe) -> str | None:
+    full = recipe.expansion == "every_parameter"
+    if full != (recipe.projection == "none"):
+        return (
+            "projection 'none' and expansion 'every_parameter' go together: the base model's own "
+            "parameters are trained, and no adapter"
+        )
+    if full and (recipe.aggregation not in ("none", "mean") or recipe.data != "own"):
+        return (
+            "expansion 'every_parameter' has one model a device and no experts: use aggregation "
+            "'mean' or 'none', and data 'own'"
+        )
+    if recipe.expansion == "magnitude_mask" and recipe.projection == "trainable":
+        return (
+            "expansion 'magnitude_mask' ranks B after a warm-up and starts again with the A of "
+            "that warm-up; projection 'trainable' would have moved it: use a frozen one"
+        )
+    return None
+
+
+def _literal(recipe: Recipe) -> str | None:
+    points = set(recipe.literal)
+    if len(points) < len(recipe.literal):
+        return "literal names a point twice"
+    for point in ("projection", "refinement"):
+        if point in points and recipe.projection == "trainable":
+            return f"literal '{point}' is about a frozen A; projection 'trainable' has none"
+    for point in ("spectrum", "density"):
+        if point in points and recipe.expansion != "entropy_mask":
+            return f"literal '{point}' is about the densities of expansion 'entropy_mask'"
+    if "mask" in points and recipe.expansion not in ("gradient_mask", "entropy_mask"):
+        return "literal 'mask' is about expansions 'gradient_mask' and 'entropy_mask'"
+    if "weights" in points and recipe.aggregation not in ("mean", "support_normalised"):
+        return "literal 'weights' is about aggregations that average: 'mean', 'support_normalised'"
+    if "readback" in points and recipe.aggregation != "support_normalised":
+        return "literal 'readback' is about experts read out of an average: 'support_normalised'"
+    return None
+
+
+def _data(recipe: Recipe) -> str | None:
+    needed = {"task": "oracle", "pooled": "single"}.get(recipe.data)
+    if needed is None:
+        return None
+    if recipe.topology.graph != "none":
+        return (
+            f"data '{recipe.data}' lies in one place, where there is nothing to exchange: "
+            "use topology 'none' and aggregation 'none'"
+        )
+    if recipe.expansion != "dense" or recipe.projection == "frozen_own_seed":
+        return (
+            f"data '{recipe.data}' trains one adapter, which has no device's own A and no device's "
+            "own mask: use expansion 'dense' and another projection"
+        )
+    if recipe.composition != needed:
+        return f"data '{recipe.data}' is answered with composition '{needed}'"
+    return None

@@ -12,7 +12,7 @@ from typing import Any
 from cosim.errors import RunDirectoryError
 from cosim.learning.records import WATCHED_AT_MOST
 from cosim.learning.workload import Workload
-from cosim.methods.recipe import Clusters
+from cosim.methods.topologies import Clusters
 from cosim.physics.decibel import dbm_to_w
 from cosim.scenario.model import Scenario
 from cosim.simulation.compute_time import compute_time_s

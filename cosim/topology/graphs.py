@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.methods.parts import unplayed
-from cosim.methods.recipe import Complete, Nearest, NoExchange, RandomGraph, Ring
+from cosim.methods.topologies import Complete, Nearest, NoExchange, RandomGraph, Ring
 from cosim.topology.link_power import LinkNeed
 from cosim.topology.nearest import nearest_edges
 from cosim.topology.random_graph import random_edges

@@ -83,9 +83,9 @@ def one_word_comparisons(tree):
 
 
 def test_nothing_is_decided_by_a_comparison_with_one_word():
-    # `checks` says which words do not go together, after it has refused those it does not know;
+    # `recipe` says which words do not go together, after it has refused those it does not know;
     # both words of an optimiser's first step are compared, and any other refused.
-    allowed = {"methods/checks.py", "learning/adapters/masks.py"}
+    allowed = {"methods/recipe.py", "learning/adapters/masks.py"}
     found = [
         f"{path}:{line}"
         for path, tree in trees()
@@ -105,7 +105,7 @@ def test_every_point_to_take_as_printed_is_asked_for_outside_the_checks():
     asked = set()
     for path, tree in trees():
         for node in ast.walk(tree):
-            compares = isinstance(node, ast.Compare) and path != "methods/checks.py"
+            compares = isinstance(node, ast.Compare) and path != "methods/recipe.py"
             if compares and last_name(node.comparators[-1]) == "literal":
                 asked |= words_in(node.left)
     assert asked == set(WORDS["literal"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosim.methods.recipe import Clusters
+from cosim.methods.topologies import Clusters
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import lemma1_bits
 from cosim.simulation.rounds.plan import receivers_at_most

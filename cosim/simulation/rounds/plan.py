@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cosim.methods.parts import unplayed
-from cosim.methods.recipe import Clusters, Complete, Nearest, NoExchange, RandomGraph, Ring
+from cosim.methods.topologies import Clusters, Complete, Nearest, NoExchange, RandomGraph, Ring
 from cosim.scenario.model import Scenario
 from cosim.topology.graphs import Neighbours, components
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from simpy import Event
 
-from cosim.methods.recipe import Clusters, RandomGraph
+from cosim.methods.topologies import Clusters, RandomGraph
 from cosim.randomness import stream
 from cosim.simulation.links.link_need import link_need
 from cosim.simulation.rounds.negotiation import negotiate, outdated

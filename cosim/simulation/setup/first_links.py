@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.methods.recipe import Clusters, Complete, Nearest, RandomGraph
+from cosim.methods.topologies import Clusters, Complete, Nearest, RandomGraph
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import lemma1_power_w
 from cosim.randomness import stream
