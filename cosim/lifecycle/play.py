@@ -173,12 +173,12 @@ class _Run:
     def play(self, begun: float) -> Played:
         """Runs the event loop to its end; `begun`: when the set-up did."""
         directory, world, manifest = self.directory, self.world, self.manifest
-        write_manifest(directory, {**manifest, "status": Status.RUNNING})
         self._first_event = perf_counter()
         manifest["setup_wall_s"] = self._first_event - begun
         status = Status.FAILED
         closing: list[str] = []
         try:
+            write_manifest(directory, {**manifest, "status": Status.RUNNING})
             play_out(world)
             if self.journaled is not None:
                 self.journaled.journal.refuse_early_end()
