@@ -130,9 +130,12 @@ def check_transfers(chosen: Scenario, transfers: list[TransferRow]) -> None:
         assert row.delivered_bits <= capacity * on_air_s * (1 + 1e-9)
     for flights in sent.values():
         assert math.fsum(row.power_w for row in flights) <= p_max_w * (1 + 1e-9)
-        # Without power nothing goes on the air: an expert's attempts then end as they begin.
-        on_air = [row for row in flights if row.power_w > 0]
-        assert len({row.dst for row in on_air}) == len(on_air)
+        # Without power nothing goes on the air: an expert's attempts then end as they begin, one
+        # after the other.
+        attempts = {(row.dst, row.power_w == 0): row for row in flights}
+        assert len({row.dst for row in flights}) == len(attempts)
+        assert sum(row.power_w > 0 for row in flights) == sum(not idle for _, idle in attempts)
+        flights = list(attempts.values())
         if radio.share == "fixed":
             used = math.fsum(row.bandwidth_hz for row in flights)
             assert used <= radio.bandwidth_hz * (1 + 1e-9)
