@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosim.cli import finished_runs
 from cosim.cli.exit_codes import INTERRUPTED, exit_code, stop_as_asked
+from cosim.cli.finished_runs import compare, export, sweep, verify
 from cosim.cli.usage import Command, Group
 
 if TYPE_CHECKING:
@@ -298,12 +298,7 @@ def map_(
         typer.echo(line, err=note)
 
 
-for command in (
-    finished_runs.sweep,
-    finished_runs.compare,
-    finished_runs.export,
-    finished_runs.verify,
-):
+for command in (sweep, compare, export, verify):
     app.command(cls=Command)(command)
 
 
