@@ -116,6 +116,7 @@ def test_a_sweep_and_a_scenario_are_told_apart(network: Path) -> None:
 def test_a_full_disk_is_told_with_the_command_that_goes_on(
     network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     Path("grid.yaml").write_text(f"scenario: {network}\nseeds: [1]\n", encoding="utf-8")
 
     def full(*_: Any) -> None:
