@@ -41,8 +41,8 @@ class BaseModelError(CosimError):
     """A base model that cannot be fetched, verified or loaded."""
 
 
-class UnplayedPartError(CosimError):
-    """A recipe's part that is declared, and that the code in question does not know how to play."""
+class MethodError(CosimError):
+    """A method or a part that cannot be used; names the file and, where it can, the line."""
 
 
 class TaskError(CosimError):

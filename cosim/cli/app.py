@@ -236,13 +236,13 @@ def profile(
 def methods() -> None:
     """List the methods and the parts that each is made of."""
     from cosim.methods import METHODS
-    from cosim.methods.words import recipe_words
+    from cosim.methods.words import method_words
 
-    for recipe in METHODS.values():
-        typer.secho(recipe.name, bold=True)
-        typer.echo(f"  {recipe.reference}")
-        for part, choice in recipe_words(recipe):
-            typer.echo(f"  {part:20} {choice}")
+    for method in METHODS.values():
+        typer.secho(method.name, bold=True)
+        typer.echo(f"  {method.reference}")
+        for slot, part in method_words(method):
+            typer.echo(f"  {slot:20} {part}")
 
 
 @app.command(cls=Command)

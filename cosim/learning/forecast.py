@@ -8,8 +8,6 @@ from statistics import fmean
 from typing import Any
 
 from cosim.host.available_memory import available_bytes
-from cosim.learning.adapters.adapter import Layout
-from cosim.learning.adapters.masks import planned_counts
 from cosim.learning.base.base_model import native_dtype, refuse_absent_gpu, skeleton
 from cosim.learning.base.geometry import Geometry
 from cosim.learning.calibration.prompt_features import gate_blocks
@@ -18,7 +16,7 @@ from cosim.learning.costs.memory import GIB, MemoryEstimate, refuse_what_does_no
 from cosim.learning.costs.storage import Storage, storage
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.pool import TaskPool
-from cosim.learning.federation.payload import introduction_bits, told_values, values_bits
+from cosim.learning.federation.planned_state import planned_content
 from cosim.learning.prepare import (
     densities_of,
     memory_of,
@@ -27,7 +25,9 @@ from cosim.learning.prepare import (
     tasks_of,
 )
 from cosim.learning.training.full import layout_of
-from cosim.learning.workload import Workload
+from cosim.methods.layout import Layout
+from cosim.methods.message import payload_bits
+from cosim.methods.workload import Workload
 from cosim.scenario.learning import Training
 from cosim.scenario.model import Scenario
 
@@ -63,22 +63,22 @@ def expect_of(
     scenario: Scenario, model: Any, tokenizer: Any, pools: Mapping[str, TaskPool]
 ) -> Expectation:
     """The same with the model's shapes and the tasks' rows at hand; raises `CosimError`."""
-    choice, recipe = scenario.base_model, scenario.method
+    choice, method = scenario.base_model, scenario.method
     refuse_unplayable(scenario, model, tokenizer, pools)
-    layout = layout_of(recipe, model, scenario.adapter.target_modules, scenario.adapter.rank)
+    layout = layout_of(method, model, scenario.adapter.target_modules, scenario.adapter.rank)
     estimate = memory_of(scenario, model, native_dtype(choice.dtype, choice.device), pools)
     if choice.device == "cpu":
         refuse_what_does_not_fit(estimate, scenario.device_count)
 
-    kept = planned_counts(recipe, layout, max(densities_of(scenario)))
+    kept = method.expansion.planned(layout, max(densities_of(scenario)), None)
     per_value = scenario.adapter.bits_per_value
-    later = values_bits(int(kept.sum()), layout.projection_size, recipe.projection, per_value)
     shape = Geometry.of(model)
-    gate = len(gate_blocks(shape.blocks, recipe.gate.layers))
-    told = told_values(recipe, layout.modules, gate, shape.hidden) * per_value
-    masks = kept if recipe.masked else None
-    first = later + introduction_bits(layout.expansion_sizes, masks, recipe.projection, told)
-    trains_projection = recipe.trains_projection
+    layers, _ = method.composition.reading
+    features = len(gate_blocks(shape.blocks, layers)), shape.hidden
+    content = planned_content(method, layout, kept, features)
+    first = payload_bits(content, (), per_value)
+    later = payload_bits(content, [said.name for said in content], per_value)
+    trains_projection = method.projection.moves
     work = Work.of(model, layout, trainable_projection=trains_projection)
     trained = int(kept.sum()) + (layout.projection_size if trains_projection else 0)
     return Expectation(
@@ -86,7 +86,7 @@ def expect_of(
         later_bits=later,
         trained=trained,
         work=mean_rounds(scenario, layout, work, pools),
-        storage=storage(layout, recipe, densities_of(scenario)),
+        storage=storage(layout, method, densities_of(scenario)),
         modules=len(layout.modules),
         memory=_memory_words(estimate, choice.device),
         tasks={
@@ -109,9 +109,9 @@ def mean_rounds(
     scenario: Scenario, layout: Layout, work: Work, pools: Mapping[str, TaskPool]
 ) -> list[Workload]:
     """A mean round's work by device, all of them of the largest density."""
-    recipe = scenario.method
-    trained = int(planned_counts(recipe, layout, max(densities_of(scenario))).sum())
-    trained += layout.projection_size if recipe.trains_projection else 0
+    method = scenario.method
+    trained = int(method.expansion.planned(layout, max(densities_of(scenario)), None).sum())
+    trained += layout.projection_size if method.projection.moves else 0
     by_task = {
         name: _mean_round(work, pool.train, scenario.training, trained)
         for name, pool in pools.items()

@@ -10,7 +10,7 @@ from cosim.learning.records import FineTuned
 from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.passes import passes
 from cosim.learning.training.trainable import Trainer
-from cosim.learning.workload import Workload
+from cosim.methods.workload import Workload
 
 
 class Employer(Protocol):

@@ -14,17 +14,14 @@ from numpy.typing import NDArray
 from cosim.errors import DivergenceError
 from cosim.learning.base.base_model import BaseModel
 from cosim.learning.base.geometry import Geometry
-from cosim.learning.calibration.calibrator import Calibration, Calibrator
+from cosim.learning.calibration.calibrator import Calibrator
 from cosim.learning.calibration.prompt_features import PromptReader
 from cosim.learning.costs.flop import Work
 from cosim.learning.data.pool import TaskPool
 from cosim.learning.diagnostics.diagnosis import Diagnosis, LocalGradients
-from cosim.learning.diagnostics.overlap import Overlap, overlap
 from cosim.learning.execution.executor import Executor, InProcess
-from cosim.learning.federation.aggregation import Update
-from cosim.learning.federation.exchange import Bundle, Exchange
 from cosim.learning.federation.fleet import Fleet
-from cosim.learning.federation.payload import told_values
+from cosim.learning.federation.messages import Bank, Messages
 from cosim.learning.federation.pooled_data import Pools
 from cosim.learning.federation.scoring import Scoring
 from cosim.learning.jobs import Calibrating, FineTuning, train_together
@@ -34,9 +31,10 @@ from cosim.learning.training.lesson import Batch, Lesson, Outcome
 from cosim.learning.training.passes import DEVICES_PER_PASS
 from cosim.learning.training.trainable import trainable
 from cosim.learning.training.trainer import GroupTrainer
-from cosim.learning.workload import Workload
-from cosim.methods.parts import unplayed
-from cosim.methods.recipe import Recipe
+from cosim.methods.calibration import Calibration
+from cosim.methods.message import Message, Turn
+from cosim.methods.method import Method
+from cosim.methods.workload import Workload
 from cosim.scenario.learning import Adapter as AdapterChoice
 from cosim.scenario.learning import Training
 
@@ -45,7 +43,7 @@ _CALIBRATION_ROUND = 0
 
 
 class Learner:
-    """All devices' adapters over one frozen base model; plays the parts that the recipe chose.
+    """All devices' adapters over one frozen base model; plays the parts that the method chose.
 
     `densities` are the devices' own, Q_budget/Σd·r; the adapter's for all of them if not given.
     `executor`: who computes training passes, each of `devices_per_pass` devices at most, and
@@ -55,7 +53,7 @@ class Learner:
     def __init__(
         self,
         base: BaseModel,
-        recipe: Recipe,
+        method: Method,
         adapter: AdapterChoice,
         training: Training,
         pools: Mapping[str, TaskPool],
@@ -67,24 +65,23 @@ class Learner:
     ) -> None:
         self.executor = executor or InProcess()
         self.devices_per_pass = devices_per_pass
-        self.base, self.recipe, self.training = base, recipe, training
+        self.base, self.method, self.training = base, method, training
         self.pools, self.tasks, self.seed = pools, tuple(tasks), seed
-        made = trainable(base, recipe, adapter, training)
+        made = trainable(base, method, adapter, training)
         self.layout, self.trainer, model = made.layout, made.trainer, made.model
         self.settings = self.trainer.settings
         self.work = Work.of(
             base.model, self.layout, trainable_projection=self.settings.trainable_projection
         )
-        reader = PromptReader(model, recipe.gate.layers, recipe.gate.reads)
-        self.calibrator = Calibrator(model, self.layout, recipe, reader, self.work)
+        reader = PromptReader(model, *method.composition.reading)
+        self.calibrator = Calibrator(model, self.layout, method.needs, reader, self.work)
         own = densities or [adapter.density] * len(self.tasks)
-        self.fleet = Fleet(self.layout, recipe, tasks, seed, own, adapter.bits_per_value)
+        self.fleet = Fleet(self.layout, method, tasks, seed, own, adapter.bits_per_value)
         rows = [float(len(self._own_rows(device))) for device in range(len(tasks))]
         hidden = Geometry.of(base.model).hidden
-        told = told_values(recipe, self.layout.modules, len(reader.blocks), hidden)
-        self.exchange = Exchange(self.fleet, rows, told * adapter.bits_per_value)
+        self.messages = Messages(self.fleet, rows, (len(reader.blocks), hidden), seed)
         self.scoring = Scoring(self.fleet, made.evaluator, reader, pools, self.executor)
-        self.pooled = Pools(recipe, tasks)
+        self.pooled = Pools(method.data, tasks)
         self.queue: list[FineTuning] = []
         self.found: dict[int, Calibration] = {}
 
@@ -110,7 +107,7 @@ class Learner:
         return tuple(self._batch(device, round_, step, size) for step in range(self.training.steps))
 
     def _calibration_rows(self, device: int) -> Batch:
-        return self._batch(device, _CALIBRATION_ROUND, 0, self.recipe.calibration_samples)
+        return self._batch(device, _CALIBRATION_ROUND, 0, self.method.calibration_samples)
 
     def _calibration(self, device: int) -> Calibration:
         """What the device's calibration finds: it depends on no state, and is computed once."""
@@ -126,7 +123,7 @@ class Learner:
     def calibrate(self, device: int) -> Calibrating | None:
         """A calibration on its own, before round 1; None where the recipe needs none, or none
         any more. A device that has not asked is calibrated in its first fine-tuning."""
-        if not self.recipe.calibrated or self.fleet.calibrations[device] is not None:
+        if not self.method.needs or self.fleet.states[device].calibration is not None:
             return None
         work = self.calibrator.workload(self._calibration_rows(device))
         return Calibrating(self, device, work)
@@ -136,11 +133,11 @@ class Learner:
 
         One with a fault ends the run, or leaves the device without, as the scenario says.
         """
-        if self.fleet.calibrations[device] is not None:
+        if self.fleet.states[device].calibration is not None:
             return
         found = self._calibration(device)
         if found.fault is None:
-            self.fleet.calibrated(device, found)
+            self.fleet.states[device] = self.fleet.calibrated(device, found)
         elif self.training.divergence == "stop":
             raise DivergenceError(
                 f"training: device {device} ({self.tasks[device]}) cannot be calibrated {when}: "
@@ -151,13 +148,14 @@ class Learner:
     def limit(self, device: int, bits: float) -> None:
         """Lowers Q_budget of a device to what it can send with mask, seed and h in so many bits, up
         to the rounding of a value a module; a mask that has been chosen stays."""
-        self.fleet.limit(device, self.exchange.values_in(bits))
+        self.fleet.limit(device, self.messages.values_in(bits))
 
     def submit(self, device: int, round_: int) -> FineTuning:
         """Queues a device's local fine-tuning; nothing is computed yet but what it takes."""
         batches = self.batches(device, round_)
-        adapter = self.fleet.adapters[device]
-        kept = self.fleet.planned(device, self.fleet.calibrations[device])
+        state = self.fleet.states[device]
+        adapter = state.adapter
+        kept = self.fleet.planned(device, state.calibration)
         calibrating = self.calibrate(device)
         work = self._workload(batches, int(kept.sum()), chooses=adapter.unmasked)
         if calibrating is not None:
@@ -171,30 +169,24 @@ class Learner:
         trained = kept
         trained += self.layout.projection_size if self.settings.trainable_projection else 0
         ranked = self.layout.expansion_size if chooses else 0
-        if chooses and self.recipe.warms_up:
+        if chooses and self.method.expansion.warms_up:
             return self.work.warm_up_workload(batches, trained=trained, ranked=ranked)
         return self.work.workload(batches, trained=trained, ranked=ranked)
 
     def accept(self, job: FineTuning) -> FineTuned:
         """Makes a job's outcome the device's state; called by the job."""
         if job.outcome is None:
-            match self.recipe.data:
-                case "own":
-                    self._settle()
-                case "task" | "pooled":
-                    self._settle_pooled(job)
-                case _:
-                    unplayed("data", self.recipe.data)
+            if self.pooled.gathered:
+                self._settle_pooled(job)
+            else:
+                self._settle()
         assert job.outcome is not None, "the job was discarded"
         if job.calibrates:
             self.accept_calibration(job.device, f"in round {job.round}")
         if job.outcome.fault is not None:
             return self._diverged(job, job.outcome)
-        adapter = replace(job.outcome.adapter, round=job.round)
-        self.fleet.adapters[job.device] = adapter
-        self.fleet.hold_own(job.device)
-        self.fleet.share(self.tasks[job.device], adapter)
-        return FineTuned(job.outcome.loss, self.exchange.update(job.device, job.round))
+        self.fleet.learnt(job.device, replace(job.outcome.adapter, round=job.round))
+        return FineTuned(job.outcome.loss, self.messages.message(job.device, job.round))
 
     def _diverged(self, job: FineTuning, outcome: Outcome) -> FineTuned:
         """As the scenario says: the run ends, or the device keeps what it had."""
@@ -227,7 +219,7 @@ class Learner:
         if found.fault is not None:
             job.outcome = Outcome(job.lesson.adapter, math.nan, found.fault)
             return False
-        adapter = self.fleet.refined_adapter(job.device, found)
+        adapter = self.fleet.calibrated(job.device, found).adapter
         kept = self.fleet.planned(job.device, found)
         job.lesson = replace(job.lesson, adapter=adapter, kept=kept)
         return True
@@ -245,41 +237,41 @@ class Learner:
                 lambda lesson: self.trainer.train([lesson])[0],
             )
 
-    def payload_bits(self, update: Update, receiver: int) -> int:
+    def payload_bits(self, update: Message, receiver: int) -> int:
         """Bits of an update for this receiver."""
-        return self.exchange.payload_bits(update, receiver)
+        return self.messages.payload_bits(update, receiver)
 
-    def hear(self, device: int, update: Update) -> None:
+    def hear(self, device: int, update: Message) -> None:
         """An update has arrived at a device."""
-        self.exchange.hear(device, update)
+        self.messages.hear(device, update)
 
     def lose(self, device: int) -> None:
         """What has arrived since the device last mixed is lost."""
-        self.exchange.lose(device)
+        self.messages.lose(device)
 
     def first_bits(self, devices: Sequence[int]) -> list[int]:
         """Bits of each device's next update for a receiver that has had nothing of it yet."""
-        return [self.exchange.first_bits(device) for device in devices]
+        return [self.messages.first_bits(device) for device in devices]
 
-    def aggregate(self, device: int, inbox: Mapping[int, Update], ages: Mapping[int, int]) -> None:
+    def aggregate(self, device: int, inbox: Mapping[int, Message], ages: Mapping[int, int]) -> None:
         """Mixes what arrived into the device's state; an empty inbox changes nothing."""
-        self.exchange.aggregate(device, inbox, ages)
+        self.messages.mix(device, inbox, ages, Turn(0), {})
 
-    def mixing_work(self, device: int, inbox: Mapping[int, Update]) -> Workload | None:
+    def mixing_work(self, device: int, inbox: Mapping[int, Message]) -> Workload | None:
         """What mixing these takes; None where nothing is averaged."""
-        return self.exchange.mixing_work(device, inbox)
+        return self.messages.mixing_work(device, inbox)
 
-    def bank(self, sender: int) -> Bundle:
+    def bank(self, sender: int) -> Bank:
         """The experts that the sender holds, to be exchanged without averaging."""
-        return self.exchange.bank(sender)
+        return self.messages.bank(sender)
 
-    def bank_bits(self, bank: Bundle, receiver: int) -> int:
+    def bank_bits(self, bank: Bank, receiver: int) -> int:
         """Bits of the experts that the receiver has not, or has older."""
-        return self.exchange.bank_bits(bank, receiver)
+        return self.messages.bank_bits(bank, receiver)
 
-    def absorb(self, device: int, bank: Bundle) -> None:
+    def absorb(self, device: int, bank: Bank) -> None:
         """Stores the experts of another bank; a newer round of an expert replaces an older."""
-        self.exchange.absorb(device, bank)
+        self.messages.absorb(device, bank)
 
     def evaluate(self, devices: Iterable[int]) -> list[Measurement]:
         """Every device on every task; equal experts are scored once."""
@@ -298,10 +290,6 @@ class Learner:
         """Measured share of positions of B that at least two of the devices train."""
         return self.fleet.collision(devices)
 
-    def overlap(self, devices: Sequence[int]) -> list[Overlap]:
-        """How far from orthogonal the devices' projections and updates are, by module."""
-        return overlap(self.layout, [self.fleet.adapters[device] for device in devices])
-
     @cached_property
     def diagnosis(self) -> Diagnosis:
         """What computes the scenario's diagnostics."""
@@ -310,7 +298,7 @@ class Learner:
         return Diagnosis(self.fleet, self.scoring, gradients, self.batches, self.seed)
 
     def diagnose(
-        self, devices: Sequence[int], sets: Mapping[int, Sequence[Update]]
+        self, devices: Sequence[int], sets: Mapping[int, Sequence[Message]]
     ) -> list[Diagnostic]:
         """What the scenario's diagnostics are at this moment; changes nothing.
 
@@ -325,5 +313,5 @@ class Learner:
     def save(self, folder: Path) -> None:
         """Writes every device's adapter and its bank of experts into a new folder; nothing where
         all parameters are trained and there is no adapter."""
-        if not self.recipe.full:
+        if not self.method.expansion.every_parameter:
             save_adapters(folder, self.fleet, scale=self.settings.scale, seed=self.seed)

@@ -14,15 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cosim.learning.adapters.adapter import Adapter, Moments
-from cosim.learning.calibration.calibrator import Calibration
 from cosim.learning.federation.aggregation import Update
 from cosim.learning.jobs import Calibrating, FineTuning
 from cosim.learning.learner import Learner
 from cosim.learning.records import Score
 from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.pass_room import PassRoom
-from cosim.learning.workload import Workload
+from cosim.methods.adapter import Adapter, Moments
+from cosim.methods.calibration import Calibration
+from cosim.methods.workload import Workload
 
 Taken = dict[str, Any]
 

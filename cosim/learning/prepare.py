@@ -16,7 +16,7 @@ from cosim.host.ray_cluster import refuse_without_ray
 from cosim.learning.base.converted_llama import lean_model
 from cosim.learning.base.loading import begin_loading
 from cosim.learning.base.readable import refuse_unreadable
-from cosim.learning.base.target_modules import AdaptedModule, adapted_modules
+from cosim.learning.base.target_modules import adapted_modules
 from cosim.learning.base.trial import refuse_unfit
 from cosim.learning.costs.memory import MemoryEstimate, estimate_memory, refuse_what_does_not_fit
 from cosim.learning.data.packing import TOKENS_PER_PASS, common_length
@@ -26,6 +26,8 @@ from cosim.learning.learner import Learner
 from cosim.learning.threads import one_thread_aside
 from cosim.learning.training.full import layout_of
 from cosim.learning.training.passes import DEVICES_PER_PASS, passes
+from cosim.methods.calibration import Need
+from cosim.methods.layout import AdaptedModule
 from cosim.scenario.model import Scenario
 
 
@@ -38,7 +40,7 @@ def prepare(scenario: Scenario) -> Learner:
     """
     return_freed_memory()  # of a run before, in whose place this one may want other sizes
     choice = scenario.base_model
-    lean = not scenario.method.full
+    lean = not scenario.method.expansion.every_parameter
     with one_thread_aside() as aside:
         loading = begin_loading(choice.source, choice.dtype, choice.device, lean=lean, aside=aside)
         pools = read_tasks(scenario, loading.tokenizer)
@@ -106,12 +108,12 @@ def refuse_unplayable(
 
     model: not adapted yet, with weights or without.
     """
-    recipe = scenario.method
+    method = scenario.method
     modules: tuple[AdaptedModule, ...] = ()
-    if not recipe.full:
+    if not method.expansion.every_parameter:
         modules = adapted_modules(model, scenario.adapter.target_modules)
     if not modules or lean_model(model, modules) is None:
-        refuse_unfit(model, modules, reads_blocks=recipe.gated)
+        refuse_unfit(model, modules, reads_blocks=Need.FEATURES in method.needs)
     for name, pool in pools.items():
         refuse_unreadable(model, tokenizer, pool, scenario.tasks[name].source)
 
@@ -128,7 +130,7 @@ def memory_of(
     layout = layout_of(
         scenario.method, model, scenario.adapter.target_modules, scenario.adapter.rank
     )
-    full = scenario.method.full
+    full = scenario.method.expansion.every_parameter
     lean = not full and lean_model(model, layout.modules) is not None
     tasks, size = tasks_of(scenario), scenario.training.batch_size
     tokens = {name: np.array([row.tokens for row in pool.train]) for name, pool in pools.items()}

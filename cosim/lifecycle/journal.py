@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from cosim.errors import ResumeError
 from cosim.learning.records import Diagnostic, FineTuned, LayerState, Measurement, Score
-from cosim.learning.workload import Workload
 from cosim.lifecycle.timed_learner import TimedJob, TimedLearner
+from cosim.methods.workload import Workload
 from cosim.simulation.learner import Job
 
 _SHOWN = 300

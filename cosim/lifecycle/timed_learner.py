@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cosim.learning.records import Diagnostic, FineTuned, LayerState, Measurement
-from cosim.learning.workload import Workload
+from cosim.methods.workload import Workload
 from cosim.simulation.learner import Job, Learner
 
 

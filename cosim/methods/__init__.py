@@ -1,4 +1,5 @@
-"""The named methods. A new one is a file with a `RECIPE` and a line below."""
+"""The named methods, and what a method from outside is made of. A new one is a file with a
+`METHOD` and a line below."""
 
 from cosim.methods import (
     centralised,
@@ -12,20 +13,20 @@ from cosim.methods import (
     proposed_literal,
     proposed_single_cluster,
 )
-from cosim.methods.recipe import Recipe
+from cosim.methods.method import Method
 
-METHODS: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (
-        local.RECIPE,
-        lora.RECIPE,
-        lori.RECIPE,
-        lori_dense.RECIPE,
-        proposed.RECIPE,
-        proposed_single_cluster.RECIPE,
-        proposed_literal.RECIPE,
-        hard_moe.RECIPE,
-        centralised.RECIPE,
-        full_finetune.RECIPE,
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        local.METHOD,
+        lora.METHOD,
+        lori.METHOD,
+        lori_dense.METHOD,
+        proposed.METHOD,
+        proposed_single_cluster.METHOD,
+        proposed_literal.METHOD,
+        hard_moe.METHOD,
+        centralised.METHOD,
+        full_finetune.METHOD,
     )
 }

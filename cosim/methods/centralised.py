@@ -4,16 +4,21 @@ It minimises (1/M)·Σ_i F_i, eq. 11 of arXiv 2602.20492, over the same mini-bat
 draw, without links or averages in between.
 """
 
-from cosim.methods.recipe import Recipe
-from cosim.methods.topologies import NoExchange
+from cosim.methods.aggregation.none import NoAggregation
+from cosim.methods.composition.single import Single
+from cosim.methods.data.pooled import Pooled
+from cosim.methods.expansion.dense import Dense
+from cosim.methods.method import Method
+from cosim.methods.projection.trained import Trained
+from cosim.methods.topology.none import NoExchange
 
-RECIPE = Recipe(
+METHOD = Method(
     name="centralised",
     reference="LoRA (arXiv 2106.09685) on the union of all devices' mini-batches",
-    projection="trainable",
-    expansion="dense",
+    projection=Trained(),
+    expansion=Dense(),
     topology=NoExchange(),
-    aggregation="none",
-    composition="single",
-    data="pooled",
+    aggregation=NoAggregation(),
+    composition=Single(),
+    data=Pooled(),
 )

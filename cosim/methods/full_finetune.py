@@ -4,15 +4,19 @@
 model, and a device keeps a copy of them with its optimiser's moments.
 """
 
-from cosim.methods.recipe import Recipe
-from cosim.methods.topologies import RandomGraph
+from cosim.methods.aggregation.mean import Mean
+from cosim.methods.composition.single import Single
+from cosim.methods.expansion.every_parameter import EveryParameter
+from cosim.methods.method import Method
+from cosim.methods.projection.none import NoProjection
+from cosim.methods.topology.random import RandomGraph
 
-RECIPE = Recipe(
+METHOD = Method(
     name="full_finetune",
     reference="arXiv 2602.20492, baseline 'FPFT' (eq. 9-10 over all parameters); random topology",
-    projection="none",
-    expansion="every_parameter",
+    projection=NoProjection(),
+    expansion=EveryParameter(),
     topology=RandomGraph(degree=2),
-    aggregation="mean",
-    composition="single",
+    aggregation=Mean(),
+    composition=Single(),
 )

@@ -6,16 +6,21 @@ experts at once: no link can keep one from arriving. Its experts are LoRA's; the
 are those of full fine-tuning.
 """
 
-from cosim.methods.recipe import Recipe
-from cosim.methods.topologies import NoExchange
+from cosim.methods.aggregation.none import NoAggregation
+from cosim.methods.composition.oracle import Oracle
+from cosim.methods.data.task import Task
+from cosim.methods.expansion.dense import Dense
+from cosim.methods.method import Method
+from cosim.methods.projection.trained import Trained
+from cosim.methods.topology.none import NoExchange
 
-RECIPE = Recipe(
+METHOD = Method(
     name="hard_moe",
     reference="arXiv 2602.20492, baseline 'Hard-routing MoE', with LoRA experts",
-    projection="trainable",
-    expansion="dense",
+    projection=Trained(),
+    expansion=Dense(),
     topology=NoExchange(),
-    aggregation="none",
-    composition="oracle",
-    data="task",
+    aggregation=NoAggregation(),
+    composition=Oracle(),
+    data=Task(),
 )

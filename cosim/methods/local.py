@@ -1,14 +1,18 @@
 """`local`: every device fine-tunes alone; what exchange is compared with."""
 
-from cosim.methods.recipe import Recipe
-from cosim.methods.topologies import NoExchange
+from cosim.methods.aggregation.none import NoAggregation
+from cosim.methods.composition.single import Single
+from cosim.methods.expansion.dense import Dense
+from cosim.methods.method import Method
+from cosim.methods.projection.trained import Trained
+from cosim.methods.topology.none import NoExchange
 
-RECIPE = Recipe(
+METHOD = Method(
     name="local",
     reference="LoRA (arXiv 2106.09685) on each device, no exchange",
-    projection="trainable",
-    expansion="dense",
+    projection=Trained(),
+    expansion=Dense(),
     topology=NoExchange(),
-    aggregation="none",
-    composition="single",
+    aggregation=NoAggregation(),
+    composition=Single(),
 )

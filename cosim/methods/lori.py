@@ -12,17 +12,19 @@ devices, as every device has an adapter of its own: where several are of one tas
 weight of LoRI's one adapter a task. The mean, 1/J, was never LoRI's (`merge: {total: 1}`).
 """
 
-from cosim.methods.parts import Merge
-from cosim.methods.recipe import Recipe
-from cosim.methods.topologies import RandomGraph
+from cosim.methods.aggregation.stacked import Stacked
+from cosim.methods.composition.uniform import UniformMerge
+from cosim.methods.expansion.magnitude_mask import MagnitudeMask
+from cosim.methods.method import Method
+from cosim.methods.projection.frozen import Frozen
+from cosim.methods.topology.random import RandomGraph
 
-RECIPE = Recipe(
+METHOD = Method(
     name="lori",
     reference="LoRI-S (arXiv 2504.07448); baseline 'LoRI' of arXiv 2602.20492; random topology",
-    projection="frozen_own_seed",
-    expansion="magnitude_mask",
+    projection=Frozen(seed="own"),
+    expansion=MagnitudeMask(),
     topology=RandomGraph(degree=2),
-    aggregation="stacked",
-    composition="uniform",
-    merge=Merge(total=1.2),
+    aggregation=Stacked(),
+    composition=UniformMerge(total=1.2),
 )

@@ -4,14 +4,13 @@ Merged with w = 1.6/J, which is LoRI's own 0.4 for four adapters; for three they
 rule 0.53.
 """
 
-from cosim.methods.lori import RECIPE as LORI
-from cosim.methods.parts import Merge
+from cosim.methods.composition.uniform import UniformMerge
+from cosim.methods.expansion.dense import Dense
+from cosim.methods.lori import METHOD as LORI
 
-RECIPE = LORI.model_copy(
-    update={
-        "name": "lori_dense",
-        "reference": "LoRI-D (arXiv 2504.07448); random topology",
-        "expansion": "dense",
-        "merge": Merge(total=1.6),
-    }
+METHOD = LORI.with_(
+    name="lori_dense",
+    reference="LoRI-D (arXiv 2504.07448); random topology",
+    expansion=Dense(),
+    composition=UniformMerge(total=1.6),
 )

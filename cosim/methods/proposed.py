@@ -7,13 +7,11 @@ rounds, and at the end, clusters exchange their experts. Ten devices in three cl
 and with masks more than the 13.4 % of arXiv 2602.20492.
 """
 
-from cosim.methods.proposed_single_cluster import RECIPE as SINGLE_CLUSTER
-from cosim.methods.topologies import Clusters
+from cosim.methods.proposed_single_cluster import METHOD as SINGLE_CLUSTER
+from cosim.methods.topology.clusters import Clusters
 
-RECIPE = SINGLE_CLUSTER.model_copy(
-    update={
-        "name": "proposed",
-        "reference": "arXiv 2602.20492, 'Proposed Method', as corrected",
-        "topology": Clusters(max_collision_rate=0.1, exchange_every=3),
-    }
+METHOD = SINGLE_CLUSTER.with_(
+    name="proposed",
+    reference="arXiv 2602.20492, 'Proposed Method', as corrected",
+    topology=Clusters(max_collision_rate=0.1, exchange_every=3),
 )

@@ -7,15 +7,19 @@ B̄ = ΣB_j⊙M_j / max(1, ΣM_j), read back as (B̄⊙M_j)·A_j (eq. 10 and 24,
 a gate per sequence over the experts (eq. 27, corrected).
 """
 
-from cosim.methods.recipe import Recipe
-from cosim.methods.topologies import Complete
+from cosim.methods.aggregation.support_normalised import SupportNormalised
+from cosim.methods.composition.gate import Gate
+from cosim.methods.expansion.entropy_mask import EntropyMask
+from cosim.methods.method import Method
+from cosim.methods.projection.frozen import Frozen
+from cosim.methods.topology.complete import Complete
 
-RECIPE = Recipe(
+METHOD = Method(
     name="proposed_single_cluster",
     reference="arXiv 2602.20492, 'Proposed (single cluster)'",
-    projection="frozen_own_seed",
-    expansion="entropy_mask",
+    projection=Frozen(seed="own"),
+    expansion=EntropyMask(),
     topology=Complete(),
-    aggregation="support_normalised",
-    composition="gate",
+    aggregation=SupportNormalised(),
+    composition=Gate(),
 )

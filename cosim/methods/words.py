@@ -1,4 +1,4 @@
-"""A method's recipe in words, one line a part."""
+"""A method in words, one line a part."""
 
 from __future__ import annotations
 
@@ -6,23 +6,20 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from cosim.methods.recipe import Recipe
+from cosim.methods.method import Method
 
 
-def recipe_words(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """Every part of a recipe and what it chooses there, as a scenario would write it."""
-    for part, choice in recipe.model_dump(mode="json", exclude={"name", "reference"}).items():
-        yield part, _written(choice)
+def method_words(method: Method) -> Iterator[tuple[str, str]]:
+    """Every part of a method and what it chooses there, as a scenario would write it."""
+    for slot, part in method.model_dump(mode="json", exclude={"name", "reference"}).items():
+        yield slot, _written(part)
 
 
-def _written(choice: Any) -> str:
-    """A value in YAML's flow style; of a graph its word where that says all, and no range where
-    there is none."""
-    if isinstance(choice, dict):
-        said = {key: value for key, value in choice.items() if (key, value) != ("range_m", None)}
-        if list(said) == ["graph"]:
-            return str(said["graph"])
+def _written(part: Any) -> str:
+    """A value in YAML's flow style, but for settings that are null."""
+    if isinstance(part, dict):
+        said = {key: value for key, value in part.items() if value is not None}
         return f"{{{', '.join(f'{key}: {_written(value)}' for key, value in said.items())}}}"
-    if isinstance(choice, list):
-        return f"[{', '.join(map(_written, choice))}]"
-    return choice if isinstance(choice, str) else json.dumps(choice)
+    if isinstance(part, list):
+        return f"[{', '.join(map(_written, part))}]"
+    return part if isinstance(part, str) else json.dumps(part)

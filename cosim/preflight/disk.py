@@ -11,12 +11,10 @@ from typing import Any
 
 from cosim.errors import RunDirectoryError
 from cosim.learning.records import WATCHED_AT_MOST
-from cosim.learning.workload import Workload
-from cosim.methods.topologies import Clusters
+from cosim.methods.workload import Workload
 from cosim.physics.decibel import dbm_to_w
 from cosim.scenario.model import Scenario
 from cosim.simulation.compute_time import compute_time_s
-from cosim.simulation.rounds.plan import receivers_at_most
 from cosim.simulation.setup.build import given_work
 from cosim.simulation.setup.equipment import equipment
 from cosim.simulation.setup.waiting import nobody_before_s, waits_s
@@ -74,12 +72,11 @@ def rows_at_most(
     """
     devices, rounds = scenario.device_count, scenario.rounds
     tasks = len(scenario.tasks) if scenario.learning.model != "none" else 0
-    transfers = float(devices * rounds * receivers_at_most(scenario))
     topology = scenario.method.topology
-    if isinstance(topology, Clusters):
-        # Experts every E rounds, each sent as often as it may be, and announcements of heads.
-        transfers *= 1.0 + topology.exchange_attempts / topology.exchange_every
-        transfers += devices
+    transfers = float(devices * rounds * topology.most_receivers(devices - 1))
+    transfers *= topology.transfers_per_update()
+    if topology.negotiated:
+        transfers += devices  # announcements of heads
     duration_s = waits_s + rounds * _longest_round_s(scenario, work)
     checkpoints = 1 + rounds // scenario.evaluation.every
     diagnosed = min(devices, WATCHED_AT_MOST)
@@ -115,7 +112,7 @@ def estimate_disk(
     files = _BYTES_PER_FILE * (len(sizes) + _PARTS_PER_ROUND * scenario.rounds)
     traces = 2.0 * sum(sizes.values()) + files
     surely = _LEAST_BYTES["rounds"] * rows["rounds"]
-    if not isinstance(scenario.method.topology, Clusters):
+    if not scenario.method.topology.negotiated:
         surely += _LEAST_BYTES["transfers"] * rows["transfers"]
     surely *= _sure_rounds(scenario, work) / scenario.rounds
     waited = scenario.device_count * absent_s / scenario.trace.positions_every_s
@@ -148,7 +145,7 @@ def _sure_rounds(scenario: Scenario, work: Sequence[Workload]) -> int:
             most_w += float(dbm_to_w(radio.p_max_dbm)) / profile.pa_efficiency
             lasts_s = min(lasts_s, profile.battery_j / most_w)
     # Clusters calibrate, announce and exchange experts besides.
-    spans = 4.0 if isinstance(scenario.method.topology, Clusters) else 1.0
+    spans = 4.0 if scenario.method.topology.negotiated else 1.0
     return int(min(scenario.rounds, lasts_s // (spans * _longest_round_s(scenario, work))))
 
 

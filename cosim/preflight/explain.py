@@ -9,8 +9,7 @@ from statistics import median
 
 import numpy as np
 
-from cosim.learning.workload import Workload
-from cosim.methods.meaning import exchanges
+from cosim.methods.workload import Workload
 from cosim.physics.decibel import w_to_dbm
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
 from cosim.physics.power import spectral_efficiency_needed
@@ -20,7 +19,6 @@ from cosim.scenario.radio import Radio
 from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.link_need import margin_db
-from cosim.simulation.rounds.plan import receivers_at_most
 from cosim.simulation.setup.build import build_devices, given_work
 from cosim.simulation.setup.equipment import equipment
 from cosim.simulation.setup.first_links import FirstLinks, first_links, shortfall
@@ -57,9 +55,10 @@ def radio_facts(
     links: FirstLinks | None,
 ) -> list[Fact]:
     """Payload against W·Γ, Lemma 1's power over the first links, coherence time against Γ."""
-    receivers, radio = receivers_at_most(scenario), scenario.radio
+    radio = scenario.radio
+    receivers = scenario.method.topology.most_receivers(scenario.device_count - 1)
     if links is None:
-        silent = not exchanges(scenario.method.aggregation)
+        silent = not scenario.method.aggregation.exchanges
         why = f"method '{scenario.method.name}' sends nothing" if silent else "one device is alone"
         return [Fact("exchange", f"none: {why}")]
     packets = radio.packets
@@ -161,10 +160,10 @@ def explain(scenario: Scenario) -> Explanation:
     Raises `CosimError` where the scenario could not start.
     """
     learning = scenario.learning
-    recipe = scenario.method
-    parts = f"A {recipe.projection}, B {recipe.expansion}, {recipe.topology.graph} graph, "
-    parts += f"{recipe.aggregation} aggregation, {recipe.composition} expert"
-    facts = [Fact("method", f"{recipe.name}: {parts}")]
+    method = scenario.method
+    parts = f"A {method.projection}, B {method.expansion}, {method.topology} graph, "
+    parts += f"{method.aggregation} aggregation, {method.composition} expert"
+    facts = [Fact("method", f"{method.name}: {parts}")]
     devices, learnt = build_devices(scenario), []
     waited_s, absent_s = waits_s(scenario, devices), nobody_before_s(devices)
     if learning.model == "none":

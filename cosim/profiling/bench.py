@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from statistics import median
 
 from cosim.errors import ProfileError
-from cosim.learning.adapters.adapter import Adapter, Layout, gaussian_projection, kept_positions
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import BaseModel, load
 from cosim.learning.base.geometry import embedded_tokens
@@ -14,7 +13,10 @@ from cosim.learning.costs.flop import Work
 from cosim.learning.prepare import read_tasks, refuse_unplayable
 from cosim.learning.training.lesson import Lesson
 from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
-from cosim.learning.workload import Workload
+from cosim.methods.adapter import Adapter
+from cosim.methods.layout import Layout, kept_positions
+from cosim.methods.projection.gaussian import gaussian_projection
+from cosim.methods.workload import Workload
 from cosim.profiling.jobs import CalibrationJob, batches_of
 from cosim.scenario.model import Scenario
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
-from cosim.learning.workload import Workload
+from cosim.methods.workload import Workload
 from cosim.profiling.bench import Bench, Exercise
 from cosim.profiling.contention import Watch
 from cosim.profiling.jobs import CalibrationJob

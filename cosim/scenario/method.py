@@ -1,4 +1,4 @@
-"""From what a scenario says of its method to a recipe."""
+"""From what a scenario says of its method to the method."""
 
 from __future__ import annotations
 
@@ -7,34 +7,37 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, create_model
 
 from cosim.methods import METHODS
-from cosim.methods.recipe import Recipe
+from cosim.methods.earlier_spelling import overridden
+from cosim.methods.method import Method as WholeMethod
 from cosim.scenario.section import Section
 from cosim.spelling import did_you_mean
 
 MethodName = Annotated[str, Field(json_schema_extra={"enum": list(METHODS)})]
 
 
-def _optional(part: str) -> tuple[Any, Any]:
-    """A part of a recipe that may be left out."""
-    field = Recipe.model_fields[part]
+def _optional(slot: str) -> tuple[Any, Any]:
+    """A slot that may be left out."""
+    field = WholeMethod.model_fields[slot]
     checked = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     return (checked | None, Field(None, description=field.description))  # type: ignore[operator]
 
 
-# Every part of a recipe by its own name, so that a new one is known here at once.
-_parts: dict[str, Any] = {part: _optional(part) for part in Recipe.model_fields if part != "name"}
+# Every slot of a method by its own name, so that a new one is known here at once.
+_slots: dict[str, Any] = {
+    slot: _optional(slot) for slot in WholeMethod.model_fields if slot != "name"
+}
 MethodMapping = create_model(
     "MethodMapping",
     __base__=Section,
     __doc__="What a scenario may write for a method: its name, and the parts that differ.",
     name=(MethodName, ...),
-    **_parts,
+    **_slots,
 )
 
 
-def recipe_of(value: Any) -> Any:
-    """A method's name, or a mapping with `name` and the parts that differ from its recipe."""
-    if isinstance(value, Recipe):
+def method_of(value: Any) -> Any:
+    """A method's name, or a mapping with `name` and the parts that differ from the method's."""
+    if isinstance(value, WholeMethod):
         return value
     overrides: dict[str, Any] = {}
     if isinstance(value, dict):
@@ -47,9 +50,9 @@ def recipe_of(value: Any) -> Any:
     if value not in METHODS:
         hint = did_you_mean(value, METHODS)
         raise ValueError(f"'{value}' is not a method{hint} (one of {', '.join(METHODS)})")
-    return {**METHODS[value].model_dump(), **overrides}
+    return overridden(METHODS[value], overrides)
 
 
 Method = Annotated[
-    Recipe, BeforeValidator(recipe_of, json_schema_input_type=MethodName | MethodMapping)
+    WholeMethod, BeforeValidator(method_of, json_schema_input_type=MethodName | MethodMapping)
 ]

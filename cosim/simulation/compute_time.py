@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cosim.learning.workload import Workload
+from cosim.methods.workload import Workload
 from cosim.physics.compute import compute_overhead_s, compute_time_flop_s, compute_time_paper_s
 from cosim.scenario.profile import PaperTime, Profile
 

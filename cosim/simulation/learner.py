@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.learning.records import Diagnostic, FineTuned, LayerState, Measurement
-from cosim.learning.workload import Workload
+from cosim.methods.workload import Workload
 
 
 class Job(Protocol):

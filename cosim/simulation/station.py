@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from simpy import Environment, Event, Process
 
-from cosim.learning.workload import Workload
+from cosim.methods.workload import Workload
 from cosim.mobility.availability import Spell
 from cosim.mobility.trajectory import Trajectory
 from cosim.scenario.profile import Profile

@@ -1,63 +1,14 @@
-"""Graphs of one round: pure functions from a choice and a random stream to neighbours."""
+"""Graphs of one round: who is whose neighbour, and which devices are connected."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from cosim.methods.parts import unplayed
-from cosim.methods.topologies import Complete, Nearest, NoExchange, RandomGraph, Ring
-from cosim.topology.link_power import LinkNeed
-from cosim.topology.nearest import nearest_edges
-from cosim.topology.random_graph import random_edges
-
 Neighbours = dict[int, tuple[int, ...]]
-Graph = NoExchange | Complete | Ring | RandomGraph | Nearest
 
 
-def needs_positions(choice: Graph) -> bool:
-    """Whether `neighbours` must be told where the devices are."""
-    match choice:
-        case NoExchange() | Complete() | Ring():
-            return False
-        case RandomGraph():
-            return choice.range_m is not None
-        case Nearest():
-            return True
-        case other:
-            unplayed("topology", other)
-
-
-def neighbours(
-    devices: Sequence[int],
-    choice: Graph,
-    random: np.random.Generator,
-    positions_m: NDArray[np.float64] | None = None,
-    need: LinkNeed | None = None,
-) -> Neighbours:
-    """The neighbours of every device, sorted; the relation is symmetric.
-
-    positions_m: (M, 2) in m in the order of the devices; ValueError if the graph needs them and
-    they are missing or of another shape. `random` is used by the random graph alone, which takes
-    the pairs in a uniform order; the nearest graph takes them by distance, then by ids. Both keep
-    each pair within range that leaves both ends within the degree. `need`, of the devices in the
-    order of their ids, is used by a random graph that is `limit_by_links`: it keeps those pairs
-    alone that leave both ends with power for all of their links; None: for any number of links.
-    """
-    match choice:
-        case NoExchange():
-            edges: list[tuple[int, int]] = []
-        case Complete():
-            edges = list(itertools.combinations(devices, 2))
-        case Ring():
-            edges = _ring(devices)
-        case RandomGraph() | Nearest():
-            edges = _bounded(devices, choice, random, positions_m, need)
-        case other:
-            unplayed("topology", other)
+def joined(devices: Iterable[int], edges: Iterable[tuple[int, int]]) -> Neighbours:
+    """The neighbours of every device, sorted, from the pairs that are joined."""
     found: dict[int, set[int]] = {device: set() for device in devices}
     for first, second in edges:
         found[first].add(second)
@@ -92,33 +43,3 @@ def components(graph: Neighbours) -> list[tuple[int, ...]]:
         seen |= group
         groups.append(tuple(sorted(group)))
     return groups
-
-
-def _ring(devices: Sequence[int]) -> list[tuple[int, int]]:
-    if len(devices) < 2:
-        return []
-    return list(zip(devices, [*devices[1:], devices[0]], strict=True))
-
-
-def _bounded(
-    devices: Sequence[int],
-    choice: RandomGraph | Nearest,
-    random: np.random.Generator,
-    positions_m: NDArray[np.float64] | None,
-    need: LinkNeed | None,
-) -> list[tuple[int, int]]:
-    """Edges of a graph of bounded degree, taken among the devices in the order of their ids."""
-    ids = sorted(devices)
-    places_m = None
-    limited = isinstance(choice, RandomGraph) and choice.limit_by_links and need is not None
-    if needs_positions(choice) or (limited and positions_m is not None):
-        if positions_m is None or np.shape(positions_m) != (len(ids), 2):
-            raise ValueError(f"graph '{choice.graph}' needs positions of shape ({len(ids)}, 2)")
-        places_m = positions_m[np.argsort(np.asarray(devices))]
-    if isinstance(choice, RandomGraph):
-        asked = need if limited else None
-        edges = random_edges(len(ids), choice.degree, random, places_m, choice.range_m, asked)
-    else:
-        assert places_m is not None
-        edges = nearest_edges(places_m, choice.degree, choice.range_m)
-    return [(ids[low], ids[high]) for low, high in edges]

@@ -27,7 +27,7 @@ def check_adapters(run: Subject) -> Check:
         why = "none, the run played the network alone"
     elif not scenario.trace.adapters:
         why = "none, the scenario says trace.adapters: false"
-    elif scenario.method.full:
+    elif scenario.method.expansion.every_parameter:
         why = "none, the method trains every parameter"
     elif not run.completed:
         why = "none, the run was not completed"

@@ -24,7 +24,6 @@ import numpy as np
 import torch
 from interleaved import Products, interleaved, tell
 
-from cosim.learning.adapters.adapter import Adapter, Expert, Layout, gaussian_projection
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load
 from cosim.learning.base.target_modules import adapted_modules
@@ -32,6 +31,10 @@ from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.packing import candidates_reading
 from cosim.learning.data.pool import Question
 from cosim.learning.evaluation.evaluator import Evaluator
+from cosim.methods.adapter import Adapter
+from cosim.methods.expert import Expert
+from cosim.methods.layout import Layout
+from cosim.methods.projection.gaussian import gaussian_projection
 
 ROWS = 64
 

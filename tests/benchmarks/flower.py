@@ -69,9 +69,9 @@ def flower_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
     from flwr.serverapp.strategy import FedAvg
     from flwr.simulation import run_simulation
 
-    from cosim.learning.adapters.adapter import Layout
     from cosim.learning.base.base_model import skeleton
     from cosim.learning.base.target_modules import adapted_modules
+    from cosim.methods.layout import Layout
 
     losses: list[float] = []
 
@@ -119,15 +119,16 @@ def cosim_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
     """Wall seconds of each round, the model's loading in the first, and the last loss."""
     ends, loss = [perf_counter()], 0.0
     import torch
+    from cosim.learning.federation.aggregation import Update, mean
     from training import RATE, drawn, projection
 
-    from cosim.learning.adapters.adapter import Adapter, Layout
     from cosim.learning.base.adapted_model import AdaptedModel
     from cosim.learning.base.loading import begin_loading
-    from cosim.learning.federation.aggregation import Update, mean
     from cosim.learning.threads import one_thread_aside
     from cosim.learning.training.lesson import Lesson
     from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
+    from cosim.methods.adapter import Adapter
+    from cosim.methods.layout import Layout
 
     torch.set_num_threads(given.threads)
     with one_thread_aside() as aside:  # as `cosim run` loads it

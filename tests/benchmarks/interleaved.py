@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from cosim.learning.base.target_modules import AdaptedModule
+from cosim.methods.layout import AdaptedModule
 
 
 def interleaved(works: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:

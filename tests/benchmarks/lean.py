@@ -22,13 +22,13 @@ from time import process_time
 import numpy as np
 import torch
 
-from cosim.learning.adapters.adapter import Layout
 from cosim.learning.adapters.grouped import GroupedParameter
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load
 from cosim.learning.base.packed_llama.model import LeanModel
 from cosim.learning.data.encoding import Encoded, token_rows
 from cosim.learning.data.packing import pack, reading
+from cosim.methods.layout import Layout
 
 LENGTHS = (17, 29, 14, 115, 30)
 Rows = list[list[Encoded]]

@@ -33,7 +33,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from cosim import load_scenario
-from cosim.learning.adapters.adapter import Adapter, Layout, gaussian_projection
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load
 from cosim.learning.base.target_modules import adapted_modules
@@ -41,6 +40,9 @@ from cosim.learning.data.encoding import Encoded, token_rows
 from cosim.learning.prepare import read_tasks, tasks_of
 from cosim.learning.training.lesson import Batch, Lesson
 from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
+from cosim.methods.adapter import Adapter
+from cosim.methods.layout import Layout
+from cosim.methods.projection.gaussian import gaussian_projection
 
 ANSWER = 3
 RATE = 2e-3

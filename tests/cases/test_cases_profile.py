@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cosim.learning.workload import Workload
+from cosim.methods.workload import Workload
 from cosim.profiling import contention
 from cosim.profiling.contention import Watch
 from cosim.profiling.jobs import CalibrationJob

@@ -216,9 +216,9 @@ def _learnt(run: Path) -> Path:
     """A run of two devices with adapters, made by hand."""
     import torch
 
-    from cosim.learning.adapters.adapter import Adapter, Layout
-    from cosim.learning.base.target_modules import AdaptedModule
     from cosim.learning.storing.adapter_store import save_adapters
+    from cosim.methods.adapter import Adapter
+    from cosim.methods.layout import AdaptedModule, Layout
 
     modules = (AdaptedModule("a.q_proj", 0, 4, 4), AdaptedModule("a.v_proj", 0, 4, 2))
     layout = Layout(modules, 2)

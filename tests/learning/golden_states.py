@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 import numpy as np
+from cosim.methods.parts import Aggregation, Composition, Data, Expansion, LiteralPoint, Projection
+from cosim.methods.recipe import Recipe
 from pydantic import ValidationError
 
 from cosim.methods import METHODS
-from cosim.methods.parts import Aggregation, Composition, Data, Expansion, LiteralPoint, Projection
-from cosim.methods.recipe import Recipe
 
 SLOTS = {
     "projection": get_args(Projection),

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cosim.learning.adapters.adapter import Layout
 from cosim.learning.adapters.grouped import GroupedParameter
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.packed_llama.model import LeanModel
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.packing import PackedRows, pack, reading
+from cosim.methods.layout import Layout
 
 SCALE = 1.5
 RANK = 4

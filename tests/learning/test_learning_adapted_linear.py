@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from cosim.errors import BaseModelError
-from cosim.learning.adapters.adapter import Layout
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load
 from cosim.learning.base.target_modules import adapted_modules
+from cosim.methods.layout import Layout
 
 SCALE = 1.5
 

@@ -5,10 +5,6 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from torch import Tensor
-
 from cosim.learning.federation.aggregation import (
     Update,
     as_transmitted,
@@ -16,6 +12,10 @@ from cosim.learning.federation.aggregation import (
     measured_collision_rate,
     support_normalised_mean,
 )
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
 from cosim.topology.collision import predicted_collision_rate
 
 SIZE = 24

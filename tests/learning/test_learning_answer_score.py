@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from cosim.learning.adapters.adapter import Layout
 from cosim.learning.base import answer_score as module
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.answer_score import answer_scores
@@ -16,6 +15,7 @@ from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.packing import candidates_reading, pack
 from cosim.learning.data.pool import Question
 from cosim.learning.evaluation.evaluator import Evaluator
+from cosim.methods.layout import Layout
 
 HIDDEN, VOCABULARY = 12, 31
 PROMPT = (0, 5, 9, 17)

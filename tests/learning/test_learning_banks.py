@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from cosim.learning.federation.payload import SEED_BITS, mask_bits
 from small_learners import one_round, small_learner, small_pools
 
-from cosim.learning.federation.payload import SEED_BITS, mask_bits
 from cosim.methods import METHODS
 
 

@@ -6,20 +6,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from cosim.learning.federation.payload import introduction_bits, mask_bits
 from small_learners import one_round, small_learner, small_pools
 
-from cosim.learning.adapters.adapter import Layout
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load
-from cosim.learning.base.target_modules import shared_inputs
-from cosim.learning.calibration.calibrator import Calibration, Calibrator, _Spectra
+from cosim.learning.calibration.calibrator import Calibrator, _Spectra
 from cosim.learning.calibration.prompt_features import PromptReader, gate_blocks, unit_tokens
 from cosim.learning.calibration.spectrum import spectral_entropy
 from cosim.learning.costs.flop import Work
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.evaluation.gate import refined_projection
-from cosim.learning.federation.payload import introduction_bits, mask_bits
 from cosim.methods import METHODS
+from cosim.methods.calibration import Calibration
+from cosim.methods.layout import Layout, shared_inputs
 
 ROWS = [Encoded((0, 5, 9, 33), (7, 8)), Encoded((0, 41), (9,)), Encoded((0, 11, 12, 60, 61), (4,))]
 

@@ -5,9 +5,9 @@ import functools
 import numpy as np
 import pytest
 import torch
+from cosim.learning.federation.payload import SEED_BITS, mask_bits
 from small_learners import one_round, small_learner, small_pools
 
-from cosim.learning.federation.payload import SEED_BITS, mask_bits
 from cosim.learning.training.lesson import Lesson
 from cosim.methods import METHODS
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cosim.learning.adapters.budget import (
+from cosim.methods.expansion.budget import (
     densities,
     kept_counts,
     literal_densities,

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from cosim.learning.adapters.adapter import Adapter, Expert, Layout
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.pool import Question
 from cosim.learning.evaluation.evaluator import Evaluator
 from cosim.learning.records import Score
+from cosim.methods.adapter import Adapter
+from cosim.methods.expert import Expert
+from cosim.methods.layout import Layout
 
 SCALE = 1.5
 RANK = 3

@@ -11,7 +11,6 @@ import transformers
 from small_learners import one_round, small_learner, small_pools
 
 from cosim.errors import BaseModelError
-from cosim.learning.adapters.adapter import Adapter, Layout, gaussian_projection
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load
 from cosim.learning.base.geometry import Geometry, multiplied, positions
@@ -21,6 +20,9 @@ from cosim.learning.calibration.spectrum import RIDGE
 from cosim.learning.costs.flop import Work
 from cosim.learning.storing.peft import write_peft
 from cosim.methods import METHODS
+from cosim.methods.adapter import Adapter
+from cosim.methods.layout import Layout
+from cosim.methods.projection.gaussian import gaussian_projection
 
 IDS = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
 WIDE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}

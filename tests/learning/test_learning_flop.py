@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from cosim.learning.adapters.adapter import Layout
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load, skeleton
 from cosim.learning.costs.flop import Work
 from cosim.learning.data.encoding import Encoded, token_rows
 from cosim.learning.training.full import layout_of
-from cosim.learning.workload import Workload
 from cosim.methods import METHODS
+from cosim.methods.layout import Layout
+from cosim.methods.workload import Workload
 
 RANK = 3
 ROWS = [Encoded((0, 5, 77, 301, 12), (9, 1)), Encoded(tuple(range(40)), (7,) * 9)]

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cosim.methods.recipe import Recipe
 from golden_states import device_state, pairs, recipes_drawn
 from small_learners import small_learner, small_pools
 
 from cosim.methods import METHODS
-from cosim.methods.recipe import Recipe
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "states.json"
 REGENERATE = os.environ.get("COSIM_REGENERATE_GOLDEN") == "1"

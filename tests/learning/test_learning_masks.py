@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 import torch
-
-from cosim.learning.adapters.adapter import Layout
 from cosim.learning.adapters.masks import (
     mask_rule,
     planned_counts,
@@ -12,8 +10,9 @@ from cosim.learning.adapters.masks import (
     top_magnitude_support,
     top_support,
 )
-from cosim.learning.base.target_modules import AdaptedModule, shared_inputs
+
 from cosim.methods import METHODS
+from cosim.methods.layout import AdaptedModule, Layout, shared_inputs
 
 LAYOUT = Layout(
     tuple(

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-
-from cosim.learning.adapters.adapter import Adapter
 from cosim.learning.federation.exchange import Exchange
+
 from cosim.methods import METHODS
+from cosim.methods.adapter import Adapter
 
 
 def exchange_of(values):

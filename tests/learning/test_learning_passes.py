@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosim.errors import CosimError
-from cosim.learning.adapters.adapter import Layout
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load
 from cosim.learning.base.target_modules import adapted_modules
@@ -15,6 +14,7 @@ from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.packing import pack, reading
 from cosim.learning.training.passes import DEVICES_PER_PASS, PADDING_RATIO, passes
 from cosim.methods import METHODS
+from cosim.methods.layout import Layout
 
 
 @given(st.lists(st.tuples(st.integers(1, 500), st.integers(1, 3)), max_size=60))

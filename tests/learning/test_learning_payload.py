@@ -4,11 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from cosim.learning.federation.payload import introduction_bits, mask_bits, values_bits
 from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import entropy
-
-from cosim.learning.federation.payload import introduction_bits, mask_bits, values_bits
 
 
 @given(n=st.integers(2, 2000), share=st.floats(0, 1))

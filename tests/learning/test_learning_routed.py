@@ -8,13 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from cosim.learning.adapters.adapter import Adapter, Expert, Layout
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.pool import Question
 from cosim.learning.evaluation.evaluator import Evaluator
 from cosim.learning.evaluation.gate import rank_activations, select_ranks
+from cosim.methods.adapter import Adapter
+from cosim.methods.expert import Expert
+from cosim.methods.layout import Layout
 
 SCALE, RANK, EXPERTS = 1.5, 3, 4
 

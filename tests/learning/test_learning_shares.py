@@ -13,13 +13,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim.learning.adapters.adapter import Adapter, Layout, gaussian_projection
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.training.lesson import Lesson
 from cosim.learning.training.shares import shares
 from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
+from cosim.methods.adapter import Adapter
+from cosim.methods.layout import Layout
+from cosim.methods.projection.gaussian import gaussian_projection
 
 STEPS = 3
 

@@ -12,11 +12,13 @@ import torch
 from safetensors.torch import load_file
 
 from cosim.errors import ExportError
-from cosim.learning.adapters.adapter import Adapter, Layout, gaussian_projection
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load
 from cosim.learning.storing.adapter_store import read_adapters, save_adapters
 from cosim.learning.storing.peft import write_peft
+from cosim.methods.adapter import Adapter
+from cosim.methods.layout import Layout
+from cosim.methods.projection.gaussian import gaussian_projection
 
 RANK, ALPHA, SEED = 3, 5.0, 11
 TASKS = ("sums", "words", "sums")

@@ -12,11 +12,11 @@ import pytest
 import torch
 from small_learners import DEVICES, small_learner, small_pools
 
-from cosim.learning.adapters.adapter import gaussian_projection
-from cosim.learning.calibration.calibrator import Calibration
 from cosim.learning.calibration.prompt_features import PromptReader
 from cosim.learning.threads import one_thread_aside, one_thread_each
 from cosim.methods import METHODS
+from cosim.methods.calibration import Calibration
+from cosim.methods.projection.gaussian import gaussian_projection
 
 
 @pytest.fixture(scope="module")

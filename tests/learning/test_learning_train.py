@@ -5,16 +5,18 @@ import copy
 import numpy as np
 import pytest
 import torch
+from cosim.learning.adapters.masks import top_gradient_support
 
 from cosim.errors import CosimError
-from cosim.learning.adapters.adapter import Adapter, Layout, gaussian_projection, kept_positions
-from cosim.learning.adapters.masks import top_gradient_support
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.training.lesson import Lesson
 from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
 from cosim.learning.training.working_copies import WorkingCopies
+from cosim.methods.adapter import Adapter
+from cosim.methods.layout import Layout, kept_positions
+from cosim.methods.projection.gaussian import gaussian_projection
 
 RANK = 4
 ALPHA = 8.0

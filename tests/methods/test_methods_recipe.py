@@ -1,11 +1,11 @@
 """Recipes: what fits together, and what is refused with its reason."""
 
 import pytest
+from cosim.methods.meaning import keeps_experts
+from cosim.methods.recipe import Recipe
 from pydantic import ValidationError
 
 from cosim.methods import METHODS
-from cosim.methods.meaning import keeps_experts
-from cosim.methods.recipe import Recipe
 
 
 def changed(name, **parts):

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from cosim.methods.parts import Merge
+from cosim.methods.recipe import Recipe
 
 import cosim
 from cosim.errors import UnplayedPartError
 from cosim.methods import METHODS, meaning, parts
-from cosim.methods.parts import Merge
-from cosim.methods.recipe import Recipe
 
 PACKAGE = Path(cosim.__file__).parent
 WORDS = {

@@ -1,6 +1,6 @@
 """A machine whose durations follow the model of time exactly."""
 
-from cosim.learning.workload import Workload
+from cosim.methods.workload import Workload
 
 LAW = {"flop_s": 4.0e7, "pass_s": 0.05, "update_s": 2.0e-6, "ranking_s": 3.0e-6}
 

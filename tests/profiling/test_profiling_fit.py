@@ -5,7 +5,7 @@ import pytest
 from lawful import LAW, lawful_s
 
 from cosim.errors import ProfileError
-from cosim.learning.workload import Workload
+from cosim.methods.workload import Workload
 from cosim.profiling.fit import Fitted, fit
 from cosim.profiling.jobs import CalibrationJob
 from cosim.profiling.measure import Timing

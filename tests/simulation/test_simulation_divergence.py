@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from cosim.errors import DivergenceError
-from cosim.learning.calibration.calibrator import Calibration
 from cosim.learning.jobs import train_together
 from cosim.learning.learner import Learner
 from cosim.learning.training.trainer import GroupTrainer
 from cosim.lifecycle.journal import JournaledLearner
 from cosim.lifecycle.play import play, resume
+from cosim.methods.calibration import Calibration
 from cosim.scenario.load import load
 from cosim.trace.reader import Run, read_run
 from cosim.verification.verify import verify

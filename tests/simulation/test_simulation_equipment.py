@@ -8,7 +8,7 @@ import pytest
 from small_networks import NO_LEARNING, PROFILE, scenario
 
 from cosim.errors import ScenarioError
-from cosim.learning.workload import Workload
+from cosim.methods.workload import Workload
 from cosim.preflight.explain import compute_fact
 from cosim.scenario.catalogue import catalogue
 from cosim.scenario.profile import FlopTime, PaperTime, Profile

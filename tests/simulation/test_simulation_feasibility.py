@@ -3,9 +3,9 @@
 import math
 
 import pytest
+from cosim.methods.topologies import RandomGraph
 from small_networks import NO_LEARNING, method, scenario, simulate
 
-from cosim.methods.topologies import RandomGraph
 from cosim.preflight.explain import compute_fact, explain, receivers_at_most
 from cosim.randomness import stream
 from cosim.simulation.setup.build import given_work

@@ -16,7 +16,7 @@ from small_networks import (
     world_at,
 )
 
-from cosim.learning.workload import Workload
+from cosim.methods.workload import Workload
 from cosim.scenario.model import Scenario
 from cosim.simulation.links.flight import Parcel
 from cosim.simulation.rounds.expert_exchange import spread_experts

@@ -8,11 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 import pytest
+from cosim.methods.topologies import Clusters
 from hypothesis import HealthCheck, event, given, settings
 from random_scenarios import scenarios
 from small_networks import MemoryTrace, play_to_the_end, simulate, world_of
 
-from cosim.methods.topologies import Clusters
 from cosim.scenario.model import Scenario
 from cosim.scenario.profile import Profile
 from cosim.simulation.learner import NullLearner

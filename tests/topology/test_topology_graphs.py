@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+from cosim.methods.topologies import Complete, Nearest, NoExchange, RandomGraph, Ring, Topology
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from cosim.methods.topologies import Complete, Nearest, NoExchange, RandomGraph, Ring, Topology
 from cosim.randomness import stream
 from cosim.topology.graphs import Graph, Neighbours, components, needs_positions, neighbours
 

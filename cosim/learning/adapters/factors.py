@@ -8,7 +8,8 @@ from itertools import accumulate, pairwise
 import torch
 from torch import Tensor
 
-from cosim.learning.adapters.adapter import Adapter, Layout
+from cosim.methods.adapter import Adapter
+from cosim.methods.layout import Layout
 
 
 def by_module(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cosim.learning.base.packed_llama.model import LeanModel
 from cosim.learning.base.packed_llama.weights import PLACES, Block, Norm, Product, Weights
-from cosim.learning.base.target_modules import AdaptedModule
+from cosim.methods.layout import AdaptedModule
 
 WEIGHTS = "model.safetensors"
 

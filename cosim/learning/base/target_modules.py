@@ -5,27 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
 from cosim.errors import BaseModelError
 from cosim.host.timed_regex import Expression, ExpressionError
-
-
-@dataclass(frozen=True)
-class AdaptedModule:
-    """One adapted layer: its name, transformer block, and shape d×k of W0.
-
-    transposed: its weight is kept as k×d, as by transformers' `Conv1D`.
-    """
-
-    name: str
-    layer: int
-    out_features: int
-    in_features: int
-    transposed: bool = False
+from cosim.methods.layout import AdaptedModule
 
 
 def is_linear(module: nn.Module) -> bool:
@@ -58,21 +44,6 @@ def adapted_modules(
         rows, columns = weight_of(linear).shape
         modules.append(AdaptedModule(name, number, rows, columns, _is_conv1d(linear)))
     return tuple(modules)
-
-
-# Leaves of one parent module that all read the same tensor.
-_SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
-
-
-def shared_inputs(modules: Sequence[AdaptedModule]) -> list[int]:
-    """For each module the number of the first that reads the same input; itself where unknown."""
-    first: dict[tuple[str, object], int] = {}
-    out = []
-    for number, module in enumerate(modules):
-        parent, _, leaf = module.name.rpartition(".")
-        family = next((names for names in _SIBLINGS if leaf in names), leaf)
-        out.append(first.setdefault((parent, family), number))
-    return out
 
 
 def _targets(model: Any, wanted: str | Sequence[str]) -> list[tuple[str, nn.Module]]:

@@ -22,8 +22,8 @@ from cosim.learning.base.geometry import (
     text_config,
     trunk,
 )
-from cosim.learning.base.target_modules import AdaptedModule
 from cosim.learning.base.weightless import Weightless
+from cosim.methods.layout import AdaptedModule
 
 # Output heads that do more than multiply: the answer-only head would skip the extra step.
 _HEAD_EXTRAS = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -14,9 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cosim.learning.adapters.adapter import Layout
 from cosim.learning.base.adapted_model import AdaptedModel
-from cosim.learning.base.target_modules import shared_inputs, weight_of
+from cosim.learning.base.target_modules import weight_of
 from cosim.learning.calibration.prompt_features import PromptReader
 from cosim.learning.calibration.spectrum import (
     Inputs,
@@ -30,8 +28,9 @@ from cosim.learning.costs.flop import Work
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.packing import pack, reading
 from cosim.learning.threads import one_thread_each
-from cosim.learning.workload import Workload
-from cosim.methods.recipe import Recipe
+from cosim.methods.calibration import Calibration, Need
+from cosim.methods.layout import Layout, shared_inputs
+from cosim.methods.workload import Workload
 
 # What may be kept of the weights for the devices that follow.
 _TRIANGLES_BYTES = 256 * 2**20
@@ -39,34 +38,23 @@ _TRIANGLES_BYTES = 256 * 2**20
 _AT_ONCE = 4
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """What a device knows of its task before it trains; each part None where nothing asks for it.
-
-    entropies: H of W0·C by module (n,), nats. features: h at the gate's blocks (L, h), float32,
-    the mean of x̄ over the rows. inputs: h of every module (Σk,), flat float32, the mean over all
-    tokens (eq. 26 of arXiv 2602.20492). fault: what came to no finite number or has no direction,
-    and at which module; the parts are then None.
-    """
-
-    entropies: NDArray[np.float64] | None = None
-    features: Tensor | None = None
-    inputs: Tensor | None = None
-    fault: str | None = None
-
-
 class Calibrator:
     """Calibrates devices one by one: what it finds depends on the rows and on nothing else."""
 
     def __init__(
-        self, model: AdaptedModel, layout: Layout, recipe: Recipe, reader: PromptReader, work: Work
+        self,
+        model: AdaptedModel,
+        layout: Layout,
+        needs: frozenset[Need],
+        reader: PromptReader,
+        work: Work,
     ) -> None:
         self.model, self.layout, self.work, self.reader = model, layout, work, reader
-        self._needs_features = recipe.gated
-        self._needs_inputs = "refinement" in recipe.literal
-        self._needs_entropies = recipe.measured
-        # As printed, the spectrum is W0's own: the same for every task.
-        self._printed = "spectrum" in recipe.literal
+        self._needs_features = Need.FEATURES in needs
+        self._needs_inputs = Need.INPUTS in needs
+        # As eq. 20 is printed, the spectrum is W0's own: the same for every task.
+        self._printed = Need.ENTROPIES_OF_WEIGHTS in needs
+        self._needs_entropies = self._printed or Need.ENTROPIES in needs
         self._shared = shared_inputs(layout.modules)
         self._of_weights: NDArray[np.float64] | None = None
         sizes = [m.in_features**2 * 4 for m in layout.modules if m.out_features > m.in_features]

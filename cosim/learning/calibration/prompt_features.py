@@ -13,7 +13,6 @@ from cosim.learning.base.geometry import Geometry
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.packing import PackedRows, pack, reading
 from cosim.learning.evaluation.gate import prompt_mean
-from cosim.methods.parts import unplayed
 
 # All blocks' hidden states of a pass are held at once.
 _TOKENS_PER_PASS = 4096
@@ -89,13 +88,9 @@ class PromptReader:
 
     def _read_out(self, rows: PackedRows) -> Callable[[Tensor], Tensor]:
         """From the tokens' states at unit length to x̄ of each prompt."""
-        match self.reads:
-            case "mean":
-                tokens, prompts = rows.whole_rows()
-                count = len(rows.candidate_counts)
-                return lambda units: prompt_mean(units[tokens], prompts, count)
-            case "last":
-                # A prompt's last token is the one that is scored.
-                return lambda units: units[rows.scored]
-            case _:
-                unplayed("gate.reads", self.reads)
+        if self.reads == "last":
+            # A prompt's last token is the one that is scored.
+            return lambda units: units[rows.scored]
+        tokens, prompts = rows.whole_rows()
+        count = len(rows.candidate_counts)
+        return lambda units: prompt_mean(units[tokens], prompts, count)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cosim.learning.adapters.adapter import Layout
 from cosim.learning.base.geometry import Geometry, head_weight, multiplied
 from cosim.learning.data.encoding import Encoded
-from cosim.learning.workload import Workload
+from cosim.methods.layout import Layout
+from cosim.methods.workload import Workload
 
 
 @dataclass(frozen=True)

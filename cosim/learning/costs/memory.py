@@ -9,11 +9,10 @@ import torch
 
 from cosim.errors import CosimError
 from cosim.host.available_memory import available, available_bytes
-from cosim.learning.adapters.adapter import Layout, kept_positions
 from cosim.learning.base.geometry import Geometry
 from cosim.learning.base.packed_llama.geometry import KEPT_LENGTH
-from cosim.methods.meaning import asks_together
-from cosim.methods.recipe import Recipe
+from cosim.methods.layout import Layout
+from cosim.methods.method import Method
 
 GIB = float(2**30)
 # Of one product of the lean forward pass, which bounds how many rows it takes together.
@@ -42,7 +41,7 @@ class MemoryEstimate:
 def estimate_memory(
     model: Any,
     layout: Layout,
-    recipe: Recipe,
+    method: Method,
     *,
     density: float,
     dtype: torch.dtype,
@@ -65,33 +64,31 @@ def estimate_memory(
     of tokens of a row (`longest`).
     """
     size = torch.finfo(dtype).bits // 8
-    kept = layout.expansion_size
-    if recipe.masked and "density" not in recipe.literal:
-        kept = kept_positions(kept, density)
-    trained = kept + (layout.projection_size if recipe.trains_projection else 0)
-    state = 12.0 * trained + (8.0 * kept if recipe.masked else 0.0)
+    projection, expansion = method.projection, method.expansion
+    kept = int(expansion.planned(layout, density, None).sum())
+    trained = kept + (layout.projection_size if projection.moves else 0)
+    state = 12.0 * trained + (8.0 * kept if expansion.masked else 0.0)
     # A trained A is among the trained values.
-    own_projection = not recipe.common_projection and not recipe.trains_projection
-    state += 4.0 * layout.projection_size if own_projection else 0.0
+    state += 4.0 * layout.projection_size if projection.own and not projection.moves else 0.0
     # Devices whose inboxes differ hold banks of their own: at worst all of them.
-    bank = 4.0 * trained * devices**2 if recipe.keeps_experts else 0.0
+    bank = 4.0 * trained * devices**2 if method.aggregation.keeps_experts else 0.0
     # Settling a round holds the states before and after it, and the update on its way.
     states = devices * (2.0 * state + 4.0 * trained) + bank
     # Beside them the float32 masters with their moments, one gradient after the other: with LoRA's
     # trained A a fifth of the whole, measured on scenarios/paper/smollm2.yaml.
     # A mask by magnitude is found by training all of B.
-    mastered = layout.expansion_size if recipe.warms_up else trained
+    mastered = layout.expansion_size if expansion.warms_up else trained
     copies = devices_per_pass * (2.0 * size * layout.expansion_size + 12.0 * mastered)
-    one_for_all = recipe.common_projection and "refinement" not in recipe.literal
+    one_for_all = not (projection.own or projection.moves)
     # Each of two shares of a pass has an A and a gradient on its way.
     side_by_side = min(2, devices_per_pass)
     projections = side_by_side if one_for_all else devices_per_pass
     copies += 2.0 * size * layout.projection_size * projections + 4.0 * mastered * side_by_side
-    if recipe.full:
+    if expansion.every_parameter:
         # One device at a time: gradients, the base's own copy, float32 masters and their gradient.
         copies = (2.0 * size + 8.0) * layout.expansion_size
-    together = asks_together(recipe.composition)
-    values = devices * (layout.expansion_size + layout.projection_size) if together else 0
+    values = devices * (layout.expansion_size + layout.projection_size)
+    values = values if method.composition.together else 0
     # With the float32 parts that they are put together from.
     experts = float(values * (size + 4))
     shape = Geometry.of(model)
@@ -111,7 +108,9 @@ def estimate_memory(
         by_token = blocks * (16.0 * hidden + 6.0 * inner) * size + weights
         activations = tokens_per_pass * by_token
     # The logits with their gradient in their place; by autograd also in float32, three times.
-    activations += scored_per_pass * shape.vocabulary * (12.0 if recipe.full else size)
+    activations += (
+        scored_per_pass * shape.vocabulary * (12.0 if expansion.every_parameter else size)
+    )
     parameters = sum(value.numel() for value in model.parameters())
     return MemoryEstimate(parameters * float(size), states, copies, activations, experts)
 

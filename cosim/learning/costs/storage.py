@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cosim.learning.adapters.adapter import Layout, kept_positions
-from cosim.methods.recipe import Recipe
+from cosim.methods.layout import Layout
+from cosim.methods.method import Method
 
 # What names the tensors: JSON beside a checkpoint, the head of a file and its part of the index.
 _INDEX_BYTES, _FILE_BYTES = 2e4, 4e3
@@ -21,7 +21,7 @@ class Storage:
     adapters_at_least: float
 
 
-def storage(layout: Layout, recipe: Recipe, densities: Sequence[float]) -> Storage:
+def storage(layout: Layout, method: Method, densities: Sequence[float]) -> Storage:
     """What devices of these densities store.
 
     A device: float32 values before and after a round, as they are sent and as they are read, two
@@ -30,22 +30,21 @@ def storage(layout: Layout, recipe: Recipe, densities: Sequence[float]) -> Stora
     no two devices heard the same. Devices that did share theirs, and may hold one adapter in the
     end: that is what is written at least, and nothing of masks, which links may make small.
     """
-    sent_projection = layout.projection_size if recipe.trains_projection else 0
-    own_projection = layout.projection_size if "refinement" in recipe.literal else 0
+    projection, expansion = method.projection, method.expansion
+    moving = layout.projection_size if projection.moves else 0
+    # An A that a seed gives is stored as the seed; one that a calibration has refined is not.
+    refined = layout.projection_size if projection.needs else 0
     values = positions = 0.0
     for density in densities:
-        kept = layout.expansion_size
-        if recipe.masked and "density" not in recipe.literal:
-            kept = kept_positions(kept, density)
-        values += kept + sent_projection
-        positions += kept if recipe.masked else 0
+        kept = int(expansion.planned(layout, density, None).sum())
+        values += kept + moving
+        positions += kept if expansion.masked else 0
     devices = len(densities)
-    banks = 4.0 * values * (devices - 1) if recipe.keeps_experts else 0.0
-    own = 4.0 * own_projection * devices
+    banks = 4.0 * values * (devices - 1) if method.aggregation.keeps_experts else 0.0
+    own = 4.0 * refined * devices
     checkpoint = 24.0 * values + 8.0 * positions + own + banks + _INDEX_BYTES
-    if recipe.full:
+    if expansion.every_parameter:
         return Storage(checkpoint, 0.0, 0.0)
     adapters = 4.0 * values + 4.0 * positions + own
     most = adapters + banks + _FILE_BYTES * devices
-    whole = not recipe.masked or "density" in recipe.literal
-    return Storage(checkpoint, most, adapters / devices if whole else 0.0)
+    return Storage(checkpoint, most, adapters / devices if expansion.whole else 0.0)

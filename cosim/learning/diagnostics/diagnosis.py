@@ -8,16 +8,16 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from cosim.learning.adapters.adapter import Adapter
 from cosim.learning.adapters.factors import by_module
 from cosim.learning.diagnostics.overlap import overlaps
 from cosim.learning.diagnostics.theorems import TheoremOne, product_norms, theorem_one
-from cosim.learning.federation.aggregation import Update
 from cosim.learning.federation.fleet import Fleet
 from cosim.learning.federation.scoring import Scoring
 from cosim.learning.records import WATCHED_AT_MOST, Diagnostic
 from cosim.learning.training.lesson import Batch
 from cosim.learning.training.trainer import GroupTrainer
+from cosim.methods.adapter import Adapter
+from cosim.methods.message import Message
 from cosim.randomness import stream
 
 
@@ -57,7 +57,7 @@ class Diagnosis:
         self.watched = watched(len(fleet.tasks), seed)
         self.norms: dict[int, tuple[int, Tensor]] = {}
 
-    def of(self, devices: Sequence[int], sets: Mapping[int, Sequence[Update]]) -> list[Diagnostic]:
+    def of(self, devices: Sequence[int], sets: Mapping[int, Sequence[Message]]) -> list[Diagnostic]:
         """All of these devices' diagnostics; `sets` are the updates that each of them may have
         averaged in this round, its own included."""
         own = [device for device in self.watched if device in set(devices)]
@@ -99,12 +99,12 @@ class Diagnosis:
                 yield Diagnostic(word, float(mean), layer=module.layer, module=module.name)
 
     def _theorem_one(
-        self, gradients: LocalGradients, updates: Sequence[Update]
+        self, gradients: LocalGradients, updates: Sequence[Message]
     ) -> list[tuple[str, float]]:
         """Both sides over all modules; nothing of a device that averages with nobody."""
         if len(updates) < 2:
             return []
-        adapters = [Adapter(one.values, one.support, one.heard_projection) for one in updates]
+        adapters = [Adapter(one.values, one.support, one.projection) for one in updates]
         norms = [
             self._gradient_norms(gradients, update, adapter)
             for update, adapter in zip(updates, adapters, strict=True)
@@ -124,7 +124,7 @@ class Diagnosis:
         ]
 
     def _gradient_norms(
-        self, gradients: LocalGradients, update: Update, adapter: Adapter
+        self, gradients: LocalGradients, update: Message, adapter: Adapter
     ) -> Tensor:
         """‖∇_{B_i}F_i·A_i‖_F (L,) at a device's own update, on its mini-batches of the round."""
         known = self.norms.get(update.device)

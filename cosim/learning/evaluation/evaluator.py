@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cosim.learning.adapters.adapter import Expert, Layout
 from cosim.learning.base.adapted_model import AdaptedModel, Mix
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.packing import PackedRows, Reading, candidates_reading, pack, reading
 from cosim.learning.data.pool import Question
-from cosim.learning.evaluation.gate import select_ranks
 from cosim.learning.records import Score
+from cosim.methods.expert import Expert
+from cosim.methods.layout import Layout
 
 # Attention weights grow with the square of a row's tokens: 64 rows of 512 at a time, or fewer.
 _PAIRS_PER_PASS = 64 * 512**2
@@ -99,7 +99,7 @@ class Evaluator:
 
         ranks: likelihoods are asked for; they are nan where they are not.
         """
-        assert (weights is not None) == (expert is not None and expert.route == "gate")
+        assert (weights is not None) == (expert is not None and expert.weigh is not None)
         if weights is not None:
             assert expert is not None
             expert, weights = _without_idle(expert, weights)
@@ -145,10 +145,10 @@ class Evaluator:
             first += fit
 
     def _mix(self, expert: Expert | None, weights: Tensor | None) -> Mix | None:
-        """What becomes of the ranks z (n, J·r): weighed by row, the largest r kept, or nothing."""
-        if expert is not None and expert.route == "literal":
+        """What becomes of the ranks z (n, J·r): weighed by row, some of them kept, or nothing."""
+        if expert is not None and (select := expert.select) is not None:
             shape = (len(expert.members), self.layout.rank)
-            return lambda z, _: select_ranks(z.unflatten(-1, shape), self.layout.rank).flatten(-2)
+            return lambda z, _: select(z.unflatten(-1, shape)).flatten(-2)
         if weights is None:
             return None
         factors = weights.repeat_interleave(self.layout.rank, dim=1).to(self.device, self.dtype)
@@ -175,9 +175,9 @@ class Evaluator:
     def _pairs(self, expert: Expert) -> list[tuple[Tensor, Tensor]]:
         """A stacked over the members' ranks, B side by side, times their share of the output
         if none is routed to."""
-        share = 1.0
-        if expert.route == "uniform":
-            share = 1.0 / len(expert.members) if expert.share is None else expert.share
+        share = expert.share
+        if share is None:
+            share = 1.0 if expert.weigh is not None else 1.0 / len(expert.members)
         parts = [
             self.layout.pairs(member.projection, member.expansion(self.layout) * share)
             for member in expert.members

@@ -8,12 +8,12 @@ from typing import Protocol
 
 from torch import Tensor
 
-from cosim.learning.adapters.adapter import Expert
 from cosim.learning.data.pool import Question
 from cosim.learning.evaluation.evaluator import Evaluator
 from cosim.learning.records import Score
 from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.trainable import Trainer
+from cosim.methods.expert import Expert
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from cosim.learning.records import Score
 from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.pass_room import PassRoom, least
 from cosim.learning.training.trainable import Trainable, Trainer, trainable
-from cosim.methods.recipe import Recipe
+from cosim.methods.method import Method
 from cosim.scenario.learning import Adapter as AdapterChoice
 from cosim.scenario.learning import Training
 
@@ -67,7 +67,7 @@ class Choices:
 
     source: str
     device: str
-    recipe: Recipe
+    method: Method
     adapter: AdapterChoice
     training: Training
     computation: Computation
@@ -108,7 +108,7 @@ class Worker:
                     f"{ASKED}: a worker computes otherwise than this process: its {name} is "
                     f"{here}, here it is {there}"
                 )
-        return trainable(base, asked.recipe, asked.adapter, asked.training)
+        return trainable(base, asked.method, asked.adapter, asked.training)
 
 
 def lighter(outcome: Outcome, lesson: Lesson) -> Outcome:
@@ -141,7 +141,7 @@ class RayExecutor:
     def __init__(
         self,
         base: BaseModel,
-        recipe: Recipe,
+        method: Method,
         adapter: AdapterChoice,
         training: Training,
         workers: int,
@@ -149,7 +149,7 @@ class RayExecutor:
         self._choices = Choices(
             base.source,
             base.device.type,
-            recipe,
+            method,
             adapter,
             training,
             Computation.of(base),

@@ -1,184 +1,145 @@
-"""The learning state of all devices: each one's adapter, and the bank of experts it holds."""
+"""The learning states of all devices, and what follows from them without a message."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cosim.learning.adapters.adapter import Adapter, Expert, Layout, gaussian_projection
-from cosim.learning.adapters.masks import planned_counts
-from cosim.learning.calibration.calibrator import Calibration
-from cosim.learning.evaluation.gate import refined_projection
-from cosim.learning.federation.aggregation import as_transmitted, measured_collision_rate
+from cosim.learning.federation.collision import measured_collision_rate
 from cosim.learning.records import LayerState
-from cosim.methods.meaning import asks_experts
-from cosim.methods.parts import unplayed
-from cosim.methods.recipe import Recipe
+from cosim.methods.adapter import Adapter
+from cosim.methods.calibration import Calibration
+from cosim.methods.expert import Expert
+from cosim.methods.layout import Layout
+from cosim.methods.message import as_transmitted
+from cosim.methods.method import Method
+from cosim.methods.state import DeviceState
 
 
 class Fleet:
-    """Adapters by device id; `banks[i][j]` is what device i last read of device j's expert.
+    """Device states by id.
 
-    `shared[task]` is a task's one expert where its data lies in one place. `densities[i]` is
-    Q_budget/Σd·r of device i. Experts in banks have the precision of the air, so that an expert
-    is the same wherever it is held.
+    states: of every device; replaced, never changed.
+    shared: a task's one expert where its data lies in one place.
+    first_projections: A of every device at the start, which follows from the scenario.
     """
 
     def __init__(
         self,
         layout: Layout,
-        recipe: Recipe,
+        method: Method,
         tasks: Sequence[str],
         seed: int,
         densities: Sequence[float],
         bits_per_value: int,
     ) -> None:
-        self.layout, self.recipe, self.tasks = layout, recipe, tuple(tasks)
+        self.layout, self.method, self.tasks = layout, method, tuple(tasks)
         self.bits_per_value = bits_per_value
-        self.budgets = list(densities)
-        self.adapters = self._initial_adapters(seed)
-        # The same at every start: a checkpoint names them instead of storing them.
-        self.first_projections = [adapter.projection for adapter in self.adapters]
-        self.banks: list[dict[int, Adapter]] = [{} for _ in self.tasks]
+        self.first_projections = self._projections(seed)
+        self.states = self._first_states(densities)
         self.shared: dict[str, Adapter] = {}
-        self.calibrations: list[Calibration | None] = [None] * len(self.tasks)
         self._sizes = np.array(layout.expansion_sizes)
 
-    def _initial_adapters(self, seed: int) -> list[Adapter]:
-        """ΔW = 0 everywhere: B starts at zero, A as the recipe's projection says."""
-        devices = len(self.tasks)
-        unmasked = torch.zeros(0, dtype=torch.long)
-        zeros = torch.zeros(0 if self.recipe.masked else self.layout.expansion_size)
-        support = unmasked if self.recipe.masked else None
-        if self.recipe.own_projection:
-            projections = self._projections(seed, range(devices))
-        else:
-            projections = self._projections(seed, ["shared"]) * devices
-        return [Adapter(zeros, support, A) for A in projections]
+    @property
+    def adapters(self) -> list[Adapter]:
+        """Every device's adapter."""
+        return [state.adapter for state in self.states]
 
-    def _projections(self, seed: int, owners: Sequence[int | str]) -> list[torch.Tensor]:
-        """The first A of every owner; each has a stream of its own, and numpy draws without
-        Python's lock."""
-        printed = "projection" in self.recipe.literal
+    @property
+    def banks(self) -> list[Mapping[int, Adapter]]:
+        """Every device's bank: what it last read of each owner's expert."""
+        return [state.bank for state in self.states]
+
+    @property
+    def calibrations(self) -> list[Calibration | None]:
+        """Every device's calibration."""
+        return [state.calibration for state in self.states]
+
+    def _projections(self, seed: int) -> list[torch.Tensor]:
+        """The first A of every device; each owner has a stream of its own, and numpy draws
+        without Python's lock."""
+        projection = self.method.projection
+        owners = [projection.owner(device) for device in range(len(self.tasks))]
+        distinct = list(dict.fromkeys(owners))
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            drawn = pool.map(
-                lambda owner: gaussian_projection(self.layout, seed, owner, printed=printed), owners
-            )
-            return list(drawn)
+            drawn = pool.map(lambda owner: projection.first(self.layout, seed, owner), distinct)
+            by_owner = dict(zip(distinct, drawn, strict=True))
+        return [by_owner[owner] for owner in owners]
+
+    def _first_states(self, densities: Sequence[float]) -> list[DeviceState]:
+        """ΔW = 0 everywhere: B starts at zero, A as the method's projection says."""
+        values, support = self.method.expansion.first(self.layout)
+        return [
+            DeviceState(Adapter(values, support, A), density)
+            for A, density in zip(self.first_projections, densities, strict=True)
+        ]
 
     def limit(self, device: int, values: float) -> None:
         """Lowers Q_budget of a device, in values of B; a mask that has been chosen stays."""
-        self.budgets[device] = min(self.budgets[device], values / self.layout.expansion_size)
+        state = self.states[device]
+        density = min(state.density, values / self.layout.expansion_size)
+        self.states[device] = replace(state, density=density)
 
-    def calibrated(self, device: int, found: Calibration) -> None:
-        """Makes a calibration the device's own; the literal A is refined with it now (eq. 26)."""
-        told = replace(
-            found,
-            features=None if found.features is None else self._sent(found.features),
-            inputs=None if found.inputs is None else self._sent(found.inputs),
+    def as_told(self, calibration: Calibration) -> Calibration:
+        """A calibration in the precision of the air, as receivers have it as well."""
+        features, inputs = (
+            None if values is None else as_transmitted(values, self.bits_per_value)
+            for values in (calibration.features, calibration.inputs)
         )
-        self.calibrations[device] = told
-        if told.inputs is not None:
-            adapter = self.adapters[device]
-            self.adapters[device] = replace(
-                adapter, projection=self._refined(adapter.projection, told.inputs)
-            )
+        return replace(calibration, features=features, inputs=inputs)
 
-    def fault(self, found: Calibration) -> str | None:
-        """What makes a calibration useless: its own fault, or a mean input that is zero or not
-        finite as it is sent, of which eq. 26 takes the direction; None where it can be used."""
-        if found.fault is not None or found.inputs is None:
-            return found.fault
-        for module, h in zip(self.layout.modules, self._by_module(found.inputs), strict=True):
-            if not 0.0 < float(h.norm()) < math.inf:
-                return f"the mean input of {module.name} has no direction: it is zero or not finite"
-        return None
+    def fault(self, calibration: Calibration) -> str | None:
+        """What makes a calibration useless: its own fault, or the projection's with it; None where
+        it can be used."""
+        if calibration.fault is not None:
+            return calibration.fault
+        return self.method.projection.fault(self.layout, self.as_told(calibration))
 
-    def _by_module(self, inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        sizes = [module.in_features for module in self.layout.modules]
-        parts: tuple[torch.Tensor, ...] = self._sent(inputs).split(sizes)
-        return parts
+    def calibrated(self, device: int, calibration: Calibration) -> DeviceState:
+        """The device's state once this calibration is its own; as it is where one is already."""
+        state = self.states[device]
+        if state.calibration is not None:
+            return state
+        told = self.as_told(calibration)
+        A = self.method.projection.calibrated(state.adapter.projection, self.layout, told)
+        state = replace(state, calibration=told)
+        return state if A is state.adapter.projection else state.with_adapter(projection=A)
 
-    def refined_adapter(self, device: int, found: Calibration) -> Adapter:
-        """The adapter that the device will have once this calibration is its own."""
-        adapter = self.adapters[device]
-        if found.inputs is None or self.calibrations[device] is not None:
-            return adapter
-        A = self._refined(adapter.projection, self._sent(found.inputs))
-        return replace(adapter, projection=A)
-
-    def _sent(self, values: torch.Tensor) -> torch.Tensor:
-        return as_transmitted(values, self.bits_per_value)
-
-    def _refined(self, projection: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-        parts = zip(
-            projection.split(self.layout.projection_sizes),
-            inputs.split([module.in_features for module in self.layout.modules]),
-            self.layout.projection_shapes,
-            strict=True,
-        )
-        return torch.cat([refined_projection(a.view(shape), h).flatten() for a, h, shape in parts])
-
-    def hold(self, device: int, owner: int, expert: Adapter) -> None:
-        """Puts an expert into a device's bank, unless a newer one of its owner is there; one of
-        the same round takes the place of what was read of it before."""
-        _put_newest(self.banks[device], owner, expert)
-
-    def hold_own(self, device: int) -> None:
-        """Puts the device's adapter into its bank, if there is one, as others would receive it."""
-        if not asks_experts(self.recipe.composition):
-            return
-        own = self.adapters[device]
-        self.hold(device, device, replace(own, values=self._sent(own.values), moments=None))
-
-    def share(self, task: str, expert: Adapter) -> None:
-        """Makes an adapter its task's one expert, unless a newer one is."""
-        _put_newest(self.shared, task, expert)
+    def learnt(self, device: int, adapter: Adapter) -> None:
+        """Makes an adapter the device's own, and its expert where experts are asked."""
+        state = replace(self.states[device], adapter=adapter)
+        if self.method.composition.asks_experts:
+            values = as_transmitted(adapter.values, self.bits_per_value)
+            state = state.hold({device: replace(adapter, values=values, moments=None)})
+        self.states[device] = state
+        task = self.tasks[device]
+        if task not in self.shared or self.shared[task].round <= adapter.round:
+            self.shared[task] = adapter
 
     def expert(self, device: int, task: str) -> Expert | None:
-        """What a device answers a task with, by the recipe's composition; None: the base alone."""
-        if self.recipe.by_task:
+        """What a device answers a task with, by the method's composition; None: the base alone."""
+        if self.method.data.by_task:
             expert = Expert((self.shared[task],) if task in self.shared else ())
         else:
-            expert = self._composed(device, task)
+            expert = self.method.composition.expert(self.states[device], task, self.tasks)
         return None if expert.silent else expert
-
-    def _composed(self, device: int, task: str) -> Expert:
-        composition, bank = self.recipe.composition, self.banks[device]
-        owners = tuple(sorted(bank))
-        experts = tuple(bank[owner] for owner in owners)
-        match composition:
-            case "single":
-                return Expert((self.adapters[device],))
-            case "oracle":
-                owners = tuple(owner for owner in owners if self.tasks[owner] == task)
-                return Expert(tuple(bank[owner] for owner in owners), owners=owners)
-            case "uniform":
-                share = self.recipe.merge.share(len(owners)) if owners else None
-                return Expert(experts, owners=owners, share=share)
-            case "gate" | "literal":
-                return Expert(experts, composition, owners)
-            case _:
-                unplayed("composition", composition)
 
     def features(self, owner: int) -> torch.Tensor:
         """h of an expert's task at the gate's blocks (L, h), as its receivers know it."""
-        calibration = self.calibrations[owner]
+        calibration = self.states[owner].calibration
         assert calibration is not None, "an expert that has not been calibrated"
-        assert calibration.features is not None, "the recipe has no gate"
+        assert calibration.features is not None, "the method has no gate"
         return calibration.features
 
     def layers(self, device: int) -> list[LayerState]:
         """Spectral entropy, density and size of B by module."""
         kept = self.kept_by_module(device)
-        calibration = self.calibrations[device]
+        calibration = self.states[device].calibration
         entropies = None if calibration is None else calibration.entropies
         return [
             LayerState(
@@ -202,17 +163,18 @@ class Fleet:
 
     def collision(self, devices: Sequence[int]) -> float:
         """Measured share of positions of B that at least two of the devices train."""
-        supports = [self.adapters[device].support for device in devices]
-        held = [support for support in supports if support is not None]
-        if len(held) < len(supports):  # dense: everybody trains every position
+        supports = [self.states[device].adapter.support for device in devices]
+        masks = [support for support in supports if support is not None]
+        if len(masks) < len(supports):  # dense: everybody trains every position
             return 1.0 if len(supports) > 1 else 0.0
-        return measured_collision_rate(held, self.layout.expansion_size)
+        return measured_collision_rate(masks, self.layout.expansion_size)
 
     def kept_by_module(self, device: int) -> NDArray[np.int64]:
         """How many positions of each module's B the device trains, or is going to (L,)."""
-        support = self.adapters[device].support
+        state = self.states[device]
+        support = state.adapter.support
         if support is None or support.numel() == 0:
-            return self.planned(device, self.calibrations[device])
+            return self.planned(device, state.calibration)
         return self.kept_of(support)
 
     def kept_of(self, support: torch.Tensor) -> NDArray[np.int64]:
@@ -222,10 +184,5 @@ class Fleet:
 
     def planned(self, device: int, calibration: Calibration | None) -> NDArray[np.int64]:
         """How many positions of each module the device will train with this calibration (L,)."""
-        entropies = None if calibration is None else calibration.entropies
-        return planned_counts(self.recipe, self.layout, self.budgets[device], entropies)
-
-
-def _put_newest(held: dict[Any, Adapter], key: int | str, expert: Adapter) -> None:
-    if key not in held or held[key].round <= expert.round:
-        held[key] = expert
+        density = self.states[device].density
+        return self.method.expansion.planned(self.layout, density, calibration)

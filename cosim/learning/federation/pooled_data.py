@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cosim.learning.training.lesson import Batch, Lesson, Outcome
-from cosim.methods.parts import unplayed
-from cosim.methods.recipe import Recipe
+from cosim.methods.slots import Data
 
 
 class Pools:
@@ -18,18 +17,15 @@ class Pools:
     is cut off before it asks leaves no trace: what has not been asked for has not been trained.
     """
 
-    def __init__(self, recipe: Recipe, tasks: Sequence[str]) -> None:
-        match recipe.data:
-            case "task":
-                self._names = tuple(tasks)
-            case "pooled":
-                self._names = ("",) * len(tasks)
-            case "own":  # nothing lies together
-                self._names = ()
-            case _:
-                unplayed("data", recipe.data)
+    def __init__(self, data: Data, tasks: Sequence[str]) -> None:
+        self._names = data.pools(tasks)
         self.latest: dict[str, Outcome] = {}
         self.ended: dict[tuple[str, int], tuple[float, str | None]] = {}
+
+    @property
+    def gathered(self) -> bool:
+        """Whether rows of several devices lie in one place."""
+        return bool(self._names)
 
     def settle(
         self,

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from cosim.learning.adapters.adapter import Expert
 from cosim.learning.calibration.prompt_features import PromptReader
 from cosim.learning.data.pool import TaskPool
 from cosim.learning.evaluation.evaluator import Evaluator
-from cosim.learning.evaluation.gate import gate_weights, voted_cosines
+from cosim.learning.evaluation.gate import voted_cosines
 from cosim.learning.execution.executor import Asked, Executor
 from cosim.learning.federation.fleet import Fleet
 from cosim.learning.records import Diagnostic, Measurement, Score
+from cosim.methods.expert import Expert
 
 
 class Scoring:
@@ -50,7 +50,7 @@ class Scoring:
         for key, scores in zip(fresh, scored, strict=True):
             expert = experts[key]
             found[key] = list(scores)
-            if expert is not None and expert.route == "gate":
+            if expert is not None and expert.weigh is not None:
                 found[key].append(self._routing(expert, key[0]))
         self.known = {key: found[key] for key in experts}
         return [
@@ -59,7 +59,7 @@ class Scoring:
 
     def _asked(self, expert: Expert | None, task: str) -> Asked:
         weights = None
-        if expert is not None and expert.route == "gate":
+        if expert is not None and expert.weigh is not None:
             weights = self.weights(expert, task)
         return Asked(expert, self.pools[task].test, weights)
 
@@ -68,8 +68,8 @@ class Scoring:
         prompts = [question.candidates[0].prompt for question in self.pools[task].test]
         known = [self.fleet.features(owner) for owner in expert.owners]
         cosines = voted_cosines(self.reader.features(prompts), torch.stack(known))
-        gate = self.fleet.recipe.gate
-        return gate_weights(cosines, gate.top_k, gate.temperature)
+        assert expert.weigh is not None
+        return expert.weigh(cosines)
 
     def _routing(self, expert: Expert, task: str) -> Score:
         """Share of questions whose expert of the largest weight was trained on their task."""
@@ -85,7 +85,7 @@ class Scoring:
         for device in devices:
             for task in self.pools:
                 expert = self.fleet.expert(device, task)
-                if expert is None or expert.route != "gate":
+                if expert is None or expert.weigh is None:
                     continue
                 key = (task, expert.owners)
                 if key not in known:

@@ -16,8 +16,6 @@ from safetensors.torch import save
 from torch import Tensor
 
 from cosim.errors import ExportError
-from cosim.learning.adapters.adapter import Adapter, Layout, gaussian_projection
-from cosim.learning.base.target_modules import AdaptedModule
 from cosim.learning.federation.fleet import Fleet
 from cosim.learning.storing.adapter_index import (
     FORMAT,
@@ -26,7 +24,10 @@ from cosim.learning.storing.adapter_index import (
     StoredStream,
     read_index,
 )
-from cosim.methods.meaning import asks_experts, lies_by_task
+from cosim.methods.adapter import Adapter
+from cosim.methods.layout import AdaptedModule, Layout
+from cosim.methods.projection.frozen import Frozen
+from cosim.methods.projection.gaussian import gaussian_projection
 
 INDEX_FILE = "index.json"
 
@@ -78,9 +79,9 @@ def save_adapters(folder: Path, fleet: Fleet, *, scale: float, seed: int) -> Non
 
 def held_experts(fleet: Fleet, device: int) -> list[Stored]:
     """The adapters that a device answers with, by owner or, where data is pooled, by task."""
-    if not asks_experts(fleet.recipe.composition):
+    if not fleet.method.composition.asks_experts:
         return [Stored(device, fleet.tasks[device], fleet.adapters[device])]
-    if lies_by_task(fleet.recipe.data):
+    if fleet.method.data.by_task:
         return [Stored(None, task, expert) for task, expert in fleet.shared.items()]
     bank = fleet.banks[device]
     return [Stored(owner, fleet.tasks[owner], bank[owner]) for owner in sorted(bank)]
@@ -205,13 +206,13 @@ class _Writer:
 
     def _projection(self, owner: int | None, A: Tensor) -> str | dict[str, Any]:
         """The seed that gives A where one does, else the tensor."""
-        recipe = self.fleet.recipe
-        names = {"frozen_own_seed": owner, "frozen_shared_seed": "shared"}
-        name = names.get(recipe.projection)
-        printed = "projection" in recipe.literal
-        if name is not None and self._digest(A) == self._seeded(name, printed):
-            stream = [self.seed, name]
-            return {"stream": stream, "printed": printed, "digest": self._digest(A)}
+        drawn = self.fleet.method.projection
+        if isinstance(drawn, Frozen):
+            # An expert of a task has no owner, and then all devices share one A.
+            name, printed = drawn.owner(owner or 0), not drawn.scaled
+            if self._digest(A) == self._seeded(name, printed):
+                stream = [self.seed, name]
+                return {"stream": stream, "printed": printed, "digest": self._digest(A)}
         return self._named(A)
 
     def _seeded(self, name: int | str, printed: bool) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from safetensors.torch import save
 
-from cosim.learning.adapters.adapter import Adapter, Layout
+from cosim.methods.adapter import Adapter
+from cosim.methods.layout import Layout
 
 
 def write_peft(

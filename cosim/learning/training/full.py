@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cosim.learning.adapters.adapter import Adapter, Expert, Layout
 from cosim.learning.base.adapted_model import AdaptedModel
-from cosim.learning.base.target_modules import AdaptedModule, adapted_modules
+from cosim.learning.base.target_modules import adapted_modules
 from cosim.learning.data.encoding import token_rows
 from cosim.learning.data.pool import Question
 from cosim.learning.evaluation.evaluator import Evaluator
@@ -23,7 +22,10 @@ from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.optimiser import new_optimiser
 from cosim.learning.training.pass_room import PassRoom
 from cosim.learning.training.trainer import TrainingSettings
-from cosim.methods.recipe import Recipe
+from cosim.methods.adapter import Adapter
+from cosim.methods.expert import Expert
+from cosim.methods.layout import AdaptedModule, Layout
+from cosim.methods.method import Method
 
 
 class ParameterLayout(Layout):
@@ -35,12 +37,12 @@ class ParameterLayout(Layout):
         return [(module.out_features, module.in_features) for module in self.modules]
 
 
-def layout_of(recipe: Recipe, model: Any, target_modules: str | Sequence[str], rank: int) -> Layout:
-    """The layout of what a recipe trains; raises `BaseModelError` as `adapted_modules`.
+def layout_of(method: Method, model: Any, target_modules: str | Sequence[str], rank: int) -> Layout:
+    """The layout of what a method trains; raises `BaseModelError` as `adapted_modules`.
 
     model: not adapted yet.
     """
-    if not recipe.full:
+    if not method.expansion.every_parameter:
         return Layout(adapted_modules(model, target_modules), rank)
     parts = []
     for name, value in model.named_parameters():

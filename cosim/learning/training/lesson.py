@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.learning.adapters.adapter import Adapter
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.packing import common_length
+from cosim.methods.adapter import Adapter
 
 Batch = tuple[Encoded, ...]
 

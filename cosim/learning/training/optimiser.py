@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cosim.errors import CosimError
-from cosim.learning.adapters.adapter import Moments
+from cosim.methods.adapter import Moments
 
 # torch.optim.AdamW's defaults.
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8

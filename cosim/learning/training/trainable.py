@@ -1,17 +1,16 @@
-"""A base model made ready to be trained and asked as a recipe says, in whichever process."""
+"""A base model made ready to be trained and asked as a method says, in whichever process."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cosim.learning.adapters.adapter import Layout
-from cosim.learning.adapters.masks import mask_rule
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import BaseModel
 from cosim.learning.evaluation.evaluator import Evaluator
 from cosim.learning.training.full import FullEvaluator, FullTrainer, FullWeights, layout_of
 from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
-from cosim.methods.recipe import Recipe
+from cosim.methods.layout import Layout
+from cosim.methods.method import Method
 from cosim.scenario.learning import Adapter as AdapterChoice
 from cosim.scenario.learning import Training
 
@@ -29,10 +28,10 @@ class Trainable:
 
 
 def trainable(
-    base: BaseModel, recipe: Recipe, adapter: AdapterChoice, training: Training
+    base: BaseModel, method: Method, adapter: AdapterChoice, training: Training
 ) -> Trainable:
     """Wraps the base model's modules; raises `BaseModelError` as `adapted_modules`."""
-    layout = layout_of(recipe, base.model, adapter.target_modules, adapter.rank)
+    layout = layout_of(method, base.model, adapter.target_modules, adapter.rank)
     model = AdaptedModel(base.model, adapter.target_modules)
     settings = TrainingSettings(
         scale=adapter.alpha / adapter.rank,
@@ -40,10 +39,10 @@ def trainable(
         learning_rate=training.learning_rate,
         optimizer=training.optimizer,
         weight_decay=training.weight_decay,
-        trainable_projection=recipe.trains_projection,
-        mask=mask_rule(recipe),
+        trainable_projection=method.projection.moves,
+        expansion=method.expansion,
     )
-    if recipe.full:
+    if method.expansion.every_parameter:
         weights = FullWeights(model)
         evaluator = FullEvaluator(model, layout, weights)
         return Trainable(layout, model, FullTrainer(model, weights, settings), evaluator)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
 
@@ -14,13 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cosim.errors import CosimError
-from cosim.learning.adapters.adapter import Adapter, Layout, kept_positions
-from cosim.learning.adapters.masks import (
-    MaskRule,
-    printed_support,
-    top_gradient_support,
-    top_magnitude_support,
-)
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.data.packing import pack, pieces, reading
 from cosim.learning.threads import divided_threads
@@ -28,7 +21,9 @@ from cosim.learning.training.lesson import Batch, Lesson, Outcome
 from cosim.learning.training.pass_room import PassRoom
 from cosim.learning.training.shares import shares
 from cosim.learning.training.working_copies import Optimisation, WorkingCopies
-from cosim.methods.parts import unplayed
+from cosim.methods.adapter import Adapter
+from cosim.methods.layout import Layout, kept_positions
+from cosim.methods.slots import Expansion
 
 _log = logging.getLogger(__name__)
 
@@ -40,12 +35,14 @@ _LEAST_TOKENS = 64
 class TrainingSettings(Optimisation):
     """How every device trains: scale α/r, optimiser, and how a mask is chosen.
 
+    scale: α/r.
     density: s, for lessons that do not say how many positions of each module they train.
+    expansion: the part that chooses masks.
     """
 
     scale: float
     density: float
-    mask: MaskRule
+    expansion: Expansion
 
 
 def out_of_memory(error: Exception) -> bool:
@@ -83,6 +80,28 @@ def unfit_value(layout: Layout, adapter: Adapter) -> str | None:
 
 class _StoppedError(Exception):
     """Another share of the lessons has failed, or the user has had enough."""
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Lessons of a pass whose masks are chosen now, as `cosim.methods.slots.Choosing` has them."""
+
+    trainer: GroupTrainer
+    lessons: Sequence[Lesson]
+
+    @property
+    def layout(self) -> Layout:
+        return self.trainer.layout
+
+    @property
+    def optimizer(self) -> str:
+        return self.trainer.settings.optimizer
+
+    def first_gradients(self) -> Iterator[Tensor]:
+        return self.trainer.first_gradients(self.lessons)
+
+    def trained(self) -> Iterator[Tensor]:
+        return self.trainer.trained_densely(self.lessons)
 
 
 class GroupTrainer:
@@ -184,51 +203,30 @@ class GroupTrainer:
         blank = [number for number, adapter in enumerate(adapters) if adapter.unmasked]
         if not blank:
             return adapters
-        match self.settings.mask:
-            case "none":
-                return adapters
-            case "magnitude":
-                choose = self._after_warm_up
-            case "gradient" | "printed":
-                choose = self._by_gradient
-            case _:
-                unplayed("mask", self.settings.mask)
-        for number, support in zip(blank, choose([lessons[n] for n in blank]), strict=True):
+        chosen = [lessons[number] for number in blank]
+        supports = self.settings.expansion.choose(
+            _Group(self, chosen), [self._kept(lesson) for lesson in chosen]
+        )
+        for number, support in zip(blank, supports, strict=True):
             values = torch.zeros(support.numel())
             adapters[number] = Adapter(values, support, adapters[number].projection)
         return adapters
 
-    def _by_gradient(self, lessons: Sequence[Lesson]) -> list[Tensor]:
-        """Eq. 18: from the gradient of the first mini-batch at B = 0."""
+    def first_gradients(self, lessons: Sequence[Lesson]) -> Iterator[Tensor]:
+        """∂L/∂B (n,) of each lesson's first mini-batch, flat float32, B as it is; one after the
+        other, as each is as large as B."""
         copies = self._copies([lesson.adapter for lesson in lessons])
         self._gradients(copies, [lesson.parts(0) for lesson in lessons])
-        found = []
-        for row, lesson in enumerate(lessons):
-            gradient = copies.expansion.read_gradient(row).float().cpu()
-            found.append(self._support(gradient, self._kept(lesson)))
-        return found
+        for row in range(len(lessons)):
+            yield copies.expansion.read_gradient(row).float().cpu()
 
-    def _support(self, gradient: Tensor, kept: NDArray[np.int64]) -> Tensor:
-        match self.settings.mask:
-            case "gradient":
-                return top_gradient_support(self.layout, gradient, kept)
-            case "printed":
-                return printed_support(self.layout, gradient, kept, self.settings.optimizer)
-            case "none" | "magnitude":
-                raise AssertionError(f"mask '{self.settings.mask}' looks at no gradient")
-            case _:
-                unplayed("mask", self.settings.mask)
-
-    def _after_warm_up(self, lessons: Sequence[Lesson]) -> list[Tensor]:
-        """LoRI: a whole round with dense B, of which the largest values give the mask."""
+    def trained_densely(self, lessons: Sequence[Lesson]) -> Iterator[Tensor]:
+        """Flat B of each lesson after all of its steps with a dense B from zero."""
         dense = [
             Adapter(torch.zeros(self.layout.expansion_size), None, lesson.adapter.projection)
             for lesson in lessons
         ]
-        return [
-            top_magnitude_support(outcome.adapter.values, int(self._kept(lesson).sum()))
-            for lesson, outcome in zip(lessons, self._steps(lessons, dense), strict=True)
-        ]
+        return (outcome.adapter.values for outcome in self._steps(lessons, dense))
 
     def _kept(self, lesson: Lesson) -> NDArray[np.int64]:
         if lesson.kept is not None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cosim.learning.adapters.adapter import Adapter, Layout
 from cosim.learning.adapters.grouped import GroupedParameter
 from cosim.learning.training.optimiser import new_optimiser
+from cosim.methods.adapter import Adapter
+from cosim.methods.layout import Layout
 
 
 @dataclass(frozen=True)

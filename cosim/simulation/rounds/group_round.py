@@ -10,7 +10,6 @@ from simpy import Event, Process
 from cosim.simulation.rounds.device_round import device_round
 from cosim.simulation.rounds.expert_exchange import spread_experts
 from cosim.simulation.rounds.plan import Plan
-from cosim.simulation.rounds.planning import exchange_attempts
 from cosim.simulation.station import Station
 from cosim.simulation.world import RoundResult, Seat, World
 from cosim.trace.schema import Cause, EventKind
@@ -36,7 +35,8 @@ def together(
     ended = yield world.env.all_of(list(lives.values()))
     values = ended.todict()  # asked one by one, it looks through all of them each time
     results = {device: values[process] for device, process in lives.items()}
-    if attempts := exchange_attempts(world, plan):
+    topology = world.scenario.method.topology
+    if attempts := topology.expert_attempts(plan.round, world.scenario.rounds):
         yield from spread_experts(world, plan, attempts)
     if plan.round == world.scenario.rounds:
         for station in members:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosim.methods.topologies import Clusters
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import lemma1_bits
-from cosim.simulation.rounds.plan import receivers_at_most
 from cosim.simulation.world import World
 
 
@@ -21,10 +19,8 @@ def limit_by_links(world: World) -> None:
     for more.
     """
     scenario = world.scenario
-    receivers = receivers_at_most(scenario)
-    if isinstance(scenario.method.topology, Clusters):
-        receivers = min(1, receivers)
-    if receivers == 0 or not scenario.method.masked or scenario.learning.model == "none":
+    receivers = scenario.method.topology.budgeted_receivers(scenario.device_count - 1)
+    if receivers == 0 or not scenario.method.expansion.masked or scenario.learning.model == "none":
         return
     radio, channel = scenario.radio, world.medium.channel
     ids = [station.id for station in world.stations]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from simpy import Event, Interrupt
 
-from cosim.methods.topologies import Clusters
+from cosim.methods.topology.clusters import Clusters
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import lemma1_power_w
 from cosim.simulation.links.flight import Parcel

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from cosim.methods.parts import unplayed
-from cosim.methods.topologies import Clusters, Complete, Nearest, NoExchange, RandomGraph, Ring
-from cosim.scenario.model import Scenario
 from cosim.topology.graphs import Neighbours, components
 
 
@@ -33,19 +30,3 @@ class Plan:
         return {
             device: (number, group) for number, group in enumerate(self.groups) for device in group
         }
-
-
-def receivers_at_most(scenario: Scenario) -> int:
-    """The largest ‖u‖ that the recipe's topology gives a device."""
-    others = scenario.device_count - 1
-    match scenario.method.topology:
-        case NoExchange():
-            return 0
-        case Ring():
-            return min(2, others)
-        case RandomGraph(degree=degree) | Nearest(degree=degree):
-            return min(degree, others)
-        case Complete() | Clusters():
-            return others
-        case other:
-            unplayed("topology", other)

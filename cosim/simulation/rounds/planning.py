@@ -1,50 +1,50 @@
-"""Who exchanges with whom in a round, by the recipe's topology."""
+"""Who exchanges with whom in a round, by the method's topology."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from functools import singledispatch
 from typing import Any
 
 from simpy import Event
 
-from cosim.methods.topologies import Clusters, RandomGraph
+from cosim.methods.topology.clusters import Clusters
+from cosim.methods.topology.slot import Topology
 from cosim.randomness import stream
 from cosim.simulation.links.link_need import link_need
 from cosim.simulation.rounds.negotiation import negotiate, outdated
 from cosim.simulation.rounds.plan import Plan
 from cosim.simulation.station import Station
 from cosim.simulation.world import World
-from cosim.topology.graphs import complete_within, needs_positions, neighbours
+from cosim.topology.graphs import complete_within
+
+Planning = Generator[Event, Any, Plan]
 
 
-def planned(world: World, round_: int, among: Sequence[Station]) -> Generator[Event, Any, Plan]:
-    """The round's plan over these devices where they are now; clusters take time to form."""
-    topology = world.scenario.method.topology
-    if isinstance(topology, Clusters):
-        if outdated(world, world.clusters, among):
-            world.clusters = yield from negotiate(world, topology, among, round_)
-        present = [station.id for station in among if station.present]
-        return Plan(round_, complete_within(world.clusters, present))
+def planned(world: World, round_: int, among: Sequence[Station]) -> Planning:
+    """The round's plan over these devices where they are now."""
+    return plan_of(world.scenario.method.topology, world, round_, among)
+
+
+@singledispatch
+def plan_of(topology: Topology, world: World, round_: int, among: Sequence[Station]) -> Planning:
+    """A topology's plan; one that forms by messages takes time and registers a function here."""
+    yield from ()
     ids, now_s = [station.id for station in among], float(world.env.now)
     channel, need = world.medium.channel, None
-    if isinstance(topology, RandomGraph) and topology.limit_by_links and len(ids) > 1:
+    if topology.limited and len(ids) > 1:
         need = link_need(channel, ids, world.learner.first_bits(ids), now_s)
-    where = None
-    if need is not None or needs_positions(topology):
-        where = channel.positions_m(ids, now_s)
+    where_m = None
+    if need is not None or topology.needs_positions:
+        where_m = channel.positions_m(ids, now_s)
     random = stream(world.scenario.seed, "topology", round_)
-    return Plan(round_, neighbours(ids, topology, random, where, need))
+    return Plan(round_, topology.neighbours(ids, random, where_m, need))
 
 
-def exchange_attempts(world: World, plan: Plan) -> int:
-    """How often an expert may be sent after this round: in every E-th and the last, else 0.
-
-    An exchange less than E rounds before the last is left out: the last one sends the same experts
-    newer.
-    """
-    topology = world.scenario.method.topology
-    if not isinstance(topology, Clusters):
-        return 0
-    left = world.scenario.rounds - plan.round
-    E = topology.exchange_every
-    return topology.exchange_attempts if left == 0 or (plan.round % E == 0 and left >= E) else 0
+@plan_of.register
+def _(topology: Clusters, world: World, round_: int, among: Sequence[Station]) -> Planning:
+    """Clusters are negotiated where geometry has outdated them."""
+    if outdated(world, world.clusters, among):
+        world.clusters = yield from negotiate(world, topology, among, round_)
+    present = [station.id for station in among if station.present]
+    return Plan(round_, complete_within(world.clusters, present))

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import nullcontext
+from functools import singledispatch
 from typing import Any
 
 from simpy import Event
 
+from cosim.errors import MethodError
 from cosim.host.collector import seldom_collected
-from cosim.methods.parts import unplayed
+from cosim.methods.schedule.asynchronous import Asynchronous
+from cosim.methods.schedule.cluster import ByCluster
+from cosim.methods.schedule.synchronous import Synchronous
+from cosim.methods.slots import Schedule
 from cosim.simulation.rounds.cluster_clocks import ClusterClocks
 from cosim.simulation.rounds.group_round import together
 from cosim.simulation.rounds.link_budget import limit_by_links
@@ -41,7 +46,7 @@ def life(world: World) -> Life:
     world.came_s |= {station.id: 0.0 for station in world.stations if station.present}
     limit_by_links(world)
     world.evaluate(0, world.stations)
-    yield from _played(world)
+    yield from played(world.scenario.method.schedule, world)
 
 
 def synchronous(world: World) -> Life:
@@ -88,14 +93,25 @@ def _alone(world: World, station: Station, plans: dict[int, Plan]) -> Life:
         world.tell_closed()
 
 
-def _played(world: World) -> Life:
-    schedule = world.scenario.method.schedule
-    match schedule:
-        case "synchronous":
-            return synchronous(world)
-        case "cluster":
-            return cluster(world)
-        case "asynchronous":
-            return asynchronous(world)
-        case _:
-            unplayed("schedule", schedule)
+@singledispatch
+def played(schedule: Schedule, world: World) -> Life:
+    """A schedule's rounds; each kind of schedule registers what plays it."""
+    raise MethodError(
+        f"method.schedule: nothing plays '{schedule.word()}'; the simulation knows synchronous, "
+        "cluster and asynchronous rounds"
+    )
+
+
+@played.register
+def _(schedule: Synchronous, world: World) -> Life:
+    return synchronous(world)
+
+
+@played.register
+def _(schedule: ByCluster, world: World) -> Life:
+    return cluster(world)
+
+
+@played.register
+def _(schedule: Asynchronous, world: World) -> Life:
+    return asynchronous(world)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from simpy import Environment
 
 from cosim.host.collector import uncollected
-from cosim.learning.workload import Workload
+from cosim.methods.workload import Workload
 from cosim.mobility.area import Area, Disc, Square
 from cosim.scenario.model import Scenario
 from cosim.simulation.learner import Learner, NullLearner
@@ -49,7 +49,7 @@ def build_learner(scenario: Scenario) -> Learner:
         return NullLearner(
             scenario.learning.payload_bits,
             given_work(scenario),
-            scenario.adapter.density if scenario.method.masked else None,
+            scenario.adapter.density if scenario.method.expansion.masked else None,
             scenario.adapter.bits_per_value,
         )
     with uncollected():  # torch comes with it

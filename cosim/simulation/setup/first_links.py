@@ -8,16 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.methods.topologies import Clusters, Complete, Nearest, RandomGraph
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import lemma1_power_w
 from cosim.randomness import stream
 from cosim.scenario.model import Scenario
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.link_need import link_need, margin_db
-from cosim.simulation.rounds.plan import receivers_at_most
 from cosim.simulation.station import Device
-from cosim.topology.graphs import Neighbours, neighbours
+from cosim.topology.graphs import Neighbours
 
 FloatArray = NDArray[np.float64]
 
@@ -61,7 +59,7 @@ def first_links(
     It takes nothing that a run would miss: the graph has a stream of its own by its round, places
     are functions of time, and spells that can be gone through once are not looked at.
     """
-    if receivers_at_most(scenario) == 0:
+    if scenario.method.topology.most_receivers(scenario.device_count - 1) == 0:
         return None
     ids = [device.id for device in devices if _there(device)]
     graph, assumed = _graph(scenario, channel, ids, bits)
@@ -106,7 +104,7 @@ def shortfall(scenario: Scenario, links: FirstLinks) -> str | None:
         if links.present < 2:
             return None
         if links.out_of_range:
-            range_m = getattr(scenario.method.topology, "range_m", None)
+            range_m = scenario.method.topology.farthest_m
             return f"no two devices are within range_m ({range_m:g} m) of each other at the start"
         return f"infeasible: nobody is in reach within Γ; {_MORE}"
     radio, said = scenario.radio, []
@@ -137,7 +135,7 @@ def _graph(
     if len(ids) < 2:
         return {}, ""
     where_m = channel.positions_m(ids, 0.0)
-    if isinstance(topology, Clusters):
+    if topology.negotiated:
         from scipy.spatial import cKDTree  # which other graphs do without
 
         second = cKDTree(where_m).query(where_m, k=2)[1]
@@ -146,21 +144,20 @@ def _graph(
             for place, (own, row) in enumerate(zip(ids, second, strict=True))
         }
         return nearest, "each to its nearest, because clusters form by what is learnt"
-    if isinstance(topology, Complete) and len(ids) * (len(ids) - 1) > _MOST_LINKS:
+    if topology.joins_all and len(ids) * (len(ids) - 1) > _MOST_LINKS:
         senders = ids[: max(1, _MOST_LINKS // len(ids))]
         some = {own: tuple(other for other in ids if other != own) for own in senders}
         return some, f"of the first {len(senders)} senders"
-    limited = isinstance(topology, RandomGraph) and topology.limit_by_links
-    need = link_need(channel, ids, bits, 0.0) if limited else None
+    need = link_need(channel, ids, bits, 0.0) if topology.limited else None
     random = stream(scenario.seed, "topology", 1)
-    return neighbours(ids, topology, random, where_m, need), ""
+    return topology.neighbours(ids, random, where_m, need), ""
 
 
 def _out_of_range(scenario: Scenario, channel: Channel, ids: Sequence[int]) -> bool:
     """Whether the graph's range leaves no pair, whatever the links carry."""
     topology = scenario.method.topology
-    if not isinstance(topology, RandomGraph | Nearest) or topology.range_m is None or len(ids) < 2:
+    if topology.farthest_m is None or len(ids) < 2:
         return False
     random = stream(scenario.seed, "topology", 1)
-    joined = neighbours(ids, topology, random, channel.positions_m(ids, 0.0))
+    joined = topology.neighbours(ids, random, channel.positions_m(ids, 0.0))
     return not any(joined.values())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cosim.methods.meaning import has_rounds_in_step
 from cosim.mobility.availability import Spell
 from cosim.scenario.model import Scenario
 from cosim.simulation.station import Device
@@ -22,7 +21,7 @@ def waits_s(scenario: Scenario, devices: Sequence[Device]) -> float:
     )
     if not spells:
         return 0.0
-    if not has_rounds_in_step(scenario.method.schedule):
+    if not scenario.method.schedule.in_step:
         return spells[-1][0]
     if any(device.spells is None for device in devices):
         return 0.0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cosim.learning.workload import Workload
+from cosim.methods.workload import Workload
 from cosim.mobility.recorded.path import RecordedPath
 from cosim.mobility.recorded.reading import Recording
 from cosim.mobility.recorded.repeat import RepeatedPath

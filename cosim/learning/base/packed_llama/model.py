@@ -13,8 +13,8 @@ from cosim.learning.base.packed_llama.block import differentiable, forward
 from cosim.learning.base.packed_llama.geometry import kept_tokens, plan
 from cosim.learning.base.packed_llama.saved import Kept, Mix, Pair, Setting
 from cosim.learning.base.packed_llama.weights import PLACES, Weights, weights_of
-from cosim.learning.base.target_modules import AdaptedModule
 from cosim.learning.data.packing import PackedRows
+from cosim.methods.layout import AdaptedModule
 
 
 class LeanModel:

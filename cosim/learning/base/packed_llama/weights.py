@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cosim.learning.base.target_modules import AdaptedModule
+from cosim.methods.layout import AdaptedModule
 
 # The linear layers of a block in the order in which a pass reads them.
 PLACES = (

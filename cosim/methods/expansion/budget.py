@@ -7,17 +7,10 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cosim.methods.layout import Layout
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-
-
-def parameter_budget(compute: float, link: float) -> float:
-    """Q_budget, the smaller of what compute (eq. 11c) and the link (eq. 11a) permit, in values.
-
-    `compute` is c_max·B/(ε·N) of arXiv 2602.20492, and `link` what fits through within Γ; inf
-    where a side sets no limit.
-    """
-    return min(compute, link)
 
 
 def softmax(entropies: ArrayLike, temperature: float = 1.0) -> FloatArray:
@@ -88,19 +81,13 @@ def kept_counts(
     return _rounded(density[block] * size, size, total)
 
 
-def densities(kept: ArrayLike, sizes: ArrayLike) -> FloatArray:
-    """s_l = ‖M_l‖/(d·r) of each module (n,): eq. 4 of arXiv 2602.20492."""
-    return np.asarray(np.asarray(kept, dtype=float) / np.asarray(sizes, dtype=float))
-
-
-def literal_densities(entropies: ArrayLike, sizes: ArrayLike, budget: float) -> FloatArray:
-    """s_l = max[Q_budget·softmax(H)_l, d·r]/(d·r) (n,): eq. 22 of arXiv 2602.20492 as printed.
-
-    Never below 1, and no mask can hold more than every position: read as densities, all of them
-    mean 1, dense B. Softmax over single modules, `entropies` and `sizes` d·r both (n,).
-    """
-    size = np.asarray(sizes, dtype=float)
-    return np.asarray(np.maximum(budget * softmax(entropies), size) / size)
+def shared_out(layout: Layout, budget: float, entropies: ArrayLike | None) -> IntArray:
+    """`kept_counts` of a layout's modules, each block by its entropies; evenly without them."""
+    sizes = np.array(layout.expansion_sizes)
+    # Equal entropies of equal blocks are the even share; of unequal ones they would not be.
+    if entropies is None:
+        return kept_counts(np.zeros(len(sizes)), sizes, np.zeros(len(sizes), int), budget)
+    return kept_counts(entropies, sizes, [module.layer for module in layout.modules], budget)
 
 
 def _rounded(wanted: FloatArray, most: IntArray, total: int) -> IntArray:

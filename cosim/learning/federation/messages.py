@@ -1,0 +1,233 @@
+"""What devices say to each other, what of it a receiver knows already, and what they make of it."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+from weakref import ref
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cosim.learning.federation.fleet import Fleet
+from cosim.learning.federation.planned_state import content_of, planned_content
+from cosim.methods.adapter import Adapter
+from cosim.methods.message import (
+    Heard,
+    Mask,
+    Message,
+    Said,
+    Turn,
+    Values,
+    freshness,
+    on_air,
+    payload_bits,
+)
+from cosim.methods.slots import Mixing
+from cosim.methods.workload import Workload
+from cosim.randomness import stream
+
+T = TypeVar("T")
+Bank = Mapping[int, Adapter]
+
+
+class Messages:
+    """The messages of a fleet, and the mixing of those that arrived.
+
+    rows: the devices' numbers of training rows, α_j of eq. 9-10.
+    knows: names of what was told once, by (owner, receiver).
+    unmixed: owners of whom a receiver knows such things from messages alone that it has not mixed.
+    numbered: contents that have been named so far.
+    shapes: L and h of a calibration's features (L, h).
+    """
+
+    def __init__(
+        self, fleet: Fleet, rows: Sequence[float], shapes: tuple[int, int] = (0, 0), seed: int = 0
+    ) -> None:
+        self.fleet, self.method = fleet, fleet.method
+        self.bits_per_value = fleet.bits_per_value
+        self.rows, self.shapes, self.seed = rows, shapes, seed
+        self.knows: dict[tuple[int, int], frozenset[str]] = {}
+        self.unmixed: dict[int, set[int]] = {}
+        self.numbered = 0
+        self._numbers: dict[int, tuple[ref[Adapter], int]] = {}
+        self._mixtures: dict[tuple[Any, ...], tuple[int, Any]] = {}
+
+    def _number(self, device: int) -> int:
+        """Names what the device holds now: the same until its adapter is another."""
+        adapter = self.fleet.states[device].adapter
+        held, number = self._numbers.get(device, (None, 0))
+        if held is None or held() is not adapter:
+            self.numbered += 1
+            self._numbers[device] = ref(adapter), self.numbered
+            number = self.numbered
+        return number
+
+    def message(self, device: int, round_: int) -> Message:
+        """What the device says now of its training of a round."""
+        state = self.fleet.states[device]
+        kept = self.fleet.kept_by_module(device)
+        content = content_of(self.method, self.fleet.layout, state, kept)
+        said = on_air(content, self.bits_per_value)
+        return Message(device, round_, said, self.rows[device], self._number(device))
+
+    def payload_bits(self, message: Message, receiver: int) -> int:
+        """Bits of a message for this receiver: what it has not been told already."""
+        known = self.knows.get((message.device, receiver), frozenset())
+        return payload_bits(message.content, known, self.bits_per_value)
+
+    def hear(self, device: int, message: Message) -> None:
+        """A message has arrived whole: what is told once the device now knows."""
+        if (message.device, device) not in self.knows:
+            self.knows[message.device, device] = told_once(message.content)
+            self.unmixed.setdefault(device, set()).add(message.device)
+
+    def lose(self, device: int) -> None:
+        """What the device heard and did not mix is lost, and with it what was only told with
+        that."""
+        for owner in self.unmixed.pop(device, ()):
+            self.knows.pop((owner, device), None)
+
+    def first_bits(self, device: int) -> int:
+        """Bits of the device's next message for a receiver that has had nothing of it yet, by its
+        mask or, before there is one, by what it is going to keep."""
+        return payload_bits(self._planned(device), (), self.bits_per_value)
+
+    def _planned(self, device: int, kept: NDArray[np.int64] | None = None) -> tuple[Said, ...]:
+        counts = self.fleet.kept_by_module(device) if kept is None else kept
+        return planned_content(self.method, self.fleet.layout, counts, self.shapes)
+
+    def values_in(self, bits: float) -> int:
+        """How many values of B a device without a mask may send first in so many bits, were they
+        spread evenly over the modules, which is when a mask has the most bits."""
+        total = self.fleet.layout.expansion_size
+        whole = np.array(self.fleet.layout.expansion_sizes)
+        besides = [said for said in self._planned(0, whole) if said.name not in ("B", "M")]
+        rest = payload_bits(besides, (), self.bits_per_value)
+
+        def needed(kept: int) -> int:
+            support = torch.empty(kept, device="meta")
+            content = (Values("B", support), Mask("M", support, [total], [kept]))
+            return payload_bits(content, (), self.bits_per_value) + rest
+
+        return max(0, bisect_right(range(total + 1), bits, key=needed) - 1)
+
+    def mix(
+        self,
+        device: int,
+        inbox: Mapping[int, Message],
+        ages: Mapping[int, int],
+        turn: Turn,
+        degrees: Mapping[int, int],
+    ) -> None:
+        """Mixes what arrived into the device's state; an empty inbox changes nothing.
+
+        A device mixes its own message as the others receive it, so that devices with the same
+        inbox end with the same mixture. A message of age n weighs (1 + n)^−a.
+        """
+        self.unmixed.get(device, set()).difference_update(inbox)
+        aggregation, exponent = self.method.aggregation, self.method.staleness_exponent
+        if not inbox or not aggregation.exchanges:
+            return
+        heard = [
+            Heard(message, ages[sender], freshness(ages[sender], exponent))
+            for sender, message in inbox.items()
+        ]
+        state = self.fleet.states[device]
+        if aggregation.averages and not self._empty_handed(device):
+            heard.append(Heard(self.message(device, state.adapter.round)))
+        heard.sort(key=lambda part: part.message.device)
+        weighing = self.method.weighing
+        weights = weighing.of(device, heard, degrees)
+        newest = max(part.message.round for part in heard)
+        named = tuple(
+            (part.message.number, weight) for part, weight in zip(heard, weights, strict=True)
+        )
+        at = Mixing(
+            self.fleet.layout,
+            device,
+            turn,
+            weights,
+            weighing.total(weights, sum(self.rows)),
+            self.bits_per_value,
+            weighing.renormalised,
+            degrees,
+            shared=lambda compute: self._shared(named, newest, compute),
+            draw=lambda purpose: stream(self.seed, aggregation.slot, purpose, device, *turn),
+        )
+        self.fleet.states[device] = aggregation.mix(state, heard, at)
+
+    def _shared(self, named: tuple[Any, ...], newest: int, compute: Callable[[], T]) -> T:
+        """A mixture by the messages and weights that it is of, computed once; those of earlier
+        rounds are let go."""
+        if named not in self._mixtures:
+            self._mixtures = {
+                key: kept for key, kept in self._mixtures.items() if kept[0] == newest
+            }
+            self._mixtures[named] = newest, compute()
+        mixture: T = self._mixtures[named][1]
+        return mixture
+
+    def _empty_handed(self, device: int) -> bool:
+        """Whether a device has nothing of its own to mix: quarantined from its calibration on."""
+        return bool(self.method.needs) and self.fleet.states[device].calibration is None
+
+    def mixing_work(self, device: int, inbox: Mapping[int, Message]) -> Workload | None:
+        """What mixing these and the device's own takes; None where that is nothing."""
+        aggregation, layout = self.method.aggregation, self.fleet.layout
+        if not inbox or not aggregation.exchanges:
+            return None
+        sizes = [numbers_in(message) for message in inbox.values()]
+        if aggregation.averages and not self._empty_handed(device):
+            sizes.append(self.fleet.states[device].adapter.values.numel())
+            sizes[-1] += layout.projection_size if self.method.projection.moves else 0
+        return aggregation.work(sizes, layout)
+
+    def bank(self, sender: int) -> Bank:
+        """Every expert that the sender holds, for another cluster or a member of its own."""
+        return dict(self.fleet.states[sender].bank)
+
+    def bank_bits(self, bank: Bank, receiver: int) -> int:
+        """Bits of a bank for this receiver: experts that it has not, or has older, and what it must
+        be told once of those whom it does not know."""
+        news = self._news(bank, receiver)
+        values = self.method.aggregation.banked_values([bank[owner] for owner in news])
+        each = self.fleet.layout.projection_size if self.method.projection.moves else 0
+        bits = sum(count + each for count in values) * self.bits_per_value
+        for owner in news:
+            # An expert read back whole has lost its mask; its owner's stays as it was chosen.
+            once = [said for said in self._planned(owner) if said.once]
+            known = self.knows.get((owner, receiver), frozenset())
+            bits += payload_bits(once, known, self.bits_per_value)
+        return bits
+
+    def absorb(self, device: int, bank: Bank) -> None:
+        """Stores experts of another bank; averages nothing, and a newer one replaces an older."""
+        news = self._news(bank, device)
+        # What a bank holds stays, whatever is lost unmixed.
+        for owner in news:
+            self.knows.setdefault((owner, device), told_once(self._planned(owner)))
+        self.unmixed.get(device, set()).difference_update(news)
+        state = self.fleet.states[device]
+        self.fleet.states[device] = state.hold({owner: bank[owner] for owner in news})
+
+    def _news(self, bank: Bank, receiver: int) -> list[int]:
+        known = self.fleet.states[receiver].bank
+        return [
+            owner
+            for owner, expert in sorted(bank.items())
+            if owner != receiver and (owner not in known or known[owner].round < expert.round)
+        ]
+
+
+def told_once(content: Sequence[Said]) -> frozenset[str]:
+    """The names of what a receiver need be told only once."""
+    return frozenset(said.name for said in content if said.once)
+
+
+def numbers_in(message: Message) -> int:
+    """Values that a message has on the air every time."""
+    values = [said for said in message.content if isinstance(said, Values) and not said.once]
+    return sum(said.values.numel() for said in values)

@@ -1,0 +1,53 @@
+"""A device's state before there is one: shapes without values, from which sizes follow."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cosim.methods.adapter import Adapter
+from cosim.methods.calibration import Calibration, Need
+from cosim.methods.layout import Layout
+from cosim.methods.message import Said
+from cosim.methods.method import Method
+from cosim.methods.slots import Speaking
+from cosim.methods.state import DeviceState
+
+
+def planned_state(
+    method: Method, layout: Layout, kept: NDArray[np.int64], shapes: tuple[int, int]
+) -> DeviceState:
+    """The state after a first fine-tuning, on torch's meta device.
+
+    kept: positions of each module's B that will be trained (L,); shapes: of the features (L, h).
+    """
+
+    def empty(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+        return torch.empty(shape, dtype=dtype, device="meta")
+
+    count = int(kept.sum())
+    support = empty(count, dtype=torch.int64) if method.expansion.masked else None
+    adapter = Adapter(empty(count), support, empty(layout.projection_size))
+    needs = method.needs
+    inputs = sum(module.in_features for module in layout.modules)
+    calibration = Calibration(
+        features=empty(*shapes) if Need.FEATURES in needs else None,
+        inputs=empty(inputs) if Need.INPUTS in needs else None,
+    )
+    return DeviceState(adapter, density=1.0, calibration=calibration)
+
+
+def planned_content(
+    method: Method, layout: Layout, kept: NDArray[np.int64], shapes: tuple[int, int]
+) -> tuple[Said, ...]:
+    """What a device will say after a first fine-tuning, without values."""
+    return content_of(method, layout, planned_state(method, layout, kept, shapes), kept)
+
+
+def content_of(
+    method: Method, layout: Layout, state: DeviceState, kept: NDArray[np.int64]
+) -> tuple[Said, ...]:
+    """What a device of this state says; kept: positions of each module in its mask (L,)."""
+    at = Speaking(layout, kept.tolist(), method.projection, method.composition)
+    return method.aggregation.says(state, at)

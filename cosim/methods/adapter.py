@@ -1,0 +1,65 @@
+"""One device's adapter: A, B on its support, and the optimiser's moments."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from cosim.methods.layout import Layout
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The optimiser's state over the trained values of one device.
+
+    steps: optimiser steps taken. first, second: float32 (n,), AdamW's two moments.
+    """
+
+    steps: int
+    first: Tensor
+    second: Tensor
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """The factors of one device's ΔW = B·A; its tensors are never changed in place.
+
+    values: float32 (n,), B on its support.
+    support: int64 (n,) sorted positions in flat B, or None where B is dense; empty before a mask
+        has been chosen.
+    projection: float32 flat A.
+    moments: the optimiser's state; None before a first step and of a received adapter.
+    round: of the fine-tuning that it comes from, 0 before the first.
+    """
+
+    values: Tensor
+    support: Tensor | None
+    projection: Tensor
+    moments: Moments | None = None
+    round: int = 0
+
+    @property
+    def unmasked(self) -> bool:
+        """True before the positions of a masked B have been chosen."""
+        return self.support is not None and self.support.numel() == 0
+
+    @cached_property
+    def digest(self) -> str:
+        """BLAKE2b of values, support and projection."""
+        content = hashlib.blake2b(digest_size=16)
+        for part in (self.values, self.support, self.projection):
+            if part is not None:
+                content.update(part.numpy().data)
+        return content.hexdigest()
+
+    def expansion(self, layout: Layout) -> Tensor:
+        """Flat B with zeros off the support."""
+        if self.support is None:
+            return self.values
+        flat = self.values.new_zeros(layout.expansion_size)
+        return flat.index_copy_(0, self.support, self.values)

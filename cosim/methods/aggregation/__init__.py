@@ -1,0 +1,1 @@
+"""Aggregation parts: what is said, and what becomes of what was heard."""

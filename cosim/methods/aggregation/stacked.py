@@ -1,0 +1,36 @@
+"""`stacked`: experts are kept as they arrive, and nothing is averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from cosim.methods.adapter import Adapter
+from cosim.methods.layout import Layout
+from cosim.methods.message import Heard
+from cosim.methods.slots import Aggregation, Mixing
+from cosim.methods.state import DeviceState
+from cosim.methods.workload import Workload
+
+
+class Stacked(Aggregation):
+    """A bank of what has been heard so far, as LoRI concatenates adapters (arXiv 2504.07448)."""
+
+    name: Literal["stacked"] = "stacked"
+    keeps_experts: ClassVar[bool] = True
+    averages: ClassVar[bool] = False
+
+    def mix(self, own: DeviceState, heard: Sequence[Heard], at: Mixing) -> DeviceState:
+        """Every expert as it arrived; a late one replaces nothing newer, nor one of its round."""
+        fresh = {
+            message.device: Adapter(
+                message.values, message.support, message.projection, round=message.round
+            )
+            for message in (part.message for part in heard)
+            if message.device not in own.bank or own.bank[message.device].round < message.round
+        }
+        return own.hold(fresh)
+
+    def work(self, sizes: Sequence[int], layout: Layout) -> Workload | None:
+        """Nothing is computed."""
+        return None

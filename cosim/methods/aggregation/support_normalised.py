@@ -1,0 +1,83 @@
+"""`support_normalised`: a mean by position, out of which each contributor's expert is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from cosim.methods.adapter import Adapter
+from cosim.methods.aggregation.averages import support_normalised_mean, weighted_mean
+from cosim.methods.message import Heard, as_transmitted
+from cosim.methods.slots import Aggregation, Mixing, Weights
+from cosim.methods.state import DeviceState
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cosim.methods.method import Method
+
+
+class SupportNormalised(Aggregation):
+    """B̄ by position, and B̄⊙M_j with A_j as j's expert (eq. 10 and 24 of arXiv 2602.20492)."""
+
+    name: Literal["support_normalised"] = "support_normalised"
+    readback: Literal["own_support", "whole"] = Field(
+        "own_support",
+        description="what each A_j meets: B̄ on j's support; or all of B̄, as eq. 24 is printed",
+    )
+    keeps_experts: ClassVar[bool] = True
+    printed: ClassVar[dict[str, Any]] = {"readback": "whole"}
+
+    def own_weights(self) -> Weights:
+        """All alike."""
+        from cosim.methods.weights.uniform import Uniform
+
+        return Uniform()
+
+    def refuses(self, method: Method) -> str | None:
+        """An A that moves."""
+        if method.projection.moves:
+            return (
+                "aggregation 'support_normalised' reads each expert back through its frozen A; "
+                f"projection {method.projection} has none: use 'mean' or 'stacked'"
+            )
+        return None
+
+    def mix(self, own: DeviceState, heard: Sequence[Heard], at: Mixing) -> DeviceState:
+        """B̄ on the device's support, and every contributor's expert in the bank.
+
+        Devices that heard the same share one B̄ and its experts, which are as they would be
+        transmitted, so that a bank is the same in every cluster.
+        """
+        total, experts = at.shared(lambda: self._mixed(heard, at))
+        support = own.adapter.support
+        return own.with_adapter(values=total if support is None else total[support]).hold(experts)
+
+    def _mixed(self, heard: Sequence[Heard], at: Mixing) -> tuple[Tensor, Mapping[int, Adapter]]:
+        size = at.layout.expansion_size
+        if at.renormalised:
+            total = support_normalised_mean(heard, at.weights, size)
+        else:
+            total, _ = weighted_mean(heard, at.weights, at.total, size)
+        sent = as_transmitted(total, at.bits_per_value)
+        experts = {}
+        for message in (part.message for part in heard):
+            support = None if self.readback == "whole" else message.support
+            values = sent if support is None else sent[support]
+            experts[message.device] = Adapter(
+                values, support, message.projection, round=message.round
+            )
+        return total, experts
+
+    def banked_values(self, experts: Sequence[Adapter]) -> list[int]:
+        """Values of each, and of the whole average once where experts are read back whole."""
+        if self.readback == "own_support":
+            return super().banked_values(experts)
+        counts, averages = [], set()
+        for expert in experts:
+            place = expert.values.data_ptr()
+            counts.append(0 if place in averages else int(expert.values.count_nonzero()))
+            averages.add(place)
+        return counts

@@ -1,0 +1,1 @@
+"""Composition parts: which experts answer."""

@@ -1,0 +1,34 @@
+"""`single`: a device answers with its own adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from cosim.methods.expert import Expert
+from cosim.methods.slots import Composition
+from cosim.methods.state import DeviceState
+
+if TYPE_CHECKING:
+    from cosim.methods.method import Method
+
+
+class Single(Composition):
+    """Nobody else is asked."""
+
+    name: Literal["single"] = "single"
+    asks_experts: ClassVar[bool] = False
+
+    def refuses(self, method: Method) -> str | None:
+        """Experts that are only kept apart."""
+        aggregation = method.aggregation
+        if aggregation.keeps_experts and not aggregation.averages:
+            return (
+                f"aggregation {aggregation} keeps experts apart, and composition 'single' asks "
+                "none but the own one: use 'gate', 'uniform', 'oracle' or 'ranks'"
+            )
+        return None
+
+    def expert(self, own: DeviceState, task: str, tasks: Sequence[str]) -> Expert:
+        """The device's adapter."""
+        return Expert((own.adapter,))

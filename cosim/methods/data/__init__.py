@@ -1,0 +1,1 @@
+"""Data parts: whose rows an adapter learns from."""

@@ -1,0 +1,32 @@
+"""What rows that lie in one place have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cosim.methods.slots import Data
+
+if TYPE_CHECKING:
+    from cosim.methods.method import Method
+
+
+class Together(Data):
+    """Rows of several devices in one place: one adapter learns from all of them."""
+
+    def refuses(self, method: Method) -> str | None:
+        """What is exchanged, an A or a mask of a device's own, another composition."""
+        word = self.word()
+        if method.aggregation.exchanges:
+            return (
+                f"data '{word}' lies in one place, where there is nothing to exchange: use "
+                "topology 'none' and aggregation 'none'"
+            )
+        own = method.projection.owner(0) != method.projection.owner(1)
+        if method.expansion.masked or method.expansion.every_parameter or own:
+            return (
+                f"data '{word}' trains one adapter, which has no device's own A and no device's "
+                "own mask: use expansion 'dense' and another projection"
+            )
+        if method.composition.word() != self.answered_with:
+            return f"data '{word}' is answered with composition '{self.answered_with}'"
+        return None

@@ -1,0 +1,1 @@
+"""Expansion parts: which positions of B are trained."""

@@ -1,0 +1,58 @@
+"""A slot as a field of a method: a word, or a mapping with the word and some settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, GetCoreSchemaHandler
+from pydantic_core import core_schema
+
+from cosim.methods.part import PARTS, Part
+
+
+class OneOf:
+    """The annotation of a field that holds one of these parts, or one of its slot from outside."""
+
+    def __init__(self, *parts: type[Part]) -> None:
+        self.parts = parts
+        self.slot, self.key = parts[0].slot, parts[0].key
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        parts: Any = self.parts[0]
+        if len(self.parts) > 1:
+            parts = Annotated[reduce(or_, self.parts), Field(discriminator=self.key)]  # type: ignore[arg-type]
+        words = Literal[tuple(str(part.word()) for part in self.parts)]  # type: ignore[misc]
+        return core_schema.no_info_wrap_validator_function(
+            self._read,
+            handler.generate_schema(parts),
+            json_schema_input_schema=handler.generate_schema(words | parts),
+            serialization=core_schema.plain_serializer_function_ser_schema(written),
+        )
+
+    def _read(self, value: Any, handler: core_schema.ValidatorFunctionWrapHandler) -> Any:
+        if isinstance(value, Part) and value.slot == self.slot:
+            return value
+        said = {self.key: value} if isinstance(value, str) else value
+        if isinstance(said, dict):
+            outside = PARTS[self.slot].get(str(said.get(self.key)))
+            if outside is not None and outside not in self.parts:
+                return outside.model_validate(said)
+        return handler(said)
+
+
+def written(part: Part | None) -> Any:
+    """A part as a scenario writes it: its word, with its settings where it has any."""
+    if part is None:
+        return None
+    word = getattr(part, part.key)
+    settings = {name: _plain(getattr(part, name)) for name in part.settings()}
+    return {part.key: word, **settings} if settings else word
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value

@@ -1,0 +1,196 @@
+"""What one device says to others: content, from which its bits follow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# A Philox key names every entry of a frozen Gaussian A.
+SEED_BITS = 64
+
+
+class Turn(NamedTuple):
+    """When a device speaks and mixes: the round, and which of its mixings, from 0 on."""
+
+    round: int
+    mixing: int = 0
+
+
+@dataclass(frozen=True)
+class Values:
+    """Numbers on the air, each of the scenario's bits per value.
+
+    name: what they are of.
+    values: float32 (n,).
+    once: a receiver that has had them needs them no more.
+    """
+
+    name: str
+    values: Tensor
+    once: bool = False
+
+    def bits(self, per_value: int) -> int:
+        """n × bits per value."""
+        return int(self.values.numel()) * per_value
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Positions of a factor, entropy-coded module by module; told once.
+
+    name: what it is of.
+    support: int64 (n,), sorted positions in the flat factor.
+    sizes: positions of each module, kept or not (L,).
+    kept: how many of them are in the support (L,).
+    """
+
+    name: str
+    support: Tensor
+    sizes: Sequence[int]
+    kept: Sequence[int]
+    once: bool = True
+
+    def bits(self, per_value: int) -> int:
+        """Σ_l ⌈n_l·H2(k_l/n_l)⌉, `mask_bits` of every module."""
+        return sum(mask_bits(n, int(k)) for n, k in zip(self.sizes, self.kept, strict=True))
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A factor that a random stream gives: its key on the air, told once.
+
+    values: float32, what the stream gives.
+    """
+
+    name: str
+    values: Tensor
+    once: bool = True
+
+    def bits(self, per_value: int) -> int:
+        """64, the key's."""
+        return SEED_BITS
+
+
+@dataclass(frozen=True)
+class Common:
+    """A factor that all devices have had from the start: nothing on the air.
+
+    values: float32.
+    """
+
+    name: str
+    values: Tensor
+    once: bool = True
+
+    def bits(self, per_value: int) -> int:
+        """0."""
+        return 0
+
+
+Said = Values | Mask | Seed | Common
+
+
+def payload_bits(content: Sequence[Said], known: Collection[str], per_value: int) -> int:
+    """Bits of content for a receiver: what is told once only where its name is not `known`."""
+    fresh = [said for said in content if not (said.once and said.name in known)]
+    return sum(said.bits(per_value) for said in fresh)
+
+
+def mask_bits(positions: int, kept: int) -> int:
+    """⌈n·H2(k/n)⌉: an entropy-coded mask with k ones in n positions, in bits.
+
+    H2(s) = −s·log2 s − (1−s)·log2(1−s); at s = 0.1 that is 4.7 bits a kept value.
+    """
+    if kept <= 0 or kept >= positions:
+        return 0
+    s = kept / positions
+    entropy = -s * math.log2(s) - (1 - s) * math.log2(1 - s)
+    return math.ceil(positions * entropy)
+
+
+def as_transmitted(values: Tensor, bits_per_value: int) -> Tensor:
+    """float32 values after a transmission at 16 (IEEE half precision) or 32 bits each."""
+    return values.half().float() if bits_per_value == 16 else values
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a device puts on the air after fine-tuning, as its receivers will read it.
+
+    device: the sender.
+    round: of the fine-tuning that the content comes from.
+    content: what is said, in the air's precision.
+    rows: the sender's training rows, α_j of eq. 9-10 of arXiv 2602.20492.
+    number: names the content: two messages of one number hold the same.
+    """
+
+    device: int
+    round: int
+    content: tuple[Said, ...]
+    rows: float
+    number: int = 0
+
+    @cached_property
+    def by_name(self) -> dict[str, Said]:
+        """The content by what it is of."""
+        return {said.name: said for said in self.content}
+
+    @property
+    def values(self) -> Tensor:
+        """B on its support, float32 (n,)."""
+        said = self.by_name["B"]
+        assert isinstance(said, Values)
+        return said.values
+
+    @property
+    def support(self) -> Tensor | None:
+        """The positions of `values` in flat B, int64 (n,); None where B is dense."""
+        said = self.by_name.get("M")
+        return said.support if isinstance(said, Mask) else None
+
+    @property
+    def projection(self) -> Tensor:
+        """Flat A as whoever hears the message has it."""
+        said = self.by_name["A"]
+        assert not isinstance(said, Mask)
+        return said.values
+
+    @property
+    def sends_projection(self) -> bool:
+        """Whether A itself is on the air, and not what names it."""
+        return isinstance(self.by_name["A"], Values)
+
+
+def on_air(content: Sequence[Said], bits_per_value: int) -> tuple[Said, ...]:
+    """Content in the precision of the air."""
+    return tuple(
+        replace(said, values=as_transmitted(said.values, bits_per_value))
+        if isinstance(said, Values)
+        else said
+        for said in content
+    )
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A message that a device mixes, its own among them.
+
+    message: what was said.
+    age: how often the device has mixed since it was sent.
+    freshness: what of the message's weight is left, (1 + age)^−a.
+    """
+
+    message: Message
+    age: int = 0
+    freshness: float = 1.0
+
+
+def freshness(age: int, exponent: float) -> float:
+    """(1 + n)^−a, the polynomial discount of a message of age n (FedAsync, arXiv 1903.03934)."""
+    return float((1 + age) ** -exponent)

@@ -1,0 +1,131 @@
+"""A method is one part for each slot; parts that make no sense together are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from cosim.methods.aggregation.mean import Mean
+from cosim.methods.aggregation.none import NoAggregation
+from cosim.methods.aggregation.stacked import Stacked
+from cosim.methods.aggregation.support_normalised import SupportNormalised
+from cosim.methods.calibration import Need
+from cosim.methods.composition.gate import Gate
+from cosim.methods.composition.oracle import Oracle
+from cosim.methods.composition.ranks import Ranks
+from cosim.methods.composition.single import Single
+from cosim.methods.composition.uniform import UniformMerge
+from cosim.methods.data.own import Own
+from cosim.methods.data.pooled import Pooled
+from cosim.methods.data.task import Task
+from cosim.methods.earlier_spelling import respelt
+from cosim.methods.expansion.dense import Dense
+from cosim.methods.expansion.entropy_mask import EntropyMask
+from cosim.methods.expansion.every_parameter import EveryParameter
+from cosim.methods.expansion.gradient_mask import GradientMask
+from cosim.methods.expansion.magnitude_mask import MagnitudeMask
+from cosim.methods.field import OneOf
+from cosim.methods.part import Choice, Part
+from cosim.methods.projection.frozen import Frozen
+from cosim.methods.projection.none import NoProjection
+from cosim.methods.projection.trained import Trained
+from cosim.methods.schedule.asynchronous import Asynchronous
+from cosim.methods.schedule.cluster import ByCluster
+from cosim.methods.schedule.synchronous import Synchronous
+from cosim.methods.sending.every_turn import EveryTurn
+from cosim.methods.slots import (
+    Aggregation,
+    Composition,
+    Data,
+    Expansion,
+    Projection,
+    Schedule,
+    Sending,
+    Weights,
+)
+from cosim.methods.topology.clusters import Clusters
+from cosim.methods.topology.complete import Complete
+from cosim.methods.topology.nearest import Nearest
+from cosim.methods.topology.none import NoExchange
+from cosim.methods.topology.random import RandomGraph
+from cosim.methods.topology.ring import Ring
+from cosim.methods.topology.slot import Topology
+from cosim.methods.weights.as_printed import AsPrinted
+from cosim.methods.weights.by_rows import ByRows
+from cosim.methods.weights.uniform import Uniform
+
+
+class Method(Choice):
+    """The parts that make a method, in the terms of arXiv 2602.20492.
+
+    projection A ∈ R^(r×k), expansion B ∈ R^(d×r) with mask M (eq. 2–3), topology u (eq. 8),
+    weights and aggregation (eq. 9–10), composition at inference (eq. 24).
+    """
+
+    name: str
+    reference: str = Field(description="where the method comes from")
+    projection: Annotated[Projection, OneOf(Trained, Frozen, NoProjection)]
+    expansion: Annotated[
+        Expansion, OneOf(Dense, GradientMask, EntropyMask, MagnitudeMask, EveryParameter)
+    ]
+    topology: Annotated[Topology, OneOf(NoExchange, Complete, Ring, RandomGraph, Nearest, Clusters)]
+    schedule: Annotated[Schedule, OneOf(Synchronous, ByCluster, Asynchronous)] = Synchronous()
+    sending: Annotated[Sending, OneOf(EveryTurn)] = EveryTurn()
+    weights: Annotated[Weights, OneOf(ByRows, Uniform, AsPrinted)] | None = Field(
+        None, description="null: those that the aggregation takes by itself"
+    )
+    aggregation: Annotated[Aggregation, OneOf(NoAggregation, Mean, SupportNormalised, Stacked)]
+    composition: Annotated[Composition, OneOf(Single, Oracle, Gate, UniformMerge, Ranks)]
+    data: Annotated[Data, OneOf(Own, Task, Pooled)] = Field(
+        Own(), description="what an adapter learns from: a device's, a task's or all devices' rows"
+    )
+    calibration_samples: int = Field(
+        32, ge=1, le=4096, description="own rows that the base model reads before a first round"
+    )
+    staleness_exponent: float = Field(
+        1.0, ge=0, le=100, description="a: an update of age n is weighted by (1 + n)^−a"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _respelt(cls, value: Any) -> Any:
+        return respelt(value) if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if (reason := self.complaint()) is not None:
+            raise ValueError(reason)
+        return self
+
+    def complaint(self) -> str | None:
+        """Why the parts do not fit together; None where they do."""
+        return next((r for part in self.parts() if (r := part.refuses(self)) is not None), None)
+
+    def parts(self) -> Iterator[Part]:
+        """Every part, the weights that are in effect among them."""
+        yield self.topology
+        yield self.aggregation
+        yield self.composition
+        yield self.projection
+        yield self.expansion
+        yield self.weighing
+        yield self.data
+        yield self.schedule
+        yield self.sending
+
+    def with_(self, **parts: Any) -> Self:
+        """The method with some of its parts replaced, by parts or as a scenario writes them."""
+        return type(self).model_validate({**dict(self), **parts})
+
+    @property
+    def weighing(self) -> Weights:
+        """The weights in effect."""
+        weights: Weights = self.aggregation.own_weights() if self.weights is None else self.weights
+        return weights
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What the base model must read of a device's rows before its first round."""
+        return frozenset().union(*(part.needs for part in self.parts()))

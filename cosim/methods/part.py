@@ -1,0 +1,86 @@
+"""A part of a method: a frozen choice, one class in one file, that a scenario names by a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+from cosim.errors import MethodError
+from cosim.methods.calibration import Need
+
+if TYPE_CHECKING:
+    from cosim.methods.method import Method
+
+# Every part by its slot and its word; a class that names itself enters when it is defined.
+PARTS: dict[str, dict[str, type[Part]]] = {}
+
+
+class Choice(BaseModel):
+    """A frozen choice that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Part(Choice):
+    """What a method does in one slot: its settings are the fields, its word is the first of them.
+
+    A class that declares `name: Literal["word"] = "word"` is the part of that word; one without is
+    a slot, or a part's base. What a part draws comes from the stream that it is handed, and what it
+    remembers lies in the device's state: an object of its class holds settings alone.
+    """
+
+    slot: ClassVar[str]
+    # The field that holds the word: `name`, but for a topology, whose word is its `graph`.
+    key: ClassVar[str] = "name"
+    # Settings by which the part is as arXiv 2602.20492 prints it.
+    printed: ClassVar[dict[str, Any]] = {}
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if (word := cls.word()) is None:
+            return
+        taken = PARTS.setdefault(cls.slot, {}).get(word)
+        if taken is not None and (taken.__module__, taken.__qualname__) != (
+            cls.__module__,
+            cls.__qualname__,
+        ):
+            raise MethodError(
+                f"{cls.__qualname__}: the {cls.slot} {word!r} is taken by {taken.__module__}; "
+                "choose another name"
+            )
+        PARTS[cls.slot][word] = cls
+
+    @classmethod
+    def word(cls) -> str | None:
+        """The word that a scenario writes for this part; None of a slot itself."""
+        field = cls.model_fields.get(cls.key)
+        words = get_args(field.annotation) if field is not None else ()
+        return str(words[0]) if len(words) == 1 else None
+
+    @classmethod
+    def settings(cls) -> Iterator[str]:
+        """The names of what can be set besides the word."""
+        return (name for name in cls.model_fields if name != cls.key)
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What it asks a calibration for."""
+        return frozenset()
+
+    def refuses(self, method: Method) -> str | None:
+        """Why it does not fit the other parts of a method; None where it does."""
+        return None
+
+    def __str__(self) -> str:
+        """Its word, with the settings that differ from the defaults."""
+        fields = type(self).model_fields
+        changed = {
+            name: getattr(self, name)
+            for name in self.settings()
+            if getattr(self, name) != fields[name].default
+        }
+        said = ", ".join(f"{name}: {value}" for name, value in changed.items())
+        return f"{getattr(self, self.key)}{f' ({said})' if said else ''}"

@@ -1,0 +1,1 @@
+"""Projection parts: what A is at first, and when it is trained."""

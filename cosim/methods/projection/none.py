@@ -1,0 +1,41 @@
+"""`none`: there is no A, because every parameter of the base model is trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from cosim.methods.layout import Layout
+from cosim.methods.message import Common, Said
+from cosim.methods.slots import Projection
+from cosim.methods.state import DeviceState
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cosim.methods.method import Method
+
+ALL_OR_NOTHING = (
+    "projection 'none' and expansion 'every_parameter' go together: the base model's own "
+    "parameters are trained, and no adapter"
+)
+
+
+class NoProjection(Projection):
+    """ΔW is one factor, of the size of W0."""
+
+    name: Literal["none"] = "none"
+    exists: ClassVar[bool] = False
+
+    def refuses(self, method: Method) -> str | None:
+        """An adapter, which has an A."""
+        return None if method.expansion.every_parameter else ALL_OR_NOTHING
+
+    def first(self, layout: Layout, seed: int, owner: int | str) -> Tensor:
+        """Nothing."""
+        import torch
+
+        return torch.zeros(0)
+
+    def says(self, own: DeviceState, layout: Layout) -> tuple[Said, ...]:
+        """Nothing."""
+        return (Common("A", own.adapter.projection),)

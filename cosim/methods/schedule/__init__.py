@@ -1,0 +1,1 @@
+"""Schedule parts: when a round begins."""

@@ -1,0 +1,13 @@
+"""`asynchronous`: every device keeps a clock of its own."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cosim.methods.slots import Schedule
+
+
+class Asynchronous(Schedule):
+    """A device mixes what has arrived, and begins its next round."""
+
+    name: Literal["asynchronous"] = "asynchronous"

@@ -1,0 +1,13 @@
+"""`cluster`: each connected group of a round's graph keeps a clock of its own."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cosim.methods.slots import Schedule
+
+
+class ByCluster(Schedule):
+    """A group begins a round when its own members have ended the one before."""
+
+    name: Literal["cluster"] = "cluster"

@@ -1,0 +1,1 @@
+"""Sending parts: when a device speaks."""

@@ -1,0 +1,13 @@
+"""`every_turn`: a device speaks whenever it could."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cosim.methods.slots import Sending
+
+
+class EveryTurn(Sending):
+    """Nothing is held back."""
+
+    name: Literal["every_turn"] = "every_turn"

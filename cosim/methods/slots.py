@@ -1,0 +1,282 @@
+"""The slots of a method that learns: what each part is asked, and what it answers if it says
+nothing of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar
+
+from cosim.methods.adapter import Adapter
+from cosim.methods.expansion.budget import IntArray
+from cosim.methods.expert import Expert
+from cosim.methods.layout import Layout
+from cosim.methods.message import Heard, Mask, Said, Turn, Values
+from cosim.methods.part import Part
+from cosim.methods.state import DeviceState
+from cosim.methods.workload import Workload
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from cosim.methods.calibration import Calibration
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Speaking:
+    """What a part may ask when a device speaks.
+
+    layout: where the modules lie.
+    kept: positions of each module's B that are in the mask (L,).
+    projection, composition: the parts that have something to say besides B.
+    """
+
+    layout: Layout
+    kept: Sequence[int]
+    projection: Projection
+    composition: Composition
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """What a part may ask when a device mixes.
+
+    layout: where the modules lie.
+    device: who mixes.
+    turn: when.
+    weights: w_j of what is heard, in its order, not divided by anything yet.
+    total: what w_j is divided by to be j's share.
+    bits_per_value: the air's precision.
+    renormalised: whether the shares sum to 1, so that a value that fewer devices hold may be
+        divided by less.
+    degrees: neighbours of the device and of those whom it heard, by id, where the graph is known.
+    shared: computes what depends on the heard messages and their weights alone, once for all
+        devices that heard the same.
+    draw: gives a generator of the part's own by a purpose.
+    """
+
+    layout: Layout
+    device: int
+    turn: Turn
+    weights: Sequence[float]
+    total: float
+    bits_per_value: int
+    renormalised: bool = True
+    degrees: Mapping[int, int] = field(default_factory=dict)
+    shared: Callable[[Callable[[], T]], T] = lambda compute: compute()
+    draw: Callable[..., np.random.Generator] | None = None
+
+
+class Choosing(Protocol):
+    """Who trains on behalf of a part that chooses masks; a group's lessons go side by side."""
+
+    layout: Layout
+    optimizer: str
+
+    def first_gradients(self) -> Iterator[Tensor]:
+        """∂L/∂B (n,) of each lesson's first mini-batch, flat float32, B as it is."""
+
+    def trained(self) -> Iterator[Tensor]:
+        """Flat B of each lesson after all of its steps with a dense B from zero."""
+
+
+class Projection(Part):
+    """What A is at first, and in which rounds it is trained."""
+
+    slot: ClassVar[str] = "projection"
+    # Whether A is ever trained, and therefore sent and mixed with B.
+    moves: ClassVar[bool] = False
+    # Whether there is an A at all.
+    exists: ClassVar[bool] = True
+
+    def owner(self, device: int) -> int | str:
+        """Names the stream that draws a device's first A; who shares the name shares A."""
+        return "shared"
+
+    @property
+    def own(self) -> bool:
+        """Whether a device's A is no other device's: drawn for it alone, or made its own by its
+        calibration."""
+        return self.owner(0) != self.owner(1)
+
+    def first(self, layout: Layout, seed: int, owner: int | str) -> Tensor:
+        """Flat A at the start, float32."""
+        raise NotImplementedError
+
+    def calibrated(self, A: Tensor, layout: Layout, calibration: Calibration) -> Tensor:
+        """A once the device has been calibrated."""
+        return A
+
+    def fault(self, layout: Layout, calibration: Calibration) -> str | None:
+        """What of a calibration, as it is sent, makes A useless; None where nothing does."""
+        return None
+
+    def says(self, own: DeviceState, layout: Layout) -> tuple[Said, ...]:
+        """What tells a receiver A."""
+        raise NotImplementedError
+
+
+class Expansion(Part):
+    """Which positions of B are trained, and when that is chosen."""
+
+    slot: ClassVar[str] = "expansion"
+    # Whether a device trains and sends a part of B alone.
+    masked: ClassVar[bool] = False
+    # Whether the base model's own parameters are trained, and no adapter.
+    every_parameter: ClassVar[bool] = False
+    # Whether all of B is trained for a round before a mask is chosen.
+    warms_up: ClassVar[bool] = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether every position is trained, whatever the budget."""
+        return not self.masked
+
+    def first(self, layout: Layout) -> tuple[Tensor, Tensor | None]:
+        """B = 0 and its support before the first round: values and positions."""
+        import torch
+
+        if self.masked:
+            return torch.zeros(0), torch.zeros(0, dtype=torch.long)
+        return torch.zeros(layout.expansion_size), None
+
+    def planned(self, layout: Layout, density: float, calibration: Calibration | None) -> IntArray:
+        """How many positions of each module's B a device is going to train (L,).
+
+        density: Q_budget/Σd·r.
+        """
+        import numpy as np
+
+        return np.array(layout.expansion_sizes)
+
+    def choose(self, trainer: Choosing, kept: Sequence[IntArray]) -> list[Tensor]:
+        """The support of every lesson of a group that has none, sorted; `kept` (L,) of each."""
+        raise NotImplementedError
+
+
+class Sending(Part):
+    """When a device speaks."""
+
+    slot: ClassVar[str] = "sending"
+
+    def speaks(self, own: DeviceState, turn: Turn) -> tuple[DeviceState, bool]:
+        """Whether a device speaks now, and what it remembers of that."""
+        return own, True
+
+
+class Weights(Part):
+    """How much each message counts in a mixture."""
+
+    slot: ClassVar[str] = "weights"
+    # Whether the shares sum to 1 over what was heard.
+    renormalised: ClassVar[bool] = True
+
+    def of(self, device: int, heard: Sequence[Heard], degrees: Mapping[int, int]) -> list[float]:
+        """w_j ≥ 0 of each message heard, the device's own among them, freshness included."""
+        raise NotImplementedError
+
+    def total(self, weights: Sequence[float], all_rows: float) -> float:
+        """What w_j is divided by; all_rows: training rows of all devices."""
+        return sum(weights)
+
+
+class Aggregation(Part):
+    """What a device says, and what becomes of what it heard."""
+
+    slot: ClassVar[str] = "aggregation"
+    # Whether anything is made of what others send.
+    exchanges: ClassVar[bool] = True
+    # Whether a receiver keeps the experts of others beside its own.
+    keeps_experts: ClassVar[bool] = False
+    # Whether what arrives is averaged with what the device has, its own message among the heard.
+    averages: ClassVar[bool] = True
+
+    def own_weights(self) -> Weights:
+        """The weights where a method names none."""
+        from cosim.methods.weights.by_rows import ByRows
+
+        return ByRows()
+
+    def says(self, own: DeviceState, at: Speaking) -> tuple[Said, ...]:
+        """The content of a device's message; its bits follow from it."""
+        adapter = own.adapter
+        said: list[Said] = [Values("B", adapter.values)]
+        if adapter.support is not None:
+            said.append(Mask("M", adapter.support, at.layout.expansion_sizes, at.kept))
+        return (
+            *said,
+            *at.projection.says(own, at.layout),
+            *at.composition.says(own),
+        )
+
+    def mix(self, own: DeviceState, heard: Sequence[Heard], at: Mixing) -> DeviceState:
+        """The device's state after it has mixed what it heard, sorted by sender.
+
+        Its own message, as others receive it, is among what it heard where it `averages` and the
+        device has something of its own. Nothing is called where no message of others arrived.
+        """
+        raise NotImplementedError
+
+    def work(self, sizes: Sequence[int], layout: Layout) -> Workload | None:
+        """What mixing costs the device; None where that is nothing.
+
+        sizes: numbers on the air of each message that is mixed.
+        """
+        return Workload(flop=2.0 * sum(sizes), passes=0, steps=0, samples=0, trained=0)
+
+    def banked_values(self, experts: Sequence[Adapter]) -> list[int]:
+        """How many values of B each of several experts of a bank puts on the air."""
+        return [int(expert.values.numel()) for expert in experts]
+
+
+class Composition(Part):
+    """Which experts answer a question."""
+
+    slot: ClassVar[str] = "composition"
+    # Whether others' experts answer too, and not a device's own adapter alone.
+    asks_experts: ClassVar[bool] = True
+    # Whether several experts answer one question side by side, whatever its task.
+    together: ClassVar[bool] = False
+
+    @property
+    def reading(self) -> tuple[int, Literal["mean", "last"]]:
+        """How the base model reads a prompt for FEATURES: at how many transformer blocks, and
+        whether the mean of its tokens counts or the last one."""
+        return 4, "mean"
+
+    def expert(self, own: DeviceState, task: str, tasks: Sequence[str]) -> Expert:
+        """What a device answers a task with; tasks: of every device by id."""
+        raise NotImplementedError
+
+    def says(self, own: DeviceState) -> tuple[Said, ...]:
+        """What a receiver must know of an expert to ask it."""
+        return ()
+
+
+class Data(Part):
+    """Whose rows an adapter learns from."""
+
+    slot: ClassVar[str] = "data"
+    # Whether a task has one expert, which all of its devices train.
+    by_task: ClassVar[bool] = False
+    # The composition that answers where rows lie in one place; None: any.
+    answered_with: ClassVar[str | None] = None
+
+    def pools(self, tasks: Sequence[str]) -> tuple[str, ...]:
+        """The pool of every device by id; empty where each device has its own rows."""
+        return ()
+
+
+class Schedule(Part):
+    """When a round begins, and how often it mixes."""
+
+    slot: ClassVar[str] = "schedule"
+    # Whether all devices end a round before any begins the next.
+    in_step: ClassVar[bool] = False
+
+    def turns(self, round_: int) -> Sequence[Turn]:
+        """The turns of a round, in order."""
+        return (Turn(round_),)

@@ -1,0 +1,1 @@
+"""Topology parts: who may hear whom in a round."""

@@ -1,0 +1,57 @@
+"""`nearest`: the nearest pairs are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from cosim.methods.topology.slot import Edges, Topology
+from cosim.topology.link_power import LinkNeed
+from cosim.topology.nearest import nearest_edges
+
+
+class Nearest(Topology):
+    """The nearest pairs are joined, by where the devices are when the round is planned.
+
+    All pairs within range are taken nearest first, equally near ones by ids, and each is joined
+    that leaves both of its devices within the degree.
+    """
+
+    graph: Literal["nearest"] = "nearest"
+    degree: int = Field(2, ge=1, description="most neighbours of a device in a round")
+    range_m: float | None = Field(
+        None,
+        gt=0,
+        le=1e6,
+        description="devices farther apart than this are not joined; null: all may be",
+    )
+
+    @property
+    def needs_positions(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def farthest_m(self) -> float | None:
+        """The range."""
+        return self.range_m
+
+    def most_receivers(self, others: int) -> int:
+        """The degree."""
+        return min(self.degree, others)
+
+    def edges(
+        self,
+        devices: Sequence[int],
+        random: np.random.Generator,
+        positions_m: NDArray[np.float64] | None,
+        need: LinkNeed | None,
+    ) -> Edges:
+        """Among the devices in the order of their ids; nothing is drawn."""
+        ids = sorted(devices)
+        pairs = nearest_edges(self._places_m(devices, positions_m), self.degree, self.range_m)
+        return [(ids[low], ids[high]) for low, high in pairs]

@@ -1,0 +1,104 @@
+"""What a topology is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.methods.part import Part
+from cosim.topology.graphs import Neighbours, joined
+from cosim.topology.link_power import LinkNeed
+
+if TYPE_CHECKING:
+    from cosim.methods.method import Method
+
+Edges = Sequence[tuple[int, int]]
+
+
+class Topology(Part):
+    """Who may hear whom in a round; the relation is symmetric."""
+
+    slot: ClassVar[str] = "topology"
+    key: ClassVar[str] = "graph"
+    # Whether nobody is joined.
+    silent: ClassVar[bool] = False
+    # Whether everybody is joined with everybody.
+    joins_all: ClassVar[bool] = False
+    # Whether groups of devices form by messages, which takes time.
+    negotiated: ClassVar[bool] = False
+
+    @property
+    def needs_positions(self) -> bool:
+        """Whether `neighbours` must be told where the devices are."""
+        return False
+
+    @property
+    def limited(self) -> bool:
+        """Whether only pairs are joined whose links carry what the devices send."""
+        return False
+
+    @property
+    def farthest_m(self) -> float | None:
+        """The distance beyond which no two devices are joined; None: there is none."""
+        return None
+
+    def refuses(self, method: Method) -> str | None:
+        """A graph without aggregation, or the other way round."""
+        if self.silent == method.aggregation.exchanges:
+            return (
+                f"topology '{self.word()}' and aggregation {method.aggregation} do not fit: what "
+                "is exchanged must be aggregated, and nothing else can be"
+            )
+        return None
+
+    def most_receivers(self, others: int) -> int:
+        """The largest ‖u‖ that a device may have among so many other devices."""
+        raise NotImplementedError
+
+    def budgeted_receivers(self, others: int) -> int:
+        """To how many receivers a device's links must carry what it trains."""
+        return self.most_receivers(others)
+
+    def transfers_per_update(self) -> float:
+        """Transmissions at most for one update to one receiver, experts included."""
+        return 1.0
+
+    def expert_attempts(self, round_: int, rounds: int) -> int:
+        """How often an expert may be sent after a round of so many; 0: no experts are exchanged."""
+        return 0
+
+    def edges(
+        self,
+        devices: Sequence[int],
+        random: np.random.Generator,
+        positions_m: NDArray[np.float64] | None,
+        need: LinkNeed | None,
+    ) -> Edges:
+        """Pairs of devices that are joined."""
+        raise NotImplementedError
+
+    def neighbours(
+        self,
+        devices: Sequence[int],
+        random: np.random.Generator,
+        positions_m: NDArray[np.float64] | None = None,
+        need: LinkNeed | None = None,
+    ) -> Neighbours:
+        """The neighbours of every device, sorted.
+
+        positions_m: (M, 2) in m in the order of the devices; ValueError if the graph needs them
+        and they are missing or of another shape. need: of the devices in the order of their ids;
+        None: links carry any number of neighbours.
+        """
+        return joined(devices, self.edges(devices, random, positions_m, need))
+
+    def _places_m(
+        self, devices: Sequence[int], positions_m: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        """Positions in the order of the ids."""
+        if positions_m is None or np.shape(positions_m) != (len(devices), 2):
+            raise ValueError(f"graph '{self.word()}' needs positions of shape ({len(devices)}, 2)")
+        return positions_m[np.argsort(np.asarray(devices))]

@@ -1,0 +1,1 @@
+"""Weights parts: how much each message counts."""

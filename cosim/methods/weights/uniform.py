@@ -1,0 +1,19 @@
+"""`uniform`: all messages count alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from cosim.methods.message import Heard
+from cosim.methods.slots import Weights
+
+
+class Uniform(Weights):
+    """w_j = (1 + n_j)^−a, 1 of fresh messages."""
+
+    name: Literal["uniform"] = "uniform"
+
+    def of(self, device: int, heard: Sequence[Heard], degrees: Mapping[int, int]) -> list[float]:
+        """The freshness alone."""
+        return [part.freshness for part in heard]
