@@ -23,3 +23,8 @@ def test_passes(command):
         [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_test_file_repeats_the_name_of_its_folder() -> None:
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        assert path.parent.name not in path.stem.split("_"), path
