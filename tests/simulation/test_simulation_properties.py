@@ -55,7 +55,7 @@ def test_a_random_scenario_keeps_the_laws(chosen: Scenario) -> None:
         assert station.inbox._all_ended is None
         assert station.life is None or not station.life.is_alive
     assert not world.medium._changed
-    assert not world.medium._departed
+    assert not world.medium._bursts
     tell_what_occurred(chosen, trace)
     times = [row.time_s for row in trace.events]
     assert times == sorted(times)
