@@ -155,6 +155,14 @@ def test_what_is_shared_is_stored_once_and_shared_again(tmp_path: Path) -> None:
     assert plain["dict"][0] == "bank"
 
 
+def test_two_readings_of_one_memory_are_two_tensors(tmp_path: Path) -> None:
+    A = torch.arange(9.0).view(3, 3)
+    there, turned, part = there_and_back([A, A.mT, A[0]], tmp_path)
+    assert torch.equal(there, A)
+    assert torch.equal(turned, A.mT)
+    assert torch.equal(part, A[0])
+
+
 def test_what_the_scenario_gives_is_named_and_not_stored(tmp_path: Path) -> None:
     A = GIVEN["given 0"]
     plain, stored = flatten([A, Leaf(A.clone())], KINDS, GIVEN)
