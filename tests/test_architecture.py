@@ -15,9 +15,9 @@ MAY_IMPORT = {
     "physics": set(),
     "host": {"errors"},
     "mobility": {"errors", "randomness"},
-    "methods": {"errors"},
+    "methods": {"errors", "randomness", "topology"},
     "scenario": {"errors", "methods", "spelling"},
-    "topology": {"methods"},
+    "topology": set(),
     "trace": {"errors"},
     "learning": {"errors", "host", "methods", "randomness", "scenario", "spelling"},
     "simulation": {
@@ -43,8 +43,17 @@ MAY_IMPORT = {
         "simulation",
         "topology",
     },
-    "lifecycle": {"errors", "host", "learning", "preflight", "scenario", "simulation", "trace"},
-    "profiling": {"errors", "host", "learning", "randomness", "scenario", "simulation"},
+    "lifecycle": {
+        "errors",
+        "host",
+        "learning",
+        "methods",
+        "preflight",
+        "scenario",
+        "simulation",
+        "trace",
+    },
+    "profiling": {"errors", "host", "learning", "methods", "randomness", "scenario", "simulation"},
     "export": {"errors", "learning", "trace"},
     "sweep": {
         "errors",
@@ -84,7 +93,8 @@ MAY_IMPORT = {
 # may import what lies below it, and nothing beside it on its floor.
 FLOORS = {
     "learning": [
-        {"workload", "records", "data", "threads"},
+        {"state_tree"},
+        {"records", "data", "threads"},
         {"base"},
         {"adapters"},
         {"costs", "evaluation"},
@@ -98,7 +108,8 @@ FLOORS = {
         {"forecast"},
     ],
     "simulation": [
-        {"clock", "compute_time", "learner", "links", "mailbox", "recorder"},
+        {"clock", "compute_time", "learner", "message", "recorder"},
+        {"inbox", "links"},
         {"energy"},
         {"station"},
         {"rows"},
@@ -111,7 +122,7 @@ FLOORS = {
 ONLY_IN = {
     "ray": {"host"},
     "simpy": {"simulation"},
-    "torch": {"learning", "lifecycle", "profiling"},
+    "torch": {"learning", "lifecycle", "methods", "profiling"},
 }
 
 

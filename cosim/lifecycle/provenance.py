@@ -40,7 +40,7 @@ def opening_manifest(scenario: Scenario, learner: Learner) -> dict[str, Any]:
         "method": scenario.method.name,
         "seed": scenario.seed,
         "rounds": scenario.rounds,
-        "graph": scenario.method.topology.graph,
+        "graph": scenario.method.topology.word(),
         "noise": scenario.radio.noise,
         "dtype": None,
         "threads": None,

@@ -25,8 +25,8 @@ class OneOf:
     ) -> core_schema.CoreSchema:
         parts: Any = self.parts[0]
         if len(self.parts) > 1:
-            parts = Annotated[reduce(or_, self.parts), Field(discriminator=self.key)]  # type: ignore[arg-type]
-        words = Literal[tuple(str(part.word()) for part in self.parts)]  # type: ignore[misc]
+            parts = Annotated[reduce(or_, self.parts), Field(discriminator=self.key)]
+        words: Any = Literal[tuple(str(part.word()) for part in self.parts)]
         return core_schema.no_info_wrap_validator_function(
             self._read,
             handler.generate_schema(parts),

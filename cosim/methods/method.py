@@ -27,7 +27,7 @@ from cosim.methods.expansion.every_parameter import EveryParameter
 from cosim.methods.expansion.gradient_mask import GradientMask
 from cosim.methods.expansion.magnitude_mask import MagnitudeMask
 from cosim.methods.field import OneOf
-from cosim.methods.part import Choice, Part
+from cosim.methods.part import PARTS, Choice, Part
 from cosim.methods.projection.frozen import Frozen
 from cosim.methods.projection.none import NoProjection
 from cosim.methods.projection.trained import Trained
@@ -101,6 +101,11 @@ class Method(Choice):
 
     def complaint(self) -> str | None:
         """Why the parts do not fit together; None where they do."""
+        if self.topology.silent == self.aggregation.exchanges:
+            return (
+                f"topology '{self.topology.word()}' and aggregation '{self.aggregation.word()}' do "
+                "not fit: what is exchanged must be aggregated, and nothing else can be"
+            )
         return next((r for part in self.parts() if (r := part.refuses(self)) is not None), None)
 
     def parts(self) -> Iterator[Part]:
@@ -122,7 +127,10 @@ class Method(Choice):
     @property
     def weighing(self) -> Weights:
         """The weights in effect."""
-        weights: Weights = self.aggregation.own_weights() if self.weights is None else self.weights
+        if self.weights is not None:
+            return self.weights
+        weights = PARTS["weights"][self.aggregation.own_weights]()
+        assert isinstance(weights, Weights)
         return weights
 
     @property

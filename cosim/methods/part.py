@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict
 
 from cosim.errors import MethodError
 from cosim.methods.calibration import Need
-
-if TYPE_CHECKING:
-    from cosim.methods.method import Method
 
 # Every part by its slot and its word; a class that names itself enters when it is defined.
 PARTS: dict[str, dict[str, type[Part]]] = {}
@@ -70,7 +67,7 @@ class Part(Choice):
         """What it asks a calibration for."""
         return frozenset()
 
-    def refuses(self, method: Method) -> str | None:
+    def refuses(self, method: Any) -> str | None:
         """Why it does not fit the other parts of a method; None where it does."""
         return None
 

@@ -2,8 +2,8 @@
 
 A_i ~ N(0, 1) refined by the mean input (eq. 16, 26), the spectrum of W0 (eq. 20), densities of 1
 (eq. 22), the largest signed B of the first mini-batch (eq. 18), weights α_j/‖u‖ (eq. 10), every
-A_j on the whole average (eq. 24), and the r largest ranks of all experts (eq. 29). The printed reading
-of each is a setting of its part; a scenario that leaves some out sees what each of them does.
+A_j on the whole average (eq. 24), and the r largest ranks of all experts (eq. 29). Each printed
+reading is a setting of its part; a scenario that leaves some out sees what each of them does.
 """
 
 from cosim.methods.aggregation.support_normalised import SupportNormalised

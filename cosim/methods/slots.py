@@ -73,8 +73,13 @@ class Mixing:
 class Choosing(Protocol):
     """Who trains on behalf of a part that chooses masks; a group's lessons go side by side."""
 
-    layout: Layout
-    optimizer: str
+    @property
+    def layout(self) -> Layout:
+        """Where the modules lie."""
+
+    @property
+    def optimizer(self) -> str:
+        """The scenario's."""
 
     def first_gradients(self) -> Iterator[Tensor]:
         """∂L/∂B (n,) of each lesson's first mini-batch, flat float32, B as it is."""
@@ -193,12 +198,8 @@ class Aggregation(Part):
     keeps_experts: ClassVar[bool] = False
     # Whether what arrives is averaged with what the device has, its own message among the heard.
     averages: ClassVar[bool] = True
-
-    def own_weights(self) -> Weights:
-        """The weights where a method names none."""
-        from cosim.methods.weights.by_rows import ByRows
-
-        return ByRows()
+    # The weights where a method names none.
+    own_weights: ClassVar[str] = "by_rows"
 
     def says(self, own: DeviceState, at: Speaking) -> tuple[Said, ...]:
         """The content of a device's message; its bits follow from it."""

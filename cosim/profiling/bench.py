@@ -14,6 +14,8 @@ from cosim.learning.prepare import read_tasks, refuse_unplayable
 from cosim.learning.training.lesson import Lesson
 from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
 from cosim.methods.adapter import Adapter
+from cosim.methods.expansion.dense import Dense
+from cosim.methods.expansion.gradient_mask import GradientMask
 from cosim.methods.layout import Layout, kept_positions
 from cosim.methods.projection.gaussian import gaussian_projection
 from cosim.methods.workload import Workload
@@ -70,7 +72,7 @@ class Bench:
             optimizer=scenario.training.optimizer,
             weight_decay=scenario.training.weight_decay,
             trainable_projection=not job.masked,
-            mask="gradient" if job.masked else "none",
+            expansion=GradientMask() if job.masked else Dense(),
         )
         work = Work.of(self.base.model, layout, trainable_projection=not job.masked)
         trainer = GroupTrainer(self._model, layout, self.base.dtype, settings)

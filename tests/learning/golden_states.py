@@ -12,19 +12,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 import numpy as np
-from cosim.methods.parts import Aggregation, Composition, Data, Expansion, LiteralPoint, Projection
-from cosim.methods.recipe import Recipe
 from pydantic import ValidationError
 
 from cosim.methods import METHODS
+from cosim.methods.method import Method
+from cosim.methods.part import PARTS
 
-SLOTS = {
-    "projection": get_args(Projection),
-    "expansion": get_args(Expansion),
-    "aggregation": get_args(Aggregation),
-    "composition": get_args(Composition),
-    "data": get_args(Data),
-}
+SLOTS = ("projection", "expansion", "weights", "aggregation", "composition", "data")
 
 
 def fingerprint(values: Any) -> list[float]:
@@ -58,29 +52,45 @@ def _adapter(name: str, adapter: Any) -> dict[str, Any]:
     }
 
 
-def recipes_drawn(count: int, seed: int) -> list[dict[str, Any]]:
-    """Recipes of nobody's: registered ones with up to three other parts and up to two points taken
-    as printed, as far as the parts fit together; no two learn alike."""
+def methods_drawn(count: int, seed: int) -> list[dict[str, Any]]:
+    """Methods of nobody's: registered ones with up to three other parts, each with settings drawn
+    among those of few values, as far as the parts fit together; no two learn alike."""
     dice = random.Random(seed)
     known = [_learning(method.model_dump(mode="json")) for method in METHODS.values()]
     drawn: list[dict[str, Any]] = []
     while len(drawn) < count:
-        recipe = METHODS[dice.choice(list(METHODS))].model_dump(mode="json")
-        for slot in dice.sample(list(SLOTS), dice.choice((1, 2, 3))):
-            recipe[slot] = dice.choice(SLOTS[slot])
-        if (recipe["aggregation"] == "none") != (recipe["topology"]["graph"] == "none"):
-            recipe["topology"] = {"graph": "none" if recipe["aggregation"] == "none" else "ring"}
-        if dice.random() < 0.4:
-            recipe["literal"] = dice.sample(get_args(LiteralPoint), dice.choice((1, 2)))
-        recipe |= {"name": "drawn", "reference": "drawn for the golden states"}
+        method = METHODS[dice.choice(list(METHODS))].model_dump(mode="json")
+        for slot in dice.sample(SLOTS, dice.choice((1, 2, 3))):
+            method[slot] = part_drawn(slot, dice)
+        silent = PARTS["aggregation"][word_of(method["aggregation"])].exchanges is False
+        if silent != (word_of(method["topology"]) == "none"):
+            method["topology"] = "none" if silent else "ring"
+        method |= {"name": "drawn", "reference": "drawn for the golden states"}
         try:
-            whole = Recipe.model_validate(recipe).model_dump(mode="json")
+            whole = Method.model_validate(method).model_dump(mode="json")
         except ValidationError:
             continue
         if _learning(whole) not in known:
             known.append(_learning(whole))
             drawn.append(whole)
     return drawn
+
+
+def word_of(part: Any) -> str:
+    """The word of a part as it is dumped."""
+    return str(part if isinstance(part, str) else part.get("name", part.get("graph")))
+
+
+def part_drawn(slot: str, dice: random.Random) -> Any:
+    """A part of a slot by its word, with one of the values of each setting that has few."""
+    word = dice.choice(sorted(PARTS[slot]))
+    settings = {}
+    for name in PARTS[slot][word].settings():
+        annotation = PARTS[slot][word].model_fields[name].annotation
+        choices = (False, True) if annotation is bool else get_args(annotation)
+        if choices and all(isinstance(choice, str | bool) for choice in choices):
+            settings[name] = dice.choice(choices)
+    return {"name": word, **settings}
 
 
 def _learning(recipe: Mapping[str, Any]) -> dict[str, Any]:

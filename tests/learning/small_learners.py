@@ -38,7 +38,7 @@ def one_round(learner, number=1, arrives=lambda src, dst: True):
             for update in updates
             if update.device != device and arrives(update.device, device)
         }
-        if learner.recipe.aggregation != "none":
+        if learner.method.aggregation.exchanges:
             for update in inbox.values():
                 learner.hear(device, update)
             learner.aggregate(device, inbox, dict.fromkeys(inbox, 0))

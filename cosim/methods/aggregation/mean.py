@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from cosim.methods.aggregation.averages import weighted_mean
+from cosim.methods.chosen import Chosen
 from cosim.methods.message import Heard
 from cosim.methods.slots import Aggregation, Mixing
 from cosim.methods.state import DeviceState
-
-if TYPE_CHECKING:
-    from cosim.methods.method import Method
 
 
 class Mean(Aggregation):
@@ -19,7 +17,7 @@ class Mean(Aggregation):
 
     name: Literal["mean"] = "mean"
 
-    def refuses(self, method: Method) -> str | None:
+    def refuses(self, method: Chosen) -> str | None:
         """An A of each device's own."""
         if method.projection.owner(0) != method.projection.owner(1):
             return (

@@ -9,14 +9,13 @@ from pydantic import Field
 
 from cosim.methods.adapter import Adapter
 from cosim.methods.aggregation.averages import support_normalised_mean, weighted_mean
+from cosim.methods.chosen import Chosen
 from cosim.methods.message import Heard, as_transmitted
-from cosim.methods.slots import Aggregation, Mixing, Weights
+from cosim.methods.slots import Aggregation, Mixing
 from cosim.methods.state import DeviceState
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from cosim.methods.method import Method
 
 
 class SupportNormalised(Aggregation):
@@ -28,15 +27,10 @@ class SupportNormalised(Aggregation):
         description="what each A_j meets: B̄ on j's support; or all of B̄, as eq. 24 is printed",
     )
     keeps_experts: ClassVar[bool] = True
+    own_weights: ClassVar[str] = "uniform"
     printed: ClassVar[dict[str, Any]] = {"readback": "whole"}
 
-    def own_weights(self) -> Weights:
-        """All alike."""
-        from cosim.methods.weights.uniform import Uniform
-
-        return Uniform()
-
-    def refuses(self, method: Method) -> str | None:
+    def refuses(self, method: Chosen) -> str | None:
         """An A that moves."""
         if method.projection.moves:
             return (

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from cosim.methods.chosen import Chosen
 from cosim.methods.expert import Expert
 from cosim.methods.slots import Composition
 from cosim.methods.state import DeviceState
-
-if TYPE_CHECKING:
-    from cosim.methods.method import Method
 
 
 class Banked(Composition):
     """A composition that routes between stored experts."""
 
-    def refuses(self, method: Method) -> str | None:
+    def refuses(self, method: Chosen) -> str | None:
         """Aggregations that store none."""
         if method.data.answered_with is None and not method.aggregation.keeps_experts:
             return (

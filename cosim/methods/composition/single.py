@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
+from cosim.methods.chosen import Chosen
 from cosim.methods.expert import Expert
 from cosim.methods.slots import Composition
 from cosim.methods.state import DeviceState
-
-if TYPE_CHECKING:
-    from cosim.methods.method import Method
 
 
 class Single(Composition):
@@ -19,7 +17,7 @@ class Single(Composition):
     name: Literal["single"] = "single"
     asks_experts: ClassVar[bool] = False
 
-    def refuses(self, method: Method) -> str | None:
+    def refuses(self, method: Chosen) -> str | None:
         """Experts that are only kept apart."""
         aggregation = method.aggregation
         if aggregation.keeps_experts and not aggregation.averages:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from cosim.methods.chosen import Chosen
 from cosim.methods.slots import Data
-
-if TYPE_CHECKING:
-    from cosim.methods.method import Method
 
 
 class Together(Data):
     """Rows of several devices in one place: one adapter learns from all of them."""
 
-    def refuses(self, method: Method) -> str | None:
+    def refuses(self, method: Chosen) -> str | None:
         """What is exchanged, an A or a mask of a device's own, another composition."""
         word = self.word()
         if method.aggregation.exchanges:

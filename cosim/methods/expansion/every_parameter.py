@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
+from cosim.methods.chosen import Chosen
 from cosim.methods.projection.none import ALL_OR_NOTHING
 from cosim.methods.slots import Expansion
-
-if TYPE_CHECKING:
-    from cosim.methods.method import Method
 
 
 class EveryParameter(Expansion):
@@ -17,7 +15,7 @@ class EveryParameter(Expansion):
     name: Literal["every_parameter"] = "every_parameter"
     every_parameter: ClassVar[bool] = True
 
-    def refuses(self, method: Method) -> str | None:
+    def refuses(self, method: Chosen) -> str | None:
         """An A, experts, and rows that lie in one place."""
         if method.projection.exists:
             return ALL_OR_NOTHING

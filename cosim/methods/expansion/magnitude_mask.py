@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from cosim.methods.calibration import Calibration
+from cosim.methods.chosen import Chosen
 from cosim.methods.expansion.budget import IntArray, shared_out
 from cosim.methods.expansion.ranking import top_magnitude_support
 from cosim.methods.layout import Layout, kept_positions
@@ -13,8 +14,6 @@ from cosim.methods.slots import Choosing, Expansion
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from cosim.methods.method import Method
 
 
 class MagnitudeMask(Expansion):
@@ -24,7 +23,7 @@ class MagnitudeMask(Expansion):
     masked: ClassVar[bool] = True
     warms_up: ClassVar[bool] = True
 
-    def refuses(self, method: Method) -> str | None:
+    def refuses(self, method: Chosen) -> str | None:
         """An A that the warm-up would have moved."""
         if method.projection.moves:
             return (

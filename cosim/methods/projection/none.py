@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from cosim.methods.chosen import Chosen
 from cosim.methods.layout import Layout
 from cosim.methods.message import Common, Said
 from cosim.methods.slots import Projection
@@ -12,7 +13,6 @@ from cosim.methods.state import DeviceState
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cosim.methods.method import Method
 
 ALL_OR_NOTHING = (
     "projection 'none' and expansion 'every_parameter' go together: the base model's own "
@@ -26,7 +26,7 @@ class NoProjection(Projection):
     name: Literal["none"] = "none"
     exists: ClassVar[bool] = False
 
-    def refuses(self, method: Method) -> str | None:
+    def refuses(self, method: Chosen) -> str | None:
         """An adapter, which has an A."""
         return None if method.expansion.every_parameter else ALL_OR_NOTHING
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from cosim.methods.chosen import Chosen
 from cosim.methods.topology.slot import Topology
-
-if TYPE_CHECKING:
-    from cosim.methods.method import Method
 
 
 class Clusters(Topology):
@@ -31,10 +29,8 @@ class Clusters(Topology):
     )
     negotiated: ClassVar[bool] = True
 
-    def refuses(self, method: Method) -> str | None:
+    def refuses(self, method: Chosen) -> str | None:
         """What keeps no experts, has no masks, or does not keep step."""
-        if (reason := super().refuses(method)) is not None:
-            return reason
         if not method.aggregation.keeps_experts:
             return (
                 "topology 'clusters' keeps sets of experts that are exchanged between clusters; "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from cosim.methods.part import Part
 from cosim.topology.graphs import Neighbours, joined
 from cosim.topology.link_power import LinkNeed
-
-if TYPE_CHECKING:
-    from cosim.methods.method import Method
 
 Edges = Sequence[tuple[int, int]]
 
@@ -43,15 +40,6 @@ class Topology(Part):
     @property
     def farthest_m(self) -> float | None:
         """The distance beyond which no two devices are joined; None: there is none."""
-        return None
-
-    def refuses(self, method: Method) -> str | None:
-        """A graph without aggregation, or the other way round."""
-        if self.silent == method.aggregation.exchanges:
-            return (
-                f"topology '{self.word()}' and aggregation {method.aggregation} do not fit: what "
-                "is exchanged must be aggregated, and nothing else can be"
-            )
         return None
 
     def most_receivers(self, others: int) -> int:

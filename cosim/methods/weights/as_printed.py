@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
+from cosim.methods.chosen import Chosen
 from cosim.methods.weights.by_rows import ByRows
-
-if TYPE_CHECKING:
-    from cosim.methods.method import Method
 
 
 class AsPrinted(ByRows):
@@ -17,7 +15,7 @@ class AsPrinted(ByRows):
     name: Literal["as_printed"] = "as_printed"  # type: ignore[assignment]
     renormalised: ClassVar[bool] = False
 
-    def refuses(self, method: Method) -> str | None:
+    def refuses(self, method: Chosen) -> str | None:
         """Aggregations that average nothing."""
         if not method.aggregation.averages:
             return "weights 'as_printed' are about aggregations that average"

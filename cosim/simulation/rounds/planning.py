@@ -12,7 +12,7 @@ from cosim.methods.topology.clusters import Clusters
 from cosim.methods.topology.slot import Topology
 from cosim.randomness import stream
 from cosim.simulation.links.link_need import link_need
-from cosim.simulation.rounds.negotiation import negotiate, outdated
+from cosim.simulation.rounds.negotiation import needs_reclustering, negotiate
 from cosim.simulation.rounds.plan import Plan
 from cosim.simulation.station import Station
 from cosim.simulation.world import World
@@ -44,7 +44,7 @@ def plan_of(topology: Topology, world: World, round_: int, among: Sequence[Stati
 @plan_of.register
 def _(topology: Clusters, world: World, round_: int, among: Sequence[Station]) -> Planning:
     """Clusters are negotiated where geometry has outdated them."""
-    if outdated(world, world.clusters, among):
+    if needs_reclustering(world, world.clusters, among):
         world.clusters = yield from negotiate(world, topology, among, round_)
     present = [station.id for station in among if station.present]
     return Plan(round_, complete_within(world.clusters, present))

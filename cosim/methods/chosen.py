@@ -1,0 +1,57 @@
+"""What a part sees of the method that it is chosen for."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from cosim.methods.slots import (
+    Aggregation,
+    Composition,
+    Data,
+    Expansion,
+    Projection,
+    Schedule,
+    Sending,
+    Weights,
+)
+from cosim.methods.topology.slot import Topology
+
+
+class Chosen(Protocol):
+    """One part for each slot."""
+
+    @property
+    def projection(self) -> Projection:
+        """A."""
+
+    @property
+    def expansion(self) -> Expansion:
+        """B and its mask."""
+
+    @property
+    def topology(self) -> Topology:
+        """Who may hear whom."""
+
+    @property
+    def schedule(self) -> Schedule:
+        """When a round begins."""
+
+    @property
+    def sending(self) -> Sending:
+        """When a device speaks."""
+
+    @property
+    def weighing(self) -> Weights:
+        """How much each message counts."""
+
+    @property
+    def aggregation(self) -> Aggregation:
+        """What becomes of what was heard."""
+
+    @property
+    def composition(self) -> Composition:
+        """Which experts answer."""
+
+    @property
+    def data(self) -> Data:
+        """Whose rows an adapter learns from."""

@@ -1,0 +1,82 @@
+"""Recipes: what fits together, and what is refused with its reason."""
+
+import pytest
+from cosim.methods.meaning import keeps_experts
+from pydantic import ValidationError
+
+from cosim.methods import METHODS
+from cosim.methods.method import Method
+
+
+def changed(name, **parts):
+    return Method.model_validate({**METHODS[name].model_dump(), **parts})
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_registered_recipe_is_what_its_validation_makes_of_it(name):
+    assert changed(name) == METHODS[name]
+    assert METHODS[name].name == name
+    assert METHODS[name].masked == METHODS[name].expansion.endswith("_mask")
+
+
+REFUSED = [
+    ("lora", {"topology": "none"}, "what is exchanged must be aggregated"),
+    ("local", {"aggregation": "mean"}, "what is exchanged must be aggregated"),
+    ("lora", {"projection": "frozen_own_seed"}, "every device has another A"),
+    ("proposed", {"projection": "trainable"}, "reads each expert back through its frozen A"),
+    ("lora", {"composition": "gate"}, "routes between stored experts"),
+    ("lori", {"composition": "single"}, "keeps experts apart"),
+    ("lori", {"projection": "trainable"}, "starts again with the A of that warm-up"),
+    ("lora", {"topology": "clusters"}, "keeps sets of experts"),
+    ("lora", {"literal": ["projection"]}, "is about a frozen A"),
+    ("lora", {"literal": ["refinement"]}, "is about a frozen A"),
+    ("lora", {"literal": ["spectrum"]}, "about the densities of expansion 'entropy_mask'"),
+    ("lori", {"literal": ["density"]}, "about the densities of expansion 'entropy_mask'"),
+    ("lori", {"literal": ["mask"]}, "about expansions 'gradient_mask' and 'entropy_mask'"),
+    ("lori", {"literal": ["weights"]}, "about aggregations that average"),
+    ("lora", {"literal": ["readback"]}, "about experts read out of an average"),
+    ("proposed", {"literal": ["mask", "mask"]}, "names a point twice"),
+    ("lora", {"data": "pooled"}, "lies in one place"),
+    ("hard_moe", {"data": "pooled"}, "is answered with composition 'single'"),
+    ("centralised", {"data": "task"}, "is answered with composition 'oracle'"),
+    ("centralised", {"expansion": "entropy_mask"}, "trains one adapter"),
+    ("centralised", {"projection": "frozen_own_seed"}, "trains one adapter"),
+    ("lora", {"projection": "none"}, "go together"),
+    ("lora", {"expansion": "every_parameter"}, "go together"),
+    ("full_finetune", {"aggregation": "stacked", "composition": "gate"}, "one model a device"),
+]
+
+
+@pytest.mark.parametrize(("name", "parts", "reason"), REFUSED)
+def test_what_makes_no_sense_is_refused_with_its_reason(name, parts, reason):
+    with pytest.raises(ValidationError, match=reason):
+        changed(name, **parts)
+
+
+ALLOWED = [
+    ("lora", {"aggregation": "stacked", "composition": "gate"}),
+    ("lora", {"literal": ["weights"]}),
+    ("lori", {"aggregation": "support_normalised", "composition": "uniform"}),
+    ("proposed", {"composition": "oracle", "topology": "ring"}),
+    ("proposed_single_cluster", {"expansion": "dense", "literal": ["readback", "weights"]}),
+    ("centralised", {"projection": "frozen_shared_seed"}),
+]
+
+
+@pytest.mark.parametrize(("name", "parts"), ALLOWED)
+def test_ablations_are_a_line(name, parts):
+    assert changed(name, **parts)
+
+
+def test_who_calibrates():
+    calibrated = {name for name, recipe in METHODS.items() if recipe.calibrated}
+    assert calibrated == {"proposed", "proposed_single_cluster", "proposed_literal"}
+    assert not changed("proposed", composition="oracle", expansion="gradient_mask").calibrated
+    assert not changed("proposed", composition="oracle", literal=["density"]).calibrated
+    assert changed("proposed", composition="oracle", literal=["refinement"]).calibrated
+
+
+def test_every_kept_expert_can_be_routed():
+    for recipe in METHODS.values():
+        routes = recipe.composition != "single" and recipe.data == "own"
+        assert not routes or keeps_experts(recipe.aggregation)
