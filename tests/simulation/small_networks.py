@@ -11,11 +11,12 @@ from cosim.learning.records import FineTuned
 from cosim.mobility.availability import Spell
 from cosim.mobility.trajectory import Static, Trajectory
 from cosim.scenario.model import Scenario
-from cosim.simulation.learner import Learner, NullLearner
+from cosim.simulation.learner import Learner
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.flight import Departure, Flight, Parcel
 from cosim.simulation.links.fluid import solve
 from cosim.simulation.links.launch import launch
+from cosim.simulation.null_learner import NullLearner
 from cosim.simulation.rounds.schedule import life
 from cosim.simulation.setup import build
 from cosim.simulation.setup.build import build_devices, build_learner, build_world

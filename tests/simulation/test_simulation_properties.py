@@ -15,7 +15,7 @@ from small_networks import MemoryTrace, play_to_the_end, simulate, world_of
 from cosim.methods.topologies import Clusters
 from cosim.scenario.model import Scenario
 from cosim.scenario.profile import Profile
-from cosim.simulation.learner import NullLearner
+from cosim.simulation.null_learner import NullLearner
 from cosim.simulation.world import World
 from cosim.trace.schema import (
     Cause,
