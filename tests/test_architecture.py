@@ -99,7 +99,8 @@ FLOORS = {
         {"forecast"},
     ],
     "simulation": [
-        {"clock", "compute_time", "learner", "links", "mailbox", "recorder"},
+        {"clock", "compute_time", "learner", "message", "recorder"},
+        {"inbox", "links"},
         {"energy", "null_learner"},
         {"station"},
         {"rows"},
