@@ -8,7 +8,7 @@ protocol `cosim.simulation.learner.Learner` that is to be asked by the simulatio
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -60,27 +60,24 @@ class Form:
     told: the learner's answer in JSON's types.
     heard: what the simulation hears of that.
     rests: whether little is on its way afterwards, so that a checkpoint is small.
+    job: whether the answer is a job, which stays behind; its work is told.
     """
 
     told: Callable[[Underway, Call, Any], Any]
     heard: Callable[[Underway, Call, Any], Any]
     rests: bool = False
+    job: bool = False
 
 
 def _same(_: Underway, __: Call, answer: Any) -> Any:
     return answer
 
 
-def _as_it_is(*, rests: bool = False) -> Form:
-    return Form(_same, _same, rests)
-
-
-def _records(made: Callable[..., Any], *, rests: bool = False) -> Form:
+def _records(made: Callable[..., Any]) -> Form:
     """A list of dataclasses."""
     return Form(
         lambda _, __, answer: list(map(astuple, answer)),
         lambda _, __, told: [made(*one) for one in told],
-        rests,
     )
 
 
@@ -88,15 +85,12 @@ def _measurement(device: int, task: str, score: Sequence[Any]) -> Measurement:
     return Measurement(device, task, Score(*score))
 
 
-def _work(_: Underway, __: Call, told: Any) -> Workload | None:
+def _work_told(_: Underway, __: Call, work: Workload | None) -> Any:
+    return None if work is None else astuple(work)
+
+
+def _work_heard(_: Underway, __: Call, told: Any) -> Workload | None:
     return None if told is None else Workload(*told)
-
-
-def _job_told(underway: Underway, call: Call, job: Job | None) -> Any:
-    if job is None:
-        return None
-    underway.jobs[call.number] = job
-    return astuple(job.work)
 
 
 def _tuned_told(underway: Underway, call: Call, tuned: FineTuned) -> Any:
@@ -127,9 +121,9 @@ def _densities_heard(underway: Underway, call: Call, told: Any) -> Any:
     return np.array(held, dtype=np.float64), np.array(underway.sizes, dtype=np.int64)
 
 
-AS_IT_IS = _as_it_is()
-# A job's work is told; the simulation is given one of the funnel's own, by the number of the call.
-JOB = Form(_job_told, _work)
+AS_IT_IS = Form(_same, _same)
+WORK = Form(_work_told, _work_heard)
+JOB = replace(WORK, job=True)
 HANDLE = Form(
     lambda underway, call, content: underway.put(call.number, content),
     lambda underway, call, _: underway.handle(call.number),
@@ -143,12 +137,12 @@ VERBS = {
     "payload_bits": AS_IT_IS,
     "hear": AS_IT_IS,
     "lose": AS_IT_IS,
-    "mixing_work": Form(lambda _, __, work: None if work is None else astuple(work), _work),
-    "aggregate": _as_it_is(rests=True),
+    "mixing_work": WORK,
+    "aggregate": replace(AS_IT_IS, rests=True),
     "bank": HANDLE,
     "bank_bits": AS_IT_IS,
     "absorb": AS_IT_IS,
-    "evaluate": _records(_measurement, rests=True),
+    "evaluate": replace(_records(_measurement), rests=True),
     "layers": _records(LayerState),
     "densities": Form(_densities_told, _densities_heard),
     "collision": AS_IT_IS,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cosim.learning.records import FineTuned
 from cosim.learning.workload import Workload
-from cosim.lifecycle.answers import AS_IT_IS, JOB, JOB_VERBS, VERBS, Call, Underway
+from cosim.lifecycle.answers import JOB_VERBS, VERBS, Call, Underway
 from cosim.lifecycle.journal import Handle, Journal, NoJournal
 from cosim.simulation.learner import Learner
 
@@ -21,15 +21,14 @@ if TYPE_CHECKING:
 # What is no question to the learner, or comes after the last event.
 _UNWRITTEN = ("warnings", "base", "pools", "save", "close")
 _FORMS = VERBS | JOB_VERBS
-# Where nothing is kept, an answer need not be what JSON makes of it.
-_UNKEPT = {verb: JOB if form is JOB else AS_IT_IS for verb, form in _FORMS.items()}
 
 
 class JournaledLearner:
     """A learner whose answers are written down, or come from what was written down.
 
-    What the simulation hears has always gone through the journal, so that it is the same both
-    times; updates and experts reach it as handles. `simulated_s` and `at_rest` are to be set before
+    What the simulation hears has always gone through a journal that keeps anything, so that it is
+    the same both times; updates and experts reach it as handles. Without one, answers are the inner
+    learner's own. `simulated_s` and `at_rest` are to be set before
     the first call: every call is told with its simulated time, and `at_rest` is called when a
     device has mixed or was scored, which is when little is on its way. `wall_s` is the time that
     the inner learner took, on the host's clock: for the manifest and for nothing else.
@@ -41,7 +40,6 @@ class JournaledLearner:
         self.at_rest: Callable[[], None] = lambda: None
         self.wall_s = 0.0
         self.underway = Underway()
-        self._forms = _FORMS if self.journal.keeps else _UNKEPT
         self._calls = 0
 
     @property
@@ -85,31 +83,38 @@ class JournaledLearner:
         raise AttributeError(f"'{name}' is no verb of a learner: see VERBS")
 
     def _answer(self, verb: str, *said: Any) -> Any:
-        form = self._forms[verb]
         self._calls += 1
-        call = Call(self._calls, said)
-        told = self.journal.answer(
-            [self.simulated_s(), verb, *said],
-            lambda: form.told(self.underway, call, self._ask(verb, said)),
-        )
-        heard = form.heard(self.underway, call, told)
-        if form is JOB and heard is not None:
-            return _JournaledJob(heard, call.number, self)
+        form = _FORMS[verb]
+        heard = self._written(verb, said) if self.journal.keeps else self._ask(verb, said)
+        if form.job and heard is not None:
+            return _JournaledJob(heard, self._calls, self)
         if form.rests and self.journal.told_all:
             self.at_rest()
         return heard
+
+    def _written(self, verb: str, said: Sequence[Any]) -> Any:
+        form, call = _FORMS[verb], Call(self._calls, said)
+
+        def ask() -> Any:
+            answer = self._ask(verb, [_opened(one) for one in said])
+            return form.told(self.underway, call, answer)
+
+        told = self.journal.answer([self.simulated_s(), verb, *said], ask)
+        return form.heard(self.underway, call, told)
 
     def _ask(self, verb: str, said: Sequence[Any]) -> Any:
         asked: Any = self.inner
         if verb in JOB_VERBS:
             asked, said = self.underway.jobs.pop(said[0]), ()
-        if self.journal.keeps:
-            said = [_opened(one) for one in said]
         start = perf_counter()
         try:
-            return getattr(asked, verb)(*said)
+            answer = getattr(asked, verb)(*said)
         finally:
             self.wall_s += perf_counter() - start
+        if _FORMS[verb].job and answer is not None:
+            self.underway.jobs[self._calls] = answer
+            return answer.work
+        return answer
 
 
 class _JournaledJob:
