@@ -26,12 +26,12 @@ _FORMS = VERBS | JOB_VERBS
 class JournaledLearner:
     """A learner whose answers are written down, or come from what was written down.
 
-    What the simulation hears has always gone through a journal that keeps anything, so that it is
-    the same both times; updates and experts reach it as handles. Without one, answers are the inner
-    learner's own. `simulated_s` and `at_rest` are to be set before
-    the first call: every call is told with its simulated time, and `at_rest` is called when a
-    device has mixed or was scored, which is when little is on its way. `wall_s` is the time that
-    the inner learner took, on the host's clock: for the manifest and for nothing else.
+    What the simulation hears has gone through the journal, so that it is the same both times;
+    updates and experts reach it as handles. Where the journal keeps nothing, answers are the inner
+    learner's own. `simulated_s` and `at_rest` are to be set before the first call: every call is
+    told with its simulated time, and `at_rest` is called when a device has mixed or was scored,
+    which is when little is on its way. `wall_s` is the time that the inner learner took, on the
+    host's clock: for the manifest and for nothing else.
     """
 
     def __init__(self, inner: Learner, journal: Journal | None = None) -> None:
