@@ -98,7 +98,8 @@ FLOORS = {
         {"forecast"},
     ],
     "simulation": [
-        {"clock", "compute_time", "learner", "links", "mailbox", "recorder"},
+        {"clock", "compute_time", "learner", "message", "recorder"},
+        {"inbox", "links"},
         {"energy"},
         {"station"},
         {"rows"},

@@ -1,0 +1,90 @@
+"""What a transmission starts with: its power by the scenario's policy, its place, its slots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.physics.decibel import db_to_ratio, dbm_to_w
+from cosim.physics.power import Allocation, allocate, lemma1_power_w
+from cosim.simulation.links.channel import Channel
+from cosim.simulation.links.slots import grids
+from cosim.simulation.links.transmission import Transmission
+from cosim.trace.schema import Cause, TransferKind
+
+FloatArray = NDArray[np.float64]
+
+
+def start(channel: Channel, bursts: Sequence[Sequence[Transmission]], start_s: float) -> None:
+    """Gives all transmissions that begin at one moment their power, distance and slots.
+
+    The transmissions of a burst share their device's p_max.
+    """
+    transmissions = [transmission for burst in bursts for transmission in burst]
+    if not transmissions:
+        return
+    links = [transmission.link for transmission in transmissions]
+    distances = channel.distances_m(links, start_s)
+    gains = _known_gains(channel, transmissions, start_s)
+    slots = grids(channel, links, start_s, 0)
+    starts = zip(transmissions, distances, slots, gains, strict=True)
+    for transmission, distance, grid, gain in starts:
+        transmission.distance_m, transmission.known_gain = float(distance), float(gain)
+        transmission.grid = grid
+    required = _required_w(channel, transmissions, gains)
+    first = 0
+    for burst in bursts:
+        demand = required[first : first + len(burst)]
+        brief = all(transmission.message.kind is TransferKind.CONTROL for transmission in burst)
+        power = _equal(channel, len(burst)) if brief else _allocated(channel, demand)
+        first += len(burst)
+        cause = Cause.COMPUTE_FINISHED if power.whole_margin else Cause.MARGIN_REDUCED
+        cause = cause if power.feasible else Cause.INFEASIBLE_POWER
+        for transmission, own_w in zip(burst, power.power_w, strict=True):
+            transmission.power_w, transmission.cause = float(own_w), cause
+
+
+def _known_gains(
+    channel: Channel, transmissions: Sequence[Transmission], start_s: float
+) -> FloatArray:
+    """What every sender knows of its channel (L,): its gain at the start, or the mean of that."""
+    power = channel.radio.power
+    links = [transmission.link for transmission in transmissions]
+    if power.policy == "lemma1" and power.channel_knowledge == "mean":
+        return channel.mean_gains(links, start_s)
+    return channel.gains(links, start_s, [transmission.round for transmission in transmissions])
+
+
+def _required_w(
+    channel: Channel, transmissions: Sequence[Transmission], gains: FloatArray
+) -> FloatArray:
+    """Lemma 1's demand (L,) of every transmission."""
+    share_hz = np.array([transmission.share_hz for transmission in transmissions])
+    return np.asarray(
+        lemma1_power_w(
+            np.array(
+                [transmission.message.bits for transmission in transmissions], dtype=np.float64
+            ),
+            receivers=channel.radio.bandwidth_hz / share_hz,
+            bandwidth_hz=channel.radio.bandwidth_hz,
+            deadline_s=channel.radio.deadline_s,
+            gain=gains,
+            noise_w=channel.noise_w(share_hz),
+        )
+    )
+
+
+def _allocated(channel: Channel, required_w: FloatArray) -> Allocation:
+    power, p_max = channel.radio.power, float(dbm_to_w(channel.radio.p_max_dbm))
+    if power.policy == "max_power":
+        return _equal(channel, len(required_w))
+    return allocate(required_w, p_max, float(db_to_ratio(power.margin_db)), power.fallback)
+
+
+def _equal(channel: Channel, receivers: int) -> Allocation:
+    """p_max shared equally: what a control message of a few bits takes as well, because Lemma 1
+    would stretch it over the whole of Γ."""
+    equal = np.full(receivers, float(dbm_to_w(channel.radio.p_max_dbm)) / receivers)
+    return Allocation(equal, equal, slack_w=0.0, binding=0, feasible=True)
