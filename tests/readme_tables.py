@@ -22,6 +22,21 @@ from cosim.scenario.values import written
 from cosim.trace.schema import OPTIONAL_ROWS, ROWS, Column
 
 ROOT = Path(__file__).parent.parent
+READMES = [
+    ROOT / name
+    for name in (
+        "README.md",
+        "cosim/README.md",
+        "cosim/methods/README.md",
+        "cosim/trace/README.md",
+        "scenarios/README.md",
+        "analysis/README.md",
+        "tests/README.md",
+        "tests/benchmarks/README.md",
+        "tests/cases/README.md",
+        ".github/CONTRIBUTING.md",
+    )
+]
 # Parts of a method that have a column of their own; the others are told where they differ.
 _PARTS_SHOWN = 5
 
