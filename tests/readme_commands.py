@@ -7,6 +7,7 @@ What is run otherwise than it is written stands in `INSTEAD`, what is not run at
 from __future__ import annotations
 
 import json
+import os
 import re
 import runpy
 import shlex
@@ -159,7 +160,12 @@ def ended(called: Callable[[], None]) -> int | str:
 def run_script(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs a script of the repository as `python` does."""
     monkeypatch.syspath_prepend(str((ROOT / name).parent))
-    runpy.run_path(str(ROOT / name), run_name="__main__")
+    before = dict(os.environ)
+    try:
+        runpy.run_path(str(ROOT / name), run_name="__main__")
+    finally:  # some ask for one thread
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def sweep(file: str) -> None:

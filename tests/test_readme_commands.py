@@ -4,6 +4,7 @@ import re
 import shlex
 import tomllib
 from pathlib import Path
+from time import process_time
 
 import pytest
 from ruamel.yaml import YAML
@@ -68,6 +69,25 @@ def test_what_it_shows_runs(
             as_it_was_printed(block, capsys.readouterr().out)
         else:  # a tree, or what a run printed that needs the real model
             assert block.language == ""
+
+
+def test_the_first_scenario_takes_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In processor time, and with what a busy machine adds to it."""
+    monkeypatch.chdir(tmp_path)
+    (shown,) = (c for c in COMMANDS if c.startswith("cosim run ") and "gauss_markov" in c)
+    begun = process_time()
+    run(shown.replace("scenarios/", f"{ROOT}/scenarios/"), monkeypatch)
+    assert process_time() - begun < 3
+
+
+@pytest.mark.parametrize("path", READMES, ids=id_of)
+def test_scripts_in_a_sentence_take_the_options_that_are_shown(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Read and not run: benchmarks measure for minutes, figures need the runs of a sweep."""
+    for command in re.findall(r"`(python [\w/]+\.py[^`]*)`", path.read_text(encoding="utf-8")):
+        run(f"{command.partition(' RUN')[0]} --help", monkeypatch)
+        assert "usage: " in capsys.readouterr().out
 
 
 def a_scenario_with(fragment: str, folder: Path) -> None:
