@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from cosim.learning.execution.executor import Executor
+from cosim.learning.federation.messages import Hearing
 from cosim.learning.records import FineTuned
 from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.passes import passes
@@ -21,6 +22,9 @@ class Employer(Protocol):
 
     def forget(self, job: FineTuning) -> None:
         """Takes a job back as if it had never been given."""
+
+    def accept_mixture(self, job: Mixture) -> None:
+        """Mixes what a device has heard into its state."""
 
     def accept_calibration(self, device: int, when: str) -> None:
         """Makes what was read of a device's rows its own."""
@@ -70,10 +74,25 @@ class Calibrating:
     def result(self) -> FineTuned:
         """Makes what the base model has read the device's own; nothing is trained or sent."""
         self._learner.accept_calibration(self.device, "before its first round")
-        return FineTuned(loss=None, update=None)
+        return FineTuned(loss=None)
 
     def discard(self) -> None:
         """Nothing has been read yet."""
+
+
+class Mixture:
+    """A mixing: what it takes is known at once, and it is made when it is asked for."""
+
+    def __init__(self, learner: Employer, device: int, hearing: Hearing, work: Workload) -> None:
+        self._learner = learner
+        self.device, self.hearing, self.work = device, hearing, work
+
+    def result(self) -> None:
+        """Makes the mixture the device's state."""
+        self._learner.accept_mixture(self)
+
+    def discard(self) -> None:
+        """Nothing has been mixed yet."""
 
 
 def train_together(

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from cosim.errors import DivergenceError
 from cosim.learning.base.base_model import BaseModel
@@ -17,15 +14,16 @@ from cosim.learning.base.geometry import Geometry
 from cosim.learning.calibration.calibrator import Calibrator
 from cosim.learning.calibration.prompt_features import PromptReader
 from cosim.learning.costs.flop import Work
+from cosim.learning.data.device_rows import CALIBRATION_ROUND, DeviceRows
 from cosim.learning.data.pool import TaskPool
 from cosim.learning.diagnostics.diagnosis import Diagnosis, LocalGradients
 from cosim.learning.execution.executor import Executor, InProcess
 from cosim.learning.federation.fleet import Fleet
-from cosim.learning.federation.messages import Bank, Messages
+from cosim.learning.federation.messages import Bank, Hearing, Messages
 from cosim.learning.federation.pooled_data import Pools
 from cosim.learning.federation.scoring import Scoring
-from cosim.learning.jobs import Calibrating, FineTuning, train_together
-from cosim.learning.records import Diagnostic, FineTuned, LayerState, Measurement
+from cosim.learning.jobs import Calibrating, FineTuning, Mixture, train_together
+from cosim.learning.records import Description, Evaluation, FineTuned, Outgoing
 from cosim.learning.storing.adapter_store import save_adapters
 from cosim.learning.training.lesson import Batch, Lesson, Outcome
 from cosim.learning.training.passes import DEVICES_PER_PASS
@@ -38,16 +36,13 @@ from cosim.methods.workload import Workload
 from cosim.scenario.learning import Adapter as AdapterChoice
 from cosim.scenario.learning import Training
 
-# Mini-batches of rounds are drawn from 1 on; the calibration's rows are those of round 0.
-_CALIBRATION_ROUND = 0
-
 
 class Learner:
     """All devices' adapters over one frozen base model; plays the parts that the method chose.
 
     `densities` are the devices' own, Q_budget/Σd·r; the adapter's for all of them if not given.
     `executor`: who computes training passes, each of `devices_per_pass` devices at most, and
-    scores experts.
+    scores experts. `remembers`: what each device had to say last is kept, for diagnostics.
     """
 
     def __init__(
@@ -62,6 +57,8 @@ class Learner:
         densities: Sequence[float] | None = None,
         executor: Executor | None = None,
         devices_per_pass: int = DEVICES_PER_PASS,
+        *,
+        remembers: bool = False,
     ) -> None:
         self.executor = executor or InProcess()
         self.devices_per_pass = devices_per_pass
@@ -77,12 +74,15 @@ class Learner:
         self.calibrator = Calibrator(model, self.layout, method.needs, reader, self.work)
         own = densities or [adapter.density] * len(self.tasks)
         self.fleet = Fleet(self.layout, method, tasks, seed, own, adapter.bits_per_value)
-        rows = [float(len(self._own_rows(device))) for device in range(len(tasks))]
+        self.rows = DeviceRows(pools, self.tasks, seed)
+        counts = [float(len(self.rows.own(device))) for device in range(len(tasks))]
         hidden = Geometry.of(base.model).hidden
-        self.messages = Messages(self.fleet, rows, (len(reader.blocks), hidden), seed)
+        self.post = Messages(self.fleet, counts, (len(reader.blocks), hidden), seed)
         self.scoring = Scoring(self.fleet, made.evaluator, reader, pools, self.executor)
         self.pooled = Pools(method.data, tasks)
         self.queue: list[FineTuning] = []
+        self.remembers = remembers
+        self.spoken: dict[int, Message] = {}
         self.found: dict[int, Calibration] = {}
 
     @property
@@ -91,23 +91,15 @@ class Learner:
         of_pools = [sentence for pool in self.pools.values() for sentence in pool.warnings]
         return [*of_pools, *self.trainer.room.warnings]
 
-    def _own_rows(self, device: int) -> range:
-        """The training rows of a device: every n-th of its task's, where n devices share it."""
-        task = self.tasks[device]
-        peers = [other for other, of in enumerate(self.tasks) if of == task]
-        return range(peers.index(device), len(self.pools[task].train), len(peers))
-
-    def _batch(self, device: int, round_: int, step: int, size: int) -> Batch:
-        pool, own = self.pools[self.tasks[device]], self._own_rows(device)
-        return pool.batch(own, seed=self.seed, device=device, round_=round_, step=step, size=size)
-
     def batches(self, device: int, round_: int) -> tuple[Batch, ...]:
         """A device's mini-batches of a round, in order."""
         size = self.training.batch_size
-        return tuple(self._batch(device, round_, step, size) for step in range(self.training.steps))
+        steps = range(self.training.steps)
+        return tuple(self.rows.batch(device, round_, step, size) for step in steps)
 
-    def _calibration_rows(self, device: int) -> Batch:
-        return self._batch(device, _CALIBRATION_ROUND, 0, self.method.calibration_samples)
+    def calibration_rows(self, device: int) -> Batch:
+        """What the base model reads of a device's rows before its first round."""
+        return self.rows.calibration(device, self.method.calibration_samples)
 
     def _calibration(self, device: int) -> Calibration:
         """What the device's calibration finds: it depends on no state, and is computed once."""
@@ -116,16 +108,15 @@ class Learner:
 
     def _calibrate(self, devices: Sequence[int]) -> None:
         fresh = [device for device in dict.fromkeys(devices) if device not in self.found]
-        rows = [self._calibration_rows(device) for device in fresh]
+        rows = [self.calibration_rows(device) for device in fresh]
         for device, found in zip(fresh, self.calibrator.calibrate_all(rows), strict=True):
             self.found[device] = replace(found, fault=self.fleet.fault(found))
 
-    def calibrate(self, device: int) -> Calibrating | None:
-        """A calibration on its own, before round 1; None where the recipe needs none, or none
-        any more. A device that has not asked is calibrated in its first fine-tuning."""
+    def _calibrating(self, device: int) -> Calibrating | None:
+        """A calibration on its own; None where the method needs none, or none any more."""
         if not self.method.needs or self.fleet.states[device].calibration is not None:
             return None
-        work = self.calibrator.workload(self._calibration_rows(device))
+        work = self.calibrator.workload(self.calibration_rows(device))
         return Calibrating(self, device, work)
 
     def accept_calibration(self, device: int, when: str) -> None:
@@ -148,15 +139,21 @@ class Learner:
     def limit(self, device: int, bits: float) -> None:
         """Lowers Q_budget of a device to what it can send with mask, seed and h in so many bits, up
         to the rounding of a value a module; a mask that has been chosen stays."""
-        self.fleet.limit(device, self.messages.values_in(bits))
+        self.fleet.limit(device, self.post.values_in(bits))
 
-    def submit(self, device: int, round_: int) -> FineTuning:
-        """Queues a device's local fine-tuning; nothing is computed yet but what it takes."""
+    def submit(self, device: int, round_: int) -> FineTuning | Calibrating | None:
+        """Queues a device's local fine-tuning; nothing is computed yet but what it takes.
+
+        Round 0 is a calibration alone, None where there is none to do; a device that has not asked
+        for it is calibrated in its first fine-tuning.
+        """
+        calibrating = self._calibrating(device)
+        if round_ == CALIBRATION_ROUND:
+            return calibrating
         batches = self.batches(device, round_)
         state = self.fleet.states[device]
         adapter = state.adapter
         kept = self.fleet.planned(device, state.calibration)
-        calibrating = self.calibrate(device)
         trains = self.method.projection.trains(round_)
         work = self._workload(batches, int(kept.sum()), trains, chooses=adapter.unmasked)
         if calibrating is not None:
@@ -189,8 +186,12 @@ class Learner:
             self.accept_calibration(job.device, f"in round {job.round}")
         if job.outcome.fault is not None:
             return self._diverged(job, job.outcome)
+        first = self.fleet.states[job.device].adapter.round == 0
         self.fleet.learnt(job.device, replace(job.outcome.adapter, round=job.round))
-        return FineTuned(job.outcome.loss, self.messages.message(job.device, job.round))
+        if self.remembers:
+            self.spoken[job.device] = self.post.message(job.device, job.round)
+        layers = tuple(self.fleet.layers(job.device)) if first else ()
+        return FineTuned(job.outcome.loss, layers=layers)
 
     def _diverged(self, job: FineTuning, outcome: Outcome) -> FineTuned:
         """As the scenario says: the run ends, or the device keeps what it had."""
@@ -200,11 +201,13 @@ class Learner:
                 f"{job.round}: {outcome.fault}; try a smaller training.learning_rate, or "
                 "training.divergence: quarantine to go on without such updates"
             )
-        return FineTuned(outcome.loss, None, quarantined=True)
+        self.spoken.pop(job.device, None)
+        return FineTuned(outcome.loss, quarantined=True)
 
     def forget(self, job: FineTuning) -> None:
         """Drops a job, settled or not; called by the job."""
         self.queue = [other for other in self.queue if other is not job]
+        self.spoken.pop(job.device, None)
 
     def _settle(self) -> None:
         """Trains all that is queued in common passes: each lesson ends as it would alone."""
@@ -231,7 +234,7 @@ class Learner:
     def _settle_pooled(self, job: FineTuning) -> None:
         """Trains the job's pool, if it has not been in this round, for this job alone: whoever is
         cut off before it asks has moved no common adapter."""
-        self.forget(job)
+        self.queue = [other for other in self.queue if other is not job]
         if self._begins(job):
             job.outcome = self.pooled.settle(
                 job.device,
@@ -241,58 +244,72 @@ class Learner:
                 lambda lesson: self.trainer.train([lesson])[0],
             )
 
-    def payload_bits(self, update: Message, receiver: int) -> int:
-        """Bits of an update for this receiver."""
-        return self.messages.payload_bits(update, receiver)
+    def messages(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
+        """What a device says now, with its bits for each receiver; None where it keeps silent."""
+        state, speaks = self.method.sending.speaks(self.fleet.states[device], turn)
+        self.fleet.states[device] = state
+        if not speaks:
+            return None
+        message = self.post.message(device, state.adapter.round)
+        return Outgoing(message, {to: self.post.payload_bits(message, to) for to in receivers})
 
-    def hear(self, device: int, update: Message) -> None:
-        """An update has arrived at a device."""
-        self.messages.hear(device, update)
+    def experts(
+        self, device: int, receivers: Sequence[int], offered: Bank | None = None
+    ) -> Outgoing:
+        """The experts that a device holds, or offered before, and the bits of those that each
+        receiver lacks."""
+        bank = self.post.bank(device) if offered is None else offered
+        return Outgoing(bank, {to: self.post.bank_bits(bank, to) for to in receivers})
+
+    def hear(self, device: int, content: Message | Bank) -> None:
+        """A message has arrived at a device, or experts, which it stores."""
+        if isinstance(content, Message):
+            self.post.hear(device, content)
+        else:
+            self.post.absorb(device, content)
 
     def lose(self, device: int) -> None:
         """What has arrived since the device last mixed is lost."""
-        self.messages.lose(device)
+        self.post.lose(device)
 
-    def first_bits(self, devices: Sequence[int]) -> list[int]:
-        """Bits of each device's next update for a receiver that has had nothing of it yet."""
-        return [self.messages.first_bits(device) for device in devices]
+    def mix(
+        self,
+        device: int,
+        inbox: Mapping[int, Message],
+        ages: Mapping[int, int],
+        turn: Turn,
+        degrees: Mapping[int, int],
+    ) -> Mixture:
+        """The mixing of what arrived; an empty inbox changes nothing."""
+        work = self.post.mixing_work(device, inbox)
+        return Mixture(self, device, Hearing(inbox, ages, turn, degrees), work)
 
-    def aggregate(self, device: int, inbox: Mapping[int, Message], ages: Mapping[int, int]) -> None:
-        """Mixes what arrived into the device's state; an empty inbox changes nothing."""
-        self.messages.mix(device, inbox, ages, Turn(0), {})
+    def accept_mixture(self, job: Mixture) -> None:
+        """Makes a mixture the device's state; called by the job."""
+        self.post.mix(job.device, job.hearing)
 
-    def mixing_work(self, device: int, inbox: Mapping[int, Message]) -> Workload | None:
-        """What mixing these takes; None where nothing is averaged."""
-        return self.messages.mixing_work(device, inbox)
+    def evaluate(
+        self, devices: Sequence[int], sets: Mapping[int, Sequence[int]] | None = None
+    ) -> Evaluation:
+        """Every device on every task, equal experts scored once; with sets the diagnostics too."""
+        measurements = self.scoring.evaluate(devices)
+        if sets is None:
+            return Evaluation(measurements)
+        spoken = {
+            device: [self.spoken[other] for other in together if other in self.spoken]
+            for device, together in sets.items()
+        }
+        return Evaluation(measurements, self.diagnosis.of(devices, spoken))
 
-    def bank(self, sender: int) -> Bank:
-        """The experts that the sender holds, to be exchanged without averaging."""
-        return self.messages.bank(sender)
-
-    def bank_bits(self, bank: Bank, receiver: int) -> int:
-        """Bits of the experts that the receiver has not, or has older."""
-        return self.messages.bank_bits(bank, receiver)
-
-    def absorb(self, device: int, bank: Bank) -> None:
-        """Stores the experts of another bank; a newer round of an expert replaces an older."""
-        self.messages.absorb(device, bank)
-
-    def evaluate(self, devices: Iterable[int]) -> list[Measurement]:
-        """Every device on every task; equal experts are scored once."""
-        return self.scoring.evaluate(devices)
-
-    def layers(self, device: int) -> list[LayerState]:
-        """Spectral entropy, density and size of B by module."""
-        return self.fleet.layers(device)
-
-    def densities(self, devices: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """(M, L) densities by device and module, planned ones before a mask has been chosen, and
-        the modules' sizes (L,)."""
-        return self.fleet.densities(devices)
-
-    def collision(self, devices: Sequence[int]) -> float:
-        """Measured share of positions of B that at least two of the devices train."""
-        return self.fleet.collision(devices)
+    def describe(self, devices: Sequence[int], together: bool = False) -> Description:
+        """What devices are going to send, by their masks or those that are planned."""
+        densities, sizes = self.fleet.densities(devices)
+        return Description(
+            [self.post.first_bits(device) for device in devices],
+            densities,
+            sizes,
+            self.fleet.collision(devices) if together else None,
+        )
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
@@ -300,15 +317,6 @@ class Learner:
         trainer = self.trainer
         gradients = LocalGradients.like(trainer) if isinstance(trainer, GroupTrainer) else None
         return Diagnosis(self.fleet, self.scoring, gradients, self.batches, self.seed)
-
-    def diagnose(
-        self, devices: Sequence[int], sets: Mapping[int, Sequence[Message]]
-    ) -> list[Diagnostic]:
-        """What the scenario's diagnostics are at this moment; changes nothing.
-
-        `sets` are the updates that each device may have averaged in this round, its own included.
-        """
-        return self.diagnosis.of(devices, sets)
 
     def close(self) -> None:
         """Lets go of what outlives the last event: the executor's workers."""

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cosim.learning.jobs import Calibrating, FineTuning
+from cosim.learning.federation.messages import Hearing
+from cosim.learning.jobs import Calibrating, FineTuning, Mixture
 from cosim.learning.learner import Learner
 from cosim.learning.records import Score
 from cosim.learning.state_tree import flatten, unflatten
@@ -24,7 +25,7 @@ from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.pass_room import PassRoom
 from cosim.methods.adapter import Adapter, Moments
 from cosim.methods.calibration import Calibration
-from cosim.methods.message import Common, Mask, Message, Seed, Values
+from cosim.methods.message import Common, Mask, Message, Seed, Turn, Values
 from cosim.methods.state import DeviceState
 from cosim.methods.workload import Workload
 
@@ -34,9 +35,10 @@ STORED = (
     "fleet.states",
     "fleet.shared",
     "found",
-    "messages.knows",
-    "messages.unmixed",
-    "messages.numbered",
+    "post.knows",
+    "post.unmixed",
+    "post.numbered",
+    "spoken",
     "scoring.known",
     "scoring.reader.known",
     "pooled.latest",
@@ -49,7 +51,8 @@ STORED = (
 class OpenJob:
     """A job that is neither accepted nor discarded, without its batches, which are the scenario's.
 
-    round, adapter: None of a calibration alone. outcome: None until it is settled.
+    round, adapter: None of a calibration or a mixture. outcome: None until it is settled.
+    hearing: of a mixture.
     """
 
     device: int
@@ -59,12 +62,13 @@ class OpenJob:
     kept: NDArray[np.int64] | None = None
     calibrates: bool = False
     outcome: Outcome | None = None
+    hearing: Hearing | None = None
 
 
 KINDS = (
     *(Adapter, Calibration, DeviceState, Moments),
     *(Common, Mask, Message, Seed, Values),
-    *(OpenJob, Outcome, PassRoom, Score, Workload),
+    *(Hearing, OpenJob, Outcome, PassRoom, Score, Turn, Workload),
 )
 
 
@@ -100,7 +104,9 @@ def _given(learner: Learner) -> dict[str, Tensor]:
     return {f"given {device}": A for device, A in enumerate(learner.fleet.first_projections)}
 
 
-def _open_job(job: FineTuning | Calibrating) -> OpenJob:
+def _open_job(job: FineTuning | Calibrating | Mixture) -> OpenJob:
+    if isinstance(job, Mixture):
+        return OpenJob(job.device, job.work, hearing=job.hearing)
     if isinstance(job, Calibrating):
         return OpenJob(job.device, job.work)
     start = job.lesson
@@ -109,7 +115,9 @@ def _open_job(job: FineTuning | Calibrating) -> OpenJob:
     )
 
 
-def _job(learner: Learner, job: OpenJob) -> FineTuning | Calibrating:
+def _job(learner: Learner, job: OpenJob) -> FineTuning | Calibrating | Mixture:
+    if job.hearing is not None:
+        return Mixture(learner, job.device, job.hearing, job.work)
     if job.round is None or job.adapter is None:
         return Calibrating(learner, job.device, job.work)
     trains = learner.method.projection.trains(job.round)

@@ -68,6 +68,7 @@ def prepare(scenario: Scenario) -> Learner:
         densities_of(scenario),
         executor,
         learning.devices_per_pass,
+        remembers=scenario.trace.diagnostics,
     )
 
 

@@ -1,27 +1,71 @@
 """What a learner tells the simulation: plain records without time, and without tensors but for the
-update of a fine-tuning, which the simulation carries to its receivers and never looks into."""
+content of messages, which the simulation carries to its receivers and never looks into."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from numpy.typing import NDArray
 
 # Devices that diagnostics are of: pairs grow with the square of the devices.
 WATCHED_AT_MOST = 16
 
 
 @dataclass(frozen=True)
-class FineTuned:
-    """What a device holds after fine-tuning: its mean loss and the update it may send.
+class Outgoing:
+    """What a device says to several receivers at once.
 
-    update: an `Update` with its tensors, or whatever stands for it on the way; None where nothing
-    is sent.
+    content: a message or experts, or whatever stands for them on the way.
+    bits: what that weighs for each receiver.
+    """
+
+    content: Any
+    bits: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """What one local fine-tuning came to.
+
+    loss: the mean over its steps, nats a token; None where nothing is trained.
     quarantined: the fine-tuning diverged; the device holds what it held before, and sends nothing.
+    layers: what each adapted module trains and sends; empty but after a device's first fine-tuning.
     """
 
     loss: float | None
-    update: Any
     quarantined: bool = False
+    layers: tuple[LayerState, ...] = ()
+
+
+@dataclass(frozen=True)
+class Description:
+    """What devices are going to send, before they do.
+
+    first_bits: of each device's next message for a receiver that has had nothing of it yet.
+    densities: (M, L) by device and module, planned ones before there are masks.
+    sizes: positions of each module (L,).
+    collision: share of positions that at least two of the devices train; None without masks, or
+        where it was not asked for.
+    """
+
+    first_bits: Sequence[int]
+    densities: NDArray[Any]
+    sizes: NDArray[Any]
+    collision: float | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found.
+
+    measurements: scores of devices on tasks.
+    diagnostics: what the scenario's diagnostics are at this moment.
+    """
+
+    measurements: Sequence[Measurement]
+    diagnostics: Sequence[Diagnostic] = ()
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,22 @@ protocol `cosim.simulation.learner.Learner` that is to be asked by the simulatio
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import astuple, dataclass, field
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import numpy as np
 
-from cosim.learning.records import Diagnostic, FineTuned, LayerState, Measurement, Score
+from cosim.learning.records import (
+    Description,
+    Diagnostic,
+    Evaluation,
+    FineTuned,
+    LayerState,
+    Measurement,
+    Outgoing,
+    Score,
+)
 from cosim.lifecycle.journal import Handle
 from cosim.methods.workload import Workload
 from cosim.simulation.learner import Job
@@ -27,10 +36,10 @@ class Underway:
     jobs: submitted and neither accepted nor discarded, by the number of their call.
     contents: of handles that are still to be given out, by number.
     handles: those that were given out, as long as anybody holds them.
-    densities, sizes: what `densities` said last of each device and of all modules.
+    densities, sizes: what `describe` said last of each device and of all modules.
     """
 
-    jobs: dict[int, Job] = field(default_factory=dict)
+    jobs: dict[int, Job[Any]] = field(default_factory=dict)
     contents: dict[int, Any] = field(default_factory=dict)
     handles: WeakValueDictionary[int, Handle] = field(default_factory=WeakValueDictionary)
     densities: dict[int, list[float]] = field(default_factory=dict)
@@ -59,13 +68,14 @@ class Form:
 
     told: the learner's answer in JSON's types.
     heard: what the simulation hears of that.
-    rests: whether little is on its way afterwards, so that a checkpoint is small.
+    rests: of what the simulation hears, whether little is on its way afterwards, so that a
+        checkpoint is small.
     job: whether the answer is a job, which stays behind; its work is told.
     """
 
     told: Callable[[Underway, Call, Any], Any]
     heard: Callable[[Underway, Call, Any], Any]
-    rests: bool = False
+    rests: Callable[[Any], bool] = lambda _: False
     job: bool = False
 
 
@@ -73,15 +83,7 @@ def _same(_: Underway, __: Call, answer: Any) -> Any:
     return answer
 
 
-def _records(made: Callable[..., Any]) -> Form:
-    """A list of dataclasses."""
-    return Form(
-        lambda _, __, answer: list(map(astuple, answer)),
-        lambda _, __, told: [made(*one) for one in told],
-    )
-
-
-def _measurement(device: int, task: str, score: Sequence[Any]) -> Measurement:
+def _score(device: int, task: str, score: Sequence[Any]) -> Measurement:
     return Measurement(device, task, Score(*score))
 
 
@@ -93,60 +95,84 @@ def _work_heard(_: Underway, __: Call, told: Any) -> Workload | None:
     return None if told is None else Workload(*told)
 
 
-def _tuned_told(underway: Underway, call: Call, tuned: FineTuned) -> Any:
-    underway.put(call.number, tuned.update)
-    return [tuned.loss, tuned.update is not None, tuned.quarantined]
+def _result_told(_: Underway, __: Call, tuned: FineTuned | None) -> Any:
+    return None if tuned is None else astuple(tuned)
 
 
-def _tuned_heard(underway: Underway, call: Call, told: Any) -> FineTuned:
-    loss, sends, quarantined = told
-    return FineTuned(loss, underway.handle(call.number) if sends else None, quarantined)
+def _result_heard(_: Underway, __: Call, told: Any) -> FineTuned | None:
+    if told is None:
+        return None
+    loss, quarantined, layers = told
+    return FineTuned(loss, quarantined, tuple(LayerState(*layer) for layer in layers))
 
 
-def _densities_told(underway: Underway, call: Call, answer: Any) -> Any:
-    """Only what has changed."""
-    rows, sizes = (array.tolist() for array in answer)
-    known = underway.densities
-    told = [None if known.get(d) == row else row for d, row in zip(call.said[0], rows, strict=True)]
-    return [told, None if underway.sizes == sizes else sizes]
+def _outgoing_told(underway: Underway, call: Call, outgoing: Outgoing | None) -> Any:
+    """Bits by receiver; the content stays behind a handle."""
+    if outgoing is None:
+        return None
+    underway.put(call.number, outgoing.content)
+    return list(outgoing.bits.items())
 
 
-def _densities_heard(underway: Underway, call: Call, told: Any) -> Any:
-    (devices,) = call.said
-    rows, sizes = told
-    new = zip(devices, rows, strict=True)
-    underway.densities.update((device, row) for device, row in new if row is not None)
+def _outgoing_heard(underway: Underway, call: Call, told: Any) -> Outgoing | None:
+    """What was offered before is the content again, and has its handle already."""
+    if told is None:
+        return None
+    offered = next((said for said in call.said if isinstance(said, Handle)), None)
+    handle = underway.handle(call.number) if offered is None else offered
+    return Outgoing(handle, dict(told))
+
+
+def _evaluation_told(_: Underway, __: Call, evaluation: Evaluation) -> Any:
+    return [
+        list(map(astuple, evaluation.measurements)),
+        list(map(astuple, evaluation.diagnostics)),
+    ]
+
+
+def _evaluation_heard(_: Underway, __: Call, told: Any) -> Evaluation:
+    measurements, diagnostics = told
+    return Evaluation(
+        [_score(*row) for row in measurements], [Diagnostic(*row) for row in diagnostics]
+    )
+
+
+def _description_told(underway: Underway, call: Call, described: Description) -> Any:
+    """Of the densities only what has changed."""
+    rows, sizes, known = described.densities.tolist(), described.sizes.tolist(), underway.densities
+    devices = call.said[0]
+    changed = [None if known.get(d) == row else row for d, row in zip(devices, rows, strict=True)]
+    same_sizes = None if underway.sizes == sizes else sizes
+    return [list(described.first_bits), changed, same_sizes, described.collision]
+
+
+def _description_heard(underway: Underway, call: Call, told: Any) -> Description:
+    devices = call.said[0]
+    bits, rows, sizes, collision = told
+    changed = zip(devices, rows, strict=True)
+    underway.densities.update((device, row) for device, row in changed if row is not None)
     underway.sizes = underway.sizes if sizes is None else sizes
-    held = [underway.densities[device] for device in devices]
-    return np.array(held, dtype=np.float64), np.array(underway.sizes, dtype=np.int64)
+    densities = np.array([underway.densities[device] for device in devices], dtype=np.float64)
+    return Description(bits, densities, np.array(underway.sizes, dtype=np.int64), collision)
 
 
 AS_IT_IS = Form(_same, _same)
-WORK = Form(_work_told, _work_heard)
-JOB = replace(WORK, job=True)
-HANDLE = Form(
-    lambda underway, call, content: underway.put(call.number, content),
-    lambda underway, call, _: underway.handle(call.number),
-)
+JOB = Form(_work_told, _work_heard, job=True)
+OUTGOING = Form(_outgoing_told, _outgoing_heard)
 # What the simulation asks of the learner.
 VERBS = {
-    "submit": JOB,
-    "calibrate": JOB,
     "limit": AS_IT_IS,
-    "first_bits": AS_IT_IS,
-    "payload_bits": AS_IT_IS,
+    "submit": JOB,
+    "messages": OUTGOING,
+    "experts": OUTGOING,
     "hear": AS_IT_IS,
     "lose": AS_IT_IS,
-    "mixing_work": WORK,
-    "aggregate": replace(AS_IT_IS, rests=True),
-    "bank": HANDLE,
-    "bank_bits": AS_IT_IS,
-    "absorb": AS_IT_IS,
-    "evaluate": replace(_records(_measurement), rests=True),
-    "layers": _records(LayerState),
-    "densities": Form(_densities_told, _densities_heard),
-    "collision": AS_IT_IS,
-    "diagnose": _records(Diagnostic),
+    "mix": JOB,
+    "evaluate": Form(_evaluation_told, _evaluation_heard, rests=lambda _: True),
+    "describe": Form(_description_told, _description_heard),
 }
 # What it asks of a job, which is named by the number of its call.
-JOB_VERBS = {"result": Form(_tuned_told, _tuned_heard), "discard": AS_IT_IS}
+JOB_VERBS = {
+    "result": Form(_result_told, _result_heard, rests=lambda tuned: tuned is None),
+    "discard": AS_IT_IS,
+}

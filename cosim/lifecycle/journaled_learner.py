@@ -7,7 +7,6 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
-from cosim.learning.records import FineTuned
 from cosim.lifecycle.answers import JOB_VERBS, VERBS, Call, Underway
 from cosim.lifecycle.journal import Handle, Journal, NoJournal
 from cosim.methods.workload import Workload
@@ -82,13 +81,14 @@ class JournaledLearner:
             return getattr(self.inner, name)
         raise AttributeError(f"'{name}' is no verb of a learner: see VERBS")
 
-    def _answer(self, verb: str, *said: Any) -> Any:
+    def _answer(self, verb: str, *said: Any, **named: Any) -> Any:
         self._calls += 1
+        said = (*said, *named.values())
         form = _FORMS[verb]
         heard = self._written(verb, said) if self.journal.keeps else self._ask(verb, said)
         if form.job and heard is not None:
             return _JournaledJob(heard, self._calls, self)
-        if form.rests and self.journal.told_all:
+        if form.rests(heard) and self.journal.told_all:
             self.at_rest()
         return heard
 
@@ -122,9 +122,8 @@ class _JournaledJob:
         self.work = work
         self._number, self._learner = number, learner
 
-    def result(self) -> FineTuned:
-        tuned: FineTuned = self._learner._answer("result", self._number)
-        return tuned
+    def result(self) -> Any:
+        return self._learner._answer("result", self._number)
 
     def discard(self) -> None:
         self._learner._answer("discard", self._number)

@@ -182,6 +182,8 @@ class Weights(Part):
     slot: ClassVar[str] = "weights"
     # Whether the shares sum to 1 over what was heard.
     renormalised: ClassVar[bool] = True
+    # Whether `of` looks at the degrees of the round's graph; else it is given none.
+    asks_degrees: ClassVar[bool] = False
 
     def of(self, device: int, heard: Sequence[Heard], degrees: Mapping[int, int]) -> list[float]:
         """w_j ≥ 0 of each message heard, the device's own among them, freshness included."""
@@ -225,12 +227,12 @@ class Aggregation(Part):
         """
         raise NotImplementedError
 
-    def work(self, sizes: Sequence[int], layout: Layout) -> Workload | None:
-        """What mixing costs the device; None where that is nothing.
+    def work(self, sizes: Sequence[int], layout: Layout) -> Workload:
+        """What mixing costs the device: by default a multiplication and an addition a number.
 
         sizes: numbers on the air of each message that is mixed.
         """
-        return Workload(flop=2.0 * sum(sizes), passes=0, steps=0, samples=0, trained=0)
+        return Workload.of_flop(2.0 * sum(sizes))
 
     def banked_values(self, experts: Sequence[Adapter]) -> list[int]:
         """How many values of B each of several experts of a bank puts on the air."""

@@ -27,6 +27,21 @@ class Workload:
         """B, the mean rows of a step, so that N/B are the steps; 1 where there are none."""
         return self.samples / self.steps if self.steps else 1.0
 
+    @classmethod
+    def none(cls) -> Workload:
+        """Nothing to do."""
+        return cls(flop=0.0, passes=0, steps=0, samples=0, trained=0)
+
+    @classmethod
+    def of_flop(cls, flop: float) -> Workload:
+        """Plain arithmetic, without a pass over the base model."""
+        return cls(flop=flop, passes=0, steps=0, samples=0, trained=0)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return self == Workload.none()
+
     def after(self, other: Workload) -> Workload:
         """This work with another done before it in the same job, one that trains nothing."""
         return replace(self, flop=self.flop + other.flop, passes=self.passes + other.passes)

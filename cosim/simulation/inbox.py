@@ -8,6 +8,7 @@ from typing import Any
 
 from simpy import Environment, Event
 
+from cosim.methods.message import Turn
 from cosim.simulation.message import Message
 
 
@@ -30,17 +31,17 @@ class _Entry:
     """An update in an inbox.
 
     message: the update.
-    round: its sender's round.
+    turn: when its sender spoke.
     mixings: how often the receiver had mixed when it was sent.
     """
 
     message: Message
-    round: int
+    turn: Turn
     mixings: int
 
 
 class Inbox:
-    """Holds one device's updates until it mixes; a sender's transfer of a round ends once,
+    """Holds one device's updates until it mixes; a sender's transfer of a turn ends once,
     delivered or not.
 
     mixings: how often the device has mixed.
@@ -51,35 +52,35 @@ class Inbox:
         self.mixings = 0
         self.counts = Counts()
         self._entries: dict[int, _Entry] = {}
-        self._ended: set[tuple[int, int]] = set()
-        self._waiting: set[tuple[int, int]] = set()
+        self._ended: set[tuple[int, Turn]] = set()
+        self._waiting: set[tuple[int, Turn]] = set()
         self._all_ended: Event | None = None
 
     def deliver(
-        self, sender: int, message: Message, round_: int, mixings: int, *, in_time: bool
+        self, sender: int, message: Message, turn: Turn, mixings: int, *, in_time: bool
     ) -> None:
         """Stores an update that has arrived; of one sender the newest counts."""
         earlier = self._entries.get(sender)
-        if earlier is None or earlier.round <= round_:
-            self._entries[sender] = _Entry(message, round_, mixings)
+        if earlier is None or earlier.turn <= turn:
+            self._entries[sender] = _Entry(message, turn, mixings)
         if in_time:
             self.counts.received += 1
         else:
             self.counts.stale += 1
 
-    def end(self, sender: int, round_: int, *, in_time: bool) -> None:
-        """Notes that nothing more comes of this sender's round within its deadline."""
+    def end(self, sender: int, turn: Turn, *, in_time: bool) -> None:
+        """Notes that nothing more comes of this sender's turn within its deadline."""
         self.counts.missed += not in_time
-        self._ended.add((sender, round_))
-        self._waiting.discard((sender, round_))
+        self._ended.add((sender, turn))
+        self._waiting.discard((sender, turn))
         if not self._waiting and self._all_ended is not None:
             self._all_ended.succeed()
             self._all_ended = None
 
-    def all_ended(self, senders: Iterable[int], round_: int) -> Event:
-        """Returns an event that fires when every one of these senders' transfers of the round has
+    def all_ended(self, senders: Iterable[int], turn: Turn) -> Event:
+        """Returns an event that fires when every one of these senders' transfers of the turn has
         come to its end."""
-        self._waiting = {(sender, round_) for sender in senders} - self._ended
+        self._waiting = {(sender, turn) for sender in senders} - self._ended
         self._all_ended = self.env.event()
         if not self._waiting:
             event, self._all_ended = self._all_ended, None

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from numpy.typing import NDArray
-
-from cosim.learning.records import Diagnostic, FineTuned, LayerState, Measurement
+from cosim.learning.records import Description, Evaluation, FineTuned, Outgoing
+from cosim.methods.message import Turn
 from cosim.methods.workload import Workload
 
 if TYPE_CHECKING:
     from cosim.learning.base.base_model import BaseModel
     from cosim.learning.data.pool import TaskPool
 
+T_co = TypeVar("T_co", covariant=True)
 
-class Job(Protocol):
-    """A submitted fine-tuning; its work is known at once, its result when it is asked for."""
+
+class Job(Protocol[T_co]):
+    """Something that a device computes: its work is known at once, its result when it is asked
+    for."""
 
     work: Workload
 
-    def result(self) -> FineTuned:
+    def result(self) -> T_co:
         """Makes the result the device's state and returns it."""
 
     def discard(self) -> None:
@@ -47,65 +49,58 @@ class Learner(Protocol):
     def warnings(self) -> Sequence[str]:
         """Sentences on what a user should look twice at, such as rows that are not used."""
 
-    def submit(self, device: int, round_: int) -> Job:
-        """Queues a device's local fine-tuning, which calibrates first where it has not been."""
+    def limit(self, device: int, bits: float) -> None:
+        """Has a device that chooses a mask train no more than it can send in so many bits."""
 
-    def payload_bits(self, update: Any, receiver: int) -> int:
-        """Bits of an update for this receiver: what is in it, and what the receiver must be told
-        once to read it."""
+    def submit(self, device: int, round_: int) -> Job[FineTuned] | None:
+        """Queues a device's local fine-tuning, which calibrates first where it has not been.
 
-    def hear(self, device: int, update: Any) -> None:
-        """An update has arrived at a device, in time or late but whole: what it is told once it
-        now knows."""
+        Round 0 is the calibration alone; None where nothing is to be computed.
+        """
+
+    def messages(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
+        """What a device says now, and what it weighs for each receiver, with what that must be
+        told once; None where it keeps silent."""
+
+    def experts(self, device: int, receivers: Sequence[int], offered: Any = None) -> Outgoing:
+        """The experts that a device holds, and the bits of those that each receiver lacks.
+
+        offered: what this returned before as content; the same experts are then offered again.
+        """
+
+    def hear(self, device: int, content: Any) -> None:
+        """A message or experts have arrived at a device, in time or late but whole: what is told
+        once it now knows, and experts it stores beside its own."""
 
     def lose(self, device: int) -> None:
         """A device was cut off: what has arrived since it last mixed is lost, and what it was told
         with that as well."""
 
-    def mixing_work(self, device: int, inbox: Mapping[int, Any]) -> Workload | None:
-        """What a device must compute to mix these; None where that is nothing."""
+    def mix(
+        self,
+        device: int,
+        inbox: Mapping[int, Any],
+        ages: Mapping[int, int],
+        turn: Turn,
+        degrees: Mapping[int, int],
+    ) -> Job[None]:
+        """The mixing of what arrived into the device's state.
 
-    def first_bits(self, devices: Sequence[int]) -> list[int]:
-        """Bits of each device's next update for a receiver that has had nothing of it yet, by its
-        mask or the one that is planned."""
+        ages: how often the device has mixed since each message was sent. degrees: neighbours in
+        the round's graph, of the device and of those whom it hears.
+        """
 
-    def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
-        """Mixes what arrived into the device's state; an update's age is how often the device has
-        mixed since it was sent."""
+    def evaluate(
+        self, devices: Sequence[int], sets: Mapping[int, Sequence[int]] | None = None
+    ) -> Evaluation:
+        """Scores of the devices on every task; with sets the diagnostics too.
 
-    def calibrate(self, device: int) -> Job | None:
-        """What a device must compute before its densities are known; None where nothing is."""
+        sets: the devices whose messages each device may have averaged in this round, its own
+        included.
+        """
 
-    def limit(self, device: int, bits: float) -> None:
-        """Has a device that chooses a mask train no more than it can send in so many bits."""
-
-    def bank_bits(self, bank: Any, receiver: int) -> int:
-        """Bits of those of a bank's experts that the receiver does not have yet."""
-
-    def bank(self, sender: int) -> Any:
-        """The experts that a device holds, as another will read them."""
-
-    def absorb(self, device: int, bank: Any) -> None:
-        """Stores another device's experts beside its own; nothing is averaged."""
-
-    def evaluate(self, devices: Iterable[int]) -> list[Measurement]:
-        """Scores of the devices on every task."""
-
-    def layers(self, device: int) -> list[LayerState]:
-        """What each adapted module of a device trains and sends."""
-
-    def densities(self, devices: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """(M, L) densities by device and module, and the modules' sizes (L,); planned ones before
-        there are masks."""
-
-    def collision(self, devices: Sequence[int]) -> float | None:
-        """Share of positions that at least two of the devices train; None without masks."""
-
-    def diagnose(
-        self, devices: Sequence[int], sets: Mapping[int, Sequence[Any]]
-    ) -> list[Diagnostic]:
-        """What a scenario's diagnostics are; `sets` are the updates that each device may have
-        averaged in this round, its own included."""
+    def describe(self, devices: Sequence[int], together: bool = False) -> Description:
+        """What devices are going to send; together: how much their masks collide, too."""
 
     def save(self, folder: Path) -> None:
         """Writes what the devices have learnt into a new folder, if they have."""

@@ -11,6 +11,7 @@ from itertools import count
 
 from simpy import Environment, Event, Timeout
 
+from cosim.methods.message import Turn
 from cosim.simulation.clock import Deadline, EndOfInstant
 from cosim.simulation.links import reception
 from cosim.simulation.links.channel import Channel
@@ -65,7 +66,7 @@ class Medium:
         self._settling = False
         self._due: dict[float, list[Transmission]] = {}
 
-    def send(self, sender: Station, messages: Sequence[Message], round_: int) -> Burst:
+    def send(self, sender: Station, messages: Sequence[Message], turn: Turn) -> Burst:
         """Starts all messages at once, in equal shares of the sender's bandwidth.
 
         A receiver that is not there answers nothing, so nothing is sent to it. If anything is sent,
@@ -81,7 +82,7 @@ class Medium:
             receiver = self.stations[message.receiver]
             transmission = Transmission(
                 number=next(self._numbers),
-                round=round_,
+                turn=turn,
                 sender=sender.id,
                 message=message,
                 burst=burst,
@@ -130,15 +131,20 @@ class Medium:
                 overdue = transmission.phase is Phase.OVERDUE
                 self._end(transmission, Outcome.LATE if overdue else Outcome.CANCELLED)
 
-    def silence(self, sender: Station, receivers: Sequence[int], round_: int) -> None:
+    def silence(self, sender: Station, receivers: Sequence[int], turn: Turn) -> None:
         """Has receivers wait Γ for a device that was cut off before it sent, or may not send."""
 
         def given_up(_: Event) -> None:
             for receiver in receivers:
-                if self.stations[receiver].closed < round_:
-                    self.stations[receiver].inbox.end(sender.id, round_, in_time=False)
+                if self.stations[receiver].closed < turn.round:
+                    self.stations[receiver].inbox.end(sender.id, turn, in_time=False)
 
         _then(Deadline(self.env, self.radio.deadline_s), given_up)
+
+    def pass_over(self, sender: Station, receivers: Sequence[int], turn: Turn) -> None:
+        """Has nobody wait for a device that has nothing to say; it is silent, and not late."""
+        for receiver in receivers:
+            self.stations[receiver].inbox.end(sender.id, turn, in_time=True)
 
     def _settle_soon(self) -> None:
         if not self._settling:
@@ -255,9 +261,9 @@ class Medium:
         message, receiver = transmission.message, self._ends(transmission)[1]
         self._arrived(message)
         if message.kind is TransferKind.UPDATE:
-            sender, round_ = transmission.sender, transmission.round
+            sender, turn = transmission.sender, transmission.turn
             mixings = transmission.receiver_mixings
-            receiver.inbox.deliver(sender, message, round_, mixings, in_time=in_time)
+            receiver.inbox.deliver(sender, message, turn, mixings, in_time=in_time)
         self._tell(transmission, EventKind.RECEIVE, Cause.BITS_DELIVERED, of=receiver)
 
     def _share_anew(self, sender: Station) -> None:
@@ -283,7 +289,7 @@ class Medium:
         """Has nobody wait for this transmission any more."""
         sender, receiver = self._ends(transmission)
         if transmission.message.kind is TransferKind.UPDATE:
-            receiver.inbox.end(sender.id, transmission.round, in_time=in_time)
+            receiver.inbox.end(sender.id, transmission.turn, in_time=in_time)
         transmission.burst.settle()
 
     def _ends(self, transmission: Transmission) -> tuple[Station, Station]:

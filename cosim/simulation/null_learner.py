@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cosim.learning.records import Diagnostic, FineTuned, LayerState, Measurement
+from cosim.learning.records import Description, Evaluation, FineTuned, Outgoing
+from cosim.methods.message import Turn
 from cosim.methods.workload import Workload
 from cosim.simulation.learner import Job
 
@@ -19,11 +19,26 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class _NullJob:
+class _FineTuning:
     work: Workload
 
     def result(self) -> FineTuned:
-        return FineTuned(loss=None, update=None)
+        return FineTuned(loss=None)
+
+    def discard(self) -> None:
+        """There is nothing to forget."""
+
+
+@dataclass
+class _Mixing:
+    """One more expert of each sender."""
+
+    bank: set[int]
+    senders: Sequence[int]
+    work: Workload
+
+    def result(self) -> None:
+        self.bank.update(self.senders)
 
     def discard(self) -> None:
         """There is nothing to forget."""
@@ -42,85 +57,67 @@ class NullLearner:
         self._work = work
         self._density = density
         self._values = payload_bits / per_value
-        self._held: dict[int, set[int]] = {}
+        self._banks: dict[int, set[int]] = {}
         self.warnings: tuple[str, ...] = ()
         self.base = None
         self.pools: dict[str, TaskPool] = {}
 
-    def submit(self, device: int, round_: int) -> Job:
-        """A job of the scenario's work."""
-        return _NullJob(self._work)
+    def limit(self, device: int, bits: float) -> None:
+        """The bits are the scenario's."""
 
-    def payload_bits(self, update: Any, receiver: int) -> int:
-        """The scenario's bits."""
-        return self._bits
+    def submit(self, device: int, round_: int) -> Job[FineTuned] | None:
+        """A job of the scenario's work; nothing is calibrated."""
+        return _FineTuning(self._work) if round_ else None
 
-    def hear(self, device: int, update: Any) -> None:
-        """Nothing is told once."""
+    def messages(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
+        """The scenario's bits for everybody."""
+        return Outgoing(None, dict.fromkeys(receivers, self._bits))
+
+    def experts(self, device: int, receivers: Sequence[int], offered: Any = None) -> Outgoing:
+        """The scenario's bits for every expert that a receiver lacks."""
+        experts = frozenset(self._bank(device)) if offered is None else offered
+        lacking = {receiver: experts - self._bank(receiver) for receiver in receivers}
+        bits = {receiver: self._bits * len(owners) for receiver, owners in lacking.items()}
+        return Outgoing(experts, bits)
+
+    def hear(self, device: int, content: Any) -> None:
+        """The device holds the experts that arrived; of a message nothing is told once."""
+        if content is not None:
+            self._bank(device).update(content)
 
     def lose(self, device: int) -> None:
         """Nothing is told once."""
 
-    def mixing_work(self, device: int, inbox: Mapping[int, Any]) -> Workload | None:
-        """Nothing is computed."""
-        return None
+    def mix(
+        self,
+        device: int,
+        inbox: Mapping[int, Any],
+        ages: Mapping[int, int],
+        turn: Turn,
+        degrees: Mapping[int, int],
+    ) -> Job[None]:
+        """Nothing is learnt or computed; the device holds one more expert of each sender."""
+        return _Mixing(self._bank(device), list(inbox), Workload.none())
 
-    def first_bits(self, devices: Sequence[int]) -> list[int]:
-        """The scenario's bits."""
-        return [self._bits] * len(devices)
-
-    def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
-        """Nothing is learnt; the device holds one more expert of each sender."""
-        self._bank_of(device).update(inbox)
-
-    def calibrate(self, device: int) -> Job | None:
-        """Nothing is computed."""
-        return None
-
-    def limit(self, device: int, bits: float) -> None:
-        """The bits are the scenario's."""
-
-    def bank_bits(self, bank: Any, receiver: int) -> int:
-        """The scenario's bits for every expert that the receiver lacks."""
-        return self._bits * len(bank - self._bank_of(receiver))
-
-    def bank(self, sender: int) -> Any:
-        """Whose experts a device holds."""
-        return frozenset(self._bank_of(sender))
-
-    def absorb(self, device: int, bank: Any) -> None:
-        """The device holds them too."""
-        self._bank_of(device).update(bank)
-
-    def _bank_of(self, device: int) -> set[int]:
-        return self._held.setdefault(device, {device})
-
-    def evaluate(self, devices: Iterable[int]) -> list[Measurement]:
+    def evaluate(
+        self, devices: Sequence[int], sets: Mapping[int, Sequence[int]] | None = None
+    ) -> Evaluation:
         """Nothing is scored."""
-        return []
+        return Evaluation(())
 
-    def layers(self, device: int) -> list[LayerState]:
-        """No adapted layers."""
-        return []
-
-    def densities(self, devices: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any]]:
+    def describe(self, devices: Sequence[int], together: bool = False) -> Description:
         """One module whose mask keeps as many values as are sent; none without masks."""
+        bits = [self._bits] * len(devices)
         if self._density is None:
-            return np.zeros((len(devices), 0)), np.zeros(0)
-        return np.full((len(devices), 1), self._density), np.array([self._values / self._density])
-
-    def collision(self, devices: Sequence[int]) -> float | None:
-        """No masks."""
-        return None
-
-    def diagnose(
-        self, devices: Sequence[int], sets: Mapping[int, Sequence[Any]]
-    ) -> list[Diagnostic]:
-        """Nothing to diagnose."""
-        return []
+            return Description(bits, np.zeros((len(devices), 0)), np.zeros(0))
+        sizes = np.array([self._values / self._density])
+        return Description(bits, np.full((len(devices), 1), self._density), sizes)
 
     def save(self, folder: Path) -> None:
         """Nothing is learnt."""
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Nothing outlives the last event."""
+
+    def _bank(self, device: int) -> set[int]:
+        return self._banks.setdefault(device, {device})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from simpy import Environment, Event
 
+from cosim.learning.records import LayerState
 from cosim.scenario.model import Scenario
 from cosim.simulation.learner import Learner
 from cosim.simulation.medium import Medium
@@ -39,12 +40,18 @@ class RoundResult:
 
 @dataclass(frozen=True)
 class Seat:
-    """A device's place in a round: its group, how many of it are there, and those of them that are
-    its neighbours."""
+    """A device's place in a round.
+
+    cluster: the number of its group.
+    size: how many of its group are there.
+    neighbours: those of them that it exchanges with.
+    degrees: neighbours in the plan, of the device and of each of its neighbours.
+    """
 
     cluster: int
     size: int
     neighbours: tuple[int, ...]
+    degrees: Mapping[int, int]
 
 
 @dataclass
@@ -63,12 +70,10 @@ class World:
     came_s: dict[int, float] = field(default_factory=dict, init=False)
     seated: set[int] = field(default_factory=set, init=False)
     _positions_written: int = field(default=0, init=False)
-    _layers_told: set[int] = field(default_factory=set, init=False)
     _closed: Counter[int] = field(default_factory=Counter, init=False)
     _gone: Counter[int] = field(default_factory=Counter, init=False)
     _told_closed: int = field(default=0, init=False)
-    # For diagnostics: what each device's last fine-tuning came to, and its last round and set.
-    _updates: dict[int, Any] = field(default_factory=dict, init=False)
+    # For diagnostics: each device's last round and aggregation set.
     _sets: dict[int, tuple[int, tuple[int, ...]]] = field(default_factory=dict, init=False)
 
     def due(self, round_: int) -> bool:
@@ -77,40 +82,27 @@ class World:
 
     def evaluate(self, round_: int, stations: Sequence[Station]) -> None:
         """Scores devices; an observation of the experimenter, so it takes no time."""
-        measurements = self.learner.evaluate([station.id for station in stations])
-        for row in evaluation_rows(measurements, float(self.env.now), round_):
+        devices = [station.id for station in stations]
+        sets = self._aggregation_sets(round_, devices) if self.scenario.trace.diagnostics else None
+        evaluation = self.learner.evaluate(devices, sets)
+        measurements, now_s = evaluation.measurements, float(self.env.now)
+        for row in evaluation_rows(measurements, now_s, round_):
             self.record.write(row)
-        for device in dict.fromkeys(found.device for found in measurements):
+        for device in dict.fromkeys(measured.device for measured in measurements):
             self.record.event(EventKind.EVALUATE, device, round_, Cause.SCHEDULE)
         self.record.scored(round_, measurements)
-        if self.scenario.trace.diagnostics:
-            self._diagnose(round_, [station.id for station in stations])
+        for diagnostic_row in diagnostic_rows(evaluation.diagnostics, now_s, round_):
+            self.record.write(diagnostic_row)
 
-    def _diagnose(self, round_: int, devices: Sequence[int]) -> None:
-        sets = {}
-        for device in devices:
-            last, together = self._sets.get(device, (None, ()))
-            if last == round_:  # else it sat this round out
-                sets[device] = [self._updates[one] for one in together if one in self._updates]
-        found = self.learner.diagnose(devices, sets)
-        for row in diagnostic_rows(found, float(self.env.now), round_):
+    def _aggregation_sets(self, round_: int, devices: Sequence[int]) -> dict[int, tuple[int, ...]]:
+        """Of every device that did not sit this round out, itself and its neighbours."""
+        sets = {device: self._sets[device] for device in devices if device in self._sets}
+        return {device: together for device, (last, together) in sets.items() if last == round_}
+
+    def tell_layers(self, device: int, layers: Sequence[LayerState]) -> None:
+        """Writes what a device's mask keeps, where that is told."""
+        for row in layer_rows(device, layers):
             self.record.write(row)
-
-    def tuned(self, device: int, update: Any) -> None:
-        """Keeps what a fine-tuning came to, where diagnostics ask for it."""
-        if self.scenario.trace.diagnostics:
-            self._updates[device] = update
-
-    def lost(self, device: int) -> None:
-        """A fine-tuning came to nothing."""
-        self._updates.pop(device, None)
-
-    def tell_layers(self, device: int) -> None:
-        """Writes what a device's mask keeps, the first time that it has one."""
-        if device not in self._layers_told:
-            self._layers_told.add(device)
-            for row in layer_rows(device, self.learner.layers(device)):
-                self.record.write(row)
 
     def join(self, station: Station) -> None:
         """A device is there and switched on; it takes part from the next round that begins."""
@@ -209,11 +201,12 @@ class World:
     def _collision_rates(self, together: tuple[int, ...]) -> tuple[float | None, float | None]:
         """Of an aggregation set, a device and its neighbours: the collision rate that eq. 19
         predicts, and that of its masks."""
-        density, sizes = self.learner.densities(together)
+        described = self.learner.describe(together, True)
         predicted = None
-        if sizes.size:
-            predicted = float(np.average(predicted_collision_rate(density), weights=sizes))
-        return predicted, self.learner.collision(together)
+        if described.sizes.size:
+            rates = predicted_collision_rate(described.densities)
+            predicted = float(np.average(rates, weights=described.sizes))
+        return predicted, described.collision
 
     def write_positions(self) -> None:
         """Samples of all paths since the last call, at whole multiples of the sampling step."""

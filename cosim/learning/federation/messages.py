@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from weakref import ref
 
 import numpy as np
@@ -31,6 +31,21 @@ from cosim.randomness import stream
 
 T = TypeVar("T")
 Bank = Mapping[int, Adapter]
+
+
+class Hearing(NamedTuple):
+    """What a device has before it when it mixes.
+
+    inbox: the newest message of each sender.
+    ages: how often the device has mixed since each of them was sent.
+    turn: when it mixes.
+    degrees: neighbours of the device and of those whom it heard, where a part asks for them.
+    """
+
+    inbox: Mapping[int, Message]
+    ages: Mapping[int, int]
+    turn: Turn
+    degrees: Mapping[int, int]
 
 
 class Messages:
@@ -114,19 +129,13 @@ class Messages:
 
         return max(0, bisect_right(range(total + 1), bits, key=needed) - 1)
 
-    def mix(
-        self,
-        device: int,
-        inbox: Mapping[int, Message],
-        ages: Mapping[int, int],
-        turn: Turn,
-        degrees: Mapping[int, int],
-    ) -> None:
+    def mix(self, device: int, hearing: Hearing) -> None:
         """Mixes what arrived into the device's state; an empty inbox changes nothing.
 
         A device mixes its own message as the others receive it, so that devices with the same
         inbox end with the same mixture. A message of age n weighs (1 + n)^−a.
         """
+        inbox, ages, turn, degrees = hearing
         self.unmixed.get(device, set()).difference_update(inbox)
         aggregation, exponent = self.method.aggregation, self.method.staleness_exponent
         if not inbox or not aggregation.exchanges:
@@ -174,11 +183,11 @@ class Messages:
         """Whether a device has nothing of its own to mix: quarantined from its calibration on."""
         return bool(self.method.needs) and self.fleet.states[device].calibration is None
 
-    def mixing_work(self, device: int, inbox: Mapping[int, Message]) -> Workload | None:
-        """What mixing these and the device's own takes; None where that is nothing."""
+    def mixing_work(self, device: int, inbox: Mapping[int, Message]) -> Workload:
+        """What mixing these and the device's own takes."""
         aggregation, layout = self.method.aggregation, self.fleet.layout
         if not inbox or not aggregation.exchanges:
-            return None
+            return Workload.none()
         sizes = [numbers_in(message) for message in inbox.values()]
         if aggregation.averages and not self._empty_handed(device):
             sizes.append(self.fleet.states[device].adapter.values.numel())

@@ -31,6 +31,6 @@ class Stacked(Aggregation):
         }
         return own.hold(fresh)
 
-    def work(self, sizes: Sequence[int], layout: Layout) -> Workload | None:
+    def work(self, sizes: Sequence[int], layout: Layout) -> Workload:
         """Nothing is computed."""
-        return None
+        return Workload.none()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from simpy import Environment, Event
 
+from cosim.methods.message import Turn
 from cosim.physics.decibel import ratio_to_db
 from cosim.physics.rate import rate_bit_s
 from cosim.simulation.links.channel import Channel, Link
@@ -70,7 +71,7 @@ class Transmission:
     """One message on one link, from its first bit on; seconds in it count from its start.
 
     number: unique in a run.
-    round: the sender's round.
+    turn: the sender's round, and which of its mixings.
     sender: id of the sending device.
     message: what it carries.
     burst: the transmissions that its sender started with it.
@@ -95,7 +96,7 @@ class Transmission:
     """
 
     number: int
-    round: int
+    turn: Turn
     sender: int
     message: Message
     burst: Burst
@@ -121,6 +122,11 @@ class Transmission:
     def __post_init__(self) -> None:
         self.first_share_hz = self.share_hz
         self.link = self.sender, self.message.receiver
+
+    @property
+    def round(self) -> int:
+        """The sender's round."""
+        return self.turn.round
 
     @property
     def horizon_s(self) -> float:

@@ -8,106 +8,108 @@ from typing import Any
 from simpy import Event, Interrupt
 
 from cosim.learning.records import FineTuned
+from cosim.methods.message import Turn
 from cosim.simulation.message import Message
 from cosim.simulation.station import Station
-from cosim.simulation.world import RoundResult, World
+from cosim.simulation.world import RoundResult, Seat, World
 from cosim.trace.schema import Cause, EventKind
 
 
 def device_round(
-    world: World, station: Station, number: int, neighbours: tuple[int, ...], *, waits: bool
+    world: World, station: Station, number: int, seat: Seat, *, waits: bool
 ) -> Generator[Event, Any, RoundResult]:
-    """Fine-tune, send, wait for the neighbours, mix. Time passes only at `yield`.
+    """Fine-tune; then, once a turn: send, wait for the neighbours, mix. Time passes at `yield`.
 
-    With `waits` a device stays until every neighbour's update of this round has arrived or
-    missed its deadline; without, it mixes what has arrived so far and goes on, once the air is
-    free of what it sent before. In its last round it stays until its own update is sent.
+    With `waits` a device stays until every neighbour's message of this turn has arrived, missed its
+    deadline, or is not going to be sent; without, it mixes what has arrived so far and goes on,
+    once the air is free of what it sent before. In its last round it stays until its own is sent.
     """
     result, me = RoundResult(), station.id
+    turns = world.scenario.method.schedule.turns(number)
+    why = Cause.NEIGHBOURS_SETTLED if waits else Cause.SCHEDULE
     try:
-        tuned = yield from _fine_tune(world, station, number, neighbours, result)
+        tuned = yield from _fine_tune(world, station, turns[0], seat, result)
         if tuned.quarantined:
             world.record.event(EventKind.QUARANTINE, me, number, Cause.DIVERGENCE)
-            world.medium.silence(station, neighbours, number)
-        else:
-            last = number == world.scenario.rounds
-            yield from _send(world, station, number, neighbours, tuned, waits=waits or last)
-        if waits:
-            yield station.inbox.all_ended(neighbours, number)
-        updates, ages = station.inbox.take()
-        why = Cause.NEIGHBOURS_SETTLED if waits else Cause.SCHEDULE
-        yield from _average(world, station, number, updates, why, result)
+        for turn in turns:
+            if tuned.quarantined:
+                world.medium.silence(station, seat.neighbours, turn)
+            else:
+                last = number == world.scenario.rounds
+                yield from _send(world, station, turn, seat, waits=waits or last)
+            if waits:
+                yield station.inbox.all_ended(seat.neighbours, turn)
+            messages, ages = station.inbox.take()
+            yield from _mix(world, station, turn, seat, messages, ages, why, result)
+            world.record.event(EventKind.AGGREGATE, me, number, why)
     except Interrupt as cut:
         world.record.event(EventKind.CUT_OFF, me, number, Cause(str(cut.cause)))
-        return result
-    world.learner.aggregate(me, updates, ages)
-    world.record.event(EventKind.AGGREGATE, me, number, why)
     return result
 
 
-def _average(
+def _mix(
     world: World,
     station: Station,
-    number: int,
-    updates: Mapping[int, Any],
+    turn: Turn,
+    seat: Seat,
+    messages: Mapping[int, Any],
+    ages: Mapping[int, int],
     why: Cause,
     result: RoundResult,
 ) -> Generator[Event, Any, None]:
-    """The computation of a mixing; what a device that is cut off meanwhile took is lost."""
-    work = world.learner.mixing_work(station.id, updates)
-    if work is None:
-        return
-    world.record.event(EventKind.COMPUTE_START, station.id, number, why)
-    station.meter.compute(True)
-    yield world.env.timeout(station.device.compute_time_s(work))
-    station.meter.compute(False)
-    result.flop += work.flop
-    world.record.event(EventKind.COMPUTE_END, station.id, number, Cause.COMPUTE_FINISHED)
+    """What a device that is cut off while it computes a mixture took is lost."""
+    job = world.learner.mix(station.id, messages, ages, turn, seat.degrees)
+    if not job.work.idle:
+        event = world.record.event
+        event(EventKind.COMPUTE_START, station.id, turn.round, why)
+        station.meter.compute(True)
+        try:
+            yield world.env.timeout(station.device.compute_time_s(job.work))
+        except Interrupt:
+            job.discard()
+            raise
+        station.meter.compute(False)
+        result.flop += job.work.flop
+        event(EventKind.COMPUTE_END, station.id, turn.round, Cause.COMPUTE_FINISHED)
+    job.result()
 
 
 def _fine_tune(
-    world: World, station: Station, number: int, neighbours: tuple[int, ...], result: RoundResult
+    world: World, station: Station, turn: Turn, seat: Seat, result: RoundResult
 ) -> Generator[Event, Any, FineTuned]:
     """A device that is cut off while it computes has computed nothing, and nobody hears of it."""
-    event, me = world.record.event, station.id
+    event, me, number = world.record.event, station.id, turn.round
     job = world.learner.submit(me, number)
+    assert job is not None, "a round that trains nothing"
     event(EventKind.COMPUTE_START, me, number, Cause.SCHEDULE)
     station.meter.compute(True)
     try:
         yield world.env.timeout(station.device.compute_time_s(job.work))
     except Interrupt:
         job.discard()
-        world.lost(me)
-        world.medium.silence(station, neighbours, number)
+        world.medium.silence(station, seat.neighbours, turn)
         raise
     station.meter.compute(False)
     tuned = job.result()
     result.loss, result.flop = tuned.loss, job.work.flop
     event(EventKind.COMPUTE_END, me, number, Cause.COMPUTE_FINISHED)
-    if tuned.quarantined:
-        world.lost(me)
-    else:
-        world.tell_layers(me)
-        world.tuned(me, tuned.update)
+    world.tell_layers(me, tuned.layers)
     return tuned
 
 
 def _send(
-    world: World,
-    station: Station,
-    number: int,
-    neighbours: tuple[int, ...],
-    tuned: FineTuned,
-    *,
-    waits: bool,
+    world: World, station: Station, turn: Turn, seat: Seat, *, waits: bool
 ) -> Generator[Event, Any, None]:
-    """What a receiver was told while the air was still full of the round before is not told again:
+    """What a receiver was told while the air was still full of the turn before is not told again:
     the bits are those of the moment of sending."""
     if station.burst is not None:
         yield station.burst.over
     world.medium.deliver_due(station)
-    bits = {other: world.learner.payload_bits(tuned.update, other) for other in neighbours}
-    messages = [Message(other, bits[other], tuned.update) for other in neighbours]
-    station.burst = world.medium.send(station, messages, number)
+    said = world.learner.messages(station.id, turn, seat.neighbours)
+    if said is None:
+        world.medium.pass_over(station, seat.neighbours, turn)
+        return
+    messages = [Message(receiver, bits, said.content) for receiver, bits in said.bits.items()]
+    station.burst = world.medium.send(station, messages, turn)
     if waits:
         yield station.burst.over

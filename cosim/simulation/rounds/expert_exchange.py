@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from simpy import Event
 
+from cosim.learning.records import Outgoing
+from cosim.methods.message import Turn
 from cosim.simulation.message import Message
 from cosim.simulation.rounds.plan import Plan
 from cosim.simulation.station import Station
@@ -36,20 +37,6 @@ def spread_experts(world: World, plan: Plan, attempts: int) -> Generator[Event, 
     yield from _send_experts(world, heads, members, plan.round, attempts)
 
 
-@dataclass(frozen=True)
-class _Outgoing:
-    """Experts on their way from one head.
-
-    sender: the head.
-    experts: those in its bank before the first attempt.
-    receivers: to whom it sends those that they lack.
-    """
-
-    sender: Station
-    experts: Any
-    receivers: Sequence[Station]
-
-
 def _send_experts(
     world: World,
     senders: Sequence[Station],
@@ -59,30 +46,32 @@ def _send_experts(
 ) -> Generator[Event, Any, None]:
     """Sends each sender's experts to its receivers, up to `attempts` times; a receiver stores those
     that it lacks when they arrive, and nobody sends where all have them."""
-    outgoing = [
-        _Outgoing(sender, world.learner.bank(sender.id), receivers[sender.id])
-        for sender in senders
-        if sender.present and receivers[sender.id]
-    ]
+    heads = [sender for sender in senders if sender.present and receivers[sender.id]]
+    # What each has before the first attempt; what comes in meanwhile it sends another time.
+    offered: dict[int, Any] = {}
     for attempt in range(attempts):
-        for each in outgoing:
-            world.medium.deliver_due(each.sender)
-        addressed = [(each.sender, _messages(world, each, first=attempt == 0)) for each in outgoing]
+        for head in heads:
+            world.medium.deliver_due(head)
+        addressed = []
+        for head in heads:
+            ids = [receiver.id for receiver in receivers[head.id]]
+            outgoing = world.learner.experts(head.id, ids, offered.get(head.id))
+            offered[head.id] = outgoing.content
+            addressed.append((head, _messages(world, outgoing, first=attempt == 0)))
         bursts = [
-            world.medium.send(sender, messages, round_)
-            for sender, messages in addressed
-            if messages and sender.present
+            world.medium.send(head, messages, Turn(round_))
+            for head, messages in addressed
+            if messages and head.present
         ]
         if not bursts:
             return
         yield world.env.all_of([burst.over for burst in bursts])
 
 
-def _messages(world: World, outgoing: _Outgoing, *, first: bool) -> list[Message]:
+def _messages(world: World, outgoing: Outgoing, *, first: bool) -> list[Message]:
     """The experts that receivers lack now; to those who are not there they are tried once."""
-    messages = []
-    for receiver in outgoing.receivers:
-        bits = world.learner.bank_bits(outgoing.experts, receiver.id)
-        if bits > 0 and (first or receiver.present):
-            messages.append(Message(receiver.id, bits, outgoing.experts, TransferKind.EXPERT))
-    return messages
+    return [
+        Message(receiver, bits, outgoing.content, TransferKind.EXPERT)
+        for receiver, bits in outgoing.bits.items()
+        if bits > 0 and (first or world.stations[receiver].present)
+    ]

@@ -29,8 +29,7 @@ def group_round(
         world.record.event(EventKind.PLAN, station.id, plan.round, Cause.SCHEDULE)
     seats = _seats(world, plan, there)
     for station in there:
-        neighbours = seats[station.id].neighbours
-        round_ = device_round(world, station, plan.round, neighbours, waits=waits)
+        round_ = device_round(world, station, plan.round, seats[station.id], waits=waits)
         station.life = lives[station.id] = world.env.process(round_)
     ended = yield world.env.all_of(list(lives.values()))
     values = ended.todict()  # asked one by one, it looks through all of them each time
@@ -50,6 +49,7 @@ def group_round(
 
 def _seats(world: World, plan: Plan, there: Sequence[Station]) -> dict[int, Seat]:
     """Each device's place in a plan, among those who are there now."""
+    asks_degrees = world.scenario.method.weighing.asks_degrees
     sizes: dict[int, int] = {}  # each counted once: all devices may be one group
     seats = {}
     for station in there:
@@ -58,5 +58,8 @@ def _seats(world: World, plan: Plan, there: Sequence[Station]) -> dict[int, Seat
             sizes[number] = sum(world.stations[device].present for device in group)
         others = plan.neighbours(station.id)
         neighbours = tuple(other for other in others if world.stations[other].present)
-        seats[station.id] = Seat(number, sizes[number] if neighbours else 1, neighbours)
+        asked = (station.id, *neighbours) if asks_degrees else ()
+        degrees = {device: len(plan.neighbours(device)) for device in asked}
+        size = sizes[number] if neighbours else 1
+        seats[station.id] = Seat(number, size, neighbours, degrees)
     return seats

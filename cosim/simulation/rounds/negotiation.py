@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from simpy import Event, Interrupt
 
+from cosim.methods.message import Turn
 from cosim.methods.topology.clusters import Clusters
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import lemma1_power_w
@@ -28,6 +29,8 @@ FloatArray = NDArray[np.float64]
 
 # A density, or one of the two numbers that a merged cluster announces of a layer.
 _BITS_PER_NUMBER = 16
+# The round of a calibration that stands alone.
+CALIBRATION = 0
 
 
 def negotiate(
@@ -50,7 +53,8 @@ def negotiate(
     if len(stations) < 2:
         return tuple((station.id,) for station in stations)
     ids = [station.id for station in stations]
-    densities, sizes = world.learner.densities(ids)
+    described = world.learner.describe(ids)
+    densities, sizes = described.densities, described.sizes
     gains = _mean_gains(world, ids)
     found = agnes(
         densities,
@@ -78,8 +82,9 @@ def needs_reclustering(
     for cluster in clusters:
         ids = [device for device in cluster if device in there]
         if len(ids) > 1:
-            densities, sizes = world.learner.densities(ids)
-            need = _power_need(world, densities, sizes, _mean_gains(world, ids))
+            described = world.learner.describe(ids)
+            gains = _mean_gains(world, ids)
+            need = _power_need(world, described.densities, described.sizes, gains)
             attenuation = need.checked_attenuation(len(ids))
             asked = need.at_gain_one_w(len(ids) - 1, len(ids)) * attenuation.sum(axis=1)
             if bool((asked > need.limit_w(len(ids))).any()):
@@ -89,7 +94,7 @@ def needs_reclustering(
 
 def _calibrate(world: World, station: Station, round_: int) -> Generator[Event, Any, None]:
     """A forward pass over a small batch of its own, once in a device's life."""
-    job = world.learner.calibrate(station.id)
+    job = world.learner.submit(station.id, CALIBRATION)
     if job is None:
         return
     world.record.event(EventKind.COMPUTE_START, station.id, round_, Cause.TRIGGERED)
@@ -121,7 +126,7 @@ def _announce(
             farthest = heads[min(others, key=lambda head: float(gains[speaker, head]))]
             bits = numbers * _BITS_PER_NUMBER
             message = Message(farthest.id, bits, None, TransferKind.CONTROL)
-            bursts.append(world.medium.send(heads[speaker], [message], round_))
+            bursts.append(world.medium.send(heads[speaker], [message], Turn(round_)))
     yield world.env.all_of([burst.over for burst in bursts])
 
 

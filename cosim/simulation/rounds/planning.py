@@ -33,7 +33,7 @@ def plan_of(topology: Topology, world: World, round_: int, among: Sequence[Stati
     ids, now_s = [station.id for station in among], float(world.env.now)
     channel, need = world.medium.channel, None
     if topology.limited and len(ids) > 1:
-        need = link_need(channel, ids, world.learner.first_bits(ids), now_s)
+        need = link_need(channel, ids, world.learner.describe(ids).first_bits, now_s)
     where_m = None
     if need is not None or topology.needs_positions:
         where_m = channel.positions_m(ids, now_s)

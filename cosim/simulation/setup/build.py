@@ -83,10 +83,8 @@ def world_of(
         world.leave(station, Cause.BATTERY_EMPTY, for_good=True)
 
     def arrived(message: Message) -> None:
-        if message.kind is TransferKind.UPDATE:
+        if message.kind is not TransferKind.CONTROL:
             learner.hear(message.receiver, message.content)
-        elif message.kind is TransferKind.EXPERT:
-            learner.absorb(message.receiver, message.content)
 
     stations = [Station.of(env, device, empty) for device in devices]
     medium = Medium(env, channel, stations, record, arrived)
@@ -95,7 +93,7 @@ def world_of(
     links = None
     if devices:
         # Those of the largest density, and before links limit them: what `cosim check` counts.
-        bits = max(learner.first_bits([device.id for device in devices]))
+        bits = max(learner.describe([device.id for device in devices]).first_bits)
         links = first_links(scenario, devices, channel, bits)
     world.warnings = [*world_warnings(scenario, devices, work, links), *learner.warnings]
     return world

@@ -1,0 +1,41 @@
+"""Which rows a device learns from, and in which mini-batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.data.pool import TaskPool
+
+# Mini-batches of rounds are drawn from 1 on; a calibration's rows are those of round 0.
+CALIBRATION_ROUND = 0
+
+
+@dataclass(frozen=True)
+class DeviceRows:
+    """The training rows of every device.
+
+    pools: rows by task.
+    tasks: of every device by id.
+    seed: the scenario's.
+    """
+
+    pools: Mapping[str, TaskPool]
+    tasks: Sequence[str]
+    seed: int
+
+    def own(self, device: int) -> range:
+        """Numbers of a device's rows: every n-th of its task's, where n devices share it."""
+        task = self.tasks[device]
+        peers = [other for other, of in enumerate(self.tasks) if of == task]
+        return range(peers.index(device), len(self.pools[task].train), len(peers))
+
+    def batch(self, device: int, round_: int, step: int, size: int) -> tuple[Encoded, ...]:
+        """The mini-batch of one step."""
+        pool, own = self.pools[self.tasks[device]], self.own(device)
+        return pool.batch(own, seed=self.seed, device=device, round_=round_, step=step, size=size)
+
+    def calibration(self, device: int, samples: int) -> tuple[Encoded, ...]:
+        """The rows that the base model reads before the device's first round."""
+        return self.batch(device, CALIBRATION_ROUND, 0, samples)
