@@ -7,8 +7,10 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
+from cosim.errors import CosimError
 from cosim.lifecycle.answers import JOB_VERBS, VERBS, Call, Underway
 from cosim.lifecycle.journal import Handle, Journal, NoJournal
+from cosim.methods.outside import blamed
 from cosim.methods.workload import Workload
 from cosim.simulation.learner import Learner
 
@@ -109,6 +111,10 @@ class JournaledLearner:
         start = perf_counter()
         try:
             answer = getattr(asked, verb)(*said)
+        except Exception as error:
+            if not isinstance(error, CosimError) and (fault := blamed(error)) is not None:
+                raise fault from error
+            raise
         finally:
             self.wall_s += perf_counter() - start
         if _FORMS[verb].job and answer is not None:

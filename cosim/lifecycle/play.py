@@ -17,6 +17,7 @@ from cosim.lifecycle.checkpoints import SPACING, Checkpoint, Checkpoints, newest
 from cosim.lifecycle.journal import Journal
 from cosim.lifecycle.journaled_learner import JournaledLearner
 from cosim.lifecycle.provenance import opening_manifest, origins
+from cosim.methods.outside import METHOD_FILE, method_of_file
 from cosim.preflight.disk import disk_of, refuse_what_has_no_room
 from cosim.scenario.load import dump, load
 from cosim.scenario.model import WHO_COMPUTES, Scenario
@@ -81,7 +82,7 @@ def play(
         run = _Run(directory, scenario, devices, learner, observers, spacing)
         claim.used = True
         with explain_full_disk(directory, f"cosim resume {directory}"):
-            (directory / SCENARIO_FILE).write_text(dump(scenario), encoding="utf-8")
+            (directory / SCENARIO_FILE).write_text(dump(_kept(scenario, directory)), "utf-8")
             return run.play(begun)
 
 
@@ -207,6 +208,19 @@ class _Run:
         if self.checkpoints is not None:
             self.checkpoints.drop()
         return Played(directory, manifest)
+
+
+def _kept(scenario: Scenario, directory: Path) -> Scenario:
+    """The scenario with its method's file, if it comes from one, beside it in the directory."""
+    origin = scenario.method.origin
+    if origin is None or origin.path is None:
+        return scenario
+    method_of_file(Path(origin.path), origin.sha256)  # which may have been edited since
+    (directory / METHOD_FILE).write_bytes(Path(origin.path).read_bytes())
+    method = scenario.method.model_copy(
+        update={"origin": origin.model_copy(update={"path": METHOD_FILE})}
+    )
+    return scenario.model_copy(update={"method": method})
 
 
 def _journaled(learner: Learner, found: Checkpoint | None) -> JournaledLearner:

@@ -38,6 +38,7 @@ def opening_manifest(scenario: Scenario, learner: Learner) -> dict[str, Any]:
         "packages": {name: version(name) for name in _PACKAGES},
         "name": scenario.name,
         "method": scenario.method.name,
+        "method_sha256": None if scenario.method.origin is None else scenario.method.origin.sha256,
         "seed": scenario.seed,
         "rounds": scenario.rounds,
         "graph": scenario.method.topology.word(),

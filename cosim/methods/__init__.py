@@ -1,32 +1,97 @@
-"""The named methods, and what a method from outside is made of. A new one is a file with a
-`METHOD` and a line below."""
+"""The named methods, and what a method from outside is made of.
 
-from cosim.methods import (
-    centralised,
-    full_finetune,
-    hard_moe,
-    local,
-    lora,
-    lori,
-    lori_dense,
-    proposed,
-    proposed_literal,
-    proposed_single_cluster,
-)
+A new built-in method is a file with a `METHOD` and two lines below; a new part is a class in a file
+of its own slot, and a line in `method.py`.
+"""
+
+from cosim.methods.adapter import Adapter, Moments
+from cosim.methods.calibration import Calibration, Need
+from cosim.methods.centralised import METHOD as CENTRALISED
+from cosim.methods.expert import Expert
+from cosim.methods.full_finetune import METHOD as FULL_FINETUNE
+from cosim.methods.hard_moe import METHOD as HARD_MOE
+from cosim.methods.layout import AdaptedModule, Layout
+from cosim.methods.local import METHOD as LOCAL
+from cosim.methods.lora import METHOD as LORA
+from cosim.methods.lori import METHOD as LORI
+from cosim.methods.lori_dense import METHOD as LORI_DENSE
+from cosim.methods.message import Common, Heard, Mask, Message, Seed, Turn, Values
 from cosim.methods.method import Method
+from cosim.methods.proposed import METHOD as PROPOSED
+from cosim.methods.proposed_literal import METHOD as PROPOSED_LITERAL
+from cosim.methods.proposed_single_cluster import METHOD as PROPOSED_SINGLE_CLUSTER
+from cosim.methods.slots import (
+    Aggregation,
+    Choosing,
+    Composition,
+    Data,
+    Expansion,
+    Mixing,
+    Projection,
+    Schedule,
+    Sending,
+    Speaking,
+    Weights,
+)
+from cosim.methods.state import DeviceState
+from cosim.methods.topology.slot import Topology
+from cosim.methods.workload import Workload
 
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        local.METHOD,
-        lora.METHOD,
-        lori.METHOD,
-        lori_dense.METHOD,
-        proposed.METHOD,
-        proposed_single_cluster.METHOD,
-        proposed_literal.METHOD,
-        hard_moe.METHOD,
-        centralised.METHOD,
-        full_finetune.METHOD,
+        LOCAL,
+        LORA,
+        LORI,
+        LORI_DENSE,
+        PROPOSED,
+        PROPOSED_SINGLE_CLUSTER,
+        PROPOSED_LITERAL,
+        HARD_MOE,
+        CENTRALISED,
+        FULL_FINETUNE,
     )
 }
+
+__all__ = [
+    "CENTRALISED",
+    "FULL_FINETUNE",
+    "HARD_MOE",
+    "LOCAL",
+    "LORA",
+    "LORI",
+    "LORI_DENSE",
+    "METHODS",
+    "PROPOSED",
+    "PROPOSED_LITERAL",
+    "PROPOSED_SINGLE_CLUSTER",
+    "AdaptedModule",
+    "Adapter",
+    "Aggregation",
+    "Calibration",
+    "Choosing",
+    "Common",
+    "Composition",
+    "Data",
+    "DeviceState",
+    "Expansion",
+    "Expert",
+    "Heard",
+    "Layout",
+    "Mask",
+    "Message",
+    "Method",
+    "Mixing",
+    "Moments",
+    "Need",
+    "Projection",
+    "Schedule",
+    "Seed",
+    "Sending",
+    "Speaking",
+    "Topology",
+    "Turn",
+    "Values",
+    "Weights",
+    "Workload",
+]

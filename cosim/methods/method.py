@@ -27,6 +27,7 @@ from cosim.methods.expansion.every_parameter import EveryParameter
 from cosim.methods.expansion.gradient_mask import GradientMask
 from cosim.methods.expansion.magnitude_mask import MagnitudeMask
 from cosim.methods.field import OneOf
+from cosim.methods.origin import Origin
 from cosim.methods.part import PARTS, Choice, Part
 from cosim.methods.projection.frozen import Frozen
 from cosim.methods.projection.none import NoProjection
@@ -86,6 +87,12 @@ class Method(Choice):
     )
     staleness_exponent: float = Field(
         1.0, ge=0, le=100, description="a: an update of age n is weighted by (1 + n)^−a"
+    )
+
+    origin: Origin | None = Field(
+        None,
+        description="where a method from outside comes from; null of a built-in one",
+        exclude_if=lambda origin: origin is None,
     )
 
     @model_validator(mode="before")

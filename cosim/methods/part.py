@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any, ClassVar, get_args
 
@@ -12,6 +13,12 @@ from cosim.methods.calibration import Need
 
 # Every part by its slot and its word; a class that names itself enters when it is defined.
 PARTS: dict[str, dict[str, type[Part]]] = {}
+
+
+def _built_in() -> Iterator[str]:
+    """The package's own modules."""
+    own = __name__.rpartition(".")[0]
+    return (name for name in sys.modules if name.startswith(f"{own}."))
 
 
 class Choice(BaseModel):
@@ -40,12 +47,10 @@ class Part(Choice):
         if (word := cls.word()) is None:
             return
         taken = PARTS.setdefault(cls.slot, {}).get(word)
-        if taken is not None and (taken.__module__, taken.__qualname__) != (
-            cls.__module__,
-            cls.__qualname__,
-        ):
+        # Two files from outside may use one word: whichever is read last is meant.
+        if taken is not None and taken.__module__ in (cls.__module__, *_built_in()):
             raise MethodError(
-                f"{cls.__qualname__}: the {cls.slot} {word!r} is taken by {taken.__module__}; "
+                f"{cls.__qualname__}: the {cls.slot} '{word}' is taken by {taken.__module__}; "
                 "choose another name"
             )
         PARTS[cls.slot][word] = cls

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML, ScalarNode
 from ruamel.yaml.representer import SafeRepresenter
 
 from cosim.errors import ScenarioError
+from cosim.methods.outside import FILE
 from cosim.scenario.complaints.schema_paths import has
 from cosim.scenario.complaints.validate import validate
 from cosim.scenario.model import Scenario
@@ -81,6 +82,7 @@ def to_yaml(data: dict[str, Any]) -> str:
 def _with_absolute_paths(document: Document) -> dict[str, Any]:
     data = copy.deepcopy(document.data)
     places: list[tuple[Loc, str]] = [(("base_model", "source"), "path:")]
+    places += [(("method",), FILE), (("method", "name"), FILE), (("method", "origin", "path"), "")]
     tasks = data.get("tasks")
     for name in tasks if isinstance(tasks, dict) else ():
         places += [(("tasks", name, "source"), "jsonl:"), (("tasks", name, "test"), "")]

@@ -6,9 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, create_model
 
+from cosim.errors import MethodError
 from cosim.methods import METHODS
 from cosim.methods.earlier_spelling import overridden
 from cosim.methods.method import Method as WholeMethod
+from cosim.methods.origin import Origin
+from cosim.methods.outside import FILE, installed, method_of_file, method_of_package
+from cosim.scenario.reading.paths import expanded
 from cosim.scenario.section import Section
 from cosim.spelling import did_you_mean
 
@@ -47,10 +51,31 @@ def method_of(value: Any) -> Any:
             raise ValueError(f"a method mapping needs 'name', one of {', '.join(METHODS)}")
     if not isinstance(value, str):
         raise ValueError(f"expected the name of a method or a mapping, got {value!r}")
-    if value not in METHODS:
-        hint = did_you_mean(value, METHODS)
-        raise ValueError(f"'{value}' is not a method{hint} (one of {', '.join(METHODS)})")
-    return overridden(METHODS[value], overrides)
+    try:
+        method = _named(value, overrides.pop("origin", None))
+    except MethodError as error:
+        raise ValueError(str(error)) from error
+    return overridden(method, overrides)
+
+
+def _named(name: str, origin: Any) -> WholeMethod:
+    """A built-in method, one of a file, or one of an installed package."""
+    if isinstance(origin, dict):
+        origin = Origin.model_validate(origin)
+    sha256 = None if origin is None else origin.sha256
+    path = name.removeprefix(FILE) if name.startswith(FILE) else getattr(origin, "path", None)
+    if path is not None:
+        return method_of_file(expanded(path), sha256)
+    if origin is None and name in METHODS:
+        return METHODS[name]
+    point = name if origin is None else origin.entry_point
+    if (method := method_of_package(point, sha256)) is not None:
+        return method
+    known = [*METHODS, *(point.name for point in installed())]
+    hint = did_you_mean(name, known)
+    if name.endswith(".py"):
+        hint = f"; a file is named {FILE}{name}"
+    raise MethodError(f"'{name}' is not a method{hint} (one of {', '.join(known)})")
 
 
 Method = Annotated[

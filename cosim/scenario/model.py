@@ -41,7 +41,7 @@ Learning = Annotated[
 
 MAX_DEVICES = 1_000_000
 # Paths that say who computes, which no trace depends on.
-WHO_COMPUTES = ("learning.executor", "learning.workers")
+WHO_COMPUTES = ("learning.executor", "learning.workers", "method.origin.path")
 
 
 class TraceChoice(Section):

@@ -1,0 +1,139 @@
+"""Methods from outside the package: a file, or an installed package's entry point."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from traceback import extract_tb
+from types import ModuleType
+
+from pydantic import ValidationError
+
+from cosim.errors import MethodError
+from cosim.methods.method import Method
+from cosim.methods.origin import Origin
+from cosim.methods.part import PARTS, Part
+
+ENTRY_POINTS = "cosim.methods"
+FILE = "path:"
+# What a run directory calls its copy.
+METHOD_FILE = "method.py"
+_MODULE = "cosim_outside_"
+_EXPECTED = "expected METHOD = LORA.with_(name=…, …) or another cosim.methods.Method"
+
+
+def method_of_file(path: Path, sha256: str | None = None) -> Method:
+    """The `METHOD` of a Python file, whose parts are then known by their words.
+
+    sha256: of the file that is meant; another is refused. Raises MethodError, one sentence with the
+    file and, where it can, the line.
+    """
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise MethodError(f"{path}: cannot be read: {error.strerror or error}") from error
+    digest = hashlib.sha256(source).hexdigest()
+    if sha256 not in (None, digest):
+        raise MethodError(
+            f"{path}: is another file than the one that is meant: its SHA-256 is {digest}, "
+            f"expected {sha256}"
+        )
+    name = f"{_MODULE}{digest[:16]}"
+    module = sys.modules.get(name) or _executed(name, path, source)
+    method = getattr(module, "METHOD", None)
+    return _checked(method, str(path), module, Origin(path=str(path), sha256=digest))
+
+
+def method_of_package(name: str, sha256: str | None = None) -> Method | None:
+    """The method that an installed package declares under `cosim.methods`; None where none does.
+
+    Raises MethodError where it cannot be used, or is another than the one that is meant.
+    """
+    found = {point.name: point for point in installed()}.get(name)
+    if found is None:
+        return None
+    said = f"entry point {ENTRY_POINTS}: {name} ({found.value})"
+    try:
+        loaded = found.load()
+    except Exception as error:
+        raise MethodError(f"{said}: {type(error).__name__}: {error}") from error
+    module = sys.modules[found.module]
+    file = getattr(module, "__file__", None)
+    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
+    if sha256 not in (None, digest):
+        raise MethodError(
+            f"{said}: is another than the one that is meant: the SHA-256 of {file} is {digest}, "
+            f"expected {sha256}"
+        )
+    origin = Origin(entry_point=name, sha256=digest)
+    method = loaded if isinstance(loaded, Method) else getattr(loaded, "METHOD", None)
+    return _checked(method, said, module, origin)
+
+
+def installed() -> tuple[EntryPoint, ...]:
+    """The entry points of installed packages, in the order of their names."""
+    return tuple(sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name))
+
+
+def _executed(name: str, path: Path, source: bytes) -> ModuleType:
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module
+    try:
+        # Not by an import, which would take the bytes of an earlier version from its cache.
+        exec(compile(source, str(path), "exec"), module.__dict__)
+    except Exception as error:
+        del sys.modules[name]
+        raise MethodError(f"{path}{_line(error, path)}: {_words(error)}") from error
+    return module
+
+
+def _checked(method: object, said: str, module: ModuleType, origin: Origin) -> Method:
+    if not isinstance(method, Method):
+        named = [name for name, value in vars(module).items() if isinstance(value, Method)]
+        made_here = [name for name in named if name not in _imported(module)]
+        hint = f"; {made_here[0]} is one: call it METHOD" if made_here else ""
+        got = "there is no METHOD" if method is None else f"METHOD is {type(method).__name__}"
+        raise MethodError(f"{said}: {got}; {_EXPECTED}{hint}")
+    # Another file may have given the same words to parts of its own in between.
+    for value in vars(module).values():
+        own = isinstance(value, type) and value.__module__ == module.__name__
+        if own and issubclass(value, Part) and (word := value.word()) is not None:
+            PARTS[value.slot][word] = value
+    return method.model_copy(update={"origin": origin})
+
+
+def _imported(module: ModuleType) -> set[str]:
+    import cosim.methods
+
+    return {name for name in vars(module) if hasattr(cosim.methods, name)}
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return str(first.get("ctx", {}).get("error", first["msg"]))
+    if isinstance(error, MethodError):
+        return str(error)
+    return f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+
+
+def _line(error: Exception, path: Path) -> str:
+    """`:7`, the file's own line that an error comes from."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f":{error.lineno}"
+    lines = [
+        frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(path)
+    ]
+    return f":{lines[-1]}" if lines else ""
+
+
+def blamed(error: Exception) -> MethodError | None:
+    """The sentence for an error that comes out of a file from outside; None for any other."""
+    for frame in reversed(extract_tb(error.__traceback__)):
+        for name, module in list(sys.modules.items()):
+            if name.startswith(_MODULE) and module.__file__ == frame.filename:
+                return MethodError(f"{frame.filename}:{frame.lineno}: {_words(error)}")
+    return None
