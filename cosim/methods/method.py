@@ -65,20 +65,32 @@ class Method(Choice):
     weights and aggregation (eq. 9–10), composition at inference (eq. 24).
     """
 
-    name: str
+    name: str = Field(description="of the method, or path:<file>")
     reference: str = Field(description="where the method comes from")
-    projection: Annotated[Projection, OneOf(Trained, Frozen, NoProjection)]
+    projection: Annotated[Projection, OneOf(Trained, Frozen, NoProjection)] = Field(
+        description="what A is at first, and in which rounds it is trained"
+    )
     expansion: Annotated[
         Expansion, OneOf(Dense, GradientMask, EntropyMask, MagnitudeMask, EveryParameter)
-    ]
-    topology: Annotated[Topology, OneOf(NoExchange, Complete, Ring, RandomGraph, Nearest, Clusters)]
-    schedule: Annotated[Schedule, OneOf(Synchronous, ByCluster, Asynchronous)] = Synchronous()
-    sending: Annotated[Sending, OneOf(EveryTurn)] = EveryTurn()
-    weights: Annotated[Weights, OneOf(ByRows, Uniform, AsPrinted)] | None = Field(
-        None, description="null: those that the aggregation takes by itself"
+    ] = Field(description="which positions of B are trained, and when that is chosen")
+    topology: Annotated[
+        Topology, OneOf(NoExchange, Complete, Ring, RandomGraph, Nearest, Clusters)
+    ] = Field(description="who may hear whom in a round")
+    schedule: Annotated[Schedule, OneOf(Synchronous, ByCluster, Asynchronous)] = Field(
+        Synchronous(), description="when a round begins"
     )
-    aggregation: Annotated[Aggregation, OneOf(NoAggregation, Mean, SupportNormalised, Stacked)]
-    composition: Annotated[Composition, OneOf(Single, Oracle, Gate, UniformMerge, Ranks)]
+    sending: Annotated[Sending, OneOf(EveryTurn)] = Field(
+        EveryTurn(), description="when a device speaks"
+    )
+    weights: Annotated[Weights, OneOf(ByRows, Uniform, AsPrinted)] | None = Field(
+        None, description="how much each message counts; null: as the aggregation has it by itself"
+    )
+    aggregation: Annotated[Aggregation, OneOf(NoAggregation, Mean, SupportNormalised, Stacked)] = (
+        Field(description="what a device says, and what becomes of what it heard")
+    )
+    composition: Annotated[Composition, OneOf(Single, Oracle, Gate, UniformMerge, Ranks)] = Field(
+        description="which experts answer a question"
+    )
     data: Annotated[Data, OneOf(Own, Task, Pooled)] = Field(
         Own(), description="what an adapter learns from: a device's, a task's or all devices' rows"
     )
