@@ -58,6 +58,14 @@ def method_of(value: Any) -> Any:
     return overridden(method, overrides)
 
 
+def read_method(said: Any) -> WholeMethod:
+    """The method of what a scenario writes; raises MethodError."""
+    try:
+        return WholeMethod.model_validate(method_of(said))
+    except ValueError as error:
+        raise MethodError(f"method: {error}") from error
+
+
 def _named(name: str, origin: Any) -> WholeMethod:
     """A built-in method, one of a file, or one of an installed package."""
     if isinstance(origin, dict):

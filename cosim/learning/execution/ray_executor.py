@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import psutil
 import torch
 
-from cosim.errors import BaseModelError, RayError
+from cosim.errors import BaseModelError, CosimError, RayError
 from cosim.host.ray_cluster import RayCluster, connect
 from cosim.learning.base.base_model import BaseModel, load
 from cosim.learning.evaluation.evaluator import Evaluator
@@ -26,6 +26,7 @@ from cosim.learning.training.trainable import Trainable, Trainer, trainable
 from cosim.methods.method import Method
 from cosim.scenario.learning import Adapter as AdapterChoice
 from cosim.scenario.learning import Training
+from cosim.scenario.method import read_method
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +68,8 @@ class Choices:
 
     source: str
     device: str
-    method: Method
+    # As a scenario writes it: a part from outside is a class that a worker must load by itself.
+    method: Mapping[str, Any]
     adapter: AdapterChoice
     training: Training
     computation: Computation
@@ -79,6 +81,12 @@ class Worker:
 
     def __init__(self, choices: Choices) -> None:
         self._choices = choices
+        self._fault: CosimError | None = None
+        # Before any lesson comes, which may name its parts.
+        try:
+            self._method = read_method(choices.method)
+        except CosimError as error:
+            self._fault = error  # an error here Ray would take for a death
 
     def train(self, asked: tuple[Sequence[Lesson], PassRoom]) -> tuple[list[Outcome], PassRoom]:
         """The outcomes of a pass in so much room, without the tensors that the lessons have
@@ -97,6 +105,8 @@ class Worker:
     def _made(self) -> Trainable:
         # Not in __init__, whose errors Ray would take for a death.
         asked = self._choices
+        if self._fault is not None:
+            raise self._fault
         with suppress(OSError):  # another machine may not have it
             os.chdir(asked.here)  # where relative paths in the environment start
         torch.set_num_threads(asked.computation.threads)
@@ -108,7 +118,7 @@ class Worker:
                     f"{ASKED}: a worker computes otherwise than this process: its {name} is "
                     f"{here}, here it is {there}"
                 )
-        return trainable(base, asked.method, asked.adapter, asked.training)
+        return trainable(base, self._method, asked.adapter, asked.training)
 
 
 def lighter(outcome: Outcome, lesson: Lesson) -> Outcome:
@@ -149,7 +159,7 @@ class RayExecutor:
         self._choices = Choices(
             base.source,
             base.device.type,
-            method,
+            method.model_dump(mode="json"),
             adapter,
             training,
             Computation.of(base),
