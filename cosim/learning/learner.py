@@ -157,21 +157,25 @@ class Learner:
         adapter = state.adapter
         kept = self.fleet.planned(device, state.calibration)
         calibrating = self.calibrate(device)
-        work = self._workload(batches, int(kept.sum()), chooses=adapter.unmasked)
+        trains = self.method.projection.trains(round_)
+        work = self._workload(batches, int(kept.sum()), trains, chooses=adapter.unmasked)
         if calibrating is not None:
             work = work.after(calibrating.work)
-        lesson = Lesson(adapter, batches, kept)
+        lesson = Lesson(adapter, batches, kept, trains=trains)
         job = FineTuning(self, device, round_, lesson, work, calibrates=calibrating is not None)
         self.queue.append(job)
         return job
 
-    def _workload(self, batches: Sequence[Batch], kept: int, *, chooses: bool) -> Workload:
-        trained = kept
-        trained += self.layout.projection_size if self.settings.trainable_projection else 0
+    def _workload(
+        self, batches: Sequence[Batch], kept: int, trains: frozenset[str], *, chooses: bool
+    ) -> Workload:
+        trained = kept if "B" in trains else 0
+        trained += self.layout.projection_size if "A" in trains else 0
+        work = self.work.training(trains)
         ranked = self.layout.expansion_size if chooses else 0
         if chooses and self.method.expansion.warms_up:
-            return self.work.warm_up_workload(batches, trained=trained, ranked=ranked)
-        return self.work.workload(batches, trained=trained, ranked=ranked)
+            return work.warm_up_workload(batches, trained=trained, ranked=ranked)
+        return work.workload(batches, trained=trained, ranked=ranked)
 
     def accept(self, job: FineTuning) -> FineTuned:
         """Makes a job's outcome the device's state; called by the job."""

@@ -112,7 +112,9 @@ def _open_job(job: FineTuning | Calibrating) -> OpenJob:
 def _job(learner: Learner, job: OpenJob) -> FineTuning | Calibrating:
     if job.round is None or job.adapter is None:
         return Calibrating(learner, job.device, job.work)
-    lesson = Lesson(job.adapter, learner.batches(job.device, job.round), job.kept)
+    trains = learner.method.projection.trains(job.round)
+    batches = learner.batches(job.device, job.round)
+    lesson = Lesson(job.adapter, batches, job.kept, trains=trains)
     tuning = FineTuning(learner, job.device, job.round, lesson, job.work, calibrates=job.calibrates)
     tuning.outcome = job.outcome
     if job.outcome is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Moments:
-    """The optimiser's state over the trained values of one device.
+    """The optimiser's state over one factor of one device.
 
     steps: optimiser steps taken. first, second: float32 (n,), AdamW's two moments.
     """
@@ -33,14 +34,15 @@ class Adapter:
     support: int64 (n,) sorted positions in flat B, or None where B is dense; empty before a mask
         has been chosen.
     projection: float32 flat A.
-    moments: the optimiser's state; None before a first step and of a received adapter.
+    moments: the optimiser's state by factor, "A" and "B"; empty before a first step and of a
+        received adapter.
     round: of the fine-tuning that it comes from, 0 before the first.
     """
 
     values: Tensor
     support: Tensor | None
     projection: Tensor
-    moments: Moments | None = None
+    moments: Mapping[str, Moments] = field(default_factory=dict)
     round: int = 0
 
     @property

@@ -97,6 +97,10 @@ class Projection(Part):
     # Whether there is an A at all.
     exists: ClassVar[bool] = True
 
+    def trains(self, round_: int) -> frozenset[str]:
+        """The factors that a round trains, of "A" and "B"."""
+        return frozenset("AB") if self.moves else frozenset("B")
+
     def owner(self, device: int) -> int | str:
         """Names the stream that draws a device's first A; who shares the name shares A."""
         return "shared"

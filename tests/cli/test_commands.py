@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cosim.methods import METHODS
-from cosim.methods.words import recipe_words
+from cosim.methods.words import method_words
 from cosim.scenario.load import load
 from cosim.scenario.model import Scenario
 
@@ -41,7 +41,7 @@ def test_methods_lists_every_method_and_where_it_comes_from(cosim: Any) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_every_part_is_told_as_a_scenario_takes_it(scenario_file: Path, name: str) -> None:
     """Written out beside the name of another method they make this one."""
-    parts = ", ".join(f"{part}: {words}" for part, words in recipe_words(METHODS[name]))
+    parts = ", ".join(f"{part}: {words}" for part, words in method_words(METHODS[name]))
     made = load(scenario_file, [f"method={{name: local, {parts}}}"]).method
     told = {"name", "reference"}
     assert made.model_dump(exclude=told) == METHODS[name].model_dump(exclude=told)

@@ -33,10 +33,11 @@ def device_state(learner: Any, device: int) -> dict[str, list[float]]:
     vectors: dict[str, Any] = {}
     adapter = learner.fleet.adapters[device]
     vectors |= _adapter("adapter", adapter)
-    if adapter.moments is not None:
-        vectors["moments.first"] = adapter.moments.first
-        vectors["moments.second"] = adapter.moments.second
-        vectors["moments.steps"] = [float(adapter.moments.steps)]
+    if adapter.moments:
+        moments = [adapter.moments[name] for name in "BA" if name in adapter.moments]
+        vectors["moments.first"] = np.concatenate([part.first for part in moments])
+        vectors["moments.second"] = np.concatenate([part.second for part in moments])
+        vectors["moments.steps"] = [float(moments[0].steps)]
     for owner, expert in sorted(learner.fleet.banks[device].items()):
         vectors |= _adapter(f"bank.{owner}", expert)
     return {name: fingerprint(values) for name, values in vectors.items()}

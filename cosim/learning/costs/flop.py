@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cosim.learning.base.geometry import Geometry, head_weight, multiplied
@@ -28,6 +28,7 @@ class Work:
     adapter_out: int
     trainable_projection: bool
     trainable_base: bool = False
+    trainable_expansion: bool = True
 
     @classmethod
     def of(cls, model: Any, layout: Layout, *, trainable_projection: bool) -> Work:
@@ -47,6 +48,10 @@ class Work:
             trainable_base=full,
         )
 
+    def training(self, trains: Collection[str]) -> Work:
+        """The same where a round trains these factors, of "A" and "B"."""
+        return replace(self, trainable_projection="A" in trains, trainable_expansion="B" in trains)
+
     def forward_flop(self, tokens: int, scored: int) -> int:
         """2 FLOP a multiply-add: 2T(P + r·Σ(k+d)) + 2a·h·V + 4T²·heads·size, T tokens, a scored."""
         adapters = self.adapter_in + self.adapter_out
@@ -57,13 +62,14 @@ class Work:
         )
 
     def backward_flop(self, tokens: int, scored: int) -> int:
-        """Input gradients of every product, weight gradients of B (and of A where it is trained).
+        """Input gradients of every product, weight gradients of the factors that are trained.
 
         The frozen layers need no weight gradient: that third of usual training is not there,
         unless the base is trained too.
         """
         weights = 2 * tokens * self.frozen + 2 * scored * self.head if self.trainable_base else 0
-        adapters = self.adapter_in + 2 * self.adapter_out
+        adapters = self.adapter_in + self.adapter_out
+        adapters += self.adapter_out if self.trainable_expansion else 0
         adapters += self.adapter_in if self.trainable_projection else 0
         return (
             2 * tokens * (self.frozen + adapters)

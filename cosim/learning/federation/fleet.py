@@ -115,7 +115,7 @@ class Fleet:
         state = replace(self.states[device], adapter=adapter)
         if self.method.composition.asks_experts:
             values = as_transmitted(adapter.values, self.bits_per_value)
-            state = state.hold({device: replace(adapter, values=values, moments=None)})
+            state = state.hold({device: replace(adapter, values=values, moments={})})
         self.states[device] = state
         task = self.tasks[device]
         if task not in self.shared or self.shared[task].round <= adapter.round:

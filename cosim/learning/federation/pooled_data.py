@@ -49,6 +49,7 @@ class Pools:
                 batches_of(first),
                 start.kept,
                 tuple(batches_of(other) for other in others),
+                start.trains,
             )
             trained = train(lesson)
             if trained.fault is None:

@@ -107,7 +107,7 @@ class FullTrainer:
 
     def _train(self, lesson: Lesson) -> Outcome:
         master = self.weights.moved(lesson.adapter.values).requires_grad_()
-        optimiser = new_optimiser(master, lesson.adapter.moments, self.settings)
+        optimiser = new_optimiser(master, lesson.adapter.moments.get("B"), self.settings)
         losses = []
         with self.weights.borrowed(trained=True):
             for step in range(len(lesson.batches)):
@@ -119,7 +119,9 @@ class FullTrainer:
                 optimiser.step()
         difference = (master.detach() - self.weights.base.float()).cpu()
         start = lesson.adapter
-        trained = Adapter(difference, None, start.projection, optimiser.moments())
+        moments = optimiser.moments()
+        kept = {} if moments is None else {"B": moments}
+        trained = Adapter(difference, None, start.projection, kept)
         fault = next(
             (f"the loss of step {n + 1} is {x}" for n, x in enumerate(losses) if not isfinite(x)),
             None,

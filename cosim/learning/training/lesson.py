@@ -20,12 +20,14 @@ class Lesson:
 
     kept: positions of each module that a mask will keep (L,), where none has been chosen yet.
     others: the mini-batches of further devices whose rows the adapter learns from as well.
+    trains: the factors that are trained, of "A" and "B"; None: as the trainer's settings say.
     """
 
     adapter: Adapter
     batches: tuple[Batch, ...]
     kept: NDArray[np.int64] | None = None
     others: tuple[tuple[Batch, ...], ...] = ()
+    trains: frozenset[str] | None = None
 
     @property
     def longest(self) -> int:

@@ -167,7 +167,7 @@ class GroupTrainer:
         return [outcomes[row] for row in range(len(lessons))]
 
     def _steps(self, lessons: Sequence[Lesson], adapters: Sequence[Adapter]) -> list[Outcome]:
-        copies = self._copies(adapters)
+        copies = self._copies(adapters, [lesson.trains for lesson in lessons])
         losses = torch.zeros(len(lessons), dtype=torch.float64)
         steps = len(lessons[0].batches)
         faults: dict[int, str] = {}
@@ -194,8 +194,10 @@ class GroupTrainer:
         where = f", and so is the gradient of B in {module}" if module else ""
         return f"the loss of step {step + 1} is {loss}{where}"
 
-    def _copies(self, adapters: Sequence[Adapter]) -> WorkingCopies:
-        return WorkingCopies(self.layout, adapters, self.dtype, self.device, self.settings)
+    def _copies(
+        self, adapters: Sequence[Adapter], trains: Sequence[frozenset[str] | None] = ()
+    ) -> WorkingCopies:
+        return WorkingCopies(self.layout, adapters, self.dtype, self.device, self.settings, trains)
 
     def _with_masks(self, lessons: Sequence[Lesson]) -> list[Adapter]:
         """Adapters with a support: where it is missing it is chosen now, and B is zero again."""

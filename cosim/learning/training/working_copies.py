@@ -9,19 +9,84 @@ import torch
 from torch import Tensor
 
 from cosim.learning.adapters.grouped import GroupedParameter
-from cosim.learning.training.optimiser import new_optimiser
-from cosim.methods.adapter import Adapter
+from cosim.learning.training.optimiser import Optimiser, new_optimiser
+from cosim.methods.adapter import Adapter, Moments
 from cosim.methods.layout import Layout
 
 
 @dataclass(frozen=True)
 class Optimisation:
-    """How values are updated, and whether those of A are."""
+    """How values are updated.
+
+    learning_rate: η.
+    optimizer: adamw or sgd.
+    weight_decay: λ.
+    trainable_projection: whether A is trained in lessons that do not say which factors are.
+    """
 
     learning_rate: float
     optimizer: str
     weight_decay: float
     trainable_projection: bool
+
+    @property
+    def trains(self) -> frozenset[str]:
+        """The factors that are trained in lessons that do not say."""
+        return frozenset("AB") if self.trainable_projection else frozenset("B")
+
+
+class _Master:
+    """float32 values of one device's factors that have taken equally many steps, in one vector.
+
+    factors: their names, B before A.
+    """
+
+    def __init__(
+        self, adapter: Adapter, factors: Sequence[str], place: torch.device, choice: Optimisation
+    ) -> None:
+        self.factors = tuple(factors)
+        starts = [adapter.values if name == "B" else adapter.projection for name in factors]
+        self.sizes = [start.numel() for start in starts]
+        joined = torch.cat(starts) if len(starts) > 1 else starts[0].clone()
+        self.values = joined.to(place).requires_grad_()
+        known = [adapter.moments[name] for name in factors if name in adapter.moments]
+        self.optimiser: Optimiser = new_optimiser(self.values, _joined(known), choice)
+
+    def parts(self) -> dict[str, Tensor]:
+        """Each factor's values, views."""
+        return dict(zip(self.factors, self.values.detach().split(self.sizes), strict=True))
+
+    def moments(self) -> dict[str, Moments]:
+        """Each factor's moments, on the CPU; none before the first step."""
+        moments = self.optimiser.moments()
+        if moments is None:
+            return {}
+        if len(self.factors) == 1:
+            return {self.factors[0]: moments}
+        pairs = zip(moments.first.split(self.sizes), moments.second.split(self.sizes), strict=True)
+        return {
+            name: Moments(moments.steps, first.clone(), second.clone())
+            for name, (first, second) in zip(self.factors, pairs, strict=True)
+        }
+
+
+def _joined(known: Sequence[Moments]) -> Moments | None:
+    if len(known) < 2:
+        return known[0] if known else None
+    first = torch.cat([moments.first for moments in known])
+    second = torch.cat([moments.second for moments in known])
+    return Moments(known[0].steps, first, second)
+
+
+def _masters(
+    adapter: Adapter, trains: frozenset[str], place: torch.device, choice: Optimisation
+) -> list[_Master]:
+    """The factors that are trained, those of equally many steps together."""
+    by_steps: dict[int, list[str]] = {}
+    for name in sorted(trains, reverse=True):
+        moments = adapter.moments.get(name)
+        by_steps.setdefault(0 if moments is None else moments.steps, []).append(name)
+    return [_Master(adapter, names, place, choice) for names in by_steps.values()]
 
 
 class WorkingCopies:
@@ -39,21 +104,23 @@ class WorkingCopies:
         dtype: torch.dtype,
         device: torch.device,
         settings: Optimisation,
+        trains: Sequence[frozenset[str] | None] = (),
     ) -> None:
         self._start = adapters
-        self._projected = settings.trainable_projection
+        factors = [names or settings.trains for names in trains or [None] * len(adapters)]
+        projected = any("A" in names for names in factors)
         self.expansion = GroupedParameter(
             len(adapters), layout.expansion_shapes, dtype=dtype, device=device, trained=True
         )
         projections = [adapter.projection for adapter in adapters]
-        if not self._projected and all(torch.equal(A, projections[0]) for A in projections[1:]):
+        if not projected and all(torch.equal(A, projections[0]) for A in projections[1:]):
             del projections[1:]
         self.projection = GroupedParameter(
             len(projections),
             layout.projection_shapes,
             dtype=dtype,
             device=device,
-            trained=self._projected,
+            trained=projected,
         )
         self.pairs = list(zip(self.projection.blocks, self.expansion.blocks, strict=True))
         self._positions = [
@@ -62,66 +129,62 @@ class WorkingCopies:
         ]
         for row, A in enumerate(projections):
             self.projection.write(row, A.to(device))
-        self._masters = [self._trained(a).to(device).requires_grad_() for a in adapters]
-        self._optimisers = [
-            new_optimiser(master, adapter.moments, settings)
-            for master, adapter in zip(self._masters, adapters, strict=True)
+        self._masters = [
+            _masters(adapter, names, device, settings)
+            for adapter, names in zip(adapters, factors, strict=True)
         ]
-        self._write_back()
+        for row, adapter in enumerate(adapters):
+            self._write(row, "B", adapter.values.to(device))
 
     def clear_gradients(self) -> None:
+        """Sets every gradient to zero."""
         for factor in (self.expansion, self.projection):
             if factor.gradient is not None:
                 factor.gradient.zero_()
 
     def optimiser_step(self) -> None:
-        for row, (master, optimiser) in enumerate(
-            zip(self._masters, self._optimisers, strict=True)
-        ):
-            positions = self._positions[row]
-            if positions is None:
-                gradient = self.expansion.read_gradient(row)
-            else:
-                assert self.expansion.gradient is not None
-                gradient = self.expansion.gradient.index_select(0, positions)
-            if self._projected:
-                gradient = torch.cat([gradient, self.projection.read_gradient(row)])
-            master.grad = gradient.float()
-            optimiser.step()
-            master.grad = None  # as large as the master itself, and made anew in the next step
-        self._write_back()
+        """Updates every row's trained factors by their gradients."""
+        for row, masters in enumerate(self._masters):
+            for master in masters:
+                parts = [self._gradient(row, name) for name in master.factors]
+                gradient = torch.cat(parts) if len(parts) > 1 else parts[0]
+                master.values.grad = gradient.float()
+                master.optimiser.step()
+                # As large as the master itself, and made anew in the next step.
+                master.values.grad = None
+                for name, values in master.parts().items():
+                    self._write(row, name, values)
+
+    def _gradient(self, row: int, name: str) -> Tensor:
+        positions = self._positions[row]
+        if name == "A":
+            return self.projection.read_gradient(row)
+        if positions is None:
+            return self.expansion.read_gradient(row)
+        assert self.expansion.gradient is not None
+        return self.expansion.gradient.index_select(0, positions)
 
     def adapters(self) -> list[Adapter]:
         """The trained adapters, on the CPU, which take the masters with them."""
         out = []
-        for start, master, optimiser in zip(
-            self._start, self._masters, self._optimisers, strict=True
-        ):
-            values = master.detach().cpu()
-            projection = start.projection
-            if self._projected:
-                cut = values.numel() - projection.numel()
-                values, projection = values[:cut].clone(), values[cut:].clone()
-            out.append(Adapter(values, start.support, projection, optimiser.moments()))
+        for start, masters in zip(self._start, self._masters, strict=True):
+            factors = {"B": start.values, "A": start.projection}
+            moments = dict(start.moments)
+            for master in masters:
+                alone = len(master.factors) == 1
+                for name, values in master.parts().items():
+                    factors[name] = values.cpu() if alone else values.cpu().clone()
+                moments |= master.moments()
+            out.append(Adapter(factors["B"], start.support, factors["A"], moments))
         return out
 
-    def _trained(self, adapter: Adapter) -> Tensor:
-        if self._projected:
-            return torch.cat([adapter.values, adapter.projection])
-        return adapter.values.clone()
-
     @torch.no_grad()
-    def _write_back(self) -> None:
-        for row, (start, master) in enumerate(zip(self._start, self._masters, strict=True)):
-            values: Tensor = master.detach()
-            if self._projected:
-                cut = values.numel() - start.projection.numel()
-                self.projection.write(row, values[cut:])
-                values = values[:cut]
-            positions = self._positions[row]
-            if positions is None:
-                self.expansion.write(row, values)
-            else:
-                self.expansion.buffer.index_copy_(
-                    0, positions, values.to(self.expansion.buffer.dtype)
-                )
+    def _write(self, row: int, name: str, values: Tensor) -> None:
+        """Sets a row's factor in the copies."""
+        positions = self._positions[row]
+        if name == "A":
+            self.projection.write(row, values)
+        elif positions is None:
+            self.expansion.write(row, values)
+        else:
+            self.expansion.buffer.index_copy_(0, positions, values.to(self.expansion.buffer.dtype))
