@@ -9,6 +9,8 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from cosim.errors import SweepError
+from cosim.methods.method import Method
+from cosim.scenario.method import method_of
 from cosim.trace.reader import Run
 from cosim.trace.schema import HEADLINE_METRICS, TransferKind
 
@@ -92,9 +94,14 @@ def updated_parameters(run: Run, projection: float | None) -> float | None:
     projection: the values of A, which no table counts; `projection_values` finds them.
     """
     active = float(run.layers.groupby("device")["active"].sum().mean())
-    if scenario_of(run)["method"]["projection"] != "trainable":
+    if not _trains_projection(run):
         return active
     return None if projection is None else active + projection
+
+
+def _trains_projection(run: Run) -> bool:
+    """Whether A is trained and sent, however the run's version spelt that."""
+    return Method.model_validate(method_of(scenario_of(run)["method"])).projection.moves
 
 
 def projection_values(runs: list[Run]) -> float | None:
@@ -102,7 +109,7 @@ def projection_values(runs: list[Run]) -> float | None:
     for run in runs:
         scenario = scenario_of(run)
         updates = run.transfers[run.transfers["kind"] == TransferKind.UPDATE]
-        if scenario["method"]["projection"] == "trainable" and not updates.empty:
+        if _trains_projection(run) and not updates.empty:
             sent = updates["bits"].iloc[0] / scenario["adapter"]["bits_per_value"]
             active = run.layers.groupby("device")["active"].sum()
             return float(sent - active[updates["src"].iloc[0]])

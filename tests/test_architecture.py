@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "physics": set(),
     "host": {"errors"},
     "mobility": {"errors", "randomness"},
-    "methods": {"errors", "randomness", "topology"},
+    "methods": {"errors", "randomness", "spelling", "topology"},
     "scenario": {"errors", "methods", "spelling"},
     "topology": set(),
     "trace": {"errors"},

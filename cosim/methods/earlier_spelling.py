@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from cosim.methods.part import PARTS, Part
+from cosim.spelling import did_you_mean
 
 _PROJECTIONS = {
     "trainable": {"name": "trained"},
@@ -65,10 +66,11 @@ def respelt(said: Mapping[Any, Any]) -> dict[Any, Any]:
     if _word(method.get("composition")) == "literal":
         method["composition"] = {"name": "ranks"}
     for name, word in (("gate", "gate"), ("merge", "uniform")):
-        settings = method.pop(name, None)
-        composition = method.get("composition")
-        if isinstance(settings, Mapping) and _word(composition) == word:
-            method["composition"] = {**_mapping(composition), **settings}
+        if name in method:
+            settings = _settings(name, method.pop(name), PARTS["composition"][word])
+            composition = method.get("composition")
+            if _word(composition) == word:
+                method["composition"] = {**_mapping(composition), **settings}
     if "literal" in method:
         _take_as_printed(method, method.pop("literal"))
     return method
@@ -97,12 +99,30 @@ def overridden(method: BaseModel, overrides: Mapping[str, Any]) -> dict[str, Any
     return said
 
 
+def _settings(name: str, said: Any, kind: type[Part]) -> Mapping[str, Any]:
+    """The settings of a composition as they stood beside it, whichever composition it was.
+
+    Raises ValueError for what that composition does not have.
+    """
+    if not isinstance(said, Mapping):
+        raise ValueError(f"{name}: expected a mapping, got {said!r}")
+    for setting in said:
+        if setting not in kind.settings():
+            hint = did_you_mean(setting, kind.settings())
+            raise ValueError(
+                f"{name}: unknown key {setting!r}{hint} (expected one of: "
+                f"{', '.join(kind.settings())})"
+            )
+    return said
+
+
 def _take_as_printed(method: dict[Any, Any], points: Any) -> None:
     if not isinstance(points, list | tuple):
         raise ValueError(f"literal: expected a list of points, got {points!r}")
     known = (*_POINTS, "weights")
     if unknown := [point for point in points if point not in known]:
-        raise ValueError(f"literal: {unknown[0]!r} is not one of {', '.join(known)}")
+        hint = did_you_mean(unknown[0], known)
+        raise ValueError(f"literal: {unknown[0]!r} is not one of {', '.join(known)}{hint}")
     if len(set(points)) < len(points):
         raise ValueError("literal names a point twice")
     for point, (slot, setting, printed, corrected, words, subject) in _POINTS.items():

@@ -21,7 +21,8 @@ from cosim.trace.schema import (
 )
 from cosim.trace.writer import TraceWriter
 
-PROJECTION = {"lora": "trainable", "local": "trainable"}
+# A run of an earlier version says `trainable`.
+PROJECTION = {"lora": "trained", "local": "trainable"}
 A_VALUES = 60
 B_VALUES = (40, 60)  # of the two modules of each of the two blocks
 TASKS = ("one", "two")
@@ -51,7 +52,7 @@ def write_run(
     every device sends one update to the next: half of them late, unless the method is `local`.
     """
     trace = TraceWriter(directory)
-    trainable = PROJECTION.get(method) == "trainable"
+    trainable = method in PROJECTION
     kept = 1.0 if trainable else density
     active = [2 * round(kept * size) for size in B_VALUES]
     bits = 16 * (sum(active) + (A_VALUES if trainable else 0))

@@ -119,7 +119,6 @@ def cosim_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
     """Wall seconds of each round, the model's loading in the first, and the last loss."""
     ends, loss = [perf_counter()], 0.0
     import torch
-    from cosim.learning.federation.aggregation import Update, mean
     from training import RATE, drawn, projection
 
     from cosim.learning.base.adapted_model import AdaptedModel
@@ -128,7 +127,10 @@ def cosim_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
     from cosim.learning.training.lesson import Lesson
     from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
     from cosim.methods.adapter import Adapter
+    from cosim.methods.aggregation.averages import weighted_mean
+    from cosim.methods.expansion.dense import Dense
     from cosim.methods.layout import Layout
+    from cosim.methods.message import Common, Heard, Message, Values
 
     torch.set_num_threads(given.threads)
     with one_thread_aside() as aside:  # as `cosim run` loads it
@@ -142,7 +144,7 @@ def cosim_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
         trainable_projection=False,
         scale=2.0,
         density=1.0,
-        mask="none",
+        expansion=Dense(),
     )
     trainer = GroupTrainer(model, layout, base.dtype, settings)
     batches = drawn(given.clients, *given.shape, model.model.config.vocab_size)
@@ -154,11 +156,12 @@ def cosim_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
             for first in range(0, given.clients, given.devices_per_pass)
             for outcome in trainer.train(lessons[first : first + given.devices_per_pass])
         ]
+        rows = [float(len(batch)) for batch in batches]
         updates = [
-            Update(device, number, outcome.adapter.values, None, None, weight=len(batches[device]))
-            for device, outcome in enumerate(found)
+            Heard(Message(device, number, (Values("B", own.adapter.values), Common("A", A)), alpha))
+            for device, (own, alpha) in enumerate(zip(found, rows, strict=True))
         ]
-        B, _ = mean(updates, layout.expansion_size)
+        B, _ = weighted_mean(updates, rows, sum(rows), layout.expansion_size)
         ends.append(perf_counter())
         loss = sum(outcome.loss for outcome in found) / len(found)
         # A client forgets its adapter and its optimiser between rounds, as Flower's does.

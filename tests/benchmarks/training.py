@@ -41,6 +41,7 @@ from cosim.learning.prepare import read_tasks, tasks_of
 from cosim.learning.training.lesson import Batch, Lesson
 from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
 from cosim.methods.adapter import Adapter
+from cosim.methods.expansion.dense import Dense
 from cosim.methods.layout import Layout
 from cosim.methods.projection.gaussian import gaussian_projection
 
@@ -72,7 +73,7 @@ def grouped(model: AdaptedModel, rank: int, steps: int) -> Callable[[list[Batch]
         trainable_projection=False,
         scale=2.0,
         density=1.0,
-        mask="none",
+        expansion=Dense(),
     )
     trainer = GroupTrainer(model, layout, model.model.dtype, settings)
     B = torch.zeros(layout.expansion_size)

@@ -217,18 +217,19 @@ def _learnt(run: Path) -> Path:
     import torch
 
     from cosim.learning.storing.adapter_store import save_adapters
+    from cosim.methods import METHODS
     from cosim.methods.adapter import Adapter
     from cosim.methods.layout import AdaptedModule, Layout
 
     modules = (AdaptedModule("a.q_proj", 0, 4, 4), AdaptedModule("a.v_proj", 0, 4, 2))
     layout = Layout(modules, 2)
-    recipe = {"projection": "trainable", "composition": "gate", "data": "own", "literal": ()}
+    method = METHODS["lora"].with_(aggregation="stacked", composition="gate")
     own = [
         Adapter(torch.arange(3.0) + n, torch.tensor([1, 4, 7]), torch.ones(layout.projection_size))
         for n in range(2)
     ]
     fleet: Any = SimpleNamespace(
-        layout=layout, recipe=SimpleNamespace(**recipe), tasks=("sums", "../quiz"), adapters=own,
+        layout=layout, method=method, tasks=("sums", "../quiz"), adapters=own,
         banks=[dict(enumerate(own))] * 2, shared={},
     )  # fmt: skip
     run.mkdir()

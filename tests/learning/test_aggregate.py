@@ -1,37 +1,60 @@
 """Aggregation rules: what they keep exactly, and what a collision does."""
 
+import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from cosim.learning.federation.aggregation import Update, mean, support_normalised_mean
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
 from cosim.learning.federation.collision import measured_collision_rate
-from cosim.methods.message import as_transmitted
+from cosim.methods.aggregation.averages import support_normalised_mean, weighted_mean
+from cosim.methods.message import Common, Heard, Mask, Message, Said, Values, as_transmitted
+from cosim.methods.weights.as_printed import AsPrinted
+from cosim.methods.weights.by_rows import ByRows
+from cosim.methods.weights.uniform import Uniform
 from cosim.topology.collision import predicted_collision_rate
 
 SIZE = 24
 values = st.floats(-8, 8, width=32)
 
 
-def update(content: dict[int, float] | list[float], weight: float = 1.0, **more: Tensor) -> Update:
-    support = torch.tensor(sorted(content)) if isinstance(content, dict) else None
+def update(
+    content: dict[int, float] | list[float],
+    rows: float = 1.0,
+    projection: Tensor | None = None,
+    freshness: float = 1.0,
+) -> Heard:
+    """A message of B on a support, or of a dense B, and of A where there is one."""
     flat = [content[at] for at in sorted(content)] if isinstance(content, dict) else content
-    if support is not None:
-        support = support.long()
-    return Update(0, 1, torch.tensor(flat), support, more.get("projection"), weight)
+    said: list[Said] = [Values("B", torch.tensor(flat))]
+    if isinstance(content, dict):
+        support = torch.tensor(sorted(content)).long()
+        said.append(Mask("M", support, [SIZE], [len(content)]))
+    said.append(Common("A", torch.zeros(0)) if projection is None else Values("A", projection))
+    return Heard(Message(0, 1, tuple(said), rows), freshness=freshness)
 
 
-def dense(one: Update) -> Tensor:
-    if one.support is None:
-        return one.values
-    out = torch.zeros(SIZE)
-    out[one.support] = one.values
-    return out
+def mean(heard: list[Heard], size: int) -> tuple[Tensor, Tensor | None]:
+    """By rows, as aggregation `mean` weighs where nothing else is said."""
+    weights = ByRows().of(0, heard, {})
+    return weighted_mean(heard, weights, ByRows().total(weights, math.nan), size)
+
+
+def normalised(heard: list[Heard], size: int) -> Tensor:
+    """All alike, as aggregation `support_normalised` weighs."""
+    return support_normalised_mean(heard, Uniform().of(0, heard, {}), size)
+
+
+def dense(one: Heard) -> Tensor:
+    values, support = one.message.values, one.message.support
+    if support is None:
+        return values
+    return torch.zeros(SIZE).index_copy_(0, support, values)
 
 
 sparse = st.dictionaries(st.integers(0, SIZE - 1), values, min_size=1).map(update)
@@ -41,13 +64,13 @@ updates = st.lists(
 
 
 @given(updates)
-def test_support_normalised_is_the_mean_of_those_who_hold_a_position(given_: list[Update]) -> None:
-    found = support_normalised_mean(given_, SIZE)
+def test_support_normalised_is_the_mean_of_those_who_hold_a_position(given_: list[Heard]) -> None:
+    found = normalised(given_, SIZE)
     for at in range(SIZE):
         held = [
             float(dense(one)[at])
             for one in given_
-            if one.support is None or at in one.support.tolist()
+            if one.message.support is None or at in one.message.support.tolist()
         ]
         if not held:
             assert found[at] == 0.0
@@ -62,33 +85,33 @@ def test_every_expert_is_read_back_where_supports_do_not_collide(
     order: list[int], content: list[float]
 ) -> None:
     parts = [{at: content[at] for at in order[share::3]} for share in range(3)]
-    found = support_normalised_mean([update(part) for part in parts], SIZE)
+    found = normalised([update(part) for part in parts], SIZE)
     for part in parts:
-        one = update(part)
-        assert one.support is not None
-        assert torch.equal(found[one.support], one.values)
+        message = update(part).message
+        assert message.support is not None
+        assert torch.equal(found[message.support], message.values)
 
 
 def test_a_collision_by_hand() -> None:
-    found = support_normalised_mean([update({0: 1.0, 2: 4.0}), update({2: 8.0, 3: -2.0})], 5)
+    found = normalised([update({0: 1.0, 2: 4.0}), update({2: 8.0, 3: -2.0})], 5)
     assert found.tolist() == [1.0, 0.0, 6.0, -2.0, 0.0]
 
 
 def test_support_normalised_leaves_its_updates_alone() -> None:
     given_ = [update([1.0] * SIZE), update({3: 5.0})]
-    support_normalised_mean(given_, SIZE)
+    normalised(given_, SIZE)
     mean(given_, SIZE)
-    assert given_[0].values.tolist() == [1.0] * SIZE
-    assert given_[1].values.tolist() == [5.0]
+    assert given_[0].message.values.tolist() == [1.0] * SIZE
+    assert given_[1].message.values.tolist() == [5.0]
 
 
 @given(updates, st.lists(st.integers(1, 500), min_size=5, max_size=5), st.floats(0.01, 100))
 def test_mean_renormalises_the_weights_given(
-    given_: list[Update], weights: list[int], factor: float
+    given_: list[Heard], weights: list[int], factor: float
 ) -> None:
-    def weighted(by: float) -> list[Update]:
+    def weighted(by: float) -> list[Heard]:
         return [
-            Update(0, 1, one.values, one.support, None, by * weight)
+            replace(one, message=replace(one.message, rows=by * weight))
             for one, weight in zip(given_, weights, strict=False)
         ]
 
@@ -139,6 +162,22 @@ def test_equal_weights_on_a_regular_graph_keep_the_average(
         )
     torch.testing.assert_close(state.mean(0), start.mean(0), atol=1e-6, rtol=0)
     assert state.std(0).max() < 0.7 * start.std(0).max()
+
+
+def test_a_stale_message_weighs_less_and_is_nothing_where_nobody_else_holds() -> None:
+    late, fresh = update({0: 8.0, 1: 6.0}, rows=3.0, freshness=0.5), update({0: 2.0, 2: 4.0}, 3.0)
+    assert normalised([late, fresh], 3).tolist() == pytest.approx([4.0, 6.0, 4.0])
+    assert mean([late, fresh], 3)[0].tolist() == pytest.approx([4.0, 2.0, 8 / 3])
+
+
+def test_as_printed_the_weights_are_a_share_of_all_rows_and_of_all_who_are_heard() -> None:
+    heard = [update([4.0], rows=10.0), update([8.0], rows=30.0)]
+    weights = AsPrinted().of(0, heard, {})
+    total = AsPrinted().total(weights, all_rows=80.0)
+    # α = 10/80 and 30/80, ‖u‖ = 2.
+    assert weighted_mean(heard, weights, total, 1)[0].tolist() == [4 / 16 + 8 * 3 / 16]
+    assert not AsPrinted().renormalised
+    assert ByRows().renormalised
 
 
 def test_an_unequal_graph_does_not_keep_the_average() -> None:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from cosim.learning.diagnostics.overlap import overlaps
 from cosim.methods import METHODS
+from cosim.methods.aggregation.support_normalised import SupportNormalised
 from cosim.methods.message import SEED_BITS, mask_bits
 from tests.learning.small_learners import one_round, small_learner, small_pools
 
@@ -18,10 +20,9 @@ def pools(tiny_llama):
 
 @pytest.fixture
 def make(tiny_llama, pools):
-    def build(name, devices=("sums", "times", "sums", "times"), literal=(), **changes):
+    def build(name, devices=("sums", "times", "sums", "times"), **changes):
         adapter = {key: changes.pop(key) for key in ("bits_per_value",) if key in changes}
-        recipe = METHODS[name].model_copy(update={**changes, "literal": literal})
-        return small_learner(tiny_llama, pools, recipe, devices, **adapter)
+        return small_learner(tiny_llama, pools, METHODS[name].with_(**changes), devices, **adapter)
 
     return build
 
@@ -82,11 +83,12 @@ def test_an_older_expert_read_out_of_a_late_mixture_replaces_no_newer_one(make):
 
 @pytest.mark.parametrize(("round_", "replaces"), [(1, False), (2, True), (3, True)])
 def test_a_bank_holds_the_newest_of_an_owner(make, round_, replaces):
-    fleet = make("proposed").fleet
-    held, other = (replace(fleet.adapters[1], round=number) for number in (2, round_))
-    fleet.hold(0, 1, held)
-    fleet.hold(0, 1, other)
-    assert (fleet.banks[0][1] is other) == replaces
+    state = make("proposed").fleet.states[0]
+    held, other = (replace(state.adapter, round=number) for number in (2, round_))
+    first = state.hold({1: held})
+    second = first.hold({1: other, 2: held})
+    assert (second.bank[1] is other) == replaces
+    assert (first.bank[1], second.bank[2], state.bank) == (held, held, {})
 
 
 def test_equal_banks_of_two_clusters_are_scored_once(make, monkeypatch):
@@ -129,7 +131,12 @@ def test_a_global_threshold_leaves_modules_of_different_density(make):
 
 
 def test_read_back_whole_every_projection_meets_the_average(make):
-    learner = make("proposed", composition="oracle", literal=("readback",), bits_per_value=32)
+    learner = make(
+        "proposed",
+        composition="oracle",
+        aggregation=SupportNormalised(readback="whole"),
+        bits_per_value=32,
+    )
     updates = one_round(learner)
     total = torch.zeros(learner.layout.expansion_size)
     count = torch.zeros_like(total)
@@ -148,9 +155,9 @@ def test_read_back_whole_every_projection_meets_the_average(make):
 
 def test_printed_weights_shrink_the_average(make):
     for name in ("lora", "proposed"):
-        learner = make(name, literal=("weights",), bits_per_value=32)
+        learner = make(name, weights="as_printed", bits_per_value=32)
         updates = one_round(learner)
-        rows = torch.tensor([update.weight for update in updates])
+        rows = torch.tensor([update.rows for update in updates])
         total = torch.zeros(learner.layout.expansion_size)
         for update, weight in zip(updates, rows / rows.sum() / len(updates), strict=True):
             if update.support is None:
@@ -219,10 +226,14 @@ def test_a_pooled_step_is_the_mean_of_the_devices_gradients(make):
 def test_overlaps_of_projections_and_updates(make):
     learner = make("proposed", bits_per_value=32)
     one_round(learner, arrives=lambda src, dst: False)
-    rows = learner.overlap(range(4))
-    assert [row.module for row in rows] == [m.name for m in learner.layout.modules]
-    features = [module.in_features for module in learner.layout.modules]
-    for row, k in zip(rows, features, strict=True):
-        assert 0.3 / k**0.5 < row.projection < 3 / k**0.5
-        assert 0 <= row.update < 0.7
-    assert learner.overlap([2]) == []
+    projections, updates = overlaps(learner.layout, learner.fleet.adapters)
+    first, second = np.triu_indices(4, 1)
+    features = np.array([module.in_features for module in learner.layout.modules])
+    # Each pair of devices is about 1/√k alike, and a device is itself.
+    means = projections[:, first, second].mean(1).numpy() * features**0.5
+    assert (means > 0.3).all()
+    assert (means < 3).all()
+    found = updates[:, first, second].mean(1)
+    assert (found >= 0).all()
+    assert (found < 0.7).all()
+    torch.testing.assert_close(updates.diagonal(dim1=1, dim2=2), torch.ones_like(updates[..., 0]))

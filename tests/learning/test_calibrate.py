@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from cosim.learning.federation.payload import introduction_bits
 
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load
@@ -17,9 +16,10 @@ from cosim.learning.costs.flop import Work
 from cosim.learning.data.encoding import Encoded
 from cosim.methods import METHODS
 from cosim.methods.calibration import Calibration
+from cosim.methods.expansion.entropy_mask import EntropyMask
 from cosim.methods.layout import Layout, shared_inputs
-from cosim.methods.message import mask_bits
-from cosim.methods.projection.frozen import refined_projection
+from cosim.methods.message import SEED_BITS, mask_bits
+from cosim.methods.projection.frozen import Frozen, refined_projection
 from tests.learning.small_learners import one_round, small_learner, small_pools
 
 ROWS = [Encoded((0, 5, 9, 33), (7, 8)), Encoded((0, 41), (9,)), Encoded((0, 11, 12, 60, 61), (4,))]
@@ -35,12 +35,15 @@ def pools(tiny_llama):
     return small_pools(tiny_llama)
 
 
+PRINTED_SPECTRUM = EntropyMask(spectrum="weights")
+
+
 def calibrator(plain, **changes):
     model = AdaptedModel(copy.deepcopy(plain))
     layout = Layout(model.modules, 2)
-    recipe = METHODS["proposed"].model_copy(update=changes)
+    needs = METHODS["proposed"].with_(**changes).needs
     work = Work.of(plain, layout, trainable_projection=False)
-    return Calibrator(model, layout, recipe, PromptReader(model, 4), work)
+    return Calibrator(model, layout, needs, PromptReader(model, 4), work)
 
 
 def inputs_of(plain, module, rows=ROWS):
@@ -57,7 +60,7 @@ def inputs_of(plain, module, rows=ROWS):
 
 
 def test_entropies_and_mean_inputs_are_those_of_plain_passes(plain):
-    one = calibrator(plain, literal=("refinement",))
+    one = calibrator(plain, projection=Frozen(refined=True))
     found = one.calibrate(ROWS)
     start = 0
     for number, module in enumerate(one.layout.modules):
@@ -113,7 +116,7 @@ def test_what_is_not_finite_is_told_with_its_module(plain):
     assert found.entropies is found.features is None
     found = spoilt(calibrator(plain), after, nan).calibrate(ROWS)
     assert found.fault == "what block 1 of the base model reads is not finite"
-    printed = calibrator(plain, literal=("spectrum",), **only_entropies)
+    printed = calibrator(plain, expansion=PRINTED_SPECTRUM, **only_entropies)
     found = spoilt(printed, q_proj, nan).calibrate(ROWS)
     assert found.fault == f"the spectrum of {q_proj} is not finite"
 
@@ -183,7 +186,7 @@ def test_the_last_token_alone_may_be_read(plain):
 
 
 def test_as_printed_the_spectrum_does_not_know_the_task(plain):
-    one = calibrator(plain, literal=("spectrum",))
+    one = calibrator(plain, expansion=PRINTED_SPECTRUM)
     assert one.calibrate(ROWS).entropies.tolist() == one.calibrate(ROWS[:1]).entropies.tolist()
     rows = 10 * ROWS  # enough for C to be what a device finds
     assert one.workload(rows).flop < calibrator(plain).workload(rows).flop
@@ -257,8 +260,8 @@ def test_devices_have_their_own_budgets(tiny_llama, pools, name):
     learner = small_learner(tiny_llama, pools, METHODS[name], densities=[0.1, 0.5, 0.1])
     total = learner.layout.expansion_size
     few = int(0.05 * total)
-    bits = learner.exchange._values_bits(few) + mask_bits(total, few)
-    bits += introduction_bits([], None, learner.method.projection, learner.exchange.told_bits)
+    bits = 16 * few + mask_bits(total, few) + SEED_BITS
+    bits += 16 * 2 * 32 if name == "proposed" else 0  # h at both blocks
     learner.limit(2, bits)
     learner.limit(2, float("inf"))
     work = [learner.submit(device, 1).work for device in range(3)]

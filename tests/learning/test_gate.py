@@ -11,17 +11,21 @@ from torch import Tensor
 from cosim.learning.evaluation.gate import (
     centred_cosines,
     prompt_mean,
-    rank_activations,
-    sequence_gate,
     voted_cosines,
 )
-from cosim.methods.composition.gate import gate_weights
-from cosim.methods.composition.ranks import select_ranks
+from cosim.methods.composition.gate import Gate, gate_weights
+from cosim.methods.composition.ranks import Ranks, select_ranks
 from cosim.methods.projection.frozen import refined_projection
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def sequence_gate(inputs: Tensor, experts: Tensor, top_k: int, temperature: float = 1.0) -> Tensor:
+    """What `gate` weighs by what it is told of one layer."""
+    voted = voted_cosines(inputs[:, None], experts[:, None])
+    return Gate(top_k=top_k, temperature=temperature).weigh(voted)
 
 
 @given(
@@ -116,13 +120,6 @@ def test_an_even_mean_input_refines_nothing() -> None:
     torch.testing.assert_close(refined_projection(A, h), wanted)
 
 
-def test_every_experts_ranks_see_the_input() -> None:
-    A, x = drawn(3, 4, 9), drawn(2, 5, 9, seed=1)
-    z = rank_activations(x, A)
-    assert z.shape == (2, 5, 3, 4)
-    torch.testing.assert_close(z[1, 4, 2], A[2] @ x[1, 4])
-
-
 def test_the_largest_ranks_of_all_experts_remain() -> None:
     z = torch.tensor([[[1.0, -5.0], [3.0, 0.5]], [[0.0, 2.0], [-2.0, 2.0]]])
     assert select_ranks(z, 2).tolist() == [[[0.0, -5.0], [3.0, 0.0]], [[0.0, 2.0], [-2.0, 0.0]]]
@@ -138,18 +135,18 @@ def test_reordering_experts_reorders_their_ranks(order: list[int], keep: int) ->
 
 def test_one_expert_at_full_rank_is_its_adapter() -> None:
     A, B, x = drawn(1, 4, 9), drawn(6, 4, seed=2), drawn(5, 9, seed=1)
-    z = select_ranks(rank_activations(x, A), 4)
+    z = Ranks().select(torch.einsum("nk,jrk->njr", x, A))
     torch.testing.assert_close(z[:, 0] @ B.T, x @ (B @ A[0]).T)
 
 
 def test_what_makes_no_sense_is_refused() -> None:
-    x, h = drawn(2, 3), drawn(2, 3)
+    x = drawn(2, 3)
     with pytest.raises(ValueError, match="no expert"):
-        sequence_gate(x, h[:0], 1)
+        gate_weights(x[:, :0], 1)
     with pytest.raises(ValueError, match="top_k"):
-        sequence_gate(x, h, 0)
+        gate_weights(x, 0)
     with pytest.raises(ValueError, match="temperature"):
-        sequence_gate(x, h, 1, 0.0)
+        gate_weights(x, 1, 0.0)
     with pytest.raises(ValueError, match="direction"):
         refined_projection(drawn(2, 3), torch.zeros(3))
     with pytest.raises(ValueError, match="keep"):
@@ -165,8 +162,7 @@ def test_every_layer_has_one_vote() -> None:
     x[:, 1] *= 1000.0
     wanted = (centred_cosines(x[:, 0], h[:, 0]) + centred_cosines(x[:, 1], h[:, 1])) / 2
     torch.testing.assert_close(voted_cosines(x, h), wanted)
-    one = voted_cosines(x[:, :1], h[:, :1])
-    assert torch.equal(gate_weights(one, 2), sequence_gate(x[:, 0], h[:, 0], 2))
+    assert torch.equal(voted_cosines(x[:, :1], h[:, :1]), centred_cosines(x[:, 0], h[:, 0]))
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])

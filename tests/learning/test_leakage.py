@@ -10,9 +10,7 @@ from cosim.errors import TaskError
 from cosim.learning.base.base_model import load
 from cosim.learning.data.pool import TaskPool, load_pools
 from cosim.learning.learner import Learner
-from cosim.methods.local import RECIPE as LOCAL
-from cosim.methods.lora import RECIPE as LORA
-from cosim.methods.proposed import RECIPE as PROPOSED
+from cosim.methods import METHODS
 from cosim.scenario.learning import Adapter, Fields, Task, Training
 
 
@@ -199,7 +197,7 @@ def test_mini_batches_do_not_depend_on_the_method(
     found = pools({"a": task(write(tmp_path / "a.jsonl", rows_of(60)))}, test_samples=5)
     training = Training(steps=3, batch_size=4)
     drawn = []
-    for recipe in (LOCAL, LORA, PROPOSED):
-        learner = Learner(base, recipe, Adapter(rank=2), training, found, ["a", "a"], seed=1)
+    for name in ("local", "lora", "proposed"):
+        learner = Learner(base, METHODS[name], Adapter(rank=2), training, found, ["a", "a"], seed=1)
         drawn.append([learner.batches(device, 2) for device in range(2)])
     assert drawn[0] == drawn[1] == drawn[2]

@@ -3,10 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from cosim.learning.adapters.masks import mask_rule, planned_counts, printed_support
 
+from cosim.errors import CosimError
 from cosim.methods import METHODS
-from cosim.methods.expansion.ranking import top_magnitude_support, top_support
+from cosim.methods.calibration import Calibration
+from cosim.methods.expansion.dense import Dense
+from cosim.methods.expansion.entropy_mask import EntropyMask
+from cosim.methods.expansion.every_parameter import EveryParameter
+from cosim.methods.expansion.gradient_mask import GradientMask
+from cosim.methods.expansion.magnitude_mask import MagnitudeMask
+from cosim.methods.expansion.ranking import first_step, top_magnitude_support, top_support
 from cosim.methods.layout import AdaptedModule, Layout, shared_inputs
 
 LAYOUT = Layout(
@@ -20,37 +26,51 @@ LAYOUT = Layout(
 SIZES = np.array([80, 200] * 3)
 
 
-def recipe(name="proposed", **changes):
-    return METHODS[name].model_copy(update=changes)
+def planned(expansion, density, entropies=None):
+    return expansion.planned(LAYOUT, density, Calibration(entropies=entropies))
+
+
+class Told:
+    """A trainer that has a gradient, and B after its steps."""
+
+    layout = LAYOUT
+
+    def __init__(self, gradient, optimizer="adamw"):
+        self.gradient, self.optimizer = gradient, optimizer
+
+    def first_gradients(self):
+        return iter([self.gradient])
+
+    def trained(self):
+        return iter([self.gradient])
 
 
 @pytest.mark.parametrize("density", [0.01, 0.1, 0.37, 1.0])
 def test_every_mask_spends_the_budget(density):
     entropies = np.array([1.0, 1.2, 2.0, 2.2, 0.5, 0.7])
-    for expansion in ("entropy_mask", "gradient_mask", "magnitude_mask"):
-        one = recipe(expansion=expansion, literal=(), composition="oracle")
-        kept = planned_counts(one, LAYOUT, density, entropies)
+    for expansion in (EntropyMask(), GradientMask(), MagnitudeMask()):
+        kept = planned(expansion, density, entropies)
         assert (kept <= SIZES).all()
         # One position a module where each is rounded by itself.
         assert abs(kept.sum() - density * SIZES.sum()) <= (
-            len(SIZES) if expansion == "gradient_mask" else 1
+            len(SIZES) if type(expansion) is GradientMask else 1
         )
-    assert planned_counts(recipe("lora"), LAYOUT, density).tolist() == SIZES.tolist()
+    for whole in (Dense(), EveryParameter()):
+        assert planned(whole, density).tolist() == SIZES.tolist()
 
 
 def test_more_entropy_is_more_density_and_a_block_has_one():
     entropies = np.array([1.0, 1.2, 2.0, 2.2, 0.5, 0.7])
-    kept = planned_counts(recipe(), LAYOUT, 0.1, entropies)
+    kept = planned(EntropyMask(), 0.1, entropies)
     block = (kept / SIZES).reshape(3, 2)
     assert block[1].min() > block[0].max() > block[0].min() > block[2].max()
     np.testing.assert_allclose(block[:, 0], block[:, 1], atol=1 / 80)
-    even = planned_counts(recipe(), LAYOUT, 0.1)
+    even = EntropyMask().planned(LAYOUT, 0.1, None)
     assert even.tolist() == [8, 20] * 3
 
 
 def test_as_printed_every_position_is_kept():
-    literal = recipe(literal=("density",))
-    assert planned_counts(literal, LAYOUT, 0.1, np.ones(6)).tolist() == SIZES.tolist()
+    assert planned(EntropyMask(budget="whole"), 0.1, np.ones(6)).tolist() == SIZES.tolist()
 
 
 def test_a_global_threshold_spares_whole_modules():
@@ -69,18 +89,38 @@ def test_the_printed_mask_is_the_largest_signed_b_after_one_step(optimizer):
     kind = torch.optim.SGD if optimizer == "sgd" else torch.optim.AdamW
     kind([B], lr=0.1).step()
     kept = [8, 20] * 3
-    found = printed_support(LAYOUT, gradient, kept, optimizer)
+    (found,) = GradientMask(ranked_by="first_step").choose(Told(gradient, optimizer), [kept])
+    assert torch.equal(found, top_support(LAYOUT, first_step(gradient, optimizer), kept))
     wanted = top_support(LAYOUT, B.detach(), kept)
     assert len(set(found.tolist()) & set(wanted.tolist())) >= 0.95 * len(wanted)
     assert (gradient[found] < 0).all(), "a signed threshold never keeps a falling value"
 
 
 def test_each_expansion_has_its_rule():
-    rules = {name: mask_rule(one) for name, one in METHODS.items()}
-    assert rules["lora"] == rules["lori_dense"] == "none"
-    assert rules["lori"] == "magnitude"
-    assert rules["proposed"] == "gradient"
-    assert rules["proposed_literal"] == "printed"
+    """The first of four: by size and sign, over a module or over all."""
+    values = torch.zeros(int(SIZES.sum()))
+    values[[3, 90, 100, 110]] = torch.tensor([-1.0, 9.0, -5.0, 7.0])
+    kept = np.array([1, 2, 0, 0, 0, 0])
+    chosen = {
+        name: method.expansion.choose(Told(values), [kept])[0].tolist()
+        for name, method in METHODS.items()
+        if method.expansion.masked
+    }
+    assert chosen == {
+        "lori": [90, 100, 110],
+        "proposed": [3, 90, 110],
+        "proposed_single_cluster": [3, 90, 110],
+        # −g/(|g| + ε) is 1 where g falls: the lowest such position, then the untouched ones.
+        "proposed_literal": [3, 80, 100],
+    }
+    dense = {name for name, method in METHODS.items() if not method.expansion.masked}
+    assert dense == {"local", "lora", "lori_dense", "hard_moe", "centralised", "full_finetune"}
+    assert {name for name, method in METHODS.items() if method.expansion.warms_up} == {"lori"}
+
+
+def test_nobody_knows_the_first_step_of_another_optimiser():
+    with pytest.raises(CosimError, match=r"training\.optimizer: .*'lion'"):
+        first_step(torch.ones(3), "lion")
 
 
 def test_siblings_share_their_input_and_strangers_do_not():

@@ -4,12 +4,21 @@ import math
 
 import numpy as np
 import pytest
-from cosim.learning.federation.payload import introduction_bits, values_bits
+import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import entropy
 
-from cosim.methods.message import mask_bits
+from cosim.methods.message import (
+    Common,
+    Mask,
+    Said,
+    Seed,
+    Values,
+    mask_bits,
+    on_air,
+    payload_bits,
+)
 
 
 @given(n=st.integers(2, 2000), share=st.floats(0, 1))
@@ -34,27 +43,43 @@ def test_a_tenth_kept_costs_about_4_7_bits_a_value() -> None:
     assert mask_bits(4, 1) == math.ceil(4 * (0.5 + 0.75 * math.log2(4 / 3))) == 4
 
 
+B = Values("B", torch.zeros(100))
+A = torch.zeros(40)
+
+
 @pytest.mark.parametrize(
-    ("projection", "per_value", "bits"),
+    ("told", "per_value", "first", "later"),
     [
-        ("trainable", 16, (100 + 40) * 16),
-        ("trainable", 32, (100 + 40) * 32),
-        ("frozen_own_seed", 16, 100 * 16),
-        ("frozen_shared_seed", 32, 100 * 32),
+        (Values("A", A), 16, (100 + 40) * 16, (100 + 40) * 16),
+        (Values("A", A), 32, (100 + 40) * 32, (100 + 40) * 32),
+        (Seed("A", A), 16, 100 * 16 + 64, 100 * 16),
+        (Common("A", A), 32, 100 * 32, 100 * 32),
+        (Values("h", torch.zeros(7), once=True), 16, (100 + 7) * 16, 100 * 16),
     ],
 )
-def test_the_projection_is_sent_only_where_it_is_trained(
-    projection: str, per_value: int, bits: int
+def test_what_is_told_once_is_on_the_air_once(
+    told: Said, per_value: int, first: int, later: int
 ) -> None:
-    assert values_bits(100, 40, projection, per_value) == bits
+    assert payload_bits([B, told], (), per_value) == first
+    assert payload_bits([B, told], {told.name, "B"}, per_value) == later
+    assert payload_bits([B, told], {"another"}, per_value) == first
 
 
-@pytest.mark.parametrize(
-    ("projection", "seed"), [("frozen_own_seed", 64), ("frozen_shared_seed", 0), ("trainable", 0)]
-)
-def test_an_introduction_is_one_mask_a_module_and_an_own_seed(projection: str, seed: int) -> None:
-    sizes = [1024, 4, 8]
-    assert introduction_bits(sizes, np.array([512, 1, 8]), projection) == 1024 + 4 + 0 + seed
-    assert introduction_bits(sizes, None, projection) == seed
+def test_a_mask_is_coded_module_by_module() -> None:
+    sizes, support = [1024, 4, 8], torch.arange(521)
+    mask = Mask("M", support, sizes, np.array([512, 1, 8]).tolist())
+    assert mask.bits(16) == mask.bits(32) == 1024 + 4 + 0
+    assert payload_bits([B, mask], (), 16) == 1600 + 1028
+    assert payload_bits([B, mask], ["M"], 16) == 1600
     with pytest.raises(ValueError, match="zip"):
-        introduction_bits(sizes, np.array([512, 1]), projection)
+        Mask("M", support, sizes, [512, 1]).bits(16)
+
+
+@pytest.mark.parametrize("per_value", [16, 32])
+def test_on_the_air_values_lose_their_precision_and_names_nothing(per_value: int) -> None:
+    fine = torch.tensor([1 / 3, 2 / 3])
+    content = (Values("B", fine), Seed("A", fine), Mask("M", torch.arange(2), [9], [2]))
+    values, seed, mask = on_air(content, per_value)
+    assert isinstance(values, Values)
+    assert torch.equal(values.values, fine) == (per_value == 32)
+    assert (seed, mask) == content[1:]

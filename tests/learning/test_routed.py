@@ -13,9 +13,9 @@ from cosim.learning.base.base_model import load
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.pool import Question
 from cosim.learning.evaluation.evaluator import Evaluator
-from cosim.learning.evaluation.gate import rank_activations
 from cosim.methods.adapter import Adapter
-from cosim.methods.composition.ranks import select_ranks
+from cosim.methods.composition.gate import Gate
+from cosim.methods.composition.ranks import Ranks, select_ranks
 from cosim.methods.expert import Expert
 from cosim.methods.layout import Layout
 
@@ -63,7 +63,9 @@ def test_rows_weigh_their_own_experts(evaluator: Evaluator) -> None:
     weights[:, 2] = 0.0  # nobody asks it
     weights[:5, 0] = 0.0
     weights /= weights.sum(1, keepdim=True)
-    found = likelihoods(evaluator, Expert(members, "gate", (0, 1, 2, 3)), them, weights)
+    found = likelihoods(
+        evaluator, Expert(members, "gate", (0, 1, 2, 3), weigh=Gate().weigh), them, weights
+    )
     for number, row in enumerate(them):
         # One expert with B scaled by its weight, several of them averaged: J·(1/J) is 1.
         alone = Expert(
@@ -75,7 +77,9 @@ def test_rows_weigh_their_own_experts(evaluator: Evaluator) -> None:
         (wanted,) = likelihoods(evaluator, alone, [row], None)
         assert found[number] == pytest.approx(wanted, abs=2e-4)
     even = torch.full((10, EXPERTS), 1 / EXPERTS)
-    gated = likelihoods(evaluator, Expert(members, "gate", (0, 1, 2, 3)), them, even)
+    gated = likelihoods(
+        evaluator, Expert(members, "gate", (0, 1, 2, 3), weigh=Gate().weigh), them, even
+    )
     np.testing.assert_allclose(
         gated, likelihoods(evaluator, Expert(members), them, None), atol=2e-4
     )
@@ -87,7 +91,9 @@ def test_an_expert_that_everybody_asks_answers_as_alone(evaluator: Evaluator) ->
     them = [Encoded((*range(20, 40), *row.prompt), row.answer) for row in rows(10)]
     weights = torch.zeros(10, EXPERTS)
     weights[:, 2] = 1.0
-    found = likelihoods(evaluator, Expert(members, "gate", (0, 1, 2, 3)), them, weights)
+    found = likelihoods(
+        evaluator, Expert(members, "gate", (0, 1, 2, 3), weigh=Gate().weigh), them, weights
+    )
     assert found == likelihoods(evaluator, Expert((members[2],)), them, None)
     apart = [likelihoods(evaluator, Expert((members[2],)), [row], None)[0] for row in them]
     assert found == pytest.approx(apart, abs=2e-4)
@@ -95,7 +101,7 @@ def test_an_expert_that_everybody_asks_answers_as_alone(evaluator: Evaluator) ->
 
 def test_candidates_of_one_question_share_their_weights(evaluator: Evaluator) -> None:
     members = experts(evaluator.layout)
-    expert = Expert(members, "gate", (0, 1, 2, 3))
+    expert = Expert(members, "gate", (0, 1, 2, 3), weigh=Gate().weigh)
     first, second = rows(2)
     questions = [
         Question((first, Encoded(first.prompt, (9, 8))), 0, (1, 1)),
@@ -116,7 +122,9 @@ def test_candidates_of_one_question_share_their_weights(evaluator: Evaluator) ->
 def test_the_literal_route_keeps_the_largest_ranks_of_all(evaluator: Evaluator) -> None:
     layout, them = evaluator.layout, rows(6)
     members = experts(layout)
-    found = likelihoods(evaluator, Expert(members, "literal"), them, None)
+    found = likelihoods(
+        evaluator, Expert(members, "ranks", share=1.0, select=Ranks().select), them, None
+    )
     model = copy.deepcopy(evaluator.model)
     model._lean = None  # the hooks below sit in the transformers model
     pairs = [layout.pairs(one.projection, one.expansion(layout)) for one in members]
@@ -137,7 +145,7 @@ def _printed(A: Tensor, B: Tensor) -> Any:
     """y + (α/r)·Σ_j B_j·z_j with z the r largest of all |A_j·x| (eq. 29)."""
 
     def hook(_: Any, inputs: tuple[Tensor, ...], y: Tensor) -> Tensor:
-        z = select_ranks(rank_activations(inputs[0], A), RANK)
+        z = select_ranks(torch.einsum("...k,jrk->...jr", inputs[0], A), RANK)
         return y + SCALE * torch.einsum("...jr,jdr->...d", z, B)
 
     return hook

@@ -20,6 +20,7 @@ from cosim.learning.training.lesson import Lesson
 from cosim.learning.training.shares import shares
 from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
 from cosim.methods.adapter import Adapter
+from cosim.methods.expansion.gradient_mask import GradientMask
 from cosim.methods.layout import Layout
 from cosim.methods.projection.gaussian import gaussian_projection
 
@@ -46,7 +47,7 @@ def trainer_of(model: AdaptedModel) -> GroupTrainer:
         optimizer="adamw",
         weight_decay=0.0,
         trainable_projection=False,
-        mask="gradient",
+        expansion=GradientMask(),
     )
     return GroupTrainer(model, Layout(model.modules, 4), torch.float32, settings)
 

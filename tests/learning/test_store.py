@@ -17,11 +17,17 @@ from cosim.learning.base.base_model import load
 from cosim.learning.storing.adapter_store import read_adapters, save_adapters
 from cosim.learning.storing.peft import write_peft
 from cosim.methods.adapter import Adapter
+from cosim.methods.composition.oracle import Oracle
+from cosim.methods.composition.single import Single
+from cosim.methods.data.own import Own
 from cosim.methods.layout import Layout
-from cosim.methods.projection.gaussian import gaussian_projection
+from cosim.methods.projection.frozen import Frozen
+from cosim.methods.projection.trained import Trained
+from cosim.methods.slots import Composition, Projection
 
 RANK, ALPHA, SEED = 3, 5.0, 11
 TASKS = ("sums", "words", "sums")
+OWN, SINGLE = Frozen(), Single()
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +45,12 @@ def layout(adapted: AdaptedModel) -> Layout:
     return Layout(adapted.modules, RANK)
 
 
-def adapters(layout: Layout, projection: str, *, masked: bool) -> list[Adapter]:
+def adapters(layout: Layout, projection: Projection, *, masked: bool) -> list[Adapter]:
     out = []
     for device in range(len(TASKS)):
         random = torch.Generator().manual_seed(device)
-        names = {"frozen_own_seed": device, "frozen_shared_seed": "shared"}
-        A = gaussian_projection(layout, SEED, names.get(projection, "shared"))
-        if projection == "trainable":
+        A = projection.first(layout, SEED, projection.owner(device))
+        if projection.moves:
             A = A + 0.1 * torch.randn(A.shape, generator=random)
         values = 0.1 * torch.randn(layout.expansion_size, generator=random)
         support = (torch.rand(values.shape, generator=random) < 0.2).nonzero().flatten()
@@ -53,14 +58,20 @@ def adapters(layout: Layout, projection: str, *, masked: bool) -> list[Adapter]:
     return out
 
 
-def fleet(layout: Layout, projection: str, *, masked: bool, composition: str = "single") -> Any:
+def fleet(
+    layout: Layout,
+    projection: Projection,
+    *,
+    masked: bool,
+    composition: Composition = SINGLE,
+) -> Any:
     """What the store reads of a fleet; every bank holds every expert."""
     own = adapters(layout, projection, masked=masked)
-    recipe = {"projection": projection, "composition": composition, "data": "own", "literal": ()}
+    parts = {"projection": projection, "composition": composition, "data": Own()}
     bank = {n: Adapter(one.values * 0.5, one.support, one.projection) for n, one in enumerate(own)}
     return SimpleNamespace(
         layout=layout,
-        recipe=SimpleNamespace(**recipe),
+        method=SimpleNamespace(**parts),
         tasks=TASKS,
         adapters=own,
         banks=[dict(bank) for _ in own],
@@ -69,9 +80,10 @@ def fleet(layout: Layout, projection: str, *, masked: bool, composition: str = "
 
 
 CASES = {
-    "dense": ("trainable", False),
-    "masked": ("frozen_own_seed", True),
-    "shared A": ("frozen_shared_seed", False),
+    "dense": (Trained(), False),
+    "masked": (OWN, True),
+    "as printed": (Frozen(scaled=False), True),
+    "shared A": (Frozen(seed="shared"), False),
 }
 every_case = pytest.mark.parametrize(("projection", "masked"), CASES.values(), ids=CASES)
 
@@ -85,9 +97,9 @@ def same(one: Adapter, other: Adapter) -> bool:
 
 
 @every_case
-@pytest.mark.parametrize("composition", ["single", "oracle"])
+@pytest.mark.parametrize("composition", [SINGLE, Oracle()], ids=str)
 def test_what_is_saved_comes_back(
-    layout: Layout, tmp_path: Path, projection: str, masked: bool, composition: str
+    layout: Layout, tmp_path: Path, projection: Projection, masked: bool, composition: Composition
 ) -> None:
     saved = fleet(layout, projection, masked=masked, composition=composition)
     save_adapters(tmp_path / "adapters", saved, scale=ALPHA / RANK, seed=SEED)
@@ -96,7 +108,7 @@ def test_what_is_saved_comes_back(
     for device in range(len(TASKS)):
         assert same(store.adapter(device), saved.adapters[device])
         experts = store.experts(device)
-        if composition == "single":
+        if not composition.asks_experts:
             assert [(one.owner, one.task) for one in experts] == [(device, TASKS[device])]
             assert same(experts[0].adapter, saved.adapters[device])
         else:
@@ -106,7 +118,7 @@ def test_what_is_saved_comes_back(
 
 
 def test_every_tensor_is_stored_once_and_small(layout: Layout, tmp_path: Path) -> None:
-    saved = fleet(layout, "frozen_own_seed", masked=True, composition="oracle")
+    saved = fleet(layout, OWN, masked=True, composition=Oracle())
     save_adapters(tmp_path / "adapters", saved, scale=1.0, seed=SEED)
     files = sorted((tmp_path / "adapters").glob("*.safetensors"))
     assert [path.name for path in files] == [f"device-{n:04d}.safetensors" for n in range(3)]
@@ -119,7 +131,7 @@ def test_every_tensor_is_stored_once_and_small(layout: Layout, tmp_path: Path) -
 
 
 def test_views_of_one_memory_are_no_obstacle(layout: Layout, tmp_path: Path) -> None:
-    saved = fleet(layout, "trainable", masked=False)
+    saved = fleet(layout, Trained(), masked=False)
     rows = torch.stack([one.values for one in saved.adapters])
     saved.adapters = [
         Adapter(row, None, one.projection) for row, one in zip(rows, saved.adapters, strict=True)
@@ -130,7 +142,7 @@ def test_views_of_one_memory_are_no_obstacle(layout: Layout, tmp_path: Path) -> 
 
 
 def test_a_projection_that_no_seed_gives_is_stored_itself(layout: Layout, tmp_path: Path) -> None:
-    saved = fleet(layout, "frozen_own_seed", masked=True)
+    saved = fleet(layout, OWN, masked=True)
     refined = saved.adapters[1]
     saved.adapters[1] = Adapter(refined.values, refined.support, 2 * refined.projection)
     save_adapters(tmp_path / "adapters", saved, scale=1.0, seed=SEED)
@@ -138,9 +150,7 @@ def test_a_projection_that_no_seed_gives_is_stored_itself(layout: Layout, tmp_pa
 
 
 def test_a_seed_that_gives_another_projection_is_refused(layout: Layout, tmp_path: Path) -> None:
-    save_adapters(
-        tmp_path / "adapters", fleet(layout, "frozen_own_seed", masked=True), scale=1.0, seed=SEED
-    )
+    save_adapters(tmp_path / "adapters", fleet(layout, OWN, masked=True), scale=1.0, seed=SEED)
     path = tmp_path / "adapters" / "index.json"
     index = json.loads(path.read_text(encoding="utf-8"))
     index["devices"][0]["adapter"]["projection"]["stream"][0] += 1
@@ -159,7 +169,7 @@ def test_what_cannot_be_read_or_written_is_told(layout: Layout, tmp_path: Path) 
     with pytest.raises(ExportError, match="cannot be written"):
         save_adapters(
             tmp_path / "file" / "adapters",
-            fleet(layout, "trainable", masked=False),
+            fleet(layout, Trained(), masked=False),
             scale=1.0,
             seed=SEED,
         )
@@ -171,7 +181,7 @@ def test_peft_gives_the_logits_of_the_learner(
     adapted: AdaptedModel,
     layout: Layout,
     tmp_path: Path,
-    projection: str,
+    projection: Projection,
     masked: bool,
 ) -> None:
     from peft import PeftModel
@@ -203,7 +213,7 @@ def test_peft_adapts_the_modules_of_the_run_and_no_others(base: Any, tmp_path: P
 
     chosen = AdaptedModel(copy.deepcopy(base.model), r"model\.layers\.1\..*(q|down)_proj").modules
     layout = Layout(chosen, RANK)
-    adapter = adapters(layout, "trainable", masked=False)[0]
+    adapter = adapters(layout, Trained(), masked=False)[0]
     write_peft(tmp_path, layout, 1.0, adapter, None)
     theirs = PeftModel.from_pretrained(copy.deepcopy(base.model), tmp_path).base_model.model
     found = [name for name, module in theirs.named_modules() if isinstance(module, LoraLayer)]

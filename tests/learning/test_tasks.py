@@ -15,7 +15,7 @@ from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.pool import TaskPool, device_tasks, load_pool
 from cosim.learning.data.procedural import procedural_examples
 from cosim.learning.learner import Learner
-from cosim.methods.local import RECIPE as LOCAL
+from cosim.methods import METHODS
 from cosim.scenario.learning import Adapter, Task, Training
 
 DATASETS = Path(__file__).parents[3] / "shared" / "datasets"
@@ -190,7 +190,8 @@ def test_devices_of_one_task_share_no_row(pool: Any, tiny_llama: Path, tmp_path:
         name: pool(rows_file(tmp_path / name, 40, 1), test_samples=5, shares=3) for name in "ab"
     }
     training = Training(steps=4, batch_size=16)
-    learner = Learner(base, LOCAL, Adapter(rank=2), training, pools, list("abaab"), seed=1)
+    method = METHODS["local"]
+    learner = Learner(base, method, Adapter(rank=2), training, pools, list("abaab"), seed=1)
     drawn = [
         {row for batch in learner.submit(device, 1).lesson.batches for row in batch}
         for device in range(5)

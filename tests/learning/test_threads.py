@@ -120,15 +120,15 @@ def test_what_is_still_to_be_read_is_what_lists_in_turn_would_read(
 
 
 @pytest.mark.usefixtures("two_threads")
-@pytest.mark.parametrize("projection", ["frozen_own_seed", "frozen_shared_seed"])
+@pytest.mark.parametrize("seed", ["own", "shared"])
 def test_every_device_begins_with_the_projection_of_its_stream(
-    tiny_llama: Path, pools: Any, projection: str
+    tiny_llama: Path, pools: Any, seed: str
 ) -> None:
-    recipe = METHODS["lori"].model_copy(update={"projection": projection})
+    recipe = METHODS["lori"].with_(projection={"name": "frozen", "seed": seed})
     fleet = small_learner(tiny_llama, pools, recipe).fleet
     for device, adapter in enumerate(fleet.adapters):
-        owner = device if projection == "frozen_own_seed" else "shared"
+        owner = device if seed == "own" else "shared"
         assert torch.equal(adapter.projection, gaussian_projection(fleet.layout, 1, owner))
     shared = fleet.adapters[0].projection is fleet.adapters[1].projection
-    assert shared == (projection == "frozen_shared_seed")
+    assert shared == (seed == "shared")
     assert replace(fleet.adapters[0]).support is fleet.adapters[0].support

@@ -1,11 +1,11 @@
 """Grouped training against training alone, against PEFT, and against its own definition."""
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from cosim.learning.adapters.masks import top_gradient_support
 
 from cosim.errors import CosimError
 from cosim.learning.base.adapted_model import AdaptedModel
@@ -15,7 +15,10 @@ from cosim.learning.training.lesson import Lesson
 from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
 from cosim.learning.training.working_copies import WorkingCopies
 from cosim.methods.adapter import Adapter
-from cosim.methods.layout import Layout, kept_positions
+from cosim.methods.expansion.dense import Dense
+from cosim.methods.expansion.gradient_mask import GradientMask
+from cosim.methods.expansion.magnitude_mask import MagnitudeMask
+from cosim.methods.layout import Layout
 from cosim.methods.projection.gaussian import gaussian_projection
 
 RANK = 4
@@ -30,7 +33,7 @@ def settings(**changes):
         "optimizer": "adamw",
         "weight_decay": 0.0,
         "trainable_projection": False,
-        "mask": "gradient",
+        "expansion": GradientMask(),
     }
     return TrainingSettings(**{**base, **changes})
 
@@ -69,8 +72,13 @@ def lesson(layout, number, *, masked=True, steps=3, batch=3):
     return Lesson(adapter, tuple(rows(100 * number + k, batch) for k in range(steps)))
 
 
-def counts(layout, density):
-    return [kept_positions(size, density) for size in layout.expansion_sizes]
+def largest(layout, gradient, density):
+    """What a gradient mask of this density keeps where the first gradient is this."""
+    trainer = SimpleNamespace(
+        layout=layout, optimizer="adamw", first_gradients=lambda: iter([gradient])
+    )
+    (support,) = GradientMask().choose(trainer, [GradientMask().planned(layout, density, None)])
+    return support
 
 
 def assert_same(first, second, rtol=2e-4):
@@ -84,23 +92,23 @@ def assert_same(first, second, rtol=2e-4):
     "kind",
     [
         {},
-        {"mask": "none"},
-        {"mask": "none", "trainable_projection": True},
+        {"expansion": Dense()},
+        {"expansion": Dense(), "trainable_projection": True},
         {"optimizer": "sgd", "learning_rate": 0.5},
         {"weight_decay": 0.1},
-        {"mask": "magnitude"},
-        {"mask": "printed"},
+        {"expansion": MagnitudeMask()},
+        {"expansion": GradientMask(ranked_by="first_step")},
     ],
 )
 def test_a_group_trains_each_device_as_it_would_alone(adapted, layout, kind):
     chosen = settings(**kind)
     trainer = GroupTrainer(adapted, layout, torch.float32, chosen)
-    lessons = [lesson(layout, n, masked=chosen.mask != "none", batch=2 + n) for n in range(3)]
+    lessons = [lesson(layout, n, masked=chosen.expansion.masked, batch=2 + n) for n in range(3)]
     together = trainer.train(lessons)
     for one, outcome in zip(lessons, together, strict=True):
         (alone,) = trainer.train([one])
         assert outcome.loss == pytest.approx(alone.loss, rel=1e-5)
-        if chosen.mask != "none":
+        if chosen.expansion.masked:
             assert torch.equal(outcome.adapter.support, alone.adapter.support)
         assert_same(outcome.adapter, alone.adapter)
 
@@ -115,7 +123,7 @@ def test_training_leaves_the_given_adapters_untouched(adapted, layout):
 
 
 def test_density_one_is_dense_training(adapted, layout):
-    dense = GroupTrainer(adapted, layout, torch.float32, settings(mask="none"))
+    dense = GroupTrainer(adapted, layout, torch.float32, settings(expansion=Dense()))
     full = GroupTrainer(adapted, layout, torch.float32, settings(density=1.0))
     (a,) = dense.train([lesson(layout, 1, masked=False)])
     (b,) = full.train([lesson(layout, 1)])
@@ -130,7 +138,7 @@ def test_one_device_trains_as_peft_does(base, adapted, layout, optimizer):
     from peft import LoraConfig, get_peft_model
 
     chosen = settings(
-        mask="none",
+        expansion=Dense(),
         trainable_projection=True,
         optimizer=optimizer,
         learning_rate=5e-3 if optimizer == "adamw" else 0.3,
@@ -191,7 +199,7 @@ def peft_step(model, optimiser, batch):
 def test_the_mask_is_the_largest_gradients_of_each_module(layout):
     random = torch.Generator().manual_seed(3)
     gradient = torch.randn(layout.expansion_size, generator=random)
-    support = top_gradient_support(layout, gradient, counts(layout, 0.1))
+    support = largest(layout, gradient, 0.1)
     assert torch.equal(support, support.sort().values)
     start = 0
     for size in layout.expansion_sizes:
@@ -205,7 +213,7 @@ def test_the_mask_is_the_largest_gradients_of_each_module(layout):
 
 
 def test_equal_gradients_go_to_the_lower_positions(layout):
-    support = top_gradient_support(layout, torch.ones(layout.expansion_size), counts(layout, 0.05))
+    support = largest(layout, torch.ones(layout.expansion_size), 0.05)
     first = layout.expansion_sizes[0]
     kept = max(1, round(0.05 * first))
     assert support[:kept].tolist() == list(range(kept))

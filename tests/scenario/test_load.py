@@ -79,8 +79,8 @@ MISTAKES = [
         2,
         "method: {name: lora, topolgy: ring}",
         "a.yaml:2: method.topolgy: unknown key; did you mean 'topology'? (expected one of: name, "
-        "reference, projection, expansion, topology, aggregation, composition, gate, merge, data, "
-        "calibration_samples, literal, schedule, staleness_exponent)",
+        "reference, projection, expansion, topology, schedule, sending, weights, aggregation, "
+        "composition, data, calibration_samples, staleness_exponent)",
     ),
     (
         2,
@@ -91,8 +91,8 @@ MISTAKES = [
     (
         2,
         "method: {name: lora, projection: trainabel}",
-        "a.yaml:2: method.projection: 'trainabel' is not one of trainable, frozen_own_seed, "
-        "frozen_shared_seed, none; did you mean 'trainable'?",
+        "a.yaml:2: method.projection.name: 'trainabel' is not one of trained, frozen, none; did "
+        "you mean 'trained'?",
     ),
     (
         2,

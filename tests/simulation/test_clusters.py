@@ -2,15 +2,12 @@
 
 import math
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from cosim.mobility.trajectory import PiecewiseLinear
-from cosim.simulation.rounds.plan import Plan
-from cosim.simulation.rounds.planning import exchange_attempts
 from cosim.simulation.setup.build import build_devices
 from cosim.trace.schema import Outcome, TopologyRow, TransferKind
 from tests.simulation.small_networks import (
@@ -210,9 +207,10 @@ def test_an_expert_is_given_up_after_its_attempts(attempts: int) -> None:
 def test_no_exchange_less_than_e_rounds_before_the_last(
     every: int, rounds: int, after: list[int]
 ) -> None:
-    world: Any = SimpleNamespace(scenario=clusters(0.02, every=every, rounds=rounds))
-    plans = [Plan(number, {}) for number in range(1, rounds + 1)]
-    assert [plan.round for plan in plans if exchange_attempts(world, plan)] == after
+    topology = clusters(0.02, every=every, rounds=rounds).method.topology
+    attempts = {number: topology.expert_attempts(number, rounds) for number in range(1, rounds + 1)}
+    assert [number for number, times in attempts.items() if times] == after
+    assert set(attempts.values()) <= {0, 3}
 
 
 def test_one_cluster_has_nobody_to_exchange_with() -> None:

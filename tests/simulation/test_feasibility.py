@@ -5,10 +5,9 @@ import math
 import pytest
 
 from cosim.methods.topology.random import RandomGraph
-from cosim.preflight.explain import compute_fact, explain, receivers_at_most
+from cosim.preflight.explain import compute_fact, explain
 from cosim.randomness import stream
 from cosim.simulation.setup.build import given_work
-from cosim.topology.graphs import neighbours
 from cosim.trace.schema import Outcome
 from tests.simulation.small_networks import NO_LEARNING, method, scenario, simulate
 
@@ -23,9 +22,9 @@ def test_no_graph_gives_a_device_more_receivers(count: int, graph: object) -> No
     degrees = {
         len(others)
         for round_ in range(20)
-        for others in neighbours(range(count), choice, stream(1, "topology", round_)).values()
+        for others in choice.neighbours(range(count), stream(1, "topology", round_)).values()
     }
-    assert max(degrees) == receivers_at_most(chosen)
+    assert max(degrees) == choice.most_receivers(count - 1)
     assert isinstance(choice, RandomGraph) or len(degrees) == 1
 
 

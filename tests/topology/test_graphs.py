@@ -4,20 +4,21 @@ import itertools
 
 import numpy as np
 import pytest
-from cosim.methods.topologies import Topology
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
+from cosim.methods import METHODS
 from cosim.methods.topology.complete import Complete
 from cosim.methods.topology.nearest import Nearest
 from cosim.methods.topology.none import NoExchange
 from cosim.methods.topology.random import RandomGraph
 from cosim.methods.topology.ring import Ring
+from cosim.methods.topology.slot import Topology
 from cosim.randomness import stream
-from cosim.topology.graphs import Graph, Neighbours, components, needs_positions, neighbours
+from cosim.topology.graphs import Neighbours, components
 
-choices: st.SearchStrategy[Graph] = st.one_of(
+choices: st.SearchStrategy[Topology] = st.one_of(
     st.sampled_from([NoExchange(), Complete(), Ring()]),
     st.builds(RandomGraph, degree=st.integers(1, 6), range_m=st.none() | st.floats(1, 100)),
     st.builds(Nearest, degree=st.integers(1, 6), range_m=st.none() | st.floats(1, 100)),
@@ -25,14 +26,14 @@ choices: st.SearchStrategy[Graph] = st.one_of(
 ids = st.lists(st.integers(0, 1000), min_size=1, max_size=15, unique=True).map(sorted)
 
 
-def drawn(devices: list[int], choice: Graph, round_: int = 1, seed: int = 1) -> Neighbours:
+def drawn(devices: list[int], choice: Topology, round_: int = 1, seed: int = 1) -> Neighbours:
     positions_m = stream(seed, "positions").uniform(0, 100, (len(devices), 2))
-    return neighbours(devices, choice, stream(seed, "topology", round_), positions_m)
+    return choice.neighbours(devices, stream(seed, "topology", round_), positions_m)
 
 
 @given(devices=ids, choice=choices, seed=st.integers(0, 10**6))
 def test_every_graph_is_symmetric_sorted_and_without_loops(
-    devices: list[int], choice: Graph, seed: int
+    devices: list[int], choice: Topology, seed: int
 ) -> None:
     graph = drawn(devices, choice, seed=seed)
     assert list(graph) == devices
@@ -115,17 +116,15 @@ def test_components_split_the_devices_and_no_edge_crosses(
 
 @given(devices=ids, choice=choices, seed=st.integers(0, 10**6))
 def test_positions_are_used_where_they_are_needed(
-    devices: list[int], choice: Graph, seed: int
+    devices: list[int], choice: Topology, seed: int
 ) -> None:
-    if needs_positions(choice):
+    if choice.needs_positions:
         with pytest.raises(ValueError, match="needs positions of shape"):
-            neighbours(devices, choice, stream(seed, "topology", 1))
+            choice.neighbours(devices, stream(seed, "topology", 1))
         with pytest.raises(ValueError, match="needs positions of shape"):
-            neighbours(
-                devices, choice, stream(seed, "topology", 1), np.zeros((len(devices) + 1, 2))
-            )
+            choice.neighbours(devices, stream(seed, "topology", 1), np.zeros((len(devices) + 1, 2)))
     else:
-        alone = neighbours(devices, choice, stream(seed, "topology", 1))
+        alone = choice.neighbours(devices, stream(seed, "topology", 1))
         assert alone == drawn(devices, choice, seed=seed)
 
 
@@ -134,16 +133,16 @@ def test_the_order_of_the_devices_does_not_matter_to_the_nearest() -> None:
     places = {4: 0.0, 2: 10.0, 7: 20.0, 1: 30.0}
     for devices in itertools.permutations(places):
         positions_m = np.array([(places[device], 0.0) for device in devices])
-        graph = neighbours(devices, Nearest(degree=1), stream(1, "topology", 1), positions_m)
+        graph = Nearest(degree=1).neighbours(devices, stream(1, "topology", 1), positions_m)
         assert graph == {1: (7,), 7: (1,), 2: (4,), 4: (2,)}
 
 
 def test_a_topology_is_named_or_spelled_out() -> None:
-    topology = TypeAdapter[Graph](Topology)
-    assert topology.validate_python("nearest") == Nearest(degree=2, range_m=None)
+    lora = METHODS["lora"]
+    assert lora.with_(topology="nearest").topology == Nearest(degree=2, range_m=None)
     spelled = {"graph": "random", "degree": 3, "range_m": 50}
-    assert topology.validate_python(spelled) == RandomGraph(degree=3, range_m=50.0)
+    assert lora.with_(topology=spelled).topology == RandomGraph(degree=3, range_m=50.0)
     for wrong in ({"range_m": 0}, {"range_m": float("nan")}, {"degree": 0}, {"range": 1}):
         for graph in ("random", "nearest"):
             with pytest.raises(ValidationError):
-                topology.validate_python({"graph": graph} | wrong)
+                lora.with_(topology={"graph": graph} | wrong)
