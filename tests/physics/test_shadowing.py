@@ -1,6 +1,7 @@
 """Shadowing: variance, correlation over both ends' moves, and reading it anywhere at any time."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,7 +90,7 @@ def correlation(values: FloatArray, ahead: int) -> float:
 
 def test_links_read_together_and_one_by_one_are_the_same_to_the_bit() -> None:
     here, there = stream(8, "places").uniform(-500.0, 500.0, (2, 300, 2))
-    choice = {"sigma_db": SIGMA_DB, "decorrelation_m": DECORRELATION_M}
+    choice: dict[str, Any] = {"sigma_db": SIGMA_DB, "decorrelation_m": DECORRELATION_M}
     together = losses_db([stream(9, "x", link) for link in range(300)], here, there, **choice)
     for link, loss in enumerate(together):
         one = ShadowingField.draw(stream(9, "x", link), **choice)

@@ -5,6 +5,7 @@ import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -276,9 +277,10 @@ def test_what_has_changed_is_refused_by_name(cut: Any, monkeypatch: pytest.Monke
         patch.setattr(provenance, "code", lambda: {"learning": "another digest"})
         refused(run, r"the code of cosim\.learning has changed")
     with monkeypatch.context() as patch:
-        real = provenance.version
-        patch.setattr(provenance, "version", lambda of: "9.9" if of == "numpy" else real(of))
-        refused(run, rf"numpy was {real('numpy')} and is 9\.9")
+        patch.setattr(
+            provenance, "version", lambda of: "9.9" if of == "numpy" else metadata.version(of)
+        )
+        refused(run, rf"numpy was {metadata.version('numpy')} and is 9\.9")
     resume(run)
     assert everything(run) == whole
     refused(run, "is completed: there is nothing to resume")

@@ -68,7 +68,7 @@ def reference(case: Case) -> tuple[list[tuple[int, ...]], list[float], int]:
         return not case.constrained or max(case.power_w(union)) <= case.p_max_w
 
     readings = 2 * sum(permitted(a + b) for a, b in itertools.combinations(clusters, 2))
-    scores = []
+    scores: list[float] = []
     while True:
         options = []
         for first, second in itertools.combinations(clusters, 2):

@@ -4,6 +4,7 @@ import itertools
 from collections import Counter
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,12 +64,12 @@ def test_it_is_the_graph_of_all_pairs_of_many_devices(kind: str, degree: int) ->
     random = stream(1, "positions")
     match kind:
         case "even":
-            positions_m = random.uniform(0, 1000, (400, 2))
+            positions_m: npt.NDArray[np.float64] = random.uniform(0, 1000, (400, 2))
         case "clusters":
             centres_m = random.uniform(0, 1000, (8, 2))[random.integers(8, size=400)]
             positions_m = centres_m + random.normal(0, 2, (400, 2))
         case "rough lattice":
-            positions_m = random.integers(0, 15, (400, 2)) * 0.1
+            positions_m = 0.1 * random.integers(0, 15, (400, 2)).astype(np.float64)
         case _:
             positions_m = np.exp(random.normal(0, 4, (400, 2)))
     for range_m in (None, 0.1, 30.0):
