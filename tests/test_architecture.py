@@ -85,6 +85,7 @@ MAY_IMPORT = {
 # may import what lies below it, and nothing beside it on its floor.
 FLOORS = {
     "learning": [
+        {"state_tree"},
         {"workload", "records", "data", "threads"},
         {"base"},
         {"adapters"},
@@ -99,7 +100,8 @@ FLOORS = {
         {"forecast"},
     ],
     "simulation": [
-        {"clock", "compute_time", "learner", "links", "mailbox", "recorder"},
+        {"clock", "compute_time", "learner", "message", "recorder"},
+        {"inbox", "links"},
         {"energy"},
         {"station"},
         {"rows"},

@@ -28,7 +28,7 @@ from cosim.simulation.setup.build import build_devices, build_learner, world_of
 from cosim.simulation.setup.warnings import closing_warnings
 from cosim.simulation.station import Device
 from cosim.trace.content_hash import results_sha256
-from cosim.trace.directory import claim_run_directory, clear_results, room_told
+from cosim.trace.directory import claim_run_directory, clear_results, explain_full_disk
 from cosim.trace.files import ADAPTERS, PARTS
 from cosim.trace.lock import held
 from cosim.trace.manifest import Status, read_manifest, write_manifest
@@ -80,7 +80,7 @@ def play(
         refuse_what_has_no_room(disk_of(scenario, learner.inner, devices), directory)
         run = _Run(directory, scenario, devices, learner, observers, spacing)
         claim.used = True
-        with room_told(directory, f"cosim resume {directory}"):
+        with explain_full_disk(directory, f"cosim resume {directory}"):
             (directory / SCENARIO_FILE).write_text(dump(scenario), encoding="utf-8")
             return run.play(begun)
 
@@ -98,7 +98,7 @@ def resume(
     """
     begun = perf_counter()
     read_run(directory)
-    with held(directory), room_told(directory, f"cosim resume {directory}"):
+    with held(directory), explain_full_disk(directory, f"cosim resume {directory}"):
         manifest = read_manifest(directory)
         if manifest.get("status") == Status.COMPLETED:
             raise RunDirectoryError(f"{directory} is completed: there is nothing to resume.")

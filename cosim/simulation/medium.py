@@ -1,4 +1,4 @@
-"""The air: bandwidth, flights, deadlines. Devices never compute a delay.
+"""The air: bandwidth, transmissions, deadlines. Devices never compute a delay.
 
 Whatever begins, ends or changes its share in an instant is solved together at the end of that
 instant, so that the number of events grows with transfers and not with slots.
@@ -6,7 +6,7 @@ instant, so that the number of events grows with transfers and not with slots.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
 from simpy import Environment, Event, Timeout
@@ -14,9 +14,10 @@ from simpy import Environment, Event, Timeout
 from cosim.simulation.clock import Deadline, EndOfInstant
 from cosim.simulation.links import reception
 from cosim.simulation.links.channel import Channel
-from cosim.simulation.links.flight import Departure, Flight, Grid, Parcel, Plan
-from cosim.simulation.links.launch import launch
-from cosim.simulation.mailbox import Letter
+from cosim.simulation.links.grid import Grid
+from cosim.simulation.links.start import start
+from cosim.simulation.links.transmission import Burst, Forecast, Phase, Transmission
+from cosim.simulation.message import Message
 from cosim.simulation.recorder import Recorder
 from cosim.simulation.rows import transfer_row
 from cosim.simulation.station import Station
@@ -31,17 +32,17 @@ _WHY_IT_ENDED = {
 
 
 class _Arrival(Timeout):
-    """The moment at which a flight's bits are through, if its plan still holds then."""
+    """The moment at which a transmission's bits are through, if its forecast still holds then."""
 
-    def __init__(self, env: Environment, flight: Flight, plan: Plan) -> None:
-        super().__init__(env, max(flight.start_s + plan.ends_s - env.now, 0.0))
-        self.flight, self.plan = flight, plan
+    def __init__(self, env: Environment, transmission: Transmission, forecast: Forecast) -> None:
+        super().__init__(env, max(transmission.start_s + forecast.ends_s - env.now, 0.0))
+        self.transmission, self.forecast = transmission, forecast
 
 
 class Medium:
-    """Carries parcels between stations over the channel and writes every transfer down.
+    """Carries messages between stations over the channel and writes every transfer down.
 
-    `arrived` hears of every parcel that is whole at its receiver, in time or late.
+    `arrived` hears of every message that is whole at its receiver, in time or late.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Medium:
         channel: Channel,
         stations: Sequence[Station],
         record: Recorder,
-        arrived: Callable[[Parcel], None],
+        arrived: Callable[[Message], None],
     ) -> None:
         self.env = env
         self.channel = channel
@@ -59,80 +60,83 @@ class Medium:
         self.record = record
         self._arrived = arrived
         self._numbers = count()
-        self._departed: list[list[Flight]] = []
-        self._changed: dict[int, Flight] = {}
+        self._bursts: list[list[Transmission]] = []
+        self._changed: dict[int, Transmission] = {}
         self._settling = False
-        self._watched: dict[float, list[Flight]] = {}
+        self._due: dict[float, list[Transmission]] = {}
 
-    def send(self, sender: Station, parcels: Sequence[Parcel], round_: int) -> Departure:
-        """Starts all parcels at once, in equal shares of the sender's bandwidth.
+    def send(self, sender: Station, messages: Sequence[Message], round_: int) -> Burst:
+        """Starts all messages at once, in equal shares of the sender's bandwidth.
 
         A receiver that is not there answers nothing, so nothing is sent to it. If anything is sent,
         what the sender still had in the air beyond its deadline is cut short.
         """
-        there = [self.stations[parcel.receiver].present for parcel in parcels]
-        if any(there):
-            self.land(sender)
-            for flight in list(sender.flights_out.values()):
-                self._end(flight, Outcome.LATE)
-        departure = Departure(self.env, sum(there))
-        share_hz = self.radio.bandwidth_hz / max(sum(there), 1)
-        flights, now_s = [], float(self.env.now)
-        for parcel, answers in zip(parcels, there, strict=True):
-            receiver = self.stations[parcel.receiver]
-            flight = Flight(
-                next(self._numbers), round_, sender.id, parcel, now_s, share_hz, departure, share_hz
+        answers = [self.stations[message.receiver].present for message in messages]
+        if any(answers):
+            self.deliver_due(sender)
+            for transmission in list(sender.outgoing.values()):
+                self._end(transmission, Outcome.LATE)
+        burst, started = Burst(self.env, sum(answers)), []
+        for message, answer in zip(messages, answers, strict=True):
+            receiver = self.stations[message.receiver]
+            transmission = Transmission(
+                number=next(self._numbers),
+                round=round_,
+                sender=sender.id,
+                message=message,
+                burst=burst,
+                start_s=float(self.env.now),
+                share_hz=self.radio.bandwidth_hz / max(sum(answers), 1),
+                grid=Grid(self.radio.deadline_s, 1),
+                receiver_mixings=receiver.inbox.mixings,
             )
-            flight.mixed = receiver.mailbox.mixed
-            if answers:
-                sender.flights_out[flight.number] = flight
-                receiver.flights_in[flight.number] = flight
-                flights.append(flight)
+            if answer:
+                sender.outgoing[transmission.number] = transmission
+                receiver.incoming[transmission.number] = transmission
+                started.append(transmission)
             else:
-                self._refuse(flight)
-        if flights:
-            self._departed.append(flights)
+                self._refuse(transmission)
+        if started:
+            self._bursts.append(started)
             self._settle_soon()
-        return departure
+        return burst
 
-    def land(self, sender: Station) -> None:
-        """Ends those of a device's flights whose bits are through in this very instant, so that
-        their receivers know them before it sends again."""
-        for flight in list(sender.flights_out.values()):
-            if flight.through_by(float(self.env.now)):
-                self._land(flight)
+    def deliver_due(self, sender: Station) -> None:
+        """Ends those of a device's transmissions whose bits are through in this very instant, so
+        that their receivers know them before it sends again."""
+        for transmission in list(sender.outgoing.values()):
+            if transmission.through_by(float(self.env.now)):
+                self._deliver(transmission)
 
-    def _refuse(self, flight: Flight) -> None:
-        """A parcel that is not sent, because nobody would hear it."""
-        self._ground(flight)
-        self._write(flight, Outcome.CANCELLED, 0.0, 0.0)
+    def _refuse(self, transmission: Transmission) -> None:
+        """Writes down a message that is not sent, because nobody would hear it."""
+        self._keep_off_air(transmission)
+        transmission.phase = Phase.OVER
+        self._write(transmission, Outcome.CANCELLED, 0.0, 0.0)
 
-    def _ground(self, flight: Flight) -> None:
-        """What never is on the air has a place and a deadline, and nothing else."""
-        flight.share_hz = flight.first_share_hz = 0.0
-        flight.over = True
-        flight.grid = Grid(self.radio.deadline_s, 1)
-        flight.distance_m = float(self.channel.distances_m([flight.link], flight.start_s)[0])
+    def _keep_off_air(self, transmission: Transmission) -> None:
+        """Gives a transmission that never is on the air its distance, and no bandwidth."""
+        transmission.share_hz = transmission.first_share_hz = 0.0
+        distances_m = self.channel.distances_m([transmission.link], transmission.start_s)
+        transmission.distance_m = float(distances_m[0])
 
     def cancel(self, station: Station) -> None:
-        """Ends every flight from or to a device that is no longer there, and frees the spectrum.
-
-        What is through in this very instant counts.
-        """
-        for flight in [*station.flights_out.values(), *station.flights_in.values()]:
-            if flight.through_by(float(self.env.now)):
-                self._land(flight)
+        """Ends every transmission from or to a device that is no longer there, and frees the
+        spectrum; what is through in this very instant counts."""
+        for transmission in [*station.outgoing.values(), *station.incoming.values()]:
+            if transmission.through_by(float(self.env.now)):
+                self._deliver(transmission)
             else:
-                self._end(flight, Outcome.LATE if flight.overdue else Outcome.CANCELLED)
+                overdue = transmission.phase is Phase.OVERDUE
+                self._end(transmission, Outcome.LATE if overdue else Outcome.CANCELLED)
 
     def silence(self, sender: Station, receivers: Sequence[int], round_: int) -> None:
-        """Nothing comes from a device that was cut off before it sent, or may not send: others
-        wait Γ for it."""
+        """Has receivers wait Γ for a device that was cut off before it sent, or may not send."""
 
         def given_up(_: Event) -> None:
             for receiver in receivers:
                 if self.stations[receiver].closed < round_:
-                    self.stations[receiver].mailbox.end(sender.id, round_, in_time=False)
+                    self.stations[receiver].inbox.end(sender.id, round_, in_time=False)
 
         _then(Deadline(self.env, self.radio.deadline_s), given_up)
 
@@ -142,155 +146,177 @@ class Medium:
             _then(EndOfInstant(self.env), self._settle)
 
     def _settle(self, _: Event) -> None:
-        """Launches what departed in this instant, and plans anew what changed in it."""
+        """Starts the bursts of this instant, and forecasts anew what changed in it."""
         self._settling = False
-        departed, self._departed = self._departed, []
+        bursts, self._bursts = self._bursts, []
         changed, self._changed = self._changed, {}
-        new = [[flight for flight in flights if not flight.over] for flights in departed]
-        new = [flights for flights in new if flights]
-        launch(self.channel, new, float(self.env.now))
-        for flights in new:
-            self._begin(flights)
-        going = [flight for flights in new for flight in flights]
-        going += [changed[number] for number in sorted(changed)]
-        going = [flight for flight in going if not flight.over]
-        reception.plan(self.channel, going)
-        for flight in going:
-            self._await_end(flight)
+        bursts = [burst for burst in map(_unended, bursts) if burst]
+        start(self.channel, bursts, float(self.env.now))
+        for burst in bursts:
+            self._begin(burst)
+        started = [transmission for burst in bursts for transmission in burst]
+        unsolved = _unended([*started, *(changed[number] for number in sorted(changed))])
+        reception.forecast(self.channel, unsolved)
+        for transmission in unsolved:
+            self._await_end(transmission)
 
-    def _begin(self, flights: Sequence[Flight]) -> None:
-        """Radio chains go on, and one deadline watches over what one device sent at once."""
-        for flight in flights:
-            sender, receiver = self._ends(flight)
-            self._tell(flight, EventKind.SEND_START, flight.cause, of=sender)
-            sender.meter.open_transmitter(flight.number, flight.power_w)
-            receiver.meter.open_receiver(flight.number)
-            flight.begun = True
-        for flight in flights:
-            if flight.power_w <= 0.0 and flight.parcel.bits > 0:
-                self._end(flight, Outcome.OUTAGE)
-        self._watch([flight for flight in flights if not flight.over])
+    def _begin(self, burst: Sequence[Transmission]) -> None:
+        """Switches radio chains on; one deadline watches over what one device sent at once."""
+        for transmission in burst:
+            sender, receiver = self._ends(transmission)
+            self._tell(transmission, EventKind.SEND_START, transmission.cause, of=sender)
+            sender.meter.open_transmitter(transmission.number, transmission.power_w)
+            receiver.meter.open_receiver(transmission.number)
+            transmission.phase = Phase.ON_AIR
+        for transmission in burst:
+            if transmission.power_w <= 0.0 and transmission.message.bits > 0:
+                self._end(transmission, Outcome.OUTAGE)
+        self._watch(_unended(burst))
 
-    def _watch(self, flights: Sequence[Flight]) -> None:
-        """Flights whose Γ ends in one instant expire together, before anybody acts on it."""
-        if flights:
+    def _watch(self, transmissions: Sequence[Transmission]) -> None:
+        """Has transmissions whose Γ ends in one instant expire together, before anybody acts."""
+        if transmissions:
             at_s = float(self.env.now) + self.radio.deadline_s
-            if at_s not in self._watched:
-                self._watched[at_s] = []
+            if at_s not in self._due:
+                self._due[at_s] = []
                 deadline = Deadline(self.env, self.radio.deadline_s)
-                _then(deadline, lambda _: self._expire(self._watched.pop(at_s)))
-            self._watched[at_s] += flights
+                _then(deadline, lambda _: self._expire(self._due.pop(at_s)))
+            self._due[at_s] += transmissions
 
-    def _await_end(self, flight: Flight) -> None:
-        plan = flight.plan
-        if plan is not None and flight.through_in_time:
-            _then(_Arrival(self.env, flight, plan), self._arrive)
+    def _await_end(self, transmission: Transmission) -> None:
+        forecast = transmission.forecast
+        if forecast is not None and transmission.through_in_time:
+            _then(_Arrival(self.env, transmission, forecast), self._arrive)
 
     def _arrive(self, at: Event) -> None:
         assert isinstance(at, _Arrival)
-        if not at.flight.over and at.flight.plan is at.plan:
-            self._land(at.flight)
+        transmission = at.transmission
+        if transmission.phase is not Phase.OVER and transmission.forecast is at.forecast:
+            self._deliver(transmission)
 
-    def _land(self, flight: Flight) -> None:
-        """Its bits are through."""
-        self._end(flight, Outcome.LATE if flight.overdue else Outcome.DELIVERED, planned=True)
+    def _deliver(self, transmission: Transmission) -> None:
+        """Ends a transmission whose bits are through."""
+        outcome = Outcome.LATE if transmission.phase is Phase.OVERDUE else Outcome.DELIVERED
+        self._end(transmission, outcome, as_forecast=True)
 
-    def _expire(self, flights: Sequence[Flight]) -> None:
-        """Γ is over; exactly on time counted."""
-        going = [flight for flight in flights if not flight.over]
-        for flight in going:
-            if flight.through_in_time:
-                self._land(flight)
+    def _expire(self, transmissions: Sequence[Transmission]) -> None:
+        """Ends or prolongs transmissions whose Γ is over; exactly on time counted."""
+        expired = _unended(transmissions)
+        for transmission in expired:
+            if transmission.through_in_time:
+                self._deliver(transmission)
             elif self.radio.late == "drop":
-                self._end(flight, reception.too_late(self.channel), planned=True)
+                self._end(transmission, reception.too_late(self.channel), as_forecast=True)
             else:
-                self._go_on(flight)
-        self._watch([flight for flight in going if not flight.over])
+                self._go_on(transmission)
+        self._watch(_unended(expired))
 
-    def _go_on(self, flight: Flight) -> None:
-        """Beyond Γ a flight keeps its share, and nobody waits for it."""
-        if not flight.overdue:
-            self._miss(flight)
-            flight.overdue = True
-        flight.complete(flight.horizon_s)
-        flight.spans += 1
-        self._change(flight)
+    def _go_on(self, transmission: Transmission) -> None:
+        """Lets a transmission keep its share beyond Γ, where nobody waits for it."""
+        if transmission.phase is not Phase.OVERDUE:
+            self._miss(transmission)
+            transmission.phase = Phase.OVERDUE
+        transmission.complete(transmission.horizon_s)
+        transmission.spans += 1
+        self._change(transmission)
 
-    def _end(self, flight: Flight, outcome: Outcome, *, planned: bool = False) -> None:
-        """The one place where a flight ends: its share and both ends' chains are free again."""
-        sender, receiver = self._ends(flight)
-        if not flight.begun:
-            self._ground(flight)
-        now_s, in_time = float(self.env.now), outcome is Outcome.DELIVERED
-        reception.count(self.channel, flight, now_s - flight.start_s, planned=planned)
-        flight.over = True
-        flight.gains.clear()
-        del sender.flights_out[flight.number], receiver.flights_in[flight.number]
+    def _end(
+        self, transmission: Transmission, outcome: Outcome, *, as_forecast: bool = False
+    ) -> None:
+        """Ends a transmission, here and nowhere else: its share and both ends' chains are free."""
+        sender, receiver = self._ends(transmission)
+        phase, transmission.phase = transmission.phase, Phase.OVER
+        if phase is Phase.WAITING:
+            self._keep_off_air(transmission)
+        elapsed_s = float(self.env.now) - transmission.start_s
+        reception.count(self.channel, transmission, elapsed_s, as_forecast=as_forecast)
+        transmission.gains.clear()
+        del sender.outgoing[transmission.number], receiver.incoming[transmission.number]
         tx_j = rx_j = 0.0
-        if flight.begun:
-            tx_j = sender.meter.close_transmitter(flight.number)
-            rx_j = receiver.meter.close_receiver(flight.number)
-        self._write(flight, outcome, tx_j, rx_j)
-        whole = flight.carried_bits >= flight.parcel.bits
+        if phase is not Phase.WAITING:
+            tx_j = sender.meter.close_transmitter(transmission.number)
+            rx_j = receiver.meter.close_receiver(transmission.number)
+        self._write(transmission, outcome, tx_j, rx_j)
+        in_time = outcome is Outcome.DELIVERED
+        whole = transmission.carried_bits >= transmission.message.bits
         if in_time or (outcome is Outcome.LATE and whole):
-            self._arrived(flight.parcel)
-            if flight.parcel.kind is TransferKind.UPDATE:
-                letter = Letter(flight.parcel.content, flight.round, flight.mixed)
-                receiver.mailbox.deliver(sender.id, letter, in_time=in_time)
-            self._tell(flight, EventKind.RECEIVE, Cause.BITS_DELIVERED, of=receiver)
-        if outcome is Outcome.LATE and not flight.overdue:
-            self._miss(flight)
-        elif not flight.overdue:
-            self._release(flight, in_time=in_time)
-        if flight.begun:
-            self._tell(flight, EventKind.SEND_END, _WHY_IT_ENDED[outcome], of=sender)
+            self._receive(transmission, in_time=in_time)
+        if outcome is Outcome.LATE and phase is not Phase.OVERDUE:
+            self._miss(transmission)
+        elif phase is not Phase.OVERDUE:
+            self._release(transmission, in_time=in_time)
+        if phase is not Phase.WAITING:
+            self._tell(transmission, EventKind.SEND_END, _WHY_IT_ENDED[outcome], of=sender)
         if self.radio.share == "dynamic":
             self._share_anew(sender)
 
-    def _share_anew(self, sender: Station) -> None:
-        """Those still in the air divide the whole bandwidth, at the power they have."""
-        for flight in sender.flights_out.values():
-            now_s = float(self.env.now)
-            if flight.through_by(now_s):
-                continue  # through in this very instant
-            flight.advance(self.channel, now_s - flight.start_s)
-            flight.share_hz = self.radio.bandwidth_hz / len(sender.flights_out)
-            self._change(flight)
+    def _receive(self, transmission: Transmission, *, in_time: bool) -> None:
+        """Hands a whole message to its receiver."""
+        message, receiver = transmission.message, self._ends(transmission)[1]
+        self._arrived(message)
+        if message.kind is TransferKind.UPDATE:
+            sender, round_ = transmission.sender, transmission.round
+            mixings = transmission.receiver_mixings
+            receiver.inbox.deliver(sender, message, round_, mixings, in_time=in_time)
+        self._tell(transmission, EventKind.RECEIVE, Cause.BITS_DELIVERED, of=receiver)
 
-    def _change(self, flight: Flight) -> None:
-        self._changed[flight.number] = flight
+    def _share_anew(self, sender: Station) -> None:
+        """Divides the whole bandwidth among those still in the air, at the power they have."""
+        now_s = float(self.env.now)
+        for transmission in sender.outgoing.values():
+            if not transmission.through_by(now_s):
+                transmission.advance(self.channel, now_s - transmission.start_s)
+                transmission.share_hz = self.radio.bandwidth_hz / len(sender.outgoing)
+                self._change(transmission)
+
+    def _change(self, transmission: Transmission) -> None:
+        self._changed[transmission.number] = transmission
         self._settle_soon()
 
-    def _miss(self, flight: Flight) -> None:
-        """Γ is over and the bits are not through."""
-        self._tell(flight, EventKind.DEADLINE, Cause.DEADLINE, of=self._ends(flight)[1])
-        self._release(flight, in_time=False)
+    def _miss(self, transmission: Transmission) -> None:
+        """Notes that Γ is over and the bits are not through."""
+        _, receiver = self._ends(transmission)
+        self._tell(transmission, EventKind.DEADLINE, Cause.DEADLINE, of=receiver)
+        self._release(transmission, in_time=False)
 
-    def _release(self, flight: Flight, *, in_time: bool) -> None:
-        """Nobody waits for this flight any more."""
-        sender, receiver = self._ends(flight)
-        if flight.parcel.kind is TransferKind.UPDATE:
-            receiver.mailbox.end(sender.id, flight.round, in_time=in_time)
-        flight.departure.settle()
+    def _release(self, transmission: Transmission, *, in_time: bool) -> None:
+        """Has nobody wait for this transmission any more."""
+        sender, receiver = self._ends(transmission)
+        if transmission.message.kind is TransferKind.UPDATE:
+            receiver.inbox.end(sender.id, transmission.round, in_time=in_time)
+        transmission.burst.settle()
 
-    def _ends(self, flight: Flight) -> tuple[Station, Station]:
-        sender, receiver = flight.link
+    def _ends(self, transmission: Transmission) -> tuple[Station, Station]:
+        sender, receiver = transmission.link
         return self.stations[sender], self.stations[receiver]
 
-    def _tell(self, flight: Flight, kind: EventKind, cause: Cause, *, of: Station) -> None:
-        sender, receiver = flight.link
+    def _tell(
+        self, transmission: Transmission, kind: EventKind, cause: Cause, *, of: Station
+    ) -> None:
+        sender, receiver = transmission.link
         peer = receiver if of.id == sender else sender
-        self.record.event(kind, of.id, flight.round, cause, peer=peer)
+        self.record.event(kind, of.id, transmission.round, cause, peer=peer)
 
     def _write(
-        self, flight: Flight, outcome: Outcome, transmitter_j: float, receiver_j: float
+        self, transmission: Transmission, outcome: Outcome, chain_tx_j: float, chain_rx_j: float
     ) -> None:
-        sender, _ = self._ends(flight)
-        profile, now_s = sender.device.profile, float(self.env.now)
-        sent_bits = reception.sent_bits(self.channel, flight)
-        row = transfer_row(flight, outcome, profile, now_s, sent_bits, transmitter_j, receiver_j)
+        sender, _ = self._ends(transmission)
+        sent_bits = reception.sent_bits(self.channel, transmission)
+        row = transfer_row(
+            transmission,
+            outcome,
+            sender.device.profile,
+            end_s=float(self.env.now),
+            sent_bits=sent_bits,
+            transmitter_j=chain_tx_j,
+            receiver_j=chain_rx_j,
+        )
         sender.meter.spent.sent_bits += row.sent_bits
         self.record.write(row)
+
+
+def _unended(transmissions: Iterable[Transmission]) -> list[Transmission]:
+    return [transmission for transmission in transmissions if transmission.phase is not Phase.OVER]
 
 
 def _then(event: Event, callback: Callable[[Event], None]) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cosim.learning.records import Diagnostic, LayerState, Measurement
 from cosim.physics.energy import transmit_energy_j
 from cosim.scenario.profile import Profile
-from cosim.simulation.links.flight import Flight
+from cosim.simulation.links.transmission import Transmission
 from cosim.simulation.station import Station
 from cosim.trace.schema import (
     DiagnosticRow,
@@ -25,7 +25,7 @@ from cosim.trace.schema import (
 
 
 def transfer_row(
-    flight: Flight,
+    transmission: Transmission,
     outcome: Outcome,
     sender: Profile,
     end_s: float,
@@ -33,26 +33,32 @@ def transfer_row(
     transmitter_j: float,
     receiver_j: float,
 ) -> TransferRow:
-    """A flight that ended, of which `sent_bits` were on the air; its sender draws the amplifier's
-    energy and its part of the chain's."""
-    airtime_s = end_s - flight.start_s if flight.begun else 0.0
-    bits = float(flight.parcel.bits) if outcome is Outcome.DELIVERED else flight.carried_bits
-    amplifier_j = float(transmit_energy_j(airtime_s, flight.power_w, sender.pa_efficiency, 0.0))
+    """The row of a transmission that ended, of which `sent_bits` were on the air; its sender draws
+    the amplifier's energy and its part of the chain's."""
+    airtime_s = end_s - transmission.start_s  # 0 where it never was on the air
+    bits = (
+        float(transmission.message.bits)
+        if outcome is Outcome.DELIVERED
+        else transmission.carried_bits
+    )
+    amplifier_j = float(
+        transmit_energy_j(airtime_s, transmission.power_w, sender.pa_efficiency, 0.0)
+    )
     energy_tx_j = amplifier_j + transmitter_j
     return TransferRow(
-        round=flight.round,
-        src=flight.sender,
-        dst=flight.parcel.receiver,
-        kind=flight.parcel.kind,
-        bits=flight.parcel.bits,
-        start_s=flight.start_s,
+        round=transmission.round,
+        src=transmission.sender,
+        dst=transmission.message.receiver,
+        kind=transmission.message.kind,
+        bits=transmission.message.bits,
+        start_s=transmission.start_s,
         end_s=end_s,
-        deadline_s=flight.start_s + flight.grid.deadline_s,
-        distance_m=flight.distance_m,
-        bandwidth_hz=flight.mean_share_hz,
-        power_w=flight.power_w,
+        deadline_s=transmission.start_s + transmission.grid.deadline_s,
+        distance_m=transmission.distance_m,
+        bandwidth_hz=transmission.mean_share_hz,
+        power_w=transmission.power_w,
         consumed_w=energy_tx_j / airtime_s if airtime_s > 0 else 0.0,
-        mean_snr_db=flight.mean_snr_db,
+        mean_snr_db=transmission.mean_snr_db,
         mean_rate_bit_s=bits / airtime_s if airtime_s > 0 else 0.0,
         sent_bits=max(sent_bits, bits),
         delivered_bits=bits,
@@ -70,8 +76,8 @@ def round_row(
     flop: float,
     loss: float | None,
 ) -> RoundRow:
-    """A device's time and energy since its last row: what its meter and its mailbox counted."""
-    spent, counts = station.meter.take(), station.mailbox.close_round()
+    """A device's time and energy since its last row: what its meter and its inbox counted."""
+    spent, counts = station.meter.take(), station.inbox.close_round()
     return RoundRow(
         round=round_,
         device=station.id,

@@ -13,8 +13,8 @@ from cosim.mobility.trajectory import Trajectory
 from cosim.scenario.profile import Profile
 from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.energy.meter import Meter
-from cosim.simulation.links.flight import Departure, Flight
-from cosim.simulation.mailbox import Mailbox
+from cosim.simulation.inbox import Inbox
+from cosim.simulation.links.transmission import Burst, Transmission
 
 
 @dataclass(frozen=True)
@@ -40,21 +40,21 @@ class Station:
 
     `life` is the process of its present round, number `round`, which a cut-off interrupts;
     `closed` is the last round whose row is written, and the next row begins at `row_since_s`.
-    `departure` is what it sent last; `flights_out` and `flights_in` are in the air, by number.
+    `burst` is what it sent last; `outgoing` and `incoming` are in the air, by number.
     """
 
     device: Device
     meter: Meter
-    mailbox: Mailbox
+    inbox: Inbox
     present: bool = True
     gone: bool = False
     life: Process | None = None
     round: int = 0
     closed: int = 0
-    departure: Departure | None = None
+    burst: Burst | None = None
     row_since_s: float = 0.0
-    flights_out: dict[int, Flight] = field(default_factory=dict)
-    flights_in: dict[int, Flight] = field(default_factory=dict)
+    outgoing: dict[int, Transmission] = field(default_factory=dict)
+    incoming: dict[int, Transmission] = field(default_factory=dict)
     id: int = field(init=False)
     _awaited: Event | None = None
 
@@ -65,7 +65,7 @@ class Station:
     def of(cls, env: Environment, device: Device, empty: Callable[[Station], None]) -> Station:
         """A device that is switched on; `empty` hears of its empty battery."""
         meter = Meter(env, device.profile, lambda: empty(made))
-        made = cls(device, meter, Mailbox(env))
+        made = cls(device, meter, Inbox(env))
         return made
 
     def awaited(self, env: Environment) -> Event:
@@ -83,4 +83,4 @@ class Station:
     @property
     def in_use_hz(self) -> float:
         """The bandwidth that it sends in."""
-        return sum(flight.share_hz for flight in self.flights_out.values())
+        return sum(transmission.share_hz for transmission in self.outgoing.values())

@@ -123,14 +123,14 @@ class World:
         station.tell_presence()
 
     def leave(self, station: Station, cause: Cause, *, for_good: bool = False) -> None:
-        """A device is switched off: its flights end, its spectrum is free, its round is lost."""
+        """Switches a device off: its transmissions end, its spectrum is free, its round is lost."""
         if for_good:
             self._part_with(station)
             station.tell_presence()
         if station.present:
             station.present = False
             self.medium.cancel(station)
-            station.mailbox.lose()
+            station.inbox.lose()
             self.learner.lose(station.id)
             station.meter.switch(False)
             self.record.event(EventKind.LEAVE, station.id, station.round, cause)

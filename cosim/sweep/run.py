@@ -16,7 +16,7 @@ from cosim.sweep.engine import Engine, player_of
 from cosim.sweep.index import Entry, holding, refuse_foreign, write_index
 from cosim.sweep.state import ERROR_FILE, Found, State, look, make_way, seconds_of
 from cosim.sweep.work import Reply, Task
-from cosim.trace.directory import room_told
+from cosim.trace.directory import explain_full_disk
 from cosim.trace.lock import holder
 from cosim.trace.manifest import read_manifest
 
@@ -84,7 +84,7 @@ def play_sweep(
     if engine is Engine.PROCESSES:  # Ray's machines may have what this one has not
         plan = plan_of(sweep, directory)
         refuse_if_nothing_starts(plan, unstartable(plan, directory))
-    with room_told(directory, "the same command"), holding(directory, sweep):
+    with explain_full_disk(directory, "the same command"), holding(directory, sweep):
         plan = plan_of(sweep, directory)
         entries = {
             planned.point.name: Entry(

@@ -32,7 +32,7 @@ _LONGEST_NAME = f"positions/000001.parquet{40 * 'x'}"
 
 
 @contextmanager
-def room_told(directory: Path, goes_on: str) -> Iterator[None]:
+def explain_full_disk(directory: Path, goes_on: str) -> Iterator[None]:
     """Makes one sentence of a disk that is full; what was written before stays readable.
 
     goes_on: the command that goes on where there is room again.

@@ -13,9 +13,11 @@ from cosim.mobility.trajectory import Static, Trajectory
 from cosim.scenario.model import Scenario
 from cosim.simulation.learner import Learner, NullLearner
 from cosim.simulation.links.channel import Channel
-from cosim.simulation.links.flight import Departure, Flight, Parcel
 from cosim.simulation.links.fluid import solve
-from cosim.simulation.links.launch import launch
+from cosim.simulation.links.grid import Grid
+from cosim.simulation.links.start import start
+from cosim.simulation.links.transmission import Burst, Transmission
+from cosim.simulation.message import Message
 from cosim.simulation.rounds.schedule import life
 from cosim.simulation.setup import build
 from cosim.simulation.setup.build import build_devices, build_learner, build_world
@@ -182,50 +184,51 @@ def world_at(
     return build.world_of(chosen, devices, learner or build_learner(chosen), trace)
 
 
-def flights(
+def transmissions(
     channel: Channel,
     sender: int,
     receivers: Sequence[int],
     bits: Sequence[int],
     start_s: float,
     round_: int,
-) -> list[Flight]:
+) -> list[Transmission]:
     """What a device that sends these bits at once has in the air, solved and not played."""
-    departure = Departure(Environment(), len(receivers))
+    burst = Burst(Environment(), len(receivers))
     sent = [
-        Flight(
-            number,
-            round_,
-            sender,
-            Parcel(receiver, size, None),
-            start_s,
-            channel.radio.bandwidth_hz / len(receivers),
-            departure,
+        Transmission(
+            number=number,
+            round=round_,
+            sender=sender,
+            message=Message(receiver, size, None),
+            burst=burst,
+            start_s=start_s,
+            share_hz=channel.radio.bandwidth_hz / len(receivers),
+            grid=Grid(channel.radio.deadline_s, 1),
         )
         for number, (receiver, size) in enumerate(zip(receivers, bits, strict=True))
     ]
-    launch(channel, [sent], start_s)
+    start(channel, [sent], start_s)
     solve(channel, sent)
     return sent
 
 
-def duration_s(flight: Flight) -> float:
-    """How long a solved flight takes; infinite where it is late."""
-    assert flight.plan is not None
-    return flight.plan.ends_s
+def duration_s(transmission: Transmission) -> float:
+    """How long a solved transmission takes; infinite where it is late."""
+    assert transmission.forecast is not None
+    return transmission.forecast.ends_s
 
 
-def delivered_bits(flight: Flight) -> float:
-    """What is through of a solved flight when it ends."""
-    assert flight.plan is not None
-    return flight.plan.carried_bits
+def delivered_bits(transmission: Transmission) -> float:
+    """What is through of a solved transmission when it ends."""
+    assert transmission.forecast is not None
+    return transmission.forecast.carried_bits
 
 
-def mean_snr_db(flight: Flight) -> float:
-    """Over the time that a solved flight takes."""
-    assert flight.plan is not None
-    took_s = min(flight.plan.ends_s, flight.horizon_s)
-    return 10 * math.log10(flight.plan.snr_s / took_s)
+def mean_snr_db(transmission: Transmission) -> float:
+    """Over the time that a solved transmission takes."""
+    assert transmission.forecast is not None
+    took_s = min(transmission.forecast.ends_s, transmission.horizon_s)
+    return 10 * math.log10(transmission.forecast.snr_s / took_s)
 
 
 def play_to_the_end(world: World, probe: Callable[[World], None] | None = None) -> None:

@@ -17,8 +17,8 @@ from cosim.scenario.model import Scenario
 from cosim.scenario.radio import Radio
 from cosim.simulation.links import grid as grid_room
 from cosim.simulation.links.channel import Channel
-from cosim.simulation.links.flight import Flight
 from cosim.simulation.links.fluid import solve
+from cosim.simulation.links.transmission import Transmission
 from cosim.simulation.world import World
 from tests.simulation.small_networks import (
     NO_LEARNING,
@@ -27,9 +27,9 @@ from tests.simulation.small_networks import (
     MemoryTrace,
     delivered_bits,
     duration_s,
-    flights,
     mean_snr_db,
     scenario,
+    transmissions,
     world_of,
 )
 
@@ -119,8 +119,8 @@ def moving(seed: int, bits: int) -> tuple[Scenario, Channel, list[int]]:
     return chosen, world_of(chosen, MemoryTrace()).medium.channel, [bits] * 3
 
 
-def solved(channel: Channel, bits: list[int]) -> list[Flight]:
-    return flights(channel, 0, [1, 2, 3], bits, 2.5, 1)
+def solved(channel: Channel, bits: list[int]) -> list[Transmission]:
+    return transmissions(channel, 0, [1, 2, 3], bits, 2.5, 1)
 
 
 @pytest.mark.parametrize("bits", [10_000, 3_000_000, 20_000_000, 200_000_000])
@@ -155,10 +155,10 @@ def test_lemma_1_ends_at_the_deadline_however_many_chunks_there_are(
     radio = Radio(deadline_s=2560.5 * width_s, power=ZERO_MARGIN)
     for distance in range(20, 40):
         channel = Channel(radio, [Paused(0.0, 0.0), Paused(float(distance), 0.0)], distance)
-        (sent,) = flights(channel, 0, [1], [10_000_000 + 997 * distance], 1.0, 1)
+        (sent,) = transmissions(channel, 0, [1], [10_000_000 + 997 * distance], 1.0, 1)
         assert sent.grid.slots == 3072
         assert duration_s(sent) == radio.deadline_s
-        assert delivered_bits(sent) == sent.parcel.bits
+        assert delivered_bits(sent) == sent.message.bits
 
 
 @settings(deadline=None, max_examples=10)
@@ -178,7 +178,7 @@ def test_a_cut_has_the_bits_of_the_rate_until_then(seed: int, share: float, bits
 
 
 def integrated_bits(
-    channel: Channel, sent: Flight, share_hz: float, from_s: float, to_s: float
+    channel: Channel, sent: Transmission, share_hz: float, from_s: float, to_s: float
 ) -> float:
     """∫R dt by the middles of 4,000 parts."""
     edges = np.linspace(from_s, to_s, 4001)

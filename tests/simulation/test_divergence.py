@@ -1,6 +1,5 @@
 """A loss that is no number ends a run with one sentence, or its update stays where it is."""
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +13,10 @@ from cosim.errors import DivergenceError
 from cosim.learning.calibration.calibrator import Calibration
 from cosim.learning.jobs import train_together
 from cosim.learning.learner import Learner
+from cosim.learning.learner_state import KINDS
+from cosim.learning.state_tree import unflatten
 from cosim.learning.training.trainer import GroupTrainer
+from cosim.lifecycle.checkpoints import newest
 from cosim.lifecycle.journal import JournaledLearner
 from cosim.lifecycle.play import play, resume
 from cosim.scenario.load import load
@@ -198,9 +200,11 @@ def test_a_fault_that_was_found_before_a_kill_is_one_after_it(
         patch.setattr("cosim.learning.learner.train_together", poison)
         patch.setattr(Learner, "accept", killed)
         play(load(tmp_path / "s.yaml"), out=tmp_path / "run", spacing=0)
-    stored = max((cut / "checkpoint").glob("0*.json"))
-    jobs = [job for _, job in json.loads(stored.read_bytes())["learner"]["jobs"]]
-    assert [job["outcome"] is None for job in jobs if job["device"] == 1] == [False]
+    stored = newest(cut)
+    assert stored is not None
+    tensors = {**stored.tensors(), **{f"given {device}": torch.zeros(0) for device in range(4)}}
+    jobs = unflatten(stored.index["learner"], tensors, KINDS)["jobs"].values()
+    assert [job.outcome is None for job in jobs if job.device == 1] == [False]
     run = read_run(resume(cut).directory)
     events = run.events[run.events["kind"] == "quarantine"]
     assert events[["device", "round"]].to_numpy().tolist() == [[1, 1]]

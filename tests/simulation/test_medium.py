@@ -10,16 +10,17 @@ from simpy import Event
 
 from cosim.mobility.trajectory import PiecewiseLinear
 from cosim.simulation.clock import Deadline
-from cosim.simulation.links.flight import Departure, Flight, Parcel
+from cosim.simulation.links.transmission import Burst, Transmission
+from cosim.simulation.message import Message
 from cosim.simulation.world import World
 from cosim.trace.schema import Cause, EventKind, Outcome, TransferRow
 from tests.simulation.small_networks import (
     PROFILE,
     MemoryTrace,
     duration_s,
-    flights,
     mean_snr_db,
     scenario,
+    transmissions,
     world_at,
 )
 
@@ -31,11 +32,11 @@ ENERGY: dict[str, Any] = {"energy_tx_j": 0.0, "energy_rx_j": 0.0, "consumed_w": 
 
 @dataclass
 class Air:
-    """Three devices that send to each other at time zero, each flight within reach."""
+    """Three devices that send to each other at time zero, each transmission within reach."""
 
     world: World
     trace: MemoryTrace
-    departures: list[Departure]
+    bursts: list[Burst]
     heard: list[Event]
 
     def cut(self, device: int, at_s: float, *, last: bool = False) -> None:
@@ -55,17 +56,17 @@ class Air:
     def inbox(self, device: int) -> dict[int, Any]:
         """What a device has, once nobody keeps it waiting."""
         assert self.heard[device].processed, f"device {device} is still waiting"
-        return self.world.stations[device].mailbox.take()[0]
+        return self.world.stations[device].inbox.take()[0]
 
     @property
     def in_use_hz(self) -> list[float]:
         """By sender."""
         return [station.in_use_hz for station in self.world.stations]
 
-    def solved(self, sender: int) -> list[Flight]:
-        """What this sender's flights would be if nothing came between."""
+    def solved(self, sender: int) -> list[Transmission]:
+        """What this sender's transmissions would be if nothing came between."""
         others = [other for other in range(3) if other != sender]
-        return flights(self.world.medium.channel, sender, others, [BITS] * 2, 0.0, 1)
+        return transmissions(self.world.medium.channel, sender, others, [BITS] * 2, 0.0, 1)
 
 
 def start(**sections: Any) -> Air:
@@ -76,9 +77,9 @@ def start(**sections: Any) -> Air:
     air = Air(world, trace, [], [])
     for station in world.stations:
         others = [other for other in range(3) if other != station.id]
-        parcels = [Parcel(other, BITS, f"{station.id} to {other}") for other in others]
-        air.departures.append(world.medium.send(station, parcels, 1))
-        air.heard.append(station.mailbox.all_ended(others, 1))
+        messages = [Message(other, BITS, f"{station.id} to {other}") for other in others]
+        air.bursts.append(world.medium.send(station, messages, 1))
+        air.heard.append(station.inbox.all_ended(others, 1))
     return air
 
 
@@ -86,14 +87,14 @@ def test_everybody_gets_everything_and_gives_the_bandwidth_back() -> None:
     air = start()
     air.world.env.run(until=1e-9)
     assert air.in_use_hz == [W] * 3
-    assert not any(departure.over.triggered for departure in air.departures)
+    assert not any(burst.over.triggered for burst in air.bursts)
     air.world.env.run()
     assert air.in_use_hz == [0.0] * 3
     assert air.inbox(0) == {1: "1 to 0", 2: "2 to 0"}
     assert air.inbox(2) == {0: "0 to 2", 1: "1 to 2"}
-    assert [station.mailbox.counts.missed for station in air.world.stations] == [0] * 3
-    assert all(departure.over.processed for departure in air.departures)
-    assert not any(station.flights_in or station.flights_out for station in air.world.stations)
+    assert [station.inbox.counts.missed for station in air.world.stations] == [0] * 3
+    assert all(burst.over.processed for burst in air.bursts)
+    assert not any(station.incoming or station.outgoing for station in air.world.stations)
 
 
 def test_sending_to_nobody_takes_no_time() -> None:
@@ -134,14 +135,14 @@ def test_a_cut_leaves_nobody_waiting_and_everybody_else_alone() -> None:
     undisturbed, air = start(), start()
     undisturbed.world.env.run()
     air.cut(0, 0.1)
-    air.world.env.run(until=air.departures[0].over)
+    air.world.env.run(until=air.bursts[0].over)
     assert air.world.env.now == 0.1
     air.world.env.run(until=air.heard[1])
     # The receiver waited for the cut alone, not for the deadline.
     assert air.world.env.now == air.row(2, 1).end_s < 2.0
     air.world.env.run()
     assert air.inbox(1) == {2: "2 to 1"}
-    assert air.world.stations[1].mailbox.counts.missed == 1
+    assert air.world.stations[1].inbox.counts.missed == 1
     assert air.world.stations[0].meter.spent.sent_bits == pytest.approx(
         air.row(0, 1).delivered_bits + air.row(0, 2).delivered_bits
     )
@@ -170,7 +171,7 @@ def test_a_cut_of_all_ends_everything_at_once() -> None:
     air = start()
     for device in range(3):
         air.cut(device, 0.25)
-    done = [*air.heard, *(departure.over for departure in air.departures)]
+    done = [*air.heard, *(burst.over for burst in air.bursts)]
     air.world.env.run(until=air.world.env.all_of(done))
     assert air.world.env.now == 0.25
     assert all(air.inbox(device) == {} for device in range(3))
@@ -246,12 +247,12 @@ def settled_at(air: Air, ask: Callable[[], Event]) -> float:
 
 def test_after_silence_others_wait_for_a_deadline_and_no_longer() -> None:
     air = start()
-    medium, mailbox = air.world.medium, air.world.stations[1].mailbox
+    medium, inbox = air.world.medium, air.world.stations[1].inbox
     air.world.env.run()
     now_s = air.world.env.now
     medium.silence(air.world.stations[0], [1], 2)
-    assert settled_at(air, lambda: mailbox.all_ended([0], 2)) == now_s + 2.0
-    assert mailbox.counts.missed == 1
+    assert settled_at(air, lambda: inbox.all_ended([0], 2)) == now_s + 2.0
+    assert inbox.counts.missed == 1
 
 
 def test_nothing_is_sent_to_a_device_that_is_not_there() -> None:
@@ -260,7 +261,7 @@ def test_nothing_is_sent_to_a_device_that_is_not_there() -> None:
     env.run()
     now_s, rows = env.now, len(air.trace.transfers)
     stations[1].present = False
-    sent = air.world.medium.send(stations[0], [Parcel(1, BITS, "a"), Parcel(2, BITS, "b")], 2)
+    sent = air.world.medium.send(stations[0], [Message(1, BITS, "a"), Message(2, BITS, "b")], 2)
     refused, *none = air.trace.transfers[rows:]
     assert not none
     assert (refused.dst, refused.outcome) == (1, Outcome.CANCELLED)

@@ -1,4 +1,4 @@
-"""What is on its way between two devices: told once, kept when late, lost with its mailbox."""
+"""What is on its way between two devices: told once, kept when late, lost with its inbox."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from cosim.learning.workload import Workload
 from cosim.scenario.model import Scenario
-from cosim.simulation.links.flight import Parcel
+from cosim.simulation.message import Message
 from cosim.simulation.rounds.expert_exchange import spread_experts
 from cosim.simulation.rounds.plan import Plan
 from cosim.trace.schema import EventKind, Outcome, TransferKind
@@ -194,7 +194,7 @@ def test_an_exchange_in_which_nobody_lacks_anything_cuts_nothing() -> None:
     world.learner.absorb(1, {0, 1})
 
     def exchange() -> Any:
-        world.medium.send(world.stations[0], [Parcel(1, 3 * MBIT, None)], 1)
+        world.medium.send(world.stations[0], [Message(1, 3 * MBIT, None)], 1)
         yield world.env.timeout(2.5)
         yield from spread_experts(world, Plan(1, {0: (), 1: ()}), 3)
         world.medium.send(world.stations[0], [], 1)

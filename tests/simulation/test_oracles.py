@@ -19,23 +19,23 @@ from cosim.mobility.trajectory import Leg, PiecewiseLinear, Static
 from cosim.physics.rate import ergodic_efficiency_bit_s_hz
 from cosim.scenario.radio import Radio
 from cosim.simulation.links.channel import Channel
-from cosim.simulation.links.flight import Flight
+from cosim.simulation.links.transmission import Transmission
 from cosim.trace.schema import Cause, EventKind, Outcome
 from tests.simulation.small_networks import (
     NO_LEARNING,
     PROFILE,
     ZERO_MARGIN,
     duration_s,
-    flights,
     scenario,
     simulate,
+    transmissions,
 )
 
 BLOCK = {"model": "block"}
 MEGABIT = 1_000_000
 
 
-def star(radio: Radio, bits: int, receivers: int, rounds: int) -> list[Flight]:
+def star(radio: Radio, bits: int, receivers: int, rounds: int) -> list[Transmission]:
     """All transfers of a device to receivers 100 m around it, independently faded every round."""
     angles = 2 * math.pi * np.arange(receivers) / receivers
     ring = [Static(100 * math.cos(a), 100 * math.sin(a)) for a in angles]
@@ -44,7 +44,7 @@ def star(radio: Radio, bits: int, receivers: int, rounds: int) -> list[Flight]:
     return [
         sent
         for round_ in range(rounds)
-        for sent in flights(channel, 0, others, [bits] * receivers, 0.0, round_)
+        for sent in transmissions(channel, 0, others, [bits] * receivers, 0.0, round_)
     ]
 
 
@@ -195,7 +195,7 @@ def test_a_long_transfer_tends_to_the_ergodic_rate() -> None:
         snr = 10 ** (p_max_dbm / 10 - 3) * gain / channel.noise_w(radio.bandwidth_hz)
         capacity = float(ergodic_efficiency_bit_s_hz(snr))
         bits = round(radio.bandwidth_hz * capacity * expected_s)
-        durations.append(duration_s(flights(channel, 0, [1], [bits], 0.0, 1)[0]))
+        durations.append(duration_s(transmissions(channel, 0, [1], [bits], 0.0, 1)[0]))
     second, _ = quad(lambda g: math.log2(1 + snr * g) ** 2 * math.exp(-g), 0, 60)
     lags = np.linspace(0.0, expected_s, 1_000_001)
     doppler = speed * radio.carrier_hz / 299_792_458.0

@@ -156,10 +156,10 @@ def test_a_codeword_that_is_cut_off_was_on_the_air_until_then() -> None:
     )
 
     def cut() -> Any:
-        while not world.stations[0].flights_out:
+        while not world.stations[0].outgoing:
             yield world.env.timeout(0.25)
-        (flight,) = world.stations[0].flights_out.values()
-        yield world.env.timeout(flight.start_s + 0.5 - world.env.now)
+        (transmission,) = world.stations[0].outgoing.values()
+        yield world.env.timeout(transmission.start_s + 0.5 - world.env.now)
         world.leave(world.stations[1], Cause.AVAILABILITY, for_good=True)
 
     world.env.process(cut())

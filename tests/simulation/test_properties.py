@@ -42,18 +42,20 @@ def test_a_random_scenario_keeps_the_laws(chosen: Scenario) -> None:
         clock[0] = now.env.now
         for station in now.stations:
             assert 0 <= station.in_use_hz <= limit_hz
-            assert sum(flight.power_w for flight in station.flights_out.values()) <= limit_w
-            assert station.present or not (station.flights_out or station.flights_in)
+            assert (
+                sum(transmission.power_w for transmission in station.outgoing.values()) <= limit_w
+            )
+            assert station.present or not (station.outgoing or station.incoming)
             assert station.meter.battery_j is None or station.meter.battery_j >= 0
 
     play_to_the_end(world, probe)
     for station in world.stations:
-        assert not station.flights_out
-        assert not station.flights_in
-        assert station.mailbox._all_ended is None
+        assert not station.outgoing
+        assert not station.incoming
+        assert station.inbox._all_ended is None
         assert station.life is None or not station.life.is_alive
     assert not world.medium._changed
-    assert not world.medium._departed
+    assert not world.medium._bursts
     tell_what_occurred(chosen, trace)
     times = [row.time_s for row in trace.events]
     assert times == sorted(times)
@@ -128,21 +130,23 @@ def check_transfers(chosen: Scenario, transfers: list[TransferRow]) -> None:
         capacity = band_hz * math.log1p(10 ** (row.mean_snr_db / 10)) / math.log(2)
         on_air_s = row.end_s - row.start_s + 2 * math.ulp(row.end_s)
         assert row.delivered_bits <= capacity * on_air_s * (1 + 1e-9)
-    for flights in sent.values():
-        assert math.fsum(row.power_w for row in flights) <= p_max_w * (1 + 1e-9)
+    for transmissions in sent.values():
+        assert math.fsum(row.power_w for row in transmissions) <= p_max_w * (1 + 1e-9)
         # Without power nothing goes on the air: an expert's attempts then end as they begin, one
         # after the other.
-        attempts = {(row.dst, row.power_w == 0): row for row in flights}
-        assert len({row.dst for row in flights}) == len(attempts)
-        assert sum(row.power_w > 0 for row in flights) == sum(not idle for _, idle in attempts)
-        flights = list(attempts.values())
+        attempts = {(row.dst, row.power_w == 0): row for row in transmissions}
+        assert len({row.dst for row in transmissions}) == len(attempts)
+        assert sum(row.power_w > 0 for row in transmissions) == sum(
+            not idle for _, idle in attempts
+        )
+        transmissions = list(attempts.values())
         if radio.share == "fixed":
-            used = math.fsum(row.bandwidth_hz for row in flights)
+            used = math.fsum(row.bandwidth_hz for row in transmissions)
             assert used <= radio.bandwidth_hz * (1 + 1e-9)
-            if all(row.outcome is not Outcome.CANCELLED for row in flights):
+            if all(row.outcome is not Outcome.CANCELLED for row in transmissions):
                 assert used == pytest.approx(radio.bandwidth_hz, rel=1e-9)
-        used_hz_s = math.fsum(row.bandwidth_hz * (row.end_s - row.start_s) for row in flights)
-        span_s = max(row.end_s for row in flights) - flights[0].start_s
+        used_hz_s = math.fsum(row.bandwidth_hz * (row.end_s - row.start_s) for row in transmissions)
+        span_s = max(row.end_s for row in transmissions) - transmissions[0].start_s
         assert used_hz_s <= radio.bandwidth_hz * span_s * (1 + 1e-9)
 
 

@@ -12,12 +12,15 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from cosim.errors import RunDirectoryError, ScenarioError
 from cosim.learning.learner import Learner
+from cosim.learning.learner_state import KINDS, OpenJob
+from cosim.learning.state_tree import unflatten
 from cosim.lifecycle import checkpoints as checkpoints_module
 from cosim.lifecycle import provenance
-from cosim.lifecycle.checkpoints import Checkpoints
+from cosim.lifecycle.checkpoints import Checkpoints, newest
 from cosim.lifecycle.journal import Journal, JournaledLearner
 from cosim.lifecycle.play import Interrupted, play, resume
 from cosim.scenario.load import load
@@ -151,8 +154,7 @@ def test_any_call_of_the_learner_can_be_the_last(
         patch.setattr(JournaledLearner, "_answer", stored_before)
         asked = chosen(method, schedule or "synchronous", late="stale", dtype="bfloat16")
         play(asked, out=tmp_path / "whole", spacing=0)
-    jobs = [json.loads(index_of(run).read_bytes())["learner"]["jobs"] for run in snapshots]
-    settled = [[job.get("outcome") is not None for _, job in own] for own in jobs]
+    settled = [[job.outcome is not None for job in open_jobs(run)] for run in snapshots]
     mixed = [number for number, own in enumerate(settled) if any(own) and not all(own)]
     some = [mixed[0], mixed[-1]] if schedule else []
     some += [number for number, own in enumerate(settled) if len(own) > 2][:: len(settled) // 4]
@@ -161,6 +163,24 @@ def test_any_call_of_the_learner_can_be_the_last(
 
 def index_of(run: Path) -> Path:
     return max((run / "checkpoint").glob("0*.json"))
+
+
+def open_jobs(run: Path) -> list[OpenJob]:
+    """Those of a run's last checkpoint."""
+    found = newest(run)
+    assert found is not None
+    first_projections = {f"given {device}": torch.zeros(0) for device in range(4)}
+    tensors = {**found.tensors(), **first_projections}
+    return list(unflatten(found.index["learner"], tensors, KINDS)["jobs"].values())
+
+
+def test_a_checkpoint_of_another_format_is_refused(cut: Any) -> None:
+    run, _ = cut
+    last = index_of(run)
+    index = json.loads(last.read_bytes())
+    assert index["format"] == 2
+    last.write_text(json.dumps(index | {"format": 1}), encoding="utf-8")
+    refused(run, "its checkpoint has format 1, and this version of cosim reads format 2")
 
 
 def raising(monkeypatch: pytest.MonkeyPatch, method: str, call: int, error: BaseException) -> None:
@@ -359,8 +379,6 @@ def test_checkpoints_take_three_percent_at_most(
         nonlocal time_s
         stored.append(time_s)
         time_s += min(1.5 + 0.1 * len(stored), 3.0)
-
-    import torch
 
     tensors = {"0": torch.zeros(25_000_000)}  # 100 MB
     monkeypatch.setattr(Checkpoints, "_store", store)

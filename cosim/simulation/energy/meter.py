@@ -69,30 +69,30 @@ class Meter:
         self._base_w = self.profile.compute_w if on else self.profile.idle_w
         self._draw()
 
-    def open_transmitter(self, flight: int, radiated_w: float) -> None:
-        """A flight begins at the sender."""
-        self._transmitter.open(flight, self._count())
-        self._amplifiers_w[flight] = radiated_w / self.profile.pa_efficiency
+    def open_transmitter(self, transmission: int, radiated_w: float) -> None:
+        """A transmission begins at the sender."""
+        self._transmitter.open(transmission, self._count())
+        self._amplifiers_w[transmission] = radiated_w / self.profile.pa_efficiency
         self._transmit_w = self._transmitter.drawn_w + sum(self._amplifiers_w.values())
         self._draw()
 
-    def close_transmitter(self, flight: int) -> float:
-        """A flight ends at the sender; returns its part of the chain's energy in J."""
-        share_j = self._transmitter.close(flight, self._count())
-        del self._amplifiers_w[flight]
+    def close_transmitter(self, transmission: int) -> float:
+        """A transmission ends at the sender; returns its part of the chain's energy in J."""
+        share_j = self._transmitter.close(transmission, self._count())
+        del self._amplifiers_w[transmission]
         self._transmit_w = self._transmitter.drawn_w + sum(self._amplifiers_w.values())
         self._draw()
         return share_j
 
-    def open_receiver(self, flight: int) -> None:
-        """A flight begins at the receiver."""
-        self._receiver.open(flight, self._count())
+    def open_receiver(self, transmission: int) -> None:
+        """A transmission begins at the receiver."""
+        self._receiver.open(transmission, self._count())
         self._receive_w = self._receiver.drawn_w
         self._draw()
 
-    def close_receiver(self, flight: int) -> float:
-        """A flight ends at the receiver; returns its part of the chain's energy in J."""
-        share_j = self._receiver.close(flight, self._count())
+    def close_receiver(self, transmission: int) -> float:
+        """A transmission ends at the receiver; returns its part of the chain's energy in J."""
+        share_j = self._receiver.close(transmission, self._count())
         self._receive_w = self._receiver.drawn_w
         self._draw()
         return share_j

@@ -1,10 +1,10 @@
-"""When the bits of flights are through: all that changed in one instant, solved together."""
+"""When the bits of transmissions are through: all that changed in one instant, solved together."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from cosim.physics.rate import rate_bit_s
 from cosim.physics.transfer import slotted_transfer
 from cosim.simulation.links.channel import Channel
-from cosim.simulation.links.flight import Flight, Plan
 from cosim.simulation.links.grid import Grid
 from cosim.simulation.links.slots import grids
+from cosim.simulation.links.transmission import Forecast, Transmission
 
 FloatArray = NDArray[np.float64]
 
@@ -22,50 +22,56 @@ FloatArray = NDArray[np.float64]
 # a margin aims at Γ exactly.
 _ROUNDING = 1e-12
 
-# Flights whose slots are in memory at once, besides the gains that each keeps.
+# Transmissions whose slots are in memory at once, besides the gains that each keeps.
 _TOGETHER = 1024
 
 
-def solve(channel: Channel, flights: Sequence[Flight]) -> None:
-    """Gives every flight the plan of its end at its present share.
+def solve(channel: Channel, transmissions: Sequence[Transmission]) -> None:
+    """Gives every transmission the forecast of its end at its present share.
 
     Each ends when the rate, integrated over the slots of the channel from `since_s` on, has
-    carried what is left of its bits. A flight's plan hangs on nothing but the flight.
+    carried what is left of its bits. A forecast hangs on nothing but its transmission.
     """
-    _cut_anew(channel, flights)
-    _solve_alike(channel, flights)
-    ends = [(flight, flight.plan.ends_s) for flight in flights if flight.plan is not None]
-    short = [flight for flight, end_s in ends if end_s < math.inf and flight.refine(channel, end_s)]
-    _solve_alike(channel, short)
+    _cut_anew(channel, transmissions)
+    _solve_alike(channel, transmissions)
+    _solve_alike(channel, [each for each in transmissions if _refined(channel, each)])
 
 
-def _cut_anew(channel: Channel, flights: Sequence[Flight]) -> None:
-    """Slots of a further Γ for flights that go on beyond theirs."""
-    for flight in flights:
-        span = flight.spans - 1
-        if flight.grid.span != span:
-            begins_s = flight.start_s + span * flight.grid.deadline_s
-            (flight.grid,) = grids(channel, [flight.link], begins_s, span)
-            flight.gains.clear()
+def _refined(channel: Channel, transmission: Transmission) -> bool:
+    """Narrows a transmission's slots up to its forecast end; returns whether any was too wide."""
+    forecast = transmission.forecast
+    if forecast is None or math.isinf(forecast.ends_s):
+        return False
+    return transmission.refine(channel, forecast.ends_s)
 
 
-def _solve_alike(channel: Channel, flights: Sequence[Flight]) -> None:
-    alike: dict[Grid, list[Flight]] = defaultdict(list)
-    for flight in flights:
-        alike[flight.grid].append(flight)
+def _cut_anew(channel: Channel, transmissions: Sequence[Transmission]) -> None:
+    """Slots of a further Γ for transmissions that go on beyond theirs."""
+    for transmission in transmissions:
+        span = transmission.spans - 1
+        if transmission.grid.span != span:
+            begins_s = transmission.start_s + span * transmission.grid.deadline_s
+            (transmission.grid,) = grids(channel, [transmission.link], begins_s, span)
+            transmission.gains.clear()
+
+
+def _solve_alike(channel: Channel, transmissions: Sequence[Transmission]) -> None:
+    alike: dict[Grid, list[Transmission]] = defaultdict(list)
+    for transmission in transmissions:
+        alike[transmission.grid].append(transmission)
     for grid, group in alike.items():
         for first in range(0, len(group), _TOGETHER):
             _solve(channel, group[first : first + _TOGETHER], grid)
 
 
-def _solve(channel: Channel, flights: Sequence[Flight], grid: Grid) -> None:
-    payload = _column(flight.parcel.bits for flight in flights)
-    carried = _column(flight.carried_bits for flight in flights)
+def _solve(channel: Channel, transmissions: Sequence[Transmission], grid: Grid) -> None:
+    payload = np.array([float(transmission.message.bits) for transmission in transmissions])
+    carried = _column(transmissions, "carried_bits")
     left = payload - carried
-    since = _column(flight.since_s for flight in flights)
-    share = _column(flight.share_hz for flight in flights)
-    power, noise = _column(flight.power_w for flight in flights), channel.noise_w(share)
-    snr_s = _column(flight.snr_s for flight in flights)
+    since = _column(transmissions, "since_s")
+    share = _column(transmissions, "share_hz")
+    power, noise = _column(transmissions, "power_w"), channel.noise_w(share)
+    snr_s = _column(transmissions, "snr_s")
     ends = np.where(left > 0.0, math.inf, since)
     for chunk in range(grid.chunk_at(float(since.min())), grid.chunks):
         edges = grid.edges_s(chunk)
@@ -74,7 +80,7 @@ def _solve(channel: Channel, flights: Sequence[Flight], grid: Grid) -> None:
             if not (left > 0).any():
                 break
             continue
-        gains = _gains(channel, [flights[int(k)] for k in of], chunk, edges)
+        gains = _gains(channel, [transmissions[int(k)] for k in of], chunk, edges)
         snr = power[of, None] * gains / np.broadcast_to(noise, power.shape)[of, None]
         begins = np.maximum(since[of] - edges[0], 0.0)
         took, more = slotted_transfer(
@@ -87,35 +93,41 @@ def _solve(channel: Channel, flights: Sequence[Flight], grid: Grid) -> None:
         snr_s[of] += (snr * lengths).sum(axis=1)
         ends[of] = np.where(through, until, math.inf)
         left[of] = np.where(through, 0.0, left[of] - more)
-        # Summed, because payload − left has no digits where little of much came through.
+        # Accumulated rather than payload − left, which cancels where little of much came through.
         carried[of] = np.where(through, payload[of], carried[of] + more)
     # The last chunk compares with what was left before it, which may be no more than a few ulps.
     on_edge = (left > 0) & (left <= _ROUNDING * payload)
     horizon_s = (grid.span + 1) * grid.deadline_s
     ends[on_edge], carried[on_edge] = horizon_s, payload[on_edge]
-    for flight, end_s, bits, own_snr_s in zip(flights, ends, carried, snr_s, strict=True):
-        flight.plan = Plan(_on_time(float(end_s), horizon_s), float(bits), float(own_snr_s))
+    totals = zip(transmissions, ends, carried, snr_s, strict=True)
+    for transmission, end_s, bits, total_snr_s in totals:
+        end_s = _on_time(float(end_s), horizon_s)
+        transmission.forecast = Forecast(end_s, float(bits), float(total_snr_s))
 
 
-def _column(values: Iterator[float]) -> FloatArray:
-    return np.fromiter(values, dtype=np.float64)
+def _column(transmissions: Sequence[Transmission], name: str) -> FloatArray:
+    return np.array(
+        [getattr(transmission, name) for transmission in transmissions], dtype=np.float64
+    )
 
 
 def _gains(
-    channel: Channel, flights: Sequence[Flight], chunk: int, edges: FloatArray
+    channel: Channel, transmissions: Sequence[Transmission], chunk: int, edges: FloatArray
 ) -> FloatArray:
     """The gains (L, T) of one chunk; those not known yet are evaluated, together by start."""
-    missing: dict[float, list[Flight]] = defaultdict(list)
-    for flight in flights:
-        if chunk not in flight.gains:
-            missing[flight.start_s].append(flight)
+    missing: dict[float, list[Transmission]] = defaultdict(list)
+    for transmission in transmissions:
+        if chunk not in transmission.gains:
+            missing[transmission.start_s].append(transmission)
     for start_s, new in missing.items():
         rows = channel.slot_gains(
-            [flight.link for flight in new], start_s + edges, [flight.round for flight in new]
+            [transmission.link for transmission in new],
+            start_s + edges,
+            [transmission.round for transmission in new],
         )
-        for flight, row in zip(new, rows, strict=True):
-            flight.gains[chunk] = row
-    return np.array([flight.gains[chunk] for flight in flights])
+        for transmission, row in zip(new, rows, strict=True):
+            transmission.gains[chunk] = row
+    return np.array([transmission.gains[chunk] for transmission in transmissions])
 
 
 def _on_time(ends_s: float, horizon_s: float) -> float:

@@ -15,9 +15,9 @@ _CHUNK = 512
 
 @dataclass(frozen=True)
 class Grid:
-    """The `span`-th Γ of a flight in equal slots; one slot is a channel that stands still.
+    """The `span`-th Γ of a transmission in equal slots; one slot is a channel that stands still.
 
-    Slots are evaluated in chunks. All times are in s after the flight's start.
+    Slots are evaluated in chunks. All times are in s after the transmission's start.
     """
 
     deadline_s: float

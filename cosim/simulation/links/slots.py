@@ -85,7 +85,7 @@ def grids(channel: Channel, links: Sequence[Link], begins_s: float, span: int) -
 def finer(channel: Channel, grid: Grid, begins_s: float, until_s: float) -> Grid:
     """`grid` with so many slots until a moment in it that its end matters little.
 
-    `begins_s` is the start on the clock of the flight, `until_s` is in s after it.
+    `begins_s` is the start on the clock of the transmission, `until_s` is in s after it.
     """
     short = _SHORT_CLARKE if isinstance(channel.radio.fading, ClarkeFading) else _SHORT
     if grid.slots == 1 or grid.span > 0 or until_s <= 0.0 or grid.slot_at(until_s) >= short:

@@ -8,7 +8,7 @@ from typing import Any
 from simpy import Event, Process
 
 from cosim.simulation.energy.meter import Spent
-from cosim.simulation.rounds.group_round import together
+from cosim.simulation.rounds.group_round import group_round
 from cosim.simulation.rounds.plan import Plan
 from cosim.simulation.rounds.planning import planned
 from cosim.simulation.station import Station
@@ -67,7 +67,7 @@ class ClusterClocks:
             station for station in members if not station.gone or station.meter.spent != Spent()
         ]
         if still:
-            yield from together(world, plan, still, waits=True)
+            yield from group_round(world, plan, still, waits=True)
             if world.due(plan.round):
                 world.evaluate(plan.round, still)
         world.tell_closed()

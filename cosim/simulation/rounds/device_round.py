@@ -8,7 +8,7 @@ from typing import Any
 from simpy import Event, Interrupt
 
 from cosim.learning.records import FineTuned
-from cosim.simulation.links.flight import Parcel
+from cosim.simulation.message import Message
 from cosim.simulation.station import Station
 from cosim.simulation.world import RoundResult, World
 from cosim.trace.schema import Cause, EventKind
@@ -33,14 +33,14 @@ def device_round(
             last = number == world.scenario.rounds
             yield from _send(world, station, number, neighbours, tuned, waits=waits or last)
         if waits:
-            yield station.mailbox.all_ended(neighbours, number)
-        inbox, ages = station.mailbox.take()
+            yield station.inbox.all_ended(neighbours, number)
+        updates, ages = station.inbox.take()
         why = Cause.NEIGHBOURS_SETTLED if waits else Cause.SCHEDULE
-        yield from _average(world, station, number, inbox, why, result)
+        yield from _average(world, station, number, updates, why, result)
     except Interrupt as cut:
         world.record.event(EventKind.CUT_OFF, me, number, Cause(str(cut.cause)))
         return result
-    world.learner.aggregate(me, inbox, ages)
+    world.learner.aggregate(me, updates, ages)
     world.record.event(EventKind.AGGREGATE, me, number, why)
     return result
 
@@ -49,12 +49,12 @@ def _average(
     world: World,
     station: Station,
     number: int,
-    inbox: Mapping[int, Any],
+    updates: Mapping[int, Any],
     why: Cause,
     result: RoundResult,
 ) -> Generator[Event, Any, None]:
     """The computation of a mixing; what a device that is cut off meanwhile took is lost."""
-    work = world.learner.mixing_work(station.id, inbox)
+    work = world.learner.mixing_work(station.id, updates)
     if work is None:
         return
     world.record.event(EventKind.COMPUTE_START, station.id, number, why)
@@ -103,11 +103,11 @@ def _send(
 ) -> Generator[Event, Any, None]:
     """What a receiver was told while the air was still full of the round before is not told again:
     the bits are those of the moment of sending."""
-    if station.departure is not None:
-        yield station.departure.over
-    world.medium.land(station)
+    if station.burst is not None:
+        yield station.burst.over
+    world.medium.deliver_due(station)
     bits = {other: world.learner.payload_bits(tuned.update, other) for other in neighbours}
-    parcels = [Parcel(other, bits[other], tuned.update) for other in neighbours]
-    station.departure = world.medium.send(station, parcels, number)
+    messages = [Message(other, bits[other], tuned.update) for other in neighbours]
+    station.burst = world.medium.send(station, messages, number)
     if waits:
-        yield station.departure.over
+        yield station.burst.over

@@ -8,7 +8,7 @@ from typing import Any
 
 from simpy import Event
 
-from cosim.simulation.links.flight import Parcel
+from cosim.simulation.message import Message
 from cosim.simulation.rounds.plan import Plan
 from cosim.simulation.station import Station
 from cosim.simulation.world import World
@@ -31,52 +31,58 @@ def spread_experts(world: World, plan: Plan, attempts: int) -> Generator[Event, 
     if len(heads) < 2:
         return
     others = {head.id: [other for other in heads if other is not head] for head in heads}
-    yield from _send_banks(world, heads, others, plan.round, attempts)
+    yield from _send_experts(world, heads, others, plan.round, attempts)
     members = {group[0].id: group[1:] for group in groups}
-    yield from _send_banks(world, heads, members, plan.round, attempts)
+    yield from _send_experts(world, heads, members, plan.round, attempts)
 
 
 @dataclass(frozen=True)
-class _Bank:
-    """What a head held before the first attempt, and to whom it sends what they lack of it."""
+class _Outgoing:
+    """Experts on their way from one head.
+
+    sender: the head.
+    experts: those in its bank before the first attempt.
+    receivers: to whom it sends those that they lack.
+    """
 
     sender: Station
-    content: Any
+    experts: Any
     receivers: Sequence[Station]
 
 
-def _send_banks(
+def _send_experts(
     world: World,
     senders: Sequence[Station],
     receivers: Mapping[int, Sequence[Station]],
     round_: int,
     attempts: int,
 ) -> Generator[Event, Any, None]:
-    """A receiver stores what it lacks of a bank when it arrives; nobody sends where all have it."""
-    banks = [
-        _Bank(sender, world.learner.bank(sender.id), receivers[sender.id])
+    """Sends each sender's experts to its receivers, up to `attempts` times; a receiver stores those
+    that it lacks when they arrive, and nobody sends where all have them."""
+    outgoing = [
+        _Outgoing(sender, world.learner.bank(sender.id), receivers[sender.id])
         for sender in senders
         if sender.present and receivers[sender.id]
     ]
     for attempt in range(attempts):
-        for bank in banks:
-            world.medium.land(bank.sender)
-        sending = [(bank.sender, _parcels(world, bank, first=attempt == 0)) for bank in banks]
-        departures = [
-            world.medium.send(sender, parcels, round_)
-            for sender, parcels in sending
-            if parcels and sender.present
+        for each in outgoing:
+            world.medium.deliver_due(each.sender)
+        addressed = [(each.sender, _messages(world, each, first=attempt == 0)) for each in outgoing]
+        bursts = [
+            world.medium.send(sender, messages, round_)
+            for sender, messages in addressed
+            if messages and sender.present
         ]
-        if not departures:
+        if not bursts:
             return
-        yield world.env.all_of([departure.over for departure in departures])
+        yield world.env.all_of([burst.over for burst in bursts])
 
 
-def _parcels(world: World, bank: _Bank, *, first: bool) -> list[Parcel]:
-    """What the receivers lack of a bank now; to those who are not there it is tried once."""
-    found = []
-    for receiver in bank.receivers:
-        bits = world.learner.bank_bits(bank.content, receiver.id)
+def _messages(world: World, outgoing: _Outgoing, *, first: bool) -> list[Message]:
+    """The experts that receivers lack now; to those who are not there they are tried once."""
+    messages = []
+    for receiver in outgoing.receivers:
+        bits = world.learner.bank_bits(outgoing.experts, receiver.id)
         if bits > 0 and (first or receiver.present):
-            found.append(Parcel(receiver.id, bits, bank.content, TransferKind.EXPERT))
-    return found
+            messages.append(Message(receiver.id, bits, outgoing.experts, TransferKind.EXPERT))
+    return messages

@@ -16,7 +16,7 @@ from cosim.simulation.world import RoundResult, Seat, World
 from cosim.trace.schema import Cause, EventKind
 
 
-def together(
+def group_round(
     world: World, plan: Plan, members: Sequence[Station], *, waits: bool
 ) -> Generator[Event, Any, None]:
     """One round of a group: those who are there play it, and all get their row when it ends.

@@ -11,7 +11,7 @@ from cosim.simulation.rounds.plan import receivers_at_most
 from cosim.simulation.world import World
 
 
-def limit_by_links(world: World) -> None:
+def cap_budgets_by_links(world: World) -> None:
     """Lowers every device's Q_budget to what its links carry, if that is less than it can compute
     (eq. 22 with 11a of arXiv 2602.20492).
 

@@ -17,7 +17,7 @@ from simpy import Event, Interrupt
 from cosim.methods.topologies import Clusters
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import lemma1_power_w
-from cosim.simulation.links.flight import Parcel
+from cosim.simulation.message import Message
 from cosim.simulation.station import Station
 from cosim.simulation.world import World
 from cosim.topology.cluster_power import PowerNeed
@@ -67,7 +67,9 @@ def negotiate(
     return tuple(tuple(ids[member] for member in cluster) for cluster in found.clusters)
 
 
-def outdated(world: World, clusters: Sequence[Sequence[int]], stations: Sequence[Station]) -> bool:
+def needs_reclustering(
+    world: World, clusters: Sequence[Sequence[int]], stations: Sequence[Station]
+) -> bool:
     """Whether clusters must be formed anew: a device is in none of them, or a member's Lemma 1
     powers at the mean gains of this moment exceed p_max, the constraint that formed them."""
     there = {station.id for station in stations}
@@ -112,15 +114,15 @@ def _announce(
     round_: int,
 ) -> Generator[Event, Any, None]:
     """Speakers tell all other heads that are there, at the rate of the weakest link to one."""
-    departures = []
+    bursts = []
     for speaker in speakers:
         others = [head for head, own in heads.items() if head != speaker and own.present]
         if others and heads[speaker].present:
             farthest = heads[min(others, key=lambda head: float(gains[speaker, head]))]
             bits = numbers * _BITS_PER_NUMBER
-            parcel = Parcel(farthest.id, bits, None, TransferKind.CONTROL)
-            departures.append(world.medium.send(heads[speaker], [parcel], round_))
-    yield world.env.all_of([departure.over for departure in departures])
+            message = Message(farthest.id, bits, None, TransferKind.CONTROL)
+            bursts.append(world.medium.send(heads[speaker], [message], round_))
+    yield world.env.all_of([burst.over for burst in bursts])
 
 
 def _mean_gains(world: World, ids: Sequence[int]) -> FloatArray:

@@ -10,7 +10,7 @@ from simpy import Event
 from cosim.methods.topologies import Clusters, RandomGraph
 from cosim.randomness import stream
 from cosim.simulation.links.link_need import link_need
-from cosim.simulation.rounds.negotiation import negotiate, outdated
+from cosim.simulation.rounds.negotiation import needs_reclustering, negotiate
 from cosim.simulation.rounds.plan import Plan
 from cosim.simulation.station import Station
 from cosim.simulation.world import World
@@ -21,7 +21,7 @@ def planned(world: World, round_: int, among: Sequence[Station]) -> Generator[Ev
     """The round's plan over these devices where they are now; clusters take time to form."""
     topology = world.scenario.method.topology
     if isinstance(topology, Clusters):
-        if outdated(world, world.clusters, among):
+        if needs_reclustering(world, world.clusters, among):
             world.clusters = yield from negotiate(world, topology, among, round_)
         present = [station.id for station in among if station.present]
         return Plan(round_, complete_within(world.clusters, present))

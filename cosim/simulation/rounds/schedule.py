@@ -11,8 +11,8 @@ from simpy import Event
 from cosim.host.collector import seldom_collected
 from cosim.methods.parts import unplayed
 from cosim.simulation.rounds.cluster_clocks import ClusterClocks
-from cosim.simulation.rounds.group_round import together
-from cosim.simulation.rounds.link_budget import limit_by_links
+from cosim.simulation.rounds.group_round import group_round
+from cosim.simulation.rounds.link_budget import cap_budgets_by_links
 from cosim.simulation.rounds.plan import Plan
 from cosim.simulation.rounds.planning import planned
 from cosim.simulation.rounds.presence import come_and_go
@@ -39,7 +39,7 @@ def life(world: World) -> Life:
     # Whoever is not there at the start has left before anybody plans.
     yield world.env.timeout(0)
     world.came_s |= {station.id: 0.0 for station in world.stations if station.present}
-    limit_by_links(world)
+    cap_budgets_by_links(world)
     world.evaluate(0, world.stations)
     yield from _played(world)
 
@@ -52,7 +52,7 @@ def synchronous(world: World) -> Life:
         members = [station for station in world.stations if not station.gone]
         there = [station for station in members if station.present]
         plan = yield from planned(world, number, there)
-        yield from together(world, plan, members, waits=True)
+        yield from group_round(world, plan, members, waits=True)
         if world.due(number):
             world.evaluate(number, world.stations)
         world.tell_closed()
@@ -82,7 +82,7 @@ def _alone(world: World, station: Station, plans: dict[int, Plan]) -> Life:
             among = [other for other in world.stations if not other.gone]
             plans[number] = yield from planned(world, number, among)
         plan = plans[number]
-        yield from together(world, plan, [station], waits=False)
+        yield from group_round(world, plan, [station], waits=False)
         if world.due(number):
             world.evaluate(number, [station])
         world.tell_closed()

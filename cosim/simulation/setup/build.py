@@ -12,8 +12,8 @@ from cosim.mobility.area import Area, Disc, Square
 from cosim.scenario.model import Scenario
 from cosim.simulation.learner import Learner, NullLearner
 from cosim.simulation.links.channel import Channel
-from cosim.simulation.links.flight import Parcel
 from cosim.simulation.medium import Medium
+from cosim.simulation.message import Message
 from cosim.simulation.recorder import Observer, Recorder, TraceSink
 from cosim.simulation.setup.equipment import equipment
 from cosim.simulation.setup.first_links import first_links
@@ -81,11 +81,11 @@ def world_of(
     def empty(station: Station) -> None:
         world.leave(station, Cause.BATTERY_EMPTY, for_good=True)
 
-    def arrived(parcel: Parcel) -> None:
-        if parcel.kind is TransferKind.UPDATE:
-            learner.hear(parcel.receiver, parcel.content)
-        elif parcel.kind is TransferKind.EXPERT:
-            learner.absorb(parcel.receiver, parcel.content)
+    def arrived(message: Message) -> None:
+        if message.kind is TransferKind.UPDATE:
+            learner.hear(message.receiver, message.content)
+        elif message.kind is TransferKind.EXPERT:
+            learner.absorb(message.receiver, message.content)
 
     stations = [Station.of(env, device, empty) for device in devices]
     medium = Medium(env, channel, stations, record, arrived)

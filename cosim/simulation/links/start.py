@@ -10,56 +10,63 @@ from numpy.typing import NDArray
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import Allocation, allocate, lemma1_power_w
 from cosim.simulation.links.channel import Channel
-from cosim.simulation.links.flight import Flight
 from cosim.simulation.links.slots import grids
+from cosim.simulation.links.transmission import Transmission
 from cosim.trace.schema import Cause, TransferKind
 
 FloatArray = NDArray[np.float64]
 
 
-def launch(channel: Channel, departures: Sequence[Sequence[Flight]], start_s: float) -> None:
-    """Gives all flights that begin at one moment their power, distance and slots.
+def start(channel: Channel, bursts: Sequence[Sequence[Transmission]], start_s: float) -> None:
+    """Gives all transmissions that begin at one moment their power, distance and slots.
 
-    Each inner sequence is what one device sends at once; its flights share the device's p_max.
+    The transmissions of a burst share their device's p_max.
     """
-    flights = [flight for departure in departures for flight in departure]
-    if not flights:
+    transmissions = [transmission for burst in bursts for transmission in burst]
+    if not transmissions:
         return
-    links = [flight.link for flight in flights]
+    links = [transmission.link for transmission in transmissions]
     distances = channel.distances_m(links, start_s)
-    gains = _known_gains(channel, flights, start_s)
-    cut = grids(channel, links, start_s, 0)
-    for flight, distance, grid, gain in zip(flights, distances, cut, gains, strict=True):
-        flight.distance_m, flight.known_gain = float(distance), float(gain)
-        flight.grid = grid
-    required = _required_w(channel, flights, gains)
+    gains = _known_gains(channel, transmissions, start_s)
+    slots = grids(channel, links, start_s, 0)
+    starts = zip(transmissions, distances, slots, gains, strict=True)
+    for transmission, distance, grid, gain in starts:
+        transmission.distance_m, transmission.known_gain = float(distance), float(gain)
+        transmission.grid = grid
+    required = _required_w(channel, transmissions, gains)
     first = 0
-    for departure in departures:
-        demand = required[first : first + len(departure)]
-        brief = all(flight.parcel.kind is TransferKind.CONTROL for flight in departure)
-        power = _equal(channel, len(departure)) if brief else _allocated(channel, demand)
-        first += len(departure)
+    for burst in bursts:
+        demand = required[first : first + len(burst)]
+        brief = all(transmission.message.kind is TransferKind.CONTROL for transmission in burst)
+        power = _equal(channel, len(burst)) if brief else _allocated(channel, demand)
+        first += len(burst)
         cause = Cause.COMPUTE_FINISHED if power.whole_margin else Cause.MARGIN_REDUCED
         cause = cause if power.feasible else Cause.INFEASIBLE_POWER
-        for flight, own_w in zip(departure, power.power_w, strict=True):
-            flight.power_w, flight.cause = float(own_w), cause
+        for transmission, own_w in zip(burst, power.power_w, strict=True):
+            transmission.power_w, transmission.cause = float(own_w), cause
 
 
-def _known_gains(channel: Channel, flights: Sequence[Flight], start_s: float) -> FloatArray:
+def _known_gains(
+    channel: Channel, transmissions: Sequence[Transmission], start_s: float
+) -> FloatArray:
     """What every sender knows of its channel (L,): its gain at the start, or the mean of that."""
     power = channel.radio.power
-    links = [flight.link for flight in flights]
+    links = [transmission.link for transmission in transmissions]
     if power.policy == "lemma1" and power.channel_knowledge == "mean":
         return channel.mean_gains(links, start_s)
-    return channel.gains(links, start_s, [flight.round for flight in flights])
+    return channel.gains(links, start_s, [transmission.round for transmission in transmissions])
 
 
-def _required_w(channel: Channel, flights: Sequence[Flight], gains: FloatArray) -> FloatArray:
-    """Lemma 1's demand (L,) of every flight."""
-    share_hz = np.array([flight.share_hz for flight in flights])
+def _required_w(
+    channel: Channel, transmissions: Sequence[Transmission], gains: FloatArray
+) -> FloatArray:
+    """Lemma 1's demand (L,) of every transmission."""
+    share_hz = np.array([transmission.share_hz for transmission in transmissions])
     return np.asarray(
         lemma1_power_w(
-            np.array([flight.parcel.bits for flight in flights], dtype=np.float64),
+            np.array(
+                [transmission.message.bits for transmission in transmissions], dtype=np.float64
+            ),
             receivers=channel.radio.bandwidth_hz / share_hz,
             bandwidth_hz=channel.radio.bandwidth_hz,
             deadline_s=channel.radio.deadline_s,

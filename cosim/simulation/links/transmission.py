@@ -1,0 +1,194 @@
+"""One transmission in the air: what it holds, what it has carried, and when it will be through."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+from simpy import Environment, Event
+
+from cosim.physics.decibel import ratio_to_db
+from cosim.physics.rate import rate_bit_s
+from cosim.simulation.links.channel import Channel, Link
+from cosim.simulation.links.grid import Grid
+from cosim.simulation.links.slots import finer
+from cosim.simulation.message import Message
+from cosim.trace.schema import Cause
+
+FloatArray = NDArray[np.float64]
+
+
+class Phase(Enum):
+    """How far a transmission has come."""
+
+    WAITING = "sent in this instant, not yet on the air"
+    ON_AIR = "on the air, within its deadline"
+    OVERDUE = "on the air beyond its deadline"
+    OVER = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The predicted end of a transmission under its present share and power.
+
+    ends_s: s after its start; infinite where its bits are not through by the end of its last Γ.
+    carried_bits: bits from the start to that end.
+    snr_s: ∫SNR dt from the start to that end, in s.
+    """
+
+    ends_s: float
+    carried_bits: float
+    snr_s: float
+
+
+class Burst:
+    """The transmissions that a device starts at once; `over` fires when each has ended, or goes on
+    beyond its deadline by itself.
+
+    It does not know its transmissions, so that what they carry is gone from memory when they have
+    ended.
+    """
+
+    def __init__(self, env: Environment, transmissions: int) -> None:
+        self.over: Event = env.event()
+        self._unsettled = transmissions
+        if transmissions == 0:
+            self.over.succeed()
+
+    def settle(self) -> None:
+        """Counts one transmission that need not be waited for any more."""
+        self._unsettled -= 1
+        if self._unsettled == 0:
+            self.over.succeed()
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Transmission:
+    """One message on one link, from its first bit on; seconds in it count from its start.
+
+    number: unique in a run.
+    round: the sender's round.
+    sender: id of the sending device.
+    message: what it carries.
+    burst: the transmissions that its sender started with it.
+    start_s: when it was sent, on the simulation's clock.
+    share_hz: its present bandwidth.
+    grid: the slots of its present Γ.
+    first_share_hz: its bandwidth at the start; 0 if it never is on the air.
+    receiver_mixings: how often its receiver had mixed at the start.
+    power_w: radiated power.
+    distance_m: distance of the two devices at the start.
+    known_gain: what its sender knows of the channel at the start.
+    cause: why it has this power.
+    spans: how many Γ it may last.
+    since_s: when the present share began; the three sums that follow reach until then.
+    carried_bits: bits that got through.
+    snr_s: ∫SNR dt.
+    hz_s: ∫B dt.
+    forecast: its end if nothing changes.
+    phase: how far it has come.
+    gains: its channel's gains (T,) by chunk of its grid, as far as they are known.
+    link: ids of sender and receiver.
+    """
+
+    number: int
+    round: int
+    sender: int
+    message: Message
+    burst: Burst
+    start_s: float
+    share_hz: float
+    grid: Grid
+    receiver_mixings: int = 0
+    power_w: float = 0.0
+    distance_m: float = 0.0
+    known_gain: float = 0.0
+    cause: Cause = Cause.COMPUTE_FINISHED
+    spans: int = 1
+    since_s: float = 0.0
+    carried_bits: float = 0.0
+    snr_s: float = 0.0
+    hz_s: float = 0.0
+    forecast: Forecast | None = None
+    phase: Phase = Phase.WAITING
+    gains: dict[int, FloatArray] = field(default_factory=dict)
+    first_share_hz: float = field(init=False)
+    link: Link = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.first_share_hz = self.share_hz
+        self.link = self.sender, self.message.receiver
+
+    @property
+    def horizon_s(self) -> float:
+        """The longest that it may last."""
+        return self.spans * self.grid.deadline_s
+
+    def advance(self, channel: Channel, elapsed_s: float) -> None:
+        """Counts what came through at the present share until `elapsed_s`."""
+        if elapsed_s > self.since_s and self.forecast is not None and self.power_w > 0.0:
+            # A transmission that goes on needs its narrower slots no longer.
+            coarse_grid, coarse_gains = self.grid, self.gains.copy()
+            self.refine(channel, elapsed_s)
+            noise = channel.noise_w(self.share_hz)
+            grid = self.grid
+            for chunk in range(grid.chunk_at(self.since_s), grid.chunk_at(elapsed_s) + 1):
+                edges = grid.edges_s(chunk)
+                starts = np.maximum(edges[:-1], self.since_s)
+                lengths = np.maximum(np.minimum(edges[1:], elapsed_s) - starts, 0.0)
+                snr = self.power_w * self.gains_in(channel, chunk) / noise
+                self.carried_bits += float(rate_bit_s(self.share_hz, snr) @ lengths)
+                self.snr_s += float(snr @ lengths)
+            self.carried_bits = min(self.carried_bits, float(self.message.bits))
+            if self.grid is not coarse_grid:
+                self.grid, self.gains = coarse_grid, coarse_gains
+        self.hz_s += self.share_hz * (elapsed_s - self.since_s)
+        self.since_s = elapsed_s
+
+    def refine(self, channel: Channel, until_s: float) -> bool:
+        """Narrows its slots where it has too few until a moment; returns whether it had."""
+        grid = finer(channel, self.grid, self.start_s, until_s)
+        if grid is self.grid:
+            return False
+        self.grid = grid
+        self.gains.clear()
+        return True
+
+    def gains_in(self, channel: Channel, chunk: int) -> FloatArray:
+        """The gains (T,) of its channel in a chunk of its grid."""
+        if chunk not in self.gains:
+            edges = self.start_s + self.grid.edges_s(chunk)
+            self.gains[chunk] = channel.slot_gains([self.link], edges, [self.round])[0]
+        return self.gains[chunk]
+
+    def complete(self, elapsed_s: float) -> None:
+        """Counts what its forecast says of its end, which is now."""
+        assert self.forecast is not None
+        self.carried_bits, self.snr_s = self.forecast.carried_bits, self.forecast.snr_s
+        self.hz_s += self.share_hz * (elapsed_s - self.since_s)
+        self.since_s = elapsed_s
+
+    @property
+    def mean_snr_db(self) -> float:
+        """The signal-to-noise ratio, averaged over its time in the air; −inf without any."""
+        return float(ratio_to_db(self.snr_s / self.since_s if self.since_s > 0 else 0.0))
+
+    @property
+    def mean_share_hz(self) -> float:
+        """The bandwidth, averaged over its time in the air."""
+        return self.hz_s / self.since_s if self.since_s > 0 else self.first_share_hz
+
+    def through_by(self, time_s: float) -> bool:
+        """Whether its forecast has its bits through by a moment of the clock; what the clock cannot
+        tell from that moment is that moment."""
+        if self.forecast is None:
+            return False
+        return self.start_s + self.forecast.ends_s <= math.nextafter(time_s, math.inf)
+
+    @property
+    def through_in_time(self) -> bool:
+        """Whether its forecast has its bits through by the end of its last Γ."""
+        return self.forecast is not None and math.isfinite(self.forecast.ends_s)

@@ -1,0 +1,24 @@
+"""What one device says to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cosim.trace.schema import TransferKind
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Content for one receiver, and its size on the air.
+
+    receiver: id of the device that it is addressed to.
+    bits: size of the content for this receiver.
+    content: what the learner wrote and will read; nobody in between opens it.
+    kind: what it carries.
+    """
+
+    receiver: int
+    bits: int
+    content: Any
+    kind: TransferKind = TransferKind.UPDATE
