@@ -20,7 +20,7 @@ from typing import Any
 
 MARKS: dict[str, tuple[float, float]] = {}
 LAST = Lock()
-WATCHED = ("train", "base_model", "loading", "learner")
+WATCHED = ("training.trainer", "base.base_model", "base.loading", "learner")
 
 
 def mark(stage: str) -> None:
