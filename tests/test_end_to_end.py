@@ -15,6 +15,8 @@ import pytest
 import cosim
 from cosim.trace.reader import Run
 
+pytestmark = [pytest.mark.slow, pytest.mark.real_model]
+
 SCENARIO = """
 name: end-to-end
 seed: 3

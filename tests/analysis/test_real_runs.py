@@ -17,6 +17,8 @@ from cosim.sweep.definition import read_sweep
 from cosim.sweep.index import Entry, write_index
 from cosim.sweep.state import State
 
+pytestmark = pytest.mark.slow
+
 SCENARIO = """\
 rounds: 2
 method: lora

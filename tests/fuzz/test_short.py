@@ -28,6 +28,7 @@ HERE = Path(__file__).parent
 SMALL = "rounds: 1\nlearning: none\nmethod: lora\n"
 
 
+@pytest.mark.slow
 def test_a_short_fuzzing_finds_nothing() -> None:
     command = [sys.executable, str(HERE / "fuzz.py"), "--scenarios", "250", "--files", "150"]
     done = subprocess.run(

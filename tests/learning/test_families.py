@@ -115,6 +115,7 @@ def test_of_a_mixture_the_experts_of_a_token_are_counted() -> None:
     assert all_ - few == 2 * 3 * (3 * 16 * 32)  # blocks, experts, matrices
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["OPT", "GPTNeo", "GPT2", "Mixtral"])
 def test_entropies_belong_to_their_modules_whatever_the_order(
     kind: str, save_model: Callable[..., Path], tmp_path: Path

@@ -30,6 +30,7 @@ def _page_faults(kept: bool) -> int:
     return int(run.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not freed_memory._glibc() or libc_ver()[1].split(".") < ["2", "35"],
     reason="the C library is not glibc, or returns tensors of that size all the same",
@@ -39,6 +40,7 @@ def test_memory_is_fetched_once() -> None:
     assert 8 * _page_faults(kept=True) <= _page_faults(kept=False)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not freed_memory._glibc(), reason="the C library is not glibc")
 def test_it_is_given_back_when_asked() -> None:
     program = """

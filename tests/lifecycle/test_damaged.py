@@ -9,6 +9,7 @@ from cosim.lifecycle.play import resume
 from tests.lifecycle.runs_cut_off import everything, index_of, shorten, spoil
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [shorten, spoil, Path.unlink])
 @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
 def test_where_the_last_checkpoint_is_damaged_the_one_before_is_used(

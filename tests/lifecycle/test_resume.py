@@ -35,7 +35,10 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("method", "schedule", "changes"), CASES)
+@pytest.mark.parametrize(
+    ("method", "schedule", "changes"),
+    [CASES[0], *(pytest.param(*case, marks=pytest.mark.slow) for case in CASES[1:])],
+)
 def test_a_run_killed_after_a_checkpoint_ends_as_if_it_had_not_been(
     chosen: Any, snapshots: list[Path], tmp_path: Path, method: str, schedule: str, changes: Any
 ) -> None:
@@ -51,6 +54,7 @@ def test_a_run_killed_after_a_checkpoint_ends_as_if_it_had_not_been(
     resumes_to([snapshots[len(snapshots) // 2], snapshots[-2]], whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "schedule"), [("lora", "asynchronous"), ("proposed", "")])
 def test_any_call_of_the_learner_can_be_the_last(
     chosen: Any,
@@ -100,6 +104,7 @@ def raising(monkeypatch: pytest.MonkeyPatch, method: str, call: int, error: Base
     monkeypatch.setattr(Learner, method, called)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [RuntimeError("the learner broke"), KeyboardInterrupt()])
 def test_a_run_cut_off_again_and_again(
     chosen: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException

@@ -23,6 +23,7 @@ def fields(count: int, features: int = FEATURES, seed: int = 1) -> list[Shadowin
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("features", [1, FEATURES])
 def test_moments_over_links(features: int) -> None:
     """E S² = σ² and E S⁴ = (3 − 1.5/N)·σ⁴; Var S² = (2 − 1.5/N)·σ⁴, Var S⁴ ≤ 96·σ⁸ (Gauss)."""
@@ -34,6 +35,7 @@ def test_moments_over_links(features: int) -> None:
     assert abs(np.mean(unit**4) - (3.0 - 1.5 / features)) < 4.5 * math.sqrt(96.0 / links)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end_i", "end_j"),
     [((1.0, 0.0), (0.0, 0.0)), ((0.0, 0.0), (-0.6, 0.8)), ((0.6, 0.8), (0.0, -0.5))],
@@ -61,6 +63,7 @@ def test_one_field_varies_as_much_as_many() -> None:
     assert abs(np.mean(spread) - 1.0) < 4.5 * math.sqrt(2.0 / FEATURES / len(spread))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends", [(1.0, 0.0), (0.0, 1.0), (0.5, 0.5)])
 def test_one_link_decorrelates_as_a_gaussian_one(ends: tuple[float, float]) -> None:
     """On 4 km of one link, sampled every 2 m, the correlation over 10 m scatters from link to link

@@ -123,6 +123,7 @@ def solved(channel: Channel, bits: list[int]) -> list[Transmission]:
     return transmissions(channel, 0, [1, 2, 3], bits, 2.5, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [10_000, 3_000_000, 20_000_000, 200_000_000])
 def test_solving_in_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch, bits: int) -> None:
     _, channel, wanted = moving(3, bits)

@@ -2,6 +2,7 @@
 energy is the integral of power, everything ends, and a seed is the only thing that chance hangs
 on."""
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 
 from cosim.scenario.model import Scenario
@@ -23,6 +24,7 @@ from tests.simulation.random_scenarios import scenarios
 from tests.simulation.small_networks import MemoryTrace, play_to_the_end, simulate, world_of
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=600, suppress_health_check=[HealthCheck.too_slow])
 @given(scenarios)
 def test_a_random_scenario_keeps_the_laws(chosen: Scenario) -> None:

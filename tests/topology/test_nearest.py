@@ -58,6 +58,7 @@ def test_it_is_the_graph_of_all_pairs(
     assert set(edges) == of_all_pairs(positions_m, degree, range_m)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degree", [1, 3, 8])
 @pytest.mark.parametrize("kind", ["even", "clusters", "rough lattice", "spread over decades"])
 def test_it_is_the_graph_of_all_pairs_of_many_devices(kind: str, degree: int) -> None:
