@@ -11,9 +11,9 @@ from cosim.learning.learner import Learner
 from cosim.learning.learner_state import KINDS, OpenJob
 from cosim.learning.state_tree import unflatten
 from cosim.lifecycle.checkpoints import newest
-from cosim.lifecycle.journal import JournaledLearner
+from cosim.lifecycle.journaled_learner import JournaledLearner
 from cosim.lifecycle.play import Interrupted, play, resume
-from cosim.simulation.learner import NullLearner
+from cosim.simulation.null_learner import NullLearner
 from cosim.trace.manifest import read_manifest
 from tests.lifecycle.runs_cut_off import everything, resumes_to
 from tests.simulation.small_networks import scenario as network

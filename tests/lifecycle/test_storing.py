@@ -15,11 +15,13 @@ import torch
 from cosim.errors import RunDirectoryError
 from cosim.lifecycle import checkpoints as checkpoints_module
 from cosim.lifecycle.checkpoints import Checkpoints
-from cosim.lifecycle.journal import JournaledLearner
+from cosim.lifecycle.journaled_learner import JournaledLearner
 from cosim.lifecycle.play import play, resume
 from cosim.scenario.model import Scenario
+from cosim.simulation.setup.build import build_learner
 from cosim.trace.reader import read_run
 from tests.lifecycle.runs_cut_off import everything
+from tests.simulation.small_networks import scenario as network
 
 
 def test_a_disk_that_refuses_stops_nothing(
@@ -49,10 +51,8 @@ def test_checkpoints_take_three_percent_at_most(
 
     tensors = {"0": torch.zeros(25_000_000)}  # 100 MB
     monkeypatch.setattr(Checkpoints, "_store", store)
-    monkeypatch.setattr("cosim.learning.learner_state.take", lambda *_: ({}, tensors))
-    learner: Any = JournaledLearner.__new__(JournaledLearner)
-    learner.inner, learner.jobs = learner, {}
-    monkeypatch.setattr(JournaledLearner, "contents", {})
+    monkeypatch.setattr(JournaledLearner, "take", lambda _: ({}, tensors))
+    learner = JournaledLearner(build_learner(network()))
     kept = Checkpoints(tmp_path, learner, {}, dict, clock=lambda: time_s)
     for _ in range(500):
         time_s += 10.0

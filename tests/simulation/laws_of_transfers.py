@@ -7,7 +7,7 @@ import pytest
 
 from cosim.methods.topologies import Clusters
 from cosim.scenario.model import Scenario
-from cosim.simulation.learner import NullLearner
+from cosim.simulation.null_learner import NullLearner
 from cosim.simulation.world import World
 from cosim.trace.schema import (
     Outcome,
