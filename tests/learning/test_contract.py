@@ -57,8 +57,10 @@ def test_runs_and_learns(make: Callable[..., Learner], recipe: Recipe) -> None:
         for device in range(3):
             others = {r.update.device: r.update for r in results if r.update.device != device}
             learner.aggregate(device, others, dict.fromkeys(others, 0))
-    # As printed the adapter shrinks by 1/M twice a round, and nothing is promised.
-    assert losses[-1] < losses[0] or recipe.literal
+    assert np.isfinite(losses).all()
+    assert len(set(losses)) == len(losses), "every round starts from what the last one left"
+    if not recipe.literal:  # as printed the adapter shrinks by 1/M twice a round
+        assert losses[-1] < losses[0]
 
 
 @every_method

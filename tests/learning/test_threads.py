@@ -100,7 +100,8 @@ def test_jobs_settled_together_find_what_each_would_find(
     assert settled == list(range(len(DEVICES)))
     assert set(together.found) == set(settled)
     for device, found in together.found.items():
-        assert equal(found, alone._calibration(device))
+        alone.calibrate(device).result()
+        assert equal(found, alone.found[device])
 
 
 def test_what_is_still_to_be_read_is_what_lists_in_turn_would_read(

@@ -18,7 +18,13 @@ def changed(name: str, **parts: Any) -> Recipe:
 def test_a_registered_recipe_is_what_its_validation_makes_of_it(name: str) -> None:
     assert changed(name) == METHODS[name]
     assert METHODS[name].name == name
-    assert METHODS[name].masked == METHODS[name].expansion.endswith("_mask")
+
+
+def test_who_trains_a_part_of_b_and_who_keeps_experts_apart() -> None:
+    proposed = {"proposed", "proposed_single_cluster", "proposed_literal"}
+    assert {name for name, recipe in METHODS.items() if recipe.masked} == proposed | {"lori"}
+    keeping = {name for name, recipe in METHODS.items() if keeps_experts(recipe.aggregation)}
+    assert keeping == proposed | {"lori", "lori_dense"}
 
 
 REFUSED = [
@@ -76,9 +82,3 @@ def test_who_calibrates() -> None:
     assert not changed("proposed", composition="oracle", expansion="gradient_mask").calibrated
     assert not changed("proposed", composition="oracle", literal=["density"]).calibrated
     assert changed("proposed", composition="oracle", literal=["refinement"]).calibrated
-
-
-def test_every_kept_expert_can_be_routed() -> None:
-    for recipe in METHODS.values():
-        routes = recipe.composition != "single" and recipe.data == "own"
-        assert not routes or keeps_experts(recipe.aggregation)
