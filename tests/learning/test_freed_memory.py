@@ -62,6 +62,9 @@ def test_it_is_given_back_when_asked() -> None:
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
     monkeypatch.setattr(freed_memory, "_glibc", lambda: False)
+    monkeypatch.setattr("ctypes.CDLL", asked.append)
     freed_memory.keep_freed_memory.__wrapped__()
     freed_memory.return_freed_memory()
+    assert asked == []
