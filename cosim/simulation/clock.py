@@ -3,6 +3,8 @@ then its end."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from simpy import Environment
 from simpy.events import Event, EventPriority
 
@@ -47,3 +49,9 @@ class EndOfInstant(Event):
         self._ok = True
         self._value = None
         env.schedule(self, priority=_AFTER_ALL)
+
+
+def then(event: Event, callback: Callable[[Event], None]) -> None:
+    """Has a callback follow an event that has not happened yet."""
+    assert event.callbacks is not None
+    event.callbacks.append(callback)

@@ -53,10 +53,16 @@ class Recorder:
             raise _observer_failed(error) from error
 
     def event(
-        self, kind: EventKind, device: int, round_: int, cause: Cause, peer: int | None = None
+        self,
+        kind: EventKind,
+        device: int,
+        round_: int,
+        cause: Cause,
+        peer: int | None = None,
+        transfer: int | None = None,
     ) -> None:
-        """One thing that happens now."""
-        self.write(EventRow(self._env.now, round_, device, kind, peer, cause))
+        """Writes one thing that happens now; transfer: number of the transmission it is about."""
+        self.write(EventRow(self._env.now, round_, device, kind, peer, cause, transfer))
 
     def scored(self, round_: int, measurements: Sequence[Measurement]) -> None:
         """Tells the observers of an evaluation."""

@@ -13,6 +13,7 @@ from cosim.scenario.profile import Profile
 from cosim.simulation.links.transmission import Transmission
 from cosim.simulation.station import Station
 from cosim.trace.schema import (
+    Cause,
     DiagnosticRow,
     EvaluationRow,
     LayerRow,
@@ -27,6 +28,7 @@ from cosim.trace.schema import (
 def transfer_row(
     transmission: Transmission,
     outcome: Outcome,
+    cause: Cause,
     sender: Profile,
     end_s: float,
     sent_bits: float,
@@ -46,6 +48,7 @@ def transfer_row(
     )
     energy_tx_j = amplifier_j + transmitter_j
     return TransferRow(
+        number=transmission.number,
         round=transmission.round,
         src=transmission.sender,
         dst=transmission.message.receiver,
@@ -53,7 +56,7 @@ def transfer_row(
         bits=transmission.message.bits,
         start_s=transmission.start_s,
         end_s=end_s,
-        deadline_s=transmission.start_s + transmission.grid.deadline_s,
+        deadline_at_s=transmission.start_s + transmission.grid.deadline_s,
         distance_m=transmission.distance_m,
         bandwidth_hz=transmission.mean_share_hz,
         power_w=transmission.power_w,
@@ -65,6 +68,7 @@ def transfer_row(
         energy_tx_j=energy_tx_j,
         energy_rx_j=receiver_j,
         outcome=outcome,
+        cause=cause,
     )
 
 

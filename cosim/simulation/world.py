@@ -129,7 +129,7 @@ class World:
             station.tell_presence()
         if station.present:
             station.present = False
-            self.medium.cancel(station)
+            self.medium.cancel(station, cause)
             station.inbox.lose()
             self.learner.lose(station.id)
             station.meter.switch(False)
@@ -139,7 +139,7 @@ class World:
 
     def retire(self, station: Station) -> None:
         """A device has ended its last round: what it still has in the air is of no use."""
-        self.medium.cancel(station)
+        self.medium.cancel(station, Cause.SCHEDULE)
         if station.present:
             station.meter.switch(False)
         station.present = False

@@ -144,7 +144,7 @@ def _draw_transfers(
                 va="center_baseline",
                 annotation_clip=True,
             )
-    deadlines = sorted({(row.src, row.deadline_s) for row, _ in placed})
+    deadlines = sorted({(row.src, row.deadline_at_s) for row, _ in placed})
     axes.vlines(
         [time_s for _, time_s in deadlines],
         [rows[device] + deep for device, _ in deadlines],

@@ -156,11 +156,11 @@ def _sending(run: Run) -> defaultdict[int, list[Interval]]:
     rows = run.transfers
     for src, start_s, end_s in zip(rows["src"], rows["start_s"], rows["end_s"], strict=True):
         found[src].append((start_s, end_s))
-    ended = set(zip(rows["round"], rows["src"], rows["dst"], strict=True))
+    ended = set(rows["number"])
     begun: Any = run.events[run.events["kind"] == EventKind.SEND_START]
     until = horizon_s(run)
     for row in begun.itertuples(index=False):
-        if (row.round, row.device, row.peer) not in ended:
+        if row.transfer not in ended:
             found[row.device].append((row.time_s, until))
     return defaultdict(list, {device: _merged(parts) for device, parts in found.items()})
 

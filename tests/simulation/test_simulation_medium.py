@@ -44,7 +44,7 @@ class Air:
         env = self.world.env
 
         def now(_: Event) -> None:
-            self.world.medium.cancel(self.world.stations[device])
+            self.world.medium.cancel(self.world.stations[device], Cause.AVAILABILITY)
 
         (Deadline(env, at_s) if last else env.timeout(at_s)).callbacks.append(now)
 
@@ -116,7 +116,7 @@ def test_a_cut_frees_the_share_and_writes_what_came_through() -> None:
 
     row = air.row(0, 1)
     assert row.outcome is Outcome.CANCELLED
-    assert row.end_s == at_s < row.deadline_s
+    assert row.end_s == at_s < row.deadline_at_s
     # A constant channel: three tenths of the time are three tenths of the bits.
     assert row.delivered_bits == pytest.approx(0.3 * BITS, rel=1e-12)
     assert row.mean_rate_bit_s == pytest.approx(BITS / duration_s(whole[0]), rel=1e-12)

@@ -20,10 +20,10 @@ from cosim.trace.schema import (
 )
 
 COLUMNS = {
-    "events": "time_s, round, device, kind, peer, cause",
-    "transfers": "round, src, dst, kind, bits, start_s, end_s, deadline_s, distance_m, "
+    "events": "time_s, round, device, kind, peer, cause, transfer",
+    "transfers": "number, round, src, dst, kind, bits, start_s, end_s, deadline_at_s, distance_m, "
     "bandwidth_hz, power_w, consumed_w, mean_snr_db, mean_rate_bit_s, sent_bits, delivered_bits, "
-    "energy_tx_j, energy_rx_j, outcome",
+    "energy_tx_j, energy_rx_j, outcome, cause",
     "rounds": "round, device, start_s, end_s, compute_s, send_s, wait_s, off_s, flop, loss, "
     "bits_sent, received, stale, missed, energy_compute_j, energy_tx_j, energy_rx_j, "
     "energy_idle_j, battery_j, "
@@ -46,6 +46,7 @@ UNIT_OF_SUFFIX = {
 
 NULLABLE = {
     "events.peer",
+    "events.transfer",
     "rounds.loss",
     "rounds.battery_j",
     "topology.collision_predicted",
@@ -85,7 +86,7 @@ def test_types_are_few_and_nulls_are_declared() -> None:
 def test_closed_vocabularies() -> None:
     expected: dict[str, dict[str, type[StrEnum]]] = {
         "events": {"kind": EventKind, "cause": Cause},
-        "transfers": {"kind": TransferKind, "outcome": Outcome},
+        "transfers": {"kind": TransferKind, "outcome": Outcome, "cause": Cause},
         "diagnostics": {"quantity": Quantity},
     }
     assert {table: words for table, words in VOCABULARIES.items() if words} == expected

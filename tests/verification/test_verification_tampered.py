@@ -131,7 +131,7 @@ TAMPERED: dict[str, tuple[str, Any, str, str]] = {
     "a transfer without a row": (
         "transfers", without(outcome="delivered"), "transfers",
         r"events\.parquet row \d+: send_start: expected a transfer with start_s .*"
-        r"in transfers\.parquet, found none \(round \d, device \d, peer \d\)",
+        r"in transfers\.parquet, found none \(number \d+, round \d, device \d, peer \d\)",
     ),
     "a transfer without a first bit": (
         "events", without(kind="send_start"), "transfers",
@@ -156,6 +156,23 @@ TAMPERED: dict[str, tuple[str, Any, str, str]] = {
     "a late transfer that is called cancelled": (
         "transfers", put("outcome", "cancelled", outcome="late"), "transfers",
         r"events\.parquet row \d+: deadline: expected a transfer in transfers\.parquet",
+    ),
+    "two transfers of one number": (
+        "transfers", lambda frame: frame.assign(number=frame["number"].clip(upper=50)), "transfers",
+        r"transfers\.parquet row \d+: number: expected a number of its own in transfers\.parquet",
+    ),
+    "an event of another transfer": (
+        "events", put("transfer", 1e6, kind="send_end"), "transfers",
+        r"events\.parquet row \d+: send_end: expected a transfer with end_s .*none \(number 1",
+    ),
+    "a round that ends with a transfer's number": (
+        "events", put("transfer", 0, kind="round_end"), "transfers",
+        r"events\.parquet row \d+: transfer: expected null for round_end, found 0",
+    ),
+    "a cause that does not go with its outcome": (
+        "transfers", put("cause", "deadline", outcome="delivered"), "transfers",
+        r"transfers\.parquet row \d+: cause: expected one of bits_delivered for a transfer that is "
+        "delivered, found deadline",
     ),
     "a computation without an end": (
         "events", without(kind="compute_end"), "rounds",
