@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from cosim.learning.records import Diagnostic, LayerState, Measurement
 from cosim.physics.energy import transmit_energy_j
+from cosim.scenario.model import Scenario
 from cosim.scenario.profile import Profile
 from cosim.simulation.links.transmission import Transmission
-from cosim.simulation.station import Station
+from cosim.simulation.station import Device, Station
 from cosim.trace.schema import (
     Cause,
+    DeviceRow,
     DiagnosticRow,
     EvaluationRow,
     LayerRow,
@@ -23,6 +25,29 @@ from cosim.trace.schema import (
     RoundRow,
     TransferRow,
 )
+
+
+def device_rows(
+    scenario: Scenario,
+    devices: Iterable[Device],
+    tasks: Sequence[str] | None,
+    training_rows: Sequence[int] | None,
+) -> Iterator[DeviceRow]:
+    """Every device as it begins; tasks and training_rows by id, None where nothing is learnt."""
+    masked, common = scenario.method.masked, scenario.adapter.density
+    for device in devices:
+        density = scenario.devices[device.group].density
+        yield DeviceRow(
+            device=device.id,
+            group=device.group,
+            profile=device.profile_name,
+            speed=device.profile.speed,
+            peak_flop_s=device.profile.peak_flop_s,
+            battery_j=device.profile.battery_j,
+            task=None if tasks is None else tasks[device.id],
+            training_rows=None if training_rows is None else training_rows[device.id],
+            density=(common if density is None else density) if masked else None,
+        )
 
 
 def transfer_row(

@@ -21,10 +21,17 @@ from cosim.simulation.links.transmission import Burst, Transmission
 class Device:
     """A device as the scenario describes it; its learning state is the learner's.
 
-    `spells` are the times [from, until) in s at which it is there, in order; None: always.
+    id: its number among all devices, from 0.
+    group: the number of its group in the scenario, from 0.
+    profile_name: the name of its profile, or where the scenario states it.
+    profile: what it computes with and draws.
+    trajectory: where it is when.
+    spells: the times [from, until) in s at which it is there, in order; None: always.
     """
 
     id: int
+    group: int
+    profile_name: str
     profile: Profile
     trajectory: Trajectory
     spells: Iterable[Spell] | None = None

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from cosim.errors import RunDirectoryError
 from cosim.trace.files import table_files
-from cosim.trace.manifest import MANIFEST_FILE, read_manifest
-from cosim.trace.schema import EVERY_SCHEMA, units
+from cosim.trace.manifest import MANIFEST_FILE, Status, read_manifest
+from cosim.trace.schema import EVERY_SCHEMA, SCHEMAS, units
 
 # Whoever runs a scenario imports this file, and needs no pandas before the run has ended.
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ class Run:
     directory: Path
     manifest: dict[str, Any]
     scenario_text: str
+
+    @cached_property
+    def devices(self) -> pd.DataFrame:
+        """One row per device."""
+        return self._frame("devices")
 
     @cached_property
     def events(self) -> pd.DataFrame:
@@ -86,6 +91,11 @@ class Run:
             tables = ", ".join(EVERY_SCHEMA)
             raise RunDirectoryError(f"There is no table {name!r}; there are {tables}.")
         files = table_files(self.directory, name)
+        if not files and name in SCHEMAS and self.manifest.get("status") == Status.COMPLETED:
+            raise RunDirectoryError(
+                f"{self.directory} has no {name}.parquet: another version of cosim wrote it, or it "
+                "was removed; run its scenario again."
+            )
         try:
             return _read_table(files, name)
         except RunDirectoryError:

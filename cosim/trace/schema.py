@@ -33,6 +33,24 @@ X: TypeAlias = Annotated[float, Column("m", "position along the first axis")]
 Y: TypeAlias = Annotated[float, Column("m", "position along the second axis")]
 
 
+class DeviceRow(NamedTuple):
+    """One device, as it begins the run."""
+
+    device: Device
+    group: Annotated[int, Column("1", "number of its group in the scenario, from 0")]
+    profile: Annotated[str, Column("1", "name of its profile, or where the scenario states it")]
+    speed: Annotated[float, Column("1", "speed drawn, by which its computing time is divided")]
+    peak_flop_s: Annotated[float, Column("FLOP/s", "peak rate of its profile, at speed 1")]
+    battery_j: Annotated[float | None, Column("J", "charge; null for a device on the mains")]
+    task: Annotated[str | None, Column("1", "name of its task; null where nothing is learnt")]
+    training_rows: Annotated[
+        int | None, Column("1", "rows it may train on; null where nothing is learnt")
+    ]
+    density: Annotated[
+        float | None, Column("1", "share that the scenario has its mask keep; null without a mask")
+    ]
+
+
 class EventRow(NamedTuple):
     """One thing that happened."""
 
@@ -166,7 +184,8 @@ class DiagnosticRow(NamedTuple):
 
 
 Row: TypeAlias = (
-    EventRow
+    DeviceRow
+    | EventRow
     | TransferRow
     | RoundRow
     | TopologyRow
@@ -178,6 +197,7 @@ Row: TypeAlias = (
 
 ROWS: MappingProxyType[str, type[Row]] = MappingProxyType(
     {
+        "devices": DeviceRow,
         "events": EventRow,
         "transfers": TransferRow,
         "rounds": RoundRow,

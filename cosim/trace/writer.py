@@ -67,7 +67,7 @@ class TraceWriter:
     def close(self) -> None:
         """Flush, turn each table's parts into one file, drop the parts.
 
-        Seven tables have a file even if they are empty, an optional one only if it has rows.
+        Eight tables have a file even if they are empty, an optional one only if it has rows.
         """
         self.flush()
         self._closed = True

@@ -4,6 +4,7 @@ import pytest
 
 from cosim.trace.schema import (
     Cause,
+    DeviceRow,
     EvaluationRow,
     EventKind,
     EventRow,
@@ -68,6 +69,10 @@ def rows() -> dict[str, list[Row]]:
         y_m=2.0,
     )
     return {
+        "devices": [
+            DeviceRow(0, 0, "pi", 1.5, 1e11, 100.0, "arithmetic", 60, 0.1),
+            DeviceRow(1, 1, "devices.1.profile", 1.0, 2e11, None, None, None, None),
+        ],
         "events": [
             EventRow(0.0, 1, 0, EventKind.PLAN, None, Cause.SCHEDULE),
             EventRow(2.0, 1, 1, EventKind.RECEIVE, 0, Cause.BITS_DELIVERED, 0),

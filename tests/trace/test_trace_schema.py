@@ -20,6 +20,8 @@ from cosim.trace.schema import (
 )
 
 COLUMNS = {
+    "devices": "device, group, profile, speed, peak_flop_s, battery_j, task, training_rows, "
+    "density",
     "events": "time_s, round, device, kind, peer, cause, transfer",
     "transfers": "number, round, src, dst, kind, bits, start_s, end_s, deadline_at_s, distance_m, "
     "bandwidth_hz, power_w, consumed_w, mean_snr_db, mean_rate_bit_s, sent_bits, delivered_bits, "
@@ -36,6 +38,7 @@ COLUMNS = {
 
 UNIT_OF_SUFFIX = {
     "_bit_s": "bit/s",
+    "_flop_s": "FLOP/s",
     "_hz": "Hz",
     "_db": "dB",
     "_w": "W",
@@ -45,6 +48,10 @@ UNIT_OF_SUFFIX = {
 }
 
 NULLABLE = {
+    "devices.battery_j",
+    "devices.task",
+    "devices.training_rows",
+    "devices.density",
     "events.peer",
     "events.transfer",
     "rounds.loss",

@@ -112,6 +112,30 @@ TAMPERED: dict[str, tuple[str, Any, str, str]] = {
         "transfers", put("start_s", lambda old: old + 100), "time",
         r"transfers\.parquet row 0: start_s: expected 0 to end_s",
     ),
+    "a device without a row": (
+        "devices", without(device=3), "devices",
+        r"devices\.parquet: device: expected a row for each of 8 devices, found none for 3",
+    ),
+    "a device of two rows": (
+        "devices", put("device", 2, device=3), "devices",
+        r"devices\.parquet row 3: device: expected one row a device, found 2 again",
+    ),
+    "a device of another group": (
+        "devices", put("group", 0, device=5), "devices",
+        r"devices\.parquet row 5: group: expected 1, found 0",
+    ),
+    "a device of no profile of its group's": (
+        "devices", put("peak_flop_s", more, device=7), "devices",
+        r"devices\.parquet row 7: peak_flop_s: expected \S+ or \S+, found",
+    ),
+    "a task where nothing is learnt": (
+        "devices", lambda frame: frame.assign(task="arithmetic"), "devices",
+        r"devices\.parquet row 0: task: expected null, found arithmetic",
+    ),
+    "a battery that was never as full": (
+        "devices", put("battery_j", 1.0, device=4), "devices",
+        r"devices\.parquet row 4: battery_j: expected 100, found 1",
+    ),
     "a device that there is not": (
         "rounds", put("device", 8), "devices",
         r"rounds\.parquet row 0: device: expected one of 0 to 7, found 8",

@@ -31,12 +31,10 @@ def build_devices(scenario: Scenario) -> list[Device]:
     cannot be used.
     """
     paths = trajectories(scenario, area_of(scenario))
-    profiles = [own.profile for own in equipment(scenario)]
+    parts = zip(equipment(scenario), paths, presence(scenario, paths), strict=True)
     return [
-        Device(number, profile, path, spells)
-        for number, (profile, path, spells) in enumerate(
-            zip(profiles, paths, presence(scenario, paths), strict=True)
-        )
+        Device(number, kit.group, kit.name, kit.profile, path, spells)
+        for number, (kit, path, spells) in enumerate(parts)
     ]
 
 

@@ -19,8 +19,14 @@ from cosim.scenario.profile import PROFILE_FILE, Profile
 
 @dataclass(frozen=True)
 class Equipment:
-    """A device's profile, with the group's choices in it, and what to call it."""
+    """What one device of a group is.
 
+    group: the group's number in the scenario, from 0.
+    name: the name of its profile, or where the scenario states it.
+    profile: its profile, with the group's choices in it.
+    """
+
+    group: int
     name: str
     profile: Profile
 
@@ -47,7 +53,7 @@ def equipment(scenario: Scenario) -> list[Equipment]:
                 except ScenarioError as error:
                     raise ScenarioError(f"{where}: {error}") from error
                 called = Path(name).stem if name.startswith(PROFILE_FILE) else name
-            out.append(Equipment(called, _own(found, group, scenario.seed, len(out))))
+            out.append(Equipment(number, called, _own(found, group, scenario.seed, len(out))))
     return out
 
 
