@@ -53,6 +53,10 @@ class DivergenceError(CosimError):
     """A fine-tuning whose numbers are no numbers any more; names the device, round and module."""
 
 
+class StateError(CosimError):
+    """A learner's state that cannot be stored; names the place in the state and the type."""
+
+
 class UsageError(CosimError):
     """A command line with an option or a word that its command does not take."""
 

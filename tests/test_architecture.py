@@ -84,6 +84,7 @@ MAY_IMPORT = {
 # may import what lies below it, and nothing beside it on its floor.
 FLOORS = {
     "learning": [
+        {"state_tree"},
         {"workload", "records", "data", "threads"},
         {"base"},
         {"adapters"},

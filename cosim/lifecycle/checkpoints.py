@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cosim.errors import ResumeError
 from cosim.lifecycle.journal import JournaledLearner
 from cosim.trace.files import CHECKPOINTS, replacing
 
 # A checkpoint is due when this many times the wall time of the last one has passed: 3 % at most.
 SPACING = 33.0
 
-_FORMAT = 1
+_FORMAT = 2
 _JOURNAL = "journal.jsonl"
 _KEPT = 2
 # Of the first checkpoint the cost is not known yet: what a slow disk takes.
@@ -62,13 +63,23 @@ class Checkpoint:
 
 
 def newest(directory: Path) -> Checkpoint | None:
-    """The last checkpoint of a run that is whole; None where there is none."""
+    """The last checkpoint of a run that is whole; None where there is none.
+
+    Raises ResumeError for one of another format.
+    """
     folder = directory / CHECKPOINTS
     for number in sorted(_numbers(folder), reverse=True):
         index = _index(folder, number)
-        if index is not None:
-            return Checkpoint(folder, number, index)
-        _log.warning("checkpoint %d of %s is damaged and not used", number, directory)
+        if index is None:
+            _log.warning("checkpoint %d of %s is damaged and not used", number, directory)
+            continue
+        if (format_ := index.get("format")) != _FORMAT:
+            raise ResumeError(
+                f"{directory} cannot be resumed: its checkpoint has format {format_}, and this "
+                f"version of cosim reads format {_FORMAT}; the version that began the run can go "
+                "on with it."
+            )
+        return Checkpoint(folder, number, index)
     return None
 
 
@@ -113,7 +124,7 @@ class Checkpoints:
         if self._wait is not None and begun - self._last < self._wait:
             return
         from cosim.learning.learner_state import take
-        from cosim.learning.storing.tensor_file import bytes_of
+        from cosim.learning.state_tree import bytes_of
 
         real: Any = self._learner.inner.inner
         jobs = {number: job.inner for number, job in self._learner.jobs.items()}
@@ -143,7 +154,8 @@ class Checkpoints:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _store(self, taken: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
-        from cosim.learning.storing.tensor_file import bytes_of, write_tensors
+        from cosim.learning.state_tree import bytes_of
+        from cosim.learning.storing.tensor_file import write_tensors
 
         self._folder.mkdir(exist_ok=True)
         room = bytes_of(tensors) + sum(map(len, self._learner.journal.fresh))

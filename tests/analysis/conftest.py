@@ -1,6 +1,5 @@
 """Sweeps written by hand: chosen accuracies, energies, bits, layers and collision rates."""
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,6 @@ from cosim.trace.schema import (
     TransferRow,
 )
 from cosim.trace.writer import TraceWriter
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "analysis"))
 
 PROJECTION = {"lora": "trainable", "local": "trainable"}
 A_VALUES = 60

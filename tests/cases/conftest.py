@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from at_a_shell import Command, environment
 
 from cosim.cli import app as cli
+from tests.cases.at_a_shell import Command, environment
 
 NETWORK = """\
 seed: 3

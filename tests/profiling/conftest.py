@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from lawful import lawful_s
 
 from cosim.profiling import measure
 from cosim.profiling.bench import Bench, Exercise
 from cosim.scenario.model import Scenario
+from tests.profiling.lawful import lawful_s
 
 
 @pytest.fixture(scope="session")

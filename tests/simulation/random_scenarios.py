@@ -3,7 +3,8 @@
 from typing import Any
 
 from hypothesis import strategies as st
-from small_networks import PROFILE, scenario
+
+from tests.simulation.small_networks import PROFILE, scenario
 
 
 def decades(low: float, high: float) -> st.SearchStrategy[float]:

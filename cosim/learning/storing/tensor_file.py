@@ -8,15 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-# How https://github.com/huggingface/safetensors names the types that occur.
-_TYPES = {"float32": "F32", "float64": "F64", "int64": "I64"}
-
-
-def bytes_of(tensors: Mapping[str, Tensor]) -> int:
-    """Bytes of all values."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+from cosim.learning.state_tree import STORED_TYPES
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> int:
@@ -29,7 +24,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> int:
     end = 0
     for name, tensor in tensors.items():
         start, end = end, end + tensor.numel() * tensor.element_size()
-        kind = _TYPES[str(tensor.dtype).removeprefix("torch.")]
+        kind = STORED_TYPES[tensor.dtype]
         header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [start, end]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
@@ -39,7 +34,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> int:
             check = zlib.crc32(part, check)
             file.write(part)
         for tensor in tensors.values():
-            values = tensor.detach().cpu().contiguous().numpy().reshape(-1).view("uint8").data
+            values = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
             check = zlib.crc32(values, check)
             file.write(values)
     return check

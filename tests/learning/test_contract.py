@@ -1,0 +1,244 @@
+"""What holds for every registered method, whoever wrote it."""
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+
+from cosim.learning.federation.payload import SEED_BITS, mask_bits
+from cosim.learning.training.lesson import Lesson
+from cosim.methods import METHODS
+from tests.learning.small_learners import one_round, small_learner, small_pools
+
+HIDDEN, GATE_LAYERS = 32, 2  # of the tiny model, which has two blocks
+
+
+@pytest.fixture(scope="module")
+def pools(tiny_llama):
+    return small_pools(tiny_llama)
+
+
+@pytest.fixture
+def make(tiny_llama, pools):
+    return functools.partial(small_learner, tiny_llama, pools)
+
+
+every_method = pytest.mark.parametrize("recipe", METHODS.values(), ids=METHODS)
+
+
+def state(learner):
+    return [(a.values.clone(), a.projection.clone()) for a in learner.fleet.adapters]
+
+
+def equal(first, second):
+    return all(
+        torch.equal(a, c) and torch.equal(b, d)
+        for (a, b), (c, d) in zip(first, second, strict=True)
+    )
+
+
+@every_method
+def test_runs_and_learns(make, recipe):
+    learner = make(recipe)
+    losses = []
+    for number in range(1, 5):
+        jobs = [learner.submit(device, number) for device in range(3)]
+        assert all(job.work.flop > 0 for job in jobs)
+        results = [job.result() for job in jobs]
+        losses.append(np.mean([result.loss for result in results]))
+        for device in range(3):
+            others = {r.update.device: r.update for r in results if r.update.device != device}
+            learner.aggregate(device, others, dict.fromkeys(others, 0))
+    # As printed the adapter shrinks by 1/M twice a round, and nothing is promised.
+    assert losses[-1] < losses[0] or recipe.literal
+
+
+@every_method
+def test_two_learners_with_one_seed_agree_bit_for_bit(make, recipe):
+    first, second = make(recipe), make(recipe)
+    for learner in (first, second):
+        one_round(learner)
+        one_round(learner, 2)
+    assert equal(state(first), state(second))
+
+
+@every_method
+def test_the_update_is_zero_at_the_start(make, recipe):
+    learner = make(recipe)
+    for device in range(3):
+        assert not learner.fleet.adapters[device].expansion(learner.layout).any()
+    found = learner.evaluate(range(3))
+    scores = {(m.task, m.score.metric, m.score.value) for m in found}
+    assert len(scores) == len({(m.task, m.score.metric) for m in found}), "all answer as the base"
+
+
+@every_method
+def test_payload_bits_follow_the_formula(make, recipe):
+    learner = make(recipe)
+    updates = one_round(learner, arrives=lambda src, dst: (src, dst) == (0, 1))
+    for update in updates:
+        kept = update.values.numel()
+        sent = kept + (0 if update.projection is None else update.projection.numel())
+        first = later = 16 * sent
+        if recipe.masked:
+            for module in learner.layers(update.device):
+                first += mask_bits(module.parameters, module.active)
+        if recipe.composition == "gate":
+            first += 16 * GATE_LAYERS * HIDDEN
+        if "refinement" in recipe.literal:
+            # Two blocks: the inputs of q, k, v; of o; of gate, up; of down.
+            first += 16 * 2 * (HIDDEN + HIDDEN + HIDDEN + 64)
+        if recipe.projection == "frozen_own_seed":
+            first += SEED_BITS
+        for receiver in {0, 1, 2} - {update.device}:
+            # Only what arrived has introduced its mask and its projection.
+            arrived = (update.device, receiver) == (0, 1) and recipe.aggregation != "none"
+            expected = later if arrived else first
+            assert learner.payload_bits(update, receiver) == expected
+
+
+@every_method
+def test_an_empty_inbox_changes_nothing(make, recipe):
+    learner = make(recipe)
+    for device in range(3):
+        learner.submit(device, 1).result()
+    before = state(learner)
+    for device in range(3):
+        learner.aggregate(device, {}, {})
+    assert equal(before, state(learner))
+    assert learner.evaluate(range(3))
+
+
+@every_method
+def test_a_discarded_job_leaves_no_trace(make, recipe):
+    disturbed, undisturbed = make(recipe), make(recipe)
+    kept = [disturbed.submit(device, 1) for device in range(3)]
+    kept[1].discard()
+    kept[0].result()
+    kept[2].result()
+    for device in (0, 2):
+        undisturbed.submit(device, 1).result()
+    assert not disturbed.fleet.adapters[1].values.any()
+    late = disturbed.submit(1, 2)
+    disturbed.submit(0, 2).result()  # settles both
+    late.discard()
+    assert not disturbed.fleet.adapters[1].values.any()
+    assert not disturbed.fleet.banks[1]
+    for (a, _), (b, _) in zip(state(disturbed)[1:], state(undisturbed)[1:], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-6)
+
+
+@every_method
+def test_the_result_does_not_depend_on_who_asks_first(make, recipe):
+    forward, backward = make(recipe), make(recipe)
+    jobs = [forward.submit(device, 1) for device in range(3)]
+    for job in jobs:
+        job.result()
+    jobs = [backward.submit(device, 1) for device in (2, 0, 1)]
+    for job in reversed(jobs):
+        job.result()
+    assert equal(state(forward), state(backward))
+
+
+MIXING = [
+    recipe
+    for recipe in METHODS.values()
+    if recipe.aggregation == "mean" and "weights" not in recipe.literal
+]
+
+
+@pytest.mark.parametrize("recipe", MIXING, ids=lambda recipe: recipe.name)
+def test_doubly_stochastic_mixing_keeps_the_mean(make, recipe):
+    learner = make(recipe, devices=["sums"] * 3, bits_per_value=32)
+    updates = [learner.submit(device, 1).result().update for device in range(3)]
+    before = torch.stack([update.values for update in updates]).mean(0)
+    for device in range(3):
+        inbox = {u.device: u for u in updates if u.device != device}
+        learner.aggregate(device, inbox, dict.fromkeys(inbox, 0))
+    after = torch.stack([adapter.values for adapter in learner.fleet.adapters]).mean(0)
+    torch.testing.assert_close(after, before, rtol=1e-5, atol=1e-7)
+
+
+def test_an_expert_outside_every_collision_comes_through_whole(make):
+    learner = make(METHODS["proposed_single_cluster"], bits_per_value=32)
+    updates = one_round(learner)
+    union = torch.cat([update.support for update in updates])
+    for update in updates:
+        alone = torch.isin(update.support, union, assume_unique=False) & (
+            torch.bincount(union)[update.support] == 1
+        )
+        assert alone.any()
+        assert not alone.all()
+        for bank in learner.fleet.banks:
+            read = bank[update.device].values
+            assert torch.equal(read[alone], update.values[alone])
+
+
+def test_what_does_not_arrive_is_answered_by_what_came_before(make):
+    learner = make(METHODS["proposed_single_cluster"])
+    one_round(learner, 1)
+    kept = learner.fleet.banks[0][1].values.clone()
+    one_round(learner, 2, arrives=lambda src, dst: src != 1)
+    assert torch.equal(learner.fleet.banks[0][1].values, kept)
+    assert not torch.equal(learner.fleet.banks[1][1].values, kept)
+
+
+def test_half_precision_on_the_air_is_what_the_receiver_reads(make):
+    learner = make(METHODS["lora"], bits_per_value=16)
+    (update, *_) = one_round(learner)
+    assert torch.equal(update.values, update.values.half().float())
+    assert torch.equal(update.projection, update.projection.half().float())
+
+
+ALONE = [r for r in METHODS.values() if r.data == "own" and r.name != "proposed_literal"]
+
+
+@pytest.mark.parametrize("recipe", ALONE, ids=lambda recipe: recipe.name)
+def test_a_device_alone_trains_as_if_there_were_no_network(make, recipe):
+    learner, plain = (make(recipe, devices=["sums"], bits_per_value=32) for _ in range(2))
+    for number in (1, 2, 3):
+        learner.submit(0, number).result()
+        learner.aggregate(0, {}, {})
+    start = plain.fleet.refined_adapter(0, plain._calibration(0))
+    kept = plain.fleet.planned(0, plain._calibration(0))
+    for number in (1, 2, 3):
+        (after,) = plain.trainer.train([Lesson(start, plain.batches(0, number), kept)])
+        start = after.adapter
+    assert torch.equal(learner.fleet.adapters[0].values, start.values)
+    assert torch.equal(learner.fleet.adapters[0].projection, start.projection)
+    # Its own expert is all that a gate, an oracle or a mean of experts can ask.
+    single = learner.recipe.model_copy(update={"composition": "single"})
+    routed = {m.score.metric: m.score.value for m in learner.evaluate([0]) if m.task == "sums"}
+    learner.fleet.recipe = single
+    alone = {m.score.metric: m.score.value for m in learner.evaluate([0]) if m.task == "sums"}
+    assert {**routed, "routing": 1.0} == {**alone, "routing": 1.0}
+
+
+@every_method
+def test_grouped_equals_one_by_one(make, recipe):
+    together, apart = make(recipe), make(recipe)
+    jobs = [together.submit(device, 1) for device in range(3)]
+    losses = [job.result().loss for job in jobs]
+    for device in range(3):
+        assert apart.submit(device, 1).result().loss == pytest.approx(losses[device], rel=1e-4)
+    for (a, A), (b, B) in zip(state(together), state(apart), strict=True):
+        assert torch.linalg.vector_norm(a - b) <= 1e-3 * torch.linalg.vector_norm(b)
+        assert torch.linalg.vector_norm(A - B) <= 1e-3 * torch.linalg.vector_norm(B)
+
+
+@every_method
+def test_experts_that_cross_over_are_charged_once_and_stay_apart(make, recipe):
+    learner = make(recipe)
+    one_round(learner, arrives=lambda src, dst: {src, dst} == {0, 2})
+    before = [dict(bank) for bank in learner.fleet.banks]
+    bits = learner.bank_bits(learner.bank(0), 1)
+    learner.absorb(1, learner.bank(0))
+    assert learner.bank_bits(learner.bank(0), 1) == 0
+    if not before[0]:
+        assert bits == 0
+        return
+    assert bits > 16 * sum(before[0][owner].values.count_nonzero() for owner in before[0]) * 0.5
+    assert learner.fleet.banks[1][1] is before[1][1]
+    assert all(learner.fleet.banks[1][owner] is expert for owner, expert in before[0].items())
+    assert learner.evaluate([1])

@@ -1,0 +1,112 @@
+"""A fine-tuning that was cut off leaves no trace where data lies in one place either."""
+
+import json
+
+import pytest
+import torch
+
+from cosim.learning.learner_state import put_back, take
+from cosim.methods import METHODS
+from tests.learning.small_learners import small_learner, small_pools
+
+POOLED = ["hard_moe", "centralised"]
+
+
+@pytest.fixture(scope="module")
+def pools(tiny_llama):
+    return small_pools(tiny_llama)
+
+
+@pytest.fixture
+def make(tiny_llama, pools):
+    def build(name, devices=("sums", "times")):
+        return small_learner(tiny_llama, pools, METHODS[name], devices)
+
+    return build
+
+
+def cut_off(learner, when, cut=1, other=0):
+    """Both begin round 1, and one of them is cut off before or after the other has ended."""
+    jobs = {device: learner.submit(device, 1) for device in (other, cut)}
+    if when == "before":
+        jobs[cut].discard()
+    if when != "alone":
+        jobs[other].result()
+    if when in ("after", "alone"):
+        jobs[cut].discard()
+
+
+def trained(learner, device, round_):
+    """The loss, B and number of steps of a device's fine-tuning."""
+    tuned = learner.submit(device, round_).result()
+    adapter = learner.fleet.adapters[device]
+    return tuned.loss, adapter.values, adapter.moments.steps
+
+
+@pytest.mark.parametrize("name", ["hard_moe", "local"])
+def test_whoever_is_cut_off_goes_on_from_where_it_was_in_either_order(make, name):
+    untouched = make(name)
+    wanted = trained(untouched, 1, 2)
+    for when in ("before", "after", "alone"):
+        learner = make(name)
+        cut_off(learner, when)
+        loss, values, steps = trained(learner, 1, 2)
+        assert (loss, steps) == (wanted[0], wanted[2]), when
+        assert torch.equal(values, wanted[1]), when
+
+
+@pytest.mark.parametrize("devices", [("sums", "times"), ("sums", "sums")])
+@pytest.mark.parametrize("name", POOLED)
+def test_the_order_of_a_cut_and_an_end_changes_nothing_for_anybody(make, name, devices):
+    found = []
+    for when in ("before", "after"):
+        learner = make(name, devices)
+        cut_off(learner, when)
+        jobs = [learner.submit(device, 2) for device in range(2)]
+        losses = [job.result().loss for job in jobs]
+        found.append(
+            (losses, [one.digest for one in learner.fleet.adapters], learner.evaluate([0]))
+        )
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("name", POOLED)
+def test_a_round_of_which_nobody_saw_the_end_was_not_trained(make, name):
+    learner, untouched = make(name), make(name)
+    for job in [learner.submit(device, 1) for device in range(2)]:
+        job.discard()
+    assert learner.evaluate(range(2)) == untouched.evaluate(range(2))
+    again, first = trained(learner, 0, 1), trained(untouched, 0, 1)
+    assert again[0] == first[0]
+    assert torch.equal(again[1], first[1])
+
+
+@pytest.mark.parametrize("name", POOLED)
+def test_a_later_round_of_a_peer_is_not_made_older_by_an_earlier_one(make, name):
+    """On clocks of their own: the slower device is given what the pool has become."""
+    learner = make(name, ("sums", "sums"))
+    slow = learner.submit(1, 1)
+    for round_ in (1, 2):
+        learner.submit(0, round_).result()
+    newest = learner.fleet.shared["sums"]
+    assert newest.round == 2
+    slow.result()
+    assert learner.fleet.shared["sums"].round == 2
+    assert torch.equal(learner.fleet.adapters[1].values, newest.values)
+
+
+@pytest.mark.parametrize("end", ["result", "discard"])
+@pytest.mark.parametrize("name", POOLED)
+def test_a_checkpoint_between_an_end_and_a_cut_holds_what_is_needed(make, name, end):
+    whole, resumed = make(name), make(name)
+    jobs = {device: whole.submit(device, 1) for device in range(2)}
+    jobs[0].result()
+    taken, tensors = take(whole, {7: jobs[1]}, {})
+    back, _ = put_back(resumed, json.loads(json.dumps(taken)), tensors)
+    getattr(jobs[1], end)()
+    getattr(back[7], end)()
+    for device in (1, 0):
+        loss, values, steps = trained(whole, device, 2)
+        again = trained(resumed, device, 2)
+        assert (loss, steps) == (again[0], again[2])
+        assert torch.equal(values, again[1])
