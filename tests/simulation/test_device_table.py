@@ -4,13 +4,13 @@ import math
 from pathlib import Path
 
 import pytest
-from small_networks import scenario
 
 from cosim.errors import RunDirectoryError
 from cosim.lifecycle.play import Interrupted, play, resume
 from cosim.randomness import stream
 from cosim.scenario.model import Scenario
 from cosim.trace.reader import Run, read_run
+from tests.simulation.small_networks import scenario
 
 OWN = {
     "source": "by hand",
