@@ -99,25 +99,6 @@ class ClarkeFading:
         waves[:, :2] = k * np.cos(waves[:, :2])
         return [cls(own) for own in waves]
 
-    def amplitude(self, travelled_i_m: ArrayLike, travelled_j_m: ArrayLike) -> ComplexArray:
-        """The complex amplitude z after the ends i and j travelled these path lengths in m.
-
-        The two broadcast; dimensionless, of the broadcast shape.
-        """
-        s_i, s_j = np.broadcast_arrays(
-            np.asarray(travelled_i_m, dtype=np.float64), np.asarray(travelled_j_m, dtype=np.float64)
-        )
-        real, imaginary = _quadratures([self], s_i.reshape(1, -1), s_j.reshape(1, -1))
-        return np.asarray(real + 1j * imaginary).reshape(s_i.shape)[()]
-
-    def power_gain(self, travelled_i_m: ArrayLike, travelled_j_m: ArrayLike) -> FloatArray:
-        """The power gain |z|² after the ends i and j travelled these path lengths in m.
-
-        The two broadcast; dimensionless, of the broadcast shape.
-        """
-        z = self.amplitude(travelled_i_m, travelled_j_m)
-        return np.asarray(np.square(z.real) + np.square(z.imag))[()]
-
 
 def clarke_power_gains(
     fadings: Sequence[ClarkeFading], travelled_i_m: ArrayLike, travelled_j_m: ArrayLike

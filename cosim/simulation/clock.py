@@ -35,7 +35,6 @@ class Deadline(Event):
         super().__init__(env)
         if delay_s < 0:
             raise ValueError(f"a deadline cannot lie {-delay_s} s in the past")
-        self.at_s = env.now + delay_s
         self._ok = True
         self._value = None
         env.schedule(self, priority=_LAST, delay=delay_s)

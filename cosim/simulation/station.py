@@ -86,8 +86,3 @@ class Station:
         if self._awaited is not None:
             told, self._awaited = self._awaited, None
             told.succeed()
-
-    @property
-    def in_use_hz(self) -> float:
-        """The bandwidth that it sends in."""
-        return sum(transmission.share_hz for transmission in self.outgoing.values())

@@ -18,6 +18,7 @@ from tests.simulation.small_networks import (
     PROFILE,
     MemoryTrace,
     duration_s,
+    in_use_hz,
     mean_snr_db,
     scenario,
     transmissions,
@@ -61,7 +62,7 @@ class Air:
     @property
     def in_use_hz(self) -> list[float]:
         """By sender."""
-        return [station.in_use_hz for station in self.world.stations]
+        return [in_use_hz(station) for station in self.world.stations]
 
     def solved(self, sender: int) -> list[Transmission]:
         """What this sender's transmissions would be if nothing came between."""
@@ -268,7 +269,7 @@ def test_nothing_is_sent_to_a_device_that_is_not_there() -> None:
     assert (refused.start_s, refused.end_s, refused.delivered_bits) == (now_s, now_s, 0.0)
     assert (refused.bandwidth_hz, refused.power_w, refused.distance_m) == (0.0, 0.0, 50.0)
     # The other has all of the bandwidth.
-    assert stations[0].in_use_hz == W
+    assert in_use_hz(stations[0]) == W
     env.run()
     assert sent.over.processed
     assert air.trace.transfers[-1].outcome is Outcome.DELIVERED

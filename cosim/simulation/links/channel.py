@@ -28,7 +28,6 @@ class Channel:
     def __init__(self, radio: Radio, trajectories: Sequence[Trajectory], seed: int) -> None:
         self.radio = radio
         self.trajectories = trajectories
-        self.seed = seed
         self._fleet = Fleet(trajectories)
         self._large_scale = LargeScale(radio, seed)
         self._small_scale = SmallScale(radio, self._fleet, seed)

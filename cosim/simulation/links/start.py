@@ -87,4 +87,4 @@ def _equal(channel: Channel, receivers: int) -> Allocation:
     """p_max shared equally: what a control message of a few bits takes as well, because Lemma 1
     would stretch it over the whole of Γ."""
     equal = np.full(receivers, float(dbm_to_w(channel.radio.p_max_dbm)) / receivers)
-    return Allocation(equal, equal, slack_w=0.0, binding=0, feasible=True)
+    return Allocation(equal, feasible=True)
