@@ -92,12 +92,12 @@ class ClarkeFading:
         if sinusoids < 1:
             raise ValueError(f"sinusoids must be at least 1, got {sinusoids}")
         waves = np.empty((len(rngs), 3, sinusoids))
-        for own, rng in zip(waves, rngs, strict=True):
-            rng.random(out=own)
+        for of_link, rng in zip(waves, rngs, strict=True):
+            rng.random(out=of_link)
         waves *= 2.0 * math.pi
         k = float(2.0 * math.pi / wavelength_m(carrier_hz))
         waves[:, :2] = k * np.cos(waves[:, :2])
-        return [cls(own) for own in waves]
+        return [cls(of_link) for of_link in waves]
 
 
 def clarke_power_gains(
@@ -178,12 +178,12 @@ def _geometric(first: ComplexArray | float, ratio: ComplexArray, count: int) -> 
     """first·ratio^k for k = 0 … count − 1: (L, count, N) from (L, N) each."""
     terms = np.empty((len(ratio), count, ratio.shape[1]), dtype=np.complex128)
     terms[:, 0] = first
-    known = 1
-    while known < count:
-        more = min(known, count - known)
-        np.multiply(terms[:, :more], ratio[:, None], out=terms[:, known : known + more])
+    filled = 1
+    while filled < count:
+        more = min(filled, count - filled)
+        np.multiply(terms[:, :more], ratio[:, None], out=terms[:, filled : filled + more])
         ratio = np.square(ratio)
-        known += more
+        filled += more
     return terms
 
 

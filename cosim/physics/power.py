@@ -36,10 +36,10 @@ def spectral_efficiency_needed(
     about 4 a scenario asks too much of a faded link. ValueError for negative bits or receivers,
     or a bandwidth or deadline that is not positive.
     """
-    wanted = non_negative(bits, "bits") * non_negative(receivers, "receivers")
+    total_bits = non_negative(bits, "bits") * non_negative(receivers, "receivers")
     room = positive(bandwidth_hz, "bandwidth_hz") * positive(deadline_s, "deadline_s")
     with np.errstate(over="ignore", divide="ignore"):  # of next to no band: infinitely many
-        return wanted / room
+        return total_bits / room
 
 
 def lemma1_power_w(

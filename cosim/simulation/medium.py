@@ -166,7 +166,7 @@ class Medium:
         """Switches radio chains on; one deadline watches over what one device sent at once."""
         for transmission in burst:
             sender, receiver = self._ends(transmission)
-            self._tell(transmission, sender, EventKind.SEND_START, transmission.cause)
+            self._record_event(transmission, sender, EventKind.SEND_START, transmission.cause)
             sender.meter.open_transmitter(transmission.number, transmission.power_w)
             receiver.meter.open_receiver(transmission.number)
             transmission.phase = Phase.ON_AIR
@@ -254,7 +254,7 @@ class Medium:
         elif phase is not Phase.OVERDUE:
             self._release(transmission, in_time=in_time)
         if phase is not Phase.WAITING:
-            self._tell(transmission, sender, EventKind.SEND_END, _LAST_BIT[outcome])
+            self._record_event(transmission, sender, EventKind.SEND_END, _LAST_BIT[outcome])
         if self.radio.share == "dynamic":
             self._share_anew(sender)
 
@@ -266,7 +266,7 @@ class Medium:
             sender, round_ = transmission.sender, transmission.round
             mixings = transmission.receiver_mixings
             receiver.inbox.deliver(sender, message, round_, mixings, in_time=in_time)
-        self._tell(transmission, receiver, EventKind.RECEIVE, Cause.BITS_DELIVERED)
+        self._record_event(transmission, receiver, EventKind.RECEIVE, Cause.BITS_DELIVERED)
 
     def _share_anew(self, sender: Station) -> None:
         """Divides the whole bandwidth among those still in the air, at the power they have."""
@@ -284,7 +284,7 @@ class Medium:
     def _miss(self, transmission: Transmission) -> None:
         """Notes that Γ is over and the bits are not through."""
         _, receiver = self._ends(transmission)
-        self._tell(transmission, receiver, EventKind.DEADLINE, Cause.DEADLINE)
+        self._record_event(transmission, receiver, EventKind.DEADLINE, Cause.DEADLINE)
         self._release(transmission, in_time=False)
 
     def _release(self, transmission: Transmission, *, in_time: bool) -> None:
@@ -298,7 +298,9 @@ class Medium:
         sender, receiver = transmission.link
         return self.stations[sender], self.stations[receiver]
 
-    def _tell(self, transmission: Transmission, of: Station, kind: EventKind, cause: Cause) -> None:
+    def _record_event(
+        self, transmission: Transmission, of: Station, kind: EventKind, cause: Cause
+    ) -> None:
         sender, receiver = transmission.link
         peer = receiver if of.id == sender else sender
         self.record.event(kind, of.id, transmission.round, cause, peer, transmission.number)

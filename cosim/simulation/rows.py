@@ -136,13 +136,13 @@ def evaluation_rows(
     measurements: Iterable[Measurement], time_s: float, round_: int
 ) -> Iterator[EvaluationRow]:
     """Every score as it was found."""
-    for found in measurements:
-        score = found.score
+    for measurement in measurements:
+        score = measurement.score
         yield EvaluationRow(
             time_s=time_s,
             round=round_,
-            device=found.device,
-            task=found.task,
+            device=measurement.device,
+            task=measurement.task,
             metric=score.metric,
             value=score.value,
             n=score.n,
@@ -167,17 +167,17 @@ def diagnostic_rows(
     diagnostics: Iterable[Diagnostic], time_s: float, round_: int
 ) -> Iterator[DiagnosticRow]:
     """Every diagnostic as it was found."""
-    for found in diagnostics:
+    for diagnostic in diagnostics:
         yield DiagnosticRow(
             time_s=time_s,
             round=round_,
-            device=found.device,
-            peer=found.peer,
-            task=found.task,
-            layer=found.layer,
-            module=found.module,
-            quantity=Quantity(found.quantity),
-            value=found.value,
+            device=diagnostic.device,
+            peer=diagnostic.peer,
+            task=diagnostic.task,
+            layer=diagnostic.layer,
+            module=diagnostic.module,
+            quantity=Quantity(diagnostic.quantity),
+            value=diagnostic.value,
         )
 
 

@@ -71,9 +71,9 @@ class Station:
     @classmethod
     def of(cls, env: Environment, device: Device, empty: Callable[[Station], None]) -> Station:
         """A device that is switched on; `empty` hears of its empty battery."""
-        meter = Meter(env, device.profile, lambda: empty(made))
-        made = cls(device, meter, Inbox(env))
-        return made
+        meter = Meter(env, device.profile, lambda: empty(station))
+        station = cls(device, meter, Inbox(env))
+        return station
 
     def awaited(self, env: Environment) -> Event:
         """Fires when the device is there again, or gone for good."""
@@ -81,8 +81,8 @@ class Station:
             self._awaited = env.event()
         return self._awaited
 
-    def tell_presence(self) -> None:
+    def announce_presence(self) -> None:
         """Tells whoever waits for the device."""
         if self._awaited is not None:
-            told, self._awaited = self._awaited, None
-            told.succeed()
+            awaited, self._awaited = self._awaited, None
+            awaited.succeed()

@@ -63,10 +63,10 @@ class World:
     came_s: dict[int, float] = field(default_factory=dict, init=False)
     seated: set[int] = field(default_factory=set, init=False)
     _positions_written: int = field(default=0, init=False)
-    _layers_told: set[int] = field(default_factory=set, init=False)
+    _layers_written: set[int] = field(default_factory=set, init=False)
     _closed: Counter[int] = field(default_factory=Counter, init=False)
     _gone: Counter[int] = field(default_factory=Counter, init=False)
-    _told_closed: int = field(default=0, init=False)
+    _reported: int = field(default=0, init=False)
     # For diagnostics: what each device's last fine-tuning came to, and its last round and set.
     _updates: dict[int, Any] = field(default_factory=dict, init=False)
     _sets: dict[int, tuple[int, tuple[int, ...]]] = field(default_factory=dict, init=False)
@@ -80,7 +80,7 @@ class World:
         measurements = self.learner.evaluate([station.id for station in stations])
         for row in evaluation_rows(measurements, float(self.env.now), round_):
             self.record.write(row)
-        for device in dict.fromkeys(found.device for found in measurements):
+        for device in dict.fromkeys(measurement.device for measurement in measurements):
             self.record.event(EventKind.EVALUATE, device, round_, Cause.SCHEDULE)
         self.record.scored(round_, measurements)
         if self.scenario.trace.diagnostics:
@@ -91,24 +91,26 @@ class World:
         for device in devices:
             last, together = self._sets.get(device, (None, ()))
             if last == round_:  # else it sat this round out
-                sets[device] = [self._updates[one] for one in together if one in self._updates]
-        found = self.learner.diagnose(devices, sets)
-        for row in diagnostic_rows(found, float(self.env.now), round_):
+                sets[device] = [
+                    self._updates[member] for member in together if member in self._updates
+                ]
+        diagnostics = self.learner.diagnose(devices, sets)
+        for row in diagnostic_rows(diagnostics, float(self.env.now), round_):
             self.record.write(row)
 
-    def tuned(self, device: int, update: Any) -> None:
+    def keep_update(self, device: int, update: Any) -> None:
         """Keeps what a fine-tuning came to, where diagnostics ask for it."""
         if self.scenario.trace.diagnostics:
             self._updates[device] = update
 
-    def lost(self, device: int) -> None:
+    def drop_update(self, device: int) -> None:
         """A fine-tuning came to nothing."""
         self._updates.pop(device, None)
 
-    def tell_layers(self, device: int) -> None:
+    def write_layers(self, device: int) -> None:
         """Writes what a device's mask keeps, the first time that it has one."""
-        if device not in self._layers_told:
-            self._layers_told.add(device)
+        if device not in self._layers_written:
+            self._layers_written.add(device)
             for row in layer_rows(device, self.learner.layers(device)):
                 self.record.write(row)
 
@@ -120,13 +122,13 @@ class World:
         self.came_s.setdefault(station.id, float(self.env.now))
         station.meter.switch(True)
         self.record.event(EventKind.JOIN, station.id, station.round, Cause.AVAILABILITY)
-        station.tell_presence()
+        station.announce_presence()
 
     def leave(self, station: Station, cause: Cause, *, for_good: bool = False) -> None:
         """Switches a device off: its transmissions end, its spectrum is free, its round is lost."""
         if for_good:
             self._part_with(station)
-            station.tell_presence()
+            station.announce_presence()
         if station.present:
             station.present = False
             self.medium.cancel(station, cause)
@@ -196,14 +198,14 @@ class World:
         """A round passes without a device and without a row; its next row covers the time."""
         self._closed[round_] += 1
 
-    def tell_closed(self) -> None:
+    def report_closed_rounds(self) -> None:
         """Tells observers of every round that all devices have closed, or are gone from."""
-        while self._told_closed < self.scenario.rounds:
-            number = self._told_closed + 1
+        while self._reported < self.scenario.rounds:
+            number = self._reported + 1
             gone = sum(count for closed, count in self._gone.items() if closed < number)
             if self._closed[number] == 0 or self._closed[number] + gone < len(self.stations):
                 return
-            self._told_closed = number
+            self._reported = number
             self.record.round_closed(number)
 
     def _collision_rates(self, together: tuple[int, ...]) -> tuple[float | None, float | None]:

@@ -132,9 +132,9 @@ def read_run(path: Path | str) -> Run:
     """Open a run directory; raises RunDirectoryError if it is not one or cannot be read."""
     directory = Path(path)
     if not os.path.isfile(directory / MANIFEST_FILE):  # which takes any text
-        found = f"has no {MANIFEST_FILE}" if os.path.isdir(directory) else "is not a directory"
+        lack = f"has no {MANIFEST_FILE}" if os.path.isdir(directory) else "is not a directory"
         raise RunDirectoryError(
-            f"{directory} is not a run: it {found}; expected a directory that a run has "
+            f"{directory} is not a run: it {lack}; expected a directory that a run has "
             f"written{_nearest_run(directory)}."
         )
     scenario = directory / SCENARIO_FILE

@@ -71,8 +71,8 @@ class TraceWriter:
         """
         self.flush()
         self._closed = True
-        asked = [table for table in OPTIONAL_ROWS if part_files(self.directory, table)]
-        for table in (*ROWS, *asked):
+        optional = [table for table in OPTIONAL_ROWS if part_files(self.directory, table)]
+        for table in (*ROWS, *optional):
             if not compacted_file(self.directory, table).exists():
                 _compact(self.directory, table)
         shutil.rmtree(self.directory / PARTS, ignore_errors=True)

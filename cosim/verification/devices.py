@@ -49,10 +49,10 @@ def _described(run: Subject, scenario: Scenario) -> Iterator[Finding]:
     learns, masked = scenario.learning.model != "none", scenario.method.masked
     rounds = run.tables.get("rounds")
     charge_j = {} if rounds is None else rounds.groupby("device")["battery_j"].max()
-    for row, found in enumerate(run.tables["devices"].to_dict("records")):
-        if found["device"] >= len(groups):
+    for row, device in enumerate(run.tables["devices"].to_dict("records")):
+        if device["device"] >= len(groups):
             continue  # which is told with the other ids that there are not
-        number, group = groups[found["device"]]
+        number, group = groups[device["device"]]
         density = scenario.adapter.density if group.density is None else group.density
         figures = {"group": {number}, "density": {density if masked else None}}
         figures["task"] = set(scenario.tasks) if learns else {None}
@@ -60,18 +60,20 @@ def _described(run: Subject, scenario: Scenario) -> Iterator[Finding]:
             figures["task"] = {group.tasks}
         if not learns:
             figures["training_rows"] = {None}
-        if candidates := run.profiles[found["device"]]:
+        if candidates := run.profiles[device["device"]]:
             figures["peak_flop_s"] = {profile.peak_flop_s for profile in candidates}
             figures["battery_j"] = {profile.battery_j for profile in candidates}
-        for column, wanted in figures.items():
-            value = None if pd.isna(found[column]) else found[column]
-            if value not in wanted:
-                words = " or ".join("null" if one is None else written(one) for one in wanted)
-                yield Finding(_FILE, column, words, written(found[column]), row)
-        left_j = charge_j.get(found["device"], np.nan)
-        if not pd.isna(left_j) and not left_j <= found["battery_j"]:
+        for column, allowed in figures.items():
+            value = None if pd.isna(device[column]) else device[column]
+            if value not in allowed:
+                words = " or ".join(
+                    "null" if figure is None else written(figure) for figure in allowed
+                )
+                yield Finding(_FILE, column, words, written(device[column]), row)
+        left_j = charge_j.get(device["device"], np.nan)
+        if not pd.isna(left_j) and not left_j <= device["battery_j"]:
             expected = f"at least the {written(left_j)} left after a round"
-            yield Finding(_FILE, "battery_j", expected, written(found["battery_j"]), row)
+            yield Finding(_FILE, "battery_j", expected, written(device["battery_j"]), row)
 
 
 def _bounded(file: str, frame: pd.DataFrame, count: int, rounds: int) -> Iterator[Finding]:
@@ -81,11 +83,11 @@ def _bounded(file: str, frame: pd.DataFrame, count: int, rounds: int) -> Iterato
             values = frame[column]
             wrong = values.notna() & ~values.between(0, last)
             for row in where(wrong):
-                found = written(values.iloc[row])
-                yield Finding(file, column, f"one of 0 to {last}", found, row)
+                value = written(values.iloc[row])
+                yield Finding(file, column, f"one of 0 to {last}", value, row)
 
 
-def _paired(file: str, frame: pd.DataFrame, one: str, other: str) -> Iterator[Finding]:
-    for row in where(frame[one] == frame[other]):
-        expected = f"another device than {one} {written(frame[one].iloc[row])}"
+def _paired(file: str, frame: pd.DataFrame, column: str, other: str) -> Iterator[Finding]:
+    for row in where(frame[column] == frame[other]):
+        expected = f"another device than {column} {written(frame[column].iloc[row])}"
         yield Finding(file, other, expected, "the same", row)

@@ -50,9 +50,9 @@ def check_transfers(run: Subject) -> Check:
         (EventKind.RECEIVE, back, ["end_s"], arrived, arrived),
         (EventKind.DEADLINE, back, [], outcome == Outcome.LATE, every),
     ):
-        seen = events.loc[events["kind"] == kind, [*_LINK, *(["time_s"] if time else [])]]
-        had = transfers.loc[among, [*columns, *time]]
-        orphans, silent = unmatched(seen.astype(float), had.astype(float))
+        of_events = events.loc[events["kind"] == kind, [*_LINK, *(["time_s"] if time else [])]]
+        of_transfers = transfers.loc[among, [*columns, *time]]
+        orphans, silent = unmatched(of_events.astype(float), of_transfers.astype(float))
         findings += [_orphan(run, row, kind, *time) for row in orphans if not _open(run, row)]
         findings += [_silent(transfers, row, kind) for row in silent if must[row]]
     if run.completed:
@@ -98,22 +98,22 @@ def _orphan(run: Subject, row: int, kind: EventKind, time: str | None = None) ->
     event = run.tables["events"].loc[row]
     link = f"number {event['transfer']:g}, round {event['round']}, device {event['device']}"
     when = "" if time is None else f" with {time} {written(event['time_s'])}"
-    found = f"none ({link}, peer {event['peer']:g})"
-    return Finding(_EVENTS, kind, f"a transfer{when} in {_TRANSFERS}", found, row)
+    absence = f"none ({link}, peer {event['peer']:g})"
+    return Finding(_EVENTS, kind, f"a transfer{when} in {_TRANSFERS}", absence, row)
 
 
 def _silent(transfers: pd.DataFrame, row: int, kind: EventKind) -> Finding:
     transfer = transfers.loc[row]
     link = f"number {transfer['number']}, round {transfer['round']}"
-    found = f"none ({link}, {transfer['src']} to {transfer['dst']})"
+    absence = f"none ({link}, {transfer['src']} to {transfer['dst']})"
     what = f"{transfer['outcome']} transfer"
-    return Finding(_TRANSFERS, what, f"an event {kind} in {_EVENTS}", found, row)
+    return Finding(_TRANSFERS, what, f"an event {kind} in {_EVENTS}", absence, row)
 
 
-def _unended(events: pd.DataFrame, row: int, wanted: str) -> Finding:
+def _unended(events: pd.DataFrame, row: int, end: str) -> Finding:
     event = events.loc[row]
     who = f"round {event['round']}, device {event['device']}"
-    return Finding(_EVENTS, str(event["kind"]), f"its {wanted} later", f"none ({who})", row)
+    return Finding(_EVENTS, str(event["kind"]), f"its {end} later", f"none ({who})", row)
 
 
 def check_rounds(run: Subject) -> Check:
@@ -131,12 +131,12 @@ def check_rounds(run: Subject) -> Check:
     for row in orphans:
         if events["time_s"][row] < last_s:
             end = written(events["time_s"][row])
-            said = f"none (round {events['round'][row]}, device {events['device'][row]})"
-            wanted = f"a row with end_s {end} in {_ROUNDS}"
-            findings.append(Finding(_EVENTS, "round_end", wanted, said, row))
+            absence = f"none (round {events['round'][row]}, device {events['device'][row]})"
+            expected = f"a row with end_s {end} in {_ROUNDS}"
+            findings.append(Finding(_EVENTS, "round_end", expected, absence, row))
     for row in silent:
-        said = f"none (round {rounds['round'][row]}, device {rounds['device'][row]})"
-        findings.append(Finding(_ROUNDS, "row", f"its round_end in {_EVENTS}", said, row))
+        absence = f"none (round {rounds['round'][row]}, device {rounds['device'][row]})"
+        findings.append(Finding(_ROUNDS, "row", f"its round_end in {_EVENTS}", absence, row))
     if "evaluations" in run.tables:
         findings += _evaluated(events, run.tables["evaluations"])
     return Check("rounds", f"{len(rounds)} rounds and their events", findings)
@@ -147,9 +147,9 @@ def _turns(run: Subject, events: pd.DataFrame) -> Iterator[Finding]:
     compute: dict[int, int] = {}
     plan: dict[int, int] = {}
     computed: set[int] = set()
-    told = events[events["kind"].isin([str(kind) for kind in (*_BEGINS, *_ENDS)])]
-    columns = [told[name] for name in ("device", "kind", "round", "cause")]
-    for row, device, kind, round_, cause in zip(told.index, *columns, strict=True):
+    turns = events[events["kind"].isin([str(kind) for kind in (*_BEGINS, *_ENDS)])]
+    columns = [turns[name] for name in ("device", "kind", "round", "cause")]
+    for row, device, kind, round_, cause in zip(turns.index, *columns, strict=True):
         lacking = None
         if kind in _BEGINS:
             going = compute if kind == EventKind.COMPUTE_START else plan
@@ -188,13 +188,13 @@ _ENDED_BY = {
 
 def _evaluated(events: pd.DataFrame, evaluations: pd.DataFrame) -> Iterator[Finding]:
     """Scores have the event of their device and moment, and the other way round."""
-    told = events[events["kind"] == EventKind.EVALUATE]
+    evaluated = events[events["kind"] == EventKind.EVALUATE]
     keys = ["time_s", "round", "device"]
     first = evaluations.drop_duplicates(keys)
-    orphans, silent = unmatched(told[keys].astype(float), first[keys].astype(float))
+    orphans, silent = unmatched(evaluated[keys].astype(float), first[keys].astype(float))
     for row in orphans:
-        said = f"none (round {events['round'][row]}, device {events['device'][row]})"
-        yield Finding(_EVENTS, "evaluate", "scores in evaluations.parquet", said, row)
+        absence = f"none (round {events['round'][row]}, device {events['device'][row]})"
+        yield Finding(_EVENTS, "evaluate", "scores in evaluations.parquet", absence, row)
     for row in silent:
-        said = f"none (round {first['round'][row]}, device {first['device'][row]})"
-        yield Finding("evaluations.parquet", "row", f"its evaluate in {_EVENTS}", said, row)
+        absence = f"none (round {first['round'][row]}, device {first['device'][row]})"
+        yield Finding("evaluations.parquet", "row", f"its evaluate in {_EVENTS}", absence, row)

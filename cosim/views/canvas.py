@@ -180,8 +180,8 @@ class Canvas:
         low, high = self._snr
         if high <= low:
             return np.full(len(snr_db), 1.5)
-        known = np.nan_to_num(np.asarray(snr_db, dtype=float), nan=low, posinf=high, neginf=low)
-        return np.asarray(np.interp(known, (low, high), _WIDTHS))
+        finite_db = np.nan_to_num(np.asarray(snr_db, dtype=float), nan=low, posinf=high, neginf=low)
+        return np.asarray(np.interp(finite_db, (low, high), _WIDTHS))
 
     def _draw_area(self, area: Area | None) -> None:
         style: dict[str, Any] = {
@@ -196,11 +196,11 @@ class Canvas:
 
 def _bounds(area: Area | None, points_m: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The least and greatest x and y of the area and of all points."""
-    known = [points_m]
+    points = [points_m]
     if area is not None and (area.radius_m or area.side_m):
         half = area.radius_m or 0.5 * (area.side_m or 0.0)
-        known.append(np.array([[-half, -half], [half, half]]))
-    both = np.vstack(known)
+        points.append(np.array([[-half, -half], [half, half]]))
+    both = np.vstack(points)
     low, high = both.min(axis=0), both.max(axis=0)
     return (low, high) if (high > low).any() else (low - 1.0, high + 1.0)
 

@@ -108,7 +108,7 @@ def read_ns2(file: Path) -> Samples:
                 raise _not_understood(file, line, command)
         elif command and not _OTHER.fullmatch(command):
             raise _not_understood(file, line, command)
-    timed.sort(key=lambda one: one[:2])
+    timed.sort(key=lambda entry: entry[:2])
     for time_s, _, name, done in timed:
         on = _switch(done.split())
         if on is not None:
@@ -197,5 +197,5 @@ def _set_destination(file: Path, line: int, node: _Node, time_s: float, words: l
 
 
 def _not_understood(file: Path, line: int, command: str) -> Exception:
-    shown = command if len(command) <= 60 else command[:57] + "…"
-    return refuse(file, line, f"{shown!r} is not understood; expected setdest, set X_ or set Y_")
+    excerpt = command if len(command) <= 60 else command[:57] + "…"
+    return refuse(file, line, f"{excerpt!r} is not understood; expected setdest, set X_ or set Y_")

@@ -67,9 +67,9 @@ def number(text: str | None, name: str, file: Path, line: int | None, *, most: f
     except ValueError:
         value = math.nan
     if not abs(value) <= most or (text is not None and "_" in text):
-        got = "is missing" if text is None else f"is {text.strip()[:40]!r}"
+        problem = "is missing" if text is None else f"is {text.strip()[:40]!r}"
         hint = _time_hint(text or "", value) if most == MAX_SECONDS else ""
-        raise refuse(file, line, f"{name} {got}; expected a number of at most ±{most:g}{hint}")
+        raise refuse(file, line, f"{name} {problem}; expected a number of at most ±{most:g}{hint}")
     return value
 
 

@@ -99,12 +99,13 @@ class Channel:
 
     def jumps_s(self, links: Sequence[Link], since_s: float, span_s: float) -> list[FloatArray]:
         """When within a span the ends of each link jump, in s after `since_s`."""
-        own = {
+        jumps = {
             device: self.trajectories[device].jumps_s(since_s, since_s + span_s) - since_s
             for device in dict.fromkeys(end for link in links for end in link)
         }
         return [
-            np.union1d(own[i], own[j]) if own[i].size + own[j].size else own[i] for i, j in links
+            np.union1d(jumps[i], jumps[j]) if jumps[i].size + jumps[j].size else jumps[i]
+            for i, j in links
         ]
 
     def speed_limits_m_s(self, links: Sequence[Link]) -> FloatArray:
@@ -122,9 +123,10 @@ class Channel:
             return [1] * len(links)
         ends = np.array(links)
         spread = effective_doppler_hz(self._doppler_hz[ends[:, 0]], self._doppler_hz[ends[:, 1]])
-        width = coherence_time_s(spread) / fading.slots_per_coherence_time
+        widths_s = coherence_time_s(spread) / fading.slots_per_coherence_time
         return [
-            _few_digits(max(2, math.ceil(span_s / own))) if own < math.inf else 1 for own in width
+            _few_digits(max(2, math.ceil(span_s / width_s))) if width_s < math.inf else 1
+            for width_s in widths_s
         ]
 
     def steady(

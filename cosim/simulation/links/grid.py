@@ -75,8 +75,8 @@ class UnevenGrid(Grid):
 
     def slot_at(self, elapsed_s: float) -> int:
         """As of `Grid`."""
-        found = int(np.searchsorted(self.cuts_s, elapsed_s - self.begins_s, side="right")) - 1
-        return min(max(found, 0), self.slots - 1)
+        slot = int(np.searchsorted(self.cuts_s, elapsed_s - self.begins_s, side="right")) - 1
+        return min(max(slot, 0), self.slots - 1)
 
     def _edges_s(self, first: int, last: int) -> FloatArray:
         return self.cuts_s[first : last + 1].copy()

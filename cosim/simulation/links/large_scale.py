@@ -130,11 +130,11 @@ class LargeScale:
                 losses[k] = self._field(*pair(*link)).loss_db(low_m[k], high_m[k])
             return losses
         low_m, high_m = low_m.reshape(-1, 2), high_m.reshape(-1, 2)
-        told = losses.reshape(-1)
+        flat = losses.reshape(-1)
         shadowing = self.radio.shadowing
         for start in range(0, len(links), _BLOCK):
             part = slice(start, start + _BLOCK)
-            told[part] = losses_db(
+            flat[part] = losses_db(
                 [stream(self.seed, "shadowing", *pair(*link)) for link in links[part]],
                 low_m[part],
                 high_m[part],

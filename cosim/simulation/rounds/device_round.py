@@ -77,7 +77,7 @@ def _fine_tune(
         yield world.env.timeout(station.device.compute_time_s(job.work))
     except Interrupt:
         job.discard()
-        world.lost(me)
+        world.drop_update(me)
         world.medium.silence(station, neighbours, number)
         raise
     station.meter.compute(False)
@@ -85,10 +85,10 @@ def _fine_tune(
     result.loss, result.flop = tuned.loss, job.work.flop
     event(EventKind.COMPUTE_END, me, number, Cause.COMPUTE_FINISHED)
     if tuned.quarantined:
-        world.lost(me)
+        world.drop_update(me)
     else:
-        world.tell_layers(me)
-        world.tuned(me, tuned.update)
+        world.write_layers(me)
+        world.keep_update(me, tuned.update)
     return tuned
 
 

@@ -45,6 +45,10 @@ def exchange_attempts(world: World, plan: Plan) -> int:
     topology = world.scenario.method.topology
     if not isinstance(topology, Clusters):
         return 0
-    left = world.scenario.rounds - plan.round
+    rounds_left = world.scenario.rounds - plan.round
     E = topology.exchange_every
-    return topology.exchange_attempts if left == 0 or (plan.round % E == 0 and left >= E) else 0
+    return (
+        topology.exchange_attempts
+        if rounds_left == 0 or (plan.round % E == 0 and rounds_left >= E)
+        else 0
+    )

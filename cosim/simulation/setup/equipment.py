@@ -46,14 +46,14 @@ def equipment(scenario: Scenario) -> list[Equipment]:
         for name in names:
             if name is None:
                 assert isinstance(group.profile, Profile)
-                found, called = group.profile, where
+                profile, called = group.profile, where
             else:
                 try:
-                    found = profiles(name)
+                    profile = profiles(name)
                 except ScenarioError as error:
                     raise ScenarioError(f"{where}: {error}") from error
                 called = Path(name).stem if name.startswith(PROFILE_FILE) else name
-            out.append(Equipment(number, called, _own(found, group, scenario.seed, len(out))))
+            out.append(Equipment(number, called, _own(profile, group, scenario.seed, len(out))))
     return out
 
 

@@ -57,7 +57,8 @@ def world_warnings(
     longest_s = scenario.radio.deadline_s
     if work is not None:
         longest_s += max(
-            device.compute_time_s(own) for device, own in zip(devices, work, strict=True)
+            device.compute_time_s(of_device)
+            for device, of_device in zip(devices, work, strict=True)
         )
     sentences += _coverage(scenario, recorded, scenario.rounds * longest_s)
     sentences += _presence(devices, recorded, scenario.rounds * longest_s)
@@ -77,10 +78,10 @@ def closing_warnings(world: World) -> list[str]:
     ids = [station.id for station in world.stations]
     absent = [device for device in ids if device not in world.came_s]
     idle = [device for device in ids if device in world.came_s and device not in world.seated]
-    told = [f"never there: {_devices(absent)}"] if absent else []
+    sentences = [f"never there: {_devices(absent)}"] if absent else []
     if idle:
         joined = _devices(idle, lambda device: f" (joined at {world.came_s[device]:.2f} s)")
-        told.append(f"took part in no round: {joined}")
+        sentences.append(f"took part in no round: {joined}")
     still: dict[int, list[tuple[float, RecordedPath]]] = {}
     choices = _choices(world.scenario)
     for station in world.stations:
@@ -98,12 +99,12 @@ def closing_warnings(world: World) -> list[str]:
         assert of is not None
         lasted = sorted({now_s - max(ends_s, 0.0) for ends_s, _ in ended})
         lasted_s = " to ".join(f"{time_s:.6g}" for time_s in dict.fromkeys((lasted[0], lasted[-1])))
-        told.append(
+        sentences.append(
             f"the trace {of.file.name} ended at {of.until_s:.6g} s: "
             f"{_count(len(ended))} stood still after the last sample, for {lasted_s} s (after_end: "
             "stay)"
         )
-    return told
+    return sentences
 
 
 def _recorded(device: Device) -> RecordedPath | None:
@@ -190,11 +191,11 @@ def _centred(scenario: Scenario, recorded: dict[int, RecordedPath], most_m: floa
     spread_m = float((high - low).max()) / 2
     if most_m <= _FAR * max(spread_m, 1.0):
         return ""
-    given = {tuple(one.offset_m) for one in _choices(scenario) if one is not None}
-    if len(given) > 1:
+    offsets_m = {tuple(choice.offset_m) for choice in _choices(scenario) if choice is not None}
+    if len(offsets_m) > 1:
         return ""
     # The offset that is asked for has been added already.
-    moved_m = np.array(given.pop()) + np.round(-(low + high) / 2)
+    moved_m = np.array(offsets_m.pop()) + np.round(-(low + high) / 2)
     return f"; or bring them to its middle with offset_m: [{moved_m[0]:.9g}, {moved_m[1]:.9g}]"
 
 
@@ -236,11 +237,11 @@ def _presence(
             never.append(device.id)
         elif comes_s > longest_s:
             late[device.id] = comes_s
-    told = [f"never there by their trace: {_devices(never)}"] if never else []
+    sentences = [f"never there by their trace: {_devices(never)}"] if never else []
     if late:
         named = _devices(list(late), lambda device: f" (from {late[device]:.2f} s on)")
-        told.append(f"there only when the run may be over, after {longest_s:.6g} s: {named}")
-    return told
+        sentences.append(f"there only when the run may be over, after {longest_s:.6g} s: {named}")
+    return sentences
 
 
 def _devices(ids: Sequence[int], more_of: Callable[[int], str] = lambda _: "") -> str:
