@@ -14,11 +14,15 @@ from cosim.trace.schema import HEADLINE_METRICS, Outcome
 class Figures:
     """One run in numbers; None where the run has none.
 
-    accuracy: mean over tasks of the mean over devices, at the last checkpoint; best: at any.
+    accuracy: mean over tasks of the mean over devices, at the last evaluation.
+    best: the same at the evaluation at which it is largest.
     forgotten: the same mean of what a device has lost of its best accuracy on a task.
-    simulated_s: the end of the last round. energy_j: of all devices. mbit: on the air, 10⁶ bit.
-    missed: share of the transfers that were not delivered in time. to_target_s, to_target_j: time
-    and energy of the first checkpoint at which the accuracy reached the target.
+    simulated_s: the end of the last round.
+    energy_j: of all devices.
+    mbit: on the air, 10⁶ bit.
+    missed: share of the transfers that were not delivered in time.
+    to_target_s: time of the first evaluation at which the accuracy reached the target.
+    to_target_j: energy until then.
     """
 
     accuracy: float | None

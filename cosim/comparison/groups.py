@@ -24,7 +24,12 @@ _TELLING_AT_MOST = 6
 
 
 class Estimate(NamedTuple):
-    """A mean over seeds and the half-width of its 95 % interval (Student's t), None for one."""
+    """A mean over seeds.
+
+    mean: the mean.
+    half_width: of its 95 % interval (Student's t); None for one seed.
+    n: seeds.
+    """
 
     mean: float
     half_width: float | None
@@ -33,7 +38,13 @@ class Estimate(NamedTuple):
 
 @dataclass
 class Group:
-    """Runs of one scenario under several seeds."""
+    """Runs of one scenario under several seeds.
+
+    setting: the scenario but for its seed, path → value.
+    runs: the runs, by seed.
+    figures: their numbers, by seed.
+    label: what the group is called.
+    """
 
     setting: Mapping[str, Any]
     runs: dict[int, Run] = field(default_factory=dict)
@@ -55,7 +66,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Groups in the order given, and sentences about what could not be counted."""
+    """Groups of runs beside each other.
+
+    groups: in the order given.
+    notes: sentences about what could not be counted.
+    """
 
     groups: Sequence[Group]
     notes: Sequence[str]

@@ -73,22 +73,16 @@ class ClarkeFading:
     waves: FloatArray
 
     @classmethod
-    def draw(
-        cls, rng: np.random.Generator, *, carrier_hz: float, sinusoids: int = 64
-    ) -> "ClarkeFading":
-        """One link's N = `sinusoids` angles and phases, independent and uniform on [0, 2π).
+    def draw_all(
+        cls, rngs: Sequence[np.random.Generator], *, carrier_hz: float, sinusoids: int = 64
+    ) -> "list[ClarkeFading]":
+        """Draws each link's N = `sinusoids` angles and phases, independent and uniform on [0, 2π),
+        from its own generator.
 
         Equally spaced angles would repeat exactly after some distance; random ones never do, and
         make the ensemble autocorrelation exact for every N. `carrier_hz` in Hz. ValueError for a
         carrier that is not positive or fewer than one sinusoid.
         """
-        return cls.draw_all([rng], carrier_hz=carrier_hz, sinusoids=sinusoids)[0]
-
-    @classmethod
-    def draw_all(
-        cls, rngs: Sequence[np.random.Generator], *, carrier_hz: float, sinusoids: int = 64
-    ) -> "list[ClarkeFading]":
-        """Many links', each from its own generator: what `draw` gives each, in one pass."""
         if sinusoids < 1:
             raise ValueError(f"sinusoids must be at least 1, got {sinusoids}")
         waves = np.empty((len(rngs), 3, sinusoids))

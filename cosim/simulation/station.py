@@ -43,11 +43,20 @@ class Device:
 
 @dataclass(eq=False)
 class Station:
-    """`present`: switched on and taking part. `gone`: it will not take part again.
+    """The state of one device in a running world.
 
-    `life` is the process of its present round, number `round`, which a cut-off interrupts;
-    `closed` is the last round whose row is written, and the next row begins at `row_since_s`.
-    `burst` is what it sent last; `outgoing` and `incoming` are in the air, by number.
+    device: what the scenario says of it.
+    meter: its power and energy.
+    inbox: the updates that have come for it.
+    present: whether it is switched on and takes part.
+    gone: whether it will never take part again.
+    life: the process of its present round, which a cut-off interrupts.
+    round: the number of its present round.
+    closed: the last round whose row is written.
+    burst: what it sent last.
+    row_since_s: when its next row begins.
+    outgoing, incoming: its transmissions on the air, by number.
+    id: its device's.
     """
 
     device: Device

@@ -31,7 +31,11 @@ POSITIONS_AT_ONCE = 1 << 19
 
 @dataclass
 class RoundResult:
-    """What a device's learning came to in a round; None and 0 where it was cut off before."""
+    """What a device's learning came to in a round.
+
+    loss: mean training loss; None where it was cut off before.
+    flop: of its fine-tuning and its mixing.
+    """
 
     loss: float | None = None
     flop: float = 0.0
@@ -39,8 +43,12 @@ class RoundResult:
 
 @dataclass(frozen=True)
 class Seat:
-    """A device's place in a round: its group, how many of it are there, and those of them that are
-    its neighbours."""
+    """A device's place in a round.
+
+    cluster: the number of its group.
+    size: devices of the group that are there.
+    neighbours: ids of those of them with whom it exchanges.
+    """
 
     cluster: int
     size: int
@@ -49,7 +57,20 @@ class Seat:
 
 @dataclass
 class World:
-    """Everything that a process may ask; it decides nothing by itself."""
+    """The state that the simulated processes share, and the transitions that concern several of
+    them: devices that come and go, rounds that close, rows that are written.
+
+    env: the clock.
+    scenario: what is played.
+    stations: the devices, by id.
+    learner: their learning.
+    medium: the air between them.
+    record: where rows go.
+    clusters: those that were formed last.
+    warnings: sentences for the manifest.
+    came_s: when a device was first there, by id.
+    seated: ids of those that have had a seat.
+    """
 
     env: Environment
     scenario: Scenario

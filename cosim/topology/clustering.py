@@ -16,7 +16,11 @@ TIE = 1e-9
 
 @dataclass(frozen=True)
 class Merge:
-    """One step: the cluster of smallest member `absorbed` joins the one of `kept` (< absorbed)."""
+    """One step of AGNES: a cluster joins another.
+
+    kept: the smallest member of the other, and of the union.
+    absorbed: the smallest member of the one that joins, larger than `kept`.
+    """
 
     kept: int
     absorbed: int

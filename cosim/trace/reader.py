@@ -31,6 +31,10 @@ class Run:
     In the data frames a null number is NaN, except that nullable integers (`events.peer`) stay
     integers, with pandas' NA. `table` keeps null and NaN apart. To see what a running run has
     flushed since, read it again.
+
+    directory: where it is.
+    manifest: what is known of it as a whole.
+    scenario_text: the resolved scenario, as YAML.
     """
 
     directory: Path

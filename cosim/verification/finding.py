@@ -16,7 +16,14 @@ MAX_LINES = 5
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong; rows count from 0, as pandas does."""
+    """One thing that is wrong.
+
+    file: the file, in the run's directory.
+    what: the column, event or key that is wrong.
+    expected: what it should be.
+    found: what it is.
+    row: its row, from 0, as pandas counts; None where it is of no single one.
+    """
 
     file: str
     what: str
@@ -32,7 +39,13 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Check:
-    """One line of a verification; `skipped` says why a check could not be made."""
+    """One line of a verification.
+
+    name: what was checked.
+    summary: what holds, in words.
+    findings: what is wrong.
+    skipped: why the check could not be made; None where it was.
+    """
 
     name: str
     summary: str = ""

@@ -25,9 +25,13 @@ from cosim.verification.tables import read_tables
 
 @dataclass(frozen=True)
 class Subject:
-    """What could be read of a run; `unread` and `unusable` say what could not, and why.
+    """A run as far as it could be read.
 
-    `tables` holds those that are as their schema says.
+    directory: where it is.
+    manifest, scenario: None where they cannot be read.
+    tables: those that are as their schema says.
+    unread: what is wrong with the manifest and the scenario.
+    unusable: what is wrong with the other tables.
     """
 
     directory: Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,12 @@ _ENDS_COMPUTING = {EventKind.COMPUTE_END, EventKind.CUT_OFF, EventKind.ROUND_END
 
 @dataclass(frozen=True)
 class DeviceRound:
-    """One device's round; `row` is its line in `rounds.parquet`, None if it never ended."""
+    """One device's round, from `start_s` to `end_s`.
+
+    device, round: whose, and which.
+    start_s, end_s: simulated times.
+    row: its line in `rounds.parquet`; None if it never ended.
+    """
 
     device: int
     round: int
@@ -30,7 +35,12 @@ class DeviceRound:
 
 @dataclass(frozen=True)
 class Phase:
-    """`compute`, `send` or `wait`: a part of a device's round, with no other at the same time."""
+    """A part of a device's round, with no other at the same time.
+
+    device, round: whose, and of which.
+    kind: `compute`, `send` or `wait`.
+    start_s, end_s: simulated times.
+    """
 
     device: int
     round: int
@@ -106,19 +116,8 @@ def _chosen(table: Any, rounds: Sequence[int]) -> Any:
 
 
 def _computing(run: Run) -> defaultdict[int, list[Interval]]:
-    """Each device's spells of computing, from its events; an open one lasts to the horizon."""
-    spells: defaultdict[int, list[Interval]] = defaultdict(list)
-    since: dict[int, float] = {}
-    columns = (run.events[name] for name in ("time_s", "device", "kind"))
-    for time_s, device, kind in zip(*columns, strict=True):
-        if kind == EventKind.COMPUTE_START:
-            since[device] = time_s
-        elif kind in _ENDS_COMPUTING and device in since:
-            spells[device].append((since.pop(device), time_s))
-    until = horizon_s(run)
-    for device, start_s in since.items():
-        spells[device].append((start_s, until))
-    return spells
+    """Each device's spells of computing."""
+    return _spells(run, {EventKind.COMPUTE_START}, _ENDS_COMPUTING)
 
 
 def away_at(run: Run, time_s: float) -> set[int]:
@@ -132,14 +131,21 @@ def away_at(run: Run, time_s: float) -> set[int]:
 
 
 def _off(run: Run) -> defaultdict[int, list[Interval]]:
-    """Each device's spells of being away, from its events; an open one lasts to the horizon."""
+    """Each device's spells of being away."""
+    return _spells(run, {EventKind.LEAVE, EventKind.CUT_OFF}, {EventKind.JOIN})
+
+
+def _spells(
+    run: Run, begins: Set[EventKind], ends: Set[EventKind]
+) -> defaultdict[int, list[Interval]]:
+    """Each device's spells between two kinds of its events; an open one lasts to the horizon."""
     spells: defaultdict[int, list[Interval]] = defaultdict(list)
     since: dict[int, float] = {}
     columns = (run.events[name] for name in ("time_s", "device", "kind"))
     for time_s, device, kind in zip(*columns, strict=True):
-        if kind in (EventKind.LEAVE, EventKind.CUT_OFF):
+        if kind in begins:
             since.setdefault(device, time_s)
-        elif kind == EventKind.JOIN and device in since:
+        elif kind in ends and device in since:
             spells[device].append((since.pop(device), time_s))
     until = horizon_s(run)
     for device, start_s in since.items():

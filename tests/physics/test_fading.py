@@ -22,9 +22,7 @@ CARRIER_HZ = 3.5e9
 def _links(count: int, sinusoids: int = 64, seed: int = 1) -> list[ClarkeFading]:
     """Many links from one generator: a stream each would only cost time here."""
     rng = stream(seed, "test-fading")
-    return [
-        ClarkeFading.draw(rng, carrier_hz=CARRIER_HZ, sinusoids=sinusoids) for _ in range(count)
-    ]
+    return ClarkeFading.draw_all([rng] * count, carrier_hz=CARRIER_HZ, sinusoids=sinusoids)
 
 
 def amplitude(fading: ClarkeFading, s_i_m: ArrayLike, s_j_m: ArrayLike) -> np.ndarray:
@@ -120,7 +118,8 @@ def test_it_freezes_when_both_stop() -> None:
 def test_reciprocity_comes_from_the_unordered_pair() -> None:
     def gain(source: int, target: int, travelled_m: dict[int, float]) -> float:
         first, second = pair(source, target)
-        fading = ClarkeFading.draw(stream(1, "fading", first, second), carrier_hz=CARRIER_HZ)
+        streams = [stream(1, "fading", first, second)]
+        (fading,) = ClarkeFading.draw_all(streams, carrier_hz=CARRIER_HZ)
         return float(power_gain(fading, travelled_m[first], travelled_m[second])[0])
 
     travelled_m = {3: 5.5, 8: 2.25}
@@ -142,6 +141,7 @@ def test_links_drawn_together_are_each_as_drawn_alone() -> None:
         [stream(1, "fading", 0, k) for k in range(9)], carrier_hz=3.5e9, sinusoids=17
     )
     for k, link in enumerate(together):
-        alone = ClarkeFading.draw(stream(1, "fading", 0, k), carrier_hz=3.5e9, sinusoids=17)
+        streams = [stream(1, "fading", 0, k)]
+        (alone,) = ClarkeFading.draw_all(streams, carrier_hz=3.5e9, sinusoids=17)
         np.testing.assert_array_equal(link.waves, alone.waves)
     assert ClarkeFading.draw_all([], carrier_hz=3.5e9) == []

@@ -20,7 +20,7 @@ from cosim.simulation.links.transmission import Burst, Transmission
 from cosim.simulation.message import Message
 from cosim.simulation.rounds.schedule import life
 from cosim.simulation.setup import build
-from cosim.simulation.setup.build import build_devices, build_learner, build_world
+from cosim.simulation.setup.build import build_devices, build_learner
 from cosim.simulation.station import Station
 from cosim.simulation.world import World
 from cosim.trace.schema import EventKind, EventRow, PositionRow, RoundRow, Row, TransferRow
@@ -121,7 +121,7 @@ class MemoryTrace:
 
 def world_of(chosen: Scenario, trace: MemoryTrace) -> World:
     """The scenario's own world."""
-    return build_world(chosen, build_learner(chosen), trace)
+    return build.world_of(chosen, build_devices(chosen), build_learner(chosen), trace)
 
 
 class RecordingLearner(NullLearner):

@@ -242,7 +242,8 @@ def test_links_that_turn_and_links_that_do_not_follow_their_paths() -> None:
         gains = channel.slot_gains(links, edges, [1, 1])
         for k, receiver in enumerate(receivers):
             low, high = sorted((sender, receiver))
-            fading = ClarkeFading.draw(stream(1, "fading", low, high), carrier_hz=3.5e9)
+            streams = [stream(1, "fading", low, high)]
+            (fading,) = ClarkeFading.draw_all(streams, carrier_hz=3.5e9)
             travelled = [channel.trajectories[end].travelled_m(middles) for end in (low, high)]
             places = [channel.trajectories[end].position_m(middles) for end in (low, high)]
             distance = np.linalg.norm(places[0] - places[1], axis=-1)

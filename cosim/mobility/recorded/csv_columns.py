@@ -26,7 +26,13 @@ _ALSO = {
 
 @dataclass(frozen=True)
 class Chosen:
-    """Where a row has its time, device (None: the file is one device) and place."""
+    """The fields of a row that are used, by number from 0.
+
+    time: its time.
+    device: its device; None where the file is one device.
+    x, y: its place; latitude and longitude in degrees.
+    degrees: whether places are degrees.
+    """
 
     time: int
     device: int | None

@@ -45,14 +45,21 @@ _Command = tuple[float, int, str, str]
 
 @dataclass
 class _Node:
-    """A node as the script moves it: where it is, where it walks, and the places so far."""
+    """A node as the script moves it.
+
+    place: x and y, as far as they are set.
+    since_s: when it was there.
+    aim: where it walks.
+    arrives_s: when it is there.
+    rows: its samples so far, flat.
+    walk: speed, beginning and length of the walk that it is on; None at rest.
+    """
 
     place: dict[str, float] = field(default_factory=dict)
     since_s: float = 0.0
     aim: tuple[float, float] = (0.0, 0.0)
     arrives_s: float = 0.0
     rows: list[float] = field(default_factory=list)
-    # Of the walk that it is on: its speed, its beginning, and its length.
     walk: tuple[float, float, float] | None = None
 
     def reach(self, time_s: float) -> None:

@@ -11,8 +11,15 @@ Format = Literal["auto", "ns2", "sumo_fcd", "gpx", "csv"]
 class Reading:
     """How a file is read. Times in s, lengths in m, places in degrees of latitude, longitude.
 
-    degrees: whether x and y of SUMO's are degrees; None: as the file says, or metres that are
-    checked; `columns` and `separator` are of CSV, None for its own.
+    format: the file's; `auto`: by what it begins with.
+    time_origin: what is 0 on the run's clock: its earliest sample, 0 of its clock, or s of it.
+    max_gap_s: the longest gap between two samples in which a device is taken to be there.
+    max_speed_m_s: what is faster is a jump, or no sample of the device.
+    offset_m: what is added to places in metres.
+    centre_deg: the place that becomes the origin; None: the middle of all.
+    degrees: whether x and y of SUMO's are degrees; None: as the file says, or metres, checked.
+    untimed: what becomes of samples without a time.
+    columns, separator: of CSV; empty and None for its own.
     """
 
     format: Format = "auto"

@@ -27,8 +27,13 @@ _STANDING_M, _OFF_ORIGIN_M = 0.1, 1.0
 
 @dataclass
 class SpeedsTold:
-    """What a file's own speeds come to, `told_m`, and the steps that they belong to: `walked_m` in
-    the file's unit (if degrees, turned into m), in `steps`. `may_rest` where a step ends early."""
+    """What a file's own speeds come to, over the steps that they belong to.
+
+    walked_m: length of the steps in the file's unit; degrees are turned into m.
+    told_m: length of the steps by the speeds.
+    steps: how many there are.
+    may_rest: whether a step may end early.
+    """
 
     walked_m: float = 0.0
     told_m: float = 0.0

@@ -14,7 +14,12 @@ from cosim.simulation.energy.radio_chain import RadioChain
 
 @dataclass
 class Spent:
-    """What a device spent since somebody last asked, in s, J and bit."""
+    """What a device spent since it was last asked.
+
+    compute_s, send_s, wait_s, off_s: time computing, sending, doing neither, and switched off.
+    compute_j, tx_j, rx_j, idle_j: energy of computing, sending, receiving and idling.
+    sent_bits: bits put on the air.
+    """
 
     compute_s: float = 0.0
     send_s: float = 0.0

@@ -102,7 +102,13 @@ def finer(channel: Channel, grid: Grid, begins_s: float, until_s: float) -> Grid
 
 @dataclass(frozen=True)
 class _Look:
-    """A closer look at links (L,) through a Γ, in which their ends may jump."""
+    """A closer look at links through one Γ.
+
+    channel: what the links' gains are read from.
+    begins_s: the begin of the Γ on the clock.
+    links: the links (L,).
+    jumps_s: when an end of each link jumps, in s after `begins_s`.
+    """
 
     channel: Channel
     begins_s: float

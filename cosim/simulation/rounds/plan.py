@@ -13,7 +13,11 @@ from cosim.topology.graphs import Neighbours, components
 
 @dataclass(frozen=True)
 class Plan:
-    """A round's graph over the devices that take part."""
+    """Who exchanges with whom in a round.
+
+    round: the round's number.
+    graph: the neighbours of each device that takes part.
+    """
 
     round: int
     graph: Neighbours

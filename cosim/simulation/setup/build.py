@@ -56,14 +56,6 @@ def build_learner(scenario: Scenario) -> Learner:
     return prepare(scenario)
 
 
-def build_world(
-    scenario: Scenario, learner: Learner, trace: TraceSink, observers: Sequence[Observer] = ()
-) -> World:
-    """A world at time zero."""
-    devices = build_devices(scenario)
-    return world_of(scenario, devices, learner, trace, observers)
-
-
 def world_of(
     scenario: Scenario,
     devices: Sequence[Device],

@@ -35,11 +35,17 @@ _FALLBACK_DOES = {
 
 @dataclass(frozen=True)
 class FirstLinks:
-    """Directed links at time zero: lengths (L,) in m, and by sender the power with the margin (S,)
-    in W. `unserved` links are those that p_max does not bring through by Γ at the mean gain, the
-    largest demands of each sender; `reduced` senders lack part of the margin. `present` devices
-    are there, and `alone` of them have no link; `out_of_range`: because no two are within the
-    graph's range. `assumed` says what could not be known.
+    """The directed links at time zero, and what Lemma 1 asks for them.
+
+    distances_m: lengths (L,).
+    power_w: by sender, the power with the margin (S,).
+    unserved: links that p_max does not bring through by Γ at the mean gain, the largest demands of
+        each sender.
+    reduced: senders that lack part of the margin.
+    present: devices that are there.
+    alone: those of them that have no link.
+    out_of_range: whether nobody has a link because no two are within the graph's range.
+    assumed: words on what could not be known.
     """
 
     distances_m: FloatArray
