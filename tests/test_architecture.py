@@ -101,7 +101,7 @@ FLOORS = {
     "simulation": [
         {"clock", "compute_time", "learner", "message", "recorder"},
         {"inbox", "links"},
-        {"energy"},
+        {"energy", "null_learner"},
         {"station"},
         {"rows"},
         {"medium"},
@@ -225,7 +225,7 @@ def test_the_host_clock_is_read_for_the_manifest_a_profile_and_to_stop_a_pattern
     readers = {
         "cosim.host.timed_regex",
         "cosim.lifecycle.play",
-        "cosim.lifecycle.timed_learner",
+        "cosim.lifecycle.journaled_learner",
         "cosim.profiling.contention",
         "cosim.profiling.measure",
     }

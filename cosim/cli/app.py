@@ -12,6 +12,7 @@ import typer
 
 from cosim.cli.exit_codes import INTERRUPTED, exit_code, stop_as_asked
 from cosim.cli.finished_runs import compare, export, sweep, verify
+from cosim.cli.reference import explain
 from cosim.cli.usage import Command, Group
 
 if TYPE_CHECKING:
@@ -298,7 +299,7 @@ def map_(
         typer.echo(line, err=note)
 
 
-for command in (sweep, compare, export, verify):
+for command in (explain, sweep, compare, export, verify):
     app.command(cls=Command)(command)
 
 

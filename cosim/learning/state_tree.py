@@ -245,10 +245,10 @@ def _place(tensor: Tensor) -> tuple[Any, ...]:
 
     An empty one lies nowhere, and is like all of its type; one without values is like no other.
     """
-    at: Any = tensor.data_ptr() if tensor.numel() else 0
-    if tensor.is_meta:
-        at = f"meta {id(tensor)}"
-    return at, tensor.device, tensor.dtype, tuple(tensor.shape), tensor.stride()
+    at: Any = id(tensor) if tensor.is_meta else (tensor.data_ptr(), tensor.stride())
+    if tensor.numel() == 0:
+        at = None
+    return at, tensor.device, tensor.dtype, tuple(tensor.shape)
 
 
 def _refused(path: Sequence[_Step], node: Any, how: str | None = None) -> StateError:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.errors import ResumeError
-from cosim.lifecycle.journal import JournaledLearner
+from cosim.lifecycle.journaled_learner import JournaledLearner
 from cosim.trace.files import CHECKPOINTS, replacing
 
 # A checkpoint is due when this many times the wall time of the last one has passed: 3 % at most.
@@ -123,12 +123,10 @@ class Checkpoints:
         begun = self._clock()
         if self._wait is not None and begun - self._last < self._wait:
             return
-        from cosim.learning.learner_state import take
         from cosim.learning.state_tree import bytes_of
 
-        real: Any = self._learner.inner.inner
-        jobs = {number: job.inner for number, job in self._learner.jobs.items()}
-        taken, tensors = take(real, jobs, self._contents())
+        self._forget()
+        taken, tensors = self._learner.take()
         if self._wait is None:
             self._wait = self._spacing * (_LEAST_S + bytes_of(tensors) / _BYTES_PER_S)
             if begun - self._last < self._wait:
@@ -141,13 +139,12 @@ class Checkpoints:
         self._wait = self._spacing * (self._last - begun)
         self.wall_s += self._last - begun
 
-    def _contents(self) -> dict[int, Any]:
-        """What is on its way, and little that was: what hangs together in cycles stays until Python
-        looks for them, which takes a while."""
+    def _forget(self) -> None:
+        """Lets go of what was on its way and is no more: what hangs together in cycles stays until
+        Python looks for them, which takes a while."""
         if len(self._learner.contents) > self._many:
             gc.collect()
             self._many = max(_FEW, 2 * len(self._learner.contents))
-        return self._learner.contents
 
     def drop(self) -> None:
         """The run is complete and all of it on disk."""

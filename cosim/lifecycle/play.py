@@ -14,9 +14,9 @@ from typing import Any
 
 from cosim.errors import ResumeError, RunDirectoryError
 from cosim.lifecycle.checkpoints import SPACING, Checkpoint, Checkpoints, newest
-from cosim.lifecycle.journal import Journal, JournaledLearner
+from cosim.lifecycle.journal import Journal
+from cosim.lifecycle.journaled_learner import JournaledLearner
 from cosim.lifecycle.provenance import opening_manifest, origins
-from cosim.lifecycle.timed_learner import TimedJob, TimedLearner
 from cosim.preflight.disk import disk_of, refuse_what_has_no_room
 from cosim.scenario.load import dump, load
 from cosim.scenario.model import WHO_COMPUTES, Scenario
@@ -77,9 +77,9 @@ def play(
     directory = claim_run_directory(out, name=scenario.name)
     # Held before the model is loaded, which takes a while: whoever finds the directory must know.
     with _given_back(directory, keep=found_empty) as claim, held(directory):
-        learner = TimedLearner(build_learner(scenario))
+        learner = build_learner(scenario)
         devices = build_devices(scenario)
-        refuse_what_has_no_room(disk_of(scenario, learner.inner, devices), directory)
+        refuse_what_has_no_room(disk_of(scenario, learner, devices), directory)
         run = _Run(directory, scenario, devices, learner, observers, spacing)
         claim.used = True
         with explain_full_disk(directory, f"cosim resume {directory}"):
@@ -108,9 +108,9 @@ def resume(
         found = newest(directory)
         if found is not None:
             _refuse_other_scenario(directory, found, scenario)
-        learner = TimedLearner(build_learner(scenario))
+        learner = build_learner(scenario)
         if found is not None:
-            _refuse_other_origins(directory, found, scenario, learner.inner)
+            _refuse_other_origins(directory, found, scenario, learner)
         times = int(manifest.get("resumed") or 0) + 1
         said = "its start: there is no checkpoint" if found is None else _said(found)
         _log.info("resuming %s from %s", directory, said)
@@ -128,46 +128,44 @@ class _Run:
         directory: Path,
         scenario: Scenario,
         devices: Sequence[Device],
-        learner: TimedLearner,
+        learner: Learner,
         observers: Sequence[Observer],
         spacing: float,
         found: Checkpoint | None = None,
         resumed: int = 0,
     ) -> None:
         self.directory, self.scenario, self.learner = directory, scenario, learner
-        self.manifest = {**opening_manifest(scenario, learner.inner), "resumed": resumed}
+        self.manifest = {**opening_manifest(scenario, learner), "resumed": resumed}
         self.trace = TraceWriter(directory)
-        self.journaled: JournaledLearner | None = None
         self.checkpoints: Checkpoints | None = None
         self._spent_before: Mapping[str, float] = {} if found is None else found.index["spent"]
         self._first_event = perf_counter()
-        asked: Learner = learner
-        if scenario.learning.model != "none" and scenario.trace.checkpoints:
-            asked = self.journaled = _journaled(learner, found)
-        self.world = world_of(scenario, devices, asked, self.trace, observers)
+        keeps = learner.base is not None and scenario.trace.checkpoints
+        self.journaled = _journaled(learner, found) if keeps else JournaledLearner(learner)
+        self.world = world_of(scenario, devices, self.journaled.learner, self.trace, observers)
         self.manifest["warnings"] = self.world.warnings
-        if self.journaled is not None:
-            self._keep(self.journaled, spacing, found)
+        if keeps:
+            self._keep(spacing, found)
 
-    def _keep(self, journaled: JournaledLearner, spacing: float, found: Checkpoint | None) -> None:
+    def _keep(self, spacing: float, found: Checkpoint | None) -> None:
         env = self.world.env
-        journaled.simulated_s = lambda: float(env.now)
+        self.journaled.simulated_s = lambda: float(env.now)
         self.checkpoints = Checkpoints(
             self.directory,
-            journaled,
-            _facts(self.scenario, self.manifest, self.learner.inner),
+            self.journaled,
+            _facts(self.scenario, self.manifest, self.learner),
             self._spent,
             clock=perf_counter,
             spacing=spacing,
             found=found,
         )
-        journaled.at_rest = self.checkpoints.consider
+        self.journaled.at_rest = self.checkpoints.consider
 
     def _spent(self) -> dict[str, float]:
         """Wall times since the first event, those before an interruption included."""
         now = {
             "wall_s": perf_counter() - self._first_event,
-            "learner_wall_s": self.learner.wall_s,
+            "learner_wall_s": self.journaled.wall_s,
             "checkpoints_wall_s": 0.0 if self.checkpoints is None else self.checkpoints.wall_s,
         }
         return {name: time_s + self._spent_before.get(name, 0.0) for name, time_s in now.items()}
@@ -184,8 +182,7 @@ class _Run:
             for row in self._device_rows():
                 world.record.write(row)
             play_out(world)
-            if self.journaled is not None:
-                self.journaled.journal.refuse_early_end()
+            self.journaled.journal.refuse_early_end()
             closing = closing_warnings(world)
             status = Status.COMPLETED
         except KeyboardInterrupt:
@@ -210,7 +207,7 @@ class _Run:
                 manifest |= {"status": status, "results_sha256": results_sha256(directory)}
             finally:
                 write_manifest(directory, manifest)
-                _let_go(self.learner.inner)
+                self.learner.close()
         if self.checkpoints is not None:
             self.checkpoints.drop()
         return Played(directory, manifest)
@@ -224,23 +221,13 @@ class _Run:
         return device_rows(self.scenario, devices, tasks, rows)
 
 
-def _journaled(learner: TimedLearner, found: Checkpoint | None) -> JournaledLearner:
+def _journaled(learner: Learner, found: Checkpoint | None) -> JournaledLearner:
     if found is None:
         return JournaledLearner(learner, Journal(iter(()), 0))
-    from cosim.learning.learner_state import put_back
-
-    real: Any = learner.inner
-    jobs, contents = put_back(real, found.index["learner"], found.tensors())
-    timed = {number: TimedJob(job, learner) for number, job in jobs.items()}
     journal = Journal(found.lines(), found.index["journal"]["lines"])
-    return JournaledLearner(learner, journal, timed, contents)
-
-
-def _let_go(learner: Learner) -> None:
-    """Ends the workers of a learner that has any."""
-    close = getattr(learner, "close", None)
-    if close is not None:
-        close()
+    journaled = JournaledLearner(learner, journal)
+    journaled.put_back(found.index["learner"], found.tensors())
+    return journaled
 
 
 def _facts(scenario: Scenario, manifest: Mapping[str, Any], learner: Learner) -> dict[str, Any]:

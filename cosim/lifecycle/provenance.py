@@ -47,26 +47,26 @@ def opening_manifest(scenario: Scenario, learner: Learner) -> dict[str, Any]:
         "base_model": None,
         "base_model_sha256": None,
     }
-    base = getattr(learner, "base", None)
-    if base is not None:
+    if learner.base is not None:
         import torch
 
         manifest |= {
-            "dtype": str(base.dtype).removeprefix("torch."),
+            "dtype": str(learner.base.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
-            "base_model": base.source,
-            "base_model_sha256": base.sha256,
+            "base_model": learner.base.source,
+            "base_model_sha256": learner.base.sha256,
         }
     return manifest
 
 
-def origins(manifest: Mapping[str, Any], learner: Any) -> dict[str, Any]:
+def origins(manifest: Mapping[str, Any], learner: Learner) -> dict[str, Any]:
     """Everything that must be the same for a run to go on as it began, by what to call it.
 
     manifest: as it opens. learner: one that learns.
     """
     import torch
 
+    assert learner.base is not None, "nothing is learnt"
     place = learner.base.device
     processor = torch.backends.cpu.get_cpu_capability()
     rows = hashlib.blake2b(digest_size=16)

@@ -65,8 +65,8 @@ class DeviceGroup(Section):
     speed_sigma: float = Field(
         0.0, ge=0, le=2, description="σ of ln(speed) over the group's devices"
     )
-    mobility: Mobility = RandomWaypoint()
-    availability: Availability = Always()
+    mobility: Mobility = Field(RandomWaypoint(), description="how they move")
+    availability: Availability = Field(Always(), description="when they are there")
 
     @field_validator("profile")
     @classmethod
@@ -97,7 +97,7 @@ class DeviceGroup(Section):
 class Area(Section):
     """Where the devices are; centred at the origin."""
 
-    shape: Literal["disc", "square"] = "disc"
+    shape: Literal["disc", "square"] = Field("disc", description="a square's sides lie along x, y")
     radius_m: float | None = Field(None, gt=0, le=1e6, description="of a disc")
     side_m: float | None = Field(None, gt=0, le=1e6, description="of a square")
 

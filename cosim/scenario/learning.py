@@ -48,7 +48,7 @@ class BaseModelChoice(Section):
 class Adapter(Section):
     """LoRA: ΔW = (alpha/rank)·B·A on every target module."""
 
-    rank: int = Field(32, ge=1, le=4096, description="r")
+    rank: int = Field(32, ge=1, le=4096, description="r, of every adapter")
     alpha: float = Field(64.0, gt=0, le=1e5, description="α; the scale is α/r")
     density: float = Field(0.1, gt=0, le=1, description="s, share of B that a mask keeps")
     target_modules: Pattern | tuple[str, ...] = Field(
@@ -158,7 +158,7 @@ class Training(Section):
     steps: int = Field(5, ge=1, le=100_000, description="optimiser steps a round")
     batch_size: int = Field(8, ge=1, le=4096, description="samples a step")
     learning_rate: float = Field(2.0e-3, gt=0, le=10, description="η")
-    optimizer: Literal["adamw", "sgd"] = "adamw"
+    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="of the local fine-tuning")
     weight_decay: float = Field(0.0, ge=0, le=1, description="decoupled; on the support only")
     max_tokens: int = Field(512, ge=8, le=8192, description="longer samples are left out")
     divergence: Literal["stop", "quarantine"] = Field(
@@ -171,7 +171,7 @@ class Training(Section):
 class Evaluation(Section):
     """When and on how many held-out rows the devices are scored; takes no simulated time."""
 
-    every: int = Field(1, ge=1, description="rounds between two checkpoints")
+    every: int = Field(1, ge=1, description="rounds between two evaluations")
     samples: int = Field(64, ge=1, le=100_000, description="held-out rows a task")
 
 

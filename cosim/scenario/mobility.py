@@ -38,8 +38,12 @@ class RandomWaypoint(Section):
     """Straight legs between uniform points, stationary from the first instant."""
 
     model: Literal["random_waypoint"] = "random_waypoint"
-    speed_m_s: tuple[float, float] = Field((0.5, 2.0), description="least and greatest speed")
-    pause_s: tuple[float, float] = Field((0.0, 0.0), description="least and greatest pause")
+    speed_m_s: tuple[float, float] = Field(
+        (0.5, 2.0), description="least and greatest speed, > 0 and ≤ 1000"
+    )
+    pause_s: tuple[float, float] = Field(
+        (0.0, 0.0), description="least and greatest pause, ≥ 0 and ≤ 1e6"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

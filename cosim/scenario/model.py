@@ -63,11 +63,21 @@ class TraceChoice(Section):
 class Scenario(Section):
     """A scenario as read from YAML, every default filled in."""
 
-    name: str = Field("scenario", pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,79}$")
+    name: str = Field(
+        "scenario",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,79}$",
+        description="of the run directory: 80 letters, digits, blanks, '.', '_' and '-' at most; "
+        "default: the file's name",
+    )
     seed: int = Field(1, ge=0, le=2**63 - 1, description="of all random streams")
     rounds: int = Field(ge=1, le=1_000_000, description="rounds T of every device")
-    learning: Learning = LanguageModel()
-    method: Method
+    learning: Learning = Field(
+        LanguageModel(), description="whether a language model is fine-tuned, or the network alone"
+    )
+    method: Method = Field(
+        description="what devices train, send and mix: a method's name, or a mapping of its name "
+        "and the parts that differ, whose null is the method's own"
+    )
     base_model: BaseModelChoice = BaseModelChoice()
     adapter: Adapter = Adapter()
     tasks: dict[str, Task] = Field(default_factory=dict, description="the downstream tasks")

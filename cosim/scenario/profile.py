@@ -46,7 +46,7 @@ class Profile(Section):
     source: str = Field("given in the scenario", description="where the figures come from")
     peak_flop_s: float = Field(ge=1, le=1e18, description="peak FLOP/s")
     utilisation: float = Field(ge=1e-9, le=1, description="share of the peak that training reaches")
-    compute: ComputeTime = FlopTime()
+    compute: ComputeTime = Field(FlopTime(), description="how long a fine-tuning takes")
     speed: float = Field(1.0, ge=1e-9, le=1e3, description="of this one; it divides compute times")
     compute_w: float = Field(ge=0, le=1e5, description="watts while fine-tuning")
     idle_w: float = Field(ge=0, le=1e5, description="watts while not fine-tuning")

@@ -158,11 +158,11 @@ class Radio(Section):
         description="beyond Γ: lost, or kept on the air until it is through, and mixed then, or "
         "until its sender sends again",
     )
-    packets: Packets = Fluid()
-    path_loss: PathLoss = LogDistance()
+    packets: Packets = Field(Fluid(), description="how bits get through")
+    path_loss: PathLoss = Field(LogDistance(), description="mean gain ḡ over the distance d")
     shadowing: Shadowing = Shadowing()
-    fading: Fading = ClarkeFading()
-    power: PowerControl = Lemma1Power()
+    fading: Fading = Field(ClarkeFading(), description="what moves the gain around its mean")
+    power: PowerControl = Field(Lemma1Power(), description="p, radiated towards each receiver")
 
     @model_validator(mode="after")
     def _packets_fit(self) -> Self:

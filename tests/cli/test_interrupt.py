@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cosim.simulation.learner import NullLearner
+from cosim.simulation.null_learner import NullLearner
 from cosim.trace.reader import read_run
 from cosim.trace.schema import SCHEMAS
 

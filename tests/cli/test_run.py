@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from cosim.scenario.load import load
-from cosim.simulation.learner import NullLearner
+from cosim.simulation.null_learner import NullLearner
 from cosim.trace.reader import read_run
 from cosim.trace.schema import SCHEMAS
 

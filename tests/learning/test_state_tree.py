@@ -129,7 +129,7 @@ def likeness(node: Any, seen: dict[Any, int]) -> Any:
 
 
 @settings(
-    max_examples=300,
+    max_examples=200,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -161,6 +161,12 @@ def test_two_readings_of_one_memory_are_two_tensors(tmp_path: Path) -> None:
     assert torch.equal(there, A)
     assert torch.equal(turned, A.mT)
     assert torch.equal(part, A[0])
+
+
+def test_an_empty_array_is_stored_like_an_empty_tensor(tmp_path: Path) -> None:
+    tree = [np.array([]), torch.zeros(0, dtype=torch.float64), torch.zeros(0, 3)]
+    assert len(flatten(tree, ())[1]) == 2
+    assert [tuple(part.shape) for part in there_and_back(tree, tmp_path)] == [(0,), (0,), (0, 3)]
 
 
 def test_what_the_scenario_gives_is_named_and_not_stored(tmp_path: Path) -> None:

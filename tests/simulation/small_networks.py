@@ -11,13 +11,14 @@ from cosim.learning.records import FineTuned
 from cosim.mobility.availability import Spell
 from cosim.mobility.trajectory import Static, Trajectory
 from cosim.scenario.model import Scenario
-from cosim.simulation.learner import Learner, NullLearner
+from cosim.simulation.learner import Learner
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.fluid import solve
 from cosim.simulation.links.grid import Grid
 from cosim.simulation.links.start import start
 from cosim.simulation.links.transmission import Burst, Transmission
 from cosim.simulation.message import Message
+from cosim.simulation.null_learner import NullLearner
 from cosim.simulation.rounds.schedule import life
 from cosim.simulation.setup import build
 from cosim.simulation.setup.build import build_devices, build_learner

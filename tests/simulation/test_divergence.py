@@ -17,7 +17,7 @@ from cosim.learning.learner_state import KINDS
 from cosim.learning.state_tree import unflatten
 from cosim.learning.training.trainer import GroupTrainer
 from cosim.lifecycle.checkpoints import newest
-from cosim.lifecycle.journal import JournaledLearner
+from cosim.lifecycle.journaled_learner import JournaledLearner
 from cosim.lifecycle.play import play, resume
 from cosim.scenario.load import load
 from cosim.trace.reader import Run, read_run

@@ -11,7 +11,7 @@ from cosim.lifecycle import play as play_module
 from cosim.lifecycle.play import Interrupted, play
 from cosim.scenario.load import load
 from cosim.scenario.model import Scenario
-from cosim.simulation.learner import NullLearner
+from cosim.simulation.null_learner import NullLearner
 from cosim.simulation.setup.build import given_work
 from cosim.trace.reader import read_run
 from cosim.trace.schema import SCHEMAS

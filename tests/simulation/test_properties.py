@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, event, given, settings
 from cosim.methods.topologies import Clusters
 from cosim.scenario.model import Scenario
 from cosim.scenario.profile import Profile
-from cosim.simulation.learner import NullLearner
+from cosim.simulation.null_learner import NullLearner
 from cosim.simulation.world import World
 from cosim.trace.schema import (
     Cause,

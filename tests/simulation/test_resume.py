@@ -20,11 +20,13 @@ from cosim.learning.state_tree import unflatten
 from cosim.lifecycle import checkpoints as checkpoints_module
 from cosim.lifecycle import provenance
 from cosim.lifecycle.checkpoints import Checkpoints, newest
-from cosim.lifecycle.journal import Journal, JournaledLearner
+from cosim.lifecycle.journal import Journal
+from cosim.lifecycle.journaled_learner import JournaledLearner
 from cosim.lifecycle.play import Interrupted, play, resume
 from cosim.scenario.load import load
 from cosim.scenario.model import Scenario
-from cosim.simulation.learner import NullLearner
+from cosim.simulation.null_learner import NullLearner
+from cosim.simulation.setup.build import build_learner
 from cosim.trace.manifest import read_manifest
 from cosim.trace.reader import read_run
 from tests.simulation.small_networks import scenario as network
@@ -380,10 +382,8 @@ def test_checkpoints_take_three_percent_at_most(
 
     tensors = {"0": torch.zeros(25_000_000)}  # 100 MB
     monkeypatch.setattr(Checkpoints, "_store", store)
-    monkeypatch.setattr("cosim.learning.learner_state.take", lambda *_: ({}, tensors))
-    learner: Any = JournaledLearner.__new__(JournaledLearner)
-    learner.inner, learner.jobs = learner, {}
-    monkeypatch.setattr(JournaledLearner, "contents", {})
+    monkeypatch.setattr(JournaledLearner, "take", lambda _: ({}, tensors))
+    learner = JournaledLearner(build_learner(network()))
     kept = Checkpoints(tmp_path, learner, {}, dict, clock=lambda: time_s)
     for _ in range(500):
         time_s += 10.0

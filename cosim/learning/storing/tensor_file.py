@@ -34,6 +34,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> int:
             check = zlib.crc32(part, check)
             file.write(part)
         for tensor in tensors.values():
+            if tensor.numel() == 0:  # numpy's may have strides that cannot be viewed as bytes
+                continue
             values = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
             check = zlib.crc32(values, check)
             file.write(values)

@@ -10,10 +10,11 @@ from cosim.host.collector import uncollected
 from cosim.learning.workload import Workload
 from cosim.mobility.area import Area, Disc, Square
 from cosim.scenario.model import Scenario
-from cosim.simulation.learner import Learner, NullLearner
+from cosim.simulation.learner import Learner
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.medium import Medium
 from cosim.simulation.message import Message
+from cosim.simulation.null_learner import NullLearner
 from cosim.simulation.recorder import Observer, Recorder, TraceSink
 from cosim.simulation.setup.equipment import equipment
 from cosim.simulation.setup.first_links import first_links

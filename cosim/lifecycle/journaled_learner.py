@@ -1,0 +1,141 @@
+"""The one way from the simulation to its learner: every call is written down, and timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, cast
+
+from cosim.learning.records import FineTuned
+from cosim.learning.workload import Workload
+from cosim.lifecycle.answers import JOB_VERBS, VERBS, Call, Underway
+from cosim.lifecycle.journal import Handle, Journal, NoJournal
+from cosim.simulation.learner import Learner
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cosim.learning.learner import Learner as ModelLearner
+
+# What is no question to the learner, or comes after the last event.
+_UNWRITTEN = ("warnings", "base", "pools", "save", "close")
+_FORMS = VERBS | JOB_VERBS
+
+
+class JournaledLearner:
+    """A learner whose answers are written down, or come from what was written down.
+
+    What the simulation hears has gone through the journal, so that it is the same both times;
+    updates and experts reach it as handles. Where the journal keeps nothing, answers are the inner
+    learner's own. `simulated_s` and `at_rest` are to be set before the first call: every call is
+    told with its simulated time, and `at_rest` is called when a device has mixed or was scored,
+    which is when little is on its way. `wall_s` is the time that the inner learner took, on the
+    host's clock: for the manifest and for nothing else.
+    """
+
+    def __init__(self, inner: Learner, journal: Journal | None = None) -> None:
+        self.inner, self.journal = inner, journal or NoJournal()
+        self.simulated_s: Callable[[], float] = lambda: 0.0
+        self.at_rest: Callable[[], None] = lambda: None
+        self.wall_s = 0.0
+        self.underway = Underway()
+        self._calls = 0
+
+    @property
+    def learner(self) -> Learner:
+        """This, as the simulation knows it: `VERBS` has all verbs of the protocol."""
+        return cast("Learner", self)
+
+    @property
+    def contents(self) -> dict[int, Any]:
+        """What is on its way, by the numbers of its handles.
+
+        A handle that the simulation has let go may lie about, empty, until Python collects it.
+        """
+        held = {number: handle.content for number, handle in self.underway.handles.items()}
+        return {number: content for number, content in held.items() if content is not None}
+
+    def take(self) -> tuple[Any, dict[str, Tensor]]:
+        """The inner learner's state, with the jobs that are open and what is on its way."""
+        from cosim.learning.learner_state import take
+
+        return take(self._of_a_model(), self.underway.jobs, self.contents)
+
+    def put_back(self, taken: Any, tensors: Mapping[str, Tensor]) -> None:
+        """Makes the inner learner, which is a fresh one, what it was when this was taken."""
+        from cosim.learning.learner_state import put_back
+
+        jobs, contents = put_back(self._of_a_model(), taken, tensors)
+        self.underway = Underway(jobs, contents)
+
+    def _of_a_model(self) -> ModelLearner:
+        from cosim.learning.learner import Learner as ModelLearner
+
+        assert isinstance(self.inner, ModelLearner), "nothing is stored where nothing is learnt"
+        return self.inner
+
+    def __getattr__(self, name: str) -> Any:
+        if name in VERBS:
+            return partial(self._answer, name)
+        if name in _UNWRITTEN:
+            return getattr(self.inner, name)
+        raise AttributeError(f"'{name}' is no verb of a learner: see VERBS")
+
+    def _answer(self, verb: str, *said: Any) -> Any:
+        self._calls += 1
+        form = _FORMS[verb]
+        heard = self._written(verb, said) if self.journal.keeps else self._ask(verb, said)
+        if form.job and heard is not None:
+            return _JournaledJob(heard, self._calls, self)
+        if form.rests and self.journal.told_all:
+            self.at_rest()
+        return heard
+
+    def _written(self, verb: str, said: Sequence[Any]) -> Any:
+        form, call = _FORMS[verb], Call(self._calls, said)
+
+        def ask() -> Any:
+            answer = self._ask(verb, [_opened(one) for one in said])
+            return form.told(self.underway, call, answer)
+
+        told = self.journal.answer([self.simulated_s(), verb, *said], ask)
+        return form.heard(self.underway, call, told)
+
+    def _ask(self, verb: str, said: Sequence[Any]) -> Any:
+        asked: Any = self.inner
+        if verb in JOB_VERBS:
+            asked, said = self.underway.jobs.pop(said[0]), ()
+        start = perf_counter()
+        try:
+            answer = getattr(asked, verb)(*said)
+        finally:
+            self.wall_s += perf_counter() - start
+        if _FORMS[verb].job and answer is not None:
+            self.underway.jobs[self._calls] = answer
+            return answer.work
+        return answer
+
+
+class _JournaledJob:
+    def __init__(self, work: Workload, number: int, learner: JournaledLearner) -> None:
+        self.work = work
+        self._number, self._learner = number, learner
+
+    def result(self) -> FineTuned:
+        tuned: FineTuned = self._learner._answer("result", self._number)
+        return tuned
+
+    def discard(self) -> None:
+        self._learner._answer("discard", self._number)
+
+
+def _opened(said: Any) -> Any:
+    """What a handle stands for, or one or several of each device."""
+    if isinstance(said, Handle):
+        return said.content
+    if isinstance(said, Mapping):
+        return {device: _opened(held) for device, held in said.items()}
+    if isinstance(said, list) and said and isinstance(said[0], Handle):
+        return [one.content for one in said]
+    return said
