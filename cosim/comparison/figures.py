@@ -39,7 +39,7 @@ class Figures:
 def figures_of(run: Run, target: float | None) -> Figures:
     """The figures of a run; raises RunDirectoryError where a table cannot be read."""
     rounds, transfers = run.rounds, run.transfers
-    points = checkpoints(run)
+    points = evaluated_rounds(run)
     lost = forgetting(run)
     reached = points if target is None else points[points["accuracy"] >= target]
     first = None if target is None or reached.empty else reached.iloc[0]
@@ -58,7 +58,7 @@ def figures_of(run: Run, target: float | None) -> Figures:
     )
 
 
-def checkpoints(run: Run) -> pd.DataFrame:
+def evaluated_rounds(run: Run) -> pd.DataFrame:
     """A row a round that was scored: accuracy, time_s, energy_j up to and with that round."""
     headline = _headline(run)
     points = _mean_by_round(headline, "value").to_frame("accuracy")

@@ -214,7 +214,7 @@ class _Run:
 
     def _device_rows(self) -> Iterator[DeviceRow]:
         devices = [station.device for station in self.world.stations]
-        real: Any = self.learner.inner
+        real: Any = self.learner
         tasks = rows = None
         if self.scenario.learning.model != "none":
             tasks, rows = real.tasks, [len(real.training_rows(device.id)) for device in devices]

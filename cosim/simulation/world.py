@@ -80,7 +80,6 @@ class World:
     record: Recorder
     clusters: tuple[tuple[int, ...], ...] = ()
     warnings: list[str] = field(default_factory=list)
-    # Who was there when the run began or came later, since when (s), and who has had a seat.
     came_s: dict[int, float] = field(default_factory=dict, init=False)
     seated: set[int] = field(default_factory=set, init=False)
     _positions_written: int = field(default=0, init=False)

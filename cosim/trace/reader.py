@@ -73,7 +73,7 @@ class Run:
 
     @cached_property
     def evaluations(self) -> pd.DataFrame:
-        """One row per device, task and checkpoint."""
+        """One row per device, task and evaluation."""
         return self._frame("evaluations")
 
     @cached_property

@@ -149,7 +149,7 @@ class LayerRow(NamedTuple):
 
 
 class EvaluationRow(NamedTuple):
-    """One device's score on one task at one checkpoint."""
+    """One device's score on one task at one evaluation."""
 
     time_s: Annotated[float, Column("s", "simulated time of the evaluated state")]
     round: Round
@@ -170,7 +170,7 @@ class PositionRow(NamedTuple):
 
 
 class DiagnosticRow(NamedTuple):
-    """One diagnostic quantity at one checkpoint; what does not belong to it is null."""
+    """One diagnostic quantity at one evaluation; what does not belong to it is null."""
 
     time_s: Annotated[float, Column("s", "simulated time of the diagnosed state")]
     round: Round

@@ -36,10 +36,12 @@ class Reading:
 
 @dataclass(frozen=True)
 class Recording:
-    """What holds of all devices of a file: its name, the first and the last instant that it tells
-    of, in s of the run's clock, and sentences about what was left out of it.
+    """What holds of all devices of a file.
 
-    `complete`: it tells the whole movement, and a device that it moves no more has arrived.
+    file: its path.
+    from_s, until_s: the first and the last instant that it tells of, on the run's clock.
+    complete: whether it is the whole movement, so that a device that moves no more has arrived.
+    notes: sentences about what was left out of it.
     """
 
     file: Path

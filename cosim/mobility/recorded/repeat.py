@@ -15,10 +15,11 @@ _PERIODS = 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class RepeatedPath:
-    """A recorded path over [0, `period_s`), over and over.
+    """A recorded path, over and over: at each multiple of the period the device jumps to where it
+    was at 0, and has not travelled for it. ValueError for a period that is not positive.
 
-    At each multiple of the period the device is where it was at 0; it jumps there, and has not
-    travelled for it. ValueError for a period that is not positive.
+    once: the path.
+    period_s: how much of it is repeated, from 0.
     """
 
     once: RecordedPath
