@@ -92,7 +92,7 @@ def _refuse_used(to: Path) -> None:
 
 
 def _base_model(run: Run) -> str | None:
-    """What transformers would load: a folder or a repository; None for a wheel's model."""
+    """The name by which transformers would load the base model; None for a wheel's."""
     kind, _, name = str(run.manifest["base_model"]).partition(":")
     return name if kind in ("path", "hf") else None
 

@@ -15,7 +15,7 @@ Fallback = Literal["scale", "drop_weakest", "max_power"]
 
 @dataclass(frozen=True, eq=False)
 class Allocation:
-    """How one device divides its power over its n receivers.
+    """An allocation divides the power of one device over its n receivers.
 
     power_w: what is radiated (n,), in W.
     feasible: whether Lemma 1's demands fit into p_max.

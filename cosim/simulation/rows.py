@@ -33,7 +33,8 @@ def device_rows(
     tasks: Sequence[str] | None,
     training_rows: Sequence[int] | None,
 ) -> Iterator[DeviceRow]:
-    """Every device as it begins; tasks and training_rows by id, None where nothing is learnt."""
+    """The row of every device as it begins; tasks and training_rows by id, None where nothing is
+    learnt."""
     masked, common = scenario.method.masked, scenario.adapter.density
     for device in devices:
         density = scenario.devices[device.group].density
@@ -105,7 +106,8 @@ def round_row(
     flop: float,
     loss: float | None,
 ) -> RoundRow:
-    """A device's time and energy since its last row: what its meter and its inbox counted."""
+    """The row of a device's time and energy since its last one: what its meter and its inbox
+    counted."""
     spent, counts = station.meter.take(), station.inbox.close_round()
     return RoundRow(
         round=round_,
@@ -135,7 +137,7 @@ def round_row(
 def evaluation_rows(
     measurements: Iterable[Measurement], time_s: float, round_: int
 ) -> Iterator[EvaluationRow]:
-    """Every score as it was found."""
+    """The row of every score."""
     for measurement in measurements:
         score = measurement.score
         yield EvaluationRow(
@@ -150,7 +152,7 @@ def evaluation_rows(
 
 
 def layer_rows(device: int, layers: Iterable[LayerState]) -> Iterator[LayerRow]:
-    """What a device's mask keeps."""
+    """The rows of the modules that a device's mask keeps."""
     for state in layers:
         yield LayerRow(
             device=device,
@@ -166,7 +168,7 @@ def layer_rows(device: int, layers: Iterable[LayerState]) -> Iterator[LayerRow]:
 def diagnostic_rows(
     diagnostics: Iterable[Diagnostic], time_s: float, round_: int
 ) -> Iterator[DiagnosticRow]:
-    """Every diagnostic as it was found."""
+    """The row of every diagnostic."""
     for diagnostic in diagnostics:
         yield DiagnosticRow(
             time_s=time_s,
@@ -184,7 +186,7 @@ def diagnostic_rows(
 def position_rows(
     devices: Sequence[int], times_s: NDArray[np.float64], places_m: NDArray[np.float64]
 ) -> Iterator[PositionRow]:
-    """Where all devices were at these times (T,): (M, T, 2) in m."""
+    """The rows of the places (M, T, 2) in m of all devices at times (T,)."""
     for k, time_s in enumerate(times_s.tolist()):
         for device, (x_m, y_m) in zip(devices, places_m[:, k].tolist(), strict=True):
             yield PositionRow(time_s, device, x_m, y_m)

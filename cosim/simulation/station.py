@@ -37,7 +37,7 @@ class Device:
     spells: Iterable[Spell] | None = None
 
     def compute_time_s(self, work: Workload) -> float:
-        """How long a local round takes it, by its profile."""
+        """The time that a local round takes it, by its profile."""
         return compute_time_s(self.profile, work)
 
 
@@ -79,13 +79,13 @@ class Station:
 
     @classmethod
     def of(cls, env: Environment, device: Device, empty: Callable[[Station], None]) -> Station:
-        """A device that is switched on; `empty` hears of its empty battery."""
+        """Makes the station of a device that is switched on; `empty` hears of its empty battery."""
         meter = Meter(env, device.profile, lambda: empty(station))
         station = cls(device, meter, Inbox(env))
         return station
 
     def awaited(self, env: Environment) -> Event:
-        """Fires when the device is there again, or gone for good."""
+        """Returns an event that fires when the device is there again, or gone for good."""
         if self._awaited is None:
             self._awaited = env.event()
         return self._awaited

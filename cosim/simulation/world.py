@@ -31,7 +31,7 @@ POSITIONS_AT_ONCE = 1 << 19
 
 @dataclass
 class RoundResult:
-    """What a device's learning came to in a round.
+    """The result of a device's learning in a round.
 
     loss: mean training loss; None where it was cut off before.
     flop: of its fine-tuning and its mixing.
@@ -92,11 +92,11 @@ class World:
     _sets: dict[int, tuple[int, tuple[int, ...]]] = field(default_factory=dict, init=False)
 
     def due(self, round_: int) -> bool:
-        """Whether devices are scored after this round."""
+        """Whether devices are evaluated after this round."""
         return round_ % self.scenario.evaluation.every == 0 or round_ == self.scenario.rounds
 
     def evaluate(self, round_: int, stations: Sequence[Station]) -> None:
-        """Scores devices; an observation of the experimenter, so it takes no time."""
+        """Evaluates devices; an observation of the experimenter, so it takes no time."""
         measurements = self.learner.evaluate([station.id for station in stations])
         for row in evaluation_rows(measurements, float(self.env.now), round_):
             self.record.write(row)
@@ -119,12 +119,12 @@ class World:
             self.record.write(row)
 
     def keep_update(self, device: int, update: Any) -> None:
-        """Keeps what a fine-tuning came to, where diagnostics ask for it."""
+        """Keeps the update of a fine-tuning, where diagnostics ask for it."""
         if self.scenario.trace.diagnostics:
             self._updates[device] = update
 
     def drop_update(self, device: int) -> None:
-        """A fine-tuning came to nothing."""
+        """Forgets the update of a device whose fine-tuning came to nothing."""
         self._updates.pop(device, None)
 
     def write_layers(self, device: int) -> None:
@@ -135,7 +135,7 @@ class World:
                 self.record.write(row)
 
     def join(self, station: Station) -> None:
-        """A device is there and switched on; it takes part from the next round that begins."""
+        """Switches a device on; it takes part from the next round that begins."""
         if station.present or station.gone:
             return
         station.present = True
@@ -160,7 +160,8 @@ class World:
                 station.life.interrupt(cause)
 
     def retire(self, station: Station) -> None:
-        """A device has ended its last round: what it still has in the air is of no use."""
+        """Retires a device that has ended its last round: what it still has in the air is of no
+        use."""
         self.medium.cancel(station, Cause.SCHEDULE)
         if station.present:
             station.meter.switch(False)
@@ -182,7 +183,7 @@ class World:
         return True
 
     def places_m(self, stations: Sequence[Station]) -> list[tuple[float, float]]:
-        """Where devices are now."""
+        """The places where devices are now."""
         ids = [station.id for station in stations]
         places = self.medium.channel.positions_m(ids, float(self.env.now))
         return [(x_m, y_m) for x_m, y_m in places.tolist()]
@@ -215,7 +216,7 @@ class World:
             self.record.write(TopologyRow(round_, station.id, seat.cluster, seat.size, *rates))
 
     def sit_out(self, station: Station, round_: int) -> None:
-        """A round passes without a device and without a row; its next row covers the time."""
+        """Lets a round pass without a device and without a row; its next row covers the time."""
         self._closed[round_] += 1
 
     def report_closed_rounds(self) -> None:
@@ -229,8 +230,8 @@ class World:
             self.record.round_closed(number)
 
     def _collision_rates(self, together: tuple[int, ...]) -> tuple[float | None, float | None]:
-        """Of an aggregation set, a device and its neighbours: the collision rate that eq. 19
-        predicts, and that of its masks."""
+        """The collision rates of a device and its neighbours: the one that eq. 19 predicts, and
+        that of their masks."""
         density, sizes = self.learner.densities(together)
         predicted = None
         if sizes.size:
@@ -238,7 +239,8 @@ class World:
         return predicted, self.learner.collision(together)
 
     def write_positions(self) -> None:
-        """Samples of all paths since the last call, at whole multiples of the sampling step."""
+        """Writes samples of all paths since the last call, at whole multiples of the sampling
+        step."""
         step_s = self.scenario.trace.positions_every_s
         reached = int(np.floor(self.env.now / step_s)) + 1
         if reached == self._positions_written:

@@ -105,7 +105,7 @@ def _claim_exactly(directory: Path) -> Path:
 
 
 def _refuse_unreachable(directory: Path) -> None:
-    """Before anything is made: the files of a run have longer paths than its directory."""
+    """Refuses a directory whose run's files would have too long paths, before anything is made."""
     try:
         os.lstat(directory.absolute() / PARTS / _LONGEST_NAME)
     except (FileNotFoundError, NotADirectoryError):

@@ -37,7 +37,7 @@ def held(directory: Path, name: str = LOCK_FILE) -> Iterator[None]:
 
 
 def holder(directory: Path) -> str | None:
-    """Who holds a run directory, in words; None where nobody does, or nobody any more."""
+    """The process that holds a run directory, in words; None where none does, or none any more."""
     text = _text(directory / LOCK_FILE)
     return None if text is None else _living_owner(text, LOCK_FILE)
 

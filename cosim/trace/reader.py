@@ -110,7 +110,7 @@ class Run:
             return _read_table(files_now, name)
 
     def units(self, name: str) -> dict[str, str]:
-        """Column → unit of one table."""
+        """The unit of each column of a table."""
         return units(self.table(name).schema)
 
     def _frame(self, name: str) -> pd.DataFrame:

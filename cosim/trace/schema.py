@@ -258,7 +258,8 @@ VOCABULARIES: MappingProxyType[str, dict[str, type[StrEnum]]] = MappingProxyType
 
 
 def units(schema: pa.Schema) -> dict[str, str]:
-    """Column → unit, as the schema's field metadata says; a column without one is left out."""
+    """The unit of each column, as the schema's field metadata says; a column without one is left
+    out."""
     return {
         field.name: field.metadata[b"unit"].decode()
         for field in schema

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """What happened; the words are those of the simulation's log."""
+    """The kinds of events; the words are those of the simulation's log."""
 
     PLAN = "plan"
     COMPUTE_START = "compute_start"
@@ -23,7 +23,7 @@ class EventKind(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why it happened; a new reason is one new line here."""
+    """The causes of events, and of the ends of transmissions; a new reason is one new line here."""
 
     SCHEDULE = "schedule"
     TRIGGERED = "triggered"
@@ -42,7 +42,7 @@ class Cause(StrEnum):
 
 
 class TransferKind(StrEnum):
-    """What a transmission carries."""
+    """The kinds of messages that a transmission may carry."""
 
     UPDATE = "update"
     CONTROL = "control"
@@ -50,7 +50,7 @@ class TransferKind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a transmission ended."""
+    """The ways in which a transmission may end."""
 
     DELIVERED = "delivered"
     LATE = "late"
@@ -59,7 +59,7 @@ class Outcome(StrEnum):
 
 
 class Quantity(StrEnum):
-    """What a diagnostic measures; each is a number without a unit.
+    """The quantities that diagnostics measure; each is a number without a unit.
 
     Pairs (`device` below `peer`), of their adapters as they are evaluated: the normalised overlap
     of projections, ‖A_i·A_jᵀ‖_F/(‖A_i‖·‖A_j‖), and of updates (Theorem 2 of arXiv 2602.20492),

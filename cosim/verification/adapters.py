@@ -58,7 +58,7 @@ def check_adapters(run: Subject) -> Check:
 
 
 def _named(index: Mapping[str, Any]) -> set[str]:
-    """Every tensor that a device's own adapter or one of its experts refers to."""
+    """The names of the tensors to which a device's own adapter or one of its experts refers."""
     names = set()
     for device in index["devices"]:
         for adapter in (device["adapter"], *device["experts"]):
@@ -88,7 +88,7 @@ def _of_file(folder: Path, file: str, names: list[str]) -> Iterator[Finding]:
 
 
 def _digest(tensor: Any) -> str:
-    """As the store names a tensor: the hash of its type and its bytes."""
+    """The name of a tensor in the store: the hash of its type and its bytes."""
     content = hashlib.blake2b(f"torch.{tensor.dtype}".encode(), digest_size=16)
     content.update(tensor.tobytes())
     return content.hexdigest()

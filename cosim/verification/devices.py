@@ -44,7 +44,7 @@ def _listed(devices: pd.DataFrame, count: int) -> Iterator[Finding]:
 
 
 def _described(run: Subject, scenario: Scenario) -> Iterator[Finding]:
-    """What a row says, against its group, and the batteries of the rounds against its own."""
+    """Checks what a row says against its group, and the batteries of the rounds against its own."""
     groups = [(k, group) for k, group in enumerate(scenario.devices) for _ in range(group.count)]
     learns, masked = scenario.learning.model != "none", scenario.method.masked
     rounds = run.tables.get("rounds")

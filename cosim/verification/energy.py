@@ -73,7 +73,7 @@ def _sum_by_device(frame: pd.DataFrame, column: str, device: str = "device") -> 
 
 
 def _computed(run: Subject, rounds: pd.DataFrame, events: pd.DataFrame) -> Iterator[Finding]:
-    """The time between a device's compute_start and what ended it."""
+    """Checks the time between a device's compute_start and what ended it."""
     since: dict[int, float] = {}
     spent: dict[int, float] = {}
     kinds = (EventKind.COMPUTE_START, EventKind.COMPUTE_END, EventKind.CUT_OFF)
@@ -96,7 +96,7 @@ def _computed(run: Subject, rounds: pd.DataFrame, events: pd.DataFrame) -> Itera
 
 
 def _drawn(run: Subject, device: int, rounds: pd.DataFrame) -> list[Finding]:
-    """What is wrong by the profile that fits a device's rows best."""
+    """The findings by the profile that fits a device's rows best."""
     candidates = run.profiles[device] if device < len(run.profiles) else []
     findings = [_by_profile(run, rounds, profile) for profile in candidates]
     return min(findings, key=len, default=[])
@@ -148,7 +148,7 @@ def _rounding_j(run: Subject, device: int) -> float:
 
 
 def _most_w(run: Subject, candidates: list[Profile]) -> float:
-    """What a device may draw at most: amplifier, chains and processor."""
+    """The most that a device may draw: amplifier, chains and processor."""
     if run.scenario is None or not candidates:
         return _MOST_W
     radiated_w = 10.0 ** (run.scenario.radio.p_max_dbm / 10.0 - 3.0)

@@ -48,8 +48,8 @@ class Subject:
 
     @cached_property
     def profiles(self) -> list[list[Profile]]:
-        """What each device may be, in the order of the ids: one profile, those of a mix, or none
-        where a file is no longer there."""
+        """The profiles that each device may have, by id: one, those of a mix, or none where a file
+        is no longer there."""
         out: list[list[Profile]] = []
         for group in self.scenario.devices if self.scenario is not None else ():
             choice = group.profile

@@ -39,7 +39,7 @@ class Path:
 
 @dataclass(frozen=True)
 class Places:
-    """What every picture of a run shares.
+    """The places that every picture of a run shares.
 
     run: the run.
     paths: the devices' paths, by id.

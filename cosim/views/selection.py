@@ -48,7 +48,7 @@ def choose_rounds(text: str, rounds: list[int], run: Run) -> list[int]:
 
 
 def check_round(number: int, rounds: list[int], run: Run) -> None:
-    """ViewError unless the run has the round; it names those that there are."""
+    """Raises ViewError unless the run has the round; it names those that there are."""
     if number not in rounds:
         raise ViewError(f"{run.directory} has no round {number}; it has {in_words(rounds)}.")
 

@@ -154,7 +154,7 @@ def _spells(
 
 
 def _sending(run: Run) -> defaultdict[int, list[Interval]]:
-    """When each device has something of its own in the air.
+    """The intervals in which each device has something of its own in the air.
 
     A transfer that a crash left without a row began with an event and lasts to the horizon.
     """
@@ -183,7 +183,7 @@ def _merged(parts: Iterable[Interval]) -> list[Interval]:
 
 
 def _clip(parts: Sequence[Interval], low: float, high: float) -> list[Interval]:
-    """What of the disjoint, ordered parts lies between low and high."""
+    """The parts of disjoint, ordered intervals that lie between low and high."""
     first = max(bisect_right(parts, (low, math.inf)) - 1, 0)
     inside = []
     for start, end in parts[first:]:

@@ -77,7 +77,7 @@ def trace_events(run: Run, rounds: Sequence[int]) -> list[Event]:
 
 
 class _Cover:
-    """Where a device's own track has a round, which an arrow needs to end in."""
+    """The stretches of a device's own track that have a round, in which an arrow may end."""
 
     def __init__(self, rounds: Sequence[Event]) -> None:
         self._spans: dict[int, list[tuple[int, int]]] = {}

@@ -77,7 +77,7 @@ def read_csv(
 
 
 class _Names:
-    """What the looked-at columns are called in a complaint."""
+    """The names of the columns in use, as a complaint tells them."""
 
     def __init__(self, columns: Columns, chosen: Chosen) -> None:
         def called(needed: str) -> str:

@@ -9,7 +9,8 @@ Format = Literal["auto", "ns2", "sumo_fcd", "gpx", "csv"]
 
 @dataclass(frozen=True)
 class Reading:
-    """How a file is read. Times in s, lengths in m, places in degrees of latitude, longitude.
+    """The choices by which a file is read. Times in s, lengths in m, places in degrees of latitude,
+    longitude.
 
     format: the file's; `auto`: by what it begins with.
     time_origin: what is 0 on the run's clock: its earliest sample, 0 of its clock, or s of it.
@@ -36,7 +37,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Recording:
-    """What holds of all devices of a file.
+    """The facts that hold of all devices of a file.
 
     file: its path.
     from_s, until_s: the first and the last instant that it tells of, on the run's clock.

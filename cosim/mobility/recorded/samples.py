@@ -76,7 +76,7 @@ def number(text: str | None, name: str, file: Path, line: int | None, *, most: f
 
 
 def _time_hint(text: str, value: float) -> str:
-    """What a time seems to be that is no number of seconds."""
+    """A guess at what a time is that is no number of seconds."""
     if re.fullmatch(r"\s*\d+(:\d+)+(\.\d*)?\s*|\s*\d{4}-\d\d-\d\d.*", text):
         return ", in seconds: dates and hours are read from GPX alone"
     # From 1e12 on, milliseconds since 1970 are of this century.

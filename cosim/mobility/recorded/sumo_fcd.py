@@ -100,7 +100,7 @@ def _unit(file: Path, head: bool | None, degrees: bool | None) -> bool:
 
 
 class _Speeds:
-    """What the speeds of a file come to between one timestep and the next."""
+    """The speeds of a file, added up from one timestep to the next."""
 
     def __init__(self) -> None:
         self.told = SpeedsTold()

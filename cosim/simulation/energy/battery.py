@@ -26,7 +26,7 @@ class Battery:
         self._wakes_at_s = math.inf
 
     def draw(self, watts: float) -> None:
-        """From now on this power is drawn."""
+        """Sets the power that is drawn from now on."""
         self._use()
         self._watts = watts
         if watts > 0.0:

@@ -23,7 +23,8 @@ Link = tuple[int, int]
 
 
 class Channel:
-    """Gains of the links in use; a pair's fading is one reciprocal stream, whoever sends."""
+    """The channel gives the gains of the links in use; a pair's fading is one reciprocal stream,
+    whoever sends."""
 
     def __init__(self, radio: Radio, trajectories: Sequence[Trajectory], seed: int) -> None:
         self.radio = radio
@@ -40,7 +41,7 @@ class Channel:
         return np.asarray(noise_w(band, self.radio.noise_figure_db))
 
     def positions_m(self, devices: Iterable[int], time_s: float) -> FloatArray:
-        """Where devices are at one moment: (M, 2) in m."""
+        """The places (M, 2) of devices at one moment."""
         return self.paths_m(devices, np.array([time_s]))[:, 0]
 
     def paths_m(
@@ -49,7 +50,7 @@ class Channel:
         times_s: FloatArray,
         span_s: tuple[float, float] | None = None,
     ) -> FloatArray:
-        """Where devices are at times (T,): (M, T, 2) in m; `span_s` as of `Fleet.position_m`."""
+        """The places (M, T, 2) of devices at times (T,); `span_s` as of `Fleet.position_m`."""
         return self._fleet.position_m(np.fromiter(devices, dtype=np.int64), times_s, span_s)
 
     def distances_m(self, links: Sequence[Link], time_s: float) -> FloatArray:
@@ -98,7 +99,7 @@ class Channel:
         return np.asarray(sees)
 
     def jumps_s(self, links: Sequence[Link], since_s: float, span_s: float) -> list[FloatArray]:
-        """When within a span the ends of each link jump, in s after `since_s`."""
+        """The moments within a span at which the ends of each link jump, in s after `since_s`."""
         jumps = {
             device: self.trajectories[device].jumps_s(since_s, since_s + span_s) - since_s
             for device in dict.fromkeys(end for link in links for end in link)

@@ -46,7 +46,7 @@ def _refined(channel: Channel, transmission: Transmission) -> bool:
 
 
 def _cut_anew(channel: Channel, transmissions: Sequence[Transmission]) -> None:
-    """Slots of a further Γ for transmissions that go on beyond theirs."""
+    """Gives transmissions that go on beyond their Γ the slots of the next one."""
     for transmission in transmissions:
         span = transmission.spans - 1
         if transmission.grid.span != span:

@@ -56,7 +56,7 @@ def chosen_efficiency(channel: Channel, packets: BlockPackets, transmission: Tra
 def _blocks_until(
     channel: Channel, packets: BlockPackets, transmission: Transmission, elapsed_s: float
 ) -> Forecast:
-    """The rate is chosen at the start, and kept."""
+    """The forecast of blocks, whose rate is chosen at the start, and kept."""
     bits, size = transmission.message.bits, packets.block_bits
     noise = float(channel.noise_w(transmission.share_hz))
     efficiency = chosen_efficiency(channel, packets, transmission)
@@ -95,7 +95,8 @@ def _blocks_until(
 
 
 def _codeword_until(channel: Channel, transmission: Transmission, elapsed_s: float) -> Forecast:
-    """Nothing is decoded before Γ, and everything at Γ or never."""
+    """The forecast of a codeword, of which nothing is decoded before Γ, and everything at Γ or
+    never."""
     noise = float(channel.noise_w(transmission.share_hz))
     bits = snr_s = 0.0
     for edges in _slots_until(transmission, elapsed_s):

@@ -116,7 +116,7 @@ class _Look:
     jumps_s: Sequence[FloatArray]
 
     def grids(self, least: Sequence[Grid]) -> list[Grid]:
-        """Their slots, no wider than those of `least`."""
+        """The slots of each link, no wider than those of `least`."""
         grids, open_ = list(least), np.arange(len(self.links))
         deadline_s = least[0].deadline_s
         for slots in _EVEN:

@@ -26,7 +26,7 @@ _PAIRS_KEPT = 1 << 16
 
 
 class SmallScale:
-    """|z|² of pairs; each has one reciprocal stream, ("fading", i, j) with i < j."""
+    """The fading |z|² of pairs; each has one reciprocal stream, ("fading", i, j) with i < j."""
 
     def __init__(self, radio: Radio, fleet: Fleet, seed: int) -> None:
         self.radio = radio

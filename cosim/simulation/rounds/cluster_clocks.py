@@ -31,7 +31,7 @@ class ClusterClocks:
         self._stirred = world.env.event()
 
     def play(self) -> Generator[Event, Any, None]:
-        """All rounds."""
+        """Plays all rounds."""
         world = self.world
         before: dict[int, Process] = {}
         for number in range(1, world.scenario.rounds + 1):

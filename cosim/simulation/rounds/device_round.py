@@ -53,7 +53,7 @@ def _average(
     why: Cause,
     result: RoundResult,
 ) -> Generator[Event, Any, None]:
-    """The computation of a mixing; what a device that is cut off meanwhile took is lost."""
+    """Computes the mixing; what a device that is cut off meanwhile took is lost."""
     work = world.learner.mixing_work(station.id, updates)
     if work is None:
         return
@@ -68,7 +68,8 @@ def _average(
 def _fine_tune(
     world: World, station: Station, number: int, neighbours: tuple[int, ...], result: RoundResult
 ) -> Generator[Event, Any, FineTuned]:
-    """A device that is cut off while it computes has computed nothing, and nobody hears of it."""
+    """Fine-tunes; a device that is cut off meanwhile has computed nothing, and nobody hears of
+    it."""
     event, me = world.record.event, station.id
     job = world.learner.submit(me, number)
     event(EventKind.COMPUTE_START, me, number, Cause.SCHEDULE)
@@ -101,8 +102,8 @@ def _send(
     *,
     waits: bool,
 ) -> Generator[Event, Any, None]:
-    """What a receiver was told while the air was still full of the round before is not told again:
-    the bits are those of the moment of sending."""
+    """Sends the update; its bits are those of the moment of sending, because a receiver may have
+    been told more while the air was still full of the round before."""
     if station.burst is not None:
         yield station.burst.over
     world.medium.deliver_due(station)

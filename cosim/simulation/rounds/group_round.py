@@ -19,7 +19,8 @@ from cosim.trace.schema import Cause, EventKind
 def group_round(
     world: World, plan: Plan, members: Sequence[Station], *, waits: bool
 ) -> Generator[Event, Any, None]:
-    """One round of a group: those who are there play it, and all get their row when it ends.
+    """Plays one round of a group: those who are there take part, and all get their row when it
+    ends.
 
     Who came while clusters were formed is in none of them, and waits for the next round.
     """
@@ -49,7 +50,7 @@ def group_round(
 
 
 def _seats(world: World, plan: Plan, players: Sequence[Station]) -> dict[int, Seat]:
-    """Each device's place in a plan, among those who are there now."""
+    """Gives each of the players its place in a plan, among those who are there now."""
     sizes: dict[int, int] = {}  # each counted once: all devices may be one group
     seats = {}
     for station in players:

@@ -88,7 +88,7 @@ def needs_reclustering(
 
 
 def _calibrate(world: World, station: Station, round_: int) -> Generator[Event, Any, None]:
-    """A forward pass over a small batch of its own, once in a device's life."""
+    """Calibrates a device by a forward pass over a small batch of its own, once in its life."""
     job = world.learner.calibrate(station.id)
     if job is None:
         return
@@ -113,7 +113,7 @@ def _announce(
     gains: FloatArray,
     round_: int,
 ) -> Generator[Event, Any, None]:
-    """Speakers tell all other heads that are there, at the rate of the weakest link to one."""
+    """Has speakers tell all other heads that are there, at the rate of the weakest link to one."""
     bursts = []
     for speaker in speakers:
         others = [head for head, station in heads.items() if head != speaker and station.present]
@@ -137,7 +137,8 @@ def _mean_gains(world: World, ids: Sequence[int]) -> FloatArray:
 def _power_need(
     world: World, densities: FloatArray, sizes: NDArray[Any], gains: FloatArray
 ) -> PowerNeed:
-    """Lemma 1 for the values that each device sends a round, with the scenario's margin."""
+    """The power that Lemma 1 asks for the values that each device sends a round, with the
+    scenario's margin."""
     radio, adapter = world.scenario.radio, world.scenario.adapter
     bits = np.rint(densities * sizes).sum(axis=1) * adapter.bits_per_value
     margin = radio.power.margin_db if radio.power.policy == "lemma1" else 0.0

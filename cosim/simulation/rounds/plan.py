@@ -13,7 +13,7 @@ from cosim.topology.graphs import Neighbours, components
 
 @dataclass(frozen=True)
 class Plan:
-    """Who exchanges with whom in a round.
+    """A plan says who exchanges with whom in a round.
 
     round: the round's number.
     graph: the neighbours of each device that takes part.
@@ -23,12 +23,12 @@ class Plan:
     graph: Neighbours
 
     def neighbours(self, device: int) -> tuple[int, ...]:
-        """Whom a device exchanges with; nobody, where the plan does not know it."""
+        """The devices with which a device exchanges; none, where the plan does not know it."""
         return self.graph.get(device, ())
 
     @cached_property
     def groups(self) -> list[tuple[int, ...]]:
-        """Connected groups, in the order of their smallest member."""
+        """The connected groups, in the order of their smallest member."""
         return components(self.graph)
 
     @cached_property

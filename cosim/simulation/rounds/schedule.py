@@ -32,7 +32,7 @@ def play_out(world: World) -> None:
 
 
 def life(world: World) -> Life:
-    """The whole run, by the recipe's schedule; it ends early where every device is gone."""
+    """Plays the whole run, by the recipe's schedule; it ends early where every device is gone."""
     for station in world.stations:
         if station.device.spells is not None:
             world.env.process(come_and_go(world, station))

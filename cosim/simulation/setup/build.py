@@ -26,7 +26,7 @@ from cosim.trace.schema import Cause, TransferKind
 
 
 def build_devices(scenario: Scenario) -> list[Device]:
-    """Devices with consecutive ids, group by group; each owns its mobility stream.
+    """Builds the devices with consecutive ids, group by group; each owns its mobility stream.
 
     Raises `CosimError` for movement that does not fit the scenario, or a profile's file that
     cannot be used.
@@ -40,7 +40,7 @@ def build_devices(scenario: Scenario) -> list[Device]:
 
 
 def build_learner(scenario: Scenario) -> Learner:
-    """The scenario's learner: the base model loaded, the tasks read and encoded.
+    """Builds the scenario's learner: the base model loaded, the tasks read and encoded.
 
     Raises `CosimError` for a model or a task that cannot be used.
     """
@@ -64,7 +64,7 @@ def world_of(
     trace: TraceSink,
     observers: Sequence[Observer] = (),
 ) -> World:
-    """A world at time zero with the given devices in it."""
+    """Builds a world at time zero with the given devices in it."""
     env = Environment()
     record = Recorder(env, trace, observers)
     channel = Channel(scenario.radio, [device.trajectory for device in devices], scenario.seed)
@@ -102,7 +102,8 @@ def area_of(scenario: Scenario) -> Area:
 
 
 def given_work(scenario: Scenario) -> Workload:
-    """A round's work where nothing is learnt: the scenario's FLOP, and Q as the payload has it."""
+    """The work of a round where nothing is learnt: the scenario's FLOP, and Q as the payload has
+    it."""
     learning, training = scenario.learning, scenario.training
     assert learning.model == "none"
     return Workload(

@@ -19,7 +19,7 @@ from cosim.scenario.profile import PROFILE_FILE, Profile
 
 @dataclass(frozen=True)
 class Equipment:
-    """What one device of a group is.
+    """The equipment of one device of a group.
 
     group: the group's number in the scenario, from 0.
     name: the name of its profile, or where the scenario states it.
@@ -32,7 +32,7 @@ class Equipment:
 
 
 def equipment(scenario: Scenario) -> list[Equipment]:
-    """Every device's, in the order of the ids.
+    """The equipment of every device, in the order of the ids.
 
     A mix is drawn from the stream (seed, "profile", device), a speed exp(σ·z) with z ~ N(0, 1)
     from (seed, "speed", device). ScenarioError, beginning with the path in the scenario, for a

@@ -107,7 +107,8 @@ def first_links(
 
 
 def shortfall(scenario: Scenario, links: FirstLinks) -> str | None:
-    """What of the first links Lemma 1 cannot bring through by Γ, in words; None: all are."""
+    """A sentence on what of the first links Lemma 1 cannot bring through by Γ; None where it can
+    all."""
     if not links.power_w.size:
         if links.present < 2:
             return None

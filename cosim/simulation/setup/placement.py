@@ -88,7 +88,7 @@ def presence(scenario: Scenario, paths: Sequence[Trajectory]) -> Iterator[Iterab
 
 
 def _spells(seed: int, device: int, group: DeviceGroup, path: Trajectory) -> Iterable[Spell] | None:
-    """When a device is there, were its trace without end."""
+    """The spells at which a device is there, were its trace without end."""
     match group.availability:
         case Always():
             return None
@@ -104,7 +104,8 @@ def _spells(seed: int, device: int, group: DeviceGroup, path: Trajectory) -> Ite
 
 
 def _ends_s(mobility: Mobility, path: Trajectory) -> float:
-    """When a device is away for good because its file has ended, in s; infinite: never."""
+    """The time in s at which a device is away for good because its file has ended; infinite:
+    never."""
     if isinstance(mobility, RecordedTrace) and mobility.after_end in ("away", "stop"):
         assert isinstance(path, RecordedPath)
         assert path.recording is not None
@@ -241,7 +242,7 @@ class _TraceFiles:
 
 
 def _as_number(name: str) -> float | None:
-    """What YAML may have made of a device's name that is a number."""
+    """The number that YAML may have made of a device's name."""
     try:
         return float(name)
     except ValueError:

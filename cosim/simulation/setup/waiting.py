@@ -37,7 +37,7 @@ def waits_s(scenario: Scenario, devices: Sequence[Device]) -> float:
 
 
 def nobody_before_s(devices: Sequence[Device]) -> float:
-    """Until when it is sure that nobody is there: 0 s unless all devices' spells are recorded."""
+    """The time until which surely nobody is there: 0 s unless all devices' spells are recorded."""
     first = [
         min((max(since, 0.0) for since, until in device.spells if until > 0), default=float("inf"))
         if isinstance(device.spells, tuple)

@@ -120,7 +120,7 @@ def _recordings(paths: Iterable[RecordedPath]) -> list[Recording]:
 
 
 def _choices(scenario: Scenario) -> list[RecordedTrace | None]:
-    """What each device's group says of its trace file; None where it names none."""
+    """The choices of each device's group for its trace file; None where it names none."""
     return [
         group.mobility if isinstance(group.mobility, RecordedTrace) else None
         for group in scenario.devices
@@ -138,7 +138,8 @@ def _leaves(scenario: Scenario, device: int) -> bool:
 
 
 def _oddities(recorded: Sequence[RecordedPath]) -> list[str]:
-    """Which recorded devices never move, how many jump, and which do so more than they walk."""
+    """Sentences on recorded devices that never move, that jump, and that do so more than they
+    walk."""
     sentences = []
     resting = [path.name for path in recorded if not path.moves]
     if resting:
@@ -161,7 +162,8 @@ def _oddities(recorded: Sequence[RecordedPath]) -> list[str]:
 
 
 def _outside(scenario: Scenario, recorded: dict[int, RecordedPath]) -> list[str]:
-    """Which recorded devices are ever outside the area, and what area would hold all of them."""
+    """Sentences on recorded devices that are ever outside the area, with the area that would hold
+    all."""
     area = scenario.area
     within_m = area.radius_m if area.radius_m is not None else (area.side_m or 0.0) / 2.0
     reach_m = {}
@@ -200,7 +202,7 @@ def _centred(scenario: Scenario, recorded: dict[int, RecordedPath], most_m: floa
 
 
 def _coverage(scenario: Scenario, recorded: dict[int, RecordedPath], longest_s: float) -> list[str]:
-    """Which files may be over before the run is."""
+    """Sentences on files that may be over before the run is."""
     sentences = {}
     choices = _choices(scenario) if recorded else []
     does = {
@@ -227,7 +229,7 @@ def _coverage(scenario: Scenario, recorded: dict[int, RecordedPath], longest_s: 
 def _presence(
     devices: Sequence[Device], recorded: dict[int, RecordedPath], longest_s: float
 ) -> list[str]:
-    """Which devices with spells that are known are never there, or come late."""
+    """Sentences on devices with recorded spells that are never there, or come late."""
     never, late = [], {}
     for device in devices:
         if not isinstance(device.spells, tuple) or device.id not in recorded:
