@@ -190,8 +190,8 @@ def test_an_exchange_in_which_nobody_lacks_anything_cuts_nothing() -> None:
     )
     trace = MemoryTrace()
     world = world_at(chosen, trace, FAR)
-    world.learner.absorb(0, {0, 1})
-    world.learner.absorb(1, {0, 1})
+    world.learner.hear(0, {0, 1})
+    world.learner.hear(1, {0, 1})
 
     def exchange() -> Any:
         world.medium.send(world.stations[0], [Message(1, 3 * MBIT, None)], 1)
