@@ -91,7 +91,7 @@ def check_experts(chosen: Scenario, world: World, trace: MemoryTrace) -> None:
             assert isinstance(chosen.method.topology, Clusters)
             whole = row.outcome in (Outcome.DELIVERED, Outcome.LATE)
             if whole and row.delivered_bits == row.bits:
-                assert row.src in learner._bank_of(row.dst)
+                assert row.src in learner.bank(row.dst)
                 held[row.dst].add(row.src)
     for device, senders in held.items():
-        assert senders | {device} <= learner._bank_of(device)
+        assert senders | {device} <= learner.bank(device)

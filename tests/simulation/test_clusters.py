@@ -150,7 +150,7 @@ def test_experts_go_to_everybody_every_e_rounds_and_at_the_end() -> None:
     # Three heads tell the two others of two experts each, then one member each of four.
     assert sorted(row.bits for row in experts) == [2 * bits] * 6 + [4 * bits] * 3
     for device in range(6):
-        assert learner._bank_of(device) == set(range(6))
+        assert learner.bank(device) == set(range(6))
     last, _ = play(clusters(0.02, every=100, rounds=3), NEAR)
     assert {row.round for row in of_kind(last, TransferKind.EXPERT)} == {3}
 
@@ -174,8 +174,8 @@ def test_an_expert_that_misses_its_deadline_is_sent_again() -> None:
     once, lacking = among_walkers(1)
     experts, learner = among_walkers(50)
     links = {(row.src, row.dst) for row in experts}
-    assert any(lacking.post.bank_bits(lacking.post.bank(src), dst) > 0 for src, dst in links)
-    assert all(learner.post.bank_bits(learner.post.bank(src), dst) == 0 for src, dst in links)
+    assert any(lacking.experts(src, [dst]).bits[dst] > 0 for src, dst in links)
+    assert all(learner.experts(src, [dst]).bits[dst] == 0 for src, dst in links)
     assert experts[:6] == once[:6], "a first attempt does not know of a second"
     by_link: dict[tuple[int, int], list[Any]] = {}
     for row in experts:
@@ -197,7 +197,7 @@ def test_an_expert_is_given_up_after_its_attempts(attempts: int) -> None:
     trace, learner = play(clusters(0.02, attempts=attempts, **weak), far)
     experts = of_kind(trace, TransferKind.EXPERT)
     assert [row.outcome for row in experts] == [Outcome.LATE] * 30 * attempts
-    assert all(learner._bank_of(device) == {device} for device in range(6))
+    assert all(learner.bank(device) == {device} for device in range(6))
 
 
 @pytest.mark.parametrize(

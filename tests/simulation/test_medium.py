@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from simpy import Event
 
+from cosim.methods.message import Turn
 from cosim.mobility.trajectory import PiecewiseLinear
 from cosim.simulation.clock import Deadline
 from cosim.simulation.links.transmission import Burst, Transmission
@@ -79,8 +80,8 @@ def start(**sections: Any) -> Air:
     for station in world.stations:
         others = [other for other in range(3) if other != station.id]
         messages = [Message(other, BITS, f"{station.id} to {other}") for other in others]
-        air.bursts.append(world.medium.send(station, messages, 1))
-        air.heard.append(station.inbox.all_ended(others, 1))
+        air.bursts.append(world.medium.send(station, messages, Turn(1)))
+        air.heard.append(station.inbox.all_ended(others, Turn(1)))
     return air
 
 
@@ -100,7 +101,7 @@ def test_everybody_gets_everything_and_gives_the_bandwidth_back() -> None:
 
 def test_sending_to_nobody_takes_no_time() -> None:
     air = start()
-    nothing = air.world.medium.send(air.world.stations[0], [], 2)
+    nothing = air.world.medium.send(air.world.stations[0], [], Turn(2))
     air.world.env.run(until=nothing.over)
     assert air.world.env.now == 0.0
 
@@ -251,8 +252,8 @@ def test_after_silence_others_wait_for_a_deadline_and_no_longer() -> None:
     medium, inbox = air.world.medium, air.world.stations[1].inbox
     air.world.env.run()
     now_s = air.world.env.now
-    medium.silence(air.world.stations[0], [1], 2)
-    assert settled_at(air, lambda: inbox.all_ended([0], 2)) == now_s + 2.0
+    medium.silence(air.world.stations[0], [1], Turn(2))
+    assert settled_at(air, lambda: inbox.all_ended([0], Turn(2))) == now_s + 2.0
     assert inbox.counts.missed == 1
 
 
@@ -262,7 +263,9 @@ def test_nothing_is_sent_to_a_device_that_is_not_there() -> None:
     env.run()
     now_s, rows = env.now, len(air.trace.transfers)
     stations[1].present = False
-    sent = air.world.medium.send(stations[0], [Message(1, BITS, "a"), Message(2, BITS, "b")], 2)
+    sent = air.world.medium.send(
+        stations[0], [Message(1, BITS, "a"), Message(2, BITS, "b")], Turn(2)
+    )
     refused, *none = air.trace.transfers[rows:]
     assert not none
     assert (refused.dst, refused.outcome) == (1, Outcome.CANCELLED)
