@@ -53,6 +53,8 @@ REFUSED = [
     ("centralised", {"data": "task"}, "is answered with composition 'oracle'"),
     ("centralised", {"expansion": "entropy_mask"}, "trains one adapter"),
     ("centralised", {"projection": "frozen"}, "trains one adapter"),
+    # Refined with its inputs, a common A becomes each device's own.
+    ("centralised", {"projection": Frozen(seed="shared", refined=True)}, "trains one adapter"),
     ("lora", {"projection": "none"}, "go together"),
     ("lora", {"expansion": "every_parameter"}, "go together"),
     ("full_finetune", {"aggregation": "stacked", "composition": "gate"}, "one model a device"),
