@@ -22,7 +22,7 @@ def check_transfers(chosen: Scenario, transfers: list[TransferRow]) -> None:
     p_max_w = 10 ** (radio.p_max_dbm / 10 - 3)
     for row in transfers:
         sent[row.round, row.src, row.kind, row.start_s].append(row)
-        assert row.deadline_s == row.start_s + radio.deadline_s
+        assert row.deadline_at_s == row.start_s + radio.deadline_s
         assert row.start_s <= row.end_s
         assert 0 <= row.delivered_bits <= row.bits
         assert row.delivered_bits <= row.sent_bits
@@ -37,19 +37,19 @@ def check_transfers(chosen: Scenario, transfers: list[TransferRow]) -> None:
         match row.outcome:
             case Outcome.DELIVERED:
                 assert row.delivered_bits == row.bits
-                assert row.end_s <= row.deadline_s
+                assert row.end_s <= row.deadline_at_s
             case Outcome.LATE if radio.late == "drop":
                 assert row.delivered_bits < row.bits
-                assert row.end_s == row.deadline_s
+                assert row.end_s == row.deadline_at_s
             case Outcome.LATE:
-                assert row.end_s >= row.deadline_s
+                assert row.end_s >= row.deadline_at_s
             case Outcome.OUTAGE if radio.packets.model == "codeword" and row.power_w > 0:
-                assert (row.delivered_bits, row.end_s) == (0.0, row.deadline_s)
+                assert (row.delivered_bits, row.end_s) == (0.0, row.deadline_at_s)
             case Outcome.OUTAGE:
                 assert (row.delivered_bits, row.end_s, row.power_w) == (0.0, row.start_s, 0.0)
             case Outcome.CANCELLED:
                 # All of the bits where it was cut an ulp of the clock before its end.
-                assert row.end_s <= row.deadline_s
+                assert row.end_s <= row.deadline_at_s
         # The rate is concave in the SNR: no more bits than at the mean SNR all the time, but for
         # the few ulps by which clock times round. Where the share varies, W is above it.
         band_hz = row.bandwidth_hz if radio.share == "fixed" else radio.bandwidth_hz

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosim.mobility.trajectory import PiecewiseLinear, Static, Trajectory
-from cosim.physics.fading import ClarkeFading
+from cosim.physics.fading import ClarkeFading, clarke_power_gains
 from cosim.physics.pathloss import log_distance_gain
 from cosim.physics.rate import rate_bit_s
 from cosim.randomness import stream
@@ -243,10 +243,11 @@ def test_links_that_turn_and_links_that_do_not_follow_their_paths() -> None:
         gains = channel.slot_gains(links, edges, [1, 1])
         for k, receiver in enumerate(receivers):
             low, high = sorted((sender, receiver))
-            fading = ClarkeFading.draw(stream(1, "fading", low, high), carrier_hz=3.5e9)
+            streams = [stream(1, "fading", low, high)]
+            (fading,) = ClarkeFading.draw_all(streams, carrier_hz=3.5e9)
             travelled = [channel.trajectories[end].travelled_m(middles) for end in (low, high)]
             places = [channel.trajectories[end].position_m(middles) for end in (low, high)]
             distance = np.linalg.norm(places[0] - places[1], axis=-1)
             mean = log_distance_gain(distance, exponent=3.0, carrier_hz=3.5e9)
-            expected = mean * fading.power_gain(*travelled)
+            expected = mean * clarke_power_gains([fading], *(path[None] for path in travelled))[0]
             np.testing.assert_allclose(gains[k], expected, rtol=0, atol=1e-9 * mean.max())

@@ -69,10 +69,12 @@ def test_an_arrival_made_later_in_the_same_instant_counts(steps: int) -> None:
 
 def test_a_deadline_knows_its_instant_and_the_present_is_one() -> None:
     env = Environment(5.0)
-    assert Deadline(env, 2.0).at_s == 7.0
+    later = Deadline(env, 2.0)
     now = Deadline(env, 0.0)
     env.run(until=now)
     assert env.now == 5.0
+    env.run(until=later)
+    assert env.now == 7.0
 
 
 def test_a_deadline_in_the_past_is_refused() -> None:

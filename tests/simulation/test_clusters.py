@@ -188,7 +188,7 @@ def test_an_expert_that_misses_its_deadline_is_sent_again() -> None:
         assert rows[-1].outcome is Outcome.DELIVERED
         assert len({row.bits for row in rows}) == 1
         for before, after in pairwise(rows):
-            assert after.start_s >= before.deadline_s
+            assert after.start_s >= before.deadline_at_s
     assert any(len(rows) > 1 for rows in by_link.values())
 
 

@@ -139,7 +139,7 @@ def test_lemma_1_from_the_mean_knows_the_shadow() -> None:
     )
     trace = simulate(chosen)
     assert {row.outcome for row in trace.transfers} == {Outcome.DELIVERED}
-    assert all(row.end_s == row.deadline_s for row in trace.transfers)
+    assert all(row.end_s == row.deadline_at_s for row in trace.transfers)
 
 
 def test_a_carrier_that_the_model_does_not_cover_is_refused() -> None:
@@ -171,12 +171,12 @@ def test_the_fallbacks_on_the_air(fallback: str) -> None:
         assert {row.outcome for row in sent} == {Outcome.LATE}
     elif fallback == "drop_weakest":
         assert (near.outcome, next_.outcome) == (Outcome.DELIVERED, Outcome.DELIVERED)
-        assert near.end_s == next_.end_s == near.deadline_s
+        assert near.end_s == next_.end_s == near.deadline_at_s
         assert (far.outcome, far.power_w, far.end_s) == (Outcome.OUTAGE, 0.0, far.start_s)
     else:
         assert near.power_w == next_.power_w == far.power_w == pytest.approx(0.01 / 3)
         assert near.outcome is next_.outcome is Outcome.DELIVERED
-        assert near.end_s < near.deadline_s
+        assert near.end_s < near.deadline_at_s
         assert far.outcome is Outcome.LATE
 
 

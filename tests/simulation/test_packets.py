@@ -78,7 +78,7 @@ def test_a_codeword_is_decoded_at_the_deadline_or_never() -> None:
     for row in trace.transfers:
         fits = math.log2(1 + 10 ** (row.mean_snr_db / 10)) >= x
         assert row.outcome is (Outcome.DELIVERED if fits else Outcome.OUTAGE)
-        assert row.end_s == row.deadline_s
+        assert row.end_s == row.deadline_at_s
         assert row.delivered_bits == (payload_bits if fits else 0.0)
         assert row.sent_bits == pytest.approx(payload_bits, rel=1e-12)
         assert row.energy_tx_j > 0

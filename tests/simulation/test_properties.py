@@ -21,7 +21,13 @@ from tests.simulation.laws_of_devices import (
 )
 from tests.simulation.laws_of_transfers import check_experts, check_transfers
 from tests.simulation.random_scenarios import scenarios
-from tests.simulation.small_networks import MemoryTrace, play_to_the_end, simulate, world_of
+from tests.simulation.small_networks import (
+    MemoryTrace,
+    in_use_hz,
+    play_to_the_end,
+    simulate,
+    world_of,
+)
 
 
 @pytest.mark.slow
@@ -38,7 +44,7 @@ def test_a_random_scenario_keeps_the_laws(chosen: Scenario) -> None:
         assert now.env.now >= clock[0]
         clock[0] = now.env.now
         for station in now.stations:
-            assert 0 <= station.in_use_hz <= limit_hz
+            assert 0 <= in_use_hz(station) <= limit_hz
             assert (
                 sum(transmission.power_w for transmission in station.outgoing.values()) <= limit_w
             )

@@ -15,6 +15,7 @@ from tests.simulation.small_networks import (
     PROFILE,
     ROUND_RADIO,
     MemoryTrace,
+    in_use_hz,
     metres,
     play_to_the_end,
     scenario,
@@ -48,7 +49,7 @@ def in_use(
     trace, used = MemoryTrace(), dict[float, float]()
 
     def probe(world: World) -> None:
-        used[float(world.env.now)] = world.stations[0].in_use_hz
+        used[float(world.env.now)] = in_use_hz(world.stations[0])
 
     play_to_the_end(world_at(chosen, trace, at), probe)
     return trace, used

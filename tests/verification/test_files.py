@@ -50,7 +50,7 @@ def another_word(table: pa.Table) -> pa.Table:
 SCHEMA_CASES: dict[str, tuple[Any, str]] = {
     "a column less": (
         lambda table: table.drop_columns(["distance_m"]),
-        r"transfers\.parquet: column distance_m: expected double, found none \(round, src",
+        r"transfers\.parquet: column distance_m: expected double, found none \(number, round, src",
     ),
     "a column more": (
         lambda table: table.append_column("extra", pa.array([1] * len(table))),
@@ -58,7 +58,7 @@ SCHEMA_CASES: dict[str, tuple[Any, str]] = {
     ),
     "another order": (
         lambda table: table.select(table.column_names[::-1]),
-        r"transfers\.parquet: columns: expected round, src, .*, found outcome, energy_rx_j",
+        r"columns: expected number, round, src, .*, found cause, outcome, energy_rx_j",
     ),
     "another type": (retyped, r"type of column bits: expected int64, found double"),
     "nulls allowed": (nullable, r"column src: expected never null, found null allowed"),
