@@ -40,7 +40,7 @@ def method_of_file(path: Path, sha256: str | None = None) -> Method:
             f"{path}: is another file than the one that is meant: its SHA-256 is {digest}, "
             f"expected {sha256}"
         )
-    name = f"{_MODULE}{digest[:16]}"
+    name = _module_name(digest)
     module = sys.modules.get(name) or _executed(name, path, source)
     method = getattr(module, "METHOD", None)
     return _checked(method, str(path), module, Origin(path=str(path), sha256=digest))
@@ -72,9 +72,18 @@ def method_of_package(name: str, sha256: str | None = None) -> Method | None:
     return _checked(method, said, module, origin)
 
 
+def forget(origin: Origin) -> None:
+    """Has a method's file executed again when it is next asked for, as in another process."""
+    sys.modules.pop(_module_name(origin.sha256), None)
+
+
 def installed() -> tuple[EntryPoint, ...]:
     """The entry points of installed packages, in the order of their names."""
     return tuple(sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name))
+
+
+def _module_name(digest: str) -> str:
+    return f"{_MODULE}{digest[:16]}"
 
 
 def _executed(name: str, path: Path, source: bytes) -> ModuleType:
