@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,15 +75,15 @@ class NullLearner:
 
     def experts(self, device: int, receivers: Sequence[int], offered: Any = None) -> Outgoing:
         """The scenario's bits for every expert that a receiver lacks."""
-        experts = frozenset(self._bank(device)) if offered is None else offered
-        lacking = {receiver: experts - self._bank(receiver) for receiver in receivers}
+        experts = frozenset(self.bank(device)) if offered is None else offered
+        lacking = {receiver: experts - self.bank(receiver) for receiver in receivers}
         bits = {receiver: self._bits * len(owners) for receiver, owners in lacking.items()}
         return Outgoing(experts, bits)
 
     def hear(self, device: int, content: Any) -> None:
         """The device holds the experts that arrived; of a message nothing is told once."""
-        if content is not None:
-            self._bank(device).update(content)
+        if isinstance(content, Set):
+            self.bank(device).update(content)
 
     def lose(self, device: int) -> None:
         """Nothing is told once."""
@@ -97,7 +97,7 @@ class NullLearner:
         degrees: Mapping[int, int],
     ) -> Job[None]:
         """Nothing is learnt or computed; the device holds one more expert of each sender."""
-        return _Mixing(self._bank(device), list(inbox), Workload.none())
+        return _Mixing(self.bank(device), list(inbox), Workload.none())
 
     def evaluate(
         self, devices: Sequence[int], sets: Mapping[int, Sequence[int]] | None = None
@@ -119,5 +119,6 @@ class NullLearner:
     def close(self) -> None:
         """Nothing outlives the last event."""
 
-    def _bank(self, device: int) -> set[int]:
+    def bank(self, device: int) -> set[int]:
+        """The owners whose experts a device holds, itself among them."""
         return self._banks.setdefault(device, {device})

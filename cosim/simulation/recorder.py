@@ -13,26 +13,26 @@ from cosim.trace.schema import Cause, EventKind, EventRow, Row
 
 
 class TraceSink(Protocol):
-    """Where rows go."""
+    """A trace sink takes the rows of a run."""
 
     def add(self, row: Row) -> None:
         """Takes one row of any table."""
 
     def flush(self) -> None:
-        """Makes what was added readable."""
+        """Makes readable what was added."""
 
 
 class Observer(Protocol):
-    """Somebody who looks on and changes nothing: a progress display, a test."""
+    """An observer looks on and changes nothing: a progress display, a test."""
 
     def saw(self, row: Row) -> None:
-        """One row, as it is written."""
+        """Is given each row as it is written."""
 
     def scored(self, round_: int, measurements: Sequence[Measurement]) -> None:
-        """One evaluation: of all devices, or of those that have ended a round."""
+        """Is given each evaluation: of all devices, or of those that have ended a round."""
 
     def closed(self, round_: int, time_s: float) -> None:
-        """One round of all devices."""
+        """Is told of each round that all devices have ended."""
 
 
 class Recorder:
@@ -44,7 +44,7 @@ class Recorder:
         self._observers = observers
 
     def write(self, row: Row) -> None:
-        """One row of any table."""
+        """Writes one row of any table."""
         self._trace.add(row)
         try:
             for observer in self._observers:
@@ -53,10 +53,16 @@ class Recorder:
             raise _observer_failed(error) from error
 
     def event(
-        self, kind: EventKind, device: int, round_: int, cause: Cause, peer: int | None = None
+        self,
+        kind: EventKind,
+        device: int,
+        round_: int,
+        cause: Cause,
+        peer: int | None = None,
+        transfer: int | None = None,
     ) -> None:
-        """One thing that happens now."""
-        self.write(EventRow(self._env.now, round_, device, kind, peer, cause))
+        """Writes one thing that happens now; transfer: number of the transmission it is about."""
+        self.write(EventRow(self._env.now, round_, device, kind, peer, cause, transfer))
 
     def scored(self, round_: int, measurements: Sequence[Measurement]) -> None:
         """Tells the observers of an evaluation."""
@@ -81,5 +87,5 @@ class Recorder:
 
 
 def _observer_failed(error: OSError) -> ObserverError:
-    """So that nobody takes what it could not write for the run's own files."""
+    """The error of an observer that could not write, told apart from the run's own files."""
     return ObserverError(f"who looked on at the run could not write: {error}")

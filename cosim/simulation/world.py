@@ -32,7 +32,11 @@ POSITIONS_AT_ONCE = 1 << 19
 
 @dataclass
 class RoundResult:
-    """What a device's learning came to in a round; None and 0 where it was cut off before."""
+    """The result of a device's learning in a round.
+
+    loss: mean training loss; None where it was cut off before.
+    flop: of its fine-tuning and its mixing.
+    """
 
     loss: float | None = None
     flop: float = 0.0
@@ -56,7 +60,20 @@ class Seat:
 
 @dataclass
 class World:
-    """Everything that a process may ask; it decides nothing by itself."""
+    """The state that the simulated processes share, and the transitions that concern several of
+    them: devices that come and go, rounds that close, rows that are written.
+
+    env: the clock.
+    scenario: what is played.
+    stations: the devices, by id.
+    learner: their learning.
+    medium: the air between them.
+    record: where rows go.
+    clusters: those that were formed last.
+    warnings: sentences for the manifest.
+    came_s: when a device was first there, by id.
+    seated: ids of those that have had a seat.
+    """
 
     env: Environment
     scenario: Scenario
@@ -66,22 +83,21 @@ class World:
     record: Recorder
     clusters: tuple[tuple[int, ...], ...] = ()
     warnings: list[str] = field(default_factory=list)
-    # Who was there when the run began or came later, since when (s), and who has had a seat.
     came_s: dict[int, float] = field(default_factory=dict, init=False)
     seated: set[int] = field(default_factory=set, init=False)
     _positions_written: int = field(default=0, init=False)
     _closed: Counter[int] = field(default_factory=Counter, init=False)
     _gone: Counter[int] = field(default_factory=Counter, init=False)
-    _told_closed: int = field(default=0, init=False)
+    _reported: int = field(default=0, init=False)
     # For diagnostics: each device's last round and aggregation set.
     _sets: dict[int, tuple[int, tuple[int, ...]]] = field(default_factory=dict, init=False)
 
     def due(self, round_: int) -> bool:
-        """Whether devices are scored after this round."""
+        """Whether devices are evaluated after this round."""
         return round_ % self.scenario.evaluation.every == 0 or round_ == self.scenario.rounds
 
     def evaluate(self, round_: int, stations: Sequence[Station]) -> None:
-        """Scores devices; an observation of the experimenter, so it takes no time."""
+        """Evaluates devices; an observation of the experimenter, so it takes no time."""
         devices = [station.id for station in stations]
         sets = self._aggregation_sets(round_, devices) if self.scenario.trace.diagnostics else None
         evaluation = self.learner.evaluate(devices, sets)
@@ -99,29 +115,29 @@ class World:
         sets = {device: self._sets[device] for device in devices if device in self._sets}
         return {device: together for device, (last, together) in sets.items() if last == round_}
 
-    def tell_layers(self, device: int, layers: Sequence[LayerState]) -> None:
+    def write_layers(self, device: int, layers: Sequence[LayerState]) -> None:
         """Writes what a device's mask keeps, where that is told."""
         for row in layer_rows(device, layers):
             self.record.write(row)
 
     def join(self, station: Station) -> None:
-        """A device is there and switched on; it takes part from the next round that begins."""
+        """Switches a device on; it takes part from the next round that begins."""
         if station.present or station.gone:
             return
         station.present = True
         self.came_s.setdefault(station.id, float(self.env.now))
         station.meter.switch(True)
         self.record.event(EventKind.JOIN, station.id, station.round, Cause.AVAILABILITY)
-        station.tell_presence()
+        station.announce_presence()
 
     def leave(self, station: Station, cause: Cause, *, for_good: bool = False) -> None:
         """Switches a device off: its transmissions end, its spectrum is free, its round is lost."""
         if for_good:
             self._part_with(station)
-            station.tell_presence()
+            station.announce_presence()
         if station.present:
             station.present = False
-            self.medium.cancel(station)
+            self.medium.cancel(station, cause)
             station.inbox.lose()
             self.learner.lose(station.id)
             station.meter.switch(False)
@@ -130,8 +146,9 @@ class World:
                 station.life.interrupt(cause)
 
     def retire(self, station: Station) -> None:
-        """A device has ended its last round: what it still has in the air is of no use."""
-        self.medium.cancel(station)
+        """Retires a device that has ended its last round: what it still has in the air is of no
+        use."""
+        self.medium.cancel(station, Cause.SCHEDULE)
         if station.present:
             station.meter.switch(False)
         station.present = False
@@ -152,7 +169,7 @@ class World:
         return True
 
     def places_m(self, stations: Sequence[Station]) -> list[tuple[float, float]]:
-        """Where devices are now."""
+        """The places where devices are now."""
         ids = [station.id for station in stations]
         places = self.medium.channel.positions_m(ids, float(self.env.now))
         return [(x_m, y_m) for x_m, y_m in places.tolist()]
@@ -185,22 +202,22 @@ class World:
             self.record.write(TopologyRow(round_, station.id, seat.cluster, seat.size, *rates))
 
     def sit_out(self, station: Station, round_: int) -> None:
-        """A round passes without a device and without a row; its next row covers the time."""
+        """Lets a round pass without a device and without a row; its next row covers the time."""
         self._closed[round_] += 1
 
-    def tell_closed(self) -> None:
+    def report_closed_rounds(self) -> None:
         """Tells observers of every round that all devices have closed, or are gone from."""
-        while self._told_closed < self.scenario.rounds:
-            number = self._told_closed + 1
+        while self._reported < self.scenario.rounds:
+            number = self._reported + 1
             gone = sum(count for closed, count in self._gone.items() if closed < number)
             if self._closed[number] == 0 or self._closed[number] + gone < len(self.stations):
                 return
-            self._told_closed = number
+            self._reported = number
             self.record.round_closed(number)
 
     def _collision_rates(self, together: tuple[int, ...]) -> tuple[float | None, float | None]:
-        """Of an aggregation set, a device and its neighbours: the collision rate that eq. 19
-        predicts, and that of its masks."""
+        """Computes, of a device and its neighbours, the collision rate that eq. 19 predicts, and
+        that of their masks."""
         described = self.learner.describe(together, True)
         predicted = None
         if described.sizes.size:
@@ -209,7 +226,8 @@ class World:
         return predicted, described.collision
 
     def write_positions(self) -> None:
-        """Samples of all paths since the last call, at whole multiples of the sampling step."""
+        """Writes samples of all paths since the last call, at whole multiples of the sampling
+        step."""
         step_s = self.scenario.trace.positions_every_s
         reached = int(np.floor(self.env.now / step_s)) + 1
         if reached == self._positions_written:

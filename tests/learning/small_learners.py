@@ -1,8 +1,14 @@
 """Learners over a tiny model, for tests of whole rounds without a network."""
 
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 from cosim.learning.base.base_model import load
-from cosim.learning.data.pool import load_pool
+from cosim.learning.data.pool import TaskPool, load_pool
 from cosim.learning.learner import Learner
+from cosim.methods.message import Message, Turn
+from cosim.methods.method import Method
 from cosim.scenario.learning import Adapter, Task, Training
 
 TASKS = {
@@ -14,7 +20,7 @@ ADAPTER = Adapter(rank=2, alpha=4, density=0.1)
 TRAINING = Training(steps=2, batch_size=3, learning_rate=1e-2, max_tokens=200)
 
 
-def small_pools(folder):
+def small_pools(folder: Path) -> dict[str, TaskPool]:
     tokenizer = load(f"path:{folder}", "float32").tokenizer
     return {
         name: load_pool(name, task, tokenizer, seed=1, test_samples=5, max_tokens=200)
@@ -22,16 +28,38 @@ def small_pools(folder):
     }
 
 
-def small_learner(folder, pools, recipe, devices=DEVICES, densities=None, **adapter):
+def small_learner(
+    folder: Path,
+    pools: dict[str, TaskPool],
+    recipe: Method,
+    devices: Sequence[str] = DEVICES,
+    densities: Sequence[float] | None = None,
+    **adapter: Any,
+) -> Learner:
     base = load(f"path:{folder}", "float32")
     choice = ADAPTER.model_copy(update=adapter)
     return Learner(base, recipe, choice, TRAINING, pools, devices, seed=1, densities=densities)
 
 
-def one_round(learner, number=1, arrives=lambda src, dst: True):
+def tuned(learner: Learner, job: Any) -> Message:
+    """What the device has to say once a fine-tuning has ended."""
+    job.result()
+    return learner.post.message(job.device, job.round)
+
+
+def mixed(
+    learner: Learner, device: int, inbox: Mapping[int, Message], ages: Mapping[int, int]
+) -> None:
+    """Mixes these into the device's state, without the time that it takes."""
+    learner.mix(device, inbox, ages, Turn(1), {}).result()
+
+
+def one_round(
+    learner: Learner, number: int = 1, arrives: Callable[[int, int], bool] = lambda src, dst: True
+) -> list[Message]:
     """All devices fine-tune, then exchange with all others as far as `arrives` lets them."""
     jobs = [learner.submit(device, number) for device in range(len(learner.tasks))]
-    updates = [job.result().update for job in jobs]
+    updates = [tuned(learner, job) for job in jobs]
     for device in range(len(jobs)):
         inbox = {
             update.device: update
@@ -41,5 +69,5 @@ def one_round(learner, number=1, arrives=lambda src, dst: True):
         if learner.method.aggregation.exchanges:
             for update in inbox.values():
                 learner.hear(device, update)
-            learner.aggregate(device, inbox, dict.fromkeys(inbox, 0))
+            mixed(learner, device, inbox, dict.fromkeys(inbox, 0))
     return updates

@@ -1,20 +1,25 @@
 """Banks of experts: what comes in, what replaces what, what it costs, and who is asked."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from cosim.learning.data.pool import TaskPool
 from cosim.learning.diagnostics.overlap import overlaps
+from cosim.learning.learner import Learner
 from cosim.methods import METHODS
 from cosim.methods.aggregation.support_normalised import SupportNormalised
 from cosim.methods.message import SEED_BITS, mask_bits
-from tests.learning.small_learners import one_round, small_learner, small_pools
+from tests.learning.small_learners import mixed, one_round, small_learner, small_pools
 
 
 @pytest.fixture(scope="module")
-def pools(tiny_llama):
+def pools(tiny_llama: Path) -> dict[str, TaskPool]:
     return small_pools(tiny_llama)
 
 
@@ -27,12 +32,12 @@ def make(tiny_llama, pools):
     return build
 
 
-def clusters(src, dst):
+def clusters(src: int, dst: int) -> bool:
     """0 and 1 are one cluster, 2 and 3 the other."""
     return src // 2 == dst // 2
 
 
-def test_a_bank_travels_whole_and_is_charged_by_what_is_new(make):
+def test_a_bank_travels_whole_and_is_charged_by_what_is_new(make: Callable[..., Learner]) -> None:
     learner = make("proposed")
     one_round(learner, 1, clusters)
     fleet = learner.fleet
@@ -40,43 +45,51 @@ def test_a_bank_travels_whole_and_is_charged_by_what_is_new(make):
     values = {d: fleet.adapters[d].values.numel() for d in range(4)}
     intro = {
         d: SEED_BITS
-        + sum(mask_bits(m.parameters, m.active) for m in learner.layers(d))
+        + sum(mask_bits(m.parameters, m.active) for m in learner.fleet.layers(d))
         + 16 * 2 * 32  # h at both blocks
         for d in range(4)
     }
     wanted = sum(16 * values[d] + intro[d] for d in (2, 3))
-    assert learner.bank_bits(learner.bank(2), 0) == wanted
-    assert learner.bank_bits(learner.bank(2), 3) == 0, "the own cluster has them"
-    learner.absorb(0, learner.bank(2))
+    assert learner.post.bank_bits(learner.post.bank(2), 0) == wanted
+    assert learner.post.bank_bits(learner.post.bank(2), 3) == 0, "the own cluster has them"
+    learner.hear(0, learner.post.bank(2))
     assert sorted(fleet.banks[0]) == [0, 1, 2, 3]
     # The head spreads what it heard inside its cluster.
-    assert learner.bank_bits(learner.bank(0), 1) == wanted
-    learner.absorb(1, learner.bank(0))
-    assert learner.bank_bits(learner.bank(0), 1) == learner.bank_bits(learner.bank(2), 0) == 0
+    assert learner.post.bank_bits(learner.post.bank(0), 1) == wanted
+    learner.hear(1, learner.post.bank(0))
+    assert (
+        learner.post.bank_bits(learner.post.bank(0), 1)
+        == learner.post.bank_bits(learner.post.bank(2), 0)
+        == 0
+    )
     # Later only values cross over, and a direct update needs no introduction either.
     updates = one_round(learner, 2, clusters)
-    assert learner.bank_bits(learner.bank(2), 0) == sum(16 * values[d] for d in (2, 3))
-    assert learner.payload_bits(updates[3], 1) == 16 * values[3]
-    assert learner.bank_bits(learner.bank(3), 1) == learner.bank_bits(learner.bank(2), 0)
+    assert learner.post.bank_bits(learner.post.bank(2), 0) == sum(16 * values[d] for d in (2, 3))
+    assert learner.post.payload_bits(updates[3], 1) == 16 * values[3]
+    assert learner.post.bank_bits(learner.post.bank(3), 1) == learner.post.bank_bits(
+        learner.post.bank(2), 0
+    )
 
 
-def test_an_older_round_replaces_nothing(make):
+def test_an_older_round_replaces_nothing(make: Callable[..., Learner]) -> None:
     learner = make("proposed")
     one_round(learner, 1)
-    old = learner.bank(2)
+    old = learner.post.bank(2)
     one_round(learner, 2)
     held = dict(learner.fleet.banks[0])
-    learner.absorb(0, old)
+    learner.hear(0, old)
     assert learner.fleet.banks[0] == held
     assert all(expert.round == 2 for expert in held.values())
 
 
-def test_an_older_expert_read_out_of_a_late_mixture_replaces_no_newer_one(make):
+def test_an_older_expert_read_out_of_a_late_mixture_replaces_no_newer_one(
+    make: Callable[..., Learner],
+) -> None:
     learner = make("proposed_single_cluster")
     first = one_round(learner, 1)
     one_round(learner, 2)
     newer = learner.fleet.banks[0][1]
-    learner.aggregate(0, {1: first[1]}, {1: 1})
+    mixed(learner, 0, {1: first[1]}, {1: 1})
     assert learner.fleet.banks[0][1] is newer
     assert learner.fleet.banks[0][0].round == 2
 
@@ -91,40 +104,44 @@ def test_a_bank_holds_the_newest_of_an_owner(make, round_, replaces):
     assert (first.bank[1], second.bank[2], state.bank) == (held, held, {})
 
 
-def test_equal_banks_of_two_clusters_are_scored_once(make, monkeypatch):
+def test_equal_banks_of_two_clusters_are_scored_once(
+    make: Callable[..., Learner], monkeypatch: pytest.MonkeyPatch
+) -> None:
     learner = make("proposed")
     one_round(learner, 1, clusters)
     for device in range(4):
-        learner.absorb(device, learner.bank(3 if device < 2 else 0))
+        learner.hear(device, learner.post.bank(3 if device < 2 else 0))
     asked = []
     score = learner.scoring.evaluator.scores
     monkeypatch.setattr(
         learner.scoring.evaluator, "scores", lambda *args: asked.append(1) or score(*args)
     )
-    found = learner.evaluate(range(4))
+    found = learner.evaluate(range(4)).measurements.measurements.measurements
     assert len(asked) == 2, "once a task, though the banks came by different ways"
     assert len({(m.task, m.score.metric, m.score.value) for m in found}) * 4 == len(found)
 
 
-def test_stacked_experts_are_kept_as_they_arrive(make):
+def test_stacked_experts_are_kept_as_they_arrive(make: Callable[..., Learner]) -> None:
     learner = make("lori")
     updates = one_round(learner, 1, lambda src, dst: dst == 0)
     for update in updates[1:]:
         assert torch.equal(learner.fleet.banks[0][update.device].values, update.values)
     assert sorted(learner.fleet.banks[1]) == [1]
     before = [adapter.values.clone() for adapter in learner.fleet.adapters]
-    learner.aggregate(1, {0: updates[0]}, {0: 3})
+    mixed(learner, 1, {0: updates[0]}, {0: 3})
     assert torch.equal(learner.fleet.adapters[1].values, before[1])
     one_round(learner, 2, lambda src, dst: dst == 0)
     kept = learner.fleet.banks[0][1]
-    learner.aggregate(0, {1: updates[1]}, {1: 1})
+    mixed(learner, 0, {1: updates[1]}, {1: 1})
     assert learner.fleet.banks[0][1] is kept, "an update of the round before comes late"
 
 
-def test_a_global_threshold_leaves_modules_of_different_density(make):
+def test_a_global_threshold_leaves_modules_of_different_density(
+    make: Callable[..., Learner],
+) -> None:
     learner = make("lori")
     learner.submit(0, 1).result()
-    layers = learner.layers(0)
+    layers = learner.fleet.layers(0)
     total = sum(layer.parameters for layer in layers)
     assert sum(layer.active for layer in layers) == round(0.1 * total)
     assert np.std([layer.density for layer in layers]) > 0.01
@@ -153,7 +170,7 @@ def test_read_back_whole_every_projection_meets_the_average(make):
             assert expert.projection is learner.fleet.adapters[owner].projection
 
 
-def test_printed_weights_shrink_the_average(make):
+def test_printed_weights_shrink_the_average(make: Callable[..., Learner]) -> None:
     for name in ("lora", "proposed"):
         learner = make(name, weights="as_printed", bits_per_value=32)
         updates = one_round(learner)
@@ -169,11 +186,18 @@ def test_printed_weights_shrink_the_average(make):
         torch.testing.assert_close(own.values, wanted)
 
 
-def test_the_gate_reports_its_routing(make):
+def test_the_gate_reports_its_routing(make: Callable[..., Learner]) -> None:
     learner = make("proposed")
-    assert all(m.score.metric != "routing" for m in learner.evaluate(range(4)))
+    assert all(
+        m.score.metric != "routing"
+        for m in learner.evaluate(range(4)).measurements.measurements.measurements
+    )
     one_round(learner)
-    scores = {m.task: m.score for m in learner.evaluate([0]) if m.score.metric == "routing"}
+    scores = {
+        m.task: m.score
+        for m in learner.evaluate([0]).measurements.measurements.measurements
+        if m.score.metric == "routing"
+    }
     for task, score in scores.items():
         weights = learner.scoring.weights(learner.fleet.expert(0, task), task)
         assert weights.shape == (len(learner.pools[task].test), 4)
@@ -184,7 +208,9 @@ def test_the_gate_reports_its_routing(make):
 
 
 @pytest.mark.parametrize("name", ["centralised", "hard_moe"])
-def test_data_in_one_place_trains_one_adapter_on_everybodys_rows(make, name):
+def test_data_in_one_place_trains_one_adapter_on_everybodys_rows(
+    make: Callable[..., Learner], name: str
+) -> None:
     learner = make(name)
     jobs = [learner.submit(device, 1) for device in range(4)]
     losses = [job.result().loss for job in jobs]
@@ -194,7 +220,8 @@ def test_data_in_one_place_trains_one_adapter_on_everybodys_rows(make, name):
         assert torch.equal(adapters[device].values, adapters[same].values)
     assert len(set(losses)) == (1 if name == "centralised" else 2)
     answers = {
-        (m.device, m.task, m.score.metric): m.score.value for m in learner.evaluate(range(4))
+        (m.device, m.task, m.score.metric): m.score.value
+        for m in learner.evaluate(range(4)).measurements.measurements.measurements
     }
     for (_, task, metric), value in answers.items():
         assert value == answers[0, task, metric], "everybody answers alike"
@@ -203,13 +230,13 @@ def test_data_in_one_place_trains_one_adapter_on_everybodys_rows(make, name):
     assert torch.equal(alone.fleet.adapters[2].values, adapters[2].values)
 
 
-def test_a_pooled_step_is_the_mean_of_the_devices_gradients(make):
+def test_a_pooled_step_is_the_mean_of_the_devices_gradients(make: Callable[..., Learner]) -> None:
     learner = make("centralised")
     lessons = [learner.submit(device, 1).lesson for device in range(4)]
     start = lessons[0].adapter
-    trainer = learner.trainer
+    trainer: Any = learner.trainer
 
-    def gradient(*parts):
+    def gradient(*parts: Any) -> tuple[Any, ...]:
         copies = trainer._copies([start])
         loss = trainer._gradients(copies, [list(parts)])
         return copies.projection.read_gradient(0), copies.expansion.read_gradient(0), float(loss)
@@ -223,7 +250,7 @@ def test_a_pooled_step_is_the_mean_of_the_devices_gradients(make):
         torch.testing.assert_close(union[number], mean, rtol=1e-4, atol=1e-7)
 
 
-def test_overlaps_of_projections_and_updates(make):
+def test_overlaps_of_projections_and_updates(make: Callable[..., Learner]) -> None:
     learner = make("proposed", bits_per_value=32)
     one_round(learner, arrives=lambda src, dst: False)
     projections, updates = overlaps(learner.layout, learner.fleet.adapters)

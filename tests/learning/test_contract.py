@@ -2,12 +2,18 @@
 
 import functools
 import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from scipy.stats import entropy
+from torch import Tensor
 
+from cosim.learning.data.pool import TaskPool
+from cosim.learning.learner import Learner
 from cosim.learning.training.lesson import Lesson
 from cosim.methods import METHODS
 from cosim.methods.aggregation.mean import Mean
@@ -16,7 +22,7 @@ from cosim.methods.data.own import Own
 from cosim.methods.message import Common, Mask, Seed, Values
 from cosim.methods.method import Method
 from tests.learning.golden_states import methods_drawn
-from tests.learning.small_learners import one_round, small_learner, small_pools
+from tests.learning.small_learners import mixed, one_round, small_learner, small_pools, tuned
 
 DRAWN, SEED = 12, 20
 ALL = {**METHODS} | {
@@ -25,23 +31,23 @@ ALL = {**METHODS} | {
 
 
 @pytest.fixture(scope="module")
-def pools(tiny_llama):
+def pools(tiny_llama: Path) -> dict[str, TaskPool]:
     return small_pools(tiny_llama)
 
 
 @pytest.fixture
-def make(tiny_llama, pools):
+def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]:
     return functools.partial(small_learner, tiny_llama, pools)
 
 
 every_method = pytest.mark.parametrize("recipe", ALL.values(), ids=ALL)
 
 
-def state(learner):
+def state(learner: Learner) -> list[tuple[Tensor, Tensor]]:
     return [(a.values.clone(), a.projection.clone()) for a in learner.fleet.adapters]
 
 
-def equal(first, second):
+def equal(first: Any, second: Any) -> bool:
     return all(
         torch.equal(a, c) and torch.equal(b, d)
         for (a, b), (c, d) in zip(first, second, strict=True)
@@ -49,7 +55,7 @@ def equal(first, second):
 
 
 @every_method
-def test_runs_and_learns(make, recipe):
+def test_runs_and_learns(make: Callable[..., Learner], recipe: Method) -> None:
     learner = make(recipe)
     losses = []
     for number in range(1, 5):
@@ -59,7 +65,7 @@ def test_runs_and_learns(make, recipe):
         losses.append(np.mean([result.loss for result in results]))
         for device in range(3):
             others = {r.update.device: r.update for r in results if r.update.device != device}
-            learner.aggregate(device, others, dict.fromkeys(others, 0))
+            mixed(learner, device, others, dict.fromkeys(others, 0))
     # As printed an adapter shrinks by 1/M twice a round, and nothing is promised.
     printed = any(
         getattr(part, name, None) == value
@@ -70,7 +76,9 @@ def test_runs_and_learns(make, recipe):
 
 
 @every_method
-def test_two_learners_with_one_seed_agree_bit_for_bit(make, recipe):
+def test_two_learners_with_one_seed_agree_bit_for_bit(
+    make: Callable[..., Learner], recipe: Method
+) -> None:
     first, second = make(recipe), make(recipe)
     for learner in (first, second):
         one_round(learner)
@@ -79,11 +87,11 @@ def test_two_learners_with_one_seed_agree_bit_for_bit(make, recipe):
 
 
 @every_method
-def test_the_update_is_zero_at_the_start(make, recipe):
+def test_the_update_is_zero_at_the_start(make: Callable[..., Learner], recipe: Method) -> None:
     learner = make(recipe)
     for device in range(3):
         assert not learner.fleet.adapters[device].expansion(learner.layout).any()
-    found = learner.evaluate(range(3))
+    found = learner.evaluate(range(3)).measurements.measurements.measurements
     scores = {(m.task, m.score.metric, m.score.value) for m in found}
     assert len(scores) == len({(m.task, m.score.metric) for m in found}), "all answer as the base"
 
@@ -124,7 +132,7 @@ def test_payload_bits_follow_from_the_content(make, recipe):
             # Only what arrived has told what is told once.
             arrived = (update.device, receiver) == (0, 1) and recipe.aggregation.exchanges
             expected = bits_of(update.content, names if arrived else ())
-            assert learner.payload_bits(update, receiver) == expected
+            assert learner.post.payload_bits(update, receiver) == expected
 
 
 @every_method
@@ -132,14 +140,14 @@ def test_bits_before_a_first_round_are_those_of_its_messages(make, recipe):
     """But for a mask whose modules the first round alone decides."""
     learner = make(recipe)
     for device in range(3):
-        if (job := learner.calibrate(device)) is not None:
+        if (job := learner.submit(device, 0)) is not None:
             job.result()
-    planned = learner.first_bits(range(3))
+    planned = learner.describe(range(3)).first_bits
     updates = one_round(learner, arrives=lambda src, dst: False)
     slack = 0.02 if recipe.expansion.warms_up else 0.0
     for update, bits in zip(updates, planned, strict=True):
         receiver = (update.device + 1) % 3
-        assert learner.payload_bits(update, receiver) == pytest.approx(bits, rel=slack, abs=0)
+        assert learner.post.payload_bits(update, receiver) == pytest.approx(bits, rel=slack, abs=0)
 
 
 # Two blocks of 32 wide q, k (half), v (half), o, gate and up to 64, down; rank 2, a tenth kept.
@@ -161,14 +169,14 @@ def test_bits_by_hand(make, name):
         wanted = 16 * (sum(sizes) + A_VALUES)
     elif name == "proposed":
         assert kept == round(0.1 * sum(sizes))
-        parts = zip(sizes, (layer.active for layer in learner.layers(0)), strict=True)
+        parts = zip(sizes, (layer.active for layer in learner.fleet.layers(0)), strict=True)
         masks = sum(math.ceil(n * entropy([k / n, 1 - k / n], base=2) - 1e-9) for n, k in parts)
         # h at two blocks of width 32, and the seed.
         wanted = 16 * (kept + 2 * 32) + masks + 64
     else:
         assert kept == sum(sizes)
         wanted = 16 * (kept + INPUTS) + 64
-    assert learner.payload_bits(update, 1) == wanted
+    assert learner.post.payload_bits(update, 1) == wanted
 
 
 @every_method
@@ -178,13 +186,13 @@ def test_an_empty_inbox_changes_nothing(make, recipe):
         learner.submit(device, 1).result()
     before = state(learner)
     for device in range(3):
-        learner.aggregate(device, {}, {})
+        mixed(learner, device, {}, {})
     assert equal(before, state(learner))
-    assert learner.evaluate(range(3))
+    assert learner.evaluate(range(3)).measurements.measurements.measurements
 
 
 @every_method
-def test_a_discarded_job_leaves_no_trace(make, recipe):
+def test_a_discarded_job_leaves_no_trace(make: Callable[..., Learner], recipe: Method) -> None:
     disturbed, undisturbed = make(recipe), make(recipe)
     kept = [disturbed.submit(device, 1) for device in range(3)]
     kept[1].discard()
@@ -203,7 +211,9 @@ def test_a_discarded_job_leaves_no_trace(make, recipe):
 
 
 @every_method
-def test_the_result_does_not_depend_on_who_asks_first(make, recipe):
+def test_the_result_does_not_depend_on_who_asks_first(
+    make: Callable[..., Learner], recipe: Method
+) -> None:
     forward, backward = make(recipe), make(recipe)
     jobs = [forward.submit(device, 1) for device in range(3)]
     for job in jobs:
@@ -227,16 +237,18 @@ assert len(MIXING) > 1
 @pytest.mark.parametrize("recipe", MIXING, ids=str)
 def test_doubly_stochastic_mixing_keeps_the_mean(make, recipe):
     learner = make(recipe, devices=["sums"] * 3, bits_per_value=32)
-    updates = [learner.submit(device, 1).result().update for device in range(3)]
+    updates = [tuned(learner, learner.submit(device, 1)) for device in range(3)]
     before = torch.stack([update.values for update in updates]).mean(0)
     for device in range(3):
         inbox = {u.device: u for u in updates if u.device != device}
-        learner.aggregate(device, inbox, dict.fromkeys(inbox, 0))
+        mixed(learner, device, inbox, dict.fromkeys(inbox, 0))
     after = torch.stack([adapter.values for adapter in learner.fleet.adapters]).mean(0)
     torch.testing.assert_close(after, before, rtol=1e-5, atol=1e-7)
 
 
-def test_an_expert_outside_every_collision_comes_through_whole(make):
+def test_an_expert_outside_every_collision_comes_through_whole(
+    make: Callable[..., Learner],
+) -> None:
     learner = make(METHODS["proposed_single_cluster"], bits_per_value=32)
     updates = one_round(learner)
     union = torch.cat([update.support for update in updates])
@@ -251,7 +263,7 @@ def test_an_expert_outside_every_collision_comes_through_whole(make):
             assert torch.equal(read[alone], update.values[alone])
 
 
-def test_what_does_not_arrive_is_answered_by_what_came_before(make):
+def test_what_does_not_arrive_is_answered_by_what_came_before(make: Callable[..., Learner]) -> None:
     learner = make(METHODS["proposed_single_cluster"])
     one_round(learner, 1)
     kept = learner.fleet.banks[0][1].values.clone()
@@ -260,7 +272,7 @@ def test_what_does_not_arrive_is_answered_by_what_came_before(make):
     assert not torch.equal(learner.fleet.banks[1][1].values, kept)
 
 
-def test_half_precision_on_the_air_is_what_the_receiver_reads(make):
+def test_half_precision_on_the_air_is_what_the_receiver_reads(make: Callable[..., Learner]) -> None:
     learner = make(METHODS["lora"], bits_per_value=16)
     (update, *_) = one_round(learner)
     assert torch.equal(update.values, update.values.half().float())
@@ -275,7 +287,7 @@ def test_a_device_alone_trains_as_if_there_were_no_network(make, recipe):
     learner, plain = (make(recipe, devices=["sums"], bits_per_value=32) for _ in range(2))
     for number in (1, 2, 3):
         learner.submit(0, number).result()
-        learner.aggregate(0, {}, {})
+        mixed(learner, 0, {}, {})
     start = plain.fleet.calibrated(0, plain._calibration(0)).adapter
     kept = plain.fleet.planned(0, plain._calibration(0))
     for number in (1, 2, 3):
@@ -285,14 +297,22 @@ def test_a_device_alone_trains_as_if_there_were_no_network(make, recipe):
     assert torch.equal(learner.fleet.adapters[0].projection, start.projection)
     # Its own expert is all that a gate, an oracle or a mean of experts can ask.
     single = learner.method.model_copy(update={"composition": Single()})
-    routed = {m.score.metric: m.score.value for m in learner.evaluate([0]) if m.task == "sums"}
+    routed = {
+        m.score.metric: m.score.value
+        for m in learner.evaluate([0]).measurements.measurements.measurements
+        if m.task == "sums"
+    }
     learner.fleet.method = single
-    alone = {m.score.metric: m.score.value for m in learner.evaluate([0]) if m.task == "sums"}
+    alone = {
+        m.score.metric: m.score.value
+        for m in learner.evaluate([0]).measurements.measurements.measurements
+        if m.task == "sums"
+    }
     assert {**routed, "routing": 1.0} == {**alone, "routing": 1.0}
 
 
 @every_method
-def test_grouped_equals_one_by_one(make, recipe):
+def test_grouped_equals_one_by_one(make: Callable[..., Learner], recipe: Method) -> None:
     together, apart = make(recipe), make(recipe)
     jobs = [together.submit(device, 1) for device in range(3)]
     losses = [job.result().loss for job in jobs]
@@ -304,13 +324,15 @@ def test_grouped_equals_one_by_one(make, recipe):
 
 
 @every_method
-def test_experts_that_cross_over_are_charged_once_and_stay_apart(make, recipe):
+def test_experts_that_cross_over_are_charged_once_and_stay_apart(
+    make: Callable[..., Learner], recipe: Method
+) -> None:
     learner = make(recipe)
     one_round(learner, arrives=lambda src, dst: {src, dst} == {0, 2})
     before = [dict(bank) for bank in learner.fleet.banks]
-    bits = learner.bank_bits(learner.bank(0), 1)
-    learner.absorb(1, learner.bank(0))
-    assert learner.bank_bits(learner.bank(0), 1) == 0
+    bits = learner.post.bank_bits(learner.post.bank(0), 1)
+    learner.hear(1, learner.post.bank(0))
+    assert learner.post.bank_bits(learner.post.bank(0), 1) == 0
     if not before[0]:
         assert bits == 0
         return
@@ -318,4 +340,4 @@ def test_experts_that_cross_over_are_charged_once_and_stay_apart(make, recipe):
     assert learner.fleet.banks[1].get(1) is before[1].get(1)
     assert (1 in before[1]) == recipe.composition.asks_experts
     assert all(learner.fleet.banks[1][owner] is expert for owner, expert in before[0].items())
-    assert learner.evaluate([1])
+    assert learner.evaluate([1]).measurements.measurements.measurements

@@ -17,7 +17,7 @@ import pytest
 from cosim.methods import METHODS
 from cosim.methods.method import Method
 from tests.learning.golden_states import device_state, methods_drawn, pairs
-from tests.learning.small_learners import small_learner, small_pools
+from tests.learning.small_learners import mixed, small_learner, small_pools, tuned
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "states.json"
 REGENERATE = os.environ.get("COSIM_REGENERATE_GOLDEN") == "1"
@@ -41,22 +41,22 @@ def played(folder: Path, pools: Any, recipe: Method) -> dict[str, Any]:
     bits: dict[str, int] = {}
     for number in range(1, ROUNDS + 1):
         jobs = [learner.submit(device, number) for device in range(DEVICES)]
-        updates = [job.result().update for job in jobs]
+        updates = [tuned(learner, job) for job in jobs]
         if recipe.topology.silent:
             continue
         inbox: list[dict[int, Any]] = [{} for _ in range(DEVICES)]
         for at, (src, dst) in enumerate(pairs(DEVICES)):
-            bits[f"{number}: {src}>{dst}"] = learner.payload_bits(updates[src], dst)
+            bits[f"{number}: {src}>{dst}"] = learner.post.payload_bits(updates[src], dst)
             if number != 2 or at % 2:
                 learner.hear(dst, updates[src])
                 inbox[dst][src] = updates[src]
         for device in range(DEVICES):
-            learner.aggregate(device, inbox[device], dict.fromkeys(inbox[device], 0))
+            mixed(learner, device, inbox[device], dict.fromkeys(inbox[device], 0))
     if recipe.topology.negotiated:
         for src, dst in ((0, 1), (1, 2)):
-            bits[f"bank: {src}>{dst}"] = learner.bank_bits(learner.bank(src), dst)
-            learner.absorb(dst, learner.bank(src))
-    scores = learner.evaluate(range(DEVICES))
+            bits[f"bank: {src}>{dst}"] = learner.post.bank_bits(learner.post.bank(src), dst)
+            learner.hear(dst, learner.post.bank(src))
+    scores = learner.evaluate(range(DEVICES)).measurements
     return {
         "bits": bits,
         "devices": [device_state(learner, device) for device in range(DEVICES)],

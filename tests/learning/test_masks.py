@@ -46,7 +46,7 @@ class Told:
 
 
 @pytest.mark.parametrize("density", [0.01, 0.1, 0.37, 1.0])
-def test_every_mask_spends_the_budget(density):
+def test_every_mask_spends_the_budget(density: float) -> None:
     entropies = np.array([1.0, 1.2, 2.0, 2.2, 0.5, 0.7])
     for expansion in (EntropyMask(), GradientMask(), MagnitudeMask()):
         kept = planned(expansion, density, entropies)
@@ -59,7 +59,7 @@ def test_every_mask_spends_the_budget(density):
         assert planned(whole, density).tolist() == SIZES.tolist()
 
 
-def test_more_entropy_is_more_density_and_a_block_has_one():
+def test_more_entropy_is_more_density_and_a_block_has_one() -> None:
     entropies = np.array([1.0, 1.2, 2.0, 2.2, 0.5, 0.7])
     kept = planned(EntropyMask(), 0.1, entropies)
     block = (kept / SIZES).reshape(3, 2)
@@ -73,7 +73,7 @@ def test_as_printed_every_position_is_kept():
     assert planned(EntropyMask(budget="whole"), 0.1, np.ones(6)).tolist() == SIZES.tolist()
 
 
-def test_a_global_threshold_spares_whole_modules():
+def test_a_global_threshold_spares_whole_modules() -> None:
     B = torch.zeros(int(SIZES.sum()))
     B[100:130] = -torch.arange(30, 0, -1.0)
     B[500:520] = 0.5
@@ -82,7 +82,7 @@ def test_a_global_threshold_spares_whole_modules():
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_the_printed_mask_is_the_largest_signed_b_after_one_step(optimizer):
+def test_the_printed_mask_is_the_largest_signed_b_after_one_step(optimizer: str) -> None:
     gradient = torch.randn(int(SIZES.sum()), generator=torch.Generator().manual_seed(2)) * 1e-8
     B = torch.zeros_like(gradient).requires_grad_()
     B.grad = gradient.clone()
@@ -123,7 +123,7 @@ def test_nobody_knows_the_first_step_of_another_optimiser():
         first_step(torch.ones(3), "lion")
 
 
-def test_siblings_share_their_input_and_strangers_do_not():
+def test_siblings_share_their_input_and_strangers_do_not() -> None:
     names = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "c_fc"]
     modules = [
         AdaptedModule(f"layers.{block}.{leaf}", block, 4, 8) for block in (0, 1) for leaf in names

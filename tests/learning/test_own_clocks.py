@@ -71,7 +71,7 @@ def test_a_stale_update_alone_is_mixed_with_what_is_held_now(exponent):
     assert held(messages, 0) == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_second_mixing_in_one_round_is_of_what_the_first_left():
+def test_a_second_mixing_in_one_round_is_of_what_the_first_left() -> None:
     """Gossip: (0 + 4)/2 = 2 and (2 + 4)/2 = 3; a device that mixes the same shares neither."""
     messages = messages_of([0.0, 4.0, 0.0])
     train(messages, 0, 1, 0.0)
@@ -91,7 +91,7 @@ def test_who_mixes_the_same_messages_shares_one_result():
     assert first is second
 
 
-def test_an_update_is_read_with_the_projection_that_it_was_made_with():
+def test_an_update_is_read_with_the_projection_that_it_was_made_with() -> None:
     """The sender's A has become another by the time at which its update is read."""
     messages = messages_of([0.0, 0.0], aggregation="support_normalised")
     theirs = train(messages, 1, 1, 4.0)
@@ -113,7 +113,7 @@ def introducing():
     return messages
 
 
-def test_what_has_arrived_need_not_be_sent_again_before_it_is_mixed(introducing):
+def test_what_has_arrived_need_not_be_sent_again_before_it_is_mixed(introducing: Messages) -> None:
     update = train(introducing, 0, 1, 1.0)
     assert introducing.payload_bits(update, 1) == 128
     introducing.hear(1, update)
@@ -122,7 +122,7 @@ def test_what_has_arrived_need_not_be_sent_again_before_it_is_mixed(introducing)
     assert introducing.payload_bits(later, 2) == 128
 
 
-def test_a_mask_that_was_not_mixed_is_lost_with_its_update(introducing):
+def test_a_mask_that_was_not_mixed_is_lost_with_its_update(introducing: Messages) -> None:
     first, second = train(introducing, 0, 1, 1.0), train(introducing, 2, 1, 1.0)
     introducing.hear(1, first)
     mix(introducing, 1, {0: first}, {0: 0})
@@ -144,13 +144,13 @@ def test_a_mask_that_was_not_mixed_is_lost_with_its_update(introducing):
     assert introducing.payload_bits(second, 1) == 32
 
 
-def test_bits_are_those_of_the_message_whatever_its_sender_holds_now(introducing):
+def test_bits_are_those_of_the_message_whatever_its_sender_holds_now(introducing: Messages) -> None:
     update = train(introducing, 0, 1, 1.0)
     change(introducing.fleet, 0, values=torch.zeros(7))
     assert introducing.payload_bits(update, 1) == 128
 
 
-def test_mixing_takes_two_operations_a_value(introducing):
+def test_mixing_takes_two_operations_a_value(introducing: Messages) -> None:
     updates = {device: train(introducing, device, 1, 1.0) for device in (0, 1)}
     assert introducing.mixing_work(2, {}) is None
     assert introducing.mixing_work(2, updates).flop == 2 * 3

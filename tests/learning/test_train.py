@@ -1,15 +1,18 @@
 """Grouped training against training alone, against PEFT, and against its own definition."""
 
 import copy
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.optim import Optimizer
 
 from cosim.errors import CosimError
 from cosim.learning.base.adapted_model import AdaptedModel
-from cosim.learning.base.base_model import load
+from cosim.learning.base.base_model import BaseModel, load
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.training.lesson import Lesson
 from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
@@ -25,7 +28,7 @@ RANK = 4
 ALPHA = 8.0
 
 
-def settings(**changes):
+def settings(**changes: Any) -> TrainingSettings:
     base = {
         "scale": ALPHA / RANK,
         "density": 0.25,
@@ -39,21 +42,21 @@ def settings(**changes):
 
 
 @pytest.fixture(scope="module")
-def base(tiny_llama):
+def base(tiny_llama: Path) -> BaseModel:
     return load(f"path:{tiny_llama}", "float32")
 
 
 @pytest.fixture(scope="module")
-def adapted(base):
+def adapted(base: BaseModel) -> AdaptedModel:
     return AdaptedModel(copy.deepcopy(base.model))
 
 
 @pytest.fixture(scope="module")
-def layout(adapted):
+def layout(adapted: AdaptedModel) -> Layout:
     return Layout(adapted.modules, RANK)
 
 
-def rows(seed, count, longest=12):
+def rows(seed: int, count: int, longest: int = 12) -> tuple[Encoded, ...]:
     random = np.random.default_rng(seed)
     out = []
     for _ in range(count):
@@ -63,7 +66,9 @@ def rows(seed, count, longest=12):
     return tuple(out)
 
 
-def lesson(layout, number, *, masked=True, steps=3, batch=3):
+def lesson(
+    layout: Layout, number: int, *, masked: bool = True, steps: int = 3, batch: Any = 3
+) -> Lesson:
     A = gaussian_projection(layout, 7, number)
     if masked:
         adapter = Adapter(torch.zeros(0), torch.zeros(0, dtype=torch.long), A)
@@ -81,7 +86,7 @@ def largest(layout, gradient, density):
     return support
 
 
-def assert_same(first, second, rtol=2e-4):
+def assert_same(first: Any, second: Any, rtol: float = 2e-4) -> None:
     """Equal up to float32 sums in another order, which AdamW's division amplifies where a
     gradient is near zero: compare in the size of the whole vector."""
     for a, b in ((first.values, second.values), (first.projection, second.projection)):
@@ -100,7 +105,9 @@ def assert_same(first, second, rtol=2e-4):
         {"expansion": GradientMask(ranked_by="first_step")},
     ],
 )
-def test_a_group_trains_each_device_as_it_would_alone(adapted, layout, kind):
+def test_a_group_trains_each_device_as_it_would_alone(
+    adapted: AdaptedModel, layout: Layout, kind: Any
+) -> None:
     chosen = settings(**kind)
     trainer = GroupTrainer(adapted, layout, torch.float32, chosen)
     lessons = [lesson(layout, n, masked=chosen.expansion.masked, batch=2 + n) for n in range(3)]
@@ -113,7 +120,9 @@ def test_a_group_trains_each_device_as_it_would_alone(adapted, layout, kind):
         assert_same(outcome.adapter, alone.adapter)
 
 
-def test_training_leaves_the_given_adapters_untouched(adapted, layout):
+def test_training_leaves_the_given_adapters_untouched(
+    adapted: AdaptedModel, layout: Layout
+) -> None:
     trainer = GroupTrainer(adapted, layout, torch.float32, settings(trainable_projection=True))
     given = lesson(layout, 1, masked=False)
     before = given.adapter.projection.clone()
@@ -133,7 +142,9 @@ def test_density_one_is_dense_training(adapted, layout):
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_one_device_trains_as_peft_does(base, adapted, layout, optimizer):
+def test_one_device_trains_as_peft_does(
+    base: BaseModel, adapted: AdaptedModel, layout: Layout, optimizer: str
+) -> None:
     """A and B trained on every linear layer, two rounds, against peft and torch.optim."""
     from peft import LoraConfig, get_peft_model
 
@@ -150,7 +161,9 @@ def test_one_device_trains_as_peft_does(base, adapted, layout, optimizer):
     second = Lesson(halfway.adapter, lesson(layout, 2).batches)
     (ours,) = trainer.train([second])
 
-    config = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", lora_dropout=0.0)
+    config = LoraConfig(
+        r=RANK, lora_alpha=int(ALPHA), target_modules="all-linear", lora_dropout=0.0
+    )
     model = get_peft_model(copy.deepcopy(base.model), config)
     factors = peft_factors(model, layout)
     pairs = layout.pairs(first.adapter.projection, torch.zeros(layout.expansion_size))
@@ -170,7 +183,7 @@ def test_one_device_trains_as_peft_does(base, adapted, layout, optimizer):
         torch.testing.assert_close(b[0], B.detach(), rtol=1e-3, atol=1e-5)
 
 
-def peft_factors(model, layout):
+def peft_factors(model: Any, layout: Layout) -> Any:
     out = []
     for module in layout.modules:
         layer = model.get_submodule(f"base_model.model.{module.name}")
@@ -178,7 +191,7 @@ def peft_factors(model, layout):
     return out
 
 
-def peft_step(model, optimiser, batch):
+def peft_step(model: Any, optimiser: Optimizer, batch: Any) -> float:
     """One step of plain transformers and peft: labels on the answer tokens, mean over them."""
     width = max(len(row.prompt) + len(row.answer) for row in batch)
     ids = torch.zeros((len(batch), width), dtype=torch.long)
@@ -196,7 +209,7 @@ def peft_step(model, optimiser, batch):
     return loss.item()
 
 
-def test_the_mask_is_the_largest_gradients_of_each_module(layout):
+def test_the_mask_is_the_largest_gradients_of_each_module(layout: Layout) -> None:
     random = torch.Generator().manual_seed(3)
     gradient = torch.randn(layout.expansion_size, generator=random)
     support = largest(layout, gradient, 0.1)
@@ -219,7 +232,7 @@ def test_equal_gradients_go_to_the_lower_positions(layout):
     assert support[:kept].tolist() == list(range(kept))
 
 
-def test_the_gaussian_projection_has_variance_one_over_k(layout):
+def test_the_gaussian_projection_has_variance_one_over_k(layout: Layout) -> None:
     flat = gaussian_projection(layout, 1, 0)
     start = 0
     for module, size in zip(layout.modules, layout.projection_sizes, strict=True):
@@ -231,12 +244,17 @@ def test_the_gaussian_projection_has_variance_one_over_k(layout):
     assert not torch.equal(flat, gaussian_projection(layout, 1, 1))
 
 
-def test_out_of_memory_halves_the_pass_and_goes_on(adapted, layout, monkeypatch, caplog):
+def test_out_of_memory_halves_the_pass_and_goes_on(
+    adapted: AdaptedModel,
+    layout: Layout,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     lessons = [lesson(layout, number) for number in range(3)]
     wanted = GroupTrainer(adapted, layout, torch.float32, settings()).train(lessons)
     scored, most = AdaptedModel.scored, 40
 
-    def short(self, packed, *adapters):
+    def short(self: AdaptedModel, packed: Any, *adapters: Any) -> Any:
         if packed.ids.numel() > most:
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory")
         return scored(self, packed, *adapters)
@@ -253,7 +271,7 @@ def test_out_of_memory_halves_the_pass_and_goes_on(adapted, layout, monkeypatch,
     told = [record.getMessage() for record in caplog.records]
     assert told[-1] == "out of memory: from here on at most 64 tokens at once"
 
-    def broken(self, packed, *adapters):
+    def broken(self: AdaptedModel, packed: Any, *adapters: Any) -> Any:
         raise RuntimeError("a shape does not fit")
 
     monkeypatch.setattr(AdaptedModel, "scored", broken)
@@ -261,7 +279,7 @@ def test_out_of_memory_halves_the_pass_and_goes_on(adapted, layout, monkeypatch,
         trainer.train(lessons)
 
 
-def test_a_frozen_projection_of_all_is_held_once(layout):
+def test_a_frozen_projection_of_all_is_held_once(layout: Layout) -> None:
     first, second = (gaussian_projection(layout, 7, number) for number in (1, 2))
     for projections, projected, held in (
         ([first, first.clone(), first], False, 1),

@@ -88,7 +88,7 @@ def test_a_grid_goes_into_what_the_scenario_has_as_a_word(tmp_path: Path) -> Non
     )
     told = {
         (
-            point.scenario.method.topology.graph,
+            point.scenario.method.topology.word(),
             getattr(point.scenario.learning, "payload_bits", None),
             point.scenario.radio.fading.model,
         )

@@ -7,7 +7,8 @@ from typing import Any
 
 from simpy import Environment
 
-from cosim.learning.records import FineTuned
+from cosim.learning.records import FineTuned, Outgoing
+from cosim.methods.message import Turn
 from cosim.mobility.availability import Spell
 from cosim.mobility.trajectory import Static, Trajectory
 from cosim.scenario.model import Scenario
@@ -21,7 +22,8 @@ from cosim.simulation.message import Message
 from cosim.simulation.null_learner import NullLearner
 from cosim.simulation.rounds.schedule import life
 from cosim.simulation.setup import build
-from cosim.simulation.setup.build import build_devices, build_learner, build_world
+from cosim.simulation.setup.build import build_devices, build_learner
+from cosim.simulation.station import Station
 from cosim.simulation.world import World
 from cosim.trace.schema import EventKind, EventRow, PositionRow, RoundRow, Row, TransferRow
 
@@ -121,7 +123,7 @@ class MemoryTrace:
 
 def world_of(chosen: Scenario, trace: MemoryTrace) -> World:
     """The scenario's own world."""
-    return build_world(chosen, build_learner(chosen), trace)
+    return build.world_of(chosen, build_devices(chosen), build_learner(chosen), trace)
 
 
 class RecordingLearner(NullLearner):
@@ -139,13 +141,27 @@ class RecordingLearner(NullLearner):
 
     def submit(self, device: int, round_: int) -> Any:
         """A job that tells whether it was asked for its result, or discarded."""
+        if round_ == 0:
+            return None
         self.submitted.append((device, round_))
         return _RecordedJob(super().submit(device, round_), self, (device, round_))
 
-    def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
-        """Keeps what a device mixes."""
-        super().aggregate(device, inbox, ages)
-        self.mixed.append((device, dict(inbox), dict(ages)))
+    def messages(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
+        """The scenario's bits, and who speaks in which round."""
+        outgoing = super().messages(device, turn, receivers)
+        return None if outgoing is None else replace(outgoing, content=(device, turn.round))
+
+    def mix(
+        self,
+        device: int,
+        inbox: Mapping[int, Any],
+        ages: Mapping[int, int],
+        turn: Turn,
+        degrees: Mapping[int, int],
+    ) -> Any:
+        """A job that keeps what the device mixes."""
+        job = super().mix(device, inbox, ages, turn, degrees)
+        return _RecordedMixing(job, self, (device, dict(inbox), dict(ages)))
 
     def mixed_by(self, device: int) -> list[tuple[dict[int, Any], dict[int, int]]]:
         """Updates by sender, and their ages, of each time that a device mixed."""
@@ -161,10 +177,23 @@ class _RecordedJob:
 
     def result(self) -> FineTuned:
         self._learner.finished.append(self._key)
-        return FineTuned(loss=None, update=self._key)
+        return FineTuned(loss=None)
 
     def discard(self) -> None:
         self._learner.discarded.append(self._key)
+
+
+class _RecordedMixing:
+    def __init__(self, inner: Any, learner: RecordingLearner, key: Any) -> None:
+        self._inner, self._learner, self._key = inner, learner, key
+        self.work = inner.work
+
+    def result(self) -> None:
+        self._inner.result()
+        self._learner.mixed.append(self._key)
+
+    def discard(self) -> None:
+        self._inner.discard()
 
 
 def world_at(
@@ -198,7 +227,7 @@ def transmissions(
     sent = [
         Transmission(
             number=number,
-            round=round_,
+            turn=Turn(round_),
             sender=sender,
             message=Message(receiver, size, None),
             burst=burst,
@@ -230,6 +259,11 @@ def mean_snr_db(transmission: Transmission) -> float:
     assert transmission.forecast is not None
     took_s = min(transmission.forecast.ends_s, transmission.horizon_s)
     return 10 * math.log10(transmission.forecast.snr_s / took_s)
+
+
+def in_use_hz(station: Station) -> float:
+    """The bandwidth that a device sends in."""
+    return sum(transmission.share_hz for transmission in station.outgoing.values())
 
 
 def play_to_the_end(world: World, probe: Callable[[World], None] | None = None) -> None:

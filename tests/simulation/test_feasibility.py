@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from cosim.methods.topology.clusters import Clusters
 from cosim.methods.topology.random import RandomGraph
 from cosim.preflight.explain import compute_fact, explain
 from cosim.randomness import stream
@@ -19,6 +20,7 @@ from tests.simulation.small_networks import NO_LEARNING, method, scenario, simul
 def test_no_graph_gives_a_device_more_receivers(count: int, graph: object) -> None:
     chosen = scenario(method=method(graph), devices=[{"count": count}])
     choice = chosen.method.topology
+    assert not isinstance(choice, Clusters)
     degrees = {
         len(others)
         for round_ in range(20)

@@ -12,6 +12,7 @@ from cosim.learning.prepare import prepare
 from cosim.scenario.load import load
 from cosim.scenario.model import Scenario
 from cosim.trace.schema import Outcome
+from tests.learning.small_learners import tuned
 from tests.simulation.small_networks import PROFILE, method, scenario, simulate
 
 RANDOM = {"graph": "random", "degree": 2}
@@ -133,10 +134,10 @@ def test_the_bits_counted_are_those_of_a_first_transfer(
     path.write_text(LEARNING.format(method=name, model=tiny_llama), encoding="utf-8")
     chosen = load(path)
     learner = prepare(chosen)
-    planned = learner.first_bits([0, 1])
+    planned = learner.describe([0, 1]).first_bits
     assert planned == [expect(chosen).first_bits] * 2
-    updates = [learner.submit(device, 1).result().update for device in (0, 1)]
-    sent = [learner.payload_bits(updates[0], 1), learner.payload_bits(updates[1], 0)]
+    updates = [tuned(learner, learner.submit(device, 1)) for device in (0, 1)]
+    sent = [learner.post.payload_bits(updates[0], 1), learner.post.payload_bits(updates[1], 0)]
     # A mask by a global threshold is uneven over the modules, which takes fewer bits.
     assert all(0.8 * most < bits <= most for bits, most in zip(sent, planned, strict=True))
-    assert learner.first_bits([0, 1]) == sent
+    assert learner.describe([0, 1]).first_bits == sent

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from simpy import Event
 
+from cosim.methods.message import Turn
 from cosim.mobility.trajectory import PiecewiseLinear
 from cosim.simulation.clock import Deadline
 from cosim.simulation.links.transmission import Burst, Transmission
@@ -18,6 +19,7 @@ from tests.simulation.small_networks import (
     PROFILE,
     MemoryTrace,
     duration_s,
+    in_use_hz,
     mean_snr_db,
     scenario,
     transmissions,
@@ -44,7 +46,7 @@ class Air:
         env = self.world.env
 
         def now(_: Event) -> None:
-            self.world.medium.cancel(self.world.stations[device])
+            self.world.medium.cancel(self.world.stations[device], Cause.AVAILABILITY)
 
         (Deadline(env, at_s) if last else env.timeout(at_s)).callbacks.append(now)
 
@@ -61,7 +63,7 @@ class Air:
     @property
     def in_use_hz(self) -> list[float]:
         """By sender."""
-        return [station.in_use_hz for station in self.world.stations]
+        return [in_use_hz(station) for station in self.world.stations]
 
     def solved(self, sender: int) -> list[Transmission]:
         """What this sender's transmissions would be if nothing came between."""
@@ -78,8 +80,8 @@ def start(**sections: Any) -> Air:
     for station in world.stations:
         others = [other for other in range(3) if other != station.id]
         messages = [Message(other, BITS, f"{station.id} to {other}") for other in others]
-        air.bursts.append(world.medium.send(station, messages, 1))
-        air.heard.append(station.inbox.all_ended(others, 1))
+        air.bursts.append(world.medium.send(station, messages, Turn(1)))
+        air.heard.append(station.inbox.all_ended(others, Turn(1)))
     return air
 
 
@@ -99,7 +101,7 @@ def test_everybody_gets_everything_and_gives_the_bandwidth_back() -> None:
 
 def test_sending_to_nobody_takes_no_time() -> None:
     air = start()
-    nothing = air.world.medium.send(air.world.stations[0], [], 2)
+    nothing = air.world.medium.send(air.world.stations[0], [], Turn(2))
     air.world.env.run(until=nothing.over)
     assert air.world.env.now == 0.0
 
@@ -116,7 +118,7 @@ def test_a_cut_frees_the_share_and_writes_what_came_through() -> None:
 
     row = air.row(0, 1)
     assert row.outcome is Outcome.CANCELLED
-    assert row.end_s == at_s < row.deadline_s
+    assert row.end_s == at_s < row.deadline_at_s
     # A constant channel: three tenths of the time are three tenths of the bits.
     assert row.delivered_bits == pytest.approx(0.3 * BITS, rel=1e-12)
     assert row.mean_rate_bit_s == pytest.approx(BITS / duration_s(whole[0]), rel=1e-12)
@@ -250,8 +252,8 @@ def test_after_silence_others_wait_for_a_deadline_and_no_longer() -> None:
     medium, inbox = air.world.medium, air.world.stations[1].inbox
     air.world.env.run()
     now_s = air.world.env.now
-    medium.silence(air.world.stations[0], [1], 2)
-    assert settled_at(air, lambda: inbox.all_ended([0], 2)) == now_s + 2.0
+    medium.silence(air.world.stations[0], [1], Turn(2))
+    assert settled_at(air, lambda: inbox.all_ended([0], Turn(2))) == now_s + 2.0
     assert inbox.counts.missed == 1
 
 
@@ -261,14 +263,16 @@ def test_nothing_is_sent_to_a_device_that_is_not_there() -> None:
     env.run()
     now_s, rows = env.now, len(air.trace.transfers)
     stations[1].present = False
-    sent = air.world.medium.send(stations[0], [Message(1, BITS, "a"), Message(2, BITS, "b")], 2)
+    sent = air.world.medium.send(
+        stations[0], [Message(1, BITS, "a"), Message(2, BITS, "b")], Turn(2)
+    )
     refused, *none = air.trace.transfers[rows:]
     assert not none
     assert (refused.dst, refused.outcome) == (1, Outcome.CANCELLED)
     assert (refused.start_s, refused.end_s, refused.delivered_bits) == (now_s, now_s, 0.0)
     assert (refused.bandwidth_hz, refused.power_w, refused.distance_m) == (0.0, 0.0, 50.0)
     # The other has all of the bandwidth.
-    assert stations[0].in_use_hz == W
+    assert in_use_hz(stations[0]) == W
     env.run()
     assert sent.over.processed
     assert air.trace.transfers[-1].outcome is Outcome.DELIVERED

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cosim.methods.message import Turn
 from cosim.methods.workload import Workload
 from cosim.scenario.model import Scenario
 from cosim.simulation.message import Message
@@ -178,7 +179,7 @@ def test_a_late_expert_is_stored_when_it_is_whole_and_not_charged_again() -> Non
         rows = [row for row in experts if (row.src, row.dst) == link]
         arrived = next(n for n, row in enumerate(rows) if row.delivered_bits == row.bits)
         assert rows[arrived + 1 :] == []
-    assert learner._bank_of(0) == learner._bank_of(1) == {0, 1}
+    assert learner.bank(0) == learner.bank(1) == {0, 1}
 
 
 def test_an_exchange_in_which_nobody_lacks_anything_cuts_nothing() -> None:
@@ -190,14 +191,14 @@ def test_an_exchange_in_which_nobody_lacks_anything_cuts_nothing() -> None:
     )
     trace = MemoryTrace()
     world = world_at(chosen, trace, FAR)
-    world.learner.absorb(0, {0, 1})
-    world.learner.absorb(1, {0, 1})
+    world.learner.hear(0, frozenset({0, 1}))
+    world.learner.hear(1, frozenset({0, 1}))
 
     def exchange() -> Any:
-        world.medium.send(world.stations[0], [Message(1, 3 * MBIT, None)], 1)
+        world.medium.send(world.stations[0], [Message(1, 3 * MBIT, None)], Turn(1))
         yield world.env.timeout(2.5)
         yield from spread_experts(world, Plan(1, {0: (), 1: ()}), 3)
-        world.medium.send(world.stations[0], [], 1)
+        world.medium.send(world.stations[0], [], Turn(1))
 
     world.env.process(exchange())
     world.env.run()

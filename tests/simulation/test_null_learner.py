@@ -11,7 +11,8 @@ from tests.simulation.small_networks import scenario, simulate
 @pytest.mark.parametrize("name", METHODS)
 def test_only_a_method_with_masks_predicts_collisions(name: str) -> None:
     chosen = scenario(method=name, devices=[{"count": 3}])
-    densities, sizes = build_learner(chosen).densities([0, 1])
+    described = build_learner(chosen).describe([0, 1])
+    densities, sizes = described.densities, described.sizes
     assert densities.shape == ((2, 1) if METHODS[name].expansion.masked else (2, 0))
     assert sizes.size == densities.shape[1]
     rows = [row for row in simulate(chosen).rows if isinstance(row, TopologyRow)]

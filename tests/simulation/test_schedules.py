@@ -3,10 +3,13 @@
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from cosim.learning.records import Outgoing
+from cosim.methods.message import Turn
 from cosim.scenario.model import Scenario
 from cosim.trace.schema import EventKind, Outcome, TopologyRow
 from tests.simulation.small_networks import (
@@ -172,8 +175,10 @@ def test_the_next_update_is_sent_when_the_air_is_free_of_the_last() -> None:
 class Unequal(RecordingLearner):
     """Device 0's updates are a few bits; the others' have the scenario's size."""
 
-    def payload_bits(self, update: Any, receiver: int) -> int:
-        return 4 if update[0] == 0 else super().payload_bits(update, receiver)
+    def messages(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
+        outgoing = super().messages(device, turn, receivers)
+        assert outgoing is not None
+        return replace(outgoing, bits=dict.fromkeys(receivers, 4)) if device == 0 else outgoing
 
 
 @pytest.mark.parametrize(("bits", "age"), [(2_000_000, 1), (3_500_000, 2), (7_000_000, 4)])

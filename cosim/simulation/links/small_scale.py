@@ -26,7 +26,7 @@ _PAIRS_KEPT = 1 << 16
 
 
 class SmallScale:
-    """|z|² of pairs; each has one reciprocal stream, ("fading", i, j) with i < j."""
+    """The fading |z|² of pairs; each has one reciprocal stream, ("fading", i, j) with i < j."""
 
     def __init__(self, radio: Radio, fleet: Fleet, seed: int) -> None:
         self.radio = radio
@@ -45,8 +45,8 @@ class SmallScale:
         pairs = [pair(*link) for link in links]
         if fading.model == "block":
             drawn = [
-                float(block_power_gain(stream(self.seed, "fading", *own, round_)))
-                for own, round_ in zip(pairs, rounds, strict=True)
+                float(block_power_gain(stream(self.seed, "fading", *ends, round_)))
+                for ends, round_ in zip(pairs, rounds, strict=True)
             ]
             return np.repeat(np.array(drawn)[:, None], len(times_s), axis=1)
         return self._clarke(fading, pairs, times_s)
@@ -80,14 +80,14 @@ class SmallScale:
         """The pairs' fading, drawn where it is not known."""
         if len(self._drawn) > _PAIRS_KEPT:
             self._drawn.clear()
-        new = [own for own in dict.fromkeys(pairs) if own not in self._drawn]
-        found = ClarkeFading.draw_all(
-            [stream(self.seed, "fading", *own) for own in new],
+        new = [ends for ends in dict.fromkeys(pairs) if ends not in self._drawn]
+        fadings = ClarkeFading.draw_all(
+            [stream(self.seed, "fading", *ends) for ends in new],
             carrier_hz=self.radio.carrier_hz,
             sinusoids=fading.sinusoids,
         )
-        self._drawn.update(zip(new, found, strict=True))
-        return [self._drawn[own] for own in pairs]
+        self._drawn.update(zip(new, fadings, strict=True))
+        return [self._drawn[ends] for ends in pairs]
 
 
 def _evenly_spaced(times_s: FloatArray) -> bool:

@@ -57,7 +57,7 @@ def _mix(
     why: Cause,
     result: RoundResult,
 ) -> Generator[Event, Any, None]:
-    """What a device that is cut off while it computes a mixture took is lost."""
+    """Computes the mixing; what a device that is cut off meanwhile took is lost."""
     job = world.learner.mix(station.id, messages, ages, turn, seat.degrees)
     if not job.work.idle:
         event = world.record.event
@@ -77,7 +77,8 @@ def _mix(
 def _fine_tune(
     world: World, station: Station, turn: Turn, seat: Seat, result: RoundResult
 ) -> Generator[Event, Any, FineTuned]:
-    """A device that is cut off while it computes has computed nothing, and nobody hears of it."""
+    """Fine-tunes; a device that is cut off meanwhile has computed nothing, and nobody hears of
+    it."""
     event, me, number = world.record.event, station.id, turn.round
     job = world.learner.submit(me, number)
     assert job is not None, "a round that trains nothing"
@@ -93,15 +94,15 @@ def _fine_tune(
     tuned = job.result()
     result.loss, result.flop = tuned.loss, job.work.flop
     event(EventKind.COMPUTE_END, me, number, Cause.COMPUTE_FINISHED)
-    world.tell_layers(me, tuned.layers)
+    world.write_layers(me, tuned.layers)
     return tuned
 
 
 def _send(
     world: World, station: Station, turn: Turn, seat: Seat, *, waits: bool
 ) -> Generator[Event, Any, None]:
-    """What a receiver was told while the air was still full of the turn before is not told again:
-    the bits are those of the moment of sending."""
+    """Sends the message; its bits are those of the moment of sending, because a receiver may have
+    been told more while the air was still full of the turn before."""
     if station.burst is not None:
         yield station.burst.over
     world.medium.deliver_due(station)
