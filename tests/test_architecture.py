@@ -55,6 +55,17 @@ MAY_IMPORT = {
         "simulation",
         "trace",
     },
+    "contract": {
+        "errors",
+        "learning",
+        "lifecycle",
+        "methods",
+        "randomness",
+        "scenario",
+        "simulation",
+        "trace",
+        "verification",
+    },
     "profiling": {"errors", "host", "learning", "methods", "randomness", "scenario", "simulation"},
     "export": {"errors", "learning", "trace"},
     "sweep": {
@@ -72,6 +83,7 @@ MAY_IMPORT = {
     "views": {"errors", "scenario", "trace"},
     "cli": {
         "comparison",
+        "contract",
         "errors",
         "export",
         "host",
@@ -124,7 +136,7 @@ FLOORS = {
 ONLY_IN = {
     "ray": {"host"},
     "simpy": {"simulation"},
-    "torch": {"learning", "lifecycle", "methods", "profiling"},
+    "torch": {"contract", "learning", "lifecycle", "methods", "profiling"},
 }
 
 

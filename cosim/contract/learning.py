@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cosim.contract.subject import DEVICES, Subject
+from cosim.contract.subject import DEGREES, DEVICES, Subject
 from cosim.contract.verdict import Broken
 from cosim.methods.message import Turn
 from cosim.methods.method import Method
@@ -14,14 +14,13 @@ from cosim.methods.method import Method
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cosim.learning.learner import Learner
     from cosim.learning.jobs import Calibrating, FineTuning
+    from cosim.learning.learner import Learner
     from cosim.methods.adapter import Adapter
 
 _ROUNDS = 4
 # Sums of several devices in one pass are rounded otherwise than each one's own.
 _ALIKE = 1e-4
-_DEGREES = dict.fromkeys(DEVICES, len(DEVICES) - 1)
 
 
 def learns(subject: Subject) -> str:
@@ -120,7 +119,7 @@ def exchange(learner: Learner, turn: Turn, devices: Sequence[int] = DEVICES) -> 
         }
         for message in inbox.values():
             learner.hear(device, message)
-        learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, _DEGREES).result()
+        learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, DEGREES).result()
 
 
 def _submitted(

@@ -6,8 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from cosim.contract.learning import exchange
-from cosim.contract.subject import DEVICES, Subject
+from cosim.contract.subject import DEGREES, DEVICES, Subject
 from cosim.contract.verdict import Broken
 from cosim.methods.message import Common, Mask, Message, Said, Seed, Turn, Values
 
@@ -34,6 +33,7 @@ def bits_of_content(subject: Subject) -> str:
     for round_ in range(1, _ROUNDS + 1):
         turn = Turn(round_)
         _train(learner, round_)
+        inboxes: dict[int, dict[int, Message]] = {device: {} for device in DEVICES}
         for sender in DEVICES:
             receivers = [device for device in DEVICES if device != sender]
             outgoing = learner.messages(sender, turn, receivers)
@@ -52,9 +52,11 @@ def bits_of_content(subject: Subject) -> str:
                     )
                 if (round_, receiver) != (1, 2):
                     learner.hear(receiver, outgoing.content)
+                    inboxes[receiver][sender] = outgoing.content
                     first.setdefault((sender, receiver), bits)
                     told.setdefault((sender, receiver), _once(outgoing.content))
-        exchange(learner, turn)
+        for device, inbox in inboxes.items():
+            learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, DEGREES).result()
     if not first:
         return "nobody said anything in three rounds"
     bits = max(first.values())
@@ -117,9 +119,7 @@ def _readable(learner: Learner, message: Message) -> None:
             )
 
 
-def _charged(
-    learner: Learner, outgoing: Outgoing, receiver: int, known: dict[str, Said]
-) -> None:
+def _charged(learner: Learner, outgoing: Outgoing, receiver: int, known: dict[str, Said]) -> None:
     message = outgoing.content
     per_value = learner.post.bits_per_value
     expected = sum(_bits(said, known, per_value) for said in message.content)
@@ -146,7 +146,9 @@ def _bits(said: Said, known: Collection[str], per_value: int) -> int:
         case Values():
             return per_value * int(said.values.numel())
         case Mask():
-            return sum(_entropy_coded(*pair) for pair in zip(said.sizes, _counts(said), strict=True))
+            return sum(
+                _entropy_coded(*pair) for pair in zip(said.sizes, _counts(said), strict=True)
+            )
         case Seed():
             return 64
         case Common():

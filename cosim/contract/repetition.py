@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from cosim.contract.content import digest
 from cosim.contract.script import ROUNDS, play
 from cosim.contract.subject import Subject
 from cosim.contract.verdict import Broken
@@ -35,14 +37,24 @@ class Stored:
 
 @dataclass
 class Played:
-    """The script from its start, or from a stored state, to its end."""
+    """The script from its start, or from a stored state, to its end.
+
+    learner: a fresh one.
+    begins: what it is made to be; None at the start.
+    stored: the states after each call but the last, of a play from its start.
+    calls: the journal's lines, those before the stored state among them.
+    left: what the learner is at the end, by place, as digests.
+    """
 
     learner: Learner
     begins: Stored | None = None
     stored: list[Stored] = field(default_factory=list)
-    end: Stored = field(init=False)
+    calls: tuple[str, ...] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        from cosim.learning.learner_state import STORED
+
         told = () if self.begins is None else self.begins.calls
         journaled = JournaledLearner(self.learner, Journal(iter(told), len(told)))
         if self.begins is not None:
@@ -57,7 +69,8 @@ class Played:
         journaled.simulated_s = before_a_call
         play(journaled.learner, self.learner.method)
         journaled.journal.refuse_early_end()
-        self.end = _store(journaled, told)
+        self.calls = (*told, *journaled.journal.fresh)
+        self.left = {name: digest(attrgetter(name)(self.learner)) for name in STORED}
 
 
 def _store(journaled: JournaledLearner, told: tuple[str, ...]) -> Stored:
@@ -70,12 +83,12 @@ def agrees(subject: Subject) -> str:
     """Two plays of one script agree in every answer and every bit, whatever was drawn between."""
     first = Played(subject.learner(anew=True, steps=1))
     second = Played(subject.learner(anew=True, steps=1))
-    if (gap := _gap(first.end, second.end)) is not None:
+    if (gap := _gap(first, second)) is not None:
         raise Broken(
             f"two plays of one method disagree in {gap}: a part may draw only from the stream "
             "that it is handed (`at.draw`)"
         )
-    return f"two plays of {len(first.end.calls)} calls in {ROUNDS} rounds agree to the bit"
+    return f"two plays of {len(first.calls)} calls in {ROUNDS} rounds agree to the bit"
 
 
 def resumes(subject: Subject) -> str:
@@ -83,7 +96,7 @@ def resumes(subject: Subject) -> str:
     whole = Played(subject.learner(anew=True, steps=1))
     for stored in whole.stored:
         resumed = Played(subject.learner(anew=True, steps=1), stored)
-        if (gap := _gap(whole.end, resumed.end)) is not None:
+        if (gap := _gap(whole, resumed)) is not None:
             call = _said(stored.calls[-1])
             raise Broken(
                 f"killed after call {len(stored.calls)} ({call}) and resumed, a play differs in "
@@ -93,27 +106,17 @@ def resumes(subject: Subject) -> str:
     return f"killed after any of {len(whole.stored)} calls and resumed, a play ends the same"
 
 
-def _gap(first: Stored, second: Stored) -> str | None:
-    """The first thing in which two ends differ; None where they are the same to the bit."""
+def _gap(first: Played, second: Played) -> str | None:
+    """The first thing in which two plays differ; None where they are the same to the bit."""
     for one, other in zip(first.calls, second.calls, strict=False):
         if one != other:
             return f"the answer of {_said(one)}"
     if len(first.calls) != len(second.calls):
         return "the number of calls"
-    if first.state != second.state or first.tensors.keys() != second.tensors.keys():
-        return "what is left at the end"
-    for name, tensor in first.tensors.items():
-        other_tensor = second.tensors[name]
-        if tensor.shape != other_tensor.shape or not _equal_bits(tensor, other_tensor):
-            return "the values that are left at the end"
+    for name, content in first.left.items():
+        if second.left[name] != content:
+            return f"what is left at the end ({name})"
     return None
-
-
-def _equal_bits(first: Tensor, second: Tensor) -> bool:
-    import torch
-
-    one, other = (tensor.contiguous().flatten().view(torch.uint8) for tensor in (first, second))
-    return bool(torch.equal(one, other))
 
 
 def _said(line: str) -> str:

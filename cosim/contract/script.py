@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cosim.contract.subject import DEVICES
+from cosim.contract.subject import DEGREES, DEVICES
 from cosim.methods.method import Method
 from cosim.simulation.learner import Learner
 
 ROUNDS = 2
-_DEGREES = dict.fromkeys(DEVICES, len(DEVICES) - 1)
 
 
 def play(learner: Learner, method: Method) -> None:
@@ -37,7 +36,7 @@ def play(learner: Learner, method: Method) -> None:
             job.result()
         if method.aggregation.exchanges:
             _exchange(learner, method, round_, tuple(jobs), late)
-        learner.evaluate(DEVICES)
+        learner.evaluate(DEVICES[:round_])
 
 
 def _exchange(
@@ -64,9 +63,9 @@ def _exchange(
             inboxes[2], ages[2] = {}, {}
         else:
             inbox = dict(inboxes[0])
-            learner.mix(0, inbox, ages[0], turn, _DEGREES).discard()
+            learner.mix(0, inbox, ages[0], turn, DEGREES).discard()
         mixing = [
-            learner.mix(device, inboxes[device], ages[device], turn, _DEGREES) for device in DEVICES
+            learner.mix(device, inboxes[device], ages[device], turn, DEGREES) for device in DEVICES
         ]
         for job in mixing:
             job.result()

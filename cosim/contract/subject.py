@@ -1,5 +1,4 @@
-"""A method on trial: learners of it over a tiny model, each as a process of its own would have it.
-"""
+"""A method on trial: learners of it over a tiny model, each as a process of its own has it."""
 
 from __future__ import annotations
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 # Three devices of two tasks: the fewest with an inbox that has a middle.
 TASKS = ("sums", "products", "sums")
 DEVICES = tuple(range(len(TASKS)))
+# Each is the neighbour of all others.
+DEGREES = dict.fromkeys(DEVICES, len(DEVICES) - 1)
 
 
 @dataclass(frozen=True)

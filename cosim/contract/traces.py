@@ -1,24 +1,21 @@
-"""Checks of what leaves no trace: an empty inbox, a discarded job, a mixing in somebody's tensors.
-"""
+"""Checks of what leaves no trace: an empty inbox, a discarded job, other people's tensors."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cosim.contract.content import digest
 from cosim.contract.learning import exchange
-from cosim.contract.subject import DEVICES, Subject
+from cosim.contract.subject import DEGREES, DEVICES, Subject
 from cosim.contract.verdict import Broken
 from cosim.methods.message import Turn
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from cosim.learning.learner import Learner
 
 T = TypeVar("T")
-_DEGREES = dict.fromkeys(DEVICES, len(DEVICES) - 1)
 
 
 def empty_inbox(subject: Subject) -> str:
@@ -28,12 +25,12 @@ def empty_inbox(subject: Subject) -> str:
     exchange(learner, Turn(1))
     before = learner.fleet.states
     for device in DEVICES:
-        held = digest(learner, before[device])
-        job = learner.mix(device, {}, {}, Turn(2), _DEGREES)
+        held = digest(before[device])
+        job = learner.mix(device, {}, {}, Turn(2), DEGREES)
         if not job.work.idle:
             raise Broken(f"mixing nothing costs device {device} {job.work.flop:g} FLOP")
         job.result()
-        if digest(learner, learner.fleet.states[device]) != held:
+        if digest(learner.fleet.states[device]) != held:
             raise Broken(f"device {device} is another after it has mixed nothing")
     return "a device that mixes an empty inbox stays as it was, at no cost"
 
@@ -56,8 +53,8 @@ def discarded(subject: Subject) -> str:
     assert late is not None
     _trained(disturbed, 2, (0,))  # computes both
     late.discard()
-    held = digest(undisturbed, undisturbed.fleet.states[1])
-    if digest(disturbed, disturbed.fleet.states[1]) != held:
+    held = digest(undisturbed.fleet.states[1])
+    if digest(disturbed.fleet.states[1]) != held:
         raise Broken("a fine-tuning that was discarded after it was computed changed its device")
     if disturbed.method.aggregation.exchanges:
         _discard_a_mixture(disturbed)
@@ -68,9 +65,9 @@ def _discard_a_mixture(learner: Learner) -> None:
     outgoing = learner.messages(0, Turn(2), [2])
     if outgoing is not None:
         learner.hear(2, outgoing.content)
-        held = digest(learner, learner.fleet.states)
-        learner.mix(2, {0: outgoing.content}, {0: 0}, Turn(2), _DEGREES).discard()
-        if digest(learner, learner.fleet.states) != held:
+        held = digest(learner.fleet.states)
+        learner.mix(2, {0: outgoing.content}, {0: 0}, Turn(2), DEGREES).discard()
+        if digest(learner.fleet.states) != held:
             raise Broken("a mixing that was discarded changed a device")
 
 
@@ -92,20 +89,17 @@ def nothing_in_place(subject: Subject) -> str:
         said: dict[int, Any] = {}
         for device in DEVICES:
             others = [other for other in DEVICES if other != device]
-
-            def speak(device: int = device, others: list[int] = others) -> Any:
-                return learner.messages(device, turn, others)
-
-            outgoing = _watched(learner, said, f"what device {device} says", speak)
+            speak = partial(learner.messages, device, turn, others)
+            outgoing = _watched(learner, said, f"saying of device {device}", speak)
             if outgoing is not None:
                 said[device] = outgoing.content
         for device in DEVICES:
             inbox = {sender: message for sender, message in said.items() if sender != device}
             for message in inbox.values():
                 learner.hear(device, message)
-            mixture = learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, _DEGREES)
+            mixture = learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, DEGREES)
             _watched(learner, said, f"mixing of device {device}", mixture.result)
-        _watched(learner, said, "evaluation", lambda: learner.evaluate(DEVICES))
+        _watched(learner, said, "evaluation", partial(learner.evaluate, DEVICES))
     return "no tensor of a state or of a message is changed in place"
 
 
@@ -114,9 +108,9 @@ def _watched(learner: Learner, said: Mapping[int, Any], what: str, call: Callabl
 
     _, named = take(learner, {}, said)
     held = [*named.values(), *learner.fleet.first_projections]
-    before = list(map(_digest, held))
+    before = digest(held)
     answer = call()
-    if list(map(_digest, held)) != before:
+    if digest(held) != before:
         raise Broken(
             f"in round {_round(learner)} the {what} changed in place a tensor that was there "
             "before, which others may hold too: make a new one"
@@ -126,25 +120,6 @@ def _watched(learner: Learner, said: Mapping[int, Any], what: str, call: Callabl
 
 def _round(learner: Learner) -> int:
     return max(adapter.round for adapter in learner.fleet.adapters)
-
-
-def digest(learner: Learner, tree: Any) -> str:
-    """BLAKE2b of a tree that a learner's state may hold."""
-    from cosim.learning.learner_state import KINDS
-    from cosim.learning.state_tree import flatten
-
-    plain, tensors = flatten(tree, KINDS)
-    content = hashlib.blake2b(repr(plain).encode(), digest_size=16)
-    for tensor in tensors.values():
-        content.update(_digest(tensor))
-    return content.hexdigest()
-
-
-def _digest(tensor: Tensor) -> bytes:
-    import torch
-
-    values = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)
-    return hashlib.blake2b(values.numpy().tobytes(), digest_size=16).digest()
 
 
 def _trained(learner: Learner, round_: int, devices: Iterable[int] = DEVICES) -> None:
@@ -157,5 +132,5 @@ def _trained(learner: Learner, round_: int, devices: Iterable[int] = DEVICES) ->
 def _compare(first: Learner, second: Learner, what: str) -> None:
     for device in DEVICES:
         one, other = (learner.fleet.states[device] for learner in (first, second))
-        if digest(first, one) != digest(second, other):
+        if digest(one) != digest(other):
             raise Broken(f"{what} changed device {device}")

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from cosim.errors import MethodError
 from cosim.methods.method import Method
 from cosim.methods.origin import Origin
-from cosim.methods.part import PARTS, Part
+from cosim.methods.part import PARTS_OF_FILES, within
 
 ENTRY_POINTS = "cosim.methods"
 FILE = "path:"
@@ -74,7 +74,14 @@ def method_of_package(name: str, sha256: str | None = None) -> Method | None:
 
 def forget(origin: Origin) -> None:
     """Has a method's file executed again when it is next asked for, as in another process."""
-    sys.modules.pop(_module_name(origin.sha256), None)
+    if (name := module_of(origin)) is not None:
+        sys.modules.pop(name, None)
+        PARTS_OF_FILES.pop(name, None)
+
+
+def module_of(origin: Origin | None) -> str | None:
+    """The module that a method's file is executed as; None of any other method."""
+    return None if origin is None or origin.path is None else _module_name(origin.sha256)
 
 
 def installed() -> tuple[EntryPoint, ...]:
@@ -90,11 +97,13 @@ def _executed(name: str, path: Path, source: bytes) -> ModuleType:
     module = ModuleType(name)
     module.__file__ = str(path)
     sys.modules[name] = module
+    PARTS_OF_FILES[name] = {}
     try:
         # Not by an import, which would take the bytes of an earlier version from its cache.
-        exec(compile(source, str(path), "exec"), module.__dict__)
-    except Exception as error:
-        del sys.modules[name]
+        with within(name):
+            exec(compile(source, str(path), "exec"), module.__dict__)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name], PARTS_OF_FILES[name]
         raise MethodError(f"{path}{_line(error, path)}: {_words(error)}") from error
     return module
 
@@ -106,11 +115,13 @@ def _checked(method: object, said: str, module: ModuleType, origin: Origin) -> M
         hint = f"; {made_here[0]} is one: call it METHOD" if made_here else ""
         got = "there is no METHOD" if method is None else f"METHOD is {type(method).__name__}"
         raise MethodError(f"{said}: {got}; {_EXPECTED}{hint}")
-    # Another file may have given the same words to parts of its own in between.
-    for value in vars(module).values():
-        own = isinstance(value, type) and value.__module__ == module.__name__
-        if own and issubclass(value, Part) and (word := value.word()) is not None:
-            PARTS[value.slot][word] = value
+    for part in method.parts():
+        if part.word() is None:
+            kind = type(part).__qualname__
+            raise MethodError(
+                f"{said}: {kind} has no word that a scenario could name it by: declare "
+                f'{part.key}: Literal["my_word"] = "my_word" in it'
+            )
     return method.model_copy(update={"origin": origin})
 
 
@@ -120,7 +131,7 @@ def _imported(module: ModuleType) -> set[str]:
     return {name for name in vars(module) if hasattr(cosim.methods, name)}
 
 
-def _words(error: Exception) -> str:
+def _words(error: BaseException) -> str:
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
         return str(first.get("ctx", {}).get("error", first["msg"]))
@@ -129,7 +140,7 @@ def _words(error: Exception) -> str:
     return f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
 
 
-def _line(error: Exception, path: Path) -> str:
+def _line(error: BaseException, path: Path) -> str:
     """`:7`, the file's own line that an error comes from."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f":{error.lineno}"

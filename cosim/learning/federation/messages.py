@@ -82,6 +82,21 @@ class Messages:
             number = self.numbered
         return number
 
+    @property
+    def numbers(self) -> dict[int, int]:
+        """The names of what devices hold now, of those who have said it."""
+        states = self.fleet.states
+        return {
+            device: number
+            for device, (held, number) in self._numbers.items()
+            if held() is states[device].adapter
+        }
+
+    @numbers.setter
+    def numbers(self, numbers: Mapping[int, int]) -> None:
+        adapters = self.fleet.adapters
+        self._numbers = {device: (ref(adapters[device]), n) for device, n in numbers.items()}
+
     def message(self, device: int, round_: int) -> Message:
         """What the device says now of its training of a round."""
         state = self.fleet.states[device]
