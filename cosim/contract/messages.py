@@ -39,12 +39,12 @@ def bits_of_content(subject: Subject) -> str:
             outgoing = learner.messages(sender, turn, receivers)
             if outgoing is None:
                 continue
-            _readable(learner, outgoing.content)
+            _readable(outgoing.content)
             for receiver in receivers:
                 known = told.get((sender, receiver), {})
                 _charged(learner, outgoing, receiver, known)
                 bits = outgoing.bits[receiver]
-                if known and bits > first[sender, receiver]:
+                if bits > first.get((sender, receiver), bits):
                     raise Broken(
                         f"device {receiver} is charged {bits} bit for what device {sender} says "
                         f"in round {round_}, and was charged {first[sender, receiver]} before, "
@@ -94,8 +94,8 @@ def _train(learner: Learner, round_: int) -> None:
         job.result()
 
 
-def _readable(learner: Learner, message: Message) -> None:
-    """Names are distinct, values finite and in the air's precision, and B comes with its places."""
+def _readable(message: Message) -> None:
+    """Names are distinct, kinds known and values finite."""
     who = f"device {message.device} says"
     names = [said.name for said in message.content]
     if doubled := [name for name in names if names.count(name) > 1]:
@@ -108,15 +108,6 @@ def _readable(learner: Learner, message: Message) -> None:
             )
         if isinstance(said, Values) and not bool(said.values.isfinite().all()):
             raise Broken(f"{who} '{said.name}' with a value that is no finite number")
-    expansion = message.by_name.get("B")
-    if isinstance(expansion, Values):
-        count, whole = int(expansion.values.numel()), learner.layout.expansion_size
-        places = whole if message.support is None else int(message.support.numel())
-        if count != places:
-            raise Broken(
-                f"{who} {count} values of B for {places} positions, of {whole}: a receiver needs "
-                "a Mask 'M' of as many"
-            )
 
 
 def _charged(learner: Learner, outgoing: Outgoing, receiver: int, known: dict[str, Said]) -> None:

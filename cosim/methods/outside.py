@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copyreg
 import hashlib
 import sys
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from traceback import extract_tb
 from types import ModuleType
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -30,7 +32,19 @@ def method_of_file(path: Path, sha256: str | None = None) -> Method:
     sha256: of the file that is meant; another is refused. Raises MethodError, one sentence with the
     file and, where it can, the line.
     """
+    source = source_of(path, sha256)
+    digest = hashlib.sha256(source).hexdigest()
+    name = _module_name(digest)
+    module = sys.modules.get(name) or _executed(name, path, source)
+    method = getattr(module, "METHOD", None)
+    return _checked(method, str(path), module, Origin(path=str(path), sha256=digest))
+
+
+def source_of(path: Path, sha256: str | None = None) -> bytes:
+    """The bytes of a method's file; raises MethodError as `method_of_file`."""
     try:
+        if path.exists() and not path.is_file():
+            raise MethodError(f"{path}: is no file; expected a Python file with a METHOD")
         source = path.read_bytes()
     except OSError as error:
         raise MethodError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -40,10 +54,7 @@ def method_of_file(path: Path, sha256: str | None = None) -> Method:
             f"{path}: is another file than the one that is meant: its SHA-256 is {digest}, "
             f"expected {sha256}"
         )
-    name = _module_name(digest)
-    module = sys.modules.get(name) or _executed(name, path, source)
-    method = getattr(module, "METHOD", None)
-    return _checked(method, str(path), module, Origin(path=str(path), sha256=digest))
+    return source
 
 
 def method_of_package(name: str, sha256: str | None = None) -> Method | None:
@@ -108,6 +119,29 @@ def _executed(name: str, path: Path, source: bytes) -> ModuleType:
     return module
 
 
+def _restored(written: dict[str, Any]) -> Method:
+    """A method from outside in a process that may not have read its file or package."""
+    origin = Origin.model_validate(written["origin"])
+    if origin.path is not None:
+        method_of_file(Path(origin.path), origin.sha256)
+    else:
+        assert origin.entry_point is not None, "a method from nowhere"
+        method_of_package(origin.entry_point, origin.sha256)
+    with within(module_of(origin)):
+        return Method.model_validate(written)
+
+
+def _reduced(method: Method) -> Any:
+    """How a method goes to another process: whole, or as what is written of it, since a file's
+    classes cannot be imported there."""
+    if method.origin is None:
+        return method.__reduce_ex__(2)
+    return _restored, (method.model_dump(mode="json"),)
+
+
+copyreg.pickle(Method, _reduced)
+
+
 def _checked(method: object, said: str, module: ModuleType, origin: Origin) -> Method:
     if not isinstance(method, Method):
         named = [name for name, value in vars(module).items() if isinstance(value, Method)]
@@ -134,10 +168,12 @@ def _imported(module: ModuleType) -> set[str]:
 def _words(error: BaseException) -> str:
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
-        return str(first.get("ctx", {}).get("error", first["msg"]))
+        where = "".join(f"{step}: " for step in first["loc"])
+        return f"{where}{first.get('ctx', {}).get('error', first['msg'])}"
     if isinstance(error, MethodError):
         return str(error)
-    return f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+    said = str(error.msg if isinstance(error, SyntaxError) else error)
+    return f"{type(error).__name__}: {said.splitlines()[0] if said else 'it says no more'}"
 
 
 def _line(error: BaseException, path: Path) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, get_args
@@ -110,3 +111,9 @@ class Part(Choice):
         }
         said = ", ".join(f"{name}: {value}" for name, value in changed.items())
         return f"{getattr(self, self.key)}{f' ({said})' if said else ''}"
+
+
+def where(function: Callable[..., Any]) -> str:
+    """The file and line of a function of a part."""
+    code = inspect.unwrap(function).__code__
+    return f"{code.co_filename}:{code.co_firstlineno}"
