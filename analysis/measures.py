@@ -9,8 +9,9 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from cosim.errors import SweepError
-from cosim.methods.method import Method
-from cosim.scenario.method import method_of
+from cosim.methods.earlier_spelling import respelt
+from cosim.methods.part import PARTS
+from cosim.methods.slots import Projection
 from cosim.trace.reader import Run
 from cosim.trace.schema import HEADLINE_METRICS, TransferKind
 
@@ -101,7 +102,13 @@ def updated_parameters(run: Run, projection: float | None) -> float | None:
 
 def _trains_projection(run: Run) -> bool:
     """Whether A is trained and sent, however the run's version spelt that."""
-    return Method.model_validate(method_of(scenario_of(run)["method"])).projection.moves
+    said = respelt(scenario_of(run)["method"])["projection"]
+    word = said["name"] if isinstance(said, dict) else said
+    if word not in PARTS["projection"]:
+        raise SweepError(f"{run.directory}: nothing here is known of projection {word!r}")
+    kind = PARTS["projection"][word]
+    assert issubclass(kind, Projection)
+    return kind.moves
 
 
 def projection_values(runs: list[Run]) -> float | None:

@@ -106,11 +106,17 @@ def _result_heard(_: Underway, __: Call, told: Any) -> FineTuned | None:
     return FineTuned(loss, quarantined, tuple(LayerState(*layer) for layer in layers))
 
 
+def _offered(call: Call) -> Handle | None:
+    """The handle of what was offered before, where it is to be offered again."""
+    return next((said for said in call.said if isinstance(said, Handle)), None)
+
+
 def _outgoing_told(underway: Underway, call: Call, outgoing: Outgoing | None) -> Any:
-    """Bits by receiver; the content stays behind a handle."""
+    """Bits by receiver; the content stays behind a handle, its first where it was offered."""
     if outgoing is None:
         return None
-    underway.put(call.number, outgoing.content)
+    if _offered(call) is None:
+        underway.put(call.number, outgoing.content)
     return list(outgoing.bits.items())
 
 
@@ -118,7 +124,7 @@ def _outgoing_heard(underway: Underway, call: Call, told: Any) -> Outgoing | Non
     """What was offered before is the content again, and has its handle already."""
     if told is None:
         return None
-    offered = next((said for said in call.said if isinstance(said, Handle)), None)
+    offered = _offered(call)
     handle = underway.handle(call.number) if offered is None else offered
     return Outgoing(handle, dict(told))
 

@@ -25,6 +25,7 @@ from cosim.scenario.section import Section
 from cosim.spelling import did_you_mean
 
 MethodName = Annotated[str, Field(json_schema_extra={"enum": list(METHODS)})]
+_NAME = "a built-in method, path:<file>, or one of an installed package"
 
 
 def _optional(slot: str) -> tuple[Any, Any]:
@@ -42,7 +43,7 @@ MethodMapping = create_model(
     "MethodMapping",
     __base__=Section,
     __doc__="What a scenario may write for a method: its name, and the parts that differ.",
-    name=(MethodName, ...),
+    name=(MethodName, Field(description=_NAME)),
     **_slots,
 )
 

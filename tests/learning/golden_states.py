@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from cosim.methods import METHODS
 from cosim.methods.method import Method
 from cosim.methods.part import PARTS
+from cosim.methods.slots import Aggregation
 
 SLOTS = ("projection", "expansion", "weights", "aggregation", "composition", "data")
 
@@ -63,7 +64,9 @@ def methods_drawn(count: int, seed: int) -> list[dict[str, Any]]:
         method = METHODS[dice.choice(list(METHODS))].model_dump(mode="json")
         for slot in dice.sample(SLOTS, dice.choice((1, 2, 3))):
             method[slot] = part_drawn(slot, dice)
-        silent = PARTS["aggregation"][word_of(method["aggregation"])].exchanges is False
+        aggregation = PARTS["aggregation"][word_of(method["aggregation"])]
+        assert issubclass(aggregation, Aggregation)
+        silent = not aggregation.exchanges
         if silent != (word_of(method["topology"]) == "none"):
             method["topology"] = "none" if silent else "ring"
         method |= {"name": "drawn", "reference": "drawn for the golden states"}

@@ -1,6 +1,6 @@
 """Banks of experts: what comes in, what replaces what, what it costs, and who is asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from cosim.learning.learner import Learner
 from cosim.methods import METHODS
 from cosim.methods.aggregation.support_normalised import SupportNormalised
 from cosim.methods.message import SEED_BITS, mask_bits
-from tests.learning.small_learners import mixed, one_round, small_learner, small_pools
+from tests.learning.small_learners import mixed, one_round, small_learner, small_pools, tuning
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,10 @@ def pools(tiny_llama: Path) -> dict[str, TaskPool]:
 
 
 @pytest.fixture
-def make(tiny_llama, pools):
-    def build(name, devices=("sums", "times", "sums", "times"), **changes):
+def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]:
+    def build(
+        name: str, devices: Sequence[str] = ("sums", "times", "sums", "times"), **changes: Any
+    ) -> Learner:
         adapter = {key: changes.pop(key) for key in ("bits_per_value",) if key in changes}
         return small_learner(tiny_llama, pools, METHODS[name].with_(**changes), devices, **adapter)
 
@@ -95,7 +97,9 @@ def test_an_older_expert_read_out_of_a_late_mixture_replaces_no_newer_one(
 
 
 @pytest.mark.parametrize(("round_", "replaces"), [(1, False), (2, True), (3, True)])
-def test_a_bank_holds_the_newest_of_an_owner(make, round_, replaces):
+def test_a_bank_holds_the_newest_of_an_owner(
+    make: Callable[..., Learner], round_: int, replaces: bool
+) -> None:
     state = make("proposed").fleet.states[0]
     held, other = (replace(state.adapter, round=number) for number in (2, round_))
     first = state.hold({1: held})
@@ -116,7 +120,7 @@ def test_equal_banks_of_two_clusters_are_scored_once(
     monkeypatch.setattr(
         learner.scoring.evaluator, "scores", lambda *args: asked.append(1) or score(*args)
     )
-    found = learner.evaluate(range(4)).measurements.measurements.measurements
+    found = learner.evaluate(range(4)).measurements
     assert len(asked) == 2, "once a task, though the banks came by different ways"
     assert len({(m.task, m.score.metric, m.score.value) for m in found}) * 4 == len(found)
 
@@ -147,7 +151,7 @@ def test_a_global_threshold_leaves_modules_of_different_density(
     assert np.std([layer.density for layer in layers]) > 0.01
 
 
-def test_read_back_whole_every_projection_meets_the_average(make):
+def test_read_back_whole_every_projection_meets_the_average(make: Callable[..., Learner]) -> None:
     learner = make(
         "proposed",
         composition="oracle",
@@ -188,15 +192,10 @@ def test_printed_weights_shrink_the_average(make: Callable[..., Learner]) -> Non
 
 def test_the_gate_reports_its_routing(make: Callable[..., Learner]) -> None:
     learner = make("proposed")
-    assert all(
-        m.score.metric != "routing"
-        for m in learner.evaluate(range(4)).measurements.measurements.measurements
-    )
+    assert all(m.score.metric != "routing" for m in learner.evaluate(range(4)).measurements)
     one_round(learner)
     scores = {
-        m.task: m.score
-        for m in learner.evaluate([0]).measurements.measurements.measurements
-        if m.score.metric == "routing"
+        m.task: m.score for m in learner.evaluate([0]).measurements if m.score.metric == "routing"
     }
     for task, score in scores.items():
         weights = learner.scoring.weights(learner.fleet.expert(0, task), task)
@@ -221,7 +220,7 @@ def test_data_in_one_place_trains_one_adapter_on_everybodys_rows(
     assert len(set(losses)) == (1 if name == "centralised" else 2)
     answers = {
         (m.device, m.task, m.score.metric): m.score.value
-        for m in learner.evaluate(range(4)).measurements.measurements.measurements
+        for m in learner.evaluate(range(4)).measurements
     }
     for (_, task, metric), value in answers.items():
         assert value == answers[0, task, metric], "everybody answers alike"
@@ -232,7 +231,7 @@ def test_data_in_one_place_trains_one_adapter_on_everybodys_rows(
 
 def test_a_pooled_step_is_the_mean_of_the_devices_gradients(make: Callable[..., Learner]) -> None:
     learner = make("centralised")
-    lessons = [learner.submit(device, 1).lesson for device in range(4)]
+    lessons = [tuning(learner, device, 1).lesson for device in range(4)]
     start = lessons[0].adapter
     trainer: Any = learner.trainer
 

@@ -43,7 +43,7 @@ def pools(tiny_llama: Path) -> dict[str, TaskPool]:
 PRINTED_SPECTRUM = EntropyMask(spectrum="weights")
 
 
-def calibrator(plain, **changes):
+def calibrator(plain: Any, **changes: Any) -> Calibrator:
     model = AdaptedModel(copy.deepcopy(plain))
     layout = Layout(model.modules, 2)
     needs = METHODS["proposed"].with_(**changes).needs
@@ -64,7 +64,7 @@ def inputs_of(plain: Any, module: str, rows: Sequence[Encoded] = ROWS) -> Tensor
     return torch.cat(seen).double()
 
 
-def test_entropies_and_mean_inputs_are_those_of_plain_passes(plain):
+def test_entropies_and_mean_inputs_are_those_of_plain_passes(plain: Any) -> None:
     one = calibrator(plain, projection=Frozen(refined=True))
     found = one.calibrate(ROWS)
     start = 0
@@ -195,7 +195,7 @@ def test_the_last_token_alone_may_be_read(plain: Any) -> None:
         torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
 
 
-def test_as_printed_the_spectrum_does_not_know_the_task(plain):
+def test_as_printed_the_spectrum_does_not_know_the_task(plain: Any) -> None:
     one = calibrator(plain, expansion=PRINTED_SPECTRUM)
     assert one.calibrate(ROWS).entropies.tolist() == one.calibrate(ROWS[:1]).entropies.tolist()
     rows = 10 * ROWS  # enough for C to be what a device finds

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from cosim.methods import METHODS
 from cosim.methods.aggregation.mean import Mean
 from cosim.methods.composition.single import Single
 from cosim.methods.data.own import Own
-from cosim.methods.message import Common, Mask, Seed, Values
+from cosim.methods.message import Common, Mask, Said, Seed, Values
 from cosim.methods.method import Method
 from tests.learning.golden_states import methods_drawn
 from tests.learning.small_learners import mixed, one_round, small_learner, small_pools, tuned
@@ -61,10 +61,13 @@ def test_runs_and_learns(make: Callable[..., Learner], recipe: Method) -> None:
     for number in range(1, 5):
         jobs = [learner.submit(device, number) for device in range(3)]
         assert all(job.work.flop > 0 for job in jobs)
-        results = [job.result() for job in jobs]
-        losses.append(np.mean([result.loss for result in results]))
+        of_round, updates = [], []
+        for device, job in enumerate(jobs):
+            of_round.append(job.result().loss)
+            updates.append(learner.post.message(device, number))
+        losses.append(np.mean(of_round))
         for device in range(3):
-            others = {r.update.device: r.update for r in results if r.update.device != device}
+            others = {update.device: update for update in updates if update.device != device}
             mixed(learner, device, others, dict.fromkeys(others, 0))
     # As printed an adapter shrinks by 1/M twice a round, and nothing is promised.
     printed = any(
@@ -91,12 +94,12 @@ def test_the_update_is_zero_at_the_start(make: Callable[..., Learner], recipe: M
     learner = make(recipe)
     for device in range(3):
         assert not learner.fleet.adapters[device].expansion(learner.layout).any()
-    found = learner.evaluate(range(3)).measurements.measurements.measurements
+    found = learner.evaluate(range(3)).measurements
     scores = {(m.task, m.score.metric, m.score.value) for m in found}
     assert len(scores) == len({(m.task, m.score.metric) for m in found}), "all answer as the base"
 
 
-def bits_of(content, known=()):
+def bits_of(content: Iterable[Said], known: Collection[str] = ()) -> float:
     """Bits of what is said, worked out from the content alone, at 16 bits a value."""
     total = 0.0
     for said in content:
@@ -121,7 +124,7 @@ def bits_of(content, known=()):
 
 
 @every_method
-def test_payload_bits_follow_from_the_content(make, recipe):
+def test_payload_bits_follow_from_the_content(make: Callable[..., Learner], recipe: Method) -> None:
     learner = make(recipe)
     updates = one_round(learner, arrives=lambda src, dst: (src, dst) == (0, 1))
     for update in updates:
@@ -136,7 +139,9 @@ def test_payload_bits_follow_from_the_content(make, recipe):
 
 
 @every_method
-def test_bits_before_a_first_round_are_those_of_its_messages(make, recipe):
+def test_bits_before_a_first_round_are_those_of_its_messages(
+    make: Callable[..., Learner], recipe: Method
+) -> None:
     """But for a mask whose modules the first round alone decides."""
     learner = make(recipe)
     for device in range(3):
@@ -156,7 +161,7 @@ A_VALUES = 2 * 2 * (6 * 32 + 64)
 
 
 @pytest.mark.parametrize("name", ["lora", "proposed", "proposed_literal", "full_finetune"])
-def test_bits_by_hand(make, name):
+def test_bits_by_hand(make: Callable[..., Learner], name: str) -> None:
     learner = make(METHODS[name])
     sizes = [module.out_features * 2 for module in learner.layout.modules]
     (update, *_) = one_round(learner, arrives=lambda src, dst: False)
@@ -180,7 +185,7 @@ def test_bits_by_hand(make, name):
 
 
 @every_method
-def test_an_empty_inbox_changes_nothing(make, recipe):
+def test_an_empty_inbox_changes_nothing(make: Callable[..., Learner], recipe: Method) -> None:
     learner = make(recipe)
     for device in range(3):
         learner.submit(device, 1).result()
@@ -188,7 +193,7 @@ def test_an_empty_inbox_changes_nothing(make, recipe):
     for device in range(3):
         mixed(learner, device, {}, {})
     assert equal(before, state(learner))
-    assert learner.evaluate(range(3)).measurements.measurements.measurements
+    assert learner.evaluate(range(3)).measurements
 
 
 @every_method
@@ -235,7 +240,9 @@ assert len(MIXING) > 1
 
 
 @pytest.mark.parametrize("recipe", MIXING, ids=str)
-def test_doubly_stochastic_mixing_keeps_the_mean(make, recipe):
+def test_doubly_stochastic_mixing_keeps_the_mean(
+    make: Callable[..., Learner], recipe: Method
+) -> None:
     learner = make(recipe, devices=["sums"] * 3, bits_per_value=32)
     updates = [tuned(learner, learner.submit(device, 1)) for device in range(3)]
     before = torch.stack([update.values for update in updates]).mean(0)
@@ -283,7 +290,9 @@ ALONE = {name: recipe for name, recipe in ALL.items() if isinstance(recipe.data,
 
 
 @pytest.mark.parametrize("recipe", ALONE.values(), ids=ALONE)
-def test_a_device_alone_trains_as_if_there_were_no_network(make, recipe):
+def test_a_device_alone_trains_as_if_there_were_no_network(
+    make: Callable[..., Learner], recipe: Method
+) -> None:
     learner, plain = (make(recipe, devices=["sums"], bits_per_value=32) for _ in range(2))
     for number in (1, 2, 3):
         learner.submit(0, number).result()
@@ -299,13 +308,13 @@ def test_a_device_alone_trains_as_if_there_were_no_network(make, recipe):
     single = learner.method.model_copy(update={"composition": Single()})
     routed = {
         m.score.metric: m.score.value
-        for m in learner.evaluate([0]).measurements.measurements.measurements
+        for m in learner.evaluate([0]).measurements
         if m.task == "sums"
     }
     learner.fleet.method = single
     alone = {
         m.score.metric: m.score.value
-        for m in learner.evaluate([0]).measurements.measurements.measurements
+        for m in learner.evaluate([0]).measurements
         if m.task == "sums"
     }
     assert {**routed, "routing": 1.0} == {**alone, "routing": 1.0}
@@ -340,4 +349,4 @@ def test_experts_that_cross_over_are_charged_once_and_stay_apart(
     assert learner.fleet.banks[1].get(1) is before[1].get(1)
     assert (1 in before[1]) == recipe.composition.asks_experts
     assert all(learner.fleet.banks[1][owner] is expert for owner, expert in before[0].items())
-    assert learner.evaluate([1]).measurements.measurements.measurements
+    assert learner.evaluate([1]).measurements

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from cosim.learning.federation.aggregation import Update
 from torch import Tensor
 from torch.nn import functional
 
@@ -17,6 +16,7 @@ from cosim.learning.diagnostics.diagnosis import watched
 from cosim.learning.learner import Learner
 from cosim.learning.records import Diagnostic
 from cosim.methods import METHODS
+from cosim.methods.message import Message
 from tests.learning.small_learners import one_round, small_learner, small_pools, tuned
 
 
@@ -33,7 +33,7 @@ def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]
     return build
 
 
-def diagnosed(learner: Learner, updates: list[Update]) -> list[Diagnostic]:
+def diagnosed(learner: Learner, updates: list[Message]) -> list[Diagnostic]:
     """Of all devices, which exchange with all others."""
     return learner.diagnosis.of([0, 1, 2], dict.fromkeys(range(3), updates))
 
@@ -95,7 +95,7 @@ def test_pairs_are_those_of_the_dense_products(make: Callable[..., Learner], nam
         assert named == [(module.layer, module.name) for module in learner.layout.modules]
 
 
-def gradient_by_hand(learner: Learner, update: Update, A: Any) -> list[Tensor]:
+def gradient_by_hand(learner: Learner, update: Message, A: Any) -> list[Tensor]:
     """∂F/∂B by module, F the mean of the losses of the update's mini-batches."""
     model = learner.trainer.model
     flat = torch.zeros(learner.layout.expansion_size)

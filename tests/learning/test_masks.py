@@ -1,8 +1,12 @@
 """How many positions of B are trained, and which: by gradient, by magnitude, as printed."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from cosim.errors import CosimError
 from cosim.methods import METHODS
@@ -14,6 +18,7 @@ from cosim.methods.expansion.gradient_mask import GradientMask
 from cosim.methods.expansion.magnitude_mask import MagnitudeMask
 from cosim.methods.expansion.ranking import first_step, top_magnitude_support, top_support
 from cosim.methods.layout import AdaptedModule, Layout, shared_inputs
+from cosim.methods.slots import Expansion
 
 LAYOUT = Layout(
     tuple(
@@ -26,7 +31,9 @@ LAYOUT = Layout(
 SIZES = np.array([80, 200] * 3)
 
 
-def planned(expansion, density, entropies=None):
+def planned(
+    expansion: Expansion, density: float, entropies: NDArray[np.float64] | None = None
+) -> NDArray[np.int64]:
     return expansion.planned(LAYOUT, density, Calibration(entropies=entropies))
 
 
@@ -35,13 +42,13 @@ class Told:
 
     layout = LAYOUT
 
-    def __init__(self, gradient, optimizer="adamw"):
+    def __init__(self, gradient: Tensor, optimizer: str = "adamw") -> None:
         self.gradient, self.optimizer = gradient, optimizer
 
-    def first_gradients(self):
+    def first_gradients(self) -> Iterator[Tensor]:
         return iter([self.gradient])
 
-    def trained(self):
+    def trained(self) -> Iterator[Tensor]:
         return iter([self.gradient])
 
 
@@ -69,7 +76,7 @@ def test_more_entropy_is_more_density_and_a_block_has_one() -> None:
     assert even.tolist() == [8, 20] * 3
 
 
-def test_as_printed_every_position_is_kept():
+def test_as_printed_every_position_is_kept() -> None:
     assert planned(EntropyMask(budget="whole"), 0.1, np.ones(6)).tolist() == SIZES.tolist()
 
 
@@ -88,7 +95,7 @@ def test_the_printed_mask_is_the_largest_signed_b_after_one_step(optimizer: str)
     B.grad = gradient.clone()
     kind = torch.optim.SGD if optimizer == "sgd" else torch.optim.AdamW
     kind([B], lr=0.1).step()
-    kept = [8, 20] * 3
+    kept = np.array([8, 20] * 3)
     (found,) = GradientMask(ranked_by="first_step").choose(Told(gradient, optimizer), [kept])
     assert torch.equal(found, top_support(LAYOUT, first_step(gradient, optimizer), kept))
     wanted = top_support(LAYOUT, B.detach(), kept)
@@ -96,7 +103,7 @@ def test_the_printed_mask_is_the_largest_signed_b_after_one_step(optimizer: str)
     assert (gradient[found] < 0).all(), "a signed threshold never keeps a falling value"
 
 
-def test_each_expansion_has_its_rule():
+def test_each_expansion_has_its_rule() -> None:
     """The first of four: by size and sign, over a module or over all."""
     values = torch.zeros(int(SIZES.sum()))
     values[[3, 90, 100, 110]] = torch.tensor([-1.0, 9.0, -5.0, 7.0])
@@ -118,7 +125,7 @@ def test_each_expansion_has_its_rule():
     assert {name for name, method in METHODS.items() if method.expansion.warms_up} == {"lori"}
 
 
-def test_nobody_knows_the_first_step_of_another_optimiser():
+def test_nobody_knows_the_first_step_of_another_optimiser() -> None:
     with pytest.raises(CosimError, match=r"training\.optimizer: .*'lion'"):
         first_step(torch.ones(3), "lion")
 

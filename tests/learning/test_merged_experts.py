@@ -1,8 +1,11 @@
 """Experts that answer together weigh what the scenario says; an unknown optimiser takes no step."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from cosim.learning.data.pool import TaskPool
 from cosim.methods import METHODS
 from cosim.methods.expansion.entropy_mask import EntropyMask
 from cosim.methods.method import Method
@@ -11,12 +14,14 @@ from tests.learning.small_learners import one_round, small_learner, small_pools
 
 
 @pytest.fixture(scope="module")
-def pools(tiny_llama):
+def pools(tiny_llama: Path) -> dict[str, TaskPool]:
     return small_pools(tiny_llama)
 
 
 @pytest.mark.parametrize("ranked_by", ["gradient", "first_step"])
-def test_an_optimiser_takes_no_other_ones_steps(tiny_llama, pools, ranked_by):
+def test_an_optimiser_takes_no_other_ones_steps(
+    tiny_llama: Path, pools: dict[str, TaskPool], ranked_by: str
+) -> None:
     method = METHODS["proposed"].with_(expansion=EntropyMask(ranked_by=ranked_by))
     learner = small_learner(tiny_llama, pools, method)
     job = learner.submit(0, 1)
@@ -25,7 +30,7 @@ def test_an_optimiser_takes_no_other_ones_steps(tiny_llama, pools, ranked_by):
         job.result()
 
 
-def test_lori_adds_up_what_its_weights_say(tiny_llama, pools):
+def test_lori_adds_up_what_its_weights_say(tiny_llama: Path, pools: dict[str, TaskPool]) -> None:
     learner = small_learner(tiny_llama, pools, METHODS["lori"])
     one_round(learner)
     expert = learner.fleet.expert(0, "sums")
@@ -41,7 +46,7 @@ def test_lori_adds_up_what_its_weights_say(tiny_llama, pools):
     torch.testing.assert_close(B[0] @ A[0], wanted, rtol=1e-4, atol=1e-7)
 
 
-def test_a_scenario_may_weigh_them_otherwise(tiny_llama, pools):
+def test_a_scenario_may_weigh_them_otherwise(tiny_llama: Path, pools: dict[str, TaskPool]) -> None:
     said = {"name": "lori", "composition": {"name": "uniform", "weight": 0.5}}
     learner = small_learner(tiny_llama, pools, Method.model_validate(method_of(said)))
     one_round(learner)

@@ -1,16 +1,18 @@
 """Devices on clocks of their own mix what they hold now, whoever mixed something alike before."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
 from cosim.learning.federation.fleet import Fleet
-from cosim.learning.federation.messages import Messages
+from cosim.learning.federation.messages import Hearing, Messages
 from cosim.methods import METHODS
 from cosim.methods.calibration import Calibration
 from cosim.methods.layout import AdaptedModule, Layout
-from cosim.methods.message import Turn
+from cosim.methods.message import Message, Turn
 from cosim.methods.projection.frozen import Frozen
 from cosim.methods.projection.trained import Trained
 
@@ -18,7 +20,7 @@ ONE = Layout((AdaptedModule("only", 0, 1, 1),), 1)
 SHARED = Frozen(seed="shared")
 
 
-def messages_of(values, method="lora", **parts):
+def messages_of(values: Sequence[float], method: str = "lora", **parts: Any) -> Messages:
     """The messages of a fleet of adapters of one number each, as `lora` mixes them."""
     chosen = METHODS[method].with_(**{"projection": SHARED, **parts})
     count = len(values)
@@ -28,25 +30,27 @@ def messages_of(values, method="lora", **parts):
     return Messages(fleet, [1.0] * count, (1, 3))
 
 
-def change(fleet, device, **parts):
+def change(fleet: Fleet, device: int, **parts: Any) -> None:
     fleet.states[device] = fleet.states[device].with_adapter(**parts)
 
 
-def train(messages, device, round_, value):
+def train(messages: Messages, device: int, round_: int, value: float) -> Message:
     """A device's training of a round ends with this value."""
     change(messages.fleet, device, values=torch.tensor([value]), round=round_)
     return messages.message(device, round_)
 
 
-def mix(messages, device, inbox, ages):
-    messages.mix(device, inbox, ages, Turn(1), {})
+def mix(
+    messages: Messages, device: int, inbox: Mapping[int, Message], ages: Mapping[int, int]
+) -> None:
+    messages.mix(device, Hearing(inbox, ages, Turn(1), {}))
 
 
-def held(messages, device):
+def held(messages: Messages, device: int) -> float:
     return float(messages.fleet.adapters[device].values)
 
 
-def test_a_later_round_of_ones_own_is_not_an_earlier_one():
+def test_a_later_round_of_ones_own_is_not_an_earlier_one() -> None:
     messages = messages_of([0.0, 0.0])
     mine = train(messages, 0, 2, 2.0)
     theirs = train(messages, 1, 2, 200.0)
@@ -59,7 +63,7 @@ def test_a_later_round_of_ones_own_is_not_an_earlier_one():
 
 
 @pytest.mark.parametrize("exponent", [0.0, 1.0])
-def test_a_stale_update_alone_is_mixed_with_what_is_held_now(exponent):
+def test_a_stale_update_alone_is_mixed_with_what_is_held_now(exponent: float) -> None:
     messages = messages_of([0.0, 0.0], staleness_exponent=exponent)
     train(messages, 0, 1, 2.0)
     late = train(messages, 1, 1, 200.0)
@@ -82,7 +86,7 @@ def test_a_second_mixing_in_one_round_is_of_what_the_first_left() -> None:
     assert held(messages, 0) == 3.0
 
 
-def test_who_mixes_the_same_messages_shares_one_result():
+def test_who_mixes_the_same_messages_shares_one_result() -> None:
     messages = messages_of([0.0, 0.0])
     updates = {device: train(messages, device, 1, float(device)) for device in (0, 1)}
     for device in (0, 1):
@@ -104,7 +108,7 @@ def test_an_update_is_read_with_the_projection_that_it_was_made_with() -> None:
 
 
 @pytest.fixture
-def introducing():
+def introducing() -> Messages:
     """What is told once is h alone, three numbers of 32 bits; B is one."""
     messages = messages_of([0.0] * 3, "proposed_single_cluster", expansion="dense")
     for device, state in enumerate(messages.fleet.states):
@@ -152,17 +156,19 @@ def test_bits_are_those_of_the_message_whatever_its_sender_holds_now(introducing
 
 def test_mixing_takes_two_operations_a_value(introducing: Messages) -> None:
     updates = {device: train(introducing, device, 1, 1.0) for device in (0, 1)}
-    assert introducing.mixing_work(2, {}) is None
+    assert introducing.mixing_work(2, {}).idle
     assert introducing.mixing_work(2, updates).flop == 2 * 3
     trained = messages_of([0.0] * 3, projection=Trained())
     updates = {device: train(trained, device, 1, 1.0) for device in (0, 1)}
     assert trained.mixing_work(2, updates).flop == 2 * 6, "of A as well"
     stacked = messages_of([0.0] * 3, aggregation="stacked", composition="uniform")
     updates = {device: train(stacked, device, 1, 1.0) for device in (0, 1)}
-    assert stacked.mixing_work(2, updates) is None
+    assert stacked.mixing_work(2, updates).idle
 
 
-def test_a_device_without_a_calibration_has_nothing_of_its_own_to_mix(introducing):
+def test_a_device_without_a_calibration_has_nothing_of_its_own_to_mix(
+    introducing: Messages,
+) -> None:
     update = train(introducing, 0, 1, 1.0)
     state = introducing.fleet.states[1]
     introducing.fleet.states[1] = replace(state, calibration=None)

@@ -45,7 +45,7 @@ def trained(learner: Learner, device: int, round_: int) -> tuple[float, Tensor, 
     """The loss, B and number of steps of a device's fine-tuning."""
     tuned = learner.submit(device, round_).result()
     adapter = learner.fleet.adapters[device]
-    return tuned.loss, adapter.values, adapter.moments.steps
+    return tuned.loss, adapter.values, adapter.moments["B"].steps
 
 
 @pytest.mark.parametrize("name", ["hard_moe", "local"])

@@ -17,6 +17,7 @@ from cosim.learning.data.procedural import procedural_examples
 from cosim.learning.learner import Learner
 from cosim.methods import METHODS
 from cosim.scenario.learning import Adapter, Task, Training
+from tests.learning.small_learners import tuning
 
 DATASETS = Path(__file__).parents[3] / "shared" / "datasets"
 # Two terms of one digit: fewer than two hundred distinct prompts.
@@ -193,7 +194,7 @@ def test_devices_of_one_task_share_no_row(pool: Any, tiny_llama: Path, tmp_path:
     method = METHODS["local"]
     learner = Learner(base, method, Adapter(rank=2), training, pools, list("abaab"), seed=1)
     drawn = [
-        {row for batch in learner.submit(device, 1).lesson.batches for row in batch}
+        {row for batch in tuning(learner, device, 1).lesson.batches for row in batch}
         for device in range(5)
     ]
     for task, devices in (("a", (0, 2, 3)), ("b", (1, 4))):

@@ -75,7 +75,7 @@ def test_devices_side_by_side_are_calibrated_as_one_after_the_other(
 ) -> None:
     recipe = METHODS["proposed_single_cluster"]
     alone, together = (small_learner(tiny_llama, pools, recipe) for _ in range(2))
-    rows = [together._calibration_rows(device) for device in range(len(DEVICES))]
+    rows = [together.calibration_rows(device) for device in range(len(DEVICES))]
     rows.append((*rows[0][:2], *rows[1][:3]))  # of prompts that have been read for others
     wanted = [alone.calibrator.calibrate(one) for one in rows]
     found = together.calibrator.calibrate_all(rows)

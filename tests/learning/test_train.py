@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 from cosim.errors import CosimError
@@ -77,9 +78,9 @@ def lesson(
     return Lesson(adapter, tuple(rows(100 * number + k, batch) for k in range(steps)))
 
 
-def largest(layout, gradient, density):
+def largest(layout: Layout, gradient: Tensor, density: float) -> Tensor:
     """What a gradient mask of this density keeps where the first gradient is this."""
-    trainer = SimpleNamespace(
+    trainer: Any = SimpleNamespace(
         layout=layout, optimizer="adamw", first_gradients=lambda: iter([gradient])
     )
     (support,) = GradientMask().choose(trainer, [GradientMask().planned(layout, density, None)])
@@ -131,7 +132,7 @@ def test_training_leaves_the_given_adapters_untouched(
     assert not given.adapter.values.any()
 
 
-def test_density_one_is_dense_training(adapted, layout):
+def test_density_one_is_dense_training(adapted: AdaptedModel, layout: Layout) -> None:
     dense = GroupTrainer(adapted, layout, torch.float32, settings(expansion=Dense()))
     full = GroupTrainer(adapted, layout, torch.float32, settings(density=1.0))
     (a,) = dense.train([lesson(layout, 1, masked=False)])
@@ -225,7 +226,7 @@ def test_the_mask_is_the_largest_gradients_of_each_module(layout: Layout) -> Non
         start += size
 
 
-def test_equal_gradients_go_to_the_lower_positions(layout):
+def test_equal_gradients_go_to_the_lower_positions(layout: Layout) -> None:
     support = largest(layout, torch.ones(layout.expansion_size), 0.05)
     first = layout.expansion_sizes[0]
     kept = max(1, round(0.05 * first))

@@ -1,7 +1,10 @@
 """The one way to the learner: every verb has a form, what is heard is the same both times."""
 
+from __future__ import annotations
+
+import gc
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,11 +12,21 @@ import pytest
 
 from cosim.errors import ResumeError
 from cosim.learning.learner import Learner as ModelLearner
-from cosim.learning.records import Diagnostic, FineTuned, LayerState, Measurement, Score
+from cosim.learning.records import (
+    Description,
+    Diagnostic,
+    Evaluation,
+    FineTuned,
+    LayerState,
+    Measurement,
+    Outgoing,
+    Score,
+)
 from cosim.lifecycle import journaled_learner
 from cosim.lifecycle.answers import JOB_VERBS, VERBS
 from cosim.lifecycle.journal import Handle, Journal
 from cosim.lifecycle.journaled_learner import JournaledLearner
+from cosim.methods.message import Turn
 from cosim.methods.workload import Workload
 from cosim.simulation.learner import Job, Learner
 from cosim.simulation.null_learner import NullLearner
@@ -45,46 +58,55 @@ class Telling(NullLearner):
         super().__init__(800, WORK, 0.5)
         self.asked: list[Any] = []
 
-    def submit(self, device: int, round_: int) -> Any:
-        return TellingJob(self, device)
+    def limit(self, device: int, bits: float) -> None:
+        self.asked.append(("limit", device, bits))
 
-    def calibrate(self, device: int) -> Any:
-        return None if device else TellingJob(self, device)
+    def submit(self, device: int, round_: int) -> TellingJob | None:
+        return TellingJob(self, device) if round_ or device == 0 else None
 
-    def payload_bits(self, update: Any, receiver: int) -> int:
-        self.asked.append(("payload_bits", update))
-        return 16
+    def messages(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
+        self.asked.append(("messages", device, turn))
+        if device == 2:
+            return None
+        return Outgoing(f"of {device}", {receiver: 16 + receiver for receiver in receivers})
 
-    def mixing_work(self, device: int, inbox: Mapping[int, Any]) -> Workload | None:
-        return WORK if inbox else None
+    def experts(self, device: int, receivers: Sequence[int], offered: Any = None) -> Outgoing:
+        self.asked.append(("experts", device, offered))
+        content = {device: "an expert"} if offered is None else offered
+        return Outgoing(content, {receiver: 32 + receiver for receiver in receivers})
 
-    def aggregate(self, device: int, inbox: Mapping[int, Any], ages: Mapping[int, int]) -> None:
-        self.asked.append(("aggregate", dict(inbox), dict(ages)))
+    def hear(self, device: int, content: Any) -> None:
+        self.asked.append(("hear", device, content))
 
-    def bank(self, sender: int) -> Any:
-        return {sender: "an expert"}
+    def lose(self, device: int) -> None:
+        self.asked.append(("lose", device))
 
-    def absorb(self, device: int, bank: Any) -> None:
-        self.asked.append(("absorb", bank))
+    def mix(
+        self,
+        device: int,
+        inbox: Mapping[int, Any],
+        ages: Mapping[int, int],
+        turn: Turn,
+        degrees: Mapping[int, int],
+    ) -> TellingMixture:
+        return TellingMixture(self, (device, dict(inbox), dict(ages), turn, dict(degrees)))
 
-    def evaluate(self, devices: Iterable[int]) -> list[Measurement]:
+    def evaluate(
+        self, devices: Sequence[int], sets: Mapping[int, Sequence[int]] | None = None
+    ) -> Evaluation:
+        self.asked.append(("evaluate", sets))
         score = Score("accuracy", float(np.float32(0.1)), 10, headline=True)
-        return [Measurement(device, "sums", score) for device in devices]
+        measurements = [Measurement(device, "sums", score) for device in devices]
+        if sets is None:
+            return Evaluation(measurements, [])
+        return Evaluation(measurements, [Diagnostic("gap", 0.5, device) for device in devices])
 
-    def layers(self, device: int) -> list[LayerState]:
-        return [LayerState(0, "q_proj", 0.1, 100, 10)]
-
-    def densities(self, devices: Sequence[int]) -> Any:
-        return np.array([[0.1, device / 3] for device in devices]), np.array([10, 20])
-
-    def collision(self, devices: Sequence[int]) -> float | None:
-        return np.float64(1 / 3)
-
-    def diagnose(
-        self, devices: Sequence[int], sets: Mapping[int, Sequence[Any]]
-    ) -> list[Diagnostic]:
-        self.asked.append(("diagnose", {device: list(held) for device, held in sets.items()}))
-        return [Diagnostic("gap", 0.5, device) for device in devices]
+    def describe(self, devices: Sequence[int], together: bool = False) -> Description:
+        self.asked.append(("describe", together))
+        densities = np.array([[0.1, device / 3] for device in devices])
+        bits = [800 + device for device in devices]
+        collision = np.float64(1 / 3) if together else None
+        return Description(bits, densities, np.array([10, 20]), collision)
 
 
 class TellingJob:
@@ -93,38 +115,56 @@ class TellingJob:
 
     def result(self) -> FineTuned:
         self._learner.asked.append(("result", self._device))
-        quarantined = self._device == 2
-        return FineTuned(0.25, None if quarantined else f"of {self._device}", quarantined)
+        layers = (LayerState(0, "q_proj", 0.1, 100, 10), LayerState(1, "v_proj", 0.2, 50, 10, 1.5))
+        return FineTuned(0.25, self._device == 2, layers if self._device == 0 else ())
 
     def discard(self) -> None:
         self._learner.asked.append(("discard", self._device))
 
 
+class TellingMixture:
+    def __init__(self, learner: Telling, said: tuple[Any, ...]) -> None:
+        self.work, self._learner, self._said = Workload.of_flop(float(len(said[1]))), learner, said
+
+    def result(self) -> None:
+        self._learner.asked.append(("mixed", *self._said))
+
+    def discard(self) -> None:
+        self._learner.asked.append(("not mixed", self._said[0]))
+
+
 def conversation(learner: Learner) -> list[Any]:
-    """One question of every kind; what was heard, updates and experts by their type."""
+    """One question of every kind; what was heard, messages and experts by their type."""
     heard: list[Any] = []
     jobs = [learner.submit(device, 1) for device in range(4)]
     heard += [job.work for job in jobs]
     jobs.pop().discard()
-    tuned = [job.result() for job in jobs]
-    heard += [(one.loss, type(one.update), one.quarantined) for one in tuned]
-    updates = [one.update for one in tuned[:2]]
-    first = learner.calibrate(0)
-    assert first is not None
-    heard += [first.work, first.result().loss, learner.calibrate(1)]
-    heard += [learner.payload_bits(update, 3) for update in updates]
-    learner.hear(3, updates[0])
+    heard += [job.result() for job in jobs]
+    first = learner.submit(0, 0)
+    heard += [first.work, first.result().loss, learner.submit(1, 0)]
+    sent = [learner.messages(device, Turn(1, device), [3, 4]) for device in range(2)]
+    heard += [(type(outgoing.content), outgoing.bits) for outgoing in sent]
+    heard.append(learner.messages(2, Turn(1), [3]))
+    inbox = {device: outgoing.content for device, outgoing in enumerate(sent)}
+    learner.hear(3, inbox[0])
     learner.lose(2)
     learner.limit(1, 1e6)
-    heard += [learner.mixing_work(3, {}), learner.mixing_work(3, dict(enumerate(updates)))]
-    learner.aggregate(3, {0: updates[0], 1: updates[1]}, {0: 0, 1: 2})
-    bank = learner.bank(1)
-    learner.absorb(3, bank)
-    heard += [learner.evaluate([0, 1]), learner.layers(0), learner.first_bits([0, 1])]
-    for devices in ([0, 1], [1, 2], [0, 1]):
-        rows, sizes = learner.densities(devices)
-        heard.append([rows.tolist(), rows.dtype, sizes.tolist(), sizes.dtype])
-    heard += [learner.collision([0, 1]), learner.diagnose([0, 1], {0: updates, 1: updates[:1]})]
+    mixtures = [
+        learner.mix(3, inbox, {0: 0, 1: 2}, Turn(1), {3: 2, 0: 1, 1: 1}),
+        learner.mix(2, {}, {}, Turn(1, 1), {}),
+    ]
+    heard += [mixture.work for mixture in mixtures]
+    heard.append(mixtures[0].result())
+    mixtures[1].discard()
+    bank = learner.experts(1, [3])
+    again = learner.experts(1, [4, 5], bank.content)
+    heard += [(type(bank.content), bank.bits), again.content is bank.content, again.bits]
+    learner.hear(4, again.content)
+    heard += [learner.evaluate([0, 1]), learner.evaluate([0, 1], {0: [0, 1], 1: [1]})]
+    for devices, together in (([0, 1], False), ([1, 2], True), ([0, 1], False)):
+        told = learner.describe(devices, together)
+        heard.append([told.first_bits, told.collision])
+        heard += [(array.tolist(), array.dtype) for array in (told.densities, told.sizes)]
     return heard
 
 
@@ -137,10 +177,13 @@ def test_what_is_heard_again_is_what_was_heard_and_nothing_is_asked() -> None:
     again.journal.refuse_early_end()
     assert second.asked == []
     assert again.wall_s == 0.0
-    assert heard[4][1] is Handle
-    assert ("absorb", {1: "an expert"}) in first.asked
-    assert ("aggregate", {0: "of 0", 1: "of 1"}, {0: 0, 1: 2}) in first.asked
-    assert ("diagnose", {0: ["of 0", "of 1"], 1: ["of 0"]}) in first.asked
+    assert heard.count((Handle, {3: 19, 4: 20})) == 2
+    assert ("hear", 3, "of 0") in first.asked
+    mixed = ("mixed", 3, {0: "of 0", 1: "of 1"}, {0: 0, 1: 2}, Turn(1), {3: 2, 0: 1, 1: 1})
+    assert mixed in first.asked
+    assert ("experts", 1, {1: "an expert"}) in first.asked
+    assert ("hear", 4, {1: "an expert"}) in first.asked
+    assert ("evaluate", {0: [0, 1], 1: [1]}) in first.asked
     with pytest.raises(ResumeError, match=r'now it asks its learner \[0\.0,"submit",7,1\]'):
         JournaledLearner(second, Journal(iter(told.journal.fresh), 9)).learner.submit(7, 1)
 
@@ -151,19 +194,42 @@ def test_without_checkpoints_nothing_is_kept_and_the_answers_are_the_learners_ow
     unkept = JournaledLearner(second)
     heard, own = conversation(told.learner), conversation(unkept.learner)
     assert first.asked == second.asked
-    handles = {(0.25, Handle, False): (0.25, str, False)}
-    assert [handles.get(one, one) if isinstance(one, tuple) else one for one in heard] == own
+    kinds = iter((str, str, dict))  # of what is behind the handles
+    opened = [
+        (next(kinds), one[1]) if isinstance(one, tuple) and one[0] is Handle else one
+        for one in heard
+    ]
+    assert opened == own
+    assert list(kinds) == []
     assert unkept.journal.fresh == []
-    assert unkept.learner.submit(0, 2).result().update == "of 0"
+    assert unkept.learner.messages(0, Turn(2), [1]).content == "of 0"
     assert unkept.underway.jobs == {}
     assert len(unkept.underway.handles) == 0
+
+
+def test_what_nobody_holds_any_more_is_let_go() -> None:
+    told = JournaledLearner(Telling(), Journal(iter(()), 0))
+    conversation(told.learner)
+    gc.collect()
+    assert told.underway.jobs == told.underway.contents == told.contents == {}
+
+
+def test_little_is_on_its_way_once_a_device_has_mixed_or_was_scored() -> None:
+    told = JournaledLearner(Telling(), Journal(iter(()), 0))
+    rests: list[int] = []
+    told.at_rest = lambda: rests.append(told.journal.lines)
+    told.learner.submit(0, 1).result()
+    told.learner.mix(0, {}, {}, Turn(1), {}).result()
+    told.learner.evaluate([0])
+    assert rests == [4, 5]
 
 
 def test_only_what_has_changed_of_the_densities_is_told() -> None:
     told = JournaledLearner(Telling(), Journal(iter(()), 0))
     for devices in ([0, 1], [1, 2]):
-        told.learner.densities(devices)
-    assert told.journal.fresh[1] == f'[[0.0,"densities",[1,2]],[[null,[0.1,{2 / 3}]],null]]\n'
+        told.learner.describe(devices)
+    changed = f"[[801,802],[null,[0.1,{2 / 3}]],null,null]"
+    assert told.journal.fresh[1] == f'[[0.0,"describe",[1,2]],{changed}]\n'
 
 
 def test_every_call_takes_the_time_of_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Methods: what fits together, and what is refused with its reason."""
 
 import itertools
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -10,25 +11,25 @@ from cosim.methods.calibration import Need
 from cosim.methods.composition.uniform import UniformMerge
 from cosim.methods.expansion.entropy_mask import EntropyMask
 from cosim.methods.method import Method
-from cosim.methods.part import PARTS
+from cosim.methods.part import PARTS, Part
 from cosim.methods.projection.frozen import Frozen
 from cosim.methods.topology.none import NoExchange
 from cosim.methods.weights.uniform import Uniform
 
 
-def changed(name, **parts):
+def changed(name: str, **parts: Any) -> Method:
     return METHODS[name].with_(**parts)
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_registered_method_is_what_its_validation_makes_of_it(name):
+def test_a_registered_method_is_what_its_validation_makes_of_it(name: str) -> None:
     method = METHODS[name]
     assert changed(name) == method
     assert Method.model_validate(method.model_dump()) == method
     assert Method.model_validate(method.model_dump(mode="json")) == method
     assert Method.model_validate_json(method.model_dump_json()) == method
     assert method.name == name
-    assert method.expansion.masked == method.expansion.name.endswith("_mask")
+    assert method.expansion.masked == (method.expansion.word() or "").endswith("_mask")
     assert [part.slot for part in method.parts()].count("weights") == 1
     assert {part.slot for part in method.parts()} == set(PARTS)
 
@@ -52,6 +53,8 @@ REFUSED = [
     ("centralised", {"data": "task"}, "is answered with composition 'oracle'"),
     ("centralised", {"expansion": "entropy_mask"}, "trains one adapter"),
     ("centralised", {"projection": "frozen"}, "trains one adapter"),
+    # Refined with its inputs, a common A becomes each device's own.
+    ("centralised", {"projection": Frozen(seed="shared", refined=True)}, "trains one adapter"),
     ("lora", {"projection": "none"}, "go together"),
     ("lora", {"expansion": "every_parameter"}, "go together"),
     ("full_finetune", {"aggregation": "stacked", "composition": "gate"}, "one model a device"),
@@ -59,7 +62,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("name", "parts", "reason"), REFUSED)
-def test_what_makes_no_sense_is_refused_with_its_reason(name, parts, reason):
+def test_what_makes_no_sense_is_refused_with_its_reason(
+    name: str, parts: dict[str, Any], reason: str
+) -> None:
     with pytest.raises(ValidationError, match=reason):
         changed(name, **parts)
 
@@ -83,21 +88,22 @@ ALLOWED = [
 
 
 @pytest.mark.parametrize(("name", "parts"), ALLOWED)
-def test_ablations_are_a_line(name, parts):
+def test_ablations_are_a_line(name: str, parts: dict[str, Any]) -> None:
     assert changed(name, **parts) != METHODS[name]
 
 
 @pytest.mark.parametrize("slot", PARTS)
-def test_a_part_of_another_slot_is_refused(slot):
-    other = METHODS["lora"].schedule if slot == "topology" else METHODS["lora"].topology
+def test_a_part_of_another_slot_is_refused(slot: str) -> None:
+    other: Part = METHODS["lora"].schedule if slot == "topology" else METHODS["lora"].topology
     with pytest.raises(ValidationError) as refused:
         changed("lora", **{slot: other})
     assert {error["loc"][0] for error in refused.value.errors()} == {slot}
 
 
-def test_every_combination_of_words_is_refused_in_a_sentence_or_comes_back_as_it_was():
+def test_every_combination_of_words_is_refused_in_a_sentence_or_comes_back_as_it_was() -> None:
     slots = ("projection", "expansion", "topology", "aggregation", "composition", "data")
-    admitted, seen = 0, {slot: set() for slot in slots}
+    admitted = 0
+    seen: dict[str, set[str]] = {slot: set() for slot in slots}
     for words in itertools.product(*(sorted(PARTS[slot]) for slot in slots)):
         said = {"name": "x", "reference": "y", **dict(zip(slots, words, strict=True))}
         try:
@@ -116,7 +122,7 @@ def test_every_combination_of_words_is_refused_in_a_sentence_or_comes_back_as_it
     assert 50 < admitted < 500
 
 
-def test_who_calibrates():
+def test_who_calibrates() -> None:
     needs = {name: set(method.needs) for name, method in METHODS.items() if method.needs}
     assert needs == {
         "proposed": {Need.FEATURES, Need.ENTROPIES},
@@ -132,7 +138,7 @@ def test_who_calibrates():
     assert routed.with_(projection=Frozen(refined=True)).needs == {Need.ENTROPIES, Need.INPUTS}
 
 
-def test_every_kept_expert_can_be_routed():
+def test_every_kept_expert_can_be_routed() -> None:
     routed = [m for m in METHODS.values() if m.composition.asks_experts and not m.data.by_task]
     assert len(routed) == 5
     assert all(method.aggregation.keeps_experts for method in routed)
@@ -148,5 +154,7 @@ def test_every_kept_expert_can_be_routed():
     ],
     ids=str,
 )
-def test_merged_experts_weigh_what_lori_gives_them(merge, weights):
+def test_merged_experts_weigh_what_lori_gives_them(
+    merge: UniformMerge, weights: dict[int, float]
+) -> None:
     assert {count: merge.share(count) for count in weights} == pytest.approx(weights)

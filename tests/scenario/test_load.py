@@ -80,7 +80,7 @@ MISTAKES = [
         "method: {name: lora, topolgy: ring}",
         "a.yaml:2: method.topolgy: unknown key; did you mean 'topology'? (expected one of: name, "
         "reference, projection, expansion, topology, schedule, sending, weights, aggregation, "
-        "composition, data, calibration_samples, staleness_exponent)",
+        "composition, data, calibration_samples, staleness_exponent, origin)",
     ),
     (
         2,

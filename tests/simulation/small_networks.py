@@ -9,6 +9,7 @@ from simpy import Environment
 
 from cosim.learning.records import FineTuned, Outgoing
 from cosim.methods.message import Turn
+from cosim.methods.workload import Workload
 from cosim.mobility.availability import Spell
 from cosim.mobility.trajectory import Static, Trajectory
 from cosim.scenario.model import Scenario
@@ -136,6 +137,8 @@ class RecordingLearner(NullLearner):
         )
         self.submitted: list[tuple[int, int]] = []
         self.finished: list[tuple[int, int]] = []
+        # Of each device's last fine-tuning, unless it was cut off.
+        self.spoken: dict[int, tuple[int, int]] = {}
         self.discarded: list[tuple[int, int]] = []
         self.mixed: list[tuple[int, dict[int, Any], dict[int, int]]] = []
 
@@ -148,8 +151,16 @@ class RecordingLearner(NullLearner):
 
     def messages(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
         """The scenario's bits, and who speaks in which round."""
-        outgoing = super().messages(device, turn, receivers)
-        return None if outgoing is None else replace(outgoing, content=(device, turn.round))
+        said = device, turn.round
+        return Outgoing(said, {to: self.payload_bits(said, to) for to in receivers})
+
+    def payload_bits(self, said: tuple[int, int], receiver: int) -> int:
+        """The scenario's bits."""
+        return self._bits
+
+    def mixing_work(self, device: int, inbox: Mapping[int, Any]) -> Workload:
+        """Nothing is computed."""
+        return Workload.none()
 
     def mix(
         self,
@@ -161,7 +172,8 @@ class RecordingLearner(NullLearner):
     ) -> Any:
         """A job that keeps what the device mixes."""
         job = super().mix(device, inbox, ages, turn, degrees)
-        return _RecordedMixing(job, self, (device, dict(inbox), dict(ages)))
+        work = self.mixing_work(device, inbox)
+        return _RecordedMixing(job, self, (device, dict(inbox), dict(ages)), work)
 
     def mixed_by(self, device: int) -> list[tuple[dict[int, Any], dict[int, int]]]:
         """Updates by sender, and their ages, of each time that a device mixed."""
@@ -177,16 +189,18 @@ class _RecordedJob:
 
     def result(self) -> FineTuned:
         self._learner.finished.append(self._key)
+        self._learner.spoken[self._key[0]] = self._key
         return FineTuned(loss=None)
 
     def discard(self) -> None:
         self._learner.discarded.append(self._key)
+        self._learner.spoken.pop(self._key[0], None)
 
 
 class _RecordedMixing:
-    def __init__(self, inner: Any, learner: RecordingLearner, key: Any) -> None:
+    def __init__(self, inner: Any, learner: RecordingLearner, key: Any, work: Workload) -> None:
         self._inner, self._learner, self._key = inner, learner, key
-        self.work = inner.work
+        self.work = work
 
     def result(self) -> None:
         self._inner.result()

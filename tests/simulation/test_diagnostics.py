@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import cosim
-from cosim.learning.records import Diagnostic
+from cosim.learning.records import Diagnostic, Evaluation
 from cosim.trace.reader import Run
 from cosim.trace.schema import SCHEMAS, DiagnosticRow
 from tests.simulation.small_networks import PROFILE, RecordingLearner, scenario, simulate
@@ -84,9 +84,16 @@ def test_a_network_alone_has_nothing_to_diagnose(tmp_path: Path) -> None:
 class Asked(RecordingLearner):
     """Keeps whose updates it is asked about, and answers with their number."""
 
-    def diagnose(self, devices: Any, sets: Any) -> list[Diagnostic]:
-        self.sets.append({device: list(updates) for device, updates in sets.items()})
-        return [Diagnostic("theorem1_gap", len(sets[device]), device) for device in sets]
+    def evaluate(self, devices: Any, sets: Any = None) -> Evaluation:
+        if sets is None:
+            return Evaluation(())
+        said = {
+            device: [self.spoken[other] for other in together if other in self.spoken]
+            for device, together in sets.items()
+        }
+        self.sets.append(said)
+        gaps = [Diagnostic("theorem1_gap", len(said[device]), device) for device in said]
+        return Evaluation((), gaps)
 
     def __init__(self, chosen: Any) -> None:
         super().__init__(chosen)

@@ -37,7 +37,7 @@ class Introducing(RecordingLearner):
         super().__init__(chosen)
         self.known: set[tuple[int, int]] = set()
         self.lost: list[int] = []
-        self.mixing = Workload(mixing_s * 5.0e11, 0, 0, 0, 0) if mixing_s else None
+        self.mixing = Workload.of_flop(mixing_s * 5.0e11)
 
     def payload_bits(self, update: Any, receiver: int) -> int:
         return MBIT if (update[0], receiver) in self.known else 2 * MBIT
@@ -48,8 +48,8 @@ class Introducing(RecordingLearner):
     def lose(self, device: int) -> None:
         self.lost.append(device)
 
-    def mixing_work(self, device: int, inbox: Mapping[int, Any]) -> Workload | None:
-        return self.mixing if inbox else None
+    def mixing_work(self, device: int, inbox: Mapping[int, Any]) -> Workload:
+        return self.mixing if inbox else Workload.none()
 
 
 def profiles(*seconds: float) -> list[dict[str, Any]]:

@@ -144,7 +144,7 @@ def test_all_points_are_checked_and_a_combination_is_named(write: Callable[..., 
     )
     with pytest.raises(ScenarioError) as refused:
         read_sweep(path)
-    assert "'frozen_own_seed'" in str(refused.value)
+    assert "with projection frozen every device has another A" in str(refused.value)
     assert "both.yaml:4" in str(refused.value)
 
 

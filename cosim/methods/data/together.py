@@ -17,8 +17,8 @@ class Together(Data):
                 f"data '{word}' lies in one place, where there is nothing to exchange: use "
                 "topology 'none' and aggregation 'none'"
             )
-        own = method.projection.owner(0) != method.projection.owner(1)
-        if method.expansion.masked or method.expansion.every_parameter or own:
+        expansion = method.expansion
+        if expansion.masked or expansion.every_parameter or method.projection.own:
             return (
                 f"data '{word}' trains one adapter, which has no device's own A and no device's "
                 "own mask: use expansion 'dense' and another projection"
