@@ -55,12 +55,24 @@ MAY_IMPORT = {
         "simulation",
         "trace",
     },
+    "contract": {
+        "errors",
+        "learning",
+        "lifecycle",
+        "methods",
+        "randomness",
+        "scenario",
+        "simulation",
+        "trace",
+        "verification",
+    },
     "profiling": {"errors", "host", "learning", "methods", "randomness", "scenario", "simulation"},
     "export": {"errors", "learning", "trace"},
     "sweep": {
         "errors",
         "host",
         "lifecycle",
+        "methods",
         "preflight",
         "scenario",
         "simulation",
@@ -72,6 +84,7 @@ MAY_IMPORT = {
     "views": {"errors", "scenario", "trace"},
     "cli": {
         "comparison",
+        "contract",
         "errors",
         "export",
         "host",
@@ -104,7 +117,7 @@ FLOORS = {
         {"execution"},
         {"federation"},
         {"diagnostics", "storing"},
-        {"jobs"},
+        {"jobs", "rehearsal"},
         {"learner"},
         {"learner_state", "prepare"},
         {"forecast"},
@@ -124,7 +137,7 @@ FLOORS = {
 ONLY_IN = {
     "ray": {"host"},
     "simpy": {"simulation"},
-    "torch": {"learning", "lifecycle", "methods", "profiling"},
+    "torch": {"contract", "learning", "lifecycle", "methods", "profiling"},
 }
 
 

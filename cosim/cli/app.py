@@ -12,6 +12,7 @@ import typer
 
 from cosim.cli.exit_codes import INTERRUPTED, exit_code, stop_as_asked
 from cosim.cli.finished_runs import compare, export, sweep, verify
+from cosim.cli.methods import methods
 from cosim.cli.reference import explain
 from cosim.cli.usage import Command, Group
 
@@ -234,19 +235,6 @@ def profile(
 
 
 @app.command(cls=Command)
-def methods() -> None:
-    """List the methods and the parts that each is made of."""
-    from cosim.methods import METHODS
-    from cosim.methods.words import method_words
-
-    for method in METHODS.values():
-        typer.secho(method.name, bold=True)
-        typer.echo(f"  {method.reference}")
-        for slot, part in method_words(method):
-            typer.echo(f"  {slot:20} {part}")
-
-
-@app.command(cls=Command)
 def schema() -> None:
     """Print the JSON schema of a scenario, for editors."""
     import json
@@ -299,7 +287,7 @@ def map_(
         typer.echo(line, err=note)
 
 
-for command in (explain, sweep, compare, export, verify):
+for command in (explain, methods, sweep, compare, export, verify):
     app.command(cls=Command)(command)
 
 

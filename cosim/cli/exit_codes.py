@@ -73,6 +73,10 @@ def _ended(command: Callable[[], None]) -> int:
         where = os.fsdecode(where) if isinstance(where, str | bytes) else where
         return _told(f"{where}: {(error.strerror or str(error)).lower()}")
     except Exception as error:
+        from cosim.methods.outside import blamed
+
+        if (fault := blamed(error)) is not None:
+            return _told(str(fault))
         if not any(words in str(error) for words in _OUT_OF_MEMORY):
             raise
         return _told(f"{_NO_MEMORY}: {str(error).splitlines()[0].lower()}")

@@ -38,6 +38,7 @@ STORED = (
     "post.knows",
     "post.unmixed",
     "post.numbered",
+    "post.numbers",
     "spoken",
     "scoring.known",
     "scoring.reader.known",

@@ -23,6 +23,7 @@ from cosim.learning.data.packing import TOKENS_PER_PASS, common_length
 from cosim.learning.data.pool import TaskPool, device_tasks, load_pools
 from cosim.learning.execution.ray_executor import ASKED, RayExecutor
 from cosim.learning.learner import Learner
+from cosim.learning.rehearsal import rehearse
 from cosim.learning.threads import one_thread_aside
 from cosim.learning.training.full import layout_of
 from cosim.learning.training.passes import DEVICES_PER_PASS, passes
@@ -105,7 +106,8 @@ def refuse_unplayable(
     scenario: Scenario, model: Any, tokenizer: Any, pools: Mapping[str, TaskPool]
 ) -> None:
     """Raises `BaseModelError` or `TaskError`, one sentence, for a model that cannot be adapted as
-    the scenario says, or that cannot read the tasks' rows.
+    the scenario says, or that cannot read the tasks' rows, and `MethodError` for a method from
+    outside whose mixing fails.
 
     model: not adapted yet, with weights or without.
     """
@@ -117,6 +119,8 @@ def refuse_unplayable(
         refuse_unfit(model, modules, reads_blocks=Need.FEATURES in method.needs)
     for name, pool in pools.items():
         refuse_unreadable(model, tokenizer, pool, scenario.tasks[name].source)
+    adapter = scenario.adapter
+    rehearse(method, layout_of(method, model, adapter.target_modules, adapter.rank))
 
 
 def memory_of(

@@ -17,7 +17,7 @@ from cosim.lifecycle.checkpoints import SPACING, Checkpoint, Checkpoints, newest
 from cosim.lifecycle.journal import Journal
 from cosim.lifecycle.journaled_learner import JournaledLearner
 from cosim.lifecycle.provenance import opening_manifest, origins
-from cosim.methods.outside import METHOD_FILE, method_of_file
+from cosim.methods.outside import METHOD_FILE, source_of
 from cosim.preflight.disk import disk_of, refuse_what_has_no_room
 from cosim.scenario.load import dump, load
 from cosim.scenario.model import WHO_COMPUTES, Scenario
@@ -82,9 +82,12 @@ def play(
         devices = build_devices(scenario)
         refuse_what_has_no_room(disk_of(scenario, learner, devices), directory)
         run = _Run(directory, scenario, devices, learner, observers, spacing)
+        source = _method_source(scenario)
         claim.used = True
         with explain_full_disk(directory, f"cosim resume {directory}"):
-            (directory / SCENARIO_FILE).write_text(dump(_kept(scenario, directory)), "utf-8")
+            if source is not None:
+                (directory / METHOD_FILE).write_bytes(source)
+            (directory / SCENARIO_FILE).write_text(dump(_kept(scenario)), "utf-8")
             return run.play(begun)
 
 
@@ -222,13 +225,19 @@ class _Run:
         return device_rows(self.scenario, devices, tasks, rows)
 
 
-def _kept(scenario: Scenario, directory: Path) -> Scenario:
-    """The scenario with its method's file, if it comes from one, beside it in the directory."""
+def _method_source(scenario: Scenario) -> bytes | None:
+    """The file that the method comes from; raises MethodError where it has been edited since."""
+    origin = scenario.method.origin
+    if origin is None or origin.path is None:
+        return None
+    return source_of(Path(origin.path), origin.sha256)
+
+
+def _kept(scenario: Scenario) -> Scenario:
+    """The scenario as a run directory keeps it, which holds its method's file, if there is one."""
     origin = scenario.method.origin
     if origin is None or origin.path is None:
         return scenario
-    method_of_file(Path(origin.path), origin.sha256)  # which may have been edited since
-    (directory / METHOD_FILE).write_bytes(Path(origin.path).read_bytes())
     method = scenario.method.model_copy(
         update={"origin": origin.model_copy(update={"path": METHOD_FILE})}
     )

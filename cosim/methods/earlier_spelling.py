@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from cosim.methods.part import PARTS, Part
+from cosim.methods.part import PARTS, Part, parts_of
 from cosim.spelling import did_you_mean
 
 _PROJECTIONS = {
@@ -84,7 +84,7 @@ def overridden(method: BaseModel, overrides: Mapping[str, Any]) -> dict[str, Any
     """
     said = {**method.model_dump(), **overrides}
     for slot, word in overrides.items():
-        part, kinds = getattr(method, slot, None), PARTS.get(slot, {})
+        part, kinds = getattr(method, slot, None), parts_of(slot)
         if isinstance(word, str) and isinstance(part, Part):
             mapping = dict(_PROJECTIONS.get(word, {part.key: word}))
             kind = kinds.get(mapping[part.key])

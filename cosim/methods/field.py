@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import core_schema
 
-from cosim.methods.part import PARTS, Part
+from cosim.methods.part import Part, parts_of
 
 
 class OneOf:
@@ -39,7 +39,7 @@ class OneOf:
             return value
         said = {self.key: value} if isinstance(value, str) else value
         if isinstance(said, dict):
-            outside = PARTS[self.slot].get(str(said.get(self.key)))
+            outside = parts_of(self.slot).get(str(said.get(self.key)))
             if outside is not None and outside not in self.parts:
                 return outside.model_validate(said)
         return handler(said)

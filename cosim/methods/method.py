@@ -28,7 +28,7 @@ from cosim.methods.expansion.gradient_mask import GradientMask
 from cosim.methods.expansion.magnitude_mask import MagnitudeMask
 from cosim.methods.field import OneOf
 from cosim.methods.origin import Origin
-from cosim.methods.part import PARTS, Choice, Part
+from cosim.methods.part import Choice, Part, parts_of
 from cosim.methods.projection.frozen import Frozen
 from cosim.methods.projection.none import NoProjection
 from cosim.methods.projection.trained import Trained
@@ -148,7 +148,8 @@ class Method(Choice):
         """The weights in effect."""
         if self.weights is not None:
             return self.weights
-        weights = PARTS["weights"][self.aggregation.own_weights]()
+        known = parts_of("weights", type(self.aggregation).__module__)
+        weights = known[self.aggregation.own_weights]()
         assert isinstance(weights, Weights)
         return weights
 

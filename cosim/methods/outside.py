@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import copyreg
 import hashlib
 import sys
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from traceback import extract_tb
 from types import ModuleType
+from typing import Any
 
 from pydantic import ValidationError
 
 from cosim.errors import MethodError
 from cosim.methods.method import Method
 from cosim.methods.origin import Origin
-from cosim.methods.part import PARTS, Part
+from cosim.methods.part import PARTS_OF_FILES, within
 
 ENTRY_POINTS = "cosim.methods"
 FILE = "path:"
@@ -30,7 +32,19 @@ def method_of_file(path: Path, sha256: str | None = None) -> Method:
     sha256: of the file that is meant; another is refused. Raises MethodError, one sentence with the
     file and, where it can, the line.
     """
+    source = source_of(path, sha256)
+    digest = hashlib.sha256(source).hexdigest()
+    name = _module_name(digest)
+    module = sys.modules.get(name) or _executed(name, path, source)
+    method = getattr(module, "METHOD", None)
+    return _checked(method, str(path), module, Origin(path=str(path), sha256=digest))
+
+
+def source_of(path: Path, sha256: str | None = None) -> bytes:
+    """The bytes of a method's file; raises MethodError as `method_of_file`."""
     try:
+        if path.exists() and not path.is_file():
+            raise MethodError(f"{path}: is no file; expected a Python file with a METHOD")
         source = path.read_bytes()
     except OSError as error:
         raise MethodError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -40,10 +54,7 @@ def method_of_file(path: Path, sha256: str | None = None) -> Method:
             f"{path}: is another file than the one that is meant: its SHA-256 is {digest}, "
             f"expected {sha256}"
         )
-    name = f"{_MODULE}{digest[:16]}"
-    module = sys.modules.get(name) or _executed(name, path, source)
-    method = getattr(module, "METHOD", None)
-    return _checked(method, str(path), module, Origin(path=str(path), sha256=digest))
+    return source
 
 
 def method_of_package(name: str, sha256: str | None = None) -> Method | None:
@@ -72,22 +83,63 @@ def method_of_package(name: str, sha256: str | None = None) -> Method | None:
     return _checked(method, said, module, origin)
 
 
+def forget(origin: Origin) -> None:
+    """Has a method's file executed again when it is next asked for, as in another process."""
+    if (name := module_of(origin)) is not None:
+        sys.modules.pop(name, None)
+        PARTS_OF_FILES.pop(name, None)
+
+
+def module_of(origin: Origin | None) -> str | None:
+    """The module that a method's file is executed as; None of any other method."""
+    return None if origin is None or origin.path is None else _module_name(origin.sha256)
+
+
 def installed() -> tuple[EntryPoint, ...]:
     """The entry points of installed packages, in the order of their names."""
     return tuple(sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name))
+
+
+def _module_name(digest: str) -> str:
+    return f"{_MODULE}{digest[:16]}"
 
 
 def _executed(name: str, path: Path, source: bytes) -> ModuleType:
     module = ModuleType(name)
     module.__file__ = str(path)
     sys.modules[name] = module
+    PARTS_OF_FILES[name] = {}
     try:
         # Not by an import, which would take the bytes of an earlier version from its cache.
-        exec(compile(source, str(path), "exec"), module.__dict__)
-    except Exception as error:
-        del sys.modules[name]
+        with within(name):
+            exec(compile(source, str(path), "exec"), module.__dict__)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name], PARTS_OF_FILES[name]
         raise MethodError(f"{path}{_line(error, path)}: {_words(error)}") from error
     return module
+
+
+def _restored(written: dict[str, Any]) -> Method:
+    """A method from outside in a process that may not have read its file or package."""
+    origin = Origin.model_validate(written["origin"])
+    if origin.path is not None:
+        method_of_file(Path(origin.path), origin.sha256)
+    else:
+        assert origin.entry_point is not None, "a method from nowhere"
+        method_of_package(origin.entry_point, origin.sha256)
+    with within(module_of(origin)):
+        return Method.model_validate(written)
+
+
+def _reduced(method: Method) -> Any:
+    """How a method goes to another process: whole, or as what is written of it, since a file's
+    classes cannot be imported there."""
+    if method.origin is None:
+        return method.__reduce_ex__(2)
+    return _restored, (method.model_dump(mode="json"),)
+
+
+copyreg.pickle(Method, _reduced)
 
 
 def _checked(method: object, said: str, module: ModuleType, origin: Origin) -> Method:
@@ -97,11 +149,13 @@ def _checked(method: object, said: str, module: ModuleType, origin: Origin) -> M
         hint = f"; {made_here[0]} is one: call it METHOD" if made_here else ""
         got = "there is no METHOD" if method is None else f"METHOD is {type(method).__name__}"
         raise MethodError(f"{said}: {got}; {_EXPECTED}{hint}")
-    # Another file may have given the same words to parts of its own in between.
-    for value in vars(module).values():
-        own = isinstance(value, type) and value.__module__ == module.__name__
-        if own and issubclass(value, Part) and (word := value.word()) is not None:
-            PARTS[value.slot][word] = value
+    for part in method.parts():
+        if part.word() is None:
+            kind = type(part).__qualname__
+            raise MethodError(
+                f"{said}: {kind} has no word that a scenario could name it by: declare "
+                f'{part.key}: Literal["my_word"] = "my_word" in it'
+            )
     return method.model_copy(update={"origin": origin})
 
 
@@ -111,16 +165,18 @@ def _imported(module: ModuleType) -> set[str]:
     return {name for name in vars(module) if hasattr(cosim.methods, name)}
 
 
-def _words(error: Exception) -> str:
+def _words(error: BaseException) -> str:
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
-        return str(first.get("ctx", {}).get("error", first["msg"]))
+        where = "".join(f"{step}: " for step in first["loc"])
+        return f"{where}{first.get('ctx', {}).get('error', first['msg'])}"
     if isinstance(error, MethodError):
         return str(error)
-    return f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+    said = str(error.msg if isinstance(error, SyntaxError) else error)
+    return f"{type(error).__name__}: {said.splitlines()[0] if said else 'it says no more'}"
 
 
-def _line(error: Exception, path: Path) -> str:
+def _line(error: BaseException, path: Path) -> str:
     """`:7`, the file's own line that an error comes from."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f":{error.lineno}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict
@@ -13,6 +16,27 @@ from cosim.methods.calibration import Need
 
 # Every part by its slot and its word; a class that names itself enters when it is defined.
 PARTS: dict[str, dict[str, type[Part]]] = {}
+# The parts of method files, by module, slot and word: two files may use one word for two parts,
+# and what a word means hangs on the file that is meant, and not on which were read before.
+PARTS_OF_FILES: dict[str, dict[str, dict[str, type[Part]]]] = {}
+_meant: ContextVar[str | None] = ContextVar("_meant", default=None)
+
+
+@contextmanager
+def within(module: str | None) -> Iterator[None]:
+    """Inside the block words mean the parts of this module of a method file, too."""
+    before = _meant.set(module)
+    try:
+        yield
+    finally:
+        _meant.reset(before)
+
+
+def parts_of(slot: str, module: str | None = None) -> dict[str, type[Part]]:
+    """The parts of a slot by their words; module: of the method file that is meant, if not the one
+    that the caller is `within`."""
+    outside = PARTS_OF_FILES.get(module or _meant.get() or "", {})
+    return {**PARTS.get(slot, {}), **outside.get(slot, {})}
 
 
 def _built_in() -> Iterator[str]:
@@ -46,14 +70,15 @@ class Part(Choice):
         super().__pydantic_init_subclass__(**kwargs)
         if (word := cls.word()) is None:
             return
-        taken = PARTS.setdefault(cls.slot, {}).get(word)
-        # Two files from outside may use one word: whichever is read last is meant.
+        taken = parts_of(cls.slot, cls.__module__).get(word)
+        # Two packages from outside may use one word: whichever is read last is meant.
         if taken is not None and taken.__module__ in (cls.__module__, *_built_in()):
+            place = "this file" if taken.__module__ in PARTS_OF_FILES else taken.__module__
             raise MethodError(
-                f"{cls.__qualname__}: the {cls.slot} '{word}' is taken by {taken.__module__}; "
-                "choose another name"
+                f"{cls.__qualname__}: the {cls.slot} '{word}' is taken by {place}; choose another "
+                "name"
             )
-        PARTS[cls.slot][word] = cls
+        PARTS_OF_FILES.get(cls.__module__, PARTS).setdefault(cls.slot, {})[word] = cls
 
     @classmethod
     def word(cls) -> str | None:
@@ -86,3 +111,9 @@ class Part(Choice):
         }
         said = ", ".join(f"{name}: {value}" for name, value in changed.items())
         return f"{getattr(self, self.key)}{f' ({said})' if said else ''}"
+
+
+def where(function: Callable[..., Any]) -> str:
+    """The file and line of a function of a part."""
+    code = inspect.unwrap(function).__code__
+    return f"{code.co_filename}:{code.co_firstlineno}"

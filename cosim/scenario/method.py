@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, create_model
+from pydantic import Field, WrapValidator, create_model
 
 from cosim.errors import MethodError
 from cosim.methods import METHODS
 from cosim.methods.earlier_spelling import overridden
 from cosim.methods.method import Method as WholeMethod
 from cosim.methods.origin import Origin
-from cosim.methods.outside import FILE, installed, method_of_file, method_of_package
+from cosim.methods.outside import (
+    FILE,
+    installed,
+    method_of_file,
+    method_of_package,
+    module_of,
+)
+from cosim.methods.part import within
 from cosim.scenario.reading.paths import expanded
 from cosim.scenario.section import Section
 from cosim.spelling import did_you_mean
@@ -56,13 +64,24 @@ def method_of(value: Any) -> Any:
         method = _named(value, overrides.pop("origin", None))
     except MethodError as error:
         raise ValueError(str(error)) from error
-    return overridden(method, overrides)
+    with within(module_of(method.origin)):
+        return overridden(method, overrides)
+
+
+def _validated(value: Any, handler: Callable[[Any], WholeMethod]) -> WholeMethod:
+    """The method of what a scenario writes, in which words mean its file's parts, too."""
+    said = method_of(value)
+    origin = said.origin if isinstance(said, WholeMethod) else said.get("origin")
+    if isinstance(origin, dict):
+        origin = Origin.model_validate(origin)
+    with within(module_of(origin)):
+        return handler(said)
 
 
 def read_method(said: Any) -> WholeMethod:
     """The method of what a scenario writes; raises MethodError."""
     try:
-        return WholeMethod.model_validate(method_of(said))
+        return _validated(said, WholeMethod.model_validate)
     except ValueError as error:
         raise MethodError(f"method: {error}") from error
 
@@ -88,5 +107,5 @@ def _named(name: str, origin: Any) -> WholeMethod:
 
 
 Method = Annotated[
-    WholeMethod, BeforeValidator(method_of, json_schema_input_type=MethodName | MethodMapping)
+    WholeMethod, WrapValidator(_validated, json_schema_input_type=MethodName | MethodMapping)
 ]

@@ -11,7 +11,7 @@ from threading import Event
 from cosim.errors import CosimError, RunDirectoryError, ScenarioError
 from cosim.scenario.load import load
 from cosim.scenario.model import WHO_COMPUTES, Scenario
-from cosim.scenario.reading.differences import differences
+from cosim.scenario.reading.differences import Difference, differences
 from cosim.trace.files import CHECKPOINTS, PARTS
 from cosim.trace.lock import LOCK_FILE, held, holder
 from cosim.trace.manifest import MANIFEST_FILE, Status, read_manifest
@@ -84,7 +84,7 @@ def goes_on(directory: Path, scenario: Scenario, state: State) -> bool:
     if state is not State.INTERRUPTED or not any(there):
         return False
     try:
-        return load(directory / SCENARIO_FILE) == scenario
+        return not _differences(load(directory / SCENARIO_FILE), scenario)
     except CosimError:
         return False
 
@@ -144,10 +144,15 @@ def _compared(directory: Path, scenario: Scenario, seconds: float | None) -> Fou
         return Found(State.DIFFERS, f"its scenario cannot be read any more: {error}")
     except CosimError as error:
         return Found(State.DIFFERS, str(error))
-    every = differences(played.model_dump(mode="json"), scenario.model_dump(mode="json"))
-    found = [one for one in every if one.path not in WHO_COMPUTES]
+    found = _differences(played, scenario)
     if not found:
         return Found(State.COMPLETED, seconds=seconds)
     told = [str(one) for one in found[:_SHOWN]]
     told += [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
     return Found(State.DIFFERS, "it played another scenario: " + "; ".join(told), seconds)
+
+
+def _differences(played: Scenario, scenario: Scenario) -> list[Difference]:
+    """Where two scenarios differ in what a trace depends on."""
+    every = differences(played.model_dump(mode="json"), scenario.model_dump(mode="json"))
+    return [one for one in every if one.path not in WHO_COMPUTES]

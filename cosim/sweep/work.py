@@ -84,11 +84,15 @@ def play_task(task: Task) -> Reply:
     if task.refused is not None:
         return Reply(task.name, task.refused)
     gc.collect()  # a run before may hang together in cycles, gigabytes of it
+    from cosim.methods.outside import blamed
+
     try:
         _play_or_resume(task)
     except CosimError as error:
         return Reply(task.name, str(error))
     except Exception as error:
+        if (fault := blamed(error)) is not None:
+            return Reply(task.name, str(fault))
         kind = type(error).__name__
         told = str(error).splitlines()
         return Reply(task.name, f"{kind}: {told[0]}" if told else kind, traceback.format_exc())

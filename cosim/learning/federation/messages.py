@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cosim.errors import MethodError
 from cosim.learning.federation.fleet import Fleet
 from cosim.learning.federation.planned_state import content_of, planned_content
+from cosim.learning.federation.returned import fitting, refuse_unreadable
 from cosim.methods.adapter import Adapter
 from cosim.methods.message import (
     Heard,
@@ -26,8 +26,7 @@ from cosim.methods.message import (
     on_air,
     payload_bits,
 )
-from cosim.methods.slots import Aggregation, Mixing
-from cosim.methods.state import DeviceState
+from cosim.methods.slots import Mixing
 from cosim.methods.workload import Workload
 from cosim.randomness import stream
 
@@ -82,11 +81,27 @@ class Messages:
             number = self.numbered
         return number
 
+    @property
+    def numbers(self) -> dict[int, int]:
+        """The names of what devices hold now, of those who have said it."""
+        states = self.fleet.states
+        return {
+            device: number
+            for device, (held, number) in self._numbers.items()
+            if held() is states[device].adapter
+        }
+
+    @numbers.setter
+    def numbers(self, numbers: Mapping[int, int]) -> None:
+        adapters = self.fleet.adapters
+        self._numbers = {device: (ref(adapters[device]), n) for device, n in numbers.items()}
+
     def message(self, device: int, round_: int) -> Message:
         """What the device says now of its training of a round."""
         state = self.fleet.states[device]
         kept = self.fleet.kept_by_module(device)
         content = content_of(self.method, self.fleet.layout, state, kept)
+        refuse_unreadable(content, self.fleet.layout, self.method.aggregation)
         said = on_air(content, self.bits_per_value)
         return Message(device, round_, said, self.rows[device], self._number(device))
 
@@ -231,30 +246,6 @@ class Messages:
             for owner, expert in sorted(bank.items())
             if owner != receiver and (owner not in known or known[owner].round < expert.round)
         ]
-
-
-def fitting(mixed: DeviceState, state: DeviceState, aggregation: Aggregation) -> DeviceState:
-    """The state that a mixing returned; raises MethodError, with the line of its code, for another
-    thing or for factors of other shapes."""
-    said = f"{where(aggregation.mix)}: mix of aggregation '{aggregation.word()}' returned"
-    if not isinstance(mixed, DeviceState):
-        raise MethodError(f"{said} {type(mixed).__name__}, expected a DeviceState")
-    for name, new, old in (
-        ("B", mixed.adapter.values, state.adapter.values),
-        ("A", mixed.adapter.projection, state.adapter.projection),
-    ):
-        if new.shape != old.shape or new.dtype != old.dtype:
-            raise MethodError(
-                f"{said} {name} as {new.dtype} of shape {tuple(new.shape)}, expected {old.dtype} "
-                f"of {tuple(old.shape)}"
-            )
-    return mixed
-
-
-def where(function: Callable[..., Any]) -> str:
-    """The file and line of a function."""
-    code = function.__func__.__code__ if hasattr(function, "__func__") else function.__code__
-    return f"{code.co_filename}:{code.co_firstlineno}"
 
 
 def told_once(content: Sequence[Said]) -> frozenset[str]:

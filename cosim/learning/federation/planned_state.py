@@ -6,11 +6,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cosim.errors import MethodError
 from cosim.methods.adapter import Adapter
 from cosim.methods.calibration import Calibration, Need
 from cosim.methods.layout import Layout
 from cosim.methods.message import Said
 from cosim.methods.method import Method
+from cosim.methods.part import where
 from cosim.methods.slots import Speaking
 from cosim.methods.state import DeviceState
 
@@ -41,8 +43,19 @@ def planned_state(
 def planned_content(
     method: Method, layout: Layout, kept: NDArray[np.int64], shapes: tuple[int, int]
 ) -> tuple[Said, ...]:
-    """What a device will say after a first fine-tuning, without values."""
-    return content_of(method, layout, planned_state(method, layout, kept, shapes), kept)
+    """What a device will say after a first fine-tuning, without values.
+
+    Raises MethodError where that hangs on them.
+    """
+    try:
+        return content_of(method, layout, planned_state(method, layout, kept, shapes), kept)
+    except NotImplementedError as error:  # how torch says that there are no values to be read
+        aggregation = method.aggregation
+        raise MethodError(
+            f"{where(aggregation.says)}: says of aggregation '{aggregation.word()}' reads values: "
+            "what a message holds must follow from shapes, since its bits are told before there "
+            f"are values ({str(error).splitlines()[0]})"
+        ) from error
 
 
 def content_of(

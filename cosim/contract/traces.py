@@ -1,0 +1,136 @@
+"""Checks of what leaves no trace: an empty inbox, a discarded job, other people's tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cosim.contract.content import digest
+from cosim.contract.learning import exchange
+from cosim.contract.subject import DEGREES, DEVICES, Subject
+from cosim.contract.verdict import Broken
+from cosim.methods.message import Turn
+
+if TYPE_CHECKING:
+    from cosim.learning.learner import Learner
+
+T = TypeVar("T")
+
+
+def empty_inbox(subject: Subject) -> str:
+    """A device to which nothing came stays as it was when it mixes."""
+    learner = subject.learner()
+    _trained(learner, 1)
+    exchange(learner, Turn(1))
+    before = learner.fleet.states
+    for device in DEVICES:
+        held = digest(before[device])
+        job = learner.mix(device, {}, {}, Turn(2), DEGREES)
+        if not job.work.idle:
+            raise Broken(f"mixing nothing costs device {device} {job.work.flop:g} FLOP")
+        job.result()
+        if digest(learner.fleet.states[device]) != held:
+            raise Broken(f"device {device} is another after it has mixed nothing")
+    return "a device that mixes an empty inbox stays as it was, at no cost"
+
+
+def discarded(subject: Subject) -> str:
+    """A job that is taken back, computed or not, leaves everybody as if it had not been given."""
+    disturbed, undisturbed = subject.learner(), subject.learner()
+    jobs = {device: disturbed.submit(device, 1) for device in DEVICES}
+    cut_off = jobs.pop(1)
+    assert cut_off is not None
+    cut_off.discard()
+    for job in jobs.values():
+        assert job is not None
+        job.result()
+    _trained(undisturbed, 1, tuple(jobs))
+    for learner in (disturbed, undisturbed):
+        exchange(learner, Turn(1), tuple(jobs))
+    _compare(disturbed, undisturbed, "a fine-tuning that was discarded before it was computed")
+    late = disturbed.submit(1, 2)
+    assert late is not None
+    _trained(disturbed, 2, (0,))  # computes both
+    late.discard()
+    held = digest(undisturbed.fleet.states[1])
+    if digest(disturbed.fleet.states[1]) != held:
+        raise Broken("a fine-tuning that was discarded after it was computed changed its device")
+    if disturbed.method.aggregation.exchanges:
+        _discard_a_mixture(disturbed)
+    return "a fine-tuning or a mixing that is discarded leaves no trace"
+
+
+def _discard_a_mixture(learner: Learner) -> None:
+    outgoing = learner.messages(0, Turn(2), [2])
+    if outgoing is not None:
+        learner.hear(2, outgoing.content)
+        held = digest(learner.fleet.states)
+        learner.mix(2, {0: outgoing.content}, {0: 0}, Turn(2), DEGREES).discard()
+        if digest(learner.fleet.states) != held:
+            raise Broken("a mixing that was discarded changed a device")
+
+
+def nothing_in_place(subject: Subject) -> str:
+    """No tensor of a state or of a message changes: what is new is a new tensor.
+
+    Devices share tensors with each other, with messages on their way and with what they held
+    before.
+    """
+    learner = subject.learner()
+    for round_ in (1, 2):
+        turn = Turn(round_)
+        jobs = [learner.submit(device, round_) for device in DEVICES]
+        for device, job in zip(DEVICES, jobs, strict=True):
+            assert job is not None
+            _watched(learner, {}, f"fine-tuning of device {device}", job.result)
+        if not learner.method.aggregation.exchanges:
+            continue
+        said: dict[int, Any] = {}
+        for device in DEVICES:
+            others = [other for other in DEVICES if other != device]
+            speak = partial(learner.messages, device, turn, others)
+            outgoing = _watched(learner, said, f"saying of device {device}", speak)
+            if outgoing is not None:
+                said[device] = outgoing.content
+        for device in DEVICES:
+            inbox = {sender: message for sender, message in said.items() if sender != device}
+            for message in inbox.values():
+                learner.hear(device, message)
+            mixture = learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, DEGREES)
+            _watched(learner, said, f"mixing of device {device}", mixture.result)
+        _watched(learner, said, "evaluation", partial(learner.evaluate, DEVICES))
+    return "no tensor of a state or of a message is changed in place"
+
+
+def _watched(learner: Learner, said: Mapping[int, Any], what: str, call: Callable[[], T]) -> T:
+    from cosim.learning.learner_state import take
+
+    _, named = take(learner, {}, said)
+    held = [*named.values(), *learner.fleet.first_projections]
+    before = digest(held)
+    answer = call()
+    if digest(held) != before:
+        raise Broken(
+            f"in round {_round(learner)} the {what} changed in place a tensor that was there "
+            "before, which others may hold too: make a new one"
+        )
+    return answer
+
+
+def _round(learner: Learner) -> int:
+    return max(adapter.round for adapter in learner.fleet.adapters)
+
+
+def _trained(learner: Learner, round_: int, devices: Iterable[int] = DEVICES) -> None:
+    jobs = [learner.submit(device, round_) for device in devices]
+    for job in jobs:
+        assert job is not None
+        job.result()
+
+
+def _compare(first: Learner, second: Learner, what: str) -> None:
+    for device in DEVICES:
+        one, other = (learner.fleet.states[device] for learner in (first, second))
+        if digest(one) != digest(other):
+            raise Broken(f"{what} changed device {device}")

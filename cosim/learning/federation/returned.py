@@ -1,0 +1,58 @@
+"""What parts of a method return, looked at before anybody builds on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from cosim.errors import MethodError
+from cosim.methods.layout import Layout
+from cosim.methods.message import Mask, Said, Values
+from cosim.methods.part import where
+from cosim.methods.slots import Aggregation
+from cosim.methods.state import DeviceState
+
+
+def refuse_unreadable(content: Sequence[Said], layout: Layout, aggregation: Aggregation) -> None:
+    """Raises MethodError, with the line of its code, for content whose B has values without
+    places."""
+    kinds = {part.name: part for part in content}
+    B, mask = kinds.get("B"), kinds.get("M")
+    if not isinstance(B, Values):
+        return
+    count, whole = int(B.values.numel()), layout.expansion_size
+    places = int(mask.support.numel()) if isinstance(mask, Mask) else whole
+    if count != places:
+        among = f"a mask of {places}" if isinstance(mask, Mask) else f"no mask, and B has {whole}"
+        raise MethodError(
+            f"{where(aggregation.says)}: says of aggregation '{aggregation.word()}' returned "
+            f"{count} values of B with {among}; expected a Mask 'M' of as many positions, so that "
+            "a receiver knows where they belong"
+        )
+
+
+def fitting(mixed: DeviceState, state: DeviceState, aggregation: Aggregation) -> DeviceState:
+    """The state that a mixing returned; raises MethodError, with the line of its code, for another
+    thing or for factors of other shapes."""
+    said = f"{where(aggregation.mix)}: mix of aggregation '{aggregation.word()}' returned"
+    if not isinstance(mixed, DeviceState):
+        raise MethodError(f"{said} {type(mixed).__name__}, expected a DeviceState")
+    new_places, places = mixed.adapter.support, state.adapter.support
+    if (new_places is None) != (places is None):
+        raise MethodError(
+            f"{said} B {'without' if new_places is None else 'with'} a support, expected one as "
+            "before"
+        )
+    for name, new, old in (
+        ("B", mixed.adapter.values, state.adapter.values),
+        ("A", mixed.adapter.projection, state.adapter.projection),
+    ):
+        if not isinstance(new, torch.Tensor):
+            raise MethodError(f"{said} {name} as {type(new).__name__}, expected a tensor")
+        if new.shape != old.shape or new.dtype != old.dtype:
+            raise MethodError(
+                f"{said} {name} as {new.dtype} of shape {tuple(new.shape)}, expected {old.dtype} "
+                f"of {tuple(old.shape)}"
+            )
+    return mixed
