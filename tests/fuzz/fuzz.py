@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -139,7 +139,7 @@ def _nothing() -> Any:
 
 
 def _paths(whole: Any, loc: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    steps = whole.items() if isinstance(whole, dict) else ()
+    steps: Iterable[tuple[Any, Any]] = whole.items() if isinstance(whole, dict) else ()
     steps = enumerate(whole) if isinstance(whole, list) else steps
     found = [loc] if loc else []
     for step, item in steps:

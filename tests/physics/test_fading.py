@@ -52,6 +52,7 @@ def test_block_gain_is_exponential() -> None:
     assert abs(np.square(gains).mean() - 2.0) < 4.5 * np.sqrt(20.0 / gains.size)
 
 
+@pytest.mark.slow
 def test_autocorrelation_is_the_product_of_two_bessel_functions() -> None:
     # Ends at different speeds. Over L links and two quadratures the mean of products of unit
     # power has standard error ≤ 1/√(2L) = 0.005 for L = 20 000: 0.02 is four of them.
@@ -76,6 +77,7 @@ def test_moments_of_a_finite_sum(sinusoids: int) -> None:
     assert abs(np.square(gains).mean() - (2.0 - 1.0 / sinusoids)) < 4.5 * np.sqrt(20.0 / links)
 
 
+@pytest.mark.slow
 def test_level_crossings_per_path_length() -> None:
     # Upward crossings of r per second: √(2π)·f·r·e^(−r²), with f the Doppler of both ends
     # together; here per step, with speed in wavelengths. Crossings shorter than a step are lost:

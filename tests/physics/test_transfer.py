@@ -16,9 +16,10 @@ def carried_until(
     elapsed_s: ArrayLike, edges: ArrayLike, rates: ArrayLike, since_s: float = 0.0
 ) -> np.ndarray:
     """∫R dt from `since_s` to `elapsed_s`, both from the first edge; slot by slot."""
-    edges = np.asarray(edges) - np.asarray(edges)[0]
-    times = np.broadcast_to(elapsed_s, np.shape(rates)[:-1])[..., None]
-    lengths = np.clip(times, edges[:-1], edges[1:]) - np.clip(since_s, edges[:-1], edges[1:])
+    at_s = np.asarray(edges, dtype=float)
+    starts_s, ends_s = at_s[:-1] - at_s[0], at_s[1:] - at_s[0]
+    times_s = np.broadcast_to(elapsed_s, np.shape(rates)[:-1])[..., None]
+    lengths = np.clip(times_s, starts_s, ends_s) - np.clip(since_s, starts_s, ends_s)
     return np.asarray((np.asarray(rates) * np.maximum(lengths, 0.0)).sum(axis=-1))
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -90,7 +91,7 @@ def test_a_cut_off_comes_before_whatever_ends_in_its_instant(
     for name, make in makers if cut_first else reversed(makers):
         event: Event = make(env, delay)
         assert event.callbacks is not None
-        event.callbacks.append(lambda _, name=name: order.append(name))
+        event.callbacks.append(partial(lambda name, _: order.append(name), name))
     env.run()
     assert order == ["cut", "end"]
 

@@ -67,14 +67,14 @@ def test_the_slots_have_the_mean_gain_of_their_moment(radio: dict[str, object]) 
 
 def test_a_line_of_sight_is_one_draw_of_the_pair() -> None:
     radio = Radio(path_loss={"model": "d2d_outdoor"}, fading=STILL)
-    seen = 0
+    seen = 0.0
     for device in range(1, 400):
         channel = Channel(radio, [Static(0.0, 0.0)] * device + [Static(50.0, 0.0)], 3)
         (gain,) = channel.mean_gains([(device, 0)], 0.0)
         sees = stream(3, "los", 0, device).random() < los_probability(50.0)
         loss = los_loss_db(50.0, 3.5e9) if sees else nlos_loss_db(50.0, 3.5e9)
         assert gain == pytest.approx(10 ** (-float(loss) / 10), rel=1e-12)
-        seen += sees
+        seen += float(sees)
     share = float(los_probability(50.0))
     assert abs(seen / 399 - share) < 4.5 * math.sqrt(share * (1 - share) / 399)
 

@@ -96,6 +96,7 @@ def test_a_codeword_is_decoded_at_the_deadline_or_never() -> None:
     assert kinds == {Cause.BITS_DELIVERED, Cause.OUTAGE}
 
 
+@pytest.mark.slow
 def test_without_combining_a_block_below_its_rate_never_gets_through() -> None:
     """The rate is that of the mean SNR: in a fade g < 1, constant for the round, plain repetition
     is in vain, and K combined copies decode where g ≥ 1/K. Γ has room for nine copies."""

@@ -133,6 +133,7 @@ def test_one_without_power_leaves_its_share_to_the_others() -> None:
     assert len(started) == 2
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     bits=st.floats(4.0, 8.0).map(lambda exponent: round(10**exponent)),

@@ -66,7 +66,7 @@ def reference(case: Case) -> tuple[list[tuple[int, ...]], list[Merge]]:
     def permitted(union: tuple[int, ...]) -> bool:
         return not case.constrained or max(case.power_w(union)) <= case.p_max_w
 
-    merges = []
+    merges: list[Merge] = []
     while True:
         options = []
         for first, second in itertools.combinations(clusters, 2):

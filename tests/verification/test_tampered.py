@@ -330,6 +330,7 @@ TAMPERED: dict[str, tuple[str, Any, str, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", TAMPERED.values(), ids=TAMPERED)
 def test_a_tampered_table_is_refused(
     copy: Path, edit: Any, verify: Any, case: tuple[str, Any, str, str]
