@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "host": {"errors"},
     "mobility": {"errors", "randomness"},
     "methods": {"errors"},
-    "scenario": {"errors", "methods", "spelling"},
+    "scenario": {"errors", "methods", "mobility", "spelling"},
     "topology": {"methods"},
     "trace": {"errors"},
     "learning": {"errors", "host", "methods", "randomness", "scenario", "spelling"},
@@ -99,7 +99,8 @@ FLOORS = {
         {"forecast"},
     ],
     "simulation": [
-        {"clock", "compute_time", "learner", "message", "recorder"},
+        {"clock", "compute_time", "learner", "message", "observer"},
+        {"recorder"},
         {"inbox", "links"},
         {"energy", "null_learner"},
         {"station"},

@@ -22,7 +22,7 @@ def test_a_run_as_it_was_played(verify: Any, played: Path) -> None:
     assert (code, err) == (0, "")
     assert list(told)[:-1] == CHECKS
     assert all(told[name].startswith("ok: ") for name in CHECKS)
-    assert told[str(played) + ":"] == "11 of 11 checks made, nothing wrong"
+    assert told[str(played) + ":"] == "12 of 12 checks made, nothing wrong"
     assert {path.name: path.read_bytes() for path in played.iterdir()} == before
 
 
