@@ -12,7 +12,7 @@ from cosim.trace.schema import SCHEMAS
 
 CHECKS = [
     "files", "schema", "time", "devices", "transfers", "rounds",
-    "tiles", "bits", "energy", "hash", "adapters",
+    "tiles", "bits", "energy", "hash", "adapters", "outside",
 ]  # fmt: skip
 
 

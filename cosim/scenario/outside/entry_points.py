@@ -33,7 +33,12 @@ class Declared:
 
     def __str__(self) -> str:
         """As an error calls it: `two_ray of my-air 1.0`."""
-        return f"{self.name} of {self.distribution} {self.version}"
+        return f"{self.name} of {self.by}"
+
+    @property
+    def by(self) -> str:
+        """The distribution with its version."""
+        return f"{self.distribution} {self.version}"
 
     def load(self) -> Any:
         """The object that it names; raises OutsideError where it cannot be imported."""
@@ -91,7 +96,7 @@ def named(group: str, name: str, built_in: Collection[str] = ()) -> Declared | N
     if candidates and name in built_in:
         raise candidates[0].error(f"takes a name that is cosim's own: {', '.join(built_in)}")
     if len(candidates) > 1:
-        who = " and by ".join(f"{one.distribution} {one.version}" for one in candidates)
+        who = " and by ".join(one.by for one in candidates)
         raise OutsideError(f"{name} (entry point {group}) is declared by {who}; uninstall one")
     return candidates[0] if candidates else None
 

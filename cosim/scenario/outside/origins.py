@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from traceback import walk_tb
+from types import CodeType
 from typing import Any
 
 from cosim.errors import CosimError, OutsideError
@@ -62,12 +63,18 @@ def failures_told(scenario: Scenario) -> Iterator[None]:
     except (CosimError, MemoryError):
         raise
     except Exception as error:
-        for path, entry_point, thing in _things(scenario):
-            place = _place(error, str(entry_point.source(thing)[1]))
-            if place is not None:
-                said = f"{type(error).__name__}: {error}"
-                raise OutsideError(f"{path}: {entry_point} failed at {place}: {said}") from error
-        raise
+        things = list(_things(scenario))
+        files = {str(point.source(thing)[1]): point for _, point, thing in things}
+        frames = [(code, line) for code, line in _frames(error) if code.co_filename in files]
+        if not frames:
+            raise
+        (code, line), said = frames[0], f"{type(error).__name__}: {error}"
+        who = files[code.co_filename].by
+        for path, point, thing in things:
+            inside = f"{thing.__qualname__}."
+            if any(code.co_qualname.startswith(inside) for code, _ in frames):
+                who = f"{path}: {point}"
+        raise OutsideError(f"{who} failed at {code.co_filename}:{line}: {said}") from error
 
 
 def _things(scenario: Scenario) -> Iterator[tuple[str, Declared, Any]]:
@@ -91,11 +98,12 @@ def _things(scenario: Scenario) -> Iterator[tuple[str, Declared, Any]]:
         yield f"trace.observers.{number}", *observer_entry(name)
 
 
-def _place(error: BaseException | None, file: str) -> str | None:
-    """The innermost line of a file that an error, or what caused it, passed through."""
+def _frames(error: BaseException | None) -> list[tuple[CodeType, int]]:
+    """Code and line of all that an error, or what caused it, passed through, innermost first."""
+    frames: list[tuple[CodeType, int]] = []
     while error is not None:
-        for frame in reversed(traceback.extract_tb(error.__traceback__)):
-            if frame.filename == file:
-                return f"{file}:{frame.lineno}"
+        walked = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
+        # SimPy raises a copy of an error, caused by the error itself.
+        frames += reversed(walked)
         error = error.__cause__ or error.__context__
-    return None
+    return frames
