@@ -109,6 +109,36 @@ ENTRY_POINTS = {
     "cosim.observers": {"log": "Log"},
 }
 
+PROFILE = (
+    "{peak_flop_s: 1.0e12, utilisation: 0.5, compute_w: 5, idle_w: 0.5, pa_efficiency: 0.4, "
+    "transmit_circuit_w: 0.25, receive_w: 0.75}"
+)
+# Two devices 60 m apart that fine-tune for 2 s; 1 MHz, 9 dB of noise figure, 1 mW.
+STILL = f"""\
+name: still
+seed: 3
+rounds: 2
+learning: {{model: none, payload_bits: 4000000, flop: 1.0e12}}
+method: proposed_single_cluster
+devices:
+  - count: 2
+    profile: {PROFILE}
+    mobility: {{model: static, placement: given, positions_m: [[0, 0], [60, 0]]}}
+radio:
+  {{bandwidth_hz: 1.0e6, p_max_dbm: 0, power: max_power, path_loss: two_ray, fading: nakagami}}
+"""
+MOVING = f"""\
+name: moving
+seed: 5
+rounds: 2
+learning: none
+method: {{name: proposed_single_cluster, topology: {{graph: random, degree: 2}}}}
+devices:
+  - {{count: 3, profile: {PROFILE}, mobility: {{model: circle, radius_m: 30, speed_m_s: 12}}}}
+  - {{count: 1, profile: {PROFILE}, mobility: static}}
+radio: {{path_loss: two_ray, fading: blinking}}
+"""
+
 
 def install(
     folder: Path,

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from cosim.learning.records import Measurement
 from cosim.lifecycle.play import play, resume
 from cosim.scenario.load import load
 from cosim.trace.schema import Row
-from tests.outside.air_package import MODULE, forget, install, site_packages
+from tests.outside.air_package import MODULE, forget, install
 
 TEXT = """\
 seed: 7
@@ -33,15 +33,6 @@ def path(tmp_path: Path) -> Path:
     file = tmp_path / "s.yaml"
     file.write_text(TEXT, encoding="utf-8")
     return file
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Path]:
-    """A folder of packages that Python finds; nothing is installed there yet."""
-    folder = tmp_path / "site"
-    folder.mkdir()
-    with site_packages(folder):
-        yield folder
 
 
 class Watch:
