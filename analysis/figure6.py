@@ -80,7 +80,12 @@ def draw(table: pd.DataFrame) -> Any:
     panel.set_xticks(sorted(set(table["devices"])))
     panel.set_ylim(-0.02, 1.02)
     panel.set_title(f"mean over {look.listed(table['seeds'])} seeds, 95 % intervals")
-    open_marks = {"color": "0.4", "marker": "o", "linestyle": ":", "fillstyle": "none"}
+    open_marks: dict[str, Any] = {
+        "color": "0.4",
+        "marker": "o",
+        "linestyle": ":",
+        "fillstyle": "none",
+    }
     look.legend(figure, labels, 3, Line2D([], [], label="predicted (eq. 19)", **open_marks))
     return figure
 

@@ -62,7 +62,7 @@ class UsageError(CosimError):
 
 
 class OutsideError(CosimError, ValueError):
-    """What an installed package brings and that cannot be used; names the distribution, and the
+    """Code of an installed package that cannot be used, or fails; names the distribution, and the
     entry point or the file and line. A ValueError, so that it may be raised amid a validation."""
 
 

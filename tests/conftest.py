@@ -79,7 +79,7 @@ def save_model(tiny_tokenizer: Any) -> Callable[..., Path]:
     return save
 
 
-def _ids(tokenizer: Any) -> dict[str, int]:
+def _ids(tokenizer: Any) -> dict[str, Any]:
     return {
         "vocab_size": len(tokenizer),
         "bos_token_id": tokenizer.bos_token_id,

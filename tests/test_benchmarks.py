@@ -24,12 +24,20 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_all_import() -> None:
     assert {"training", "gpu", "flower", "transfers"} <= set(NAMES)
     done = python("-c", "\n".join(f"import {name}" for name in NAMES))
     assert done.returncode == 0, done.stderr
 
 
+def test_the_first_step_is_watched_for_in_modules_that_exist() -> None:
+    look = "for part in first_step.WATCHED: importlib.import_module(f'cosim.learning.{part}')"
+    done = python("-c", f"import first_step, importlib\n{look}")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["1.5B", "7B"])
 def test_the_gpu_benchmark_on_a_cpu(model: str) -> None:
     given = f"--device cpu --models {model} --layers 2 --width-divisor 16 --devices 2"

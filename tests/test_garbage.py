@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,7 +10,7 @@ from cosim.host.collector import seldom_collected, uncollected
 
 
 @pytest.fixture(autouse=True)
-def _as_before():
+def _as_before() -> Iterator[None]:
     was_on = gc.isenabled()
     yield
     if was_on:
@@ -18,7 +19,7 @@ def _as_before():
         gc.disable()
 
 
-def test_nothing_is_collected_inside():
+def test_nothing_is_collected_inside() -> None:
     gc.enable()
     with uncollected():
         with uncollected():
@@ -27,11 +28,11 @@ def test_nothing_is_collected_inside():
     assert gc.isenabled()
 
 
-def test_an_error_does_not_leave_it_off():
+def test_an_error_does_not_leave_it_off() -> None:
     gc.enable()
 
     @uncollected()
-    def fail():
+    def fail() -> None:
         raise ValueError("inside")
 
     with pytest.raises(ValueError, match="inside"):
@@ -39,7 +40,7 @@ def test_an_error_does_not_leave_it_off():
     assert gc.isenabled()
 
 
-def test_who_has_switched_it_off_keeps_it_off():
+def test_who_has_switched_it_off_keeps_it_off() -> None:
     gc.disable()
     with uncollected():
         pass
@@ -49,11 +50,11 @@ def test_who_has_switched_it_off_keeps_it_off():
 class Loop:
     """An object of a cycle."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.itself = self
 
 
-def test_what_was_made_inside_is_old_and_its_cycles_are_found_later():
+def test_what_was_made_inside_is_old_and_its_cycles_are_found_later() -> None:
     gc.enable()
     with uncollected():
         kept, forgotten = Loop(), Loop()
@@ -65,7 +66,7 @@ def test_what_was_made_inside_is_old_and_its_cycles_are_found_later():
     assert gone() is None
 
 
-def test_seldom_is_only_inside_the_block():
+def test_seldom_is_only_inside_the_block() -> None:
     before = gc.get_threshold()
     with seldom_collected(devices=10):
         assert gc.isenabled()

@@ -14,11 +14,15 @@ from cosim.trace.schema import HEADLINE_METRICS, Outcome
 class Figures:
     """One run in numbers; None where the run has none.
 
-    accuracy: mean over tasks of the mean over devices, at the last checkpoint; best: at any.
+    accuracy: mean over tasks of the mean over devices, at the last evaluation.
+    best: the same at the evaluation at which it is largest.
     forgotten: the same mean of what a device has lost of its best accuracy on a task.
-    simulated_s: the end of the last round. energy_j: of all devices. mbit: on the air, 10⁶ bit.
-    missed: share of the transfers that were not delivered in time. to_target_s, to_target_j: time
-    and energy of the first checkpoint at which the accuracy reached the target.
+    simulated_s: the end of the last round.
+    energy_j: of all devices.
+    mbit: on the air, 10⁶ bit.
+    missed: share of the transfers that were not delivered in time.
+    to_target_s: time of the first evaluation at which the accuracy reached the target.
+    to_target_j: energy until then.
     """
 
     accuracy: float | None
@@ -35,7 +39,7 @@ class Figures:
 def figures_of(run: Run, target: float | None) -> Figures:
     """The figures of a run; raises RunDirectoryError where a table cannot be read."""
     rounds, transfers = run.rounds, run.transfers
-    points = checkpoints(run)
+    points = evaluated_rounds(run)
     lost = forgetting(run)
     reached = points if target is None else points[points["accuracy"] >= target]
     first = None if target is None or reached.empty else reached.iloc[0]
@@ -54,7 +58,7 @@ def figures_of(run: Run, target: float | None) -> Figures:
     )
 
 
-def checkpoints(run: Run) -> pd.DataFrame:
+def evaluated_rounds(run: Run) -> pd.DataFrame:
     """A row a round that was scored: accuracy, time_s, energy_j up to and with that round."""
     headline = _headline(run)
     points = _mean_by_round(headline, "value").to_frame("accuracy")

@@ -24,7 +24,12 @@ _TELLING_AT_MOST = 6
 
 
 class Estimate(NamedTuple):
-    """A mean over seeds and the half-width of its 95 % interval (Student's t), None for one."""
+    """A mean over seeds.
+
+    mean: the mean.
+    half_width: of its 95 % interval (Student's t); None for one seed.
+    n: seeds.
+    """
 
     mean: float
     half_width: float | None
@@ -33,7 +38,13 @@ class Estimate(NamedTuple):
 
 @dataclass
 class Group:
-    """Runs of one scenario under several seeds."""
+    """Runs of one scenario under several seeds.
+
+    setting: the scenario but for its seed, path → value.
+    runs: the runs, by seed.
+    figures: their numbers, by seed.
+    label: what the group is called.
+    """
 
     setting: Mapping[str, Any]
     runs: dict[int, Run] = field(default_factory=dict)
@@ -42,7 +53,7 @@ class Group:
 
     def estimate(self, figure: str) -> Estimate | None:
         """Mean of a figure over the seeds; None unless every run of the group has it."""
-        return estimate([getattr(one, figure) for one in self.figures.values()])
+        return estimate([getattr(figures, figure) for figures in self.figures.values()])
 
     def difference(self, other: Group, figure: str) -> Estimate | None:
         """Mean over the seeds of both groups of this one's figure minus the other's."""
@@ -55,7 +66,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Groups in the order given, and sentences about what could not be counted."""
+    """Groups of runs beside each other.
+
+    groups: in the order given.
+    notes: sentences about what could not be counted.
+    """
 
     groups: Sequence[Group]
     notes: Sequence[str]
@@ -96,40 +111,40 @@ def compare(
         if seed in group.runs:
             same = group.runs[seed].manifest["results_sha256"] == run.manifest["results_sha256"]
             words = "with the same results" if same else "WITH OTHER RESULTS"
-            kept = group.runs[seed].directory
-            notes.append(f"left out, repeats {kept} {words}: {run.directory}")
+            first = group.runs[seed].directory
+            notes.append(f"left out, repeats {first} {words}: {run.directory}")
             continue
         group.runs[seed] = run
         group.figures[seed] = figures_of(run, target)
     if not groups:
         raise RunDirectoryError("There is no completed run to compare." + _listed(notes))
-    found = list(groups.values())
-    _label(found)
-    every = sorted({seed for group in found for seed in group.runs})
-    for group in found:
+    every_group = list(groups.values())
+    _label(every_group)
+    every = sorted({seed for group in every_group for seed in group.runs})
+    for group in every_group:
         missing = [str(seed) for seed in every if seed not in group.runs]
         if missing:
             plural = "s" if len(missing) > 1 else ""
             notes.append(f"missing seed{plural} {', '.join(missing)}: {group.label}")
-    for group in found:
-        reached = [one.to_target_s is not None for one in group.figures.values()]
+    for group in every_group:
+        reached = [figures.to_target_s is not None for figures in group.figures.values()]
         if target is not None and not all(reached):
             counted = f"{sum(reached)} of {len(reached)} runs"
             notes.append(f"reached {target:g} in {counted}: {group.label}")
-    return Comparison(found, notes)
+    return Comparison(every_group, notes)
 
 
 def estimate(values: Sequence[float | None]) -> Estimate | None:
     """Mean and 95 % interval of what each seed gave; None where any or all of them are missing."""
-    known = [value for value in values if value is not None]
-    if not known or len(known) < len(values):
+    present = [value for value in values if value is not None]
+    if not present or len(present) < len(values):
         return None
-    n = len(known)
+    n = len(present)
     if n == 1:
-        return Estimate(known[0], None, 1)
+        return Estimate(present[0], None, 1)
     from scipy.stats import t
 
-    return Estimate(fmean(known), float(t.ppf(0.975, n - 1)) * stdev(known) / math.sqrt(n), n)
+    return Estimate(fmean(present), float(t.ppf(0.975, n - 1)) * stdev(present) / math.sqrt(n), n)
 
 
 def _setting(run: Run) -> dict[str, Any]:
@@ -153,8 +168,8 @@ def _label(groups: Sequence[Group]) -> None:
         for group in groups:
             alike = _method(group) if path.startswith("method.") else ""
             values.setdefault(alike, set()).add(repr(group.setting.get(path)))
-        if told := {alike for alike, held in values.items() if len(held) > 1}:
-            telling[path] = told
+        if differing := {alike for alike, variants in values.items() if len(variants) > 1}:
+            telling[path] = differing
     short = short_paths(telling)
     for group in groups:
         parts = [

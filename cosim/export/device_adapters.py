@@ -39,10 +39,11 @@ def export_device(run: Run, device: int, to: Path) -> list[Path]:
             f"--device {device}: it holds no expert: it finished no fine-tuning and heard of none."
         )
 
-    def name(one: Stored) -> str:
-        return _safe(one.task if one.owner is None else f"device-{one.owner}-{one.task}")
+    def name(expert: Stored) -> str:
+        owner = "" if expert.owner is None else f"device-{expert.owner}-"
+        return _safe(f"{owner}{expert.task}")
 
-    names = [name(one) for one in experts] if len(experts) > 1 else ["."]
+    names = [name(expert) for expert in experts] if len(experts) > 1 else ["."]
     if len(set(names)) < len(names):  # tasks whose names differ in what a folder cannot hold
         names = [f"{number}-{name}" for number, name in enumerate(names)]
     try:
@@ -50,13 +51,14 @@ def export_device(run: Run, device: int, to: Path) -> list[Path]:
         with tempfile.TemporaryDirectory(
             prefix=f".{to.name}-", dir=to.absolute().parent
         ) as scratch:
-            whole = Path(scratch) / "whole"
-            for own, one in zip(names, experts, strict=True):
-                write_peft(whole / own, store.layout, store.scale, one.adapter, _base_model(run))
-            whole.replace(to)
+            complete = Path(scratch) / "whole"
+            for leaf, expert in zip(names, experts, strict=True):
+                place = complete / leaf
+                write_peft(place, store.layout, store.scale, expert.adapter, _base_model(run))
+            complete.replace(to)
     except OSError as error:
         raise ExportError(f"{to} cannot be written: {error.strerror}.") from error
-    return [to / own for own in names]
+    return [to / leaf for leaf in names]
 
 
 def _adapters_of(run: Run) -> Path:
@@ -80,17 +82,17 @@ def _adapters_of(run: Run) -> Path:
 
 def _refuse_used(to: Path) -> None:
     if to.is_dir():
-        held = sorted(entry.name for entry in to.iterdir())
-        if held:
+        names = sorted(entry.name for entry in to.iterdir())
+        if names:
             raise ExportError(
-                f"{to} already holds {held[0]}; an export never overwrites: name a new directory."
+                f"{to} already holds {names[0]}; an export never overwrites: name a new directory."
             )
     elif to.exists():
         raise ExportError(f"{to} is a file; name a new directory.")
 
 
 def _base_model(run: Run) -> str | None:
-    """What transformers would load: a folder or a repository; None for a wheel's model."""
+    """The name by which transformers would load the base model; None for a wheel's."""
     kind, _, name = str(run.manifest["base_model"]).partition(":")
     return name if kind in ("path", "hf") else None
 

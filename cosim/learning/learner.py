@@ -79,7 +79,7 @@ class Learner:
         self.calibrator = Calibrator(model, self.layout, recipe, reader, self.work)
         own = densities or [adapter.density] * len(self.tasks)
         self.fleet = Fleet(self.layout, recipe, tasks, seed, own, adapter.bits_per_value)
-        rows = [float(len(self._own_rows(device))) for device in range(len(tasks))]
+        rows = [float(len(self.training_rows(device))) for device in range(len(tasks))]
         hidden = Geometry.of(base.model).hidden
         told = told_values(recipe, self.layout.modules, len(reader.blocks), hidden)
         self.exchange = Exchange(self.fleet, rows, told * adapter.bits_per_value)
@@ -94,14 +94,14 @@ class Learner:
         of_pools = [sentence for pool in self.pools.values() for sentence in pool.warnings]
         return [*of_pools, *self.trainer.room.warnings]
 
-    def _own_rows(self, device: int) -> range:
+    def training_rows(self, device: int) -> range:
         """The training rows of a device: every n-th of its task's, where n devices share it."""
         task = self.tasks[device]
         peers = [other for other, of in enumerate(self.tasks) if of == task]
         return range(peers.index(device), len(self.pools[task].train), len(peers))
 
     def _batch(self, device: int, round_: int, step: int, size: int) -> Batch:
-        pool, own = self.pools[self.tasks[device]], self._own_rows(device)
+        pool, own = self.pools[self.tasks[device]], self.training_rows(device)
         return pool.batch(own, seed=self.seed, device=device, round_=round_, step=step, size=size)
 
     def batches(self, device: int, round_: int) -> tuple[Batch, ...]:

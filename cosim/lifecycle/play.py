@@ -24,6 +24,7 @@ from cosim.scenario.reading.differences import differences
 from cosim.simulation.learner import Learner
 from cosim.simulation.recorder import Observer
 from cosim.simulation.rounds.schedule import play_out
+from cosim.simulation.rows import device_rows
 from cosim.simulation.setup.build import build_devices, build_learner, world_of
 from cosim.simulation.setup.warnings import closing_warnings
 from cosim.simulation.station import Device
@@ -33,6 +34,7 @@ from cosim.trace.files import ADAPTERS, PARTS
 from cosim.trace.lock import held
 from cosim.trace.manifest import Status, read_manifest, write_manifest
 from cosim.trace.reader import SCENARIO_FILE, read_run
+from cosim.trace.schema import DeviceRow
 from cosim.trace.writer import TraceWriter
 
 _log = logging.getLogger(__name__)
@@ -177,6 +179,8 @@ class _Run:
         closing: list[str] = []
         try:
             write_manifest(directory, {**manifest, "status": Status.RUNNING})
+            for row in self._device_rows():
+                world.record.write(row)
             play_out(world)
             self.journaled.journal.refuse_early_end()
             closing = closing_warnings(world)
@@ -207,6 +211,14 @@ class _Run:
         if self.checkpoints is not None:
             self.checkpoints.drop()
         return Played(directory, manifest)
+
+    def _device_rows(self) -> Iterator[DeviceRow]:
+        devices = [station.device for station in self.world.stations]
+        real: Any = self.learner
+        tasks = rows = None
+        if self.scenario.learning.model != "none":
+            tasks, rows = real.tasks, [len(real.training_rows(device.id)) for device in devices]
+        return device_rows(self.scenario, devices, tasks, rows)
 
 
 def _journaled(learner: Learner, found: Checkpoint | None) -> JournaledLearner:

@@ -15,7 +15,10 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Disc:
-    """A disc of radius `radius_m` around the origin. ValueError unless the radius is positive."""
+    """A disc around the origin. ValueError unless the radius is positive.
+
+    radius_m: its radius.
+    """
 
     radius_m: float
 
@@ -66,7 +69,10 @@ class Disc:
 
 @dataclass(frozen=True)
 class Square:
-    """A square of side `side_m` around the origin. ValueError unless the side is positive."""
+    """A square around the origin. ValueError unless the side is positive.
+
+    side_m: its side.
+    """
 
     side_m: float
 

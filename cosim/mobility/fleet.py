@@ -73,13 +73,13 @@ class Fleet:
         """The rows of `_start` (R, …, T) where their devices have come to at these times."""
         on_one_leg = self._on_one_leg(devices, times_s if span_s is None else np.array(span_s))
         turning = np.unique(devices[~on_one_leg]).tolist()
-        asked = {device: self._asked(rows, device, times_s) for device in turning}
+        turned = {device: self._asked(rows, device, times_s) for device in turning}
         passed_s = times_s - self._since_s[devices][..., None]
-        found = passed_s * self._slope[rows][:, devices][..., None]
-        found += self._start[rows][:, devices][..., None]
-        for device, answer in asked.items():
-            found[:, devices == device] = answer[:, None]
-        return found
+        places = passed_s * self._slope[rows][:, devices][..., None]
+        places += self._start[rows][:, devices][..., None]
+        for device, answer in turned.items():
+            places[:, devices == device] = answer[:, None]
+        return places
 
     def _asked(self, rows: slice, device: int, times_s: FloatArray) -> FloatArray:
         """The rows (R, T) of one device, by its trajectory."""

@@ -42,7 +42,10 @@ class Trajectory(Protocol):
 
 @dataclass(frozen=True)
 class Static:
-    """A device that stays at (`x_m`, `y_m`)."""
+    """A device that stays where it is.
+
+    x_m, y_m: its place.
+    """
 
     x_m: float
     y_m: float

@@ -73,50 +73,25 @@ class ClarkeFading:
     waves: FloatArray
 
     @classmethod
-    def draw(
-        cls, rng: np.random.Generator, *, carrier_hz: float, sinusoids: int = 64
-    ) -> "ClarkeFading":
-        """One link's N = `sinusoids` angles and phases, independent and uniform on [0, 2π).
+    def draw_all(
+        cls, rngs: Sequence[np.random.Generator], *, carrier_hz: float, sinusoids: int = 64
+    ) -> "list[ClarkeFading]":
+        """Draws each link's N = `sinusoids` angles and phases, independent and uniform on [0, 2π),
+        from its own generator.
 
         Equally spaced angles would repeat exactly after some distance; random ones never do, and
         make the ensemble autocorrelation exact for every N. `carrier_hz` in Hz. ValueError for a
         carrier that is not positive or fewer than one sinusoid.
         """
-        return cls.draw_all([rng], carrier_hz=carrier_hz, sinusoids=sinusoids)[0]
-
-    @classmethod
-    def draw_all(
-        cls, rngs: Sequence[np.random.Generator], *, carrier_hz: float, sinusoids: int = 64
-    ) -> "list[ClarkeFading]":
-        """Many links', each from its own generator: what `draw` gives each, in one pass."""
         if sinusoids < 1:
             raise ValueError(f"sinusoids must be at least 1, got {sinusoids}")
         waves = np.empty((len(rngs), 3, sinusoids))
-        for own, rng in zip(waves, rngs, strict=True):
-            rng.random(out=own)
+        for of_link, rng in zip(waves, rngs, strict=True):
+            rng.random(out=of_link)
         waves *= 2.0 * math.pi
         k = float(2.0 * math.pi / wavelength_m(carrier_hz))
         waves[:, :2] = k * np.cos(waves[:, :2])
-        return [cls(own) for own in waves]
-
-    def amplitude(self, travelled_i_m: ArrayLike, travelled_j_m: ArrayLike) -> ComplexArray:
-        """The complex amplitude z after the ends i and j travelled these path lengths in m.
-
-        The two broadcast; dimensionless, of the broadcast shape.
-        """
-        s_i, s_j = np.broadcast_arrays(
-            np.asarray(travelled_i_m, dtype=np.float64), np.asarray(travelled_j_m, dtype=np.float64)
-        )
-        real, imaginary = _quadratures([self], s_i.reshape(1, -1), s_j.reshape(1, -1))
-        return np.asarray(real + 1j * imaginary).reshape(s_i.shape)[()]
-
-    def power_gain(self, travelled_i_m: ArrayLike, travelled_j_m: ArrayLike) -> FloatArray:
-        """The power gain |z|² after the ends i and j travelled these path lengths in m.
-
-        The two broadcast; dimensionless, of the broadcast shape.
-        """
-        z = self.amplitude(travelled_i_m, travelled_j_m)
-        return np.asarray(np.square(z.real) + np.square(z.imag))[()]
+        return [cls(of_link) for of_link in waves]
 
 
 def clarke_power_gains(
@@ -197,12 +172,12 @@ def _geometric(first: ComplexArray | float, ratio: ComplexArray, count: int) -> 
     """first·ratio^k for k = 0 … count − 1: (L, count, N) from (L, N) each."""
     terms = np.empty((len(ratio), count, ratio.shape[1]), dtype=np.complex128)
     terms[:, 0] = first
-    known = 1
-    while known < count:
-        more = min(known, count - known)
-        np.multiply(terms[:, :more], ratio[:, None], out=terms[:, known : known + more])
+    filled = 1
+    while filled < count:
+        more = min(filled, count - filled)
+        np.multiply(terms[:, :more], ratio[:, None], out=terms[:, filled : filled + more])
         ratio = np.square(ratio)
-        known += more
+        filled += more
     return terms
 
 

@@ -31,10 +31,12 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """What L transfers still have to send, and what their receivers keep of the block under way.
+    """The blocks that L transfers still have to send, and what their receivers keep of the one
+    under way. Pass it on to the next `block_transfer`.
 
-    `left` (L,) blocks not yet decoded; `combined_snr` (L,) linear and `copies` (L,) of the next
-    one's failed transmissions in the receiver's buffer. Pass it on to the next `block_transfer`.
+    left: blocks not yet decoded (L,).
+    combined_snr: SNR (L,), linear, of the next block's failed copies in the receiver's buffer.
+    copies: how many of these there are (L,).
     """
 
     left: IntArray

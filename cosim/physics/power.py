@@ -15,18 +15,14 @@ Fallback = Literal["scale", "drop_weakest", "max_power"]
 
 @dataclass(frozen=True, eq=False)
 class Allocation:
-    """How one device divides its power over its n receivers.
+    """An allocation divides the power of one device over its n receivers.
 
-    `required_w` (n,) is Lemma 1's demand without the margin and `power_w` (n,) what is radiated,
-    in W; `slack_w` is p_max less the demand with the margin (−inf in outage); `binding` is the
-    index of the largest demand, None without receivers; `feasible` says whether Lemma 1's demands
-    fit, and `whole_margin` whether they fit with the margin on top.
+    power_w: what is radiated (n,), in W.
+    feasible: whether Lemma 1's demands fit into p_max.
+    whole_margin: whether they fit with the margin on top.
     """
 
-    required_w: FloatArray
     power_w: FloatArray
-    slack_w: float
-    binding: int | None
     feasible: bool
     whole_margin: bool = True
 
@@ -40,10 +36,10 @@ def spectral_efficiency_needed(
     about 4 a scenario asks too much of a faded link. ValueError for negative bits or receivers,
     or a bandwidth or deadline that is not positive.
     """
-    wanted = non_negative(bits, "bits") * non_negative(receivers, "receivers")
+    total_bits = non_negative(bits, "bits") * non_negative(receivers, "receivers")
     room = positive(bandwidth_hz, "bandwidth_hz") * positive(deadline_s, "deadline_s")
     with np.errstate(over="ignore", divide="ignore"):  # of next to no band: infinitely many
-        return wanted / room
+        return total_bits / room
 
 
 def lemma1_power_w(
@@ -128,18 +124,17 @@ def allocate(
     p_max = float(non_negative(p_max_w, "p_max_w"))
     margin = float(positive(margin_ratio, "margin_ratio"))
     if required.size == 0:
-        return Allocation(required, required, p_max, None, True)
+        return Allocation(required, feasible=True)
     with np.errstate(over="ignore"):
         demand = margin * required
-        slack = p_max - float(demand.sum())
         needed = float(required.sum())
-    binding = int(np.argmax(demand))
-    if slack >= 0.0:
-        return Allocation(required, demand, slack, binding, True)
+        fits = p_max - float(demand.sum()) >= 0.0
+    if fits:
+        return Allocation(demand, feasible=True)
     if needed <= p_max:
-        return Allocation(required, required * (p_max / needed), slack, binding, True, False)
+        return Allocation(required * (p_max / needed), feasible=True, whole_margin=False)
     power = _FALLBACKS[fallback](required, margin, p_max)
-    return Allocation(required, power, slack, binding, False, False)
+    return Allocation(power, feasible=False, whole_margin=False)
 
 
 def _scaled(required: FloatArray, margin: float, p_max: float) -> FloatArray:

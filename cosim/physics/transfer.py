@@ -1,4 +1,4 @@
-"""When the bits are through, and how many are, at a constant or piecewise constant rate.
+"""When the bits are through, and how many are, at a piecewise constant rate.
 
 A transfer's end is solved here, in one pass over the slots, instead of stepped by events.
 """
@@ -11,19 +11,6 @@ from cosim.physics.checks import FloatArray, non_negative
 # A payload that lacks no more than this part of itself at the last edge lacks it by rounding:
 # Lemma 1 sizes power so that the bits are through exactly at the deadline.
 _ROUNDING = 1e-12
-
-
-def constant_rate_duration_s(bits: ArrayLike, rate_bit_s: ArrayLike) -> FloatArray:
-    """Duration Q/R in s of a transfer of Q bits at R bit/s.
-
-    0 bits take no time even at rate 0; else rate 0 takes forever (inf). `bits` in bit and
-    `rate_bit_s` in bit/s broadcast. ValueError if negative or not finite.
-    """
-    payload, rate = np.broadcast_arrays(
-        non_negative(bits, "bits"), non_negative(rate_bit_s, "rate_bit_s")
-    )
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return np.where(payload > 0.0, payload / rate, 0.0)[()]
 
 
 def slotted_transfer(
@@ -47,7 +34,7 @@ def slotted_transfer(
     payload = non_negative(bits, "bits")
     edges, rates = _slots(slot_edges_s, rates_bit_s)
     since = non_negative(since_s, "since_s")
-    _, lengths = _on_air(edges, since)
+    lengths = np.maximum(edges[1:] - np.maximum(edges[:-1], since[..., None]), 0.0)
     through = np.cumsum(rates * lengths, axis=-1)
     shape = np.broadcast_shapes(payload.shape, through.shape[:-1])
     payload = np.broadcast_to(payload, shape)
@@ -67,33 +54,6 @@ def slotted_transfer(
     # Leading slots at rate 0 have all of the 0 bits as well: nothing to send takes no time.
     duration = np.where(payload > 0.0, duration, since)
     return duration[()], np.where(done, payload, total)[()]
-
-
-def delivered_until(
-    elapsed_s: ArrayLike,
-    bits: ArrayLike,
-    slot_edges_s: ArrayLike,
-    rates_bit_s: ArrayLike,
-    *,
-    since_s: ArrayLike = 0.0,
-) -> FloatArray:
-    """Bits through `elapsed_s` seconds after the first edge: min(Q, ∫R dt), for a cut transfer.
-
-    Nothing arrives before `since_s` or after the last edge. `elapsed_s` scalar or (L,) in s, from
-    the first edge like `since_s`; the other arguments and the errors as in `slotted_transfer`,
-    negative elapsed times included; returns (L,) or a scalar, in bit.
-    """
-    edges, rates = _slots(slot_edges_s, rates_bit_s)
-    elapsed = non_negative(elapsed_s, "elapsed_s")
-    starts, lengths = _on_air(edges, non_negative(since_s, "since_s"))
-    active = np.clip(elapsed[..., None] - starts, 0.0, lengths)
-    return np.asarray(np.minimum(non_negative(bits, "bits"), np.sum(rates * active, axis=-1)))[()]
-
-
-def _on_air(edges: FloatArray, since: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Start and length in s of the part of each slot from `since` on, (T,) or (L, T) each."""
-    starts = np.maximum(edges[:-1], since[..., None])
-    return starts, np.maximum(edges[1:] - starts, 0.0)
 
 
 def _slots(slot_edges_s: ArrayLike, rates_bit_s: ArrayLike) -> tuple[FloatArray, FloatArray]:

@@ -24,8 +24,8 @@ from cosim.simulation.station import Device
 
 # Of a row in a compressed file: what hardly compresses, its float64 columns, and a little.
 _BYTES = {
-    "transfers": 100.0, "rounds": 100.0, "positions": 24.0, "events": 5.0, "topology": 6.0,
-    "layers": 12.0, "evaluations": 12.0, "diagnostics": 16.0,
+    "transfers": 100.0, "rounds": 100.0, "positions": 24.0, "events": 6.0, "topology": 6.0,
+    "layers": 12.0, "evaluations": 12.0, "diagnostics": 16.0, "devices": 20.0,
 }  # fmt: skip
 # Of a file without rows: parquet's own description of the columns.
 _BYTES_PER_FILE = 10e3
@@ -91,6 +91,7 @@ def rows_at_most(
         "events": _EVENTS_PER_ROUND * devices * rounds + _EVENTS_PER_TRANSFER * transfers,
         "topology": float(devices * rounds),
         "layers": float(devices * modules),
+        "devices": float(devices),
         "evaluations": float(checkpoints * devices * tasks * _METRICS),
         "diagnostics": float(checkpoints * per_diagnosis if scenario.trace.diagnostics else 0),
     }

@@ -3,47 +3,50 @@ then its end."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from simpy import Environment
 from simpy.events import Event, EventPriority
 
 # SimPy orders equal times by priority; its own events use 0 (urgent) and 1 (normal). Urgent are
 # the starts and interruptions of processes, which follow from something in their own instant.
-_FIRST = EventPriority(0)
-_LAST = EventPriority(2)
-_AFTER_ALL = EventPriority(3)
 
 
-class CutOff(Event):
-    """An event `delay_s` from now that fires before whatever ends in its instant, so that what a
-    device computes until then is lost, whichever of the two was scheduled first."""
+class _At(Event):
+    """An event `delay_s` from now, at its class's place among those of its instant."""
 
-    def __init__(self, env: Environment, delay_s: float) -> None:
+    place: EventPriority
+    name: str
+
+    def __init__(self, env: Environment, delay_s: float = 0.0) -> None:
         super().__init__(env)
         if delay_s < 0:
-            raise ValueError(f"a cut-off cannot lie {-delay_s} s in the past")
+            raise ValueError(f"a {self.name} cannot lie {-delay_s} s in the past")
         self._ok = True
         self._value = None
-        env.schedule(self, priority=_FIRST, delay=delay_s)
+        env.schedule(self, priority=self.place, delay=delay_s)
 
 
-class Deadline(Event):
-    """An event `delay_s` from now that fires last in its instant: exactly on time counts."""
+class CutOff(_At):
+    """An event that fires before whatever ends in its instant, so that what a device computes until
+    then is lost, whichever of the two was scheduled first."""
 
-    def __init__(self, env: Environment, delay_s: float) -> None:
-        super().__init__(env)
-        if delay_s < 0:
-            raise ValueError(f"a deadline cannot lie {-delay_s} s in the past")
-        self.at_s = env.now + delay_s
-        self._ok = True
-        self._value = None
-        env.schedule(self, priority=_LAST, delay=delay_s)
+    place, name = EventPriority(0), "cut-off"
 
 
-class EndOfInstant(Event):
+class Deadline(_At):
+    """An event that fires last in its instant: exactly on time counts."""
+
+    place, name = EventPriority(2), "deadline"
+
+
+class EndOfInstant(_At):
     """An event that fires when nothing else is left in the present instant, deadlines included."""
 
-    def __init__(self, env: Environment) -> None:
-        super().__init__(env)
-        self._ok = True
-        self._value = None
-        env.schedule(self, priority=_AFTER_ALL)
+    place, name = EventPriority(3), "end"
+
+
+def then(event: Event, callback: Callable[[Event], None]) -> None:
+    """Has a callback follow an event that has not happened yet."""
+    assert event.callbacks is not None
+    event.callbacks.append(callback)

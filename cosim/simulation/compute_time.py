@@ -8,7 +8,7 @@ from cosim.scenario.profile import PaperTime, Profile
 
 
 def compute_time_s(profile: Profile, work: Workload) -> float:
-    """The duration in s of a local round on a device of this profile, over its speed.
+    """The time in s that a device of this profile computes for a local round, over its speed.
 
     `flop`: FLOP/(peak·utilisation) + passes·overhead + trained values·steps·update + ranked
     values·ranking. `paper`: ε·Q·N/B (arXiv 2602.20492, eq. 7).

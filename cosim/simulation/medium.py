@@ -11,7 +11,7 @@ from itertools import count
 
 from simpy import Environment, Event, Timeout
 
-from cosim.simulation.clock import Deadline, EndOfInstant
+from cosim.simulation.clock import Deadline, EndOfInstant, then
 from cosim.simulation.links import reception
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.grid import Grid
@@ -23,7 +23,8 @@ from cosim.simulation.rows import transfer_row
 from cosim.simulation.station import Station
 from cosim.trace.schema import Cause, EventKind, Outcome, TransferKind
 
-_WHY_IT_ENDED = {
+# Why the last bit was sent, as far as the sender's own event says it; its transfer says more.
+_LAST_BIT = {
     Outcome.DELIVERED: Cause.BITS_DELIVERED,
     Outcome.LATE: Cause.DEADLINE,
     Outcome.OUTAGE: Cause.OUTAGE,
@@ -75,7 +76,7 @@ class Medium:
         if any(answers):
             self.deliver_due(sender)
             for transmission in list(sender.outgoing.values()):
-                self._end(transmission, Outcome.LATE)
+                self._end(transmission, Outcome.LATE, Cause.INTERRUPTED)
         burst, started = Burst(self.env, sum(answers)), []
         for message, answer in zip(messages, answers, strict=True):
             receiver = self.stations[message.receiver]
@@ -112,7 +113,7 @@ class Medium:
         """Writes down a message that is not sent, because nobody would hear it."""
         self._keep_off_air(transmission)
         transmission.phase = Phase.OVER
-        self._write(transmission, Outcome.CANCELLED, 0.0, 0.0)
+        self._write(transmission, Outcome.CANCELLED, Cause.UNREACHABLE)
 
     def _keep_off_air(self, transmission: Transmission) -> None:
         """Gives a transmission that never is on the air its distance, and no bandwidth."""
@@ -120,15 +121,16 @@ class Medium:
         distances_m = self.channel.distances_m([transmission.link], transmission.start_s)
         transmission.distance_m = float(distances_m[0])
 
-    def cancel(self, station: Station) -> None:
+    def cancel(self, station: Station, cause: Cause) -> None:
         """Ends every transmission from or to a device that is no longer there, and frees the
-        spectrum; what is through in this very instant counts."""
+        spectrum; what is through in this very instant counts. cause: why it is not there."""
         for transmission in [*station.outgoing.values(), *station.incoming.values()]:
             if transmission.through_by(float(self.env.now)):
                 self._deliver(transmission)
             else:
                 overdue = transmission.phase is Phase.OVERDUE
-                self._end(transmission, Outcome.LATE if overdue else Outcome.CANCELLED)
+                outcome = Outcome.LATE if overdue else Outcome.CANCELLED
+                self._end(transmission, outcome, cause)
 
     def silence(self, sender: Station, receivers: Sequence[int], round_: int) -> None:
         """Has receivers wait Γ for a device that was cut off before it sent, or may not send."""
@@ -138,12 +140,12 @@ class Medium:
                 if self.stations[receiver].closed < round_:
                     self.stations[receiver].inbox.end(sender.id, round_, in_time=False)
 
-        _then(Deadline(self.env, self.radio.deadline_s), given_up)
+        then(Deadline(self.env, self.radio.deadline_s), given_up)
 
     def _settle_soon(self) -> None:
         if not self._settling:
             self._settling = True
-            _then(EndOfInstant(self.env), self._settle)
+            then(EndOfInstant(self.env), self._settle)
 
     def _settle(self, _: Event) -> None:
         """Starts the bursts of this instant, and forecasts anew what changed in it."""
@@ -164,13 +166,13 @@ class Medium:
         """Switches radio chains on; one deadline watches over what one device sent at once."""
         for transmission in burst:
             sender, receiver = self._ends(transmission)
-            self._tell(transmission, EventKind.SEND_START, transmission.cause, of=sender)
+            self._record_event(transmission, sender, EventKind.SEND_START, transmission.cause)
             sender.meter.open_transmitter(transmission.number, transmission.power_w)
             receiver.meter.open_receiver(transmission.number)
             transmission.phase = Phase.ON_AIR
         for transmission in burst:
             if transmission.power_w <= 0.0 and transmission.message.bits > 0:
-                self._end(transmission, Outcome.OUTAGE)
+                self._end(transmission, Outcome.OUTAGE, Cause.INFEASIBLE_POWER)
         self._watch(_unended(burst))
 
     def _watch(self, transmissions: Sequence[Transmission]) -> None:
@@ -180,13 +182,13 @@ class Medium:
             if at_s not in self._due:
                 self._due[at_s] = []
                 deadline = Deadline(self.env, self.radio.deadline_s)
-                _then(deadline, lambda _: self._expire(self._due.pop(at_s)))
+                then(deadline, lambda _: self._expire(self._due.pop(at_s)))
             self._due[at_s] += transmissions
 
     def _await_end(self, transmission: Transmission) -> None:
         forecast = transmission.forecast
         if forecast is not None and transmission.through_in_time:
-            _then(_Arrival(self.env, transmission, forecast), self._arrive)
+            then(_Arrival(self.env, transmission, forecast), self._arrive)
 
     def _arrive(self, at: Event) -> None:
         assert isinstance(at, _Arrival)
@@ -197,7 +199,7 @@ class Medium:
     def _deliver(self, transmission: Transmission) -> None:
         """Ends a transmission whose bits are through."""
         outcome = Outcome.LATE if transmission.phase is Phase.OVERDUE else Outcome.DELIVERED
-        self._end(transmission, outcome, as_forecast=True)
+        self._end(transmission, outcome, Cause.BITS_DELIVERED, as_forecast=True)
 
     def _expire(self, transmissions: Sequence[Transmission]) -> None:
         """Ends or prolongs transmissions whose Γ is over; exactly on time counted."""
@@ -206,7 +208,8 @@ class Medium:
             if transmission.through_in_time:
                 self._deliver(transmission)
             elif self.radio.late == "drop":
-                self._end(transmission, reception.too_late(self.channel), as_forecast=True)
+                outcome, cause = reception.too_late(self.channel)
+                self._end(transmission, outcome, cause, as_forecast=True)
             else:
                 self._go_on(transmission)
         self._watch(_unended(expired))
@@ -221,7 +224,12 @@ class Medium:
         self._change(transmission)
 
     def _end(
-        self, transmission: Transmission, outcome: Outcome, *, as_forecast: bool = False
+        self,
+        transmission: Transmission,
+        outcome: Outcome,
+        cause: Cause,
+        *,
+        as_forecast: bool = False,
     ) -> None:
         """Ends a transmission, here and nowhere else: its share and both ends' chains are free."""
         sender, receiver = self._ends(transmission)
@@ -232,11 +240,11 @@ class Medium:
         reception.count(self.channel, transmission, elapsed_s, as_forecast=as_forecast)
         transmission.gains.clear()
         del sender.outgoing[transmission.number], receiver.incoming[transmission.number]
-        tx_j = rx_j = 0.0
+        chains_j = 0.0, 0.0
         if phase is not Phase.WAITING:
-            tx_j = sender.meter.close_transmitter(transmission.number)
-            rx_j = receiver.meter.close_receiver(transmission.number)
-        self._write(transmission, outcome, tx_j, rx_j)
+            number = transmission.number
+            chains_j = sender.meter.close_transmitter(number), receiver.meter.close_receiver(number)
+        self._write(transmission, outcome, cause, chains_j)
         in_time = outcome is Outcome.DELIVERED
         whole = transmission.carried_bits >= transmission.message.bits
         if in_time or (outcome is Outcome.LATE and whole):
@@ -246,7 +254,7 @@ class Medium:
         elif phase is not Phase.OVERDUE:
             self._release(transmission, in_time=in_time)
         if phase is not Phase.WAITING:
-            self._tell(transmission, EventKind.SEND_END, _WHY_IT_ENDED[outcome], of=sender)
+            self._record_event(transmission, sender, EventKind.SEND_END, _LAST_BIT[outcome])
         if self.radio.share == "dynamic":
             self._share_anew(sender)
 
@@ -258,7 +266,7 @@ class Medium:
             sender, round_ = transmission.sender, transmission.round
             mixings = transmission.receiver_mixings
             receiver.inbox.deliver(sender, message, round_, mixings, in_time=in_time)
-        self._tell(transmission, EventKind.RECEIVE, Cause.BITS_DELIVERED, of=receiver)
+        self._record_event(transmission, receiver, EventKind.RECEIVE, Cause.BITS_DELIVERED)
 
     def _share_anew(self, sender: Station) -> None:
         """Divides the whole bandwidth among those still in the air, at the power they have."""
@@ -276,7 +284,7 @@ class Medium:
     def _miss(self, transmission: Transmission) -> None:
         """Notes that Γ is over and the bits are not through."""
         _, receiver = self._ends(transmission)
-        self._tell(transmission, EventKind.DEADLINE, Cause.DEADLINE, of=receiver)
+        self._record_event(transmission, receiver, EventKind.DEADLINE, Cause.DEADLINE)
         self._release(transmission, in_time=False)
 
     def _release(self, transmission: Transmission, *, in_time: bool) -> None:
@@ -290,35 +298,27 @@ class Medium:
         sender, receiver = transmission.link
         return self.stations[sender], self.stations[receiver]
 
-    def _tell(
-        self, transmission: Transmission, kind: EventKind, cause: Cause, *, of: Station
+    def _record_event(
+        self, transmission: Transmission, of: Station, kind: EventKind, cause: Cause
     ) -> None:
         sender, receiver = transmission.link
         peer = receiver if of.id == sender else sender
-        self.record.event(kind, of.id, transmission.round, cause, peer=peer)
+        self.record.event(kind, of.id, transmission.round, cause, peer, transmission.number)
 
     def _write(
-        self, transmission: Transmission, outcome: Outcome, chain_tx_j: float, chain_rx_j: float
+        self,
+        transmission: Transmission,
+        outcome: Outcome,
+        cause: Cause,
+        chains_j: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         sender, _ = self._ends(transmission)
+        profile, now_s = sender.device.profile, float(self.env.now)
         sent_bits = reception.sent_bits(self.channel, transmission)
-        row = transfer_row(
-            transmission,
-            outcome,
-            sender.device.profile,
-            end_s=float(self.env.now),
-            sent_bits=sent_bits,
-            transmitter_j=chain_tx_j,
-            receiver_j=chain_rx_j,
-        )
+        row = transfer_row(transmission, outcome, cause, profile, now_s, sent_bits, *chains_j)
         sender.meter.spent.sent_bits += row.sent_bits
         self.record.write(row)
 
 
 def _unended(transmissions: Iterable[Transmission]) -> list[Transmission]:
     return [transmission for transmission in transmissions if transmission.phase is not Phase.OVER]
-
-
-def _then(event: Event, callback: Callable[[Event], None]) -> None:
-    assert event.callbacks is not None
-    event.callbacks.append(callback)

@@ -1,4 +1,4 @@
-"""Somebody who looks on at a run."""
+"""What an observer of a run is told."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Observer(Protocol):
-    """Somebody who looks on at a run and changes nothing: a progress display, a log;
+    """An observer looks on at a run and changes nothing: a progress display, a log. It is
     `cosim.Observer`.
 
     A class that inherits from it does nothing where it defines nothing. `cosim.run(scenario,
@@ -22,11 +22,14 @@ class Observer(Protocol):
     """
 
     def saw(self, row: Row) -> None:
-        """One row of any table, of the classes in `cosim.trace.schema`, as it is written; the
-        tables are told apart by `type(row)`, and times are in simulated s."""
+        """Is given each row as it is written, an object of a class in `cosim.trace.schema`; times
+        are in simulated s."""
+        return
 
     def scored(self, round_: int, measurements: Sequence[Measurement]) -> None:
-        """One evaluation: of all devices, or of those that have ended a round."""
+        """Is given each evaluation: of all devices, or of those that have ended a round."""
+        return
 
     def closed(self, round_: int, time_s: float) -> None:
-        """One round that all devices have ended, at a moment in simulated s."""
+        """Is told of each round that all devices have ended, and when, in simulated s."""
+        return

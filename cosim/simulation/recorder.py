@@ -16,7 +16,7 @@ from cosim.trace.schema import Cause, EventKind, EventRow, Row
 
 
 class TraceSink(Protocol):
-    """Where rows go."""
+    """A trace sink takes the rows of a run."""
 
     @property
     def directory(self) -> Path | None:
@@ -26,7 +26,7 @@ class TraceSink(Protocol):
         """Takes one row of any table."""
 
     def flush(self) -> None:
-        """Makes what was added readable."""
+        """Makes readable what was added."""
 
 
 class Recorder:
@@ -38,7 +38,7 @@ class Recorder:
         self._observers = observers
 
     def write(self, row: Row) -> None:
-        """One row of any table."""
+        """Writes one row of any table."""
         self._trace.add(row)
         for observer in self._observers:
             try:
@@ -47,10 +47,16 @@ class Recorder:
                 raise _observer_failed(observer, error) from error
 
     def event(
-        self, kind: EventKind, device: int, round_: int, cause: Cause, peer: int | None = None
+        self,
+        kind: EventKind,
+        device: int,
+        round_: int,
+        cause: Cause,
+        peer: int | None = None,
+        transfer: int | None = None,
     ) -> None:
-        """One thing that happens now."""
-        self.write(EventRow(self._env.now, round_, device, kind, peer, cause))
+        """Writes one thing that happens now; transfer: number of the transmission it is about."""
+        self.write(EventRow(self._env.now, round_, device, kind, peer, cause, transfer))
 
     def scored(self, round_: int, measurements: Sequence[Measurement]) -> None:
         """Tells the observers of an evaluation."""
@@ -75,7 +81,7 @@ class Recorder:
 
 
 def _observer_failed(observer: Observer, error: Exception) -> ObserverError:
-    """So that nobody takes what it could not do for the run's own failure."""
+    """The error of an observer that failed, told apart from the run's own files and failures."""
     if isinstance(error, OSError):
         return ObserverError(f"who looked on at the run could not write: {error}")
     frame = traceback.extract_tb(error.__traceback__)[-1]

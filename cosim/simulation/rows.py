@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from cosim.learning.records import Diagnostic, LayerState, Measurement
 from cosim.physics.energy import transmit_energy_j
+from cosim.scenario.model import Scenario
 from cosim.scenario.profile import Profile
 from cosim.simulation.links.transmission import Transmission
-from cosim.simulation.station import Station
+from cosim.simulation.station import Device, Station
 from cosim.trace.schema import (
+    Cause,
+    DeviceRow,
     DiagnosticRow,
     EvaluationRow,
     LayerRow,
@@ -24,9 +27,34 @@ from cosim.trace.schema import (
 )
 
 
+def device_rows(
+    scenario: Scenario,
+    devices: Iterable[Device],
+    tasks: Sequence[str] | None,
+    training_rows: Sequence[int] | None,
+) -> Iterator[DeviceRow]:
+    """The row of every device as it begins; tasks and training_rows by id, None where nothing is
+    learnt."""
+    masked, common = scenario.method.masked, scenario.adapter.density
+    for device in devices:
+        density = scenario.devices[device.group].density
+        yield DeviceRow(
+            device=device.id,
+            group=device.group,
+            profile=device.profile_name,
+            speed=device.profile.speed,
+            peak_flop_s=device.profile.peak_flop_s,
+            battery_j=device.profile.battery_j,
+            task=None if tasks is None else tasks[device.id],
+            training_rows=None if training_rows is None else training_rows[device.id],
+            density=(common if density is None else density) if masked else None,
+        )
+
+
 def transfer_row(
     transmission: Transmission,
     outcome: Outcome,
+    cause: Cause,
     sender: Profile,
     end_s: float,
     sent_bits: float,
@@ -46,6 +74,7 @@ def transfer_row(
     )
     energy_tx_j = amplifier_j + transmitter_j
     return TransferRow(
+        number=transmission.number,
         round=transmission.round,
         src=transmission.sender,
         dst=transmission.message.receiver,
@@ -53,7 +82,7 @@ def transfer_row(
         bits=transmission.message.bits,
         start_s=transmission.start_s,
         end_s=end_s,
-        deadline_s=transmission.start_s + transmission.grid.deadline_s,
+        deadline_at_s=transmission.start_s + transmission.grid.deadline_s,
         distance_m=transmission.distance_m,
         bandwidth_hz=transmission.mean_share_hz,
         power_w=transmission.power_w,
@@ -65,6 +94,7 @@ def transfer_row(
         energy_tx_j=energy_tx_j,
         energy_rx_j=receiver_j,
         outcome=outcome,
+        cause=cause,
     )
 
 
@@ -76,7 +106,8 @@ def round_row(
     flop: float,
     loss: float | None,
 ) -> RoundRow:
-    """A device's time and energy since its last row: what its meter and its inbox counted."""
+    """The row of a device's time and energy since its last one: what its meter and its inbox
+    counted."""
     spent, counts = station.meter.take(), station.inbox.close_round()
     return RoundRow(
         round=round_,
@@ -106,14 +137,14 @@ def round_row(
 def evaluation_rows(
     measurements: Iterable[Measurement], time_s: float, round_: int
 ) -> Iterator[EvaluationRow]:
-    """Every score as it was found."""
-    for found in measurements:
-        score = found.score
+    """The row of every score."""
+    for measurement in measurements:
+        score = measurement.score
         yield EvaluationRow(
             time_s=time_s,
             round=round_,
-            device=found.device,
-            task=found.task,
+            device=measurement.device,
+            task=measurement.task,
             metric=score.metric,
             value=score.value,
             n=score.n,
@@ -121,7 +152,7 @@ def evaluation_rows(
 
 
 def layer_rows(device: int, layers: Iterable[LayerState]) -> Iterator[LayerRow]:
-    """What a device's mask keeps."""
+    """The rows of the modules that a device's mask keeps."""
     for state in layers:
         yield LayerRow(
             device=device,
@@ -137,25 +168,25 @@ def layer_rows(device: int, layers: Iterable[LayerState]) -> Iterator[LayerRow]:
 def diagnostic_rows(
     diagnostics: Iterable[Diagnostic], time_s: float, round_: int
 ) -> Iterator[DiagnosticRow]:
-    """Every diagnostic as it was found."""
-    for found in diagnostics:
+    """The row of every diagnostic."""
+    for diagnostic in diagnostics:
         yield DiagnosticRow(
             time_s=time_s,
             round=round_,
-            device=found.device,
-            peer=found.peer,
-            task=found.task,
-            layer=found.layer,
-            module=found.module,
-            quantity=Quantity(found.quantity),
-            value=found.value,
+            device=diagnostic.device,
+            peer=diagnostic.peer,
+            task=diagnostic.task,
+            layer=diagnostic.layer,
+            module=diagnostic.module,
+            quantity=Quantity(diagnostic.quantity),
+            value=diagnostic.value,
         )
 
 
 def position_rows(
     devices: Sequence[int], times_s: NDArray[np.float64], places_m: NDArray[np.float64]
 ) -> Iterator[PositionRow]:
-    """Where all devices were at these times (T,): (M, T, 2) in m."""
+    """The rows of the places (M, T, 2) in m of all devices at times (T,)."""
     for k, time_s in enumerate(times_s.tolist()):
         for device, (x_m, y_m) in zip(devices, places_m[:, k].tolist(), strict=True):
             yield PositionRow(time_s, device, x_m, y_m)

@@ -21,26 +21,42 @@ from cosim.simulation.links.transmission import Burst, Transmission
 class Device:
     """A device as the scenario describes it; its learning state is the learner's.
 
-    `spells` are the times [from, until) in s at which it is there, in order; None: always.
+    id: its number among all devices, from 0.
+    group: the number of its group in the scenario, from 0.
+    profile_name: the name of its profile, or where the scenario states it.
+    profile: what it computes with and draws.
+    trajectory: where it is when.
+    spells: the times [from, until) in s at which it is there, in order; None: always.
     """
 
     id: int
+    group: int
+    profile_name: str
     profile: Profile
     trajectory: Trajectory
     spells: Iterable[Spell] | None = None
 
     def compute_time_s(self, work: Workload) -> float:
-        """How long a local round takes it, by its profile."""
+        """The time that a local round takes it, by its profile."""
         return compute_time_s(self.profile, work)
 
 
 @dataclass(eq=False)
 class Station:
-    """`present`: switched on and taking part. `gone`: it will not take part again.
+    """The state of one device in a running world.
 
-    `life` is the process of its present round, number `round`, which a cut-off interrupts;
-    `closed` is the last round whose row is written, and the next row begins at `row_since_s`.
-    `burst` is what it sent last; `outgoing` and `incoming` are in the air, by number.
+    device: what the scenario says of it.
+    meter: its power and energy.
+    inbox: the updates that have come for it.
+    present: whether it is switched on and takes part.
+    gone: whether it will never take part again.
+    life: the process of its present round, which a cut-off interrupts.
+    round: the number of its present round.
+    closed: the last round whose row is written.
+    burst: what it sent last.
+    row_since_s: when its next row begins.
+    outgoing, incoming: its transmissions on the air, by number.
+    id: its device's.
     """
 
     device: Device
@@ -63,24 +79,19 @@ class Station:
 
     @classmethod
     def of(cls, env: Environment, device: Device, empty: Callable[[Station], None]) -> Station:
-        """A device that is switched on; `empty` hears of its empty battery."""
-        meter = Meter(env, device.profile, lambda: empty(made))
-        made = cls(device, meter, Inbox(env))
-        return made
+        """Makes the station of a device that is switched on; `empty` hears of its empty battery."""
+        meter = Meter(env, device.profile, lambda: empty(station))
+        station = cls(device, meter, Inbox(env))
+        return station
 
     def awaited(self, env: Environment) -> Event:
-        """Fires when the device is there again, or gone for good."""
+        """Returns an event that fires when the device is there again, or gone for good."""
         if self._awaited is None:
             self._awaited = env.event()
         return self._awaited
 
-    def tell_presence(self) -> None:
+    def announce_presence(self) -> None:
         """Tells whoever waits for the device."""
         if self._awaited is not None:
-            told, self._awaited = self._awaited, None
-            told.succeed()
-
-    @property
-    def in_use_hz(self) -> float:
-        """The bandwidth that it sends in."""
-        return sum(transmission.share_hz for transmission in self.outgoing.values())
+            awaited, self._awaited = self._awaited, None
+            awaited.succeed()

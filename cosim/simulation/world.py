@@ -31,7 +31,11 @@ POSITIONS_AT_ONCE = 1 << 19
 
 @dataclass
 class RoundResult:
-    """What a device's learning came to in a round; None and 0 where it was cut off before."""
+    """The result of a device's learning in a round.
+
+    loss: mean training loss; None where it was cut off before.
+    flop: of its fine-tuning and its mixing.
+    """
 
     loss: float | None = None
     flop: float = 0.0
@@ -39,8 +43,12 @@ class RoundResult:
 
 @dataclass(frozen=True)
 class Seat:
-    """A device's place in a round: its group, how many of it are there, and those of them that are
-    its neighbours."""
+    """A device's place in a round.
+
+    cluster: the number of its group.
+    size: devices of the group that are there.
+    neighbours: ids of those of them with whom it exchanges.
+    """
 
     cluster: int
     size: int
@@ -49,7 +57,20 @@ class Seat:
 
 @dataclass
 class World:
-    """Everything that a process may ask; it decides nothing by itself."""
+    """The state that the simulated processes share, and the transitions that concern several of
+    them: devices that come and go, rounds that close, rows that are written.
+
+    env: the clock.
+    scenario: what is played.
+    stations: the devices, by id.
+    learner: their learning.
+    medium: the air between them.
+    record: where rows go.
+    clusters: those that were formed last.
+    warnings: sentences for the manifest.
+    came_s: when a device was first there, by id.
+    seated: ids of those that have had a seat.
+    """
 
     env: Environment
     scenario: Scenario
@@ -59,28 +80,27 @@ class World:
     record: Recorder
     clusters: tuple[tuple[int, ...], ...] = ()
     warnings: list[str] = field(default_factory=list)
-    # Who was there when the run began or came later, since when (s), and who has had a seat.
     came_s: dict[int, float] = field(default_factory=dict, init=False)
     seated: set[int] = field(default_factory=set, init=False)
     _positions_written: int = field(default=0, init=False)
-    _layers_told: set[int] = field(default_factory=set, init=False)
+    _layers_written: set[int] = field(default_factory=set, init=False)
     _closed: Counter[int] = field(default_factory=Counter, init=False)
     _gone: Counter[int] = field(default_factory=Counter, init=False)
-    _told_closed: int = field(default=0, init=False)
+    _reported: int = field(default=0, init=False)
     # For diagnostics: what each device's last fine-tuning came to, and its last round and set.
     _updates: dict[int, Any] = field(default_factory=dict, init=False)
     _sets: dict[int, tuple[int, tuple[int, ...]]] = field(default_factory=dict, init=False)
 
     def due(self, round_: int) -> bool:
-        """Whether devices are scored after this round."""
+        """Whether devices are evaluated after this round."""
         return round_ % self.scenario.evaluation.every == 0 or round_ == self.scenario.rounds
 
     def evaluate(self, round_: int, stations: Sequence[Station]) -> None:
-        """Scores devices; an observation of the experimenter, so it takes no time."""
+        """Evaluates devices; an observation of the experimenter, so it takes no time."""
         measurements = self.learner.evaluate([station.id for station in stations])
         for row in evaluation_rows(measurements, float(self.env.now), round_):
             self.record.write(row)
-        for device in dict.fromkeys(found.device for found in measurements):
+        for device in dict.fromkeys(measurement.device for measurement in measurements):
             self.record.event(EventKind.EVALUATE, device, round_, Cause.SCHEDULE)
         self.record.scored(round_, measurements)
         if self.scenario.trace.diagnostics:
@@ -91,45 +111,47 @@ class World:
         for device in devices:
             last, together = self._sets.get(device, (None, ()))
             if last == round_:  # else it sat this round out
-                sets[device] = [self._updates[one] for one in together if one in self._updates]
-        found = self.learner.diagnose(devices, sets)
-        for row in diagnostic_rows(found, float(self.env.now), round_):
+                sets[device] = [
+                    self._updates[member] for member in together if member in self._updates
+                ]
+        diagnostics = self.learner.diagnose(devices, sets)
+        for row in diagnostic_rows(diagnostics, float(self.env.now), round_):
             self.record.write(row)
 
-    def tuned(self, device: int, update: Any) -> None:
-        """Keeps what a fine-tuning came to, where diagnostics ask for it."""
+    def keep_update(self, device: int, update: Any) -> None:
+        """Keeps the update of a fine-tuning, where diagnostics ask for it."""
         if self.scenario.trace.diagnostics:
             self._updates[device] = update
 
-    def lost(self, device: int) -> None:
-        """A fine-tuning came to nothing."""
+    def drop_update(self, device: int) -> None:
+        """Forgets the update of a device whose fine-tuning came to nothing."""
         self._updates.pop(device, None)
 
-    def tell_layers(self, device: int) -> None:
+    def write_layers(self, device: int) -> None:
         """Writes what a device's mask keeps, the first time that it has one."""
-        if device not in self._layers_told:
-            self._layers_told.add(device)
+        if device not in self._layers_written:
+            self._layers_written.add(device)
             for row in layer_rows(device, self.learner.layers(device)):
                 self.record.write(row)
 
     def join(self, station: Station) -> None:
-        """A device is there and switched on; it takes part from the next round that begins."""
+        """Switches a device on; it takes part from the next round that begins."""
         if station.present or station.gone:
             return
         station.present = True
         self.came_s.setdefault(station.id, float(self.env.now))
         station.meter.switch(True)
         self.record.event(EventKind.JOIN, station.id, station.round, Cause.AVAILABILITY)
-        station.tell_presence()
+        station.announce_presence()
 
     def leave(self, station: Station, cause: Cause, *, for_good: bool = False) -> None:
         """Switches a device off: its transmissions end, its spectrum is free, its round is lost."""
         if for_good:
             self._part_with(station)
-            station.tell_presence()
+            station.announce_presence()
         if station.present:
             station.present = False
-            self.medium.cancel(station)
+            self.medium.cancel(station, cause)
             station.inbox.lose()
             self.learner.lose(station.id)
             station.meter.switch(False)
@@ -138,8 +160,9 @@ class World:
                 station.life.interrupt(cause)
 
     def retire(self, station: Station) -> None:
-        """A device has ended its last round: what it still has in the air is of no use."""
-        self.medium.cancel(station)
+        """Retires a device that has ended its last round: what it still has in the air is of no
+        use."""
+        self.medium.cancel(station, Cause.SCHEDULE)
         if station.present:
             station.meter.switch(False)
         station.present = False
@@ -160,7 +183,7 @@ class World:
         return True
 
     def places_m(self, stations: Sequence[Station]) -> list[tuple[float, float]]:
-        """Where devices are now."""
+        """The places where devices are now."""
         ids = [station.id for station in stations]
         places = self.medium.channel.positions_m(ids, float(self.env.now))
         return [(x_m, y_m) for x_m, y_m in places.tolist()]
@@ -193,22 +216,22 @@ class World:
             self.record.write(TopologyRow(round_, station.id, seat.cluster, seat.size, *rates))
 
     def sit_out(self, station: Station, round_: int) -> None:
-        """A round passes without a device and without a row; its next row covers the time."""
+        """Lets a round pass without a device and without a row; its next row covers the time."""
         self._closed[round_] += 1
 
-    def tell_closed(self) -> None:
+    def report_closed_rounds(self) -> None:
         """Tells observers of every round that all devices have closed, or are gone from."""
-        while self._told_closed < self.scenario.rounds:
-            number = self._told_closed + 1
+        while self._reported < self.scenario.rounds:
+            number = self._reported + 1
             gone = sum(count for closed, count in self._gone.items() if closed < number)
             if self._closed[number] == 0 or self._closed[number] + gone < len(self.stations):
                 return
-            self._told_closed = number
+            self._reported = number
             self.record.round_closed(number)
 
     def _collision_rates(self, together: tuple[int, ...]) -> tuple[float | None, float | None]:
-        """Of an aggregation set, a device and its neighbours: the collision rate that eq. 19
-        predicts, and that of its masks."""
+        """The collision rates of a device and its neighbours: the one that eq. 19 predicts, and
+        that of their masks."""
         density, sizes = self.learner.densities(together)
         predicted = None
         if sizes.size:
@@ -216,7 +239,8 @@ class World:
         return predicted, self.learner.collision(together)
 
     def write_positions(self) -> None:
-        """Samples of all paths since the last call, at whole multiples of the sampling step."""
+        """Writes samples of all paths since the last call, at whole multiples of the sampling
+        step."""
         step_s = self.scenario.trace.positions_every_s
         reached = int(np.floor(self.env.now / step_s)) + 1
         if reached == self._positions_written:

@@ -16,36 +16,26 @@ TIE = 1e-9
 
 @dataclass(frozen=True)
 class Merge:
-    """One step: the cluster of smallest member `absorbed` joins the one of `kept` (< absorbed).
+    """One step of AGNES: a cluster joins another.
 
-    size: members after the step. collision_rate: S of the union. power_w: Σ_i Σ_j p*_ij in W of
-    the union, 0 without a power constraint.
+    kept: the smallest member of the other, and of the union.
+    absorbed: the smallest member of the one that joins, larger than `kept`.
     """
 
     kept: int
     absorbed: int
-    size: int
-    collision_rate: float
-    power_w: float
 
 
 @dataclass(frozen=True)
 class Clustering:
-    """Disjoint clusters of all devices, in the order of their smallest member, each sorted.
+    """Disjoint clusters of all devices, and how they came about.
 
-    What the negotiation costs follows from one assumption: the head of a cluster, its smallest
-    member, announces it when it comes into being; a device alone as its L densities, a merged
-    cluster as Π(1−s) and Σ s·Π(1−s) of each layer, 2L numbers, from which the others compute
-    eq. 19 themselves. `announcements` = M + merges counts the broadcasts; `readings` the
-    deliveries to heads whose cluster the sender's could join within p_max, which is what unicast
-    has to carry.
+    clusters: in the order of their smallest member, each sorted.
+    merges: in the order in which they happened.
     """
 
     clusters: tuple[tuple[int, ...], ...]
-    collision_rates: tuple[float, ...]
     merges: tuple[Merge, ...]
-    announcements: int
-    readings: int
 
 
 def agnes(
@@ -72,21 +62,12 @@ def agnes(
     table = _PairTable(rates, ledger, max_collision_rate * (1 + TIE))
     members: dict[int, list[int]] = {device: [device] for device in range(devices)}
     merges = []
-    readings = table.neighbours
     while (pair := table.best()) is not None:
         kept, absorbed = pair
         members[kept] = sorted(members[kept] + members.pop(absorbed))
-        score, watt = table.scores[pair], table.power_w[pair]
-        merges.append(Merge(kept, absorbed, len(members[kept]), float(score), float(watt)))
-        readings += table.merge(kept, absorbed, np.array(sorted(members)))
-    heads = sorted(members)
-    return Clustering(
-        clusters=tuple(tuple(members[head]) for head in heads),
-        collision_rates=tuple(rates.own(head) for head in heads),
-        merges=tuple(merges),
-        announcements=devices + len(merges),
-        readings=readings,
-    )
+        merges.append(Merge(kept, absorbed))
+        table.merge(kept, absorbed, np.array(sorted(members)))
+    return Clustering(tuple(tuple(members[head]) for head in sorted(members)), tuple(merges))
 
 
 class _LayerRates:
@@ -114,10 +95,6 @@ class _LayerRates:
     @property
     def devices(self) -> int:
         return len(self.one)
-
-    def own(self, cluster: int) -> float:
-        """S of one cluster."""
-        return float(self.many[cluster] @ self.weights)
 
     def of_pairs(self) -> FloatArray:
         """S (M, M) of every pair of devices: Σ_l v_l·s_il·s_jl."""
@@ -150,11 +127,9 @@ class _PairTable:
         self.scores[self.scores > limit] = np.inf
         if ledger is None:
             self.power_w = np.zeros((devices, devices))
-            self.neighbours = devices * (devices - 1)
         else:
             self.power_w, fits = ledger.of_pairs()
             self.scores[~fits] = np.inf
-            self.neighbours = int(fits.sum() - fits.trace())
         np.fill_diagonal(self.scores, np.inf)
         self._least = self.scores.min(axis=1)
 
@@ -170,8 +145,8 @@ class _PairTable:
         chosen = int(np.argmax(power <= power.min() * (1 + TIE)))
         return int(rows[first[chosen]]), int(second[chosen])
 
-    def merge(self, kept: int, absorbed: int, clusters: NDArray[np.intp]) -> int:
-        """Merges and scores the union with the other clusters; how many of them power permits."""
+    def merge(self, kept: int, absorbed: int, clusters: NDArray[np.intp]) -> None:
+        """Merges two clusters and scores the union with the others."""
         self._rates.merge(kept, absorbed)
         if self._ledger is not None:
             self._ledger.merge(kept, absorbed)
@@ -181,7 +156,6 @@ class _PairTable:
         stale = np.flatnonzero(live & (columns <= self._least[:, None]).any(axis=1))
         for gone in (kept, absorbed):
             self.scores[gone, :] = self.scores[:, gone] = np.inf
-        permitted = len(others)
         if len(others):
             score = self._rates.of_unions(kept, others)
             score[score > self._limit] = np.inf
@@ -189,9 +163,7 @@ class _PairTable:
                 power, fits = self._ledger.of_unions(kept, others)
                 score[~fits] = np.inf
                 self.power_w[kept, others] = self.power_w[others, kept] = power
-                permitted = int(fits.sum())
             self.scores[kept, others] = self.scores[others, kept] = score
             self._least[others] = np.minimum(self._least[others], score)
         stale = np.union1d(stale, [kept, absorbed])
         self._least[stale] = self.scores[stale].min(axis=1)
-        return permitted

@@ -77,7 +77,7 @@ def complete_within(groups: Iterable[Sequence[int]], devices: Iterable[int]) -> 
 
 
 def components(graph: Neighbours) -> list[tuple[int, ...]]:
-    """Connected groups of devices, each sorted, in the order of their smallest member."""
+    """The connected groups of devices, each sorted, in the order of their smallest member."""
     seen: set[int] = set()
     groups = []
     for start in sorted(graph):

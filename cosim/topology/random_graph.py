@@ -63,7 +63,14 @@ def random_edges(
 
 @dataclass
 class _Growing:
-    """The edges so far, and how many more each device may have."""
+    """A random graph that grows edge by edge.
+
+    count: devices.
+    degree: the most neighbours of a device.
+    need: what links cost; None where they cost nothing.
+    edges: the edges so far.
+    refused: whether links have been refused for what they cost.
+    """
 
     count: int
     degree: int

@@ -72,7 +72,7 @@ class _ColumnHash:
         self._values.update(numbers.tobytes())
 
     def digest(self) -> bytes:
-        """Everything that the column contributes."""
+        """Returns everything that the column contributes."""
         head = _prefixed(self.field.name) + _prefixed(str(self.field.type)) + _number(self._rows)
         return head + self._nulls.digest() + self._lengths.digest() + self._values.digest()
 

@@ -64,12 +64,12 @@ def clear_results(directory: Path) -> None:
 def _claim_next(name: str, root: Path) -> Path:
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "run"
     _make_folder(root)
-    taken = [
+    numbers = [
         int(match[1])
         for entry in _entries(root)
         if (match := re.fullmatch(rf"{re.escape(stem)}-([0-9]+)", entry.name))
     ]
-    for number in count(max(taken, default=0) + 1):
+    for number in count(max(numbers, default=0) + 1):
         directory = root / f"{stem}-{number:03d}"
         try:
             directory.mkdir()
@@ -88,24 +88,24 @@ def _claim_next(name: str, root: Path) -> Path:
 
 def _claim_exactly(directory: Path) -> Path:
     _make_folder(directory)
-    held = sorted(entry.name for entry in _entries(directory))
-    if not held:
+    names = sorted(entry.name for entry in _entries(directory))
+    if not names:
         try:
             # Two runs may both have found the directory empty: making this folder decides.
             (directory / PARTS).mkdir()
             return directory
         except FileExistsError:
-            held = [PARTS]
+            names = [PARTS]
         except OSError as error:
             raise _unusable(directory, error) from error
-    listed = ", ".join(held[:3]) + (", …" if len(held) > 3 else "")
+    listed = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
     raise RunDirectoryError(
         f"{directory} already holds {listed}; a run never overwrites: name a new directory."
     )
 
 
 def _refuse_unreachable(directory: Path) -> None:
-    """Before anything is made: the files of a run have longer paths than its directory."""
+    """Refuses a directory whose run's files would have too long paths, before anything is made."""
     try:
         os.lstat(directory.absolute() / PARTS / _LONGEST_NAME)
     except (FileNotFoundError, NotADirectoryError):
@@ -122,13 +122,13 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _make_folder(folder: Path) -> None:
-    made = [one for one in (folder, *folder.parents) if not os.path.lexists(one)]
+    missing = [parent for parent in (folder, *folder.parents) if not os.path.lexists(parent)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        for one in made:  # from the innermost outwards
+        for parent in missing:  # from the innermost outwards
             with suppress(OSError):
-                one.rmdir()
+                parent.rmdir()
         if isinstance(error, FileExistsError | NotADirectoryError):
             raise RunDirectoryError(
                 f"{folder} cannot hold a run: it is, or lies under, a file; name a directory."

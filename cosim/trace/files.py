@@ -21,14 +21,14 @@ def refuse_unspeakable(directory: Path) -> None:
     named = os.fsencode(where)
     if where.encode("utf-8", "surrogatepass") == named:
         return
-    told = named.decode("utf-8", "backslashreplace")
-    if told.encode() == named:
+    shown = named.decode("utf-8", "backslashreplace")
+    if shown.encode() == named:
         raise RunDirectoryError(
-            f"{told}: file names are read as {sys.getfilesystemencoding()} here, by the locale, "
+            f"{shown}: file names are read as {sys.getfilesystemencoding()} here, by the locale, "
             "and Parquet files need UTF-8; set PYTHONUTF8=1, or LC_ALL=C.UTF-8."
         )
     raise RunDirectoryError(
-        f"{told}: the name of a directory in this path is not UTF-8 text, which Parquet files "
+        f"{shown}: the name of a directory in this path is not UTF-8 text, which Parquet files "
         "need; rename it, or name another directory with --out."
     )
 

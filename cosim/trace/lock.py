@@ -24,20 +24,20 @@ def held(directory: Path, name: str = LOCK_FILE) -> Iterator[None]:
     A lock whose owner is gone, or whose id belongs to a process that was started at another time,
     is stale and taken over. Raises RunDirectoryError where the owner lives.
     """
-    path, own = directory / name, json.dumps(_me())
+    path, claim = directory / name, json.dumps(_me())
     try:
-        _take(path, own)
+        _take(path, claim)
     except OSError as error:
         raise RunDirectoryError(f"{path} cannot be written: {error.strerror}.") from error
     try:
         yield
     finally:
-        if _text(path) == own:  # and not somebody else's, who was told that this process is gone
+        if _text(path) == claim:  # and not somebody else's, who was told that this process is gone
             path.unlink(missing_ok=True)
 
 
 def holder(directory: Path) -> str | None:
-    """Who holds a run directory, in words; None where nobody does, or nobody any more."""
+    """The process that holds a run directory, in words; None where none does, or none any more."""
     text = _text(directory / LOCK_FILE)
     return None if text is None else _living_owner(text, LOCK_FILE)
 
@@ -47,7 +47,7 @@ def break_lock(directory: Path) -> None:
     (directory / LOCK_FILE).unlink(missing_ok=True)
 
 
-def _take(path: Path, own: str) -> None:
+def _take(path: Path, claim: str) -> None:
     with _alone(path.parent) as alone:
         while True:
             try:
@@ -56,7 +56,7 @@ def _take(path: Path, own: str) -> None:
                 _clear_stale(path, alone)
                 continue
             try:
-                os.write(file, own.encode())
+                os.write(file, claim.encode())
                 os.fsync(file)
             except OSError:
                 path.unlink(missing_ok=True)
@@ -92,8 +92,8 @@ def _clear_stale(path: Path, alone: bool) -> None:
     text = _text(path)
     if text is None:
         return
-    if (told := _living_owner(text, path.name)) is not None:
-        raise RunDirectoryError(f"{path.parent} is being written by {told}.")
+    if (owner := _living_owner(text, path.name)) is not None:
+        raise RunDirectoryError(f"{path.parent} is being written by {owner}.")
     if alone:
         path.unlink(missing_ok=True)
     elif not text:

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from cosim.errors import RunDirectoryError
 from cosim.trace.files import table_files
-from cosim.trace.manifest import MANIFEST_FILE, read_manifest
-from cosim.trace.schema import EVERY_SCHEMA, units
+from cosim.trace.manifest import MANIFEST_FILE, Status, read_manifest
+from cosim.trace.schema import EVERY_SCHEMA, SCHEMAS, units
 
 # Whoever runs a scenario imports this file, and needs no pandas before the run has ended.
 if TYPE_CHECKING:
@@ -31,11 +31,20 @@ class Run:
     In the data frames a null number is NaN, except that nullable integers (`events.peer`) stay
     integers, with pandas' NA. `table` keeps null and NaN apart. To see what a running run has
     flushed since, read it again.
+
+    directory: where it is.
+    manifest: what is known of it as a whole.
+    scenario_text: the resolved scenario, as YAML.
     """
 
     directory: Path
     manifest: dict[str, Any]
     scenario_text: str
+
+    @cached_property
+    def devices(self) -> pd.DataFrame:
+        """One row per device."""
+        return self._frame("devices")
 
     @cached_property
     def events(self) -> pd.DataFrame:
@@ -64,7 +73,7 @@ class Run:
 
     @cached_property
     def evaluations(self) -> pd.DataFrame:
-        """One row per device, task and checkpoint."""
+        """One row per device, task and evaluation."""
         return self._frame("evaluations")
 
     @cached_property
@@ -86,6 +95,11 @@ class Run:
             tables = ", ".join(EVERY_SCHEMA)
             raise RunDirectoryError(f"There is no table {name!r}; there are {tables}.")
         files = table_files(self.directory, name)
+        if not files and name in SCHEMAS and self.manifest.get("status") == Status.COMPLETED:
+            raise RunDirectoryError(
+                f"{self.directory} has no {name}.parquet: another version of cosim wrote it, or it "
+                "was removed; run its scenario again."
+            )
         try:
             return _read_table(files, name)
         except RunDirectoryError:
@@ -96,7 +110,7 @@ class Run:
             return _read_table(files_now, name)
 
     def units(self, name: str) -> dict[str, str]:
-        """Column → unit of one table."""
+        """The unit of each column of a table."""
         return units(self.table(name).schema)
 
     def _frame(self, name: str) -> pd.DataFrame:
@@ -122,9 +136,9 @@ def read_run(path: Path | str) -> Run:
     """Open a run directory; raises RunDirectoryError if it is not one or cannot be read."""
     directory = Path(path)
     if not os.path.isfile(directory / MANIFEST_FILE):  # which takes any text
-        found = f"has no {MANIFEST_FILE}" if os.path.isdir(directory) else "is not a directory"
+        lack = f"has no {MANIFEST_FILE}" if os.path.isdir(directory) else "is not a directory"
         raise RunDirectoryError(
-            f"{directory} is not a run: it {found}; expected a directory that a run has "
+            f"{directory} is not a run: it {lack}; expected a directory that a run has "
             f"written{_nearest_run(directory)}."
         )
     scenario = directory / SCENARIO_FILE

@@ -1,4 +1,4 @@
-"""The tables of a run: their columns, units and closed vocabularies, declared here and only here.
+"""The tables of a run: their columns and units, declared here and only here.
 
 A table is one row class. Its field names are the columns in order, its annotations give type,
 unit and meaning; the pyarrow schemas are derived from it, so that the two cannot disagree.
@@ -10,93 +10,11 @@ from typing import Annotated, Any, NamedTuple, TypeAlias, get_args, get_origin, 
 
 import pyarrow as pa
 
-
-class EventKind(StrEnum):
-    """What happened; the words are those of the simulation's log."""
-
-    PLAN = "plan"
-    COMPUTE_START = "compute_start"
-    COMPUTE_END = "compute_end"
-    SEND_START = "send_start"
-    SEND_END = "send_end"
-    RECEIVE = "receive"
-    DEADLINE = "deadline"
-    AGGREGATE = "aggregate"
-    EVALUATE = "evaluate"
-    ROUND_END = "round_end"
-    CUT_OFF = "cut_off"
-    QUARANTINE = "quarantine"
-    JOIN = "join"
-    LEAVE = "leave"
-
-
-class Cause(StrEnum):
-    """Why it happened; a new reason is one new line here."""
-
-    SCHEDULE = "schedule"
-    TRIGGERED = "triggered"
-    COMPUTE_FINISHED = "compute_finished"
-    BITS_DELIVERED = "bits_delivered"
-    NEIGHBOURS_SETTLED = "neighbours_settled"
-    DEADLINE = "deadline"
-    INFEASIBLE_POWER = "infeasible_power"
-    MARGIN_REDUCED = "margin_reduced"
-    OUTAGE = "outage"
-    BATTERY_EMPTY = "battery_empty"
-    AVAILABILITY = "availability"
-    INTERRUPTED = "interrupted"
-    DIVERGENCE = "divergence"
-
-
-class TransferKind(StrEnum):
-    """What a transmission carries."""
-
-    UPDATE = "update"
-    CONTROL = "control"
-    EXPERT = "expert"
-
-
-class Outcome(StrEnum):
-    """How a transmission ended."""
-
-    DELIVERED = "delivered"
-    LATE = "late"
-    OUTAGE = "outage"
-    CANCELLED = "cancelled"
-
-
-class Quantity(StrEnum):
-    """What a diagnostic measures; each is a number without a unit.
-
-    Pairs (`device` below `peer`), of their adapters as they are evaluated: the normalised overlap
-    of projections, ‖A_i·A_jᵀ‖_F/(‖A_i‖·‖A_j‖), and of updates (Theorem 2 of arXiv 2602.20492),
-    |⟨B_iA_i, B_jA_j⟩_F|/(‖B_iA_i‖·‖B_jA_j‖), as mean and as largest over the modules; and the
-    same by module (`layer`, `module`; no device) as mean over these pairs.
-
-    Theorem 1 (eq. 23), by `device`: over the updates of the devices that it exchanges with and
-    its own, as they were sent, its two sides summed over the modules; the share of modules in
-    which the left side exceeds the right; the left side for the support-normalised mean read back
-    on each one's own support; and the largest G and P of its assumptions over modules. The
-    gradients of G are those at each device's own update on its mini-batches of the round, S is
-    measured.
-
-    Experts, by `device`, `task` and `peer`: share of the task's questions whose expert of the
-    largest weight is the peer's.
-    """
-
-    PROJECTION_OVERLAP_MEAN = "projection_overlap_mean"
-    PROJECTION_OVERLAP_MAX = "projection_overlap_max"
-    UPDATE_SIMILARITY_MEAN = "update_similarity_mean"
-    UPDATE_SIMILARITY_MAX = "update_similarity_max"
-    PROJECTION_OVERLAP = "projection_overlap"
-    UPDATE_SIMILARITY = "update_similarity"
-    THEOREM1_GAP = "theorem1_gap"
-    THEOREM1_BOUND = "theorem1_bound"
-    THEOREM1_VIOLATED = "theorem1_violated"
-    THEOREM1_OWN_SUPPORT_GAP = "theorem1_own_support_gap"
-    THEOREM1_GRADIENT = "theorem1_gradient"
-    THEOREM1_AVERAGE = "theorem1_average"
-    EXPERT_SHARE = "expert_share"
+from cosim.trace.vocabulary import Cause as Cause
+from cosim.trace.vocabulary import EventKind as EventKind
+from cosim.trace.vocabulary import Outcome as Outcome
+from cosim.trace.vocabulary import Quantity as Quantity
+from cosim.trace.vocabulary import TransferKind as TransferKind
 
 
 class Column(NamedTuple):
@@ -115,6 +33,24 @@ X: TypeAlias = Annotated[float, Column("m", "position along the first axis")]
 Y: TypeAlias = Annotated[float, Column("m", "position along the second axis")]
 
 
+class DeviceRow(NamedTuple):
+    """One device, as it begins the run."""
+
+    device: Device
+    group: Annotated[int, Column("1", "number of its group in the scenario, from 0")]
+    profile: Annotated[str, Column("1", "name of its profile, or where the scenario states it")]
+    speed: Annotated[float, Column("1", "speed drawn, by which its computing time is divided")]
+    peak_flop_s: Annotated[float, Column("FLOP/s", "peak rate of its profile, at speed 1")]
+    battery_j: Annotated[float | None, Column("J", "charge; null for a device on the mains")]
+    task: Annotated[str | None, Column("1", "name of its task; null where nothing is learnt")]
+    training_rows: Annotated[
+        int | None, Column("1", "rows it may train on; null where nothing is learnt")
+    ]
+    density: Annotated[
+        float | None, Column("1", "share that the scenario has its mask keep; null without a mask")
+    ]
+
+
 class EventRow(NamedTuple):
     """One thing that happened."""
 
@@ -124,11 +60,15 @@ class EventRow(NamedTuple):
     kind: Annotated[EventKind, Column("1", "what happened")]
     peer: Annotated[int | None, Column("1", "the other device; null where there is none")]
     cause: Annotated[Cause, Column("1", "why it happened")]
+    transfer: Annotated[
+        int | None, Column("1", "number of the transmission it is about; null where of none")
+    ] = None
 
 
 class TransferRow(NamedTuple):
     """One transmission."""
 
+    number: Annotated[int, Column("1", "identity of the transmission in the run")]
     round: Round
     src: Annotated[int, Column("1", "identity of the sending device")]
     dst: Annotated[int, Column("1", "identity of the receiving device")]
@@ -136,7 +76,7 @@ class TransferRow(NamedTuple):
     bits: Annotated[int, Column("bit", "payload, counted: an integer", pa.int64())]
     start_s: Annotated[float, Column("s", "simulated time of the first bit")]
     end_s: Annotated[float, Column("s", "simulated time at which it ended, however it ended")]
-    deadline_s: Annotated[float, Column("s", "last simulated time that still counts")]
+    deadline_at_s: Annotated[float, Column("s", "last simulated time that still counts")]
     distance_m: Annotated[float, Column("m", "distance of the two devices at the start")]
     bandwidth_hz: Annotated[float, Column("Hz", "time-averaged bandwidth share")]
     power_w: Annotated[float, Column("W", "radiated power")]
@@ -150,6 +90,7 @@ class TransferRow(NamedTuple):
     energy_tx_j: Annotated[float, Column("J", "energy spent sending")]
     energy_rx_j: EnergyRx
     outcome: Annotated[Outcome, Column("1", "how the transmission ended")]
+    cause: Annotated[Cause, Column("1", "why the transmission ended")]
 
 
 class RoundRow(NamedTuple):
@@ -208,7 +149,7 @@ class LayerRow(NamedTuple):
 
 
 class EvaluationRow(NamedTuple):
-    """One device's score on one task at one checkpoint."""
+    """One device's score on one task at one evaluation."""
 
     time_s: Annotated[float, Column("s", "simulated time of the evaluated state")]
     round: Round
@@ -229,7 +170,7 @@ class PositionRow(NamedTuple):
 
 
 class DiagnosticRow(NamedTuple):
-    """One diagnostic quantity at one checkpoint; what does not belong to it is null."""
+    """One diagnostic quantity at one evaluation; what does not belong to it is null."""
 
     time_s: Annotated[float, Column("s", "simulated time of the diagnosed state")]
     round: Round
@@ -243,7 +184,8 @@ class DiagnosticRow(NamedTuple):
 
 
 Row: TypeAlias = (
-    EventRow
+    DeviceRow
+    | EventRow
     | TransferRow
     | RoundRow
     | TopologyRow
@@ -255,6 +197,7 @@ Row: TypeAlias = (
 
 ROWS: MappingProxyType[str, type[Row]] = MappingProxyType(
     {
+        "devices": DeviceRow,
         "events": EventRow,
         "transfers": TransferRow,
         "rounds": RoundRow,
@@ -315,7 +258,8 @@ VOCABULARIES: MappingProxyType[str, dict[str, type[StrEnum]]] = MappingProxyType
 
 
 def units(schema: pa.Schema) -> dict[str, str]:
-    """Column → unit, as the schema's field metadata says; a column without one is left out."""
+    """The unit of each column, as the schema's field metadata says; a column without one is left
+    out."""
     return {
         field.name: field.metadata[b"unit"].decode()
         for field in schema

@@ -67,12 +67,12 @@ class TraceWriter:
     def close(self) -> None:
         """Flush, turn each table's parts into one file, drop the parts.
 
-        Seven tables have a file even if they are empty, an optional one only if it has rows.
+        Eight tables have a file even if they are empty, an optional one only if it has rows.
         """
         self.flush()
         self._closed = True
-        asked = [table for table in OPTIONAL_ROWS if part_files(self.directory, table)]
-        for table in (*ROWS, *asked):
+        optional = [table for table in OPTIONAL_ROWS if part_files(self.directory, table)]
+        for table in (*ROWS, *optional):
             if not compacted_file(self.directory, table).exists():
                 _compact(self.directory, table)
         shutil.rmtree(self.directory / PARTS, ignore_errors=True)

@@ -58,37 +58,37 @@ def check_adapters(run: Subject) -> Check:
 
 
 def _named(index: Mapping[str, Any]) -> set[str]:
-    """Every tensor that a device's own adapter or one of its experts refers to."""
-    found = set()
+    """The names of the tensors to which a device's own adapter or one of its experts refers."""
+    names = set()
     for device in index["devices"]:
-        for one in (device["adapter"], *device["experts"]):
+        for adapter in (device["adapter"], *device["experts"]):
             for part in ("values", "support", "projection"):
-                if isinstance(one[part], str):
-                    found.add(one[part])
-    return found
+                if isinstance(adapter[part], str):
+                    names.add(adapter[part])
+    return names
 
 
 def _of_file(folder: Path, file: str, names: list[str]) -> Iterator[Finding]:
-    told = f"{ADAPTERS}/{file}"
+    place = f"{ADAPTERS}/{file}"
     if Path(file).name != file:
         yield Finding(_INDEX, "tensors", f"the name of a file in {ADAPTERS}/", repr(file))
         return
     try:
         with safe_open(folder / file, framework="np") as opened:
-            held = set(opened.keys())
+            tensors = set(opened.keys())
             for name in names:
-                if name not in held:
-                    yield Finding(told, f"tensor {name}", "one of that name", "none")
+                if name not in tensors:
+                    yield Finding(place, f"tensor {name}", "one of that name", "none")
                     continue
-                found = _digest(opened.get_tensor(name))
-                if found != name:
-                    yield Finding(told, f"tensor {name}", "content of that hash", found)
+                digest = _digest(opened.get_tensor(name))
+                if digest != name:
+                    yield Finding(place, f"tensor {name}", "content of that hash", digest)
     except (OSError, SafetensorError) as error:
-        yield Finding(told, "content", "a readable safetensors file", str(error))
+        yield Finding(place, "content", "a readable safetensors file", str(error))
 
 
 def _digest(tensor: Any) -> str:
-    """As the store names a tensor: the hash of its type and its bytes."""
+    """The name of a tensor in the store: the hash of its type and its bytes."""
     content = hashlib.blake2b(f"torch.{tensor.dtype}".encode(), digest_size=16)
     content.update(tensor.tobytes())
     return content.hexdigest()

@@ -32,8 +32,8 @@ def check_bits(run: Subject) -> Check:
         findings += _sums(transfers, run.tables["rounds"])
         findings += _missed(run, transfers, run.tables["rounds"])
         return Check("bits", f"{total} bit, the same in rounds and transfers", findings)
-    said = f"{total} bit in transfers; the run ended early, so the rounds count fewer"
-    return Check("bits", said, findings)
+    summary = f"{total} bit in transfers; the run ended early, so the rounds count fewer"
+    return Check("bits", summary, findings)
 
 
 def _each(transfers: pd.DataFrame) -> Iterator[Finding]:
@@ -48,9 +48,9 @@ def _each(transfers: pd.DataFrame) -> Iterator[Finding]:
         yield _one("delivered_bits", f"all {written(bits[row])} bits", delivered, row)
     lasted = (transfers["end_s"] - transfers["start_s"]).to_numpy(float)
     rate = transfers["mean_rate_bit_s"].to_numpy(float)
-    wanted = np.divide(delivered, lasted, out=np.zeros_like(lasted), where=lasted > 0.0)
-    for row in where(~np.isclose(rate, wanted, rtol=_REL, atol=0.0)):
-        yield _one("mean_rate_bit_s", f"{written(wanted[row])}, bits over time", rate, row)
+    mean_bit_s = np.divide(delivered, lasted, out=np.zeros_like(lasted), where=lasted > 0.0)
+    for row in where(~np.isclose(rate, mean_bit_s, rtol=_REL, atol=0.0)):
+        yield _one("mean_rate_bit_s", f"{written(mean_bit_s[row])}, bits over time", rate, row)
 
 
 def _one(column: str, expected: str, values: FloatArray, row: int) -> Finding:
@@ -62,13 +62,13 @@ def _sums(transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iterator[Finding]:
     through = updates["outcome"] == Outcome.DELIVERED
     whole = updates["delivered_bits"] >= updates["bits"]
     stale = (updates["outcome"] == Outcome.LATE) & whole
-    for column, wanted, what in (
+    for column, in_transfers, what in (
         ("bits_sent", transfers.groupby("src")["sent_bits"].sum(), "bits of its transfers"),
         ("received", updates[through].groupby("dst").size(), "updates delivered to it"),
         ("stale", updates[stale].groupby("dst").size(), "updates that came late to it"),
     ):
-        found = rounds.groupby("device")[column].sum()
-        both = pd.concat([wanted, found], axis=1, keys=["wanted", "found"]).fillna(0.0)
+        in_rounds = rounds.groupby("device")[column].sum()
+        both = pd.concat([in_transfers, in_rounds], axis=1, keys=["wanted", "found"]).fillna(0.0)
         alike = np.isclose(both["found"], both["wanted"], rtol=_REL, atol=0.0)
         for device, pair in both[~alike].iterrows():
             expected = f"{written(float(pair['wanted']))}, the {what}"
@@ -89,13 +89,13 @@ def _missed(run: Subject, transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iter
     cut = events[quiet].groupby("device").size()
     most = transfers[lost].groupby("dst").size()
     least = transfers[lost & ~unsent].groupby("dst").size()
-    for device, found in counted.items():
+    for device, missed in counted.items():
         silent = int(cut.sum() - cut.get(device, 0))
         low, high = int(least.get(device, 0)), int(most.get(device, 0)) + silent
-        if not low <= found <= high:
+        if not low <= missed <= high:
             what = f"sum of missed of device {device}"
             expected = f"{low} to {high}, the updates to it that were not in time"
-            yield Finding(_ROUNDS, what, expected, f"{found}{_rows(rounds, device)}")
+            yield Finding(_ROUNDS, what, expected, f"{missed}{_rows(rounds, device)}")
 
 
 def _rows(rounds: pd.DataFrame, device: object) -> str:

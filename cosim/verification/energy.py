@@ -30,25 +30,25 @@ def check_energy(run: Subject) -> Check:
     findings = list(_each(transfers))
     if run.completed:
         findings += _sums(run, rounds, transfers)
-    for device, mine in rounds.groupby("device"):
-        findings += _drawn(run, int(str(device)), mine)
-    said = "the integral of the devices' power"
+    for device, of_device in rounds.groupby("device"):
+        findings += _drawn(run, int(str(device)), of_device)
+    summary = "the integral of the devices' power"
     if not run.completed:
-        said = "in rounds; the run ended early, so transfers are not summed"
-    return Check("energy", f"{total} J, {said}", findings)
+        summary = "in rounds; the run ended early, so transfers are not summed"
+    return Check("energy", f"{total} J, {summary}", findings)
 
 
 def _each(transfers: pd.DataFrame) -> Iterator[Finding]:
     lasted = (transfers["end_s"] - transfers["start_s"]).to_numpy(float)
-    spent = transfers["energy_tx_j"].to_numpy(float)
-    wanted = transfers["consumed_w"].to_numpy(float) * lasted
-    for row in where(~np.isclose(spent, wanted, rtol=_REL, atol=0.0)):
-        expected = f"{written(wanted[row])}, consumed_w over its time"
-        yield Finding(_TRANSFERS, "energy_tx_j", expected, written(spent[row]), row)
+    energy_j = transfers["energy_tx_j"].to_numpy(float)
+    drawn_j = transfers["consumed_w"].to_numpy(float) * lasted
+    for row in where(~np.isclose(energy_j, drawn_j, rtol=_REL, atol=0.0)):
+        expected = f"{written(drawn_j[row])}, consumed_w over its time"
+        yield Finding(_TRANSFERS, "energy_tx_j", expected, written(energy_j[row]), row)
     radiated = transfers["power_w"].to_numpy(float) * lasted
-    for row in where(~(spent >= radiated * (1.0 - _REL))):
+    for row in where(~(energy_j >= radiated * (1.0 - _REL))):
         expected = f"at least the {written(radiated[row])} radiated"
-        yield Finding(_TRANSFERS, "energy_tx_j", expected, written(spent[row]), row)
+        yield Finding(_TRANSFERS, "energy_tx_j", expected, written(energy_j[row]), row)
 
 
 def _sums(run: Subject, rounds: pd.DataFrame, transfers: pd.DataFrame) -> Iterator[Finding]:
@@ -56,12 +56,12 @@ def _sums(run: Subject, rounds: pd.DataFrame, transfers: pd.DataFrame) -> Iterat
         counted = _sum_by_device(rounds, column)
         integrals = _sum_by_device(transfers, column, end)
         for device in sorted({*counted, *integrals}):
-            found, wanted = counted.get(device, 0.0), integrals.get(device, 0.0)
+            in_rounds, in_transfers = counted.get(device, 0.0), integrals.get(device, 0.0)
             slack = _rounding_j(run, device)
-            if not math.isclose(found, wanted, rel_tol=_REL, abs_tol=slack):
-                expected = f"{written(wanted)}, of the transfers {way} it"
+            if not math.isclose(in_rounds, in_transfers, rel_tol=_REL, abs_tol=slack):
+                expected = f"{written(in_transfers)}, of the transfers {way} it"
                 what = f"sum of {column} of device {device}"
-                yield Finding(_ROUNDS, what, expected, written(found))
+                yield Finding(_ROUNDS, what, expected, written(in_rounds))
     if "events" in run.tables:
         yield from _computed(run, rounds, run.tables["events"])
 
@@ -73,61 +73,65 @@ def _sum_by_device(frame: pd.DataFrame, column: str, device: str = "device") -> 
 
 
 def _computed(run: Subject, rounds: pd.DataFrame, events: pd.DataFrame) -> Iterator[Finding]:
-    """The time between a device's compute_start and what ended it."""
+    """Checks the time between a device's compute_start and what ended it."""
     since: dict[int, float] = {}
     spent: dict[int, float] = {}
     kinds = (EventKind.COMPUTE_START, EventKind.COMPUTE_END, EventKind.CUT_OFF)
-    told = events[events["kind"].isin([str(kind) for kind in kinds])]
-    for device, kind, time_s in zip(told["device"], told["kind"], told["time_s"], strict=True):
+    computing = events[events["kind"].isin([str(kind) for kind in kinds])]
+    for device, kind, time_s in zip(
+        computing["device"], computing["kind"], computing["time_s"], strict=True
+    ):
         if kind == EventKind.COMPUTE_START:
             since[device] = time_s
         elif device in since:
             spent[device] = spent.get(device, 0.0) + time_s - since.pop(device)
     slack = _rounding_s(run)
-    for device, found in _sum_by_device(rounds, "compute_s").items():
-        wanted = spent.get(device, 0.0)
-        if not math.isclose(found, wanted, rel_tol=_REL, abs_tol=slack):
-            expected = f"{written(wanted)}, between its compute_start and compute_end or cut_off"
-            yield Finding(_ROUNDS, f"sum of compute_s of device {device}", expected, written(found))
+    for device, in_rounds in _sum_by_device(rounds, "compute_s").items():
+        in_events = spent.get(device, 0.0)
+        if not math.isclose(in_rounds, in_events, rel_tol=_REL, abs_tol=slack):
+            expected = f"{written(in_events)}, between its compute_start and compute_end or cut_off"
+            yield Finding(
+                _ROUNDS, f"sum of compute_s of device {device}", expected, written(in_rounds)
+            )
 
 
-def _drawn(run: Subject, device: int, mine: pd.DataFrame) -> list[Finding]:
-    """What is wrong by the profile that fits a device's rows best."""
-    known = run.profiles[device] if device < len(run.profiles) else []
-    tried = [_by_profile(run, mine, profile) for profile in known]
-    return min(tried, key=len, default=[])
+def _drawn(run: Subject, device: int, rounds: pd.DataFrame) -> list[Finding]:
+    """The findings by the profile that fits a device's rows best."""
+    candidates = run.profiles[device] if device < len(run.profiles) else []
+    findings = [_by_profile(run, rounds, profile) for profile in candidates]
+    return min(findings, key=len, default=[])
 
 
-def _by_profile(run: Subject, mine: pd.DataFrame, profile: Profile) -> list[Finding]:
-    rows, lasted = mine.index.tolist(), (mine["end_s"] - mine["start_s"]).to_numpy()
-    compute, off = mine["compute_s"].to_numpy(), mine["off_s"].to_numpy()
+def _by_profile(run: Subject, rounds: pd.DataFrame, profile: Profile) -> list[Finding]:
+    rows, lasted = rounds.index.tolist(), (rounds["end_s"] - rounds["start_s"]).to_numpy()
+    compute, off = rounds["compute_s"].to_numpy(), rounds["off_s"].to_numpy()
     findings = []
     for column, watts, seconds, which in (
         ("energy_compute_j", profile.compute_w, compute, "compute_w over compute_s"),
         ("energy_idle_j", profile.idle_w, lasted - compute - off, "idle_w over the rest"),
     ):
-        found, wanted = mine[column].to_numpy(), watts * seconds
+        energy_j, integral_j = rounds[column].to_numpy(), watts * seconds
         slack = watts * _rounding_s(run)
-        for at in where(~np.isclose(found, wanted, rtol=_REL, atol=slack)):
-            expected = f"{written(wanted[at])}, {which}"
-            findings.append(Finding(_ROUNDS, column, expected, written(found[at]), rows[at]))
-    return findings + list(_battery(run, mine, profile))
+        for at in where(~np.isclose(energy_j, integral_j, rtol=_REL, atol=slack)):
+            expected = f"{written(integral_j[at])}, {which}"
+            findings.append(Finding(_ROUNDS, column, expected, written(energy_j[at]), rows[at]))
+    return findings + list(_battery(run, rounds, profile))
 
 
-def _battery(run: Subject, mine: pd.DataFrame, profile: Profile) -> Iterator[Finding]:
-    rows, left = mine.index.tolist(), mine["battery_j"].to_numpy(float)
+def _battery(run: Subject, rounds: pd.DataFrame, profile: Profile) -> Iterator[Finding]:
+    rows, charge_j = rounds.index.tolist(), rounds["battery_j"].to_numpy(float)
     if profile.battery_j is None:
-        for at in where(~np.isnan(left)):
-            found = written(left[at])
-            yield Finding(_ROUNDS, "battery_j", "null, on the mains", found, rows[at])
+        for at in where(~np.isnan(charge_j)):
+            charge = written(charge_j[at])
+            yield Finding(_ROUNDS, "battery_j", "null, on the mains", charge, rows[at])
         return
-    before = np.concatenate([[profile.battery_j], left[:-1]])
-    spent = mine[list(_PARTS)].to_numpy().sum(axis=1)
-    wanted = np.maximum(before - spent, 0.0)
+    before = np.concatenate([[profile.battery_j], charge_j[:-1]])
+    spent = rounds[list(_PARTS)].to_numpy().sum(axis=1)
+    remaining_j = np.maximum(before - spent, 0.0)
     slack = _rounding_s(run) * _most_w(run, [profile]) + _REL * profile.battery_j
-    for at in where(~np.isclose(left, wanted, rtol=_REL, atol=slack)):
-        expected = f"{written(wanted[at])}, what is left of {written(before[at])}"
-        yield Finding(_ROUNDS, "battery_j", expected, written(left[at]), rows[at])
+    for at in where(~np.isclose(charge_j, remaining_j, rtol=_REL, atol=slack)):
+        expected = f"{written(remaining_j[at])}, what is left of {written(before[at])}"
+        yield Finding(_ROUNDS, "battery_j", expected, written(charge_j[at]), rows[at])
 
 
 def _rounding_s(run: Subject) -> float:
@@ -139,17 +143,20 @@ def _rounding_s(run: Subject) -> float:
 
 
 def _rounding_j(run: Subject, device: int) -> float:
-    known = run.profiles[device] if 0 <= device < len(run.profiles) else []
-    return _rounding_s(run) * _most_w(run, known)
+    candidates = run.profiles[device] if 0 <= device < len(run.profiles) else []
+    return _rounding_s(run) * _most_w(run, candidates)
 
 
-def _most_w(run: Subject, known: list[Profile]) -> float:
-    """What a device may draw at most: amplifier, chains and processor."""
-    if run.scenario is None or not known:
+def _most_w(run: Subject, candidates: list[Profile]) -> float:
+    """The most that a device may draw: amplifier, chains and processor."""
+    if run.scenario is None or not candidates:
         return _MOST_W
     radiated_w = 10.0 ** (run.scenario.radio.p_max_dbm / 10.0 - 3.0)
     watts = [
-        radiated_w / one.pa_efficiency + one.transmit_circuit_w + one.receive_w + one.compute_w
-        for one in known
+        radiated_w / profile.pa_efficiency
+        + profile.transmit_circuit_w
+        + profile.receive_w
+        + profile.compute_w
+        for profile in candidates
     ]
     return float(max(watts))

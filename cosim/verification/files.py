@@ -18,15 +18,15 @@ def check_files(run: Subject) -> Check:
     findings = list(run.unread)
     status = None if run.manifest is None else run.manifest.get("status")
     if run.manifest is not None and status not in _ENDED:
-        found = f"{status!r}, which goes on or was killed"
-        findings.append(Finding(MANIFEST_FILE, "status", " or ".join(_ENDED), found))
+        state = f"{status!r}, which goes on or was killed"
+        findings.append(Finding(MANIFEST_FILE, "status", " or ".join(_ENDED), state))
     for table in SCHEMAS:
         if not compacted_file(run.directory, table).is_file():
             findings.append(Finding(f"{table}.parquet", "file", "a table", "none"))
     if status in _ENDED and (run.directory / PARTS).exists():
         findings.append(Finding(f"{PARTS}/", "folder", "none in a run that has ended", "one"))
-    there = sum(compacted_file(run.directory, table).is_file() for table in EVERY_SCHEMA)
-    return Check("files", f"{there} tables, the run is {status}", findings)
+    tables = sum(compacted_file(run.directory, table).is_file() for table in EVERY_SCHEMA)
+    return Check("files", f"{tables} tables, the run is {status}", findings)
 
 
 def check_schema(run: Subject) -> Check:
@@ -39,15 +39,15 @@ def check_hash(run: Subject) -> Check:
     """The content of all tables has the hash that the manifest says."""
     if run.manifest is None:
         return Check("hash", skipped=f"{MANIFEST_FILE} cannot be read")
-    wanted = run.manifest.get("results_sha256")
+    expected = run.manifest.get("results_sha256")
     what = "results_sha256"
-    if wanted is None:
+    if expected is None:
         finding = Finding(MANIFEST_FILE, what, "a SHA-256 of the tables", "none")
         return Check("hash", findings=[finding])
     try:
-        found = results_sha256(run.directory)
+        digest = results_sha256(run.directory)
     except CosimError as error:
-        return Check("hash", findings=[Finding(MANIFEST_FILE, what, str(wanted), str(error))])
-    if found != wanted:
-        return Check("hash", findings=[Finding(MANIFEST_FILE, what, str(wanted), found)])
-    return Check("hash", f"results_sha256 is {found[:16]}…")
+        return Check("hash", findings=[Finding(MANIFEST_FILE, what, str(expected), str(error))])
+    if digest != expected:
+        return Check("hash", findings=[Finding(MANIFEST_FILE, what, str(expected), digest)])
+    return Check("hash", f"results_sha256 is {digest[:16]}…")

@@ -12,11 +12,18 @@ from numpy.typing import ArrayLike
 from cosim.scenario.reading.one_line import number_text, shorten
 
 # A run that is broken throughout is told by its first few places.
-MAX_TOLD = 5
+MAX_LINES = 5
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong; rows count from 0, as pandas does."""
+    """One thing that is wrong.
+
+    file: the file, in the run's directory.
+    what: the column, event or key that is wrong.
+    expected: what it should be.
+    found: what it is.
+    row: its row, from 0, as pandas counts; None where it is of no single one.
+    """
 
     file: str
     what: str
@@ -26,16 +33,22 @@ class Finding(NamedTuple):
 
     def __str__(self) -> str:
         place = self.file if self.row is None else f"{self.file} row {self.row}"
-        told = f"{place}: {self.what}: expected {self.expected}, found {self.found}"
-        return shorten(told, 400)
+        sentence = f"{place}: {self.what}: expected {self.expected}, found {self.found}"
+        return shorten(sentence, 400)
 
 
 @dataclass(frozen=True)
 class Check:
-    """One line of a verification; `skipped` says why a check could not be made."""
+    """One line of a verification.
+
+    name: what was checked.
+    summary: what holds, in words.
+    findings: what is wrong.
+    skipped: why the check could not be made; None where it was.
+    """
 
     name: str
-    said: str = ""
+    summary: str = ""
     findings: Sequence[Finding] = ()
     skipped: str | None = None
 
@@ -48,11 +61,11 @@ class Check:
         """The check in words: one line, or one for each of the first findings."""
         if not self.findings:
             state = "ok" if self.ok else "not checked"
-            return [f"{self.name:10} {state}: {self.said if self.ok else self.skipped}"]
-        told = [str(one) for one in self.findings[:MAX_TOLD]]
-        if len(self.findings) > MAX_TOLD:
-            told.append(f"and {len(self.findings) - MAX_TOLD} more")
-        return [f"{self.name:10} WRONG: {line}" for line in told]
+            return [f"{self.name:10} {state}: {self.summary if self.ok else self.skipped}"]
+        sentences = [str(finding) for finding in self.findings[:MAX_LINES]]
+        if len(self.findings) > MAX_LINES:
+            sentences.append(f"and {len(self.findings) - MAX_LINES} more")
+        return [f"{self.name:10} WRONG: {line}" for line in sentences]
 
 
 def written(value: Any) -> str:

@@ -8,50 +8,80 @@ import numpy as np
 import pandas as pd
 
 from cosim.trace.schema import Cause, EventKind, Outcome
-from cosim.verification.finding import Check, Finding, written
+from cosim.verification.finding import Check, Finding, where, written
 from cosim.verification.matching import unmatched
 from cosim.verification.subject import Subject
 
-_LINK = ["round", "src", "dst"]
 _EVENTS, _TRANSFERS, _ROUNDS = "events.parquet", "transfers.parquet", "rounds.parquet"
+_ABOUT_TRANSFERS = (
+    EventKind.SEND_START,
+    EventKind.SEND_END,
+    EventKind.RECEIVE,
+    EventKind.DEADLINE,
+)
+_GONE = {Cause.AVAILABILITY, Cause.BATTERY_EMPTY, Cause.SCHEDULE}
+# Why a transfer of each outcome may have ended.
+_CAUSES = {
+    Outcome.DELIVERED: {Cause.BITS_DELIVERED},
+    Outcome.LATE: {Cause.BITS_DELIVERED, Cause.DEADLINE, Cause.INTERRUPTED} | _GONE,
+    Outcome.OUTAGE: {Cause.OUTAGE, Cause.INFEASIBLE_POWER},
+    Outcome.CANCELLED: {Cause.UNREACHABLE} | _GONE,
+}
 
 
 def check_transfers(run: Subject) -> Check:
-    """Every transfer has its first and last bit, its arrival or its missed deadline among the
-    events, and every such event its transfer."""
+    """Every transfer has a number of its own, a cause that goes with its outcome, and its first
+    and last bit, its arrival or its missed deadline among the events that carry its number; every
+    such event has its transfer, and no other event a number."""
     if not {"events", "transfers"} <= set(run.tables):
         return Check("transfers", skipped="events.parquet or transfers.parquet cannot be used")
     events, transfers = run.tables["events"], run.tables["transfers"]
     outcome = transfers["outcome"]
     whole = transfers["delivered_bits"] >= transfers["bits"]
     arrived = (outcome == Outcome.DELIVERED) | ((outcome == Outcome.LATE) & whole)
-    # A parcel that nobody could hear, or that was cut in its first instant, was never on the air.
+    # What nobody could hear, or was cut in its first instant, was never on the air.
     aired = transfers["end_s"] > transfers["start_s"]
     every = aired | True
-    findings: list[Finding] = []
-    for kind, of, time, among, must in (
-        (EventKind.SEND_START, _LINK, "start_s", every, aired),
-        (EventKind.SEND_END, _LINK, "end_s", every, aired),
-        (EventKind.RECEIVE, ["round", "dst", "src"], "end_s", arrived, arrived),
-        (EventKind.DEADLINE, ["round", "dst", "src"], None, outcome == Outcome.LATE, every),
+    findings = [*_numbers(events, transfers), *_causes(transfers)]
+    forth, back = ["number", "round", "src", "dst"], ["number", "round", "dst", "src"]
+    for kind, columns, time, among, must in (
+        (EventKind.SEND_START, forth, ["start_s"], every, aired),
+        (EventKind.SEND_END, forth, ["end_s"], every, aired),
+        (EventKind.RECEIVE, back, ["end_s"], arrived, arrived),
+        (EventKind.DEADLINE, back, [], outcome == Outcome.LATE, every),
     ):
-        mine = events[events["kind"] == kind]
-        theirs = transfers[among]
-        seen, had = ["round", "device", "peer"], list(of)
-        if time is not None:
-            seen, had = [*seen, "time_s"], [*had, time]
-        orphans, silent = unmatched(mine[seen].astype(float), theirs[had].astype(float))
-        findings += [_orphan(run, row, kind, time) for row in orphans if not _open(run, row)]
+        of_events = events.loc[events["kind"] == kind, [*_LINK, *(["time_s"] if time else [])]]
+        of_transfers = transfers.loc[among, [*columns, *time]]
+        orphans, silent = unmatched(of_events.astype(float), of_transfers.astype(float))
+        findings += [_orphan(run, row, kind, *time) for row in orphans if not _open(run, row)]
         findings += [_silent(transfers, row, kind) for row in silent if must[row]]
-    begun, ended = (events[events["kind"] == kind] for kind in _SENDING)
-    keys = ["round", "device", "peer"]
-    alone, _ = unmatched(begun[keys].astype(float), ended[keys].astype(float))
     if run.completed:
+        begun, ended = (events[events["kind"] == kind] for kind in _ABOUT_TRANSFERS[:2])
+        alone, _ = unmatched(begun[_LINK].astype(float), ended[_LINK].astype(float))
         findings += [_unended(events, row, "send_end") for row in alone]
     return Check("transfers", f"{len(transfers)} transfers and their events", findings)
 
 
-_SENDING = (EventKind.SEND_START, EventKind.SEND_END)
+_LINK = ["transfer", "round", "device", "peer"]
+
+
+def _numbers(events: pd.DataFrame, transfers: pd.DataFrame) -> Iterator[Finding]:
+    numbers = transfers["number"]
+    for row in where(numbers.duplicated() | (numbers < 0)):
+        what = f"a number of its own in {_TRANSFERS}"
+        yield Finding(_TRANSFERS, "number", what, written(numbers[row]), row)
+    about = events["kind"].isin([str(kind) for kind in _ABOUT_TRANSFERS])
+    for row in where(events["transfer"].notna() & ~about):
+        what = f"null for {events['kind'][row]}"
+        yield Finding(_EVENTS, "transfer", what, f"{events['transfer'][row]:g}", row)
+
+
+def _causes(transfers: pd.DataFrame) -> Iterator[Finding]:
+    for outcome, causes in _CAUSES.items():
+        wrong = (transfers["outcome"] == outcome) & ~transfers["cause"].isin(sorted(causes))
+        for row in where(wrong):
+            expected = f"one of {', '.join(sorted(causes))} for a transfer that is {outcome}"
+            yield Finding(_TRANSFERS, "cause", expected, written(transfers["cause"][row]), row)
 
 
 def _open(run: Subject, row: int) -> bool:
@@ -64,24 +94,26 @@ def _open(run: Subject, row: int) -> bool:
     return begins or bool(events["time_s"][row] >= events["time_s"].max())
 
 
-def _orphan(run: Subject, row: int, kind: EventKind, time: str | None) -> Finding:
+def _orphan(run: Subject, row: int, kind: EventKind, time: str | None = None) -> Finding:
     event = run.tables["events"].loc[row]
-    link = f"round {event['round']}, device {event['device']}, peer {event['peer']:g}"
+    link = f"number {event['transfer']:g}, round {event['round']}, device {event['device']}"
     when = "" if time is None else f" with {time} {written(event['time_s'])}"
-    return Finding(_EVENTS, kind, f"a transfer{when} in {_TRANSFERS}", f"none ({link})", row)
+    absence = f"none ({link}, peer {event['peer']:g})"
+    return Finding(_EVENTS, kind, f"a transfer{when} in {_TRANSFERS}", absence, row)
 
 
 def _silent(transfers: pd.DataFrame, row: int, kind: EventKind) -> Finding:
-    one = transfers.loc[row]
-    link = f"round {one['round']}, {one['src']} to {one['dst']}"
-    what = f"{one['outcome']} transfer"
-    return Finding(_TRANSFERS, what, f"an event {kind} in {_EVENTS}", f"none ({link})", row)
+    transfer = transfers.loc[row]
+    link = f"number {transfer['number']}, round {transfer['round']}"
+    absence = f"none ({link}, {transfer['src']} to {transfer['dst']})"
+    what = f"{transfer['outcome']} transfer"
+    return Finding(_TRANSFERS, what, f"an event {kind} in {_EVENTS}", absence, row)
 
 
-def _unended(events: pd.DataFrame, row: int, wanted: str) -> Finding:
+def _unended(events: pd.DataFrame, row: int, end: str) -> Finding:
     event = events.loc[row]
     who = f"round {event['round']}, device {event['device']}"
-    return Finding(_EVENTS, str(event["kind"]), f"its {wanted} later", f"none ({who})", row)
+    return Finding(_EVENTS, str(event["kind"]), f"its {end} later", f"none ({who})", row)
 
 
 def check_rounds(run: Subject) -> Check:
@@ -99,12 +131,12 @@ def check_rounds(run: Subject) -> Check:
     for row in orphans:
         if events["time_s"][row] < last_s:
             end = written(events["time_s"][row])
-            said = f"none (round {events['round'][row]}, device {events['device'][row]})"
-            wanted = f"a row with end_s {end} in {_ROUNDS}"
-            findings.append(Finding(_EVENTS, "round_end", wanted, said, row))
+            absence = f"none (round {events['round'][row]}, device {events['device'][row]})"
+            expected = f"a row with end_s {end} in {_ROUNDS}"
+            findings.append(Finding(_EVENTS, "round_end", expected, absence, row))
     for row in silent:
-        said = f"none (round {rounds['round'][row]}, device {rounds['device'][row]})"
-        findings.append(Finding(_ROUNDS, "row", f"its round_end in {_EVENTS}", said, row))
+        absence = f"none (round {rounds['round'][row]}, device {rounds['device'][row]})"
+        findings.append(Finding(_ROUNDS, "row", f"its round_end in {_EVENTS}", absence, row))
     if "evaluations" in run.tables:
         findings += _evaluated(events, run.tables["evaluations"])
     return Check("rounds", f"{len(rounds)} rounds and their events", findings)
@@ -115,9 +147,9 @@ def _turns(run: Subject, events: pd.DataFrame) -> Iterator[Finding]:
     compute: dict[int, int] = {}
     plan: dict[int, int] = {}
     computed: set[int] = set()
-    told = events[events["kind"].isin([str(kind) for kind in (*_BEGINS, *_ENDS)])]
-    columns = [told[name] for name in ("device", "kind", "round", "cause")]
-    for row, device, kind, round_, cause in zip(told.index, *columns, strict=True):
+    turns = events[events["kind"].isin([str(kind) for kind in (*_BEGINS, *_ENDS)])]
+    columns = [turns[name] for name in ("device", "kind", "round", "cause")]
+    for row, device, kind, round_, cause in zip(turns.index, *columns, strict=True):
         lacking = None
         if kind in _BEGINS:
             going = compute if kind == EventKind.COMPUTE_START else plan
@@ -156,13 +188,13 @@ _ENDED_BY = {
 
 def _evaluated(events: pd.DataFrame, evaluations: pd.DataFrame) -> Iterator[Finding]:
     """Scores have the event of their device and moment, and the other way round."""
-    told = events[events["kind"] == EventKind.EVALUATE]
+    evaluated = events[events["kind"] == EventKind.EVALUATE]
     keys = ["time_s", "round", "device"]
     first = evaluations.drop_duplicates(keys)
-    orphans, silent = unmatched(told[keys].astype(float), first[keys].astype(float))
+    orphans, silent = unmatched(evaluated[keys].astype(float), first[keys].astype(float))
     for row in orphans:
-        said = f"none (round {events['round'][row]}, device {events['device'][row]})"
-        yield Finding(_EVENTS, "evaluate", "scores in evaluations.parquet", said, row)
+        absence = f"none (round {events['round'][row]}, device {events['device'][row]})"
+        yield Finding(_EVENTS, "evaluate", "scores in evaluations.parquet", absence, row)
     for row in silent:
-        said = f"none (round {first['round'][row]}, device {first['device'][row]})"
-        yield Finding("evaluations.parquet", "row", f"its evaluate in {_EVENTS}", said, row)
+        absence = f"none (round {first['round'][row]}, device {first['device'][row]})"
+        yield Finding("evaluations.parquet", "row", f"its evaluate in {_EVENTS}", absence, row)

@@ -25,9 +25,13 @@ from cosim.verification.tables import read_tables
 
 @dataclass(frozen=True)
 class Subject:
-    """What could be read of a run; `unread` and `unusable` say what could not, and why.
+    """A run as far as it could be read.
 
-    `tables` holds those that are as their schema says.
+    directory: where it is.
+    manifest, scenario: None where they cannot be read.
+    tables: those that are as their schema says.
+    unread: what is wrong with the manifest and the scenario.
+    unusable: what is wrong with the other tables.
     """
 
     directory: Path
@@ -44,8 +48,8 @@ class Subject:
 
     @cached_property
     def profiles(self) -> list[list[Profile]]:
-        """What each device may be, in the order of the ids: one profile, those of a mix, or none
-        where a file is no longer there."""
+        """The profiles that each device may have, by id: one, those of a mix, or none where a file
+        is no longer there."""
         out: list[list[Profile]] = []
         for group in self.scenario.devices if self.scenario is not None else ():
             choice = group.profile

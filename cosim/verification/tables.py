@@ -43,38 +43,40 @@ def read_tables(directory: Path) -> tuple[Mapping[str, pd.DataFrame], list[Findi
     return tables, findings
 
 
-def _against(file: str, found: pa.Schema, declared: pa.Schema) -> Iterator[Finding]:
+def _against(file: str, schema: pa.Schema, declared: pa.Schema) -> Iterator[Finding]:
     for field in declared:
-        index = found.get_field_index(field.name)
+        index = schema.get_field_index(field.name)
         if index < 0:
-            there = ", ".join(found.names) or "no columns"
-            yield Finding(file, f"column {field.name}", str(field.type), f"none ({there})")
+            names = ", ".join(schema.names) or "no columns"
+            yield Finding(file, f"column {field.name}", str(field.type), f"none ({names})")
             continue
-        own = found.field(index)
-        if own.type != field.type:
-            yield Finding(file, f"type of column {field.name}", str(field.type), str(own.type))
-        elif own.nullable != field.nullable:
+        stored = schema.field(index)
+        if stored.type != field.type:
+            yield Finding(file, f"type of column {field.name}", str(field.type), str(stored.type))
+        elif stored.nullable != field.nullable:
             words = {True: "null allowed", False: "never null"}
-            yield Finding(file, f"column {field.name}", words[field.nullable], words[own.nullable])
-    unit = units(found)
-    for column, wanted in units(declared).items():
-        if found.get_field_index(column) >= 0 and unit.get(column) != wanted:
-            got = repr(unit[column]) if column in unit else "none"
-            yield Finding(file, f"unit of column {column}", repr(wanted), got)
-    extra = [column for column in found.names if column not in declared.names]
+            yield Finding(
+                file, f"column {field.name}", words[field.nullable], words[stored.nullable]
+            )
+    unit = units(schema)
+    for column, declared_unit in units(declared).items():
+        if schema.get_field_index(column) >= 0 and unit.get(column) != declared_unit:
+            stored_unit = repr(unit[column]) if column in unit else "none"
+            yield Finding(file, f"unit of column {column}", repr(declared_unit), stored_unit)
+    extra = [column for column in schema.names if column not in declared.names]
     if extra:
         yield Finding(file, "columns", "those of the schema", f"{extra[0]} besides")
-    elif set(found.names) == set(declared.names) and found.names != declared.names:
-        yield Finding(file, "columns", ", ".join(declared.names), ", ".join(found.names))
+    elif set(schema.names) == set(declared.names) and schema.names != declared.names:
+        yield Finding(file, "columns", ", ".join(declared.names), ", ".join(schema.names))
 
 
 def _values(file: str, table: pa.Table, name: str) -> Iterator[Finding]:
     for column, vocabulary in VOCABULARIES[name].items():
         words = [str(word) for word in vocabulary]
-        known = pc.is_in(table.column(column), value_set=pa.array(words, pa.string()))
-        for row in _where(pc.invert(known)):
-            found = repr(written(table.column(column)[row].as_py()))
-            yield Finding(file, column, f"one of {', '.join(words)}", found, row)
+        in_vocabulary = pc.is_in(table.column(column), value_set=pa.array(words, pa.string()))
+        for row in _where(pc.invert(in_vocabulary)):
+            value = repr(written(table.column(column)[row].as_py()))
+            yield Finding(file, column, f"one of {', '.join(words)}", value, row)
 
 
 def _where(mask: pa.ChunkedArray) -> list[int]:

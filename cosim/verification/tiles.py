@@ -19,14 +19,14 @@ def check_tiles(run: Subject) -> Check:
         return Check("tiles", skipped=f"{_ROUNDS} cannot be used")
     rounds = run.tables["rounds"]
     findings: list[Finding] = []
-    for _, mine in rounds.groupby("device"):
-        rows = mine.index.tolist()
-        start, end = mine["start_s"].to_numpy(), mine["end_s"].to_numpy()
+    for _, of_device in rounds.groupby("device"):
+        rows = of_device.index.tolist()
+        start, end = of_device["start_s"].to_numpy(), of_device["end_s"].to_numpy()
         before = np.concatenate([[0.0], end[:-1]])
         for at in where(start != before):
             expected = f"{written(before[at])}, where the device's row before ends"
             findings.append(Finding(_ROUNDS, "start_s", expected, written(start[at]), rows[at]))
-        numbers = mine["round"].to_numpy()
+        numbers = of_device["round"].to_numpy()
         for at in where(np.diff(numbers, prepend=0) <= 0):
             expected = "at least 1, and more than the device's round before"
             findings.append(Finding(_ROUNDS, "round", expected, written(numbers[at]), rows[at]))
@@ -49,5 +49,5 @@ def _filled(rounds: pd.DataFrame) -> Iterator[Finding]:
     # A device may send while it computes, so that the four may come to more than the time.
     for row in where(~((rest <= lasted + slack) & (rest + send >= lasted - slack))):
         what = "compute_s + wait_s + off_s, with send_s at least"
-        found = f"{written(rest[row])}, {written(rest[row] + send[row])}"
-        yield Finding(_ROUNDS, what, f"the row's {written(lasted[row])} s", found, row)
+        sums_s = f"{written(rest[row])}, {written(rest[row] + send[row])}"
+        yield Finding(_ROUNDS, what, f"the row's {written(lasted[row])} s", sums_s, row)

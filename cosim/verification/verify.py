@@ -34,7 +34,7 @@ _CHECKS = (
 
 
 def verify(directory: Path) -> Iterator[Check]:
-    """Each check as it is made; nothing in the directory is changed.
+    """Makes each check in turn; nothing in the directory is changed.
 
     Raises RunDirectoryError where the directory is not a run.
     """

@@ -31,15 +31,15 @@ def write_animation(run: Run, file: Path) -> str | None:
     if not times:
         raise ViewError(f"{run.directory} has no sampled positions yet: there is nothing to move.")
     step = -(-len(times) // MOST_FRAMES)
-    shown = times[::step]
-    frames = _frames(places, shown)
+    samples_s = times[::step]
+    frames = _frames(places, samples_s)
     shortest, longest = _FRAME_MS
     next(frames).save(
         file,
         format="GIF",
         save_all=True,
         append_images=frames,
-        duration=min(max(_PLAY_MS // len(shown), shortest), longest) // 10 * 10,
+        duration=min(max(_PLAY_MS // len(samples_s), shortest), longest) // 10 * 10,
         loop=0,
     )
     if step > 1:

@@ -58,7 +58,7 @@ class Canvas:
         return self._span_m * (0.018 if count <= 30 else 0.013 if count <= MOST_NUMBERED else 0.004)
 
     def draw_lines(self, lines: Iterable[FloatArray], colour: str, width: float) -> None:
-        """Paths, each (n, 2) in m."""
+        """Draws paths, each (n, 2) in m."""
         self.axes.add_collection(
             LineCollection(
                 list(lines), colors=colour, linewidths=width, capstyle="round", zorder=2
@@ -116,7 +116,7 @@ class Canvas:
         missed_by: Collection[int],
         away: Collection[int] = (),
     ) -> None:
-        """Numbered discs, a ring around those that missed an update; who is away is pale."""
+        """Draws numbered discs, a ring around those that missed an update; who is away is pale."""
         radius = self.node_m(len(places_m))
         numbered = len(places_m) <= MOST_NUMBERED
         ringed = [device in missed_by for device in places_m]
@@ -148,7 +148,8 @@ class Canvas:
         self.figure.text(x, 1 - 0.38 / h, below, fontsize=8.5, color=INK, va="top")
 
     def legend(self, colours: Sequence[tuple[str, str, bool]], more: Sequence[Any]) -> None:
-        """What the colours mean, (label, colour, crossed out), and the scale of the widths."""
+        """Draws what the colours mean, (label, colour, crossed out), and the scale of the
+        widths."""
         handles: list[Any] = [
             Line2D(
                 [], [], color=colour, linewidth=2.2, label=label, marker="X" if missed else "",
@@ -180,8 +181,8 @@ class Canvas:
         low, high = self._snr
         if high <= low:
             return np.full(len(snr_db), 1.5)
-        known = np.nan_to_num(np.asarray(snr_db, dtype=float), nan=low, posinf=high, neginf=low)
-        return np.asarray(np.interp(known, (low, high), _WIDTHS))
+        finite_db = np.nan_to_num(np.asarray(snr_db, dtype=float), nan=low, posinf=high, neginf=low)
+        return np.asarray(np.interp(finite_db, (low, high), _WIDTHS))
 
     def _draw_area(self, area: Area | None) -> None:
         style: dict[str, Any] = {
@@ -196,11 +197,11 @@ class Canvas:
 
 def _bounds(area: Area | None, points_m: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The least and greatest x and y of the area and of all points."""
-    known = [points_m]
+    points = [points_m]
     if area is not None and (area.radius_m or area.side_m):
         half = area.radius_m or 0.5 * (area.side_m or 0.0)
-        known.append(np.array([[-half, -half], [half, half]]))
-    both = np.vstack(known)
+        points.append(np.array([[-half, -half], [half, half]]))
+    both = np.vstack(points)
     low, high = both.min(axis=0), both.max(axis=0)
     return (low, high) if (high > low).any() else (low - 1.0, high + 1.0)
 

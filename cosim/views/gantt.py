@@ -31,13 +31,13 @@ def write_gantt(run: Run, rounds: Sequence[int], path: Path) -> str | None:
     """Writes the chart as PNG; returns a sentence where not every device has a row."""
     spans = device_rounds(run, rounds)
     devices = sorted({span.device for span in spans})
-    shown = devices[:MOST_DEVICES]
-    kept = [span for span in spans if span.device in set(shown)]
+    rows = devices[:MOST_DEVICES]
+    row_spans = [span for span in spans if span.device in set(rows)]
     transfers = run.transfers[run.transfers["round"].isin(rounds)]
     note = None
-    if len(devices) > len(shown):
-        note = f"The chart shows the first {len(shown)} of {len(devices)} devices."
-    figure = _draw(run, rounds, kept, transfers[transfers["src"].isin(shown)], note)
+    if len(devices) > len(rows):
+        note = f"The chart shows the first {len(rows)} of {len(devices)} devices."
+    figure = _draw(run, rounds, row_spans, transfers[transfers["src"].isin(rows)], note)
     figure.savefig(path, format="png")
     return note
 
@@ -48,8 +48,8 @@ def _draw(
     devices = sorted({span.device for span in spans})
     lane_of = lanes(transfers)
     count = max(lane_of, default=-1) + 1
-    wanted = _PHASES_IN + _LANE_IN * count + 0.12
-    row_in = min(wanted, _ROW_IN, _ROWS_IN / max(len(devices), 1))
+    full_in = _PHASES_IN + _LANE_IN * count + 0.12
+    row_in = min(full_in, _ROW_IN, _ROWS_IN / max(len(devices), 1))
     height_in = row_in * len(devices) + 1.55
     figure = new_figure(_WIDTH_IN, height_in, _DPI)
     left, bottom = 0.85 / _WIDTH_IN, 0.5 / height_in
@@ -144,7 +144,7 @@ def _draw_transfers(
                 va="center_baseline",
                 annotation_clip=True,
             )
-    deadlines = sorted({(row.src, row.deadline_s) for row, _ in placed})
+    deadlines = sorted({(row.src, row.deadline_at_s) for row, _ in placed})
     axes.vlines(
         [time_s for _, time_s in deadlines],
         [rows[device] + deep for device, _ in deadlines],

@@ -48,7 +48,8 @@ def write_map(run: Run, number: int, file: Path) -> str | None:
 
 
 def draw_ended(canvas: Canvas, transfers: Any, here: dict[int, FloatArray]) -> dict[str, int]:
-    """Links that have ended, the rarest outcome on top; returns how many there are of each."""
+    """Draws links that have ended, the rarest outcome on top; returns how many there are of
+    each."""
     counts = {outcome: int((transfers["outcome"] == outcome).sum()) for outcome in OUTCOME}
     for outcome in sorted(OUTCOME, key=lambda outcome: -counts[outcome]):
         some = transfers[transfers["outcome"] == outcome]

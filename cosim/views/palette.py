@@ -59,7 +59,7 @@ def gif_palette() -> list[int]:
 
 
 def bare(axes: Axes) -> None:
-    """Quiet axes: ink for the words, a faint frame, no tick marks."""
+    """Makes axes quiet: ink for the words, a faint frame, no tick marks."""
     for side in axes.spines.values():
         side.set_color(GRID)
     axes.tick_params(length=0, labelsize=8, labelcolor=INK, pad=4)

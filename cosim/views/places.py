@@ -18,7 +18,11 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Path:
-    """What is known of one device's path: times (n,) in s, ascending, and points (n, 2) in m."""
+    """The places that are known of one device.
+
+    times_s: times (n,), ascending.
+    points_m: places (n, 2).
+    """
 
     times_s: FloatArray
     points_m: FloatArray
@@ -35,7 +39,13 @@ class Path:
 
 @dataclass(frozen=True)
 class Places:
-    """What every picture of a run shares."""
+    """The places that every picture of a run shares.
+
+    run: the run.
+    paths: the devices' paths, by id.
+    area: the scenario's; None where it names none.
+    points_m: all places (n, 2).
+    """
 
     run: Run
     paths: dict[int, Path]

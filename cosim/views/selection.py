@@ -20,8 +20,8 @@ def rounds_of(run: Run) -> list[int]:
     Raises ViewError if none has begun: there is nothing that a view could show.
     """
     tables = (run.rounds, run.transfers, run.events)
-    found: set[int] = set().union(*(table["round"].unique().tolist() for table in tables))
-    rounds = sorted(number for number in found if number >= 1)
+    numbers: set[int] = set().union(*(table["round"].unique().tolist() for table in tables))
+    rounds = sorted(number for number in numbers if number >= 1)
     if not rounds:
         status = run.manifest.get("status")
         yet = " yet" if status == "running" else ""
@@ -31,7 +31,7 @@ def rounds_of(run: Run) -> list[int]:
     return rounds
 
 
-def choose_rounds(text: str, there: list[int], run: Run) -> list[int]:
+def choose_rounds(text: str, rounds: list[int], run: Run) -> list[int]:
     """The rounds that `1-3`, `2` or `1,4-6` means; ViewError names those that there are."""
     if not _RANGES.fullmatch(text):
         raise ViewError(f"--rounds {text!r} is no choice of rounds; write 2, 1-3 or 1,4-6.")
@@ -42,15 +42,15 @@ def choose_rounds(text: str, there: list[int], run: Run) -> list[int]:
         if low > high:
             raise ViewError(f"--rounds {text!r} runs backwards: {low} is after {high}.")
         for end in (low, high):
-            check_round(end, there, run)
-        chosen.update(number for number in there if low <= number <= high)
+            check_round(end, rounds, run)
+        chosen.update(number for number in rounds if low <= number <= high)
     return sorted(chosen)
 
 
-def check_round(number: int, there: list[int], run: Run) -> None:
-    """ViewError unless the run has the round; it names those that there are."""
-    if number not in there:
-        raise ViewError(f"{run.directory} has no round {number}; it has {in_words(there)}.")
+def check_round(number: int, rounds: list[int], run: Run) -> None:
+    """Raises ViewError unless the run has the round; it names those that there are."""
+    if number not in rounds:
+        raise ViewError(f"{run.directory} has no round {number}; it has {in_words(rounds)}.")
 
 
 def in_words(rounds: Iterable[int]) -> str:

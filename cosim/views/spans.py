@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,12 @@ _ENDS_COMPUTING = {EventKind.COMPUTE_END, EventKind.CUT_OFF, EventKind.ROUND_END
 
 @dataclass(frozen=True)
 class DeviceRound:
-    """One device's round; `row` is its line in `rounds.parquet`, None if it never ended."""
+    """One device's round, from `start_s` to `end_s`.
+
+    device, round: whose, and which.
+    start_s, end_s: simulated times.
+    row: its line in `rounds.parquet`; None if it never ended.
+    """
 
     device: int
     round: int
@@ -30,7 +35,12 @@ class DeviceRound:
 
 @dataclass(frozen=True)
 class Phase:
-    """`compute`, `send` or `wait`: a part of a device's round, with no other at the same time."""
+    """A part of a device's round, with no other at the same time.
+
+    device, round: whose, and of which.
+    kind: `compute`, `send` or `wait`.
+    start_s, end_s: simulated times.
+    """
 
     device: int
     round: int
@@ -44,7 +54,7 @@ def device_rounds(run: Run, rounds: Sequence[int]) -> list[DeviceRound]:
 
     A round that a crash cut short, or that still goes on, lasts until the last thing known.
     """
-    found = {
+    spans = {
         (row.device, row.round): DeviceRound(row.device, row.round, row.start_s, row.end_s, row)
         for row in _chosen(run.rounds, rounds).itertuples(index=False)
     }
@@ -52,30 +62,30 @@ def device_rounds(run: Run, rounds: Sequence[int]) -> list[DeviceRound]:
     begun = begun[begun["kind"].isin([EventKind.PLAN, EventKind.COMPUTE_START])]
     until = horizon_s(run)
     for (device, number), start_s in begun.groupby(["device", "round"])["time_s"].min().items():
-        found.setdefault((device, number), DeviceRound(device, number, start_s, until))
-    ordered = sorted(found.values(), key=lambda one: (one.device, one.start_s, one.round))
+        spans.setdefault((device, number), DeviceRound(device, number, start_s, until))
+    ordered = sorted(spans.values(), key=lambda span: (span.device, span.start_s, span.round))
     return [
-        one
-        for one, before in zip(ordered, [None, *ordered], strict=False)
-        if before is None or before.device != one.device or before.end_s <= one.start_s
+        span
+        for span, before in zip(ordered, [None, *ordered], strict=False)
+        if before is None or before.device != span.device or before.end_s <= span.start_s
     ]
 
 
-def phases(run: Run, wanted: Iterable[DeviceRound]) -> list[Phase]:
+def phases(run: Run, spans: Iterable[DeviceRound]) -> list[Phase]:
     """The rounds cut into phases: computing first, else sending, else waiting.
 
     A device that is off does not wait: it has no phase then.
     """
     computing, sending, off = _computing(run), _sending(run), _off(run)
-    found: list[Phase] = []
-    for one in wanted:
-        compute = _clip(computing[one.device], one.start_s, one.end_s)
-        send = _without(_clip(sending[one.device], one.start_s, one.end_s), compute)
-        away = _clip(off[one.device], one.start_s, one.end_s)
-        wait = _without([(one.start_s, one.end_s)], _merged([*compute, *send, *away]))
+    pieces: list[Phase] = []
+    for span in spans:
+        compute = _clip(computing[span.device], span.start_s, span.end_s)
+        send = _without(_clip(sending[span.device], span.start_s, span.end_s), compute)
+        away = _clip(off[span.device], span.start_s, span.end_s)
+        wait = _without([(span.start_s, span.end_s)], _merged([*compute, *send, *away]))
         for kind, parts in (("compute", compute), ("send", send), ("wait", wait)):
-            found += [Phase(one.device, one.round, kind, a, b) for a, b in parts]
-    return sorted(found, key=lambda phase: (phase.device, phase.start_s))
+            pieces += [Phase(span.device, span.round, kind, a, b) for a, b in parts]
+    return sorted(pieces, key=lambda phase: (phase.device, phase.start_s))
 
 
 def lanes(transfers: Any) -> list[int]:
@@ -106,19 +116,8 @@ def _chosen(table: Any, rounds: Sequence[int]) -> Any:
 
 
 def _computing(run: Run) -> defaultdict[int, list[Interval]]:
-    """Each device's spells of computing, from its events; an open one lasts to the horizon."""
-    found: defaultdict[int, list[Interval]] = defaultdict(list)
-    since: dict[int, float] = {}
-    columns = (run.events[name] for name in ("time_s", "device", "kind"))
-    for time_s, device, kind in zip(*columns, strict=True):
-        if kind == EventKind.COMPUTE_START:
-            since[device] = time_s
-        elif kind in _ENDS_COMPUTING and device in since:
-            found[device].append((since.pop(device), time_s))
-    until = horizon_s(run)
-    for device, start_s in since.items():
-        found[device].append((start_s, until))
-    return found
+    """Each device's spells of computing."""
+    return _spells(run, {EventKind.COMPUTE_START}, _ENDS_COMPUTING)
 
 
 def away_at(run: Run, time_s: float) -> set[int]:
@@ -132,37 +131,44 @@ def away_at(run: Run, time_s: float) -> set[int]:
 
 
 def _off(run: Run) -> defaultdict[int, list[Interval]]:
-    """Each device's spells of being away, from its events; an open one lasts to the horizon."""
-    found: defaultdict[int, list[Interval]] = defaultdict(list)
+    """Each device's spells of being away."""
+    return _spells(run, {EventKind.LEAVE, EventKind.CUT_OFF}, {EventKind.JOIN})
+
+
+def _spells(
+    run: Run, begins: Set[EventKind], ends: Set[EventKind]
+) -> defaultdict[int, list[Interval]]:
+    """Each device's spells between two kinds of its events; an open one lasts to the horizon."""
+    spells: defaultdict[int, list[Interval]] = defaultdict(list)
     since: dict[int, float] = {}
     columns = (run.events[name] for name in ("time_s", "device", "kind"))
     for time_s, device, kind in zip(*columns, strict=True):
-        if kind in (EventKind.LEAVE, EventKind.CUT_OFF):
+        if kind in begins:
             since.setdefault(device, time_s)
-        elif kind == EventKind.JOIN and device in since:
-            found[device].append((since.pop(device), time_s))
+        elif kind in ends and device in since:
+            spells[device].append((since.pop(device), time_s))
     until = horizon_s(run)
     for device, start_s in since.items():
-        found[device].append((start_s, until))
-    return found
+        spells[device].append((start_s, until))
+    return spells
 
 
 def _sending(run: Run) -> defaultdict[int, list[Interval]]:
-    """When each device has something of its own in the air.
+    """The intervals in which each device has something of its own in the air.
 
     A transfer that a crash left without a row began with an event and lasts to the horizon.
     """
-    found: defaultdict[int, list[Interval]] = defaultdict(list)
+    spells: defaultdict[int, list[Interval]] = defaultdict(list)
     rows = run.transfers
     for src, start_s, end_s in zip(rows["src"], rows["start_s"], rows["end_s"], strict=True):
-        found[src].append((start_s, end_s))
-    ended = set(zip(rows["round"], rows["src"], rows["dst"], strict=True))
+        spells[src].append((start_s, end_s))
+    ended = set(rows["number"])
     begun: Any = run.events[run.events["kind"] == EventKind.SEND_START]
     until = horizon_s(run)
     for row in begun.itertuples(index=False):
-        if (row.round, row.device, row.peer) not in ended:
-            found[row.device].append((row.time_s, until))
-    return defaultdict(list, {device: _merged(parts) for device, parts in found.items()})
+        if row.transfer not in ended:
+            spells[row.device].append((row.time_s, until))
+    return defaultdict(list, {device: _merged(parts) for device, parts in spells.items()})
 
 
 def _merged(parts: Iterable[Interval]) -> list[Interval]:
@@ -177,7 +183,7 @@ def _merged(parts: Iterable[Interval]) -> list[Interval]:
 
 
 def _clip(parts: Sequence[Interval], low: float, high: float) -> list[Interval]:
-    """What of the disjoint, ordered parts lies between low and high."""
+    """The parts of disjoint, ordered intervals that lie between low and high."""
     first = max(bisect_right(parts, (low, math.inf)) - 1, 0)
     inside = []
     for start, end in parts[first:]:
@@ -190,12 +196,12 @@ def _clip(parts: Sequence[Interval], low: float, high: float) -> list[Interval]:
 
 def _without(parts: Sequence[Interval], taken: Sequence[Interval]) -> list[Interval]:
     """The parts less what is taken; both ordered and disjoint."""
-    left = []
+    rest = []
     for low, high in parts:
         for start, end in _clip(taken, low, high):
             if start > low:
-                left.append((low, start))
+                rest.append((low, start))
             low = end
         if high > low:
-            left.append((low, high))
-    return left
+            rest.append((low, high))
+    return rest

@@ -69,16 +69,15 @@ def trace_events(run: Run, rounds: Sequence[int]) -> list[Event]:
         timed.append(event | {"cname": _COLOURS[phase.kind]})
     timed = [event for event in timed if event["dur"] > 0]
     used: set[tuple[int, int]] = {(span.device, 0) for span in spans}
-    rows = transfers.itertuples(index=False)
-    for number, (row, lane) in enumerate(zip(rows, lane_of, strict=True)):
-        timed += _transfer(row, number, lane + 1, stride, cover)
+    for row, lane in zip(transfers.itertuples(index=False), lane_of, strict=True):
+        timed += _transfer(row, lane + 1, stride, cover)
         used |= {(row.src, 0), (row.src, lane + 1), (row.dst, 0)}
     timed.sort(key=lambda event: (event["ts"], -event.get("dur", 0), event["ph"] != "X"))
     return [*_names(run, sorted(used), stride), *timed]
 
 
 class _Cover:
-    """Where a device's own track has a round, which an arrow needs to end in."""
+    """The stretches of a device's own track that have a round, in which an arrow may end."""
 
     def __init__(self, rounds: Sequence[Event]) -> None:
         self._spans: dict[int, list[tuple[int, int]]] = {}
@@ -120,7 +119,7 @@ def _round_slice(span: DeviceRound, stride: int) -> Event:
     return _slice(f"round {span.round}", "round", tid, span.start_s, span.end_s, args)
 
 
-def _transfer(row: Any, number: int, lane: int, stride: int, cover: _Cover) -> Iterator[Event]:
+def _transfer(row: Any, lane: int, stride: int, cover: _Cover) -> Iterator[Event]:
     """The slice on the sender's lane, the arrow to the receiver, and the miss on its track.
 
     An arrow leaves at the first microsecond of the slice and arrives in the last one, which is
@@ -134,11 +133,16 @@ def _transfer(row: Any, number: int, lane: int, stride: int, cover: _Cover) -> I
         yield sent
         arrives = sent["ts"] + sent["dur"] - 1
         if cover.holds(receiver, arrives):
-            arrow = {"name": f"{row.kind} {row.outcome}", "cat": "flow", "id": number, "pid": PID}
+            arrow = {
+                "name": f"{row.kind} {row.outcome}",
+                "cat": "flow",
+                "id": row.number,
+                "pid": PID,
+            }
             yield arrow | {"ph": "s", "ts": sent["ts"], "tid": sent["tid"]}
             yield arrow | {"ph": "f", "bp": "e", "ts": arrives, "tid": receiver}
     if row.outcome in _MISSED:
-        time_s = row.deadline_s if row.outcome == Outcome.LATE else row.end_s
+        time_s = row.deadline_at_s if row.outcome == Outcome.LATE else row.end_s
         yield {
             "ph": "i",
             "s": "t",

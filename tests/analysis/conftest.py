@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from cosim.trace.manifest import write_manifest
 from cosim.trace.schema import (
+    Cause,
     EvaluationRow,
     LayerRow,
     Outcome,
@@ -77,7 +78,8 @@ def write_run(
             outcome = Outcome.LATE if late else Outcome.DELIVERED
             part = bits / (1 + late)
             sent = {"sent_bits": part, "delivered_bits": part, "outcome": outcome}
-            trace.add(_row(TransferRow, **fields, **sent, kind=TransferKind.UPDATE))
+            words = {"kind": TransferKind.UPDATE, "cause": Cause.BITS_DELIVERED}
+            trace.add(_row(TransferRow, **fields, **sent, **words))
     for number, (predicted, measured) in enumerate(collision, start=1):
         for device in range(devices):
             trace.add(TopologyRow(number, device, 0, devices, predicted, measured))

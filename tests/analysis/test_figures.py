@@ -1,15 +1,20 @@
 """Figures 4 to 6 and the map of where a method pays, against numbers worked out by hand."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import figure4
 import figure5
 import figure6
+import pandas as pd
 import pytest
 import where_it_pays
+from matplotlib.figure import Figure
 
 COUNTS = ["method", "devices.0.count"]
 
 
-def test_figure4(sweep, table):
+def test_figure4(sweep: Callable[..., Path], table: Callable[..., pd.DataFrame]) -> None:
     rows = [
         {"method": m, "seed": s, "devices.0.count": n, "devices": n, "accuracy": (0, value)}
         for m, n, values in (
@@ -29,7 +34,7 @@ def test_figure4(sweep, table):
     assert found.loc[("proposed", 4), "gain_half"] == pytest.approx(0, abs=1e-9)
 
 
-def test_figure5(sweep, table):
+def test_figure5(sweep: Callable[..., Path], table: Callable[..., pd.DataFrame]) -> None:
     rows = [
         {"method": "proposed", "seed": seed, "entropy": h, "density": 0.25}
         for seed, h in ((1, 2.0), (2, 3.0))
@@ -49,14 +54,22 @@ def test_figure5(sweep, table):
         (("--method", "lori"), "no runs of 'lori'; there are proposed"),
     ],
 )
-def test_figure5_says_what_is_not_there(sweep, tmp_path, capsys, arguments, told):
+def test_figure5_says_what_is_not_there(
+    sweep: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    told: str,
+) -> None:
     directory = sweep([{"method": "proposed", "seed": 1}])
     with pytest.raises(SystemExit):
         figure5.main([str(directory), "--out", str(tmp_path / "f"), *arguments])
     assert told in capsys.readouterr().err
 
 
-def test_figure6_leaves_the_first_round_out(sweep, table):
+def test_figure6_leaves_the_first_round_out(
+    sweep: Callable[..., Path], table: Callable[..., pd.DataFrame]
+) -> None:
     rates = [(0.9, 0.9), (0.1, 0.2), (0.2, 0.4)]
     rows = [
         {"method": "proposed", "seed": seed, "devices.0.count": 2, "collision": rates}
@@ -66,13 +79,17 @@ def test_figure6_leaves_the_first_round_out(sweep, table):
     assert (found["predicted"], found["measured"]) == (pytest.approx(0.15), pytest.approx(0.3))
 
 
-def test_figure6_needs_a_rate(sweep, tmp_path, capsys):
+def test_figure6_needs_a_rate(
+    sweep: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         figure6.main([str(sweep([{"method": "local", "seed": 1}])), "--out", str(tmp_path / "f")])
     assert "no collision rate" in capsys.readouterr().err
 
 
-def test_where_it_pays(sweep, table, drawn):
+def test_where_it_pays(
+    sweep: Callable[..., Path], table: Callable[..., pd.DataFrame], drawn: Callable[[], Figure]
+) -> None:
     cells = {
         (0, 4e6): {"lora": (0.7, 0.72), "proposed": (0.6, 0.62)},
         (1, 4e6): {"lora": (0.5, 0.6), "proposed": (0.6, 0.6)},
@@ -105,7 +122,9 @@ def test_where_it_pays(sweep, table, drawn):
     assert texts == ["lora\n+10.0 ± 0.0", "proposed\n+5.0 ± 63.5"]
 
 
-def test_one_method_cannot_win(sweep, tmp_path, capsys):
+def test_one_method_cannot_win(
+    sweep: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         where_it_pays.main([str(sweep([{"seed": 1}], [])), "--out", str(tmp_path / "f")])
     assert "one method alone cannot win" in capsys.readouterr().err

@@ -1,11 +1,14 @@
 """The scripts on runs that were played, with a tiny language model."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import accuracy_vs_cost
 import figure4
 import figure5
 import figure6
+import pandas as pd
 import pytest
 import table1
 
@@ -13,6 +16,8 @@ import cosim
 from cosim.sweep.definition import read_sweep
 from cosim.sweep.index import Entry, write_index
 from cosim.sweep.state import State
+
+pytestmark = pytest.mark.slow
 
 SCENARIO = """\
 rounds: 2
@@ -35,7 +40,7 @@ grid: {method: [lora, proposed_single_cluster, local]}
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory, tiny_llama: Path) -> Path:
+def played(tmp_path_factory: pytest.TempPathFactory, tiny_llama: Path) -> Path:
     folder = tmp_path_factory.mktemp("played")
     (folder / "small.yaml").write_text(SCENARIO.format(model=tiny_llama))
     (folder / "small.sweep.yaml").write_text(SWEEP)
@@ -46,7 +51,9 @@ def played(tmp_path_factory, tiny_llama: Path) -> Path:
     return folder
 
 
-def test_table1_counts_what_the_learner_trains_and_sends(played, table):
+def test_table1_counts_what_the_learner_trains_and_sends(
+    played: Path, table: Callable[..., pd.DataFrame]
+) -> None:
     found = table(table1, played)
     lora, proposed = found.loc["lora"], found.loc["proposed_single_cluster"]
     run = cosim.read_run(played / "method-lora__seed-1")
@@ -70,5 +77,7 @@ def test_table1_counts_what_the_learner_trains_and_sends(played, table):
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_scripts_read_what_runs_write(played, table, script, arguments):
+def test_scripts_read_what_runs_write(
+    played: Path, table: Callable[..., pd.DataFrame], script: Any, arguments: list[str]
+) -> None:
     assert len(table(script, played, *arguments))

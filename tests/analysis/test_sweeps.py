@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 import table1
 from intervals import half_width, over_seeds, paired
+from matplotlib.figure import Figure
 from scipy.stats import ttest_rel
 from sweeps import _method, read_sweep
 
@@ -26,7 +28,9 @@ LACKING = [
 ]
 
 
-def test_a_missing_seed_is_refused(sweep, tmp_path, capsys):
+def test_a_missing_seed_is_refused(
+    sweep: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         table1.main([str(sweep(LACKING)), "--out", str(tmp_path / "figure")])
     assert ended.value.code == 2
@@ -36,7 +40,9 @@ def test_a_missing_seed_is_refused(sweep, tmp_path, capsys):
     assert not (tmp_path / "figure.png").exists()
 
 
-def test_a_missing_seed_is_said_on_the_figure_and_in_the_table(sweep, table, drawn):
+def test_a_missing_seed_is_said_on_the_figure_and_in_the_table(
+    sweep: Callable[..., Path], table: Callable[..., pd.DataFrame], drawn: Callable[[], Figure]
+) -> None:
     found = table(table1, sweep(LACKING), "--allow-missing")
     assert drawn().get_supxlabel() == "incomplete sweep, missing proposed: seed 2"
     assert found["seeds"].to_dict() == {"lora": 2, "proposed": 1}
@@ -45,12 +51,14 @@ def test_a_missing_seed_is_said_on_the_figure_and_in_the_table(sweep, table, dra
     assert found.loc["proposed", "pairs"] == 1
 
 
-def test_a_complete_sweep_has_nothing_to_say(sweep, table, drawn):
+def test_a_complete_sweep_has_nothing_to_say(
+    sweep: Callable[..., Path], table: Callable[..., pd.DataFrame], drawn: Callable[[], Figure]
+) -> None:
     table(table1, sweep(LACKING[:2]))
     assert drawn().get_supxlabel() == ""
 
 
-def test_a_run_that_its_manifest_calls_unfinished_is_missing(sweep):
+def test_a_run_that_its_manifest_calls_unfinished_is_missing(sweep: Callable[..., Path]) -> None:
     directory = sweep(LACKING[:2])
     manifest = directory / "run-1" / "manifest.json"
     manifest.write_text(manifest.read_text().replace("completed", "interrupted"))
@@ -58,7 +66,7 @@ def test_a_run_that_its_manifest_calls_unfinished_is_missing(sweep):
         read_sweep(directory, allow_missing=False)
 
 
-def test_labels(sweep):
+def test_labels(sweep: Callable[..., Path]) -> None:
     rows = [
         {"method": "lora", "seed": 1, "radio.deadline_s": 1.0, "adapter.rank": 4},
         {"method": "lora", "seed": 1, "radio.deadline_s": 2.0, "adapter.rank": 4},
@@ -69,7 +77,7 @@ def test_labels(sweep):
     assert read_sweep(directory, allow_missing=False, axes=["radio"]).labels == ["lora"]
 
 
-def test_a_part_that_is_as_usual_is_not_told():
+def test_a_part_that_is_as_usual_is_not_told() -> None:
     written = (
         '{"name": "proposed", "topology": '
         '{"graph": "clusters", "max_collision_rate": 0.1, "exchange_every": 5}}'
@@ -79,7 +87,7 @@ def test_a_part_that_is_as_usual_is_not_told():
     assert _method("lora") == ("lora", [])
 
 
-def test_a_method_with_other_parts_is_told_by_them(sweep):
+def test_a_method_with_other_parts_is_told_by_them(sweep: Callable[..., Path]) -> None:
     directory = sweep([{"method": "lora", "seed": 1}, {"method": "lora", "seed": 1}])
     index = pd.read_parquet(directory / "runs.parquet")
     index["method"] = ['{"name": "lora"}', '{"name": "lora", "topology": "ring"}']
@@ -87,7 +95,7 @@ def test_a_method_with_other_parts_is_told_by_them(sweep):
     assert read_sweep(directory, allow_missing=False).labels == ["lora", "lora topology=ring"]
 
 
-def test_the_command_line_ends_with_a_sentence():
+def test_the_command_line_ends_with_a_sentence() -> None:
     ended = subprocess.run(
         [sys.executable, ROOT / "analysis" / "figure6.py", "nowhere", "--out", "unused"],
         capture_output=True,
@@ -99,7 +107,7 @@ def test_the_command_line_ends_with_a_sentence():
     assert "Traceback" not in ended.stderr
 
 
-def test_intervals_are_those_of_a_paired_t_test():
+def test_intervals_are_those_of_a_paired_t_test() -> None:
     values = {"lora": [0.5, 0.6, 0.7, 0.4], "proposed": [0.6, 0.65, 0.8, 0.41]}
     frame = pd.DataFrame(
         [(m, s, v) for m, own in values.items() for s, v in enumerate(own)],
@@ -112,14 +120,14 @@ def test_intervals_are_those_of_a_paired_t_test():
     assert np.isnan(half_width([0.5]))
 
 
-def test_rows_of_one_seed_are_one_trial():
+def test_rows_of_one_seed_are_one_trial() -> None:
     frame = pd.DataFrame({"label": "x", "seed": [1, 1, 2], "v": [0.0, 1.0, 0.7]})
     found = over_seeds(frame, ["label"], "v").iloc[0]
     assert (found["v"], found["seeds"]) == (pytest.approx(0.6), 2)
 
 
 @pytest.mark.parametrize("path", sorted(PAPER.glob("*.yaml")), ids=lambda path: path.name)
-def test_the_scenarios_and_sweeps_of_the_paper_are_valid(path):
+def test_the_scenarios_and_sweeps_of_the_paper_are_valid(path: Path) -> None:
     if path.name.endswith(".sweep.yaml"):
         assert read_sweep_file(path).points
     else:
@@ -127,7 +135,13 @@ def test_the_scenarios_and_sweeps_of_the_paper_are_valid(path):
 
 
 @pytest.mark.parametrize("missing", ["missing_seeds", "updated"])
-def test_a_table_of_another_script_is_a_sentence(sweep, table, tmp_path, capsys, missing):
+def test_a_table_of_another_script_is_a_sentence(
+    sweep: Callable[..., Path],
+    table: Callable[..., pd.DataFrame],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    missing: str,
+) -> None:
     found = table(table1, sweep(LACKING), "--allow-missing").reset_index()
     other = tmp_path / "other.csv"
     found.drop(columns=missing).to_csv(other, index=False)

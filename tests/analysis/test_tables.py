@@ -1,10 +1,16 @@
 """Tables I and II, and accuracy over cost, against numbers worked out by hand."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import accuracy_vs_cost
 import look
+import numpy as np
+import pandas as pd
 import pytest
 import table1
 import table2
+from matplotlib.figure import Figure
 
 T2 = 4.302652729911275  # t(0.975) with two degrees of freedom
 LORA, PROPOSED = (0.5, 0.6, 0.7), (0.6, 0.65, 0.8)
@@ -15,7 +21,9 @@ ROWS = [
 ]
 
 
-def test_table1(sweep, table, drawn):
+def test_table1(
+    sweep: Callable[..., Path], table: Callable[..., pd.DataFrame], drawn: Callable[[], Figure]
+) -> None:
     local = [{"method": "local", "seed": s, "accuracy": (0.1, 0.4)} for s in (1, 2, 3)]
     found = table(table1, sweep([*ROWS, *local]))
     lora, proposed = found.loc["lora"], found.loc["proposed"]
@@ -39,13 +47,17 @@ def test_table1(sweep, table, drawn):
     assert "68.3\n±25.9" in texts
 
 
-def test_table1_refuses_a_reference_that_is_not_there(sweep, tmp_path, capsys):
+def test_table1_refuses_a_reference_that_is_not_there(
+    sweep: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         table1.main([str(sweep(ROWS)), "--out", str(tmp_path / "t"), "--reference", "lori"])
     assert "no completed run of 'lori'; there are lora, proposed" in capsys.readouterr().err
 
 
-def test_table2_asks_devices_their_own_task(sweep, table):
+def test_table2_asks_devices_their_own_task(
+    sweep: Callable[..., Path], table: Callable[..., pd.DataFrame]
+) -> None:
     rows = [{"method": "local", "seed": seed, "accuracy": (0, 0.5)} for seed in (1, 2)]
     found = table(table2, sweep(rows), "--projection", "60").loc["local"]
     assert (found["one"], found["two"]) == (pytest.approx(0.57), pytest.approx(0.47))
@@ -53,13 +65,17 @@ def test_table2_asks_devices_their_own_task(sweep, table):
     assert (found["average_half"], found["updated"]) == (pytest.approx(0), 260)
 
 
-def test_table2_refuses_runs_that_exchange(sweep, tmp_path, capsys):
+def test_table2_refuses_runs_that_exchange(
+    sweep: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         table2.main([str(sweep(ROWS)), "--out", str(tmp_path / "t")])
     assert "devices exchange" in capsys.readouterr().err
 
 
-def test_accuracy_over_cost_is_where_it_was_measured(sweep, table, drawn):
+def test_accuracy_over_cost_is_where_it_was_measured(
+    sweep: Callable[..., Path], table: Callable[..., pd.DataFrame], drawn: Callable[[], Figure]
+) -> None:
     local = [{"method": "local", "seed": s, "accuracy": (0.1, 0.4)} for s in (1, 2, 3)]
     rows = [{**row, "joules": 10.0 if row["method"] == "lora" else 20.0} for row in ROWS]
     found = table(accuracy_vs_cost, sweep([*rows, *local]), by=["method", "round"])
@@ -71,11 +87,14 @@ def test_accuracy_over_cost_is_where_it_was_measured(sweep, table, drawn):
     assert found.loc[("local", 1), "gbit"] == 0
     assert found.loc[("lora", 1), "gbit"] == pytest.approx(1.5 * 260 * 16 / 1e9)
     energy = drawn().axes[1]
-    marks = {tuple(line.get_xdata()) for line in energy.lines if len(line.get_xdata()) == 2}
+    lines = [np.asarray(line.get_xdata()) for line in energy.lines]
+    marks = {tuple(times) for times in lines if len(times) == 2}
     assert {(0.0, 10.0), (0.0, 20.0)} <= marks, "every mark is a measurement"
 
 
-def test_a_seventh_method_has_a_panel_of_its_own(sweep, table, drawn):
+def test_a_seventh_method_has_a_panel_of_its_own(
+    sweep: Callable[..., Path], table: Callable[..., pd.DataFrame], drawn: Callable[[], Figure]
+) -> None:
     names = ("lora", "lori", "local", "proposed", "hard_moe", "centralised", "lori_dense")
     rows = [{"method": name, "seed": seed} for name in names for seed in (1, 2)]
     table(accuracy_vs_cost, sweep(rows))
@@ -84,13 +103,18 @@ def test_a_seventh_method_has_a_panel_of_its_own(sweep, table, drawn):
     assert words == ["lori_dense"]
 
 
-def test_no_interval_of_a_rate_leaves_it():
+def test_no_interval_of_a_rate_leaves_it() -> None:
     below, above = look.within_a_rate([97.0, 50.0, 2.0], [10.0, 10.0, float("nan")])
     assert below.tolist() == [10.0, 10.0, 0.0]
     assert above.tolist() == [3.0, 10.0, 0.0]
 
 
-def test_few_questions_are_grey_and_bounds_stand_under_a_rule(sweep, table, drawn, tmp_path):
+def test_few_questions_are_grey_and_bounds_stand_under_a_rule(
+    sweep: Callable[..., Path],
+    table: Callable[..., pd.DataFrame],
+    drawn: Callable[[], Figure],
+    tmp_path: Path,
+) -> None:
     rows = [{"method": m, "seed": s} for m in ("hard_moe", "lora") for s in (1, 2)]
     directory = sweep(rows)
     for path in directory.glob("run-*/scenario.yaml"):

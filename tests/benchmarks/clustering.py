@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
+from functools import partial
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -86,8 +88,8 @@ def main() -> None:
         merges = len(found.merges)
         largest = max(map(len, found.clusters))
         print(f"{devices} devices: {merges} merges, {len(found.clusters)} clusters of ≤ {largest}")
-        works = {
-            "products": lambda case=case, merges=merges: case.products(merges),
+        works: dict[str, Callable[[], object]] = {
+            "products": partial(case.products, merges),
             "AGNES": case.clustered,
         }
         facts = {"benchmark": "clustering", "devices": devices, "merges": merges}

@@ -14,20 +14,22 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from threading import Lock
+from typing import Any
 
-MARKS = {}
+MARKS: dict[str, tuple[float, float]] = {}
 LAST = Lock()
-WATCHED = ("train", "base_model", "loading", "learner")
+WATCHED = ("training.trainer", "base.base_model", "base.loading", "learner")
 
 
-def mark(stage):
+def mark(stage: str) -> None:
     MARKS.setdefault(stage, (time.monotonic(), time.process_time()))
 
 
-def marked(function, stage, *, before=False):
+def marked(function: Callable[..., Any], stage: str, *, before: bool = False) -> Callable[..., Any]:
     @functools.wraps(function)
-    def wrapper(*args, **kwargs):
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         if before:
             LAST.acquire()  # never given back: of two that train side by side one tells
             mark(stage)
@@ -40,7 +42,7 @@ def marked(function, stage, *, before=False):
     return wrapper
 
 
-def watch(module):
+def watch(module: Any) -> None:
     if module.__name__ == "cosim.learning.training.trainer":
         trainer = module.GroupTrainer
         trainer._gradients = marked(trainer._gradients, "first training step", before=True)
@@ -57,17 +59,19 @@ def watch(module):
 class Watch(importlib.abc.MetaPathFinder):
     """Marks the stages in modules as they are imported, so that nothing is imported early."""
 
-    def find_spec(self, name, path, target=None):
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
         if name not in {f"cosim.learning.{part}" for part in WATCHED}:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path)
-        execute = spec.loader.exec_module
+        assert spec is not None
+        loader: Any = spec.loader
+        execute = loader.exec_module
 
-        def watched(module):
+        def watched(module: Any) -> None:
             execute(module)
             watch(module)
 
-        spec.loader.exec_module = watched
+        loader.exec_module = watched
         return spec
 
 

@@ -90,7 +90,7 @@ def flower_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
 
     server = ServerApp()
 
-    @server.main()
+    @server.main()  # type: ignore[untyped-decorator]
     def main(grid: Grid, context: Context) -> None:
         # The server needs no weights: B begins at zero.
         modules = adapted_modules(skeleton(given.model)[0], "all-linear")
@@ -144,7 +144,7 @@ def cosim_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
         mask="none",
     )
     trainer = GroupTrainer(model, layout, base.dtype, settings)
-    batches = drawn(given.clients, *given.shape, model.model.config.vocab_size)
+    batches = drawn(given.clients, given.shape[0], given.shape[1], model.model.config.vocab_size)
     A, B = projection(layout, 0), torch.zeros(layout.expansion_size)
     for number in range(given.rounds):
         lessons = [Lesson(Adapter(B, None, A), (batch,) * given.steps) for batch in batches]

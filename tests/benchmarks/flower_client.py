@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -53,11 +53,12 @@ def client_app(name: str, model: str, rank: int, steps: int, rows: int, tokens: 
 
     app = ClientApp()
 
-    @app.train()
+    @app.train()  # type: ignore[untyped-decorator]
     def train(message: Message, context: Context) -> Message:
         place = context.node_config
         loop = client_loop(name, model, rank, steps)
-        vocabulary = loop.peft.get_base_model().config.vocab_size
+        base: Any = loop.peft.get_base_model()
+        vocabulary = base.config.vocab_size
         clients, number = int(place["num-partitions"]), int(place["partition-id"])
         batch = drawn(clients, rows, tokens, vocabulary)[number]
         start = message.content["arrays"].to_numpy_ndarrays(keep_input=False)

@@ -85,7 +85,7 @@ class Place:
         if self.cuda:
             free, _ = torch.cuda.mem_get_info(self.device)
             return free + torch.cuda.memory_reserved(self.device)
-        return psutil.virtual_memory().available + psutil.Process().memory_info().rss
+        return int(psutil.virtual_memory().available + psutil.Process().memory_info().rss)
 
     def peak(self, work: Callable[[], object]) -> int:
         """The most bytes held while this works, the model's included."""
@@ -108,7 +108,7 @@ class Place:
         finally:
             ended.set()
             sampler.join()
-        return max(most, process.memory_info().rss)
+        return max(most, int(process.memory_info().rss))
 
     def emptied(self) -> None:
         """Gives back what is cached and not used."""
@@ -123,11 +123,10 @@ def random_model(given: argparse.Namespace, shape: dict[str, Any], place: Place)
     parts = ("hidden_size", "intermediate_size", "vocab_size")
     narrower = {part: shape[part] // given.width_divisor for part in parts}
     config = Qwen2Config(
-        **{**shape, **narrower},
+        **{**shape, **narrower, "attn_implementation": "eager"},
         num_hidden_layers=given.layers,
         max_position_embeddings=32768,
         rope_parameters={"rope_type": "default", "rope_theta": 1e6},
-        attn_implementation="eager",
         dtype=torch.bfloat16,
         use_cache=False,
     )

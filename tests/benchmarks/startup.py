@@ -61,8 +61,8 @@ def main() -> None:
                 found.setdefault(stage, []).append(times)
     width = max(map(len, found))
     table = [f"{'':{width}}  wall s  spread  processor s"]
-    for stage, times in found.items():
-        walls, cpus = zip(*times, strict=True)
+    for stage, seconds in found.items():
+        walls, cpus = zip(*seconds, strict=True)
         spread = (max(walls) - min(walls)) / median(walls)
         row = {
             "benchmark": "startup",

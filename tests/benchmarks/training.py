@@ -162,7 +162,7 @@ class Loop:
 
     def _answers_alone(self, batch: Batch) -> Tensor:
         rows = token_rows(batch)
-        model = self.peft.get_base_model()
+        model: Any = self.peft.get_base_model()
         hidden = model.base_model(input_ids=rows.input_ids, use_cache=False)[0]
         # Slicing would leave the head rows that lie apart, each with a stride between.
         logits = model.get_output_embeddings()(hidden.flatten(0, 1)[rows.positions])
@@ -176,7 +176,8 @@ def is_scenario(shape: str) -> bool:
 def asked(shape: str, given: argparse.Namespace, tokenizer: Any, vocabulary: int) -> list[Batch]:
     """The mini-batches of a shape: rows × tokens, or a scenario's of its first step."""
     if not is_scenario(shape):
-        return drawn(given.devices, *map(int, shape.split("x")), vocabulary)
+        rows, tokens = map(int, shape.split("x"))
+        return drawn(given.devices, rows, tokens, vocabulary)
     scenario = load_scenario(shape)
     pools = read_tasks(scenario, tokenizer)
     found = []

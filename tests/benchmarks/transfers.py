@@ -32,7 +32,7 @@ import numpy as np
 from cosim.physics.fading import ClarkeFading, clarke_power_gains_at_even_steps
 from cosim.scenario.model import Scenario
 from cosim.simulation.rounds.schedule import play_out
-from cosim.simulation.setup.build import build_learner, build_world
+from cosim.simulation.setup.build import build_devices, build_learner, world_of
 from cosim.trace.schema import Row, TransferRow
 
 SLOTS = 200
@@ -89,7 +89,7 @@ def played(
     """One run: seconds of the processor for all of its events, set-up left out."""
     counter = Counter()
     chosen = scenario(devices, rounds, speed_sigma, share)
-    world = build_world(chosen, build_learner(chosen), counter)
+    world = world_of(chosen, build_devices(chosen), build_learner(chosen), counter)
     slots = world.medium.channel.slots([(0, 1)], chosen.radio.deadline_s)[0]
     start = process_time()
     play_out(world)
@@ -107,10 +107,8 @@ def played(
 
 def gains_per_second(links: int = 4000) -> float:
     """The limit: |z|² of as many links at as many slots, and nothing else."""
-    fadings = [
-        ClarkeFading.draw(np.random.default_rng(number), carrier_hz=3.5e9)
-        for number in range(links)
-    ]
+    streams = [np.random.default_rng(number) for number in range(links)]
+    fadings = ClarkeFading.draw_all(streams, carrier_hz=3.5e9)
     step = np.full(links, 1.5 * 0.85 / SLOTS)
     start = process_time()
     clarke_power_gains_at_even_steps(fadings, 0 * step, step, 0 * step, step, SLOTS)

@@ -159,6 +159,7 @@ def wait_for(met: Any) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_closed_ends_a_sweep_as_ctrl_c_does(
     sweep_file: Path, tmp_path: Path
 ) -> None:
@@ -177,6 +178,7 @@ def test_a_terminal_that_is_closed_ends_a_sweep_as_ctrl_c_does(
     assert not (run / LOCK_FILE).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ignored", [False, True], ids=["as it is", "under nohup"])
 def test_a_terminal_that_is_closed_leaves_what_ctrl_c_leaves(
     network: Path, tmp_path: Path, ignored: bool

@@ -11,9 +11,14 @@ import torch
 import transformers
 from transformers import PreTrainedTokenizerFast
 
-IDS = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
-WIDE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
-LLAMA = {**WIDE, "num_key_value_heads": 1, "intermediate_size": 32, "max_position_embeddings": 256}
+IDS: dict[str, Any] = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+WIDE: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+LLAMA: dict[str, Any] = {
+    **WIDE,
+    "num_key_value_heads": 1,
+    "intermediate_size": 32,
+    "max_position_embeddings": 256,
+}
 SIGHT = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
          "num_attention_heads": 2, "image_size": 28, "patch_size": 14}  # fmt: skip
 KINDS: dict[str, tuple[dict[str, Any], bool]] = {  # and whether it plays

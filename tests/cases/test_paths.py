@@ -96,6 +96,7 @@ def test_the_directory_of_a_sweep_that_cannot_be_is_one_sentence(
         refuse_foreign(network)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["socket", "torch", "pandas"])
 def test_modules_of_the_current_directory_are_not_imported(
     command: Command, network: Path, tmp_path: Path, module: str
@@ -121,6 +122,7 @@ def test_a_current_directory_that_was_removed_is_no_fault_of_the_modules(tmp_pat
     assert "proposed" in ended.stdout
 
 
+@pytest.mark.slow
 def test_a_locale_that_reads_names_otherwise_is_told(
     command: Command, network: Path, tmp_path: Path
 ) -> None:

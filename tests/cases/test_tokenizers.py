@@ -11,7 +11,7 @@ import transformers
 from tokenizers import Tokenizer, models, normalizers, processors
 from transformers import PreTrainedTokenizerFast
 
-LLAMA = {
+LLAMA: dict[str, Any] = {
     "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1,
     "intermediate_size": 32, "bos_token_id": 0, "eos_token_id": 1,
 }  # fmt: skip

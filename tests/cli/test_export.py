@@ -39,7 +39,7 @@ def played(
 
     def run(method: str, *arguments: str) -> tuple[Path, Any]:
         learners: list[Any] = []
-        build = play.build_learner
+        build: Any = vars(play)["build_learner"]
         monkeypatch.setattr(
             play, "build_learner", lambda scenario: learners.append(build(scenario)) or learners[-1]
         )

@@ -7,6 +7,7 @@ import pytest
 
 from cosim.profiling.bench import Exercise
 from cosim.scenario.catalogue import catalogue, named_profile
+from cosim.scenario.profile import FlopTime
 
 
 @pytest.fixture
@@ -49,6 +50,7 @@ def test_a_machine_is_measured_and_then_named(cosim: Any, learning_file: Path) -
     assert "timing 12 jobs" in ended.err
     profile = named_profile("path:mine.yaml")
     assert profile.peak_flop_s == pytest.approx(1e9, rel=0.02)
+    assert isinstance(profile.compute, FlopTime)
     assert profile.compute.pass_overhead_s == pytest.approx(0.01, rel=0.02)
     assert (profile.compute_w, profile.idle_w) == (42.0, catalogue()["laptop"].idle_w)
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.cli.conftest import Command
+
 SCENARIO = """\
 rounds: 3
 learning: {{model: none, payload_bits: 2000000, flop: 1.0e12}}
@@ -33,7 +35,7 @@ def words(text: str) -> str:
 
 
 @pytest.mark.parametrize("date", [0, 9_999_999_999])
-def test_one_fix_of_another_time(cosim, date: int) -> None:
+def test_one_fix_of_another_time(cosim: Command, date: int) -> None:
     scenario = write("walk.csv", table(f"{date},a,0,0"), stays="trace")
     said = f"walk.csv: 1 sample is left out, being at a time far from all others, {date} s"
     checked = cosim("check", scenario)
@@ -63,7 +65,7 @@ def fcd(head: str) -> str:
     return FCD.format(head=head, steps="".join(steps))
 
 
-def test_degrees_of_sumo_s(cosim) -> None:
+def test_degrees_of_sumo_s(cosim: Command) -> None:
     ended = cosim("run", write("out.xml", fcd("")), "--out", "r")
     assert ended.code == 2
     assert "its places look like degrees" in ended.err
@@ -76,7 +78,7 @@ def test_degrees_of_sumo_s(cosim) -> None:
     assert transfers["distance_m"].max() == pytest.approx(22.2, abs=0.1)
 
 
-def test_a_trace_that_ends_and_devices_that_never_come(cosim) -> None:
+def test_a_trace_that_ends_and_devices_that_never_come(cosim: Command) -> None:
     # Three rounds take about half a second each at least, and the trace a second.
     scenario = write("walk.csv", table(seconds=2, since=0) + "\n500,c,1,1\n501,c,2,2", count=3)
     Path("s.yaml").write_text(
@@ -94,7 +96,7 @@ def test_a_trace_that_ends_and_devices_that_never_come(cosim) -> None:
     )
 
 
-def test_other_names_are_mapped(cosim) -> None:
+def test_other_names_are_mapped(cosim: Command) -> None:
     text = table().replace("time_s,device,x_m,y_m", "time,id,x,y")
     refused = cosim("check", write("walk.csv", text))
     assert refused.code == 2

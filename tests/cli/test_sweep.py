@@ -110,6 +110,7 @@ def test_what_is_new_is_played_and_what_was_cut_off_is_moved_aside(
     assert json.loads(manifest.read_text(encoding="utf-8"))["status"] == "completed"
 
 
+@pytest.mark.slow
 def test_what_a_worker_learns_is_what_is_learnt_alone(cosim: Any, tiny_llama: Path) -> None:
     """Given equal threads: the workers share the cores, and this process computes in one thread."""
     Path("tiny.yaml").write_text(LEARNING.format(model=tiny_llama), encoding="utf-8")
@@ -122,6 +123,7 @@ def test_what_a_worker_learns_is_what_is_learnt_alone(cosim: Any, tiny_llama: Pa
     assert swept["results_sha256"] == alone["results_sha256"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_of_a_sweep_is_resumed(
     cosim: Any, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +215,7 @@ COMMAND = "import signal; signal.signal(signal.SIGINT, signal.default_int_handle
 COMMAND += "from cosim.cli.app import main; main()"
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_readable_runs_and_the_same_command_goes_on(
     cosim: Any, sweep_file: Path, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from cosim.trace.content_hash import results_sha256
 from cosim.trace.manifest import write_manifest
 from cosim.trace.reader import Run, read_run
-from cosim.trace.schema import EvaluationRow, Outcome, RoundRow, TransferKind, TransferRow
+from cosim.trace.schema import Cause, EvaluationRow, Outcome, RoundRow, TransferKind, TransferRow
 from cosim.trace.writer import TraceWriter
 
 SCENARIO = """\
@@ -29,7 +29,8 @@ def _round(number: int, device: int, joules: float) -> RoundRow:
 
 def _transfer(number: int, bits: float, outcome: Outcome) -> TransferRow:
     zero: dict[str, Any] = dict.fromkeys(TransferRow._fields, 0)
-    fields = {"round": number, "kind": TransferKind.UPDATE, "dst": 1, "outcome": outcome}
+    words = {"kind": TransferKind.UPDATE, "outcome": outcome, "cause": Cause.BITS_DELIVERED}
+    fields = {"round": number, "dst": 1, **words}
     return TransferRow(**{**zero, **fields, "sent_bits": bits, "delivered_bits": bits})
 
 

@@ -1,6 +1,7 @@
 """Figures by hand, groups by seed, paired differences, and what is told instead of counted."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ import cosim
 from cosim.comparison.figures import figures_of, forgetting
 from cosim.comparison.groups import compare, estimate
 from cosim.errors import RunDirectoryError
+from cosim.trace.reader import Run
 
 
-def test_figures_by_hand(by_hand) -> None:
+def test_figures_by_hand(by_hand: Callable[..., Run]) -> None:
     figures = figures_of(by_hand([0.1, 0.4, 0.7, 0.6]), target=0.65)
     assert figures.accuracy == pytest.approx(0.6)
     assert figures.best == pytest.approx(0.7)
@@ -24,7 +26,7 @@ def test_figures_by_hand(by_hand) -> None:
     assert figures.to_target_j == pytest.approx(200.0)
 
 
-def test_forgetting_by_hand(by_hand) -> None:
+def test_forgetting_by_hand(by_hand: Callable[..., Run]) -> None:
     rows = forgetting(by_hand([0.1, 0.4, 0.2, 0.7, 0.6]))
     assert list(rows.columns) == ["round", "device", "task", "accuracy", "forgotten"]
     assert len(rows) == 5 * 2 * 2
@@ -34,7 +36,9 @@ def test_forgetting_by_hand(by_hand) -> None:
     assert rows["accuracy"].mean() == pytest.approx(0.4)
 
 
-def test_what_one_task_forgets_another_does_not_make_up_for(by_hand, tmp_path: Path) -> None:
+def test_what_one_task_forgets_another_does_not_make_up_for(
+    by_hand: Callable[..., Run], tmp_path: Path
+) -> None:
     run = by_hand([0.5, 0.5])
     scores = run.evaluations
     hard = (scores["task"] == "hard") & (scores["round"] == 1)
@@ -45,21 +49,21 @@ def test_what_one_task_forgets_another_does_not_make_up_for(by_hand, tmp_path: P
     assert found.forgotten == pytest.approx(0.1)
 
 
-def test_a_target_of_the_untrained_model_costs_nothing(by_hand) -> None:
+def test_a_target_of_the_untrained_model_costs_nothing(by_hand: Callable[..., Run]) -> None:
     run = by_hand([0.5, 0.6])
     assert (figures_of(run, 0.5).to_target_s, figures_of(run, 0.5).to_target_j) == (0.0, 0.0)
     assert figures_of(run, 0.9).to_target_s is None
     assert figures_of(run, None).to_target_s is None
 
 
-def test_a_run_that_learns_nothing_has_no_accuracy(by_hand) -> None:
+def test_a_run_that_learns_nothing_has_no_accuracy(by_hand: Callable[..., Run]) -> None:
     figures = figures_of(by_hand([]), 0.5)
     assert (figures.accuracy, figures.forgotten, figures.missed) == (None, None, None)
     assert figures.simulated_s is None
     assert (figures.energy_j, figures.mbit) == (0.0, 0.0)
 
 
-def test_runs_that_differ_in_their_seed_alone_are_one_group(by_hand) -> None:
+def test_runs_that_differ_in_their_seed_alone_are_one_group(by_hand: Callable[..., Run]) -> None:
     runs = [by_hand([0, 0.5 + 0.1 * seed], seed=seed) for seed in (1, 2, 3)]
     (group,) = compare(runs).groups
     assert group.label == "lora"
@@ -70,7 +74,7 @@ def test_runs_that_differ_in_their_seed_alone_are_one_group(by_hand) -> None:
     assert found.half_width == pytest.approx(4.30265 * 0.1 / math.sqrt(3), rel=1e-5)
 
 
-def test_differences_are_paired_over_the_seeds_of_both(by_hand) -> None:
+def test_differences_are_paired_over_the_seeds_of_both(by_hand: Callable[..., Run]) -> None:
     runs = [by_hand([0, 0.5 + 0.1 * seed], seed=seed) for seed in (1, 2, 3)]
     runs += [by_hand([0, 0.55 + 0.1 * seed], seed=seed, method="proposed") for seed in (2, 3, 4)]
     comparison = compare(runs)
@@ -82,7 +86,7 @@ def test_differences_are_paired_over_the_seeds_of_both(by_hand) -> None:
     assert comparison.notes == ["missing seed 4: lora", "missing seed 1: proposed"]
 
 
-def test_labels_tell_what_tells_groups_apart(by_hand) -> None:
+def test_labels_tell_what_tells_groups_apart(by_hand: Callable[..., Run]) -> None:
     runs = [
         by_hand([0, 0.5]),
         by_hand([0, 0.5], graph="complete"),
@@ -100,7 +104,7 @@ def test_labels_tell_what_tells_groups_apart(by_hand) -> None:
     ]
 
 
-def test_what_is_not_completed_is_left_out_and_told(by_hand) -> None:
+def test_what_is_not_completed_is_left_out_and_told(by_hand: Callable[..., Run]) -> None:
     whole, cut = by_hand([0, 0.5]), by_hand([0, 0.9], seed=2, status="interrupted")
     comparison = compare([whole, cut])
     assert [list(group.runs) for group in comparison.groups] == [[1]]
@@ -109,7 +113,7 @@ def test_what_is_not_completed_is_left_out_and_told(by_hand) -> None:
         compare([cut])
 
 
-def test_a_seed_that_is_given_twice_counts_once(by_hand) -> None:
+def test_a_seed_that_is_given_twice_counts_once(by_hand: Callable[..., Run]) -> None:
     one = by_hand([0, 0.5])
     same, other = by_hand([0, 0.5], name="same"), by_hand([0, 0.6], name="other")
     comparison = compare([one, same, other])
@@ -118,7 +122,7 @@ def test_a_seed_that_is_given_twice_counts_once(by_hand) -> None:
     assert "WITH OTHER RESULTS" in comparison.notes[1]
 
 
-def test_a_target_that_some_seeds_miss_has_no_mean(by_hand) -> None:
+def test_a_target_that_some_seeds_miss_has_no_mean(by_hand: Callable[..., Run]) -> None:
     runs = [by_hand([0, 0.5]), by_hand([0, 0.7], seed=2)]
     comparison = compare(runs, target=0.6)
     assert comparison.groups[0].estimate("to_target_s") is None

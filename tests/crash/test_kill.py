@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(tiny_llama: Path) -> None:
     script = Path(__file__).parent / "kill.py"

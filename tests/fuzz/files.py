@@ -85,8 +85,8 @@ class Files:
 
     def pick(self, random: Random) -> Picked:
         """One hostile file: its kind, its content, and who reads it."""
-        makers = (self._trace,) * 5 + (self._rows,) * 2
-        makers += (self._profile, self._sweep, self._run, self._run, self._adapters, self._index)
+        makers = [self._trace] * 5 + [self._rows] * 2
+        makers += [self._profile, self._sweep, self._run, self._run, self._adapters, self._index]
         return random.choice(makers)(random)
 
     def _written(self, name: str, content: bytes) -> Path:

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -36,7 +36,7 @@ from cosim.scenario.complaints.blame import blaming
 from cosim.scenario.learning import NoLearning
 from cosim.scenario.load import dump, load_with_document
 from cosim.scenario.model import Scenario
-from cosim.simulation.setup.build import build_learner, build_world
+from cosim.simulation.setup.build import build_devices, build_learner, world_of
 from cosim.trace.directory import claim_run_directory
 
 # A world of more devices is legal and takes long to build: no more than a slow scenario.
@@ -126,7 +126,7 @@ class Fuzz:
         if scenario.learning.model != "none":
             scenario = scenario.model_copy(update={"learning": NoLearning()})
         with contextlib.suppress(CosimError) if scenario.device_count > 500 else _nothing():
-            build_world(scenario, build_learner(scenario), Sink())
+            world_of(scenario, build_devices(scenario), build_learner(scenario), Sink())
             explain(scenario)
 
     def file(self, number: int) -> Input:
@@ -141,7 +141,7 @@ def _nothing() -> Any:
 
 
 def _paths(whole: Any, loc: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    steps = whole.items() if isinstance(whole, dict) else ()
+    steps: Iterable[tuple[Any, Any]] = whole.items() if isinstance(whole, dict) else ()
     steps = enumerate(whole) if isinstance(whole, list) else steps
     found = [loc] if loc else []
     for step, item in steps:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ HERE = Path(__file__).parent
 SMALL = "rounds: 1\nlearning: none\nmethod: lora\n"
 
 
+@pytest.mark.slow
 def test_a_short_fuzzing_finds_nothing() -> None:
     command = [sys.executable, str(HERE / "fuzz.py"), "--scenarios", "250", "--files", "150"]
     done = subprocess.run(
@@ -115,7 +117,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for format_ in ("auto", "csv", "ns2", "gpx", "sumo_fcd"):
-        said = refusal(lambda f=format_: read_trace(pipe, Reading(format=f)), MobilityError)
+        said = refusal(partial(read_trace, pipe, Reading(format=format_)), MobilityError)
         assert said == f"{pipe}: is no regular file; name a file that holds a trace"
     assert "no regular file" in refusal(lambda: named_profile(f"path:{pipe}"), ScenarioError)
     refusal(lambda: jsonl_parts("quiz", Task(source=f"jsonl:{pipe}")), TaskError)
@@ -221,9 +223,10 @@ def test_aliases_that_laugh_and_tags_that_run_are_refused(tmp_path: Path) -> Non
 def test_entities_that_laugh_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "laughs.xml"
     inner = '<!DOCTYPE l [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'
-    for root, format_ in (("fcd-export", "sumo_fcd"), ("gpx", "gpx")):
+    kinds: tuple[tuple[str, Any], ...] = (("fcd-export", "sumo_fcd"), ("gpx", "gpx"))
+    for root, format_ in kinds:
         path.write_text(f"{inner}<{root}>&b;</{root}>")
-        said = refusal(lambda f=format_: read_trace(path, Reading(format=f)), MobilityError)
+        said = refusal(partial(read_trace, path, Reading(format=format_)), MobilityError)
         assert said == f"{path}:1: has a DOCTYPE, which a trace must not have"
 
 

@@ -57,7 +57,7 @@ def test_the_same_modules_as_peft(plain: Any, wanted: str | Sequence[str]) -> No
 
     given = wanted if isinstance(wanted, str) else list(wanted)
     config = LoraConfig(r=2, target_modules=given, task_type="CAUSAL_LM")
-    peft = get_peft_model(copy.deepcopy(plain), config).base_model.model
+    peft: Any = get_peft_model(copy.deepcopy(plain), config).base_model.model
     theirs = [
         (name, module.in_features, module.out_features)
         for name, module in peft.named_modules()

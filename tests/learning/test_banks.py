@@ -1,24 +1,34 @@
 """Banks of experts: what comes in, what replaces what, what it costs, and who is asked."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from cosim.learning.data.pool import TaskPool
 from cosim.learning.federation.payload import SEED_BITS, mask_bits
+from cosim.learning.learner import Learner
 from cosim.methods import METHODS
 from tests.learning.small_learners import one_round, small_learner, small_pools
 
 
 @pytest.fixture(scope="module")
-def pools(tiny_llama):
+def pools(tiny_llama: Path) -> dict[str, TaskPool]:
     return small_pools(tiny_llama)
 
 
 @pytest.fixture
-def make(tiny_llama, pools):
-    def build(name, devices=("sums", "times", "sums", "times"), literal=(), **changes):
+def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]:
+    def build(
+        name: str,
+        devices: Sequence[str] = ("sums", "times", "sums", "times"),
+        literal: Sequence[str] = (),
+        **changes: Any,
+    ) -> Learner:
         adapter = {key: changes.pop(key) for key in ("bits_per_value",) if key in changes}
         recipe = METHODS[name].model_copy(update={**changes, "literal": literal})
         return small_learner(tiny_llama, pools, recipe, devices, **adapter)
@@ -26,12 +36,12 @@ def make(tiny_llama, pools):
     return build
 
 
-def clusters(src, dst):
+def clusters(src: int, dst: int) -> bool:
     """0 and 1 are one cluster, 2 and 3 the other."""
     return src // 2 == dst // 2
 
 
-def test_a_bank_travels_whole_and_is_charged_by_what_is_new(make):
+def test_a_bank_travels_whole_and_is_charged_by_what_is_new(make: Callable[..., Learner]) -> None:
     learner = make("proposed")
     one_round(learner, 1, clusters)
     fleet = learner.fleet
@@ -59,7 +69,7 @@ def test_a_bank_travels_whole_and_is_charged_by_what_is_new(make):
     assert learner.bank_bits(learner.bank(3), 1) == learner.bank_bits(learner.bank(2), 0)
 
 
-def test_an_older_round_replaces_nothing(make):
+def test_an_older_round_replaces_nothing(make: Callable[..., Learner]) -> None:
     learner = make("proposed")
     one_round(learner, 1)
     old = learner.bank(2)
@@ -70,7 +80,9 @@ def test_an_older_round_replaces_nothing(make):
     assert all(expert.round == 2 for expert in held.values())
 
 
-def test_an_older_expert_read_out_of_a_late_mixture_replaces_no_newer_one(make):
+def test_an_older_expert_read_out_of_a_late_mixture_replaces_no_newer_one(
+    make: Callable[..., Learner],
+) -> None:
     learner = make("proposed_single_cluster")
     first = one_round(learner, 1)
     one_round(learner, 2)
@@ -81,7 +93,9 @@ def test_an_older_expert_read_out_of_a_late_mixture_replaces_no_newer_one(make):
 
 
 @pytest.mark.parametrize(("round_", "replaces"), [(1, False), (2, True), (3, True)])
-def test_a_bank_holds_the_newest_of_an_owner(make, round_, replaces):
+def test_a_bank_holds_the_newest_of_an_owner(
+    make: Callable[..., Learner], round_: int, replaces: Any
+) -> None:
     fleet = make("proposed").fleet
     held, other = (replace(fleet.adapters[1], round=number) for number in (2, round_))
     fleet.hold(0, 1, held)
@@ -89,7 +103,9 @@ def test_a_bank_holds_the_newest_of_an_owner(make, round_, replaces):
     assert (fleet.banks[0][1] is other) == replaces
 
 
-def test_equal_banks_of_two_clusters_are_scored_once(make, monkeypatch):
+def test_equal_banks_of_two_clusters_are_scored_once(
+    make: Callable[..., Learner], monkeypatch: pytest.MonkeyPatch
+) -> None:
     learner = make("proposed")
     one_round(learner, 1, clusters)
     for device in range(4):
@@ -104,7 +120,7 @@ def test_equal_banks_of_two_clusters_are_scored_once(make, monkeypatch):
     assert len({(m.task, m.score.metric, m.score.value) for m in found}) * 4 == len(found)
 
 
-def test_stacked_experts_are_kept_as_they_arrive(make):
+def test_stacked_experts_are_kept_as_they_arrive(make: Callable[..., Learner]) -> None:
     learner = make("lori")
     updates = one_round(learner, 1, lambda src, dst: dst == 0)
     for update in updates[1:]:
@@ -119,7 +135,9 @@ def test_stacked_experts_are_kept_as_they_arrive(make):
     assert learner.fleet.banks[0][1] is kept, "an update of the round before comes late"
 
 
-def test_a_global_threshold_leaves_modules_of_different_density(make):
+def test_a_global_threshold_leaves_modules_of_different_density(
+    make: Callable[..., Learner],
+) -> None:
     learner = make("lori")
     learner.submit(0, 1).result()
     layers = learner.layers(0)
@@ -128,7 +146,7 @@ def test_a_global_threshold_leaves_modules_of_different_density(make):
     assert np.std([layer.density for layer in layers]) > 0.01
 
 
-def test_read_back_whole_every_projection_meets_the_average(make):
+def test_read_back_whole_every_projection_meets_the_average(make: Callable[..., Learner]) -> None:
     learner = make("proposed", composition="oracle", literal=("readback",), bits_per_value=32)
     updates = one_round(learner)
     total = torch.zeros(learner.layout.expansion_size)
@@ -146,7 +164,7 @@ def test_read_back_whole_every_projection_meets_the_average(make):
             assert expert.projection is learner.fleet.adapters[owner].projection
 
 
-def test_printed_weights_shrink_the_average(make):
+def test_printed_weights_shrink_the_average(make: Callable[..., Learner]) -> None:
     for name in ("lora", "proposed"):
         learner = make(name, literal=("weights",), bits_per_value=32)
         updates = one_round(learner)
@@ -162,7 +180,7 @@ def test_printed_weights_shrink_the_average(make):
         torch.testing.assert_close(own.values, wanted)
 
 
-def test_the_gate_reports_its_routing(make):
+def test_the_gate_reports_its_routing(make: Callable[..., Learner]) -> None:
     learner = make("proposed")
     assert all(m.score.metric != "routing" for m in learner.evaluate(range(4)))
     one_round(learner)
@@ -177,7 +195,9 @@ def test_the_gate_reports_its_routing(make):
 
 
 @pytest.mark.parametrize("name", ["centralised", "hard_moe"])
-def test_data_in_one_place_trains_one_adapter_on_everybodys_rows(make, name):
+def test_data_in_one_place_trains_one_adapter_on_everybodys_rows(
+    make: Callable[..., Learner], name: str
+) -> None:
     learner = make(name)
     jobs = [learner.submit(device, 1) for device in range(4)]
     losses = [job.result().loss for job in jobs]
@@ -196,13 +216,13 @@ def test_data_in_one_place_trains_one_adapter_on_everybodys_rows(make, name):
     assert torch.equal(alone.fleet.adapters[2].values, adapters[2].values)
 
 
-def test_a_pooled_step_is_the_mean_of_the_devices_gradients(make):
+def test_a_pooled_step_is_the_mean_of_the_devices_gradients(make: Callable[..., Learner]) -> None:
     learner = make("centralised")
     lessons = [learner.submit(device, 1).lesson for device in range(4)]
     start = lessons[0].adapter
-    trainer = learner.trainer
+    trainer: Any = learner.trainer
 
-    def gradient(*parts):
+    def gradient(*parts: Any) -> tuple[Any, ...]:
         copies = trainer._copies([start])
         loss = trainer._gradients(copies, [list(parts)])
         return copies.projection.read_gradient(0), copies.expansion.read_gradient(0), float(loss)
@@ -216,7 +236,7 @@ def test_a_pooled_step_is_the_mean_of_the_devices_gradients(make):
         torch.testing.assert_close(union[number], mean, rtol=1e-4, atol=1e-7)
 
 
-def test_overlaps_of_projections_and_updates(make):
+def test_overlaps_of_projections_and_updates(make: Callable[..., Learner]) -> None:
     learner = make("proposed", bits_per_value=32)
     one_round(learner, arrives=lambda src, dst: False)
     rows = learner.overlap(range(4))

@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from safetensors.torch import load_file, save_file
 
 from cosim.errors import BaseModelError
 from cosim.learning.base.adapted_model import AdaptedModel
-from cosim.learning.base.base_model import cache_directory, load, locate, native_dtype, skeleton
+from cosim.learning.base.base_model import load, locate, native_dtype, skeleton
+from cosim.learning.base.cache import cache_directory
 
 ROWS = torch.tensor([[0, 5, 77, 301, 12, 12, 9], [0, 399, 2, 64, 31, 8, 250]])
 
@@ -94,7 +96,7 @@ def test_the_sha256_names_the_weights(tiny_llama: Path, copy: Path) -> None:
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     for folder in (tmp_path / "absent", tmp_path):
-        said = refusal(lambda folder=folder: load(f"path:{folder}"))
+        said = refusal(partial(load, f"path:{folder}"))
         assert f"'{folder}' holds no config.json" in said
 
 
@@ -138,7 +140,7 @@ def test_a_truncated_file_of_weights_is_refused(copy: Path) -> None:
 def test_an_invalid_field_of_the_configuration_is_named(copy: Path) -> None:
     edit(copy / "config.json", intermediate_size="many")
     for call in (load, skeleton):
-        said = refusal(lambda call=call: call(f"path:{copy}"))
+        said = refusal(partial(call, f"path:{copy}"))
         assert "'intermediate_size' expected int, got str" in said
 
 
@@ -166,7 +168,7 @@ def test_remote_code_is_neither_run_nor_asked_about(
     monkeypatch.setattr(builtins, "input", lambda text="": asked.append(text) or "y")
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     for call in (load, skeleton):
-        assert "custom code" in refusal(lambda call=call: call(f"path:{copy}"))
+        assert "custom code" in refusal(partial(call, f"path:{copy}"))
     assert not asked
     assert not (copy / "ran").exists()
 
@@ -196,7 +198,7 @@ def test_a_head_that_does_more_than_multiply_is_refused(
     tokens = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
     save_model(getattr(transformers, kind)(**shape, **tokens, **more), tmp_path)
     for call in (load, skeleton):
-        assert f"({field})" in refusal(lambda call=call: call(f"path:{tmp_path}"))
+        assert f"({field})" in refusal(partial(call, f"path:{tmp_path}"))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU that is not there")
@@ -215,7 +217,7 @@ def test_a_hub_that_does_not_answer_is_one_sentence_at_once(
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     for call in (load, skeleton):
         started = time.monotonic()
-        said = refusal(lambda call=call: call("hf:nobody/nothing"))
+        said = refusal(partial(call, "hf:nobody/nothing"))
         assert "'hf:nobody/nothing' is not on this machine" in said
         assert "HF_HUB_OFFLINE=1" in said
         assert time.monotonic() - started < 10

@@ -1,11 +1,15 @@
 """Calibration against a plain forward pass, and what a learner plans and counts by it."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from cosim.learning.adapters.adapter import Layout
 from cosim.learning.base.adapted_model import AdaptedModel
@@ -16,6 +20,7 @@ from cosim.learning.calibration.prompt_features import PromptReader, gate_blocks
 from cosim.learning.calibration.spectrum import spectral_entropy
 from cosim.learning.costs.flop import Work
 from cosim.learning.data.encoding import Encoded
+from cosim.learning.data.pool import TaskPool
 from cosim.learning.evaluation.gate import refined_projection
 from cosim.learning.federation.payload import introduction_bits, mask_bits
 from cosim.methods import METHODS
@@ -25,16 +30,16 @@ ROWS = [Encoded((0, 5, 9, 33), (7, 8)), Encoded((0, 41), (9,)), Encoded((0, 11, 
 
 
 @pytest.fixture(scope="module")
-def plain(tiny_llama):
+def plain(tiny_llama: Path) -> Any:
     return load(f"path:{tiny_llama}", "float32").model
 
 
 @pytest.fixture(scope="module")
-def pools(tiny_llama):
+def pools(tiny_llama: Path) -> dict[str, TaskPool]:
     return small_pools(tiny_llama)
 
 
-def calibrator(plain, **changes):
+def calibrator(plain: Any, **changes: Any) -> Calibrator:
     model = AdaptedModel(copy.deepcopy(plain))
     layout = Layout(model.modules, 2)
     recipe = METHODS["proposed"].model_copy(update=changes)
@@ -42,7 +47,7 @@ def calibrator(plain, **changes):
     return Calibrator(model, layout, recipe, PromptReader(model, 4), work)
 
 
-def inputs_of(plain, module, rows=ROWS):
+def inputs_of(plain: Any, module: str, rows: Sequence[Encoded] = ROWS) -> Tensor:
     """All tokens' inputs of one module, row by row without padding."""
     seen = []
     handle = plain.get_submodule(module).register_forward_pre_hook(
@@ -55,7 +60,7 @@ def inputs_of(plain, module, rows=ROWS):
     return torch.cat(seen).double()
 
 
-def test_entropies_and_mean_inputs_are_those_of_plain_passes(plain):
+def test_entropies_and_mean_inputs_are_those_of_plain_passes(plain: Any) -> None:
     one = calibrator(plain, literal=("refinement",))
     found = one.calibrate(ROWS)
     start = 0
@@ -72,9 +77,12 @@ def test_entropies_and_mean_inputs_are_those_of_plain_passes(plain):
     assert np.ptp(found.entropies) > 0.01
 
 
-def test_triangles_of_long_weights_are_found_once_and_change_no_entropy(plain):
+def test_triangles_of_long_weights_are_found_once_and_change_no_entropy(
+    plain: Any,
+) -> None:
     layout = calibrator(plain).layout
-    shared, triangles = shared_inputs(layout.modules), {}
+    shared = shared_inputs(layout.modules)
+    triangles: dict[int, Tensor] = {}
     weights = [plain.get_submodule(module.name).weight for module in layout.modules]
     inputs = [inputs_of(plain, module.name).float() for module in layout.modules]
     found = []
@@ -91,7 +99,7 @@ def test_triangles_of_long_weights_are_found_once_and_change_no_entropy(plain):
     np.testing.assert_allclose(found[0], found[1], atol=1e-4)
 
 
-def spoilt(one, name, weight):
+def spoilt(one: Any, name: str, weight: Any) -> Any:
     """The calibrator over a base model with other weights in one module."""
     layer = one.model.model.get_submodule(name)
     with torch.no_grad():
@@ -99,7 +107,7 @@ def spoilt(one, name, weight):
     return one
 
 
-def test_what_is_not_finite_is_told_with_its_module(plain):
+def test_what_is_not_finite_is_told_with_its_module(plain: Any) -> None:
     nan, q_proj = float("nan"), "model.layers.1.self_attn.q_proj"
     after = "model.layers.0.mlp.down_proj"  # what it puts out, the next block reads
     only_entropies = {"composition": "oracle"}
@@ -117,7 +125,7 @@ def test_what_is_not_finite_is_told_with_its_module(plain):
     assert found.fault == f"the spectrum of {q_proj} is not finite"
 
 
-def test_inputs_that_are_all_zero_have_an_entropy_of_zero(plain):
+def test_inputs_that_are_all_zero_have_an_entropy_of_zero(plain: Any) -> None:
     """No fault: the module asks for nothing, and the others share the budget."""
     one = spoilt(calibrator(plain), "model.layers.1.input_layernorm", 0.0)
     found = one.calibrate(ROWS)
@@ -129,7 +137,9 @@ def test_inputs_that_are_all_zero_have_an_entropy_of_zero(plain):
 
 
 @pytest.mark.parametrize("size", [0.0, 1e-30, 1e30])
-def test_a_mean_input_without_direction_is_told_with_its_module(tiny_llama, pools, size):
+def test_a_mean_input_without_direction_is_told_with_its_module(
+    tiny_llama: Path, pools: dict[str, TaskPool], size: float
+) -> None:
     learner = small_learner(tiny_llama, pools, METHODS["proposed_literal"])
     inputs = torch.ones(sum(module.in_features for module in learner.layout.modules))
     inputs[32:64] = size  # of the second module
@@ -142,7 +152,7 @@ def test_a_mean_input_without_direction_is_told_with_its_module(tiny_llama, pool
 
 
 @pytest.mark.parametrize("alike", [(), (3, 14, 15, 92)])
-def test_features_are_means_over_the_prompt_alone(plain, alike):
+def test_features_are_means_over_the_prompt_alone(plain: Any, alike: tuple[int, ...]) -> None:
     """Of prompts that begin alike too, of which one is nothing but what they begin with."""
     one = calibrator(plain)
     assert one.reader.blocks == [0, 1]
@@ -162,14 +172,14 @@ def test_features_are_means_over_the_prompt_alone(plain, alike):
     torch.testing.assert_close(one.calibrate(longer).features, features)
 
 
-def test_one_long_token_does_not_drown_the_others():
+def test_one_long_token_does_not_drown_the_others() -> None:
     states = torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(1))
     longer = states.clone()
     longer[:, 0] *= 1000.0
     torch.testing.assert_close(unit_tokens(longer), unit_tokens(states), atol=1e-5, rtol=1e-4)
 
 
-def test_the_last_token_alone_may_be_read(plain):
+def test_the_last_token_alone_may_be_read(plain: Any) -> None:
     model = AdaptedModel(copy.deepcopy(plain))
     prompts = [row.prompt for row in ROWS]
     last = PromptReader(model, 4, "last").features(prompts)
@@ -181,20 +191,20 @@ def test_the_last_token_alone_may_be_read(plain):
         torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
 
 
-def test_as_printed_the_spectrum_does_not_know_the_task(plain):
+def test_as_printed_the_spectrum_does_not_know_the_task(plain: Any) -> None:
     one = calibrator(plain, literal=("spectrum",))
     assert one.calibrate(ROWS).entropies.tolist() == one.calibrate(ROWS[:1]).entropies.tolist()
     rows = 10 * ROWS  # enough for C to be what a device finds
     assert one.workload(rows).flop < calibrator(plain).workload(rows).flop
 
 
-def test_a_recipe_without_need_looks_at_nothing(plain):
+def test_a_recipe_without_need_looks_at_nothing(plain: Any) -> None:
     one = calibrator(plain, expansion="gradient_mask", composition="oracle")
     found = one.calibrate(ROWS)
     assert found.entropies is found.features is found.inputs is None
 
 
-def test_blocks_are_spaced_evenly():
+def test_blocks_are_spaced_evenly() -> None:
     assert gate_blocks(30, 4) == [6, 12, 18, 24]
     assert gate_blocks(30, 1) == [15]
     assert gate_blocks(2, 4) == [0, 1]
@@ -202,7 +212,9 @@ def test_blocks_are_spaced_evenly():
 
 
 @pytest.mark.parametrize("name", ["proposed", "proposed_literal"])
-def test_calibrating_first_changes_the_work_and_nothing_else(tiny_llama, pools, name):
+def test_calibrating_first_changes_the_work_and_nothing_else(
+    tiny_llama: Path, pools: dict[str, TaskPool], name: str
+) -> None:
     early, late = (small_learner(tiny_llama, pools, METHODS[name]) for _ in range(2))
     jobs = [early.calibrate(device) for device in range(3)]
     assert all(job.work.flop > 0 and job.work.steps == 0 for job in jobs)
@@ -224,7 +236,9 @@ def test_calibrating_first_changes_the_work_and_nothing_else(tiny_llama, pools, 
     np.testing.assert_array_equal(early.densities(range(3))[0], planned)
 
 
-def test_a_discarded_first_round_leaves_the_device_uncalibrated(tiny_llama, pools):
+def test_a_discarded_first_round_leaves_the_device_uncalibrated(
+    tiny_llama: Path, pools: dict[str, TaskPool]
+) -> None:
     learner = small_learner(tiny_llama, pools, METHODS["proposed"])
     job = learner.submit(1, 1)
     learner.submit(0, 1).result()  # settles both
@@ -235,7 +249,9 @@ def test_a_discarded_first_round_leaves_the_device_uncalibrated(tiny_llama, pool
     assert learner.layers(0)[0].spectral_entropy > 0
 
 
-def test_a_literal_projection_is_refined_by_the_mean_input(tiny_llama, pools):
+def test_a_literal_projection_is_refined_by_the_mean_input(
+    tiny_llama: Path, pools: dict[str, TaskPool]
+) -> None:
     learner = small_learner(
         tiny_llama, pools, METHODS["proposed_literal"], bits_per_value=32, target_modules=["q_proj"]
     )
@@ -252,7 +268,9 @@ def test_a_literal_projection_is_refined_by_the_mean_input(tiny_llama, pools):
 
 
 @pytest.mark.parametrize("name", ["proposed", "lori"])
-def test_devices_have_their_own_budgets(tiny_llama, pools, name):
+def test_devices_have_their_own_budgets(
+    tiny_llama: Path, pools: dict[str, TaskPool], name: str
+) -> None:
     learner = small_learner(tiny_llama, pools, METHODS[name], densities=[0.1, 0.5, 0.1])
     total = learner.layout.expansion_size
     few = int(0.05 * total)

@@ -1,6 +1,7 @@
 """Shares of a budget: exact totals, no module over its size, more entropy never less."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def modules(draw: st.DrawFn) -> tuple[list[float], list[int], list[int]]:
     """Entropies, sizes and transformer blocks of up to four blocks of up to three modules."""
     counts = draw(st.lists(st.integers(1, 3), min_size=1, max_size=4))
     blocks = [block for block, count in enumerate(counts) for _ in range(count)]
-    exactly = {"min_size": len(blocks), "max_size": len(blocks)}
+    exactly: dict[str, Any] = {"min_size": len(blocks), "max_size": len(blocks)}
     sizes = draw(st.lists(st.integers(1, 5000), **exactly))
     return draw(st.lists(entropy, **exactly)), sizes, blocks
 

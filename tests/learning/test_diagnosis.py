@@ -1,46 +1,55 @@
 """A learner's diagnostics against dense matrices and gradients taken by hand."""
 
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from cosim.learning.adapters.factors import by_module
 from cosim.learning.data.encoding import token_rows
+from cosim.learning.data.pool import TaskPool
 from cosim.learning.diagnostics.diagnosis import watched
+from cosim.learning.federation.aggregation import Update
+from cosim.learning.learner import Learner
+from cosim.learning.records import Diagnostic
 from cosim.methods import METHODS
 from tests.learning.small_learners import one_round, small_learner, small_pools
 
 
 @pytest.fixture(scope="module")
-def pools(tiny_llama):
+def pools(tiny_llama: Path) -> dict[str, TaskPool]:
     return small_pools(tiny_llama)
 
 
 @pytest.fixture
-def make(tiny_llama, pools):
-    def build(name, **adapter):
+def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]:
+    def build(name: str, **adapter: Any) -> Learner:
         return small_learner(tiny_llama, pools, METHODS[name], **adapter)
 
     return build
 
 
-def diagnosed(learner, updates):
+def diagnosed(learner: Learner, updates: list[Update]) -> list[Diagnostic]:
     """Of all devices, which exchange with all others."""
     return learner.diagnose([0, 1, 2], dict.fromkeys(range(3), updates))
 
 
-def values(found, quantity):
+def values(found: Iterable[Diagnostic], quantity: str) -> dict[tuple[int, int | None], float]:
     """(device, peer) → value."""
     return {(one.device, one.peer): one.value for one in found if one.quantity == quantity}
 
 
-def dense(learner, adapter):
+def dense(learner: Learner, adapter: Any) -> list[tuple[Tensor, Tensor]]:
     """(A, B) of every module."""
     pairs = learner.layout.pairs(adapter.projection, adapter.expansion(learner.layout))
     return [(A[0].double(), B[0].double()) for A, B in pairs]
 
 
-def test_factors_are_those_of_the_flat_vectors(make):
+def test_factors_are_those_of_the_flat_vectors(make: Callable[..., Learner]) -> None:
     learner = make("proposed_single_cluster")
     one_round(learner)
     masked = learner.fleet.adapters[0]
@@ -61,18 +70,18 @@ def test_factors_are_those_of_the_flat_vectors(make):
 
 
 @pytest.mark.parametrize("name", ["proposed_single_cluster", "lora", "local"])
-def test_pairs_are_those_of_the_dense_products(make, name):
+def test_pairs_are_those_of_the_dense_products(make: Callable[..., Learner], name: str) -> None:
     learner = make(name)
     found = diagnosed(learner, one_round(learner, arrives=lambda src, dst: src == 0))
     of_device = [dense(learner, adapter) for adapter in learner.fleet.adapters]
     by_pair = {}
     for i, j in ((0, 1), (0, 2), (1, 2)):
-        rows = []
+        of_modules = []
         for (A, B), (C, D) in zip(of_device[i], of_device[j], strict=True):
             inner = ((B @ A) * (D @ C)).sum() / ((B @ A).norm() * (D @ C).norm())
             overlap = (A @ C.T).norm() / (A.norm() * C.norm())
-            rows.append((float(overlap), abs(float(inner))))
-        by_pair[i, j] = torch.tensor(rows)
+            of_modules.append((float(overlap), abs(float(inner))))
+        by_pair[i, j] = torch.tensor(of_modules)
     for column, word in enumerate(("projection_overlap", "update_similarity")):
         mean, worst = values(found, f"{word}_mean"), values(found, f"{word}_max")
         assert mean.keys() == worst.keys() == by_pair.keys()
@@ -90,7 +99,7 @@ def test_pairs_are_those_of_the_dense_products(make, name):
             assert told[one.module].update == pytest.approx(one.value, rel=1e-9)
 
 
-def gradient_by_hand(learner, update, A):
+def gradient_by_hand(learner: Learner, update: Update, A: Any) -> list[Tensor]:
     """∂F/∂B by module, F the mean of the losses of the update's mini-batches."""
     model = learner.trainer.model
     flat = torch.zeros(learner.layout.expansion_size)
@@ -108,7 +117,7 @@ def gradient_by_hand(learner, update, A):
 
 
 @pytest.mark.parametrize("name", ["proposed_single_cluster", "lora"])
-def test_both_sides_of_theorem_one_by_hand(make, name):
+def test_both_sides_of_theorem_one_by_hand(make: Callable[..., Learner], name: str) -> None:
     learner = make(name, density=0.4)
     updates = one_round(learner)
     projections = [
@@ -133,8 +142,8 @@ def test_both_sides_of_theorem_one_by_hand(make, name):
         A = [one[0][number][0][0].double() for one in pairs]
         B = [one[0][number][1][0].double() for one in pairs]
         M = [one[1][number][1][0].double() for one in pairs]
-        average, count = sum(B) / 3, sum(M)
-        kept = sum(B) / count.clamp(min=1)
+        total, count = torch.stack(B).sum(0), torch.stack(M).sum(0)
+        average, kept = total / 3, total / count.clamp(min=1)
         left = sum(float(((B[i] - average) @ A[i]).square().sum()) for i in range(3))
         g = max(float((slopes[i][number] @ A[i]).norm()) for i in range(3))
         p = max(float((average @ A[i]).norm()) for i in range(3))
@@ -159,7 +168,7 @@ def test_both_sides_of_theorem_one_by_hand(make, name):
     assert G > 0
 
 
-def test_shares_add_up_and_agree_with_the_routing(make):
+def test_shares_add_up_and_agree_with_the_routing(make: Callable[..., Learner]) -> None:
     learner = make("proposed_single_cluster")
     updates = one_round(learner)
     shares = [one for one in diagnosed(learner, updates) if one.quantity == "expert_share"]
@@ -177,7 +186,7 @@ def test_shares_add_up_and_agree_with_the_routing(make):
         assert own[0] == float((chosen == 0).double().mean())
 
 
-def test_who_has_nothing_is_left_out(make):
+def test_who_has_nothing_is_left_out(make: Callable[..., Learner]) -> None:
     learner = make("proposed_single_cluster")
     assert diagnosed(learner, []) == [], "nobody has learnt"
     update = learner.submit(0, 1).result().update
@@ -189,12 +198,12 @@ def test_who_has_nothing_is_left_out(make):
     assert values(learner.diagnose([2], {}), "update_similarity_max") == {}, "not evaluated"
 
 
-def test_what_has_no_projection_has_no_diagnostics(make):
+def test_what_has_no_projection_has_no_diagnostics(make: Callable[..., Learner]) -> None:
     learner = make("full_finetune")
     assert diagnosed(learner, one_round(learner)) == []
 
 
-def test_diagnosing_changes_nothing(make):
+def test_diagnosing_changes_nothing(make: Callable[..., Learner]) -> None:
     observed, alone = make("proposed_single_cluster"), make("proposed_single_cluster")
     for number in (1, 2):
         updates = one_round(observed, number)
@@ -204,7 +213,7 @@ def test_diagnosing_changes_nothing(make):
         assert one.digest == other.digest
 
 
-def test_a_large_fleet_is_sampled_alike_in_every_round():
+def test_a_large_fleet_is_sampled_alike_in_every_round() -> None:
     assert watched(16, seed=1) == list(range(16))
     drawn = watched(40, seed=1)
     assert drawn == watched(40, seed=1) == sorted(set(drawn))

@@ -123,7 +123,7 @@ def test_an_expert_of_two_answers_with_the_mean_of_both_updates(
     random = np.random.default_rng(3)
     rows = [random_row(random) for _ in range(10)]
     one, other = adapter(evaluator.layout, 1), adapter(evaluator.layout, 2, masked=True)
-    likelihoods = {}
+    likelihoods: dict[int, Any] = {}
     for members in [(), (one,), (other,), (one, other), (one, one)]:
         got = likelihoods_of(evaluator, Expert(members) if members else None, rows)
         model = merged(plain, evaluator.layout, members)

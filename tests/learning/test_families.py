@@ -22,11 +22,11 @@ from cosim.learning.storing.peft import write_peft
 from cosim.methods import METHODS
 from tests.learning.small_learners import one_round, small_learner, small_pools
 
-IDS = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
-WIDE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
-LLAMA = {**WIDE, "num_key_value_heads": 1, "intermediate_size": 32}
-GPT = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 256}
-BERT = {**WIDE, "intermediate_size": 32}
+IDS: dict[str, Any] = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+WIDE: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+LLAMA: dict[str, Any] = {**WIDE, "num_key_value_heads": 1, "intermediate_size": 32}
+GPT: dict[str, Any] = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 256}
+BERT: dict[str, Any] = {**WIDE, "intermediate_size": 32}
 PLAYED: dict[str, dict[str, Any]] = {
     "GPT2": GPT,
     "GPTJ": {**GPT, "rotary_dim": 4},
@@ -115,6 +115,7 @@ def test_of_a_mixture_the_experts_of_a_token_are_counted() -> None:
     assert all_ - few == 2 * 3 * (3 * 16 * 32)  # blocks, experts, matrices
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["OPT", "GPTNeo", "GPT2", "Mixtral"])
 def test_entropies_belong_to_their_modules_whatever_the_order(
     kind: str, save_model: Callable[..., Path], tmp_path: Path

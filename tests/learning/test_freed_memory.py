@@ -30,17 +30,19 @@ def _page_faults(kept: bool) -> int:
     return int(run.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not freed_memory._glibc() or libc_ver()[1].split(".") < ["2", "35"],
     reason="the C library is not glibc, or returns tensors of that size all the same",
 )
-def test_memory_is_fetched_once():
+def test_memory_is_fetched_once() -> None:
     # Sixteen times without; hardly once with, however large a page is.
     assert 8 * _page_faults(kept=True) <= _page_faults(kept=False)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not freed_memory._glibc(), reason="the C library is not glibc")
-def test_it_is_given_back_when_asked():
+def test_it_is_given_back_when_asked() -> None:
     program = """
         import psutil, torch
         from cosim.host.malloc import keep_freed_memory, return_freed_memory
@@ -59,7 +61,10 @@ def test_it_is_given_back_when_asked():
     assert int(run.stdout) > 200 * 2**20
 
 
-def test_another_c_library_is_left_alone(monkeypatch):
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
     monkeypatch.setattr(freed_memory, "_glibc", lambda: False)
+    monkeypatch.setattr("ctypes.CDLL", asked.append)
     freed_memory.keep_freed_memory.__wrapped__()
     freed_memory.return_freed_memory()
+    assert asked == []

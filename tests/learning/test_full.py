@@ -1,12 +1,16 @@
 """Full fine-tuning against plain torch, and the base model as it was afterwards."""
 
 import copy
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch.optim import Optimizer
 
 from cosim.errors import CosimError
 from cosim.learning.base.base_model import load
+from cosim.learning.data.pool import TaskPool
 from cosim.learning.forecast import expect
 from cosim.learning.training.full import layout_of
 from cosim.methods import METHODS
@@ -17,16 +21,16 @@ RECIPE = METHODS["full_finetune"]
 
 
 @pytest.fixture(scope="module", params=["tiny_llama", "tiny_qwen2"])
-def folder(request):
+def folder(request: pytest.FixtureRequest) -> Path:
     return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="module")
-def pools(folder):
+def pools(folder: Path) -> dict[str, TaskPool]:
     return small_pools(folder)
 
 
-def plain_step(model, optimiser, batch):
+def plain_step(model: Any, optimiser: Optimizer, batch: Any) -> float:
     """One step of plain transformers, row by row: the mean over all answer tokens."""
     optimiser.zero_grad()
     tokens = sum(len(row.answer) for row in batch)
@@ -42,7 +46,7 @@ def plain_step(model, optimiser, batch):
     return total
 
 
-def test_two_rounds_train_as_plain_torch_does(folder, pools):
+def test_two_rounds_train_as_plain_torch_does(folder: Path, pools: dict[str, TaskPool]) -> None:
     learner = small_learner(folder, pools, RECIPE, devices=["sums"], bits_per_value=32)
     model = load(f"path:{folder}", "float32").model.requires_grad_()
     start = torch.cat([value.detach().flatten().clone() for value in model.parameters()])
@@ -58,7 +62,9 @@ def test_two_rounds_train_as_plain_torch_does(folder, pools):
     assert torch.linalg.vector_norm(moved - wanted) < 1e-2 * torch.linalg.vector_norm(wanted)
 
 
-def test_the_base_model_comes_back_and_every_parameter_is_sent(folder, pools):
+def test_the_base_model_comes_back_and_every_parameter_is_sent(
+    folder: Path, pools: dict[str, TaskPool]
+) -> None:
     learner = small_learner(folder, pools, RECIPE)
     before = copy.deepcopy(learner.base.model.state_dict())
     (update, *_) = one_round(learner)
@@ -77,7 +83,9 @@ def test_the_base_model_comes_back_and_every_parameter_is_sent(folder, pools):
     assert [m.name for m in layout_of(RECIPE, plain, "all-linear", 4).modules] == names
 
 
-def test_devices_beyond_memory_are_refused_before_the_start(folder, monkeypatch):
+def test_devices_beyond_memory_are_refused_before_the_start(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scenario = {
         "rounds": 1,
         "method": "full_finetune",

@@ -1,6 +1,7 @@
 """Routing of sequences to experts, and the literal selection of ranks."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -170,7 +171,7 @@ def test_every_layer_has_one_vote() -> None:
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
-def test_a_sequence_that_is_not_finite_is_shared_equally(wrong):
+def test_a_sequence_that_is_not_finite_is_shared_equally(wrong: Any) -> None:
     experts = torch.eye(3)
     inputs = torch.tensor([[wrong, 0.0, 0.0], [1.0, 0.0, 0.0]])
     assert centred_cosines(inputs, experts)[0].tolist() == [0.0, 0.0, 0.0]

@@ -177,6 +177,7 @@ def test_what_cosim_converted_is_read_alike_without_transformers(dtype: str) -> 
     assert tokenizer.eos_token_id == plain.tokenizer.eos_token_id
 
 
+@pytest.mark.slow
 def test_a_start_imports_neither_transformers_nor_the_compiler(cache: Path) -> None:
     assert begun()[1].sha256  # converted
     pin = PINNED[REQUIREMENT]

@@ -1,6 +1,7 @@
 """The optimisers against those of torch.optim, bit for bit."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import torch
@@ -28,7 +29,7 @@ def start() -> Tensor:
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_steps_are_those_of_torch(optimizer: str) -> None:
     choice, values, wanted = Choice(optimizer), start(), start()
-    settings = {"lr": choice.learning_rate, "weight_decay": choice.weight_decay}
+    settings: dict[str, Any] = {"lr": choice.learning_rate, "weight_decay": choice.weight_decay}
     own = new_optimiser(values, None, choice)
     assert own.moments() is None
     torchs: torch.optim.Optimizer = torch.optim.SGD([wanted], **settings)

@@ -101,10 +101,10 @@ def test_a_stem_lies_once_and_every_row_continues_it(groups: list[list[Encoded]]
                 place += 1
             number += 1
     assert packed.owners.tolist() == [n for n, g in enumerate(groups) for r in g for _ in r.answer]
-    tokens, numbers = packed.whole_rows()
+    whole_tokens, numbers = packed.whole_rows()
     every = [(row.prompt + row.answer)[:-1] for group in groups for row in group]
     assert numbers.tolist() == [n for n, row in enumerate(every) for _ in row]
-    assert packed.ids[tokens].tolist() == [token for row in every for token in row]
+    assert packed.ids[whole_tokens].tolist() == [token for row in every for token in row]
     assert packed.stemmed == (len(packed.lengths) > len(every))
 
 

@@ -1,11 +1,16 @@
 """Memory that did not suffice is remembered: in what is told of a run, and where it is resumed."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from cosim.learning.data.packing import TOKENS_PER_PASS
+from cosim.learning.data.pool import TaskPool
+from cosim.learning.learner import Learner
 from cosim.learning.learner_state import put_back, take
 from cosim.learning.training.pass_room import PassRoom, least
 from cosim.learning.training.trainer import GroupTrainer
@@ -14,20 +19,20 @@ from tests.learning.small_learners import small_learner, small_pools
 
 
 @pytest.fixture(scope="module")
-def pools(tiny_llama):
+def pools(tiny_llama: Path) -> dict[str, TaskPool]:
     return small_pools(tiny_llama)
 
 
 @pytest.fixture
-def make(tiny_llama, pools):
+def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]:
     return lambda name="proposed": small_learner(tiny_llama, pools, METHODS[name])
 
 
-def short_of_memory(monkeypatch, tokens):
+def short_of_memory(monkeypatch: pytest.MonkeyPatch, tokens: int) -> None:
     """No pass holds more than so many tokens."""
     enough = GroupTrainer._of_all
 
-    def of_all(self, copies, lessons):
+    def of_all(self: GroupTrainer, copies: Any, lessons: Any) -> Any:
         if self.room.tokens > tokens:
             raise RuntimeError("not enough memory: you tried to allocate 1 byte")
         return enough(self, copies, lessons)
@@ -35,13 +40,15 @@ def short_of_memory(monkeypatch, tokens):
     monkeypatch.setattr(GroupTrainer, "_of_all", of_all)
 
 
-def round_of(learner, number):
+def round_of(learner: Learner, number: int) -> tuple[list[float], list[str]]:
     jobs = [learner.submit(device, number) for device in range(len(learner.tasks))]
     losses = [job.result().loss for job in jobs]
     return losses, [adapter.digest for adapter in learner.fleet.adapters]
 
 
-def test_a_run_that_halved_and_was_resumed_goes_on_in_halves(make, monkeypatch):
+def test_a_run_that_halved_and_was_resumed_goes_on_in_halves(
+    make: Callable[..., Learner], monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole, resumed, roomy = make(), make(), make()
     with monkeypatch.context() as patch:
         short_of_memory(patch, 64)
@@ -58,7 +65,9 @@ def test_a_run_that_halved_and_was_resumed_goes_on_in_halves(make, monkeypatch):
         assert torch.equal(ours.projection, theirs.projection)
 
 
-def test_what_was_lessened_is_told_and_nothing_where_it_was_not(make, monkeypatch):
+def test_what_was_lessened_is_told_and_nothing_where_it_was_not(
+    make: Callable[..., Learner], monkeypatch: pytest.MonkeyPatch
+) -> None:
     learner = make()
     round_of(learner, 1)
     assert learner.warnings == []
@@ -73,11 +82,11 @@ def test_what_was_lessened_is_told_and_nothing_where_it_was_not(make, monkeypatc
     assert "shares" not in PassRoom(64).warnings[0].split(":")[1]
 
 
-def test_workers_share_the_least_room():
+def test_workers_share_the_least_room() -> None:
     rooms = [PassRoom(), PassRoom(512), PassRoom(4096, side_by_side=False)]
     assert least(rooms) == PassRoom(512, side_by_side=False)
     assert least([PassRoom()]) == PassRoom()
 
 
-def test_all_parameters_are_never_taken_apart(make):
+def test_all_parameters_are_never_taken_apart(make: Callable[..., Learner]) -> None:
     assert make("full_finetune").trainer.room == PassRoom()

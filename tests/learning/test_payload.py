@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import entropy
 
 from cosim.learning.federation.payload import introduction_bits, mask_bits, values_bits
+from cosim.methods.parts import Projection
 
 
 @given(n=st.integers(2, 2000), share=st.floats(0, 1))
@@ -43,7 +44,7 @@ def test_a_tenth_kept_costs_about_4_7_bits_a_value() -> None:
     ],
 )
 def test_the_projection_is_sent_only_where_it_is_trained(
-    projection: str, per_value: int, bits: int
+    projection: Projection, per_value: int, bits: int
 ) -> None:
     assert values_bits(100, 40, projection, per_value) == bits
 
@@ -51,7 +52,9 @@ def test_the_projection_is_sent_only_where_it_is_trained(
 @pytest.mark.parametrize(
     ("projection", "seed"), [("frozen_own_seed", 64), ("frozen_shared_seed", 0), ("trainable", 0)]
 )
-def test_an_introduction_is_one_mask_a_module_and_an_own_seed(projection: str, seed: int) -> None:
+def test_an_introduction_is_one_mask_a_module_and_an_own_seed(
+    projection: Projection, seed: int
+) -> None:
     sizes = [1024, 4, 8]
     assert introduction_bits(sizes, np.array([512, 1, 8]), projection) == 1024 + 4 + 0 + seed
     assert introduction_bits(sizes, None, projection) == seed

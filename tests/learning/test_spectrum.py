@@ -181,7 +181,9 @@ def test_what_is_not_finite_has_no_spectrum(wrong: float) -> None:
 
 def test_eigenvalues_that_are_not_found_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def stubborn(matrix: Tensor) -> Tensor:
-        raise torch.linalg.LinAlgError("linalg.eigh: the algorithm failed to converge")
+        raise torch.linalg.LinAlgError(  # type: ignore[attr-defined]
+            "linalg.eigh: the algorithm failed to converge"
+        )
 
     monkeypatch.setattr(torch.linalg, "eigvalsh", stubborn)
     with pytest.raises(UnfitError, match="was not found: the eigenvalues do not converge"):

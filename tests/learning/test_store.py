@@ -41,7 +41,7 @@ def adapters(layout: Layout, projection: str, *, masked: bool) -> list[Adapter]:
     out = []
     for device in range(len(TASKS)):
         random = torch.Generator().manual_seed(device)
-        names = {"frozen_own_seed": device, "frozen_shared_seed": "shared"}
+        names: dict[str, int | str] = {"frozen_own_seed": device, "frozen_shared_seed": "shared"}
         A = gaussian_projection(layout, SEED, names.get(projection, "shared"))
         if projection == "trainable":
             A = A + 0.1 * torch.randn(A.shape, generator=random)
@@ -179,7 +179,7 @@ def test_peft_gives_the_logits_of_the_learner(
     store = read_adapters(tmp_path / "adapters")
     write_peft(tmp_path / "peft", store.layout, store.scale, store.adapter(1), "some/model")
     theirs = PeftModel.from_pretrained(copy.deepcopy(base.model), tmp_path / "peft")
-    config = theirs.peft_config["default"]
+    config: Any = theirs.peft_config["default"]
     assert (config.r, config.lora_alpha, config.task_type) == (RANK, ALPHA, "CAUSAL_LM")
     assert config.base_model_name_or_path == "some/model"
 
@@ -203,6 +203,6 @@ def test_peft_adapts_the_modules_of_the_run_and_no_others(base: Any, tmp_path: P
     layout = Layout(chosen, RANK)
     adapter = adapters(layout, "trainable", masked=False)[0]
     write_peft(tmp_path, layout, 1.0, adapter, None)
-    theirs = PeftModel.from_pretrained(copy.deepcopy(base.model), tmp_path).base_model.model
+    theirs: Any = PeftModel.from_pretrained(copy.deepcopy(base.model), tmp_path).base_model.model
     found = [name for name, module in theirs.named_modules() if isinstance(module, LoraLayer)]
     assert found == [module.name for module in chosen]

@@ -27,8 +27,8 @@ READ = [
     Example("Ice is", "cold", ("wet", "cold")),
     Example("3 + 3 =", "6"),
 ]
-GSM8K = {"prompt": "{question}", "answer": "answer", "answer_pattern": "#### (.+)"}
-ARC = {"prompt": "{question}", "choices": "choices.text", "labels": "choices.label"}
+GSM8K: dict[str, Any] = {"prompt": "{question}", "answer": "answer", "answer_pattern": "#### (.+)"}
+ARC: dict[str, Any] = {"prompt": "{question}", "choices": "choices.text", "labels": "choices.label"}
 ARC_ROW = {
     "question": "Which is a planet?",
     "choices": {"text": ["the Moon", "Mars", "the Sun"], "label": ["A", "B", "C"]},
@@ -99,7 +99,11 @@ def test_arc_as_it_is_published(tmp_path: Path) -> None:
 def test_choices_written_in_the_scenario(tmp_path: Path) -> None:
     rows = [{"text": "Great!", "label": 1}, {"text": "Dull.", "label": "negative"}]
     path = write(tmp_path / "a.jsonl", rows)
-    fields = {"prompt": "{text} It was", "answer": "label", "choices": ("negative", "positive")}
+    fields: dict[str, Any] = {
+        "prompt": "{text} It was",
+        "answer": "label",
+        "choices": ("negative", "positive"),
+    }
     assert read(path, **fields) == [
         Example("Great! It was", "positive", ("negative", "positive")),
         Example("Dull. It was", "negative", ("negative", "positive")),

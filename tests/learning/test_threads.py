@@ -54,7 +54,7 @@ def test_items_are_computed_at_once_with_one_thread_each() -> None:
         assert each(threads, [5, 6, 7, 8]) == [(5, 1), (6, 1), (7, 1), (8, 1)]
     assert torch.get_num_threads() == 2
     with pytest.raises(KeyError), one_thread_each(4) as each:
-        each({}.__getitem__, [1])
+        each(dict[int, int]().__getitem__, [1])
     assert torch.get_num_threads() == 2
     with one_thread_each(1) as each:
         assert each(lambda _: torch.get_num_threads(), [0, 0]) == [1, 1]
@@ -100,7 +100,8 @@ def test_jobs_settled_together_find_what_each_would_find(
     assert settled == list(range(len(DEVICES)))
     assert set(together.found) == set(settled)
     for device, found in together.found.items():
-        assert equal(found, alone._calibration(device))
+        alone.calibrate(device).result()
+        assert equal(found, alone.found[device])
 
 
 def test_what_is_still_to_be_read_is_what_lists_in_turn_would_read(
@@ -108,12 +109,17 @@ def test_what_is_still_to_be_read_is_what_lists_in_turn_would_read(
 ) -> None:
     learner = small_learner(tiny_llama, pools, METHODS["proposed_single_cluster"])
     model = learner.calibrator.model
-    lists = [[(0, 5, 9), (0, 7)], [(0, 7), (0, 8, 8, 8)], [(0, 5, 9)], [(0, 1), (0, 2), (0, 1)]]
+    lists: list[list[tuple[int, ...]]] = [
+        [(0, 5, 9), (0, 7)],
+        [(0, 7), (0, 8, 8, 8)],
+        [(0, 5, 9)],
+        [(0, 1), (0, 2), (0, 1)],
+    ]
     planned = PromptReader(model, 4).passes(lists)
     assert planned == [[(0, 5, 9), (0, 7)], [(0, 8, 8, 8)], [(0, 1), (0, 2)]]
     reader, seen = PromptReader(model, 4), []
     read = reader.read
-    reader.read = lambda prompts: (seen.append(prompts), read(prompts))  # type: ignore[assignment,method-assign,return-value]
+    reader.read = lambda prompts: (seen.append(prompts), read(prompts))  # type: ignore[assignment,method-assign]
     for prompts in lists:
         reader.features(prompts)
     assert seen == planned

@@ -1,16 +1,19 @@
 """Grouped training against training alone, against PEFT, and against its own definition."""
 
 import copy
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.optim import Optimizer
 
 from cosim.errors import CosimError
 from cosim.learning.adapters.adapter import Adapter, Layout, gaussian_projection, kept_positions
 from cosim.learning.adapters.masks import top_gradient_support
 from cosim.learning.base.adapted_model import AdaptedModel
-from cosim.learning.base.base_model import load
+from cosim.learning.base.base_model import BaseModel, load
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.training.lesson import Lesson
 from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
@@ -20,7 +23,7 @@ RANK = 4
 ALPHA = 8.0
 
 
-def settings(**changes):
+def settings(**changes: Any) -> TrainingSettings:
     base = {
         "scale": ALPHA / RANK,
         "density": 0.25,
@@ -34,21 +37,21 @@ def settings(**changes):
 
 
 @pytest.fixture(scope="module")
-def base(tiny_llama):
+def base(tiny_llama: Path) -> BaseModel:
     return load(f"path:{tiny_llama}", "float32")
 
 
 @pytest.fixture(scope="module")
-def adapted(base):
+def adapted(base: BaseModel) -> AdaptedModel:
     return AdaptedModel(copy.deepcopy(base.model))
 
 
 @pytest.fixture(scope="module")
-def layout(adapted):
+def layout(adapted: AdaptedModel) -> Layout:
     return Layout(adapted.modules, RANK)
 
 
-def rows(seed, count, longest=12):
+def rows(seed: int, count: int, longest: int = 12) -> tuple[Encoded, ...]:
     random = np.random.default_rng(seed)
     out = []
     for _ in range(count):
@@ -58,7 +61,9 @@ def rows(seed, count, longest=12):
     return tuple(out)
 
 
-def lesson(layout, number, *, masked=True, steps=3, batch=3):
+def lesson(
+    layout: Layout, number: int, *, masked: bool = True, steps: int = 3, batch: Any = 3
+) -> Lesson:
     A = gaussian_projection(layout, 7, number)
     if masked:
         adapter = Adapter(torch.zeros(0), torch.zeros(0, dtype=torch.long), A)
@@ -67,11 +72,11 @@ def lesson(layout, number, *, masked=True, steps=3, batch=3):
     return Lesson(adapter, tuple(rows(100 * number + k, batch) for k in range(steps)))
 
 
-def counts(layout, density):
+def counts(layout: Layout, density: float) -> list[int]:
     return [kept_positions(size, density) for size in layout.expansion_sizes]
 
 
-def assert_same(first, second, rtol=2e-4):
+def assert_same(first: Any, second: Any, rtol: float = 2e-4) -> None:
     """Equal up to float32 sums in another order, which AdamW's division amplifies where a
     gradient is near zero: compare in the size of the whole vector."""
     for a, b in ((first.values, second.values), (first.projection, second.projection)):
@@ -90,7 +95,9 @@ def assert_same(first, second, rtol=2e-4):
         {"mask": "printed"},
     ],
 )
-def test_a_group_trains_each_device_as_it_would_alone(adapted, layout, kind):
+def test_a_group_trains_each_device_as_it_would_alone(
+    adapted: AdaptedModel, layout: Layout, kind: Any
+) -> None:
     chosen = settings(**kind)
     trainer = GroupTrainer(adapted, layout, torch.float32, chosen)
     lessons = [lesson(layout, n, masked=chosen.mask != "none", batch=2 + n) for n in range(3)]
@@ -103,7 +110,9 @@ def test_a_group_trains_each_device_as_it_would_alone(adapted, layout, kind):
         assert_same(outcome.adapter, alone.adapter)
 
 
-def test_training_leaves_the_given_adapters_untouched(adapted, layout):
+def test_training_leaves_the_given_adapters_untouched(
+    adapted: AdaptedModel, layout: Layout
+) -> None:
     trainer = GroupTrainer(adapted, layout, torch.float32, settings(trainable_projection=True))
     given = lesson(layout, 1, masked=False)
     before = given.adapter.projection.clone()
@@ -112,7 +121,7 @@ def test_training_leaves_the_given_adapters_untouched(adapted, layout):
     assert not given.adapter.values.any()
 
 
-def test_density_one_is_dense_training(adapted, layout):
+def test_density_one_is_dense_training(adapted: AdaptedModel, layout: Layout) -> None:
     dense = GroupTrainer(adapted, layout, torch.float32, settings(mask="none"))
     full = GroupTrainer(adapted, layout, torch.float32, settings(density=1.0))
     (a,) = dense.train([lesson(layout, 1, masked=False)])
@@ -123,7 +132,9 @@ def test_density_one_is_dense_training(adapted, layout):
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_one_device_trains_as_peft_does(base, adapted, layout, optimizer):
+def test_one_device_trains_as_peft_does(
+    base: BaseModel, adapted: AdaptedModel, layout: Layout, optimizer: str
+) -> None:
     """A and B trained on every linear layer, two rounds, against peft and torch.optim."""
     from peft import LoraConfig, get_peft_model
 
@@ -140,7 +151,9 @@ def test_one_device_trains_as_peft_does(base, adapted, layout, optimizer):
     second = Lesson(halfway.adapter, lesson(layout, 2).batches)
     (ours,) = trainer.train([second])
 
-    config = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", lora_dropout=0.0)
+    config = LoraConfig(
+        r=RANK, lora_alpha=int(ALPHA), target_modules="all-linear", lora_dropout=0.0
+    )
     model = get_peft_model(copy.deepcopy(base.model), config)
     factors = peft_factors(model, layout)
     pairs = layout.pairs(first.adapter.projection, torch.zeros(layout.expansion_size))
@@ -160,7 +173,7 @@ def test_one_device_trains_as_peft_does(base, adapted, layout, optimizer):
         torch.testing.assert_close(b[0], B.detach(), rtol=1e-3, atol=1e-5)
 
 
-def peft_factors(model, layout):
+def peft_factors(model: Any, layout: Layout) -> Any:
     out = []
     for module in layout.modules:
         layer = model.get_submodule(f"base_model.model.{module.name}")
@@ -168,7 +181,7 @@ def peft_factors(model, layout):
     return out
 
 
-def peft_step(model, optimiser, batch):
+def peft_step(model: Any, optimiser: Optimizer, batch: Any) -> float:
     """One step of plain transformers and peft: labels on the answer tokens, mean over them."""
     width = max(len(row.prompt) + len(row.answer) for row in batch)
     ids = torch.zeros((len(batch), width), dtype=torch.long)
@@ -186,7 +199,7 @@ def peft_step(model, optimiser, batch):
     return loss.item()
 
 
-def test_the_mask_is_the_largest_gradients_of_each_module(layout):
+def test_the_mask_is_the_largest_gradients_of_each_module(layout: Layout) -> None:
     random = torch.Generator().manual_seed(3)
     gradient = torch.randn(layout.expansion_size, generator=random)
     support = top_gradient_support(layout, gradient, counts(layout, 0.1))
@@ -202,14 +215,14 @@ def test_the_mask_is_the_largest_gradients_of_each_module(layout):
         start += size
 
 
-def test_equal_gradients_go_to_the_lower_positions(layout):
+def test_equal_gradients_go_to_the_lower_positions(layout: Layout) -> None:
     support = top_gradient_support(layout, torch.ones(layout.expansion_size), counts(layout, 0.05))
     first = layout.expansion_sizes[0]
     kept = max(1, round(0.05 * first))
     assert support[:kept].tolist() == list(range(kept))
 
 
-def test_the_gaussian_projection_has_variance_one_over_k(layout):
+def test_the_gaussian_projection_has_variance_one_over_k(layout: Layout) -> None:
     flat = gaussian_projection(layout, 1, 0)
     start = 0
     for module, size in zip(layout.modules, layout.projection_sizes, strict=True):
@@ -221,12 +234,17 @@ def test_the_gaussian_projection_has_variance_one_over_k(layout):
     assert not torch.equal(flat, gaussian_projection(layout, 1, 1))
 
 
-def test_out_of_memory_halves_the_pass_and_goes_on(adapted, layout, monkeypatch, caplog):
+def test_out_of_memory_halves_the_pass_and_goes_on(
+    adapted: AdaptedModel,
+    layout: Layout,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     lessons = [lesson(layout, number) for number in range(3)]
     wanted = GroupTrainer(adapted, layout, torch.float32, settings()).train(lessons)
     scored, most = AdaptedModel.scored, 40
 
-    def short(self, packed, *adapters):
+    def short(self: AdaptedModel, packed: Any, *adapters: Any) -> Any:
         if packed.ids.numel() > most:
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory")
         return scored(self, packed, *adapters)
@@ -243,7 +261,7 @@ def test_out_of_memory_halves_the_pass_and_goes_on(adapted, layout, monkeypatch,
     told = [record.getMessage() for record in caplog.records]
     assert told[-1] == "out of memory: from here on at most 64 tokens at once"
 
-    def broken(self, packed, *adapters):
+    def broken(self: AdaptedModel, packed: Any, *adapters: Any) -> Any:
         raise RuntimeError("a shape does not fit")
 
     monkeypatch.setattr(AdaptedModel, "scored", broken)
@@ -251,7 +269,7 @@ def test_out_of_memory_halves_the_pass_and_goes_on(adapted, layout, monkeypatch,
         trainer.train(lessons)
 
 
-def test_a_frozen_projection_of_all_is_held_once(layout):
+def test_a_frozen_projection_of_all_is_held_once(layout: Layout) -> None:
     first, second = (gaussian_projection(layout, 7, number) for number in (1, 2))
     for projections, projected, held in (
         ([first, first.clone(), first], False, 1),

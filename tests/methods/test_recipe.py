@@ -1,5 +1,7 @@
 """Recipes: what fits together, and what is refused with its reason."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -8,15 +10,21 @@ from cosim.methods.meaning import keeps_experts
 from cosim.methods.recipe import Recipe
 
 
-def changed(name, **parts):
+def changed(name: str, **parts: Any) -> Recipe:
     return Recipe.model_validate({**METHODS[name].model_dump(), **parts})
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_registered_recipe_is_what_its_validation_makes_of_it(name):
+def test_a_registered_recipe_is_what_its_validation_makes_of_it(name: str) -> None:
     assert changed(name) == METHODS[name]
     assert METHODS[name].name == name
-    assert METHODS[name].masked == METHODS[name].expansion.endswith("_mask")
+
+
+def test_who_trains_a_part_of_b_and_who_keeps_experts_apart() -> None:
+    proposed = {"proposed", "proposed_single_cluster", "proposed_literal"}
+    assert {name for name, recipe in METHODS.items() if recipe.masked} == proposed | {"lori"}
+    keeping = {name for name, recipe in METHODS.items() if keeps_experts(recipe.aggregation)}
+    assert keeping == proposed | {"lori", "lori_dense"}
 
 
 REFUSED = [
@@ -48,7 +56,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("name", "parts", "reason"), REFUSED)
-def test_what_makes_no_sense_is_refused_with_its_reason(name, parts, reason):
+def test_what_makes_no_sense_is_refused_with_its_reason(name: str, parts: Any, reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
         changed(name, **parts)
 
@@ -64,19 +72,13 @@ ALLOWED = [
 
 
 @pytest.mark.parametrize(("name", "parts"), ALLOWED)
-def test_ablations_are_a_line(name, parts):
+def test_ablations_are_a_line(name: str, parts: Any) -> None:
     assert changed(name, **parts)
 
 
-def test_who_calibrates():
+def test_who_calibrates() -> None:
     calibrated = {name for name, recipe in METHODS.items() if recipe.calibrated}
     assert calibrated == {"proposed", "proposed_single_cluster", "proposed_literal"}
     assert not changed("proposed", composition="oracle", expansion="gradient_mask").calibrated
     assert not changed("proposed", composition="oracle", literal=["density"]).calibrated
     assert changed("proposed", composition="oracle", literal=["refinement"]).calibrated
-
-
-def test_every_kept_expert_can_be_routed():
-    for recipe in METHODS.values():
-        routes = recipe.composition != "single" and recipe.data == "own"
-        assert not routes or keeps_experts(recipe.aggregation)

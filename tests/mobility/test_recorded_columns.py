@@ -1,6 +1,7 @@
 """Tables with other names, without names, with other separators; and points without a time."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ def read(
     return dict(read_trace(tmp_path / name, Reading(**options)))  # type: ignore[arg-type]
 
 
-def refusal(tmp_path: Path, text: str, **options: object) -> str:
+def refusal(tmp_path: Path, text: str, **options: Any) -> str:
     with pytest.raises(MobilityError) as refused:
         read(tmp_path, text, **options)
     return str(refused.value).removeprefix(f"{tmp_path}/a.csv:")

@@ -109,6 +109,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("format_", "texts"),
     [("csv", csv_rows), ("ns2", scripts), ("sumo_fcd", fcd), ("gpx", gpx)],

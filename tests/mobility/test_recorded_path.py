@@ -11,12 +11,17 @@ def _path(*rows: tuple[float, float, float]) -> RecordedPath:
     return RecordedPath("a", *np.array(rows, dtype=float).T)
 
 
+def _at_rest(spells: tuple[tuple[float, float], ...]) -> RecordedPath:
+    times_s, x_m, y_m = np.zeros((3, 1))
+    return RecordedPath("a", times_s, x_m, y_m, spells)
+
+
 def test_a_jump_takes_no_time_and_is_not_travelled() -> None:
     path = _path((1, 0, 0), (3, 3, 4), (3, 10, 10), (5, 10, 12))
-    times = [0.0, 1.0, 2.0, 2.999999, 3.0, 4.0, 5.0, 99.0]
+    times = np.array([0.0, 1.0, 2.0, 2.999999, 3.0, 4.0, 5.0, 99.0])
     np.testing.assert_allclose(
         path.position_m(times),
-        [[0, 0], [0, 0], [1.5, 2], [3, 4], [10, 10], [10, 11], [10, 12], [10, 12]],
+        np.array([[0, 0], [0, 0], [1.5, 2], [3, 4], [10, 10], [10, 11], [10, 12], [10, 12]]),
         atol=1e-5,
     )
     np.testing.assert_array_equal(path.position_m(3.0), [10, 10])
@@ -81,11 +86,11 @@ def test_spells_that_overlap_or_are_empty_are_refused(
     spells: tuple[tuple[float, float], ...],
 ) -> None:
     with pytest.raises(ValueError, match="spells of 'a' must be disjoint and in order"):
-        RecordedPath("a", *np.zeros((3, 1)), spells)
+        _at_rest(spells)
 
 
 def test_a_path_is_there_for_the_whole_run_unless_it_is_told() -> None:
     assert _path((3, 0, 0)).presence_s == ((0.0, np.inf),)
     spells = ((-5.0, 1.0), (1.0, 2.0), (4.0, np.inf))
-    assert RecordedPath("a", *np.zeros((3, 1)), spells).presence_s == spells
-    assert RecordedPath("a", *np.zeros((3, 1)), ()).presence_s == ()
+    assert _at_rest(spells).presence_s == spells
+    assert _at_rest(()).presence_s == ()

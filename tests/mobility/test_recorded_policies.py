@@ -28,7 +28,9 @@ def test_a_gap_is_walked_up_to_the_limit_and_jumped_beyond() -> None:
     walked = _path((0, 0, 0), (10, 5, 0))
     np.testing.assert_allclose(walked.position_m(5.0), [2.5, 0])
     jumped = _path((0, 0, 0), (10.5, 5, 0), (12, 6, 0))
-    np.testing.assert_allclose(jumped.position_m([10.4, 10.5, 11.25]), [[0, 0], [5, 0], [5.5, 0]])
+    np.testing.assert_allclose(
+        jumped.position_m(np.array([10.4, 10.5, 11.25])), np.array([[0, 0], [5, 0], [5.5, 0]])
+    )
     assert (jumped.jumps, jumped.travelled_m(99.0)) == (1, 1.0)
     assert _path((0, 1, 1), (99, 1, 1)).jumps == 0
 
@@ -44,7 +46,9 @@ def test_of_repeated_times_the_later_row_wins() -> None:
     assert same.jumps == 0
     assert len(same.times_s) == 3
     other = _path((0, 0, 0), (1, 2, 0), (1, 7, 7), (1, 9, 9), (2, 9, 8))
-    np.testing.assert_allclose(other.position_m([0.5, 1.0, 1.5]), [[1, 0], [9, 9], [9, 8.5]])
+    np.testing.assert_allclose(
+        other.position_m(np.array([0.5, 1.0, 1.5])), np.array([[1, 0], [9, 9], [9, 8.5]])
+    )
     assert (other.jumps, other.travelled_m(5.0)) == (1, 3.0)
 
 

@@ -1,6 +1,7 @@
 """When recorded devices are there: late joiners, early leavers, gaps, switches."""
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ def _read(tmp_path: Path, text: str, **options: object) -> dict[str, Spells]:
     return {name: path.presence_s for name, path in paths.items()}
 
 
-def _csv(tmp_path: Path, times: dict[str, list[float]], **options: object) -> dict[str, Spells]:
+def _csv(
+    tmp_path: Path, times: Mapping[str, Sequence[float]], **options: object
+) -> dict[str, Spells]:
     rows = (f"{time},{name},{time},0" for name, at in times.items() for time in at)
     text = "\n".join(["time_s,device,x_m,y_m", *rows])
     return _read(tmp_path, text, **options)

@@ -15,10 +15,10 @@ def _walk(legs: list[Leg]) -> PiecewiseLinear:
 
 def test_positions_and_path_length() -> None:
     path = _walk([(2.0, 3.0, 4.0), (1.0, 3.0, 4.0), (4.0, 3.0, 0.0)])
-    times = [0.0, 1.0, 2.0, 2.5, 5.0, 7.0, 100.0]
+    times = np.array([0.0, 1.0, 2.0, 2.5, 5.0, 7.0, 100.0])
     np.testing.assert_allclose(
         path.position_m(times),
-        [[0, 0], [1.5, 2], [3, 4], [3, 4], [3, 2], [3, 0], [3, 0]],
+        np.array([[0, 0], [1.5, 2], [3, 4], [3, 4], [3, 2], [3, 0], [3, 0]]),
         atol=1e-14,
     )
     np.testing.assert_allclose(path.travelled_m(times), [0, 2.5, 5, 5, 7, 9, 9])

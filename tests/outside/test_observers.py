@@ -192,4 +192,4 @@ def test_what_one_inherits_from_comes_without_the_simulation() -> None:
 
 def test_the_package_has_no_other_names() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Observed'"):
-        _ = cosim.Observed  # type: ignore[attr-defined]
+        _ = cosim.Observed

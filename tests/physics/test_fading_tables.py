@@ -17,9 +17,8 @@ LINKS = 7
 @pytest.mark.parametrize("start_m", [0.0, 3.7, 5.0e4])
 def test_the_tables_give_the_sum(samples: int, start_m: float) -> None:
     """After 50 km an angle is 4·10⁶ rad, known to some 10⁻⁹: so is a gain of order 1."""
-    fadings = [
-        ClarkeFading.draw(stream(1, "fading", 0, link), carrier_hz=3.5e9) for link in range(LINKS)
-    ]
+    streams = [stream(1, "fading", 0, link) for link in range(LINKS)]
+    fadings = ClarkeFading.draw_all(streams, carrier_hz=3.5e9)
     random = stream(1, "steps")
     start = start_m + random.uniform(0.0, 1.0, (2, LINKS))
     step = random.uniform(0.0, 0.1, (2, LINKS))
@@ -34,7 +33,8 @@ def test_the_tables_give_the_sum(samples: int, start_m: float) -> None:
 
 def test_one_batch_has_one_number_of_sinusoids() -> None:
     pair = [
-        ClarkeFading.draw(stream(1, "fading", 0, n), carrier_hz=1e9, sinusoids=n) for n in (8, 16)
+        ClarkeFading.draw_all([stream(1, "fading", 0, n)], carrier_hz=1e9, sinusoids=n)[0]
+        for n in (8, 16)
     ]
     with pytest.raises(ValueError, match="same number of sinusoids"):
         clarke_power_gains_at_even_steps(pair, [0, 0], [1, 1], [0, 0], [1, 1], 4)

@@ -1,6 +1,7 @@
 """Blocks sent until decoded: geometric and Erlang laws, renewal throughput, and properties."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,7 +121,7 @@ def test_intervals_in_parts_give_the_same(
     snr: list[float], most: int, cut: int, count: int, combining: str
 ) -> None:
     rows = np.array([snr, snr[::-1]])
-    how = {"combining": combining, "most": most}
+    how: dict[str, Any] = {"combining": combining, "most": most}
     last, through, after = block_transfer(Blocks.waiting([count, 3]), rows, RHO, **how)
     cut = min(cut, rows.shape[1] - 1)
     last_1, through_1, midway = block_transfer(
@@ -133,7 +134,7 @@ def test_intervals_in_parts_give_the_same(
         np.testing.assert_array_equal(getattr(end, name), getattr(after, name))
 
 
-def _ends(snr: np.ndarray, count: int, combining: str, most: int) -> float:
+def _ends(snr: np.ndarray, count: int, combining: Any, most: int) -> float:
     last, _, _ = block_transfer(
         Blocks.waiting([count]), snr[None], RHO, combining=combining, most=most
     )
@@ -206,8 +207,12 @@ def test_a_shorter_last_block_counts_as_one() -> None:
         ({"combining": "incremental"}, "combining"),
     ],
 )
-def test_bad_arguments_are_refused(changed: dict, message: str) -> None:
-    arguments = {"blocks": Blocks.waiting([1]), "snr": [[1.0]], "efficiency_bit_s_hz": 1.0}
+def test_bad_arguments_are_refused(changed: dict[str, Any], message: str) -> None:
+    arguments: dict[str, Any] = {
+        "blocks": Blocks.waiting([1]),
+        "snr": [[1.0]],
+        "efficiency_bit_s_hz": 1.0,
+    }
     with pytest.raises(ValueError, match=message):
         block_transfer(**(arguments | changed))
     with pytest.raises(ValueError, match="negative"):

@@ -89,29 +89,25 @@ def test_zero_denominators_are_refused(bad: str) -> None:
 def test_demands_that_fit_are_met() -> None:
     plan = allocate([0.1, 0.3], 1.0, margin_ratio=2.0)
     np.testing.assert_allclose(plan.power_w, [0.2, 0.6])
-    np.testing.assert_array_equal(plan.required_w, [0.1, 0.3])
-    assert plan.feasible
-    assert plan.binding == 1
-    assert plan.slack_w == pytest.approx(0.2)
+    assert (plan.feasible, plan.whole_margin) == (True, True)
 
 
 def test_a_sum_exactly_at_the_limit_fits() -> None:
     plan = allocate([0.5, 0.5], 1.0)
     assert plan.feasible
-    assert plan.slack_w == 0.0
+    np.testing.assert_array_equal(plan.power_w, [0.5, 0.5])
 
 
 def test_demands_that_do_not_fit_are_scaled_to_the_limit() -> None:
     plan = allocate([1.0, 3.0], 1.0)
     np.testing.assert_allclose(plan.power_w, [0.25, 0.75])
     assert not plan.feasible
-    assert plan.slack_w == pytest.approx(-3.0)
 
 
 def test_a_receiver_in_outage_gets_nothing_and_the_others_no_more_than_they_need() -> None:
     plan = allocate([0.2, np.inf, 0.3], 1.0)
     np.testing.assert_allclose(plan.power_w, [0.2, 0.0, 0.3])
-    assert (plan.feasible, plan.binding, plan.slack_w) == (False, 1, -np.inf)
+    assert not plan.feasible
     np.testing.assert_allclose(allocate([2.0, np.inf, 6.0], 1.0).power_w, [0.25, 0.0, 0.75])
     np.testing.assert_allclose(allocate([1.2e308, 1.2e308], 1.0).power_w, [0.5, 0.5])
     np.testing.assert_array_equal(allocate([np.inf, np.inf], 1.0).power_w, [0.0, 0.0])
@@ -119,7 +115,7 @@ def test_a_receiver_in_outage_gets_nothing_and_the_others_no_more_than_they_need
 
 def test_no_receivers_is_legal() -> None:
     plan = allocate([], 0.2)
-    assert (plan.feasible, plan.binding, plan.slack_w) == (True, None, 0.2)
+    assert plan.feasible
     assert plan.power_w.shape == (0,)
 
 
@@ -138,14 +134,15 @@ def test_the_limit_always_holds(required: list[float], p_max: float) -> None:
     plan = allocate(required, p_max)
     # Eight products and sums, each rounded.
     assert plan.power_w.sum() <= p_max * (1.0 + 1e-14)
-    assert np.all(plan.power_w <= plan.required_w * (1.0 + 1e-14))
-    assert plan.feasible == (plan.slack_w >= 0.0)
+    assert np.all(plan.power_w <= np.array(required) * (1.0 + 1e-14))
+    with np.errstate(over="ignore"):
+        assert plan.feasible == (np.sum(required) <= p_max)
 
 
 def test_the_weakest_are_dropped_until_the_rest_fits() -> None:
     plan = allocate([0.2, 3.0, 0.3, np.inf, 0.6], 1.0, fallback="drop_weakest")
     np.testing.assert_array_equal(plan.power_w, [0.2, 0.0, 0.3, 0.0, 0.0])
-    assert (plan.feasible, plan.binding, plan.slack_w) == (False, 3, -np.inf)
+    assert not plan.feasible
     # Those whom Lemma 1 serves are kept, with the margin that fits, and no more than was asked.
     plan = allocate([0.25, 0.25, 0.75], 1.0, margin_ratio=4.0, fallback="drop_weakest")
     np.testing.assert_array_equal(plan.power_w, [0.5, 0.5, 0.0])
@@ -160,7 +157,6 @@ def test_a_margin_that_does_not_fit_is_reduced_alike_for_all(fallback: Fallback)
     plan = allocate([0.1, 0.4], 1.0, margin_ratio=4.0, fallback=fallback)
     np.testing.assert_allclose(plan.power_w, [0.2, 0.8], rtol=1e-15)
     assert (plan.feasible, plan.whole_margin) == (True, False)
-    assert plan.slack_w == pytest.approx(-1.0)
 
 
 def test_maximum_power_is_shared_by_all_only_where_the_demands_do_not_fit() -> None:

@@ -7,7 +7,6 @@ from cosim.physics.decibel import w_to_dbm
 from cosim.physics.fading import block_power_gain
 from cosim.physics.pathloss import paper_gain
 from cosim.physics.rate import ergodic_efficiency_bit_s_hz, noise_w, rate_bit_s
-from cosim.physics.transfer import constant_rate_duration_s
 from cosim.randomness import stream
 
 DRAWS = 200_000
@@ -58,7 +57,7 @@ def test_block_fading_delay_quantiles() -> None:
     # most √(q(1−q)/n) per standard error, so the closed-form CDF is evaluated at it.
     bits, bandwidth, mean_snr = 3e6, 1e6, 5.0
     gains = block_power_gain(stream(3, "delay"), DRAWS)
-    delays = constant_rate_duration_s(bits, rate_bit_s(bandwidth, mean_snr * gains))
+    delays = bits / rate_bit_s(bandwidth, mean_snr * gains)
     median = bits / (bandwidth * np.log2(1.0 + mean_snr * np.log(2.0)))
     for level in (0.1, 0.5, 0.9):
         t = np.quantile(delays, level)

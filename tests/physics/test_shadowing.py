@@ -1,6 +1,7 @@
 """Shadowing: variance, correlation over both ends' moves, and reading it anywhere at any time."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ def fields(count: int, features: int = FEATURES, seed: int = 1) -> list[Shadowin
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("features", [1, FEATURES])
 def test_moments_over_links(features: int) -> None:
     """E S² = σ² and E S⁴ = (3 − 1.5/N)·σ⁴; Var S² = (2 − 1.5/N)·σ⁴, Var S⁴ ≤ 96·σ⁸ (Gauss)."""
@@ -33,6 +35,7 @@ def test_moments_over_links(features: int) -> None:
     assert abs(np.mean(unit**4) - (3.0 - 1.5 / features)) < 4.5 * math.sqrt(96.0 / links)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end_i", "end_j"),
     [((1.0, 0.0), (0.0, 0.0)), ((0.0, 0.0), (-0.6, 0.8)), ((0.6, 0.8), (0.0, -0.5))],
@@ -60,6 +63,7 @@ def test_one_field_varies_as_much_as_many() -> None:
     assert abs(np.mean(spread) - 1.0) < 4.5 * math.sqrt(2.0 / FEATURES / len(spread))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends", [(1.0, 0.0), (0.0, 1.0), (0.5, 0.5)])
 def test_one_link_decorrelates_as_a_gaussian_one(ends: tuple[float, float]) -> None:
     """On 4 km of one link, sampled every 2 m, the correlation over 10 m scatters from link to link
@@ -89,7 +93,7 @@ def correlation(values: FloatArray, ahead: int) -> float:
 
 def test_links_read_together_and_one_by_one_are_the_same_to_the_bit() -> None:
     here, there = stream(8, "places").uniform(-500.0, 500.0, (2, 300, 2))
-    choice = {"sigma_db": SIGMA_DB, "decorrelation_m": DECORRELATION_M}
+    choice: dict[str, Any] = {"sigma_db": SIGMA_DB, "decorrelation_m": DECORRELATION_M}
     together = losses_db([stream(9, "x", link) for link in range(300)], here, there, **choice)
     for link, loss in enumerate(together):
         one = ShadowingField.draw(stream(9, "x", link), **choice)

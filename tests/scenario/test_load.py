@@ -287,6 +287,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(task=WORDS, prompt=WORDS, parameters=st.dictionaries(WORDS, VALUES, max_size=4))
 def test_any_text_survives_the_dump(

@@ -1,6 +1,7 @@
 """The JSON schema for editors accepts what the loader accepts, shorthands included."""
 
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -14,7 +15,7 @@ SCHEMA = Scenario.model_json_schema()
 
 
 @pytest.mark.parametrize("path", SCENARIO_FILES, ids=lambda path: path.stem)
-def test_every_scenario_of_the_project_fits(path):
+def test_every_scenario_of_the_project_fits(path: Path) -> None:
     jsonschema.validate(read_document(path).data, SCHEMA)
 
 
@@ -32,6 +33,6 @@ def test_every_scenario_of_the_project_fits(path):
         ({"rounds": 0}, False),
     ],
 )
-def test_shorthands_and_mistakes(change, fits):
+def test_shorthands_and_mistakes(change: dict[str, Any], fits: bool) -> None:
     data = {**read_document(SCENARIOS / "quickstart.yaml").data, **change}
     assert jsonschema.Draft202012Validator(SCHEMA).is_valid(data) is fits

@@ -1,5 +1,7 @@
 """A source that does not say where it comes from is told how it is named."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -35,7 +37,7 @@ def test_a_task_is_named_with_its_kind(source: str, named: str) -> None:
         Task(source=source)
 
 
-def test_text_in_braces_is_to_be_quoted(tmp_path) -> None:
+def test_text_in_braces_is_to_be_quoted(tmp_path: Path) -> None:
     file = tmp_path / "one.yaml"
     file.write_text(
         "rounds: 1\nmethod: lora\ndevices: [{count: 2}]\ntasks: {q: {source: 'jsonl:q.jsonl'}}\n"

@@ -22,7 +22,8 @@ from cosim.simulation.message import Message
 from cosim.simulation.null_learner import NullLearner
 from cosim.simulation.rounds.schedule import life
 from cosim.simulation.setup import build
-from cosim.simulation.setup.build import build_devices, build_learner, build_world
+from cosim.simulation.setup.build import build_devices, build_learner
+from cosim.simulation.station import Station
 from cosim.simulation.world import World
 from cosim.trace.schema import EventKind, EventRow, PositionRow, RoundRow, Row, TransferRow
 
@@ -123,7 +124,7 @@ class MemoryTrace:
 
 def world_of(chosen: Scenario, trace: MemoryTrace) -> World:
     """The scenario's own world."""
-    return build_world(chosen, build_learner(chosen), trace)
+    return build.world_of(chosen, build_devices(chosen), build_learner(chosen), trace)
 
 
 class RecordingLearner(NullLearner):
@@ -232,6 +233,11 @@ def mean_snr_db(transmission: Transmission) -> float:
     assert transmission.forecast is not None
     took_s = min(transmission.forecast.ends_s, transmission.horizon_s)
     return 10 * math.log10(transmission.forecast.snr_s / took_s)
+
+
+def in_use_hz(station: Station) -> float:
+    """The bandwidth that a device sends in."""
+    return sum(transmission.share_hz for transmission in station.outgoing.values())
 
 
 def play_to_the_end(world: World, probe: Callable[[World], None] | None = None) -> None:

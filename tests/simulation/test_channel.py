@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosim.mobility.trajectory import PiecewiseLinear, Static
-from cosim.physics.fading import ClarkeFading
+from cosim.mobility.trajectory import PiecewiseLinear, Static, Trajectory
+from cosim.physics.fading import ClarkeFading, clarke_power_gains
 from cosim.physics.pathloss import log_distance_gain
 from cosim.physics.rate import rate_bit_s
 from cosim.randomness import stream
@@ -123,6 +123,7 @@ def solved(channel: Channel, bits: list[int]) -> list[Transmission]:
     return transmissions(channel, 0, [1, 2, 3], bits, 2.5, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [10_000, 3_000_000, 20_000_000, 200_000_000])
 def test_solving_in_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch, bits: int) -> None:
     _, channel, wanted = moving(3, bits)
@@ -141,7 +142,7 @@ def test_solving_in_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch, bits
 class Paused(Static):
     """A device that could walk but rests: the slots are short, the channel is constant."""
 
-    speed_limit_m_s = 3.0  # type: ignore[assignment]
+    speed_limit_m_s = 3.0
 
 
 @pytest.mark.parametrize("chunk", [64, 320, 511, 512])
@@ -210,7 +211,7 @@ def test_a_new_share_midway_is_solved_from_there(seed: int, at: float, factor: f
 
 def test_the_channel_is_sampled_often_enough_for_the_fastest_pair() -> None:
     """0.423/√(f1² + f2²) over four; a pair at rest needs one slot only."""
-    paths = [
+    paths: list[Trajectory] = [
         PiecewiseLinear((0.0, 0.0), iter(()), speed_limit_m_s=2.0),
         PiecewiseLinear((9.0, 0.0), iter(()), speed_limit_m_s=1.0),
         Static(5.0, 5.0),
@@ -242,10 +243,11 @@ def test_links_that_turn_and_links_that_do_not_follow_their_paths() -> None:
         gains = channel.slot_gains(links, edges, [1, 1])
         for k, receiver in enumerate(receivers):
             low, high = sorted((sender, receiver))
-            fading = ClarkeFading.draw(stream(1, "fading", low, high), carrier_hz=3.5e9)
+            streams = [stream(1, "fading", low, high)]
+            (fading,) = ClarkeFading.draw_all(streams, carrier_hz=3.5e9)
             travelled = [channel.trajectories[end].travelled_m(middles) for end in (low, high)]
             places = [channel.trajectories[end].position_m(middles) for end in (low, high)]
             distance = np.linalg.norm(places[0] - places[1], axis=-1)
             mean = log_distance_gain(distance, exponent=3.0, carrier_hz=3.5e9)
-            expected = mean * fading.power_gain(*travelled)
+            expected = mean * clarke_power_gains([fading], *(path[None] for path in travelled))[0]
             np.testing.assert_allclose(gains[k], expected, rtol=0, atol=1e-9 * mean.max())

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -68,10 +69,12 @@ def test_an_arrival_made_later_in_the_same_instant_counts(steps: int) -> None:
 
 def test_a_deadline_knows_its_instant_and_the_present_is_one() -> None:
     env = Environment(5.0)
-    assert Deadline(env, 2.0).at_s == 7.0
+    later = Deadline(env, 2.0)
     now = Deadline(env, 0.0)
     env.run(until=now)
     assert env.now == 5.0
+    env.run(until=later)
+    assert env.now == 7.0
 
 
 def test_a_deadline_in_the_past_is_refused() -> None:
@@ -88,7 +91,7 @@ def test_a_cut_off_comes_before_whatever_ends_in_its_instant(
     for name, make in makers if cut_first else reversed(makers):
         event: Event = make(env, delay)
         assert event.callbacks is not None
-        event.callbacks.append(lambda _, name=name: order.append(name))
+        event.callbacks.append(partial(lambda name, _: order.append(name), name))
     env.run()
     assert order == ["cut", "end"]
 

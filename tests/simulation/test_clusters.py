@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from cosim.mobility.trajectory import PiecewiseLinear
+from cosim.mobility.trajectory import PiecewiseLinear, Trajectory
 from cosim.simulation.rounds.plan import Plan
 from cosim.simulation.rounds.planning import exchange_attempts
 from cosim.simulation.setup.build import build_devices
@@ -121,7 +121,7 @@ def test_clusters_are_formed_anew_when_their_powers_no_longer_suffice() -> None:
     """Two pairs side by side; one member walks away until Lemma 1 at the mean gain exceeds p_max,
     and the next round begins with a negotiation."""
     walker = PiecewiseLinear((10.0, 0.0), iter([(100.0, 10.0, 9000.0)]), speed_limit_m_s=90.0)
-    far = [(0.0, 0.0), walker, (0.0, 20.0), (10.0, 20.0)]
+    far: list[Trajectory | tuple[float, float]] = [(0.0, 0.0), walker, (0.0, 20.0), (10.0, 20.0)]
     chosen = clusters(
         0.02,
         count=4,
@@ -160,7 +160,7 @@ def test_experts_go_to_everybody_every_e_rounds_and_at_the_end() -> None:
 
 # Lemma 1 without a margin between walkers: a third of the transfers misses Γ.
 WALKING = {"model": "random_waypoint", "speed_m_s": [1.0, 2.0], "pause_s": [0, 0]}
-FADING = {
+FADING: dict[str, Any] = {
     "area": {"radius_m": 20.0},
     "devices": [{"count": 6, "profile": PROFILE, "mobility": WALKING}],
     "radio": {"fading": {"model": "clarke"}, "power": ZERO_MARGIN},
@@ -188,14 +188,14 @@ def test_an_expert_that_misses_its_deadline_is_sent_again() -> None:
         assert rows[-1].outcome is Outcome.DELIVERED
         assert len({row.bits for row in rows}) == 1
         for before, after in pairwise(rows):
-            assert after.start_s >= before.deadline_s
+            assert after.start_s >= before.deadline_at_s
     assert any(len(rows) > 1 for rows in by_link.values())
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 3])
 def test_an_expert_is_given_up_after_its_attempts(attempts: int) -> None:
     """A microwatt over kilometres, with which no cluster forms and nothing is ever in time."""
-    weak = {"radio": {"fading": {"model": "none"}, "p_max_dbm": -30}}
+    weak: dict[str, Any] = {"radio": {"fading": {"model": "none"}, "p_max_dbm": -30}}
     far = [(1000 * x, 1000 * y) for x, y in NEAR]
     trace, learner = play(clusters(0.02, attempts=attempts, **weak), far)
     experts = of_kind(trace, TransferKind.EXPERT)

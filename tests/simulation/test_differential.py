@@ -134,7 +134,9 @@ def judged(seed: int) -> list[Verdict]:
     return verdicts(Air(made, paths), trace.transfers)
 
 
-@pytest.mark.parametrize("first", range(0, 200, 20))
+@pytest.mark.parametrize(
+    "first", [0, *(pytest.param(first, marks=pytest.mark.slow) for first in range(20, 200, 20))]
+)
 def test_every_transfer_is_what_an_independent_air_says(first: int) -> None:
     """Outcomes without exception, durations within 1e-3; ties are few and counted."""
     wrong, ties, count = [], 0, 0

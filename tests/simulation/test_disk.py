@@ -13,7 +13,6 @@ from cosim.errors import RunDirectoryError
 from cosim.lifecycle.play import play, resume
 from cosim.preflight.disk import DiskEstimate, disk_of, free_bytes
 from cosim.scenario.load import load
-from cosim.trace import writer
 
 NETWORK = """\
 rounds: {rounds}
@@ -62,7 +61,7 @@ def measured(
             found.append(disk_of(*of))
             return found[-1]
 
-        monkeypatch.setattr(writer.shutil, "rmtree", noted)
+        monkeypatch.setattr("cosim.trace.writer.shutil.rmtree", noted)
         monkeypatch.setattr("cosim.lifecycle.play.disk_of", kept)
         run = play(load(tmp_path / "s.yaml"), out=tmp_path / "run", spacing=0).directory
         return found[0], max(most), size_of(run)

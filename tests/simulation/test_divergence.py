@@ -68,6 +68,7 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Learner, "accept", poison)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method",
     [

@@ -4,9 +4,10 @@ import math
 
 import pytest
 
-from cosim.methods.topologies import RandomGraph
-from cosim.preflight.explain import compute_fact, explain, receivers_at_most
+from cosim.methods.topologies import Clusters, RandomGraph
+from cosim.preflight.explain import compute_fact, explain
 from cosim.randomness import stream
+from cosim.simulation.rounds.plan import receivers_at_most
 from cosim.simulation.setup.build import given_work
 from cosim.topology.graphs import neighbours
 from cosim.trace.schema import Outcome
@@ -20,6 +21,7 @@ from tests.simulation.small_networks import NO_LEARNING, method, scenario, simul
 def test_no_graph_gives_a_device_more_receivers(count: int, graph: object) -> None:
     chosen = scenario(method=method(graph), devices=[{"count": count}])
     choice = chosen.method.topology
+    assert not isinstance(choice, Clusters)
     degrees = {
         len(others)
         for round_ in range(20)

@@ -96,6 +96,7 @@ def test_what_is_carried_is_not_told() -> None:
     assert of_lemma_1(world_of(alone, MemoryTrace()).warnings) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("availability", [{"model": "always"}, ON_OFF])
 @pytest.mark.parametrize("mobility", MOBILITY, ids=lambda own: own["model"])
 @pytest.mark.parametrize("topology", ["complete", "random", FORCED, {"graph": "nearest"}], ids=str)

@@ -67,14 +67,14 @@ def test_the_slots_have_the_mean_gain_of_their_moment(radio: dict[str, object]) 
 
 def test_a_line_of_sight_is_one_draw_of_the_pair() -> None:
     radio = Radio(path_loss={"model": "d2d_outdoor"}, fading=STILL)
-    seen = 0
+    seen = 0.0
     for device in range(1, 400):
         channel = Channel(radio, [Static(0.0, 0.0)] * device + [Static(50.0, 0.0)], 3)
         (gain,) = channel.mean_gains([(device, 0)], 0.0)
         sees = stream(3, "los", 0, device).random() < los_probability(50.0)
         loss = los_loss_db(50.0, 3.5e9) if sees else nlos_loss_db(50.0, 3.5e9)
         assert gain == pytest.approx(10 ** (-float(loss) / 10), rel=1e-12)
-        seen += sees
+        seen += float(sees)
     share = float(los_probability(50.0))
     assert abs(seen / 399 - share) < 4.5 * math.sqrt(share * (1 - share) / 399)
 
@@ -139,7 +139,7 @@ def test_lemma_1_from_the_mean_knows_the_shadow() -> None:
     )
     trace = simulate(chosen)
     assert {row.outcome for row in trace.transfers} == {Outcome.DELIVERED}
-    assert all(row.end_s == row.deadline_s for row in trace.transfers)
+    assert all(row.end_s == row.deadline_at_s for row in trace.transfers)
 
 
 def test_a_carrier_that_the_model_does_not_cover_is_refused() -> None:
@@ -171,12 +171,12 @@ def test_the_fallbacks_on_the_air(fallback: str) -> None:
         assert {row.outcome for row in sent} == {Outcome.LATE}
     elif fallback == "drop_weakest":
         assert (near.outcome, next_.outcome) == (Outcome.DELIVERED, Outcome.DELIVERED)
-        assert near.end_s == next_.end_s == near.deadline_s
+        assert near.end_s == next_.end_s == near.deadline_at_s
         assert (far.outcome, far.power_w, far.end_s) == (Outcome.OUTAGE, 0.0, far.start_s)
     else:
         assert near.power_w == next_.power_w == far.power_w == pytest.approx(0.01 / 3)
         assert near.outcome is next_.outcome is Outcome.DELIVERED
-        assert near.end_s < near.deadline_s
+        assert near.end_s < near.deadline_at_s
         assert far.outcome is Outcome.LATE
 
 

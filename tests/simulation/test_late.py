@@ -50,7 +50,7 @@ def test_half_a_deadline_late_arrives_in_the_next_round() -> None:
     trace, learner = two({1: 3 * MBIT, 2: MBIT}, **STALE)
     late, fresh = trace.sent(0, 1)
     assert (late.round, late.outcome, late.delivered_bits) == (1, Outcome.LATE, 3 * MBIT)
-    assert (late.start_s, late.deadline_s, late.end_s) == pytest.approx((2, 4, 5), rel=1e-12)
+    assert (late.start_s, late.deadline_at_s, late.end_s) == pytest.approx((2, 4, 5), rel=1e-12)
     assert late.energy_tx_j == pytest.approx(3.0 * (1.0 / 0.4 + 0.25), rel=1e-12)
     assert late.energy_rx_j == pytest.approx(3.0 * 0.75, rel=1e-12)
     assert fresh.outcome is Outcome.DELIVERED
@@ -126,7 +126,7 @@ def test_where_late_updates_are_dropped_nothing_outlives_its_deadline() -> None:
     assert [row.end_s for row in trace.rounds_of(0)] == [4.0, 8.0, 12.0]
     assert learner.mixed_by(0) == [({}, {})] * 3
     for row in trace.transfers:
-        assert (row.outcome, row.end_s) == (Outcome.LATE, row.deadline_s)
+        assert (row.outcome, row.end_s) == (Outcome.LATE, row.deadline_at_s)
         assert row.delivered_bits == pytest.approx(2 * MBIT, rel=1e-12)
     assert [(row.received, row.stale, row.missed) for row in trace.rounds] == [(0, 0, 1)] * 6
     assert not [e for e in trace.events if e.kind is EventKind.RECEIVE]

@@ -18,6 +18,7 @@ from tests.simulation.small_networks import (
     PROFILE,
     MemoryTrace,
     duration_s,
+    in_use_hz,
     mean_snr_db,
     scenario,
     transmissions,
@@ -44,7 +45,7 @@ class Air:
         env = self.world.env
 
         def now(_: Event) -> None:
-            self.world.medium.cancel(self.world.stations[device])
+            self.world.medium.cancel(self.world.stations[device], Cause.AVAILABILITY)
 
         (Deadline(env, at_s) if last else env.timeout(at_s)).callbacks.append(now)
 
@@ -61,7 +62,7 @@ class Air:
     @property
     def in_use_hz(self) -> list[float]:
         """By sender."""
-        return [station.in_use_hz for station in self.world.stations]
+        return [in_use_hz(station) for station in self.world.stations]
 
     def solved(self, sender: int) -> list[Transmission]:
         """What this sender's transmissions would be if nothing came between."""
@@ -116,7 +117,7 @@ def test_a_cut_frees_the_share_and_writes_what_came_through() -> None:
 
     row = air.row(0, 1)
     assert row.outcome is Outcome.CANCELLED
-    assert row.end_s == at_s < row.deadline_s
+    assert row.end_s == at_s < row.deadline_at_s
     # A constant channel: three tenths of the time are three tenths of the bits.
     assert row.delivered_bits == pytest.approx(0.3 * BITS, rel=1e-12)
     assert row.mean_rate_bit_s == pytest.approx(BITS / duration_s(whole[0]), rel=1e-12)
@@ -268,7 +269,7 @@ def test_nothing_is_sent_to_a_device_that_is_not_there() -> None:
     assert (refused.start_s, refused.end_s, refused.delivered_bits) == (now_s, now_s, 0.0)
     assert (refused.bandwidth_hz, refused.power_w, refused.distance_m) == (0.0, 0.0, 50.0)
     # The other has all of the bandwidth.
-    assert stations[0].in_use_hz == W
+    assert in_use_hz(stations[0]) == W
     env.run()
     assert sent.over.processed
     assert air.trace.transfers[-1].outcome is Outcome.DELIVERED

@@ -137,7 +137,7 @@ def test_relabelling_devices_permutes_the_trace(
     assert len(found) == len(plain.transfers)
     for row in plain.transfers:
         other = found[row.round, new[row.src], new[row.dst]]
-        named = other._replace(src=row.src, dst=row.dst)._asdict()
+        named = other._replace(number=row.number, src=row.src, dst=row.dst)._asdict()
         expected = row._asdict()
         assert {k: v for k, v in named.items() if not isinstance(v, float)} == {
             k: v for k, v in expected.items() if not isinstance(v, float)

@@ -48,6 +48,7 @@ def star(radio: Radio, bits: int, receivers: int, rounds: int) -> list[Transmiss
     ]
 
 
+@pytest.mark.slow
 def test_delay_quantiles_under_block_fading() -> None:
     """Oracle 2. A sample quantile at level q has the relative standard error
     √(q(1−q)/n)/(dF/d ln t); with n = 10^5 draws 4.5 of them are below 1 % at all these levels."""
@@ -89,6 +90,7 @@ def test_delay_quantiles_under_block_fading() -> None:
     assert abs(truncated.mean() - exact_mean - 1e-3) < 4.5 * error
 
 
+@pytest.mark.slow
 def test_the_mean_power_is_infinite_and_its_truncated_mean_is_not() -> None:
     """Oracle 3: p* = p̄/g, so E[p*; g > g0] = p̄·E1(g0), which grows like −ln g0 without end."""
     receivers, rounds = 2_000, 25
@@ -142,6 +144,7 @@ def test_the_event_loop_keeps_the_law_of_delays() -> None:
     assert kstest(levels, "uniform").statistic < 1.95 / math.sqrt(len(levels))
 
 
+@pytest.mark.slow
 def test_two_receivers_at_one_distance_share_the_power() -> None:
     """Oracle 4: P(feasible) = 2A·e^(−2A)·K1(2A); a triangle, whose device 0 has two receivers."""
     rounds, bits = 1_500, 30 * MEGABIT

@@ -102,7 +102,7 @@ def test_nobody_sends_to_who_is_not_there() -> None:
         assert (row.power_w, row.bandwidth_hz) == (0.0, 0.0)
         assert (row.energy_tx_j, row.energy_rx_j) == (0.0, 0.0)
         assert row.distance_m == pytest.approx(SIDE_M)
-        assert row.deadline_s == 4.0
+        assert row.deadline_at_s == 4.0
     # The one who is there has all of the bandwidth and the power.
     assert (trace.sent(1, 2)[0].bandwidth_hz, trace.sent(1, 2)[0].power_w) == close(1.0e6, 1.0)
     started = [(e.device, e.peer) for e in trace.events if e.kind is EventKind.SEND_START]

@@ -56,6 +56,8 @@ def left(run: Path) -> dict[str, Any]:
     return {**{name: manifest[name] for name in names}, "adapters": adapters}
 
 
+@pytest.mark.slow
+@pytest.mark.ray
 def test_two_workers_leave_the_traces_of_one_process_also_where_one_is_killed(
     chosen: Any, two_ray_workers: RayCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +92,8 @@ def test_two_workers_leave_the_traces_of_one_process_also_where_one_is_killed(
     assert ray.is_initialized(), "what was joined before stays joined"
 
 
+@pytest.mark.slow
+@pytest.mark.ray
 def test_more_workers_than_there_is_room_for_are_one_sentence(
     chosen: Any, two_ray_workers: RayCluster, tmp_path: Path
 ) -> None:

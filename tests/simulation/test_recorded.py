@@ -1,6 +1,7 @@
 """Runs on recorded devices: what is told before and after, how a trace ends, and long waits."""
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from tests.simulation.small_networks import (
 ROUNDS = 3
 
 
-def rows(times: dict[str, list[float]]) -> str:
+def rows(times: Mapping[str, Sequence[float]]) -> str:
     return "\n".join(
         ["time_s,device,x_m,y_m"]
         + [f"{t},{name},{t},{2 * n}" for n, (name, at) in enumerate(times.items()) for t in at]
@@ -37,7 +38,7 @@ def rows(times: dict[str, list[float]]) -> str:
 
 
 def recorded(
-    tmp_path: Path, times: dict[str, list[float]], availability: str = "always", **more: Any
+    tmp_path: Path, times: Mapping[str, Sequence[float]], availability: str = "always", **more: Any
 ) -> dict[str, Any]:
     (tmp_path / "walk.csv").write_text(rows(times), encoding="utf-8")
     mobility = {"model": "trace", "path": str(tmp_path / "walk.csv"), **more}
@@ -123,7 +124,13 @@ def test_a_trace_that_begins_again(tmp_path: Path) -> None:
 
 
 def test_devices_that_are_never_there_are_told(tmp_path: Path) -> None:
-    times = {"a": [0, 90], "b": [8.5, 90], "c": [40, 90], "d": [0, 1], "e": [-20, -10]}
+    times: dict[str, list[float]] = {
+        "a": [0, 90],
+        "b": [8.5, 90],
+        "c": [40, 90],
+        "d": [0, 1],
+        "e": [-20, -10],
+    }
     one = chosen(recorded(tmp_path, times, "trace", time_origin="file"), rounds=2)
     assert [sentence for sentence in explain(one).warnings if "there" in sentence] == [
         "never there by their trace: device 4",

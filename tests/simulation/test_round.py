@@ -173,7 +173,7 @@ def test_the_slow_delay_the_fast_but_nobody_waits_beyond_a_deadline(trace: Memor
         assert row.compute_s == (fast if row.device < 2 else slow)
         if row.device < 2:
             assert row.wait_s >= slow - fast - row.send_s
-        deadlines = [t.deadline_s for t in trace.transfers if t.round == row.round]
+        deadlines = [t.deadline_at_s for t in trace.transfers if t.round == row.round]
         assert row.end_s <= max(deadlines)
         ends = [t.end_s for t in trace.transfers if t.round == row.round]
         assert row.end_s == max(ends)

@@ -15,6 +15,7 @@ from tests.simulation.small_networks import (
     PROFILE,
     ROUND_RADIO,
     MemoryTrace,
+    in_use_hz,
     metres,
     play_to_the_end,
     scenario,
@@ -48,7 +49,7 @@ def in_use(
     trace, used = MemoryTrace(), dict[float, float]()
 
     def probe(world: World) -> None:
-        used[float(world.env.now)] = world.stations[0].in_use_hz
+        used[float(world.env.now)] = in_use_hz(world.stations[0])
 
     play_to_the_end(world_at(chosen, trace, at), probe)
     return trace, used
@@ -132,6 +133,7 @@ def test_one_without_power_leaves_its_share_to_the_others() -> None:
     assert len(started) == 2
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     bits=st.floats(4.0, 8.0).map(lambda exponent: round(10**exponent)),

@@ -56,7 +56,7 @@ def test_a_transfer_by_hand(noise: str, path_loss: str) -> None:
         expected = {
             "start_s": start_s,
             "end_s": start_s + t,
-            "deadline_s": start_s + deadline,
+            "deadline_at_s": start_s + deadline,
             "distance_m": distance,
             "bandwidth_hz": W / n,
             "power_w": p,
@@ -103,7 +103,7 @@ def test_lemma_1_without_margin_ends_exactly_at_the_deadline_and_is_delivered(
     assert len(sent) == n
     for row in sent:
         assert row.outcome is Outcome.DELIVERED
-        assert row.end_s == row.deadline_s
+        assert row.end_s == row.deadline_at_s
         assert row.delivered_bits == bits
     assert all(row.missed == 0 for row in trace.rounds)
 
@@ -123,7 +123,7 @@ def test_an_infeasible_demand_is_scaled_to_p_max_and_late() -> None:
     for row in sent:
         rate = W / 2 * math.log2(1 + 10 ** (row.mean_snr_db / 10))
         assert row.outcome is Outcome.LATE
-        assert row.end_s == row.deadline_s
+        assert row.end_s == row.deadline_at_s
         assert row.delivered_bits == pytest.approx(rate * gamma, rel=1e-12)
         assert row.delivered_bits < bits
         assert row.energy_tx_j == pytest.approx(gamma * (row.power_w / 0.4 + 0.125), rel=1e-12)
@@ -171,7 +171,7 @@ def test_by_default_a_demand_without_end_takes_p_max_and_is_late() -> None:
     rows = simulate(chosen).transfers
     assert [row.power_w for row in rows] == pytest.approx([0.05] * 6, rel=1e-12)
     assert {row.outcome for row in rows} == {Outcome.LATE}
-    assert all(row.end_s == row.deadline_s and 0 < row.delivered_bits < 1e12 for row in rows)
+    assert all(row.end_s == row.deadline_at_s and 0 < row.delivered_bits < 1e12 for row in rows)
 
 
 def test_maximum_power_is_shared_equally_by_the_receivers() -> None:
@@ -197,4 +197,4 @@ def test_knowing_the_mean_alone_misjudges_the_fade() -> None:
     for row in trace.transfers:
         assert (row.outcome is Outcome.DELIVERED) == (row.mean_snr_db > needed_db)
         if row.outcome is Outcome.DELIVERED:
-            assert row.end_s < row.deadline_s
+            assert row.end_s < row.deadline_at_s

@@ -1,11 +1,13 @@
 """A sweep file becomes points, or one message that names its line."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cosim.errors import ScenarioError
 from cosim.scenario.load import load
+from cosim.scenario.mobility import RecordedTrace
 from cosim.sweep.definition import read_sweep
 
 SCENARIO = """\
@@ -29,7 +31,7 @@ set:
 
 
 @pytest.fixture
-def write(tmp_path: Path):
+def write(tmp_path: Path) -> Callable[..., Path]:
     (tmp_path / "small.yaml").write_text(SCENARIO, encoding="utf-8")
     path = tmp_path / "sweeps" / "both.yaml"
     path.parent.mkdir()
@@ -45,7 +47,7 @@ def write(tmp_path: Path):
     return text
 
 
-def test_every_combination_for_every_seed(write) -> None:
+def test_every_combination_for_every_seed(write: Callable[..., Path]) -> None:
     sweep = read_sweep(write())
     assert sweep.name == "both"
     found = [
@@ -61,13 +63,15 @@ def test_every_combination_for_every_seed(write) -> None:
     assert len({point.name for point in sweep.points}) == 8
 
 
-def test_a_point_is_what_set_makes_of_the_scenario(write, tmp_path) -> None:
+def test_a_point_is_what_set_makes_of_the_scenario(
+    write: Callable[..., Path], tmp_path: Path
+) -> None:
     point = read_sweep(write()).points[-1]
     overrides = ["radio.deadline_s=1.5", "method.topology=complete", "devices.0.count=5", "seed=1"]
     assert point.scenario == load(tmp_path / "small.yaml", overrides)
 
 
-def test_the_dump_is_a_sweep_of_the_same_points(write, tmp_path) -> None:
+def test_the_dump_is_a_sweep_of_the_same_points(write: Callable[..., Path], tmp_path: Path) -> None:
     sweep = read_sweep(write())
     copy = tmp_path / "elsewhere.yaml"
     copy.write_text(sweep.dump(), encoding="utf-8")
@@ -77,18 +81,20 @@ def test_the_dump_is_a_sweep_of_the_same_points(write, tmp_path) -> None:
     ]
 
 
-def test_a_grid_may_be_left_out(write) -> None:
+def test_a_grid_may_be_left_out(write: Callable[..., Path]) -> None:
     path = write()
     path.write_text("scenario: ../small.yaml\nseeds: [2]\n", encoding="utf-8")
     assert [point.name for point in read_sweep(path).points] == ["seed-2"]
 
 
-def test_paths_of_files_start_at_the_sweep(write, tmp_path) -> None:
+def test_paths_of_files_start_at_the_sweep(write: Callable[..., Path], tmp_path: Path) -> None:
     path = write(
         ("set:", "set:\n  devices.0.mobility: {model: trace, path: walks.csv}"),
     )
     (point, *_) = read_sweep(path).points
-    assert point.scenario.devices[0].mobility.path == str(tmp_path / "sweeps" / "walks.csv")
+    mobility = point.scenario.devices[0].mobility
+    assert isinstance(mobility, RecordedTrace)
+    assert mobility.path == str(tmp_path / "sweeps" / "walks.csv")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +118,9 @@ def test_paths_of_files_start_at_the_sweep(write, tmp_path) -> None:
         ("../small", "../smal", "smal.yaml: no such file; did you mean"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line(write, old, new, said) -> None:
+def test_what_is_wrong_is_told_with_its_line(
+    write: Callable[..., Path], old: str, new: str, said: str
+) -> None:
     with pytest.raises(ScenarioError) as refused:
         read_sweep(write((old, new)))
     message = str(refused.value)
@@ -120,14 +128,16 @@ def test_what_is_wrong_is_told_with_its_line(write, old, new, said) -> None:
     assert message.count("\n") == 0, "points that fail alike are told of once"
 
 
-def test_paths_with_commas_between_them_take_each_value_together(write) -> None:
+def test_paths_with_commas_between_them_take_each_value_together(
+    write: Callable[..., Path],
+) -> None:
     sweep = read_sweep(write(("devices.0.count:", "devices.0.count, rounds:")))
     found = [(p.scenario.device_count, p.scenario.rounds) for p in sweep.points]
     assert found == [(n, n) for _ in range(2) for n in (4, 5) for _ in range(2)]
     assert {p.name.split("__")[1] for p in sweep.points} == {"count-rounds-4", "count-rounds-5"}
 
 
-def test_all_points_are_checked_and_a_combination_is_named(write) -> None:
+def test_all_points_are_checked_and_a_combination_is_named(write: Callable[..., Path]) -> None:
     """Each value is fine by itself; only together they do not fit."""
     path = write(
         ("method.topology: [ring, complete]", "method.projection: [trainable, frozen_own_seed]"),
@@ -138,13 +148,15 @@ def test_all_points_are_checked_and_a_combination_is_named(write) -> None:
     assert "both.yaml:4" in str(refused.value)
 
 
-def test_a_mistake_of_the_scenario_is_told_with_its_own_line(write, tmp_path) -> None:
+def test_a_mistake_of_the_scenario_is_told_with_its_own_line(
+    write: Callable[..., Path], tmp_path: Path
+) -> None:
     (tmp_path / "small.yaml").write_text(SCENARIO.replace("rounds: 3", "rounds: 0"), "utf-8")
     with pytest.raises(ScenarioError, match=r"small\.yaml:1: rounds: .* \(in topology-ring__"):
         read_sweep(write())
 
 
-def test_too_many_runs_are_refused(write) -> None:
+def test_too_many_runs_are_refused(write: Callable[..., Path]) -> None:
     path = write(("[3, 1]", str(list(range(10_001)))))
     with pytest.raises(ScenarioError, match="asks for 40004 runs"):
         read_sweep(path)

@@ -1,6 +1,7 @@
 """Directory names say their point, are safe everywhere, and belong to one point alone."""
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,11 +21,11 @@ from cosim.sweep.naming import point_name
         ({}, "seed-1"),
     ],
 )
-def test_a_point_is_readable(values, name):
+def test_a_point_is_readable(values: dict[str, Any], name: str) -> None:
     assert point_name(values, 1) == name
 
 
-def test_what_had_to_be_changed_ends_in_its_hash():
+def test_what_had_to_be_changed_ends_in_its_hash() -> None:
     mapping = {"name": "lora", "topology": "ring"}
     values = (mapping, "lora ring", "lora/ring", "5", 5, "null", "a__b")
     names = [point_name({"method": value}, 1) for value in values]
@@ -33,7 +34,7 @@ def test_what_had_to_be_changed_ends_in_its_hash():
     assert names[4] == "method-5__seed-1"
 
 
-def test_paths_are_as_short_as_they_can_be_told_apart():
+def test_paths_are_as_short_as_they_can_be_told_apart() -> None:
     paths = ["count", "devices.0.count", "a.devices.0.count", "radio.deadline_s"]
     assert short_paths(paths) == {
         "count": "count",
@@ -48,7 +49,7 @@ values = st.dictionaries(st.from_regex(r"[a-z]+(\.[a-z0-9]+){0,2}", fullmatch=Tr
 
 
 @given(values, st.integers(0, 2**63 - 1))
-def test_a_name_is_portable_and_of_a_length_that_fits(values, seed):
+def test_a_name_is_portable_and_of_a_length_that_fits(values: dict[str, Any], seed: int) -> None:
     name = point_name(values, seed)
     assert re.fullmatch(r"[A-Za-z0-9._-]+", name)
     assert len(name) <= 200
@@ -56,5 +57,5 @@ def test_a_name_is_portable_and_of_a_length_that_fits(values, seed):
 
 
 @given(st.floats(allow_nan=False))
-def test_numbers_lose_nothing(value):
+def test_numbers_lose_nothing(value: float) -> None:
     assert float(number_text(value)) == value

@@ -58,6 +58,8 @@ def results(directory: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
+@pytest.mark.ray
 def test_a_cluster_that_is_joined_plays_what_the_processes_play(
     sweep_file: Path, two_ray_workers: RayCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +100,8 @@ class Killer(threading.Thread):
                         self.killed.append(pid)
 
 
+@pytest.mark.slow
+@pytest.mark.ray
 def test_a_run_whose_worker_dies_is_tried_again_and_the_others_go_on(
     scenario_file: Path, two_ray_workers: RayCluster, tmp_path: Path
 ) -> None:
@@ -123,6 +127,8 @@ COMMAND = "import signal; signal.signal(signal.SIGINT, signal.default_int_handle
 COMMAND += "from cosim.cli.app import main; main()"
 
 
+@pytest.mark.slow
+@pytest.mark.ray
 def test_ctrl_c_leaves_readable_runs_and_no_process(
     sweep_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

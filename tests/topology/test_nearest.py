@@ -4,6 +4,7 @@ import itertools
 from collections import Counter
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,18 +58,19 @@ def test_it_is_the_graph_of_all_pairs(
     assert set(edges) == of_all_pairs(positions_m, degree, range_m)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degree", [1, 3, 8])
 @pytest.mark.parametrize("kind", ["even", "clusters", "rough lattice", "spread over decades"])
 def test_it_is_the_graph_of_all_pairs_of_many_devices(kind: str, degree: int) -> None:
     random = stream(1, "positions")
     match kind:
         case "even":
-            positions_m = random.uniform(0, 1000, (400, 2))
+            positions_m: npt.NDArray[np.float64] = random.uniform(0, 1000, (400, 2))
         case "clusters":
             centres_m = random.uniform(0, 1000, (8, 2))[random.integers(8, size=400)]
             positions_m = centres_m + random.normal(0, 2, (400, 2))
         case "rough lattice":
-            positions_m = random.integers(0, 15, (400, 2)) * 0.1
+            positions_m = 0.1 * random.integers(0, 15, (400, 2)).astype(np.float64)
         case _:
             positions_m = np.exp(random.normal(0, 4, (400, 2)))
     for range_m in (None, 0.1, 30.0):

@@ -36,6 +36,7 @@ def pairs_within(places: list[tuple[float, float]], range_m: float) -> list[tupl
     return [(low, high) for low, high in pairs if math.dist(places[low], places[high]) <= range_m]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degree", [1, 2])
 @pytest.mark.parametrize(
     ("places", "range_m"),

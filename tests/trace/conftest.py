@@ -4,6 +4,7 @@ import pytest
 
 from cosim.trace.schema import (
     Cause,
+    DeviceRow,
     EvaluationRow,
     EventKind,
     EventRow,
@@ -22,6 +23,7 @@ from cosim.trace.schema import (
 def rows() -> dict[str, list[Row]]:
     """Table → two rows."""
     transfer = TransferRow(
+        number=0,
         round=1,
         src=0,
         dst=1,
@@ -29,7 +31,7 @@ def rows() -> dict[str, list[Row]]:
         bits=3_000_000_000,
         start_s=1.0,
         end_s=2.0,
-        deadline_s=9.0,
+        deadline_at_s=9.0,
         distance_m=50.0,
         bandwidth_hz=1e6,
         power_w=0.2,
@@ -41,6 +43,7 @@ def rows() -> dict[str, list[Row]]:
         energy_tx_j=0.2,
         energy_rx_j=0.1,
         outcome=Outcome.DELIVERED,
+        cause=Cause.BITS_DELIVERED,
     )
     one_round = RoundRow(
         round=1,
@@ -66,11 +69,18 @@ def rows() -> dict[str, list[Row]]:
         y_m=2.0,
     )
     return {
+        "devices": [
+            DeviceRow(0, 0, "pi", 1.5, 1e11, 100.0, "arithmetic", 60, 0.1),
+            DeviceRow(1, 1, "devices.1.profile", 1.0, 2e11, None, None, None, None),
+        ],
         "events": [
             EventRow(0.0, 1, 0, EventKind.PLAN, None, Cause.SCHEDULE),
-            EventRow(2.0, 1, 1, EventKind.RECEIVE, 0, Cause.BITS_DELIVERED),
+            EventRow(2.0, 1, 1, EventKind.RECEIVE, 0, Cause.BITS_DELIVERED, 0),
         ],
-        "transfers": [transfer, transfer._replace(kind=TransferKind.EXPERT, outcome=Outcome.LATE)],
+        "transfers": [
+            transfer,
+            transfer._replace(number=1, kind=TransferKind.EXPERT, outcome=Outcome.LATE),
+        ],
         "rounds": [one_round, one_round._replace(device=1, loss=None, battery_j=None)],
         "topology": [TopologyRow(1, 0, 3, 2, 0.25, None), TopologyRow(1, 1, 3, 2, None, 0.5)],
         "layers": [

@@ -109,7 +109,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, rows: Rows) -> None:
     writer.add(rows["events"][0])
     writer.close()
     run: Run = read_run(tmp_path)
-    with pytest.raises(RunDirectoryError, match="no table 'event'; there are events, transfers"):
+    with pytest.raises(RunDirectoryError, match="no table 'event'; there are devices, events"):
         run.table("event")
     (tmp_path / "events.parquet").write_bytes(b"")
     with pytest.raises(RunDirectoryError, match=r"events\.parquet is not a readable parquet"):

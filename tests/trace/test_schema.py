@@ -20,10 +20,12 @@ from cosim.trace.schema import (
 )
 
 COLUMNS = {
-    "events": "time_s, round, device, kind, peer, cause",
-    "transfers": "round, src, dst, kind, bits, start_s, end_s, deadline_s, distance_m, "
+    "devices": "device, group, profile, speed, peak_flop_s, battery_j, task, training_rows, "
+    "density",
+    "events": "time_s, round, device, kind, peer, cause, transfer",
+    "transfers": "number, round, src, dst, kind, bits, start_s, end_s, deadline_at_s, distance_m, "
     "bandwidth_hz, power_w, consumed_w, mean_snr_db, mean_rate_bit_s, sent_bits, delivered_bits, "
-    "energy_tx_j, energy_rx_j, outcome",
+    "energy_tx_j, energy_rx_j, outcome, cause",
     "rounds": "round, device, start_s, end_s, compute_s, send_s, wait_s, off_s, flop, loss, "
     "bits_sent, received, stale, missed, energy_compute_j, energy_tx_j, energy_rx_j, "
     "energy_idle_j, battery_j, "
@@ -36,6 +38,7 @@ COLUMNS = {
 
 UNIT_OF_SUFFIX = {
     "_bit_s": "bit/s",
+    "_flop_s": "FLOP/s",
     "_hz": "Hz",
     "_db": "dB",
     "_w": "W",
@@ -45,7 +48,12 @@ UNIT_OF_SUFFIX = {
 }
 
 NULLABLE = {
+    "devices.battery_j",
+    "devices.task",
+    "devices.training_rows",
+    "devices.density",
     "events.peer",
+    "events.transfer",
     "rounds.loss",
     "rounds.battery_j",
     "topology.collision_predicted",
@@ -85,7 +93,7 @@ def test_types_are_few_and_nulls_are_declared() -> None:
 def test_closed_vocabularies() -> None:
     expected: dict[str, dict[str, type[StrEnum]]] = {
         "events": {"kind": EventKind, "cause": Cause},
-        "transfers": {"kind": TransferKind, "outcome": Outcome},
+        "transfers": {"kind": TransferKind, "outcome": Outcome, "cause": Cause},
         "diagnostics": {"quantity": Quantity},
     }
     assert {table: words for table, words in VOCABULARIES.items() if words} == expected

@@ -202,7 +202,7 @@ def test_a_trace_is_never_overwritten(tmp_path: Path, rows: Rows) -> None:
     with pytest.raises(RunDirectoryError, match="never overwrites"):
         TraceWriter(tmp_path)
     writer.close()
-    with pytest.raises(RunDirectoryError, match=r"already holds events\.parquet"):
+    with pytest.raises(RunDirectoryError, match=r"already holds devices\.parquet"):
         TraceWriter(tmp_path)
 
 

@@ -41,7 +41,14 @@ def test_a_run_that_learnt_is_verified(verify: Any, learnt: Path) -> None:
     code, told, err = verify(learnt)
     assert (code, err) == (0, ""), told
     assert told["adapters"].startswith("ok: 2 devices, ")
-    assert told["files"].startswith("ok: 8 tables")
+    assert told["files"].startswith("ok: 9 tables")
+
+
+def test_devices_say_what_they_learn_from(learnt: Path) -> None:
+    devices = cosim.read_run(learnt).devices
+    assert devices["task"].tolist() == ["sums", "sums"]
+    assert devices["training_rows"].tolist() == [20, 20]
+    assert devices["density"].isna().all()
 
 
 def index(folder: Path, change: Callable[[Any], None]) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def another_word(table: pa.Table) -> pa.Table:
 SCHEMA_CASES: dict[str, tuple[Any, str]] = {
     "a column less": (
         lambda table: table.drop_columns(["distance_m"]),
-        r"transfers\.parquet: column distance_m: expected double, found none \(round, src",
+        r"transfers\.parquet: column distance_m: expected double, found none \(number, round, src",
     ),
     "a column more": (
         lambda table: table.append_column("extra", pa.array([1] * len(table))),
@@ -57,7 +58,7 @@ SCHEMA_CASES: dict[str, tuple[Any, str]] = {
     ),
     "another order": (
         lambda table: table.select(table.column_names[::-1]),
-        r"transfers\.parquet: columns: expected round, src, .*, found outcome, energy_rx_j",
+        r"columns: expected number, round, src, .*, found cause, outcome, energy_rx_j",
     ),
     "another type": (retyped, r"type of column bits: expected int64, found double"),
     "nulls allowed": (nullable, r"column src: expected never null, found null allowed"),
@@ -152,8 +153,12 @@ def test_a_run_that_was_cut_short_is_verified_as_far_as_it_came(copy: Path, veri
     """As Ctrl-C leaves it: whatever happened until then, and nothing later."""
     sent = pq.read_table(copy / "transfers.parquet").to_pandas()
     cut_s = float(sent[["start_s", "end_s"]].loc[sent.index[sent["outcome"] == "late"][12]].mean())
+
+    def until(column: str, rows: pa.Table) -> pa.Table:
+        return rows.filter(pc.less(rows.column(column), cut_s))
+
     for table, column in (("events", "time_s"), ("transfers", "end_s"), ("rounds", "end_s")):
-        rewrite(copy, table, lambda t, c=column: t.filter(pc.less(t.column(c), cut_s)))
+        rewrite(copy, table, partial(until, column))
     rewrite(copy, "positions", lambda t: t.slice(0, 8))
     manifest(copy, status="interrupted", simulated_s=cut_s, results_sha256=results_sha256(copy))
     code, told, _ = verify(copy)

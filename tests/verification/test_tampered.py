@@ -112,6 +112,30 @@ TAMPERED: dict[str, tuple[str, Any, str, str]] = {
         "transfers", put("start_s", lambda old: old + 100), "time",
         r"transfers\.parquet row 0: start_s: expected 0 to end_s",
     ),
+    "a device without a row": (
+        "devices", without(device=3), "devices",
+        r"devices\.parquet: device: expected a row for each of 8 devices, found none for 3",
+    ),
+    "a device of two rows": (
+        "devices", put("device", 2, device=3), "devices",
+        r"devices\.parquet row 3: device: expected one row a device, found 2 again",
+    ),
+    "a device of another group": (
+        "devices", put("group", 0, device=5), "devices",
+        r"devices\.parquet row 5: group: expected 1, found 0",
+    ),
+    "a device of no profile of its group's": (
+        "devices", put("peak_flop_s", more, device=7), "devices",
+        r"devices\.parquet row 7: peak_flop_s: expected \S+ or \S+, found",
+    ),
+    "a task where nothing is learnt": (
+        "devices", lambda frame: frame.assign(task="arithmetic"), "devices",
+        r"devices\.parquet row 0: task: expected null, found arithmetic",
+    ),
+    "a battery that was never as full": (
+        "devices", put("battery_j", 1.0, device=4), "devices",
+        r"devices\.parquet row 4: battery_j: expected 100, found 1",
+    ),
     "a device that there is not": (
         "rounds", put("device", 8), "devices",
         r"rounds\.parquet row 0: device: expected one of 0 to 7, found 8",
@@ -131,7 +155,7 @@ TAMPERED: dict[str, tuple[str, Any, str, str]] = {
     "a transfer without a row": (
         "transfers", without(outcome="delivered"), "transfers",
         r"events\.parquet row \d+: send_start: expected a transfer with start_s .*"
-        r"in transfers\.parquet, found none \(round \d, device \d, peer \d\)",
+        r"in transfers\.parquet, found none \(number \d+, round \d, device \d, peer \d\)",
     ),
     "a transfer without a first bit": (
         "events", without(kind="send_start"), "transfers",
@@ -156,6 +180,23 @@ TAMPERED: dict[str, tuple[str, Any, str, str]] = {
     "a late transfer that is called cancelled": (
         "transfers", put("outcome", "cancelled", outcome="late"), "transfers",
         r"events\.parquet row \d+: deadline: expected a transfer in transfers\.parquet",
+    ),
+    "two transfers of one number": (
+        "transfers", lambda frame: frame.assign(number=frame["number"].clip(upper=50)), "transfers",
+        r"transfers\.parquet row \d+: number: expected a number of its own in transfers\.parquet",
+    ),
+    "an event of another transfer": (
+        "events", put("transfer", 1e6, kind="send_end"), "transfers",
+        r"events\.parquet row \d+: send_end: expected a transfer with end_s .*none \(number 1",
+    ),
+    "a round that ends with a transfer's number": (
+        "events", put("transfer", 0, kind="round_end"), "transfers",
+        r"events\.parquet row \d+: transfer: expected null for round_end, found 0",
+    ),
+    "a cause that does not go with its outcome": (
+        "transfers", put("cause", "deadline", outcome="delivered"), "transfers",
+        r"transfers\.parquet row \d+: cause: expected one of bits_delivered for a transfer that is "
+        "delivered, found deadline",
     ),
     "a computation without an end": (
         "events", without(kind="compute_end"), "rounds",
@@ -289,6 +330,7 @@ TAMPERED: dict[str, tuple[str, Any, str, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", TAMPERED.values(), ids=TAMPERED)
 def test_a_tampered_table_is_refused(
     copy: Path, edit: Any, verify: Any, case: tuple[str, Any, str, str]
@@ -313,4 +355,5 @@ def test_a_long_list_of_findings_is_cut(copy: Path, edit: Any, verify: Any) -> N
 
 
 def test_every_check_of_the_tables_has_a_case() -> None:
-    assert {case[2] for case in TAMPERED.values()} == set(CHECKS) - {"files", "schema", "adapters"}
+    others = {"files", "schema", "adapters", "outside"}
+    assert {case[2] for case in TAMPERED.values()} == set(CHECKS) - others

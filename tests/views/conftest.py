@@ -48,12 +48,15 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run
 
 
-def _transfer(src: int, dst: int, start_s: float, end_s: float, outcome: Outcome) -> TransferRow:
+def _transfer(
+    src: int, dst: int, start_s: float, end_s: float, outcome: Outcome, number: int = 0
+) -> TransferRow:
     """A transfer of round 1 with Γ = 2 s."""
     numbers = dict.fromkeys(TransferRow._fields, 1)
-    times = {"start_s": start_s, "end_s": end_s, "deadline_s": start_s + 2.0}
-    words = {"src": src, "dst": dst, "kind": TransferKind.UPDATE, "outcome": outcome}
-    return TransferRow(**{**numbers, **times, **words})  # type: ignore[arg-type]
+    times = {"start_s": start_s, "end_s": end_s, "deadline_at_s": start_s + 2.0}
+    words = {"kind": TransferKind.UPDATE, "outcome": outcome, "cause": Cause.BITS_DELIVERED}
+    ids = {"number": number, "src": src, "dst": dst}
+    return TransferRow(**{**numbers, **ids, **times, **words})  # type: ignore[arg-type]
 
 
 def _round(device: int) -> RoundRow:
@@ -62,9 +65,15 @@ def _round(device: int) -> RoundRow:
     return RoundRow(**{**dict.fromkeys(RoundRow._fields, 0), **times})  # type: ignore[arg-type]
 
 
-def happened(time_s: float, device: int, kind: EventKind, peer: int | None = None) -> EventRow:
+def happened(
+    time_s: float,
+    device: int,
+    kind: EventKind,
+    peer: int | None = None,
+    transfer: int | None = None,
+) -> EventRow:
     """An event of round 1, or of round 2 from 4 s on."""
-    return EventRow(time_s, 2 if time_s >= 4 else 1, device, kind, peer, Cause.SCHEDULE)
+    return EventRow(time_s, 2 if time_s >= 4 else 1, device, kind, peer, Cause.SCHEDULE, transfer)
 
 
 def crashed_rows() -> list[Any]:
@@ -74,14 +83,14 @@ def crashed_rows() -> list[Any]:
         *(happened(0.0, device, EventKind.PLAN) for device in range(3)),
         *(happened(0.0, device, EventKind.COMPUTE_START) for device in (0, 1)),
         happened(1.0, 0, EventKind.COMPUTE_END),
-        happened(1.0, 0, EventKind.SEND_START, 1),
-        happened(1.0, 0, EventKind.SEND_START, 2),
+        happened(1.0, 0, EventKind.SEND_START, 1, 0),
+        happened(1.0, 0, EventKind.SEND_START, 2, 1),
         _transfer(0, 1, 1.0, 1.5, Outcome.CANCELLED),
         happened(1.5, 1, EventKind.CUT_OFF),
-        _transfer(0, 2, 1.0, 3.0, Outcome.LATE),
-        happened(3.0, 2, EventKind.SEND_START, 0),
-        _transfer(2, 0, 3.0, 3.0, Outcome.OUTAGE),
-        happened(3.5, 2, EventKind.SEND_START, 1),  # in the air when the run crashed
+        _transfer(0, 2, 1.0, 3.0, Outcome.LATE, 1),
+        happened(3.0, 2, EventKind.SEND_START, 0, 2),
+        _transfer(2, 0, 3.0, 3.0, Outcome.OUTAGE, 2),
+        happened(3.5, 2, EventKind.SEND_START, 1, 3),  # in the air when the run crashed
         _round(0),
         happened(4.0, 0, EventKind.PLAN),
         happened(4.0, 0, EventKind.COMPUTE_START),

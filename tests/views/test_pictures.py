@@ -75,7 +75,7 @@ def test_an_animation_has_a_frame_a_sample_and_stays_small(played: Run, tmp_path
     path = tmp_path / "map.gif"
     assert write_animation(played, path) is None
     with Image.open(path) as image:
-        assert image.n_frames == played.positions["time_s"].nunique()
+        assert getattr(image, "n_frames", 1) == played.positions["time_s"].nunique()
         assert image.info["loop"] == 0
     assert path.stat().st_size < 2_000_000
 
@@ -89,7 +89,7 @@ def test_a_long_animation_is_thinned_and_says_so(
     note = write_animation(played, tmp_path / "map.gif")
     assert note == f"The animation shows one in {step} of the {samples} position samples."
     with Image.open(tmp_path / "map.gif") as image:
-        assert image.n_frames == -(-samples // step)
+        assert getattr(image, "n_frames", 1) == -(-samples // step)
 
 
 def test_paths_pass_through_samples_and_ends_of_rounds(played: Run) -> None:

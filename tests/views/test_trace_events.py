@@ -123,7 +123,7 @@ def test_arrows_come_in_pairs_and_lie_inside_slices(run: Run, events: Events) ->
                 for event in of(events, "X")
                 if event["tid"] == flow["tid"]
             )
-        row = run.transfers.iloc[number]
+        (row,) = run.transfers[run.transfers["number"] == number].to_dict("records")
         assert start["ts"] == microseconds(row["start_s"])
         assert end["ts"] == microseconds(row["end_s"]) - 1
         assert tracks[start["tid"]].startswith(f"device {row['src']} transfers")
@@ -156,7 +156,7 @@ def test_every_missed_deadline_is_an_instant_at_the_deadline(played: Run) -> Non
     found = sorted((e["ts"], e["name"]) for e in of(trace_events(played, ALL), "i"))
     late = played.transfers[played.transfers["outcome"] == "late"]
     assert found == sorted(
-        (microseconds(row.deadline_s), f"deadline missed (from {row.src})")
+        (microseconds(row.deadline_at_s), f"deadline missed (from {row.src})")
         for row in late.itertuples()
     )
     deadlines = played.events[played.events["kind"] == "deadline"]

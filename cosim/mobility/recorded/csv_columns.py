@@ -26,7 +26,13 @@ _ALSO = {
 
 @dataclass(frozen=True)
 class Chosen:
-    """Where a row has its time, device (None: the file is one device) and place."""
+    """The fields of a row that are used, by number from 0.
+
+    time: its time.
+    device: its device; None where the file is one device.
+    x, y: its place; latitude and longitude in degrees.
+    degrees: whether places are degrees.
+    """
 
     time: int
     device: int | None
@@ -74,8 +80,8 @@ def choose(file: Path, line: int, header: Sequence[str], columns: Columns) -> Ch
     one_device = not header and "device" not in at
     if "device" in columns and columns["device"] is None:
         one_device = True
-    wanted = {"time_s", x, y} | (set() if one_device else {"device"})
-    if not wanted <= set(at):
+    necessary = {"time_s", x, y} | (set() if one_device else {"device"})
+    if not necessary <= set(at):
         raise refuse(file, line, _wrong_header(header))
     return Chosen(at["time_s"], None if one_device else at["device"], at[x], at[y], degrees)
 
@@ -94,13 +100,15 @@ def guessed(header: Sequence[str]) -> str | None:
     """The mapping by which a header would do, in YAML, empty where it does without; None where no
     such mapping is seen."""
     plain = {"".join(filter(str.isalnum, name.lower())): name for name in reversed(header)}
-    found = {}
+    mapping = {}
     for needed, others in _ALSO.items():
         if needed in header:
-            found[needed] = needed
-        elif (near := next((plain[one] for one in others if one in plain), None)) is not None:
-            found[needed] = near
+            mapping[needed] = needed
+        elif (near := next((plain[alias] for alias in others if alias in plain), None)) is not None:
+            mapping[needed] = near
     for table in (DEGREES, METRES):
-        if set(table) <= set(found):
-            return ", ".join(f"{one}: {found[one]}" for one in table if found[one] != one)
+        if set(table) <= set(mapping):
+            return ", ".join(
+                f"{alias}: {mapping[alias]}" for alias in table if mapping[alias] != alias
+            )
     return None

@@ -45,15 +45,15 @@ def read_csv(
     rows = _rows(file, text, separator)
     if by_position(named):
         header: Sequence[str] = ()
-        chosen = choose(file, 1, header, named)
+        choice = choose(file, 1, header, named)
     else:
         line, first = next(rows, (1, ()))
         header = [name.strip() for name in first]
-        chosen = choose(file, line, header, named)
-    names = _Names(named, chosen)
+        choice = choose(file, line, header, named)
+    names = _Names(named, choice)
     untimed = 0
-    time, device, x, y = chosen.time, chosen.device, chosen.x, chosen.y
-    widest, degrees = chosen.widest, chosen.degrees
+    time, device, x, y = choice.time, choice.device, choice.x, choice.y
+    widest, degrees = choice.widest, choice.degrees
     for line, row in rows:
         if len(row) <= widest:
             expected = f"the header {len(header)}" if header else f"{widest + 1} are needed"
@@ -77,7 +77,7 @@ def read_csv(
 
 
 class _Names:
-    """What the looked-at columns are called in a complaint."""
+    """The names of the columns in use, as a complaint tells them."""
 
     def __init__(self, columns: Columns, chosen: Chosen) -> None:
         def called(needed: str) -> str:

@@ -50,8 +50,8 @@ def read_gpx(file: Path, *, skip_untimed: bool = False) -> Samples:
     names: dict[int, str] = {}
     # gpxpy keeps the order of the file, but not the lines.
     untimed = 0
-    known = lines if len(lines) == len(points) else [None] * len(points)
-    for (number, called, point), line in zip(points, known, strict=True):
+    line_of = lines if len(lines) == len(points) else [None] * len(points)
+    for (number, called, point), line in zip(points, line_of, strict=True):
         if number not in names:
             names[number] = _new_name(called, number, devices)
             devices[names[number]] = []
@@ -67,13 +67,13 @@ def read_gpx(file: Path, *, skip_untimed: bool = False) -> Samples:
             )
         place = latitude_longitude(str(point.latitude), str(point.longitude), file, line)
         devices[names[number]].extend((_seconds(point.time), *place))
-    seen = {name: rows for name, rows in devices.items() if rows}
-    return Samples(seen, degrees=True, notes=untimed_note(untimed))
+    timed = {name: rows for name, rows in devices.items() if rows}
+    return Samples(timed, degrees=True, notes=untimed_note(untimed))
 
 
-def _new_name(called: str | None, number: int, taken: Container[str]) -> str:
+def _new_name(called: str | None, number: int, names: Container[str]) -> str:
     name = " ".join((called or "").split())
-    while not name or name in taken:
+    while not name or name in names:
         name = f"track {number}" if name != f"track {number}" else f"track {number} (again)"
     return name
 

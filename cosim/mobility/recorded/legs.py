@@ -17,9 +17,10 @@ METRES_PER_DEGREE = 111_195.0
 class Legs:
     """Steps (L,) from each sample to the same device's next one in time.
 
-    `before` and `after` (L,) are the rows of the two samples, `owner` (L,) the device's number,
-    `duration_s` and `length_m` what lies between them; `backwards` (L,) holds where the file has
-    the two in the other order.
+    before, after: rows of the two samples.
+    owner: number of the device.
+    duration_s, length_m: time and distance between them.
+    backwards: whether the file has the two in the other order.
     """
 
     before: IntArray

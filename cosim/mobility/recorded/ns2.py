@@ -45,14 +45,21 @@ _Command = tuple[float, int, str, str]
 
 @dataclass
 class _Node:
-    """A node as the script moves it: where it is, where it walks, and the places so far."""
+    """A node as the script moves it.
+
+    place: x and y, as far as they are set.
+    since_s: when it was there.
+    aim: where it walks.
+    arrives_s: when it is there.
+    rows: its samples so far, flat.
+    walk: speed, beginning and length of the walk that it is on; None at rest.
+    """
 
     place: dict[str, float] = field(default_factory=dict)
     since_s: float = 0.0
     aim: tuple[float, float] = (0.0, 0.0)
     arrives_s: float = 0.0
     rows: list[float] = field(default_factory=list)
-    # Of the walk that it is on: its speed, its beginning, and its length.
     walk: tuple[float, float, float] | None = None
 
     def reach(self, time_s: float) -> None:
@@ -108,7 +115,7 @@ def read_ns2(file: Path) -> Samples:
                 raise _not_understood(file, line, command)
         elif command and not _OTHER.fullmatch(command):
             raise _not_understood(file, line, command)
-    timed.sort(key=lambda one: one[:2])
+    timed.sort(key=lambda entry: entry[:2])
     for time_s, _, name, done in timed:
         on = _switch(done.split())
         if on is not None:
@@ -197,5 +204,5 @@ def _set_destination(file: Path, line: int, node: _Node, time_s: float, words: l
 
 
 def _not_understood(file: Path, line: int, command: str) -> Exception:
-    shown = command if len(command) <= 60 else command[:57] + "…"
-    return refuse(file, line, f"{shown!r} is not understood; expected setdest, set X_ or set Y_")
+    excerpt = command if len(command) <= 60 else command[:57] + "…"
+    return refuse(file, line, f"{excerpt!r} is not understood; expected setdest, set X_ or set Y_")

@@ -17,13 +17,16 @@ FloatArray = NDArray[np.float64]
 class RecordedPath:
     """A trajectory through given places; before the first and after the last a device stays.
 
-    `times_s` (K,) never decrease, and may lie before 0; `x_m` and `y_m` (K,). Two equal times are
-    a jump: at that instant the device is at the later place, and has not travelled for it.
-    `name` is the device's in the file. `presence_s` are the disjoint, ordered, non-empty spells
-    [from, until) in s, on the clock of `times_s`, in which the device is there; `until` may be
-    infinite, and no spell means never. Places do not depend on them: one that is away has a place
-    too. `recording` is the file that the path is of, if it is of one. ValueError for no places,
-    times out of order, or spells that are not as said.
+    Two equal times are a jump: at that instant the device is at the later place, and has not
+    travelled for it. A device that is away has a place too. ValueError for no places, times out of
+    order, or spells that are not as said.
+
+    name: the device's in the file.
+    times_s: times (K,) that never decrease, and may lie before 0.
+    x_m, y_m: places (K,).
+    presence_s: the disjoint, ordered, non-empty spells [from, until) in s in which the device is
+        there; `until` may be infinite, and no spell means never.
+    recording: the file that the path is of, if it is of one.
     """
 
     name: str

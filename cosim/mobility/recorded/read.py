@@ -41,7 +41,7 @@ def read_trace(file: Path, reading: Reading | None = None) -> Mapping[str, Recor
     there are none.
     """
     how = reading or Reading()
-    samples, found = _samples(file, how)
+    samples, format_ = _samples(file, how)
     if not samples.devices:
         raise refuse(file, None, "holds no samples: no device has a time and a place in it")
     if how.centre_deg is not None and not samples.degrees:
@@ -51,7 +51,7 @@ def read_trace(file: Path, reading: Reading | None = None) -> Mapping[str, Recor
     legs = legs_of(every, owner, degrees=samples.degrees)
     refuse_other_unit(
         file,
-        found,
+        format_,
         every[:, 1:],
         legs,
         samples.speeds,
@@ -59,8 +59,8 @@ def read_trace(file: Path, reading: Reading | None = None) -> Mapping[str, Recor
         sure=how.degrees is False,
     )
     if not samples.complete:
-        keep, said = sifted(every, owner, legs, names, samples.degrees, how.max_speed_m_s)
-        notes += said
+        keep, sentences = sifted(every, owner, legs, names, samples.degrees, how.max_speed_m_s)
+        notes += sentences
         every, owner = every[keep], owner[keep]
         if not len(every):
             raise refuse(file, None, f"holds no usable samples: {'; '.join(notes)}")
@@ -126,21 +126,21 @@ def _refuse_one_instant(file: Path, samples: FloatArray) -> None:
 
 def _samples(file: Path, how: Reading) -> tuple[Samples, Format]:
     """All that the file says, and its format."""
-    found = how.format
-    if found == "auto":
-        found = "csv" if _table_told(how) else told_format(file)
-    if found != "csv" and _table_told(how):
-        raise refuse(file, None, f"is {found}; columns and separator are for csv")
-    if how.untimed == "skip" and found not in ("gpx", "csv"):
-        raise refuse(file, None, f"is {found}; untimed: skip is for gpx and csv")
-    if found == "sumo_fcd":
-        return read_sumo_fcd(file, degrees=how.degrees), found
+    format_ = how.format
+    if format_ == "auto":
+        format_ = "csv" if _table_told(how) else told_format(file)
+    if format_ != "csv" and _table_told(how):
+        raise refuse(file, None, f"is {format_}; columns and separator are for csv")
+    if how.untimed == "skip" and format_ not in ("gpx", "csv"):
+        raise refuse(file, None, f"is {format_}; untimed: skip is for gpx and csv")
+    if format_ == "sumo_fcd":
+        return read_sumo_fcd(file, degrees=how.degrees), format_
     if how.degrees:
-        raise refuse(file, None, f"is {found}; degrees is for sumo_fcd, whose files do not tell")
+        raise refuse(file, None, f"is {format_}; degrees is for sumo_fcd, whose files do not tell")
     skip = how.untimed == "skip"
-    if found == "csv":
-        return read_csv(file, dict(how.columns), how.separator or ",", skip_untimed=skip), found
-    return (read_ns2(file) if found == "ns2" else read_gpx(file, skip_untimed=skip)), found
+    if format_ == "csv":
+        return read_csv(file, dict(how.columns), how.separator or ",", skip_untimed=skip), format_
+    return (read_ns2(file) if format_ == "ns2" else read_gpx(file, skip_untimed=skip)), format_
 
 
 def _table_told(how: Reading) -> bool:

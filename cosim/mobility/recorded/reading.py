@@ -9,10 +9,18 @@ Format = Literal["auto", "ns2", "sumo_fcd", "gpx", "csv"]
 
 @dataclass(frozen=True)
 class Reading:
-    """How a file is read. Times in s, lengths in m, places in degrees of latitude, longitude.
+    """The choices by which a file is read. Times in s, lengths in m, places in degrees of latitude,
+    longitude.
 
-    degrees: whether x and y of SUMO's are degrees; None: as the file says, or metres that are
-    checked; `columns` and `separator` are of CSV, None for its own.
+    format: the file's; `auto`: by what it begins with.
+    time_origin: what is 0 on the run's clock: its earliest sample, 0 of its clock, or s of it.
+    max_gap_s: the longest gap between two samples in which a device is taken to be there.
+    max_speed_m_s: what is faster is a jump, or no sample of the device.
+    offset_m: what is added to places in metres.
+    centre_deg: the place that becomes the origin; None: the middle of all.
+    degrees: whether x and y of SUMO's are degrees; None: as the file says, or metres, checked.
+    untimed: what becomes of samples without a time.
+    columns, separator: of CSV; empty and None for its own.
     """
 
     format: Format = "auto"
@@ -29,10 +37,12 @@ class Reading:
 
 @dataclass(frozen=True)
 class Recording:
-    """What holds of all devices of a file: its name, the first and the last instant that it tells
-    of, in s of the run's clock, and sentences about what was left out of it.
+    """The facts that hold of all devices of a file.
 
-    `complete`: it tells the whole movement, and a device that it moves no more has arrived.
+    file: its path.
+    from_s, until_s: the first and the last instant that it tells of, on the run's clock.
+    complete: whether it is the whole movement, so that a device that moves no more has arrived.
+    notes: sentences about what was left out of it.
     """
 
     file: Path

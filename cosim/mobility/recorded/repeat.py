@@ -15,10 +15,11 @@ _PERIODS = 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class RepeatedPath:
-    """A recorded path over [0, `period_s`), over and over.
+    """A recorded path, over and over: at each multiple of the period the device jumps to where it
+    was at 0, and has not travelled for it. ValueError for a period that is not positive.
 
-    At each multiple of the period the device is where it was at 0; it jumps there, and has not
-    travelled for it. ValueError for a period that is not positive.
+    once: the path.
+    period_s: how much of it is repeated, from 0.
     """
 
     once: RecordedPath
@@ -47,16 +48,16 @@ class RepeatedPath:
     def jumps_s(self, since_s: float, until_s: float) -> FloatArray:
         """As of `Trajectory`: those of the file, and at its seam, of each period; of no more than
         65,536 periods, beyond which nobody looks at single ones."""
-        own = self.once.jumps_s(0.0, self.period_s)
+        once_s = self.once.jumps_s(0.0, self.period_s)
         if np.any(self.once.approached_m(self.period_s) != self.once.position_m(0.0)):
-            own = np.append(own, self.period_s)
-        if not own.size:
-            return own
+            once_s = np.append(once_s, self.period_s)
+        if not once_s.size:
+            return once_s
         first, last = (int(max(time_s, 0.0) // self.period_s) for time_s in (since_s, until_s))
         last = min(last, first + _PERIODS)
         begins_s = np.arange(first - 1, last + 1)[:, None] * self.period_s
-        found = (begins_s + own).ravel()
-        return found[(found > max(since_s, 0.0)) & (found < until_s)]
+        all_s = (begins_s + once_s).ravel()
+        return all_s[(all_s > max(since_s, 0.0)) & (all_s < until_s)]
 
     def _within(self, times_s: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """How many periods have passed at these times, and how long the present one lasts, s."""

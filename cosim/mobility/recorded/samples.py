@@ -37,13 +37,15 @@ MAX_SECONDS = 1e12
 
 @dataclass(frozen=True)
 class Samples:
-    """All that a file says: device → flat [time, x, y, time, x, y, …], in order of appearance.
+    """All that a file says, in its own clock's seconds.
 
-    x and y are metres; if `degrees`, latitude and longitude. `complete` tells that the file gives
-    the whole movement, not samples of it, so that no gap is too long to walk. Whose file tells
-    when a device is there has its spells in `presence_s`, in s of the file's clock; whose file
-    shows at certain times all that are there has these, in any order, in `seen_s`. `speeds` is what
-    the file says of them; `notes` are sentences about what was left out.
+    devices: device → flat [time, x, y, time, x, y, …], in order of appearance.
+    degrees: whether x and y are latitude and longitude; else they are metres.
+    complete: whether it gives the whole movement, so that no gap is too long to walk.
+    presence_s: a device's spells, from a file that tells them; else None.
+    seen_s: times, in any order, at which a file shows all that are there.
+    speeds: what the file says of speeds.
+    notes: sentences about what was left out.
     """
 
     devices: Mapping[str, list[float]]
@@ -67,14 +69,14 @@ def number(text: str | None, name: str, file: Path, line: int | None, *, most: f
     except ValueError:
         value = math.nan
     if not abs(value) <= most or (text is not None and "_" in text):
-        got = "is missing" if text is None else f"is {text.strip()[:40]!r}"
+        problem = "is missing" if text is None else f"is {text.strip()[:40]!r}"
         hint = _time_hint(text or "", value) if most == MAX_SECONDS else ""
-        raise refuse(file, line, f"{name} {got}; expected a number of at most ±{most:g}{hint}")
+        raise refuse(file, line, f"{name} {problem}; expected a number of at most ±{most:g}{hint}")
     return value
 
 
 def _time_hint(text: str, value: float) -> str:
-    """What a time seems to be that is no number of seconds."""
+    """A guess at what a time is that is no number of seconds."""
     if re.fullmatch(r"\s*\d+(:\d+)+(\.\d*)?\s*|\s*\d{4}-\d\d-\d\d.*", text):
         return ", in seconds: dates and hours are read from GPX alone"
     # From 1e12 on, milliseconds since 1970 are of this century.

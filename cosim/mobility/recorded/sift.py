@@ -84,19 +84,19 @@ def silences(file: Path, times_s: FloatArray, origin_s: float) -> list[str]:
 
     MobilityError for a year of silence: such a file holds recordings that do not belong together.
     """
-    seen = np.unique(times_s[times_s >= 0.0])
-    if not seen.size:
+    sampled_s = np.unique(times_s[times_s >= 0.0])
+    if not sampled_s.size:
         return ["all samples are before the start of the run (time_origin)"]
     notes = []
-    if seen[0] > DAY_S:
-        later = lasting(float(seen[0]))
+    if sampled_s[0] > DAY_S:
+        later = lasting(float(sampled_s[0]))
         notes.append(f"the first sample is {later} after the start of the run (time_origin)")
-    silent_s = np.diff(seen)
+    silent_s = np.diff(sampled_s)
     long = int(np.sum(silent_s > DAY_S))
     if long:
         at = int(np.argmax(silent_s))
         longest = lasting(float(silent_s[at]))
-        begins, ends = float(seen[at]), float(seen[at + 1])
+        begins, ends = float(sampled_s[at]), float(sampled_s[at + 1])
         clock_s = np.array([begins, ends]) + origin_s
         when = _times(clock_s, _dated(clock_s))
         if silent_s[at] > YEAR_S:
@@ -135,8 +135,8 @@ def _dated(times_s: FloatArray) -> bool:
 
 def _times(times_s: FloatArray, dated: bool) -> str:
     """The first and the last of some times of the file's clock, as dates where it has them."""
-    said = [f"{time_s:.12g} s{_date(time_s) if dated else ''}" for time_s in times_s.tolist()]
-    return " and ".join(dict.fromkeys([*said[:1], *said[-1:]]))
+    moments = [f"{time_s:.12g} s{_date(time_s) if dated else ''}" for time_s in times_s.tolist()]
+    return " and ".join(dict.fromkeys([*moments[:1], *moments[-1:]]))
 
 
 def _date(time_s: float) -> str:

@@ -125,9 +125,9 @@ def told_format(file: Path) -> Format:
     head = begin.decode(wide, "replace").lstrip("\ufeff \t\r\n")
     if head.startswith("<"):
         roots: tuple[tuple[str, Format], ...] = (("fcd-export", "sumo_fcd"), ("gpx", "gpx"))
-        for root, found in roots:
+        for root, format_ in roots:
             if re.search(rf"<([\w.-]+:)?{root}[\s>/]", head):
-                return found
+                return format_
     elif re.search(r"^[^#\n]*\$\w+(\(\w+\))? (at|set|setdest) ", head, re.MULTILINE):
         return "ns2"
     else:

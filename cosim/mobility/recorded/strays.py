@@ -66,9 +66,9 @@ def of_another_place(samples: int, legs: Legs, max_speed_m_s: float) -> BoolArra
     stray = np.zeros(samples, dtype=bool)
     leaps = legs.faster_than(max_speed_m_s) & (legs.length_m > _FAR_M)
     for device in np.unique(legs.owner[leaps]).tolist():
-        own = legs.owner == device
-        rows = np.concatenate([legs.before[own][:1], legs.after[own]])
-        piece = np.concatenate([[0], np.cumsum(leaps[own])])
+        of_device = legs.owner == device
+        rows = np.concatenate([legs.before[of_device][:1], legs.after[of_device]])
+        piece = np.concatenate([[0], np.cumsum(leaps[of_device])])
         counts = np.bincount(piece)
         main = int(np.argmax(counts))
         few = (counts <= max(1.0, _SHARE * len(rows))) & (_FEWER * counts <= counts[main])

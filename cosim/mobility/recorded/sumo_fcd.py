@@ -48,9 +48,9 @@ def read_sumo_fcd(file: Path, *, degrees: bool | None = None) -> Samples:
 
     def comment(text: str) -> None:
         nonlocal head
-        found = _GEO.search(text) if root is None else None
-        if found is not None:
-            head = found[1].strip().lower() in _TRUE
+        match = _GEO.search(text) if root is None else None
+        if match is not None:
+            head = match[1].strip().lower() in _TRUE
 
     def start(tag: str, attributes: dict[str, str], line: int) -> None:
         nonlocal at_s, root, geo
@@ -89,18 +89,18 @@ def _unit(file: Path, head: bool | None, degrees: bool | None) -> bool:
     """Whether places are degrees, by the file's head and the scenario; MobilityError where these
     two say the opposite of each other."""
     if head is not None and degrees is not None and head != degrees:
-        said, not_said = ("true", "false") if head else ("false", "true")
+        geo, opposite = ("true", "false") if head else ("false", "true")
         raise refuse(
             file,
             None,
-            f"its head says fcd-output.geo {said}, and the scenario degrees: {not_said}; leave "
-            f"degrees out, or say degrees: {said}",
+            f"its head says fcd-output.geo {geo}, and the scenario degrees: {opposite}; leave "
+            f"degrees out, or say degrees: {geo}",
         )
     return bool(head if degrees is None else degrees)
 
 
 class _Speeds:
-    """What the speeds of a file come to between one timestep and the next."""
+    """The speeds of a file, added up from one timestep to the next."""
 
     def __init__(self) -> None:
         self.told = SpeedsTold()

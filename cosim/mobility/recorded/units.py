@@ -27,8 +27,13 @@ _STANDING_M, _OFF_ORIGIN_M = 0.1, 1.0
 
 @dataclass
 class SpeedsTold:
-    """What a file's own speeds come to, `told_m`, and the steps that they belong to: `walked_m` in
-    the file's unit (if degrees, turned into m), in `steps`. `may_rest` where a step ends early."""
+    """The way that a file's own speeds come to, over the steps that they belong to.
+
+    walked_m: length of the steps in the file's unit; degrees are turned into m.
+    told_m: length of the steps by the speeds.
+    steps: how many there are.
+    may_rest: whether a step may end early.
+    """
 
     walked_m: float = 0.0
     told_m: float = 0.0
@@ -36,17 +41,17 @@ class SpeedsTold:
     may_rest: bool = False
 
 
-def look_like_degrees(places: FloatArray, legs: Legs, told: SpeedsTold | None) -> str | None:
+def look_like_degrees(places: FloatArray, legs: Legs, speeds: SpeedsTold | None) -> str | None:
     """Why places (K, 2) that are said to be metres look like degrees; None where they do not."""
     if np.any(np.abs(places) > np.array([180.0, 90.0])):
         return None
     within = "every x is within ±180, every y within ±90, and "
-    if told is not None and told.told_m > _JUDGED_M:
-        short = told.walked_m < _LEAST_SHARE * told.told_m
-        if short and (not told.may_rest or told.walked_m < _LEAST_STEP_M * told.steps):
+    if speeds is not None and speeds.told_m > _JUDGED_M:
+        short = speeds.walked_m < _LEAST_SHARE * speeds.told_m
+        if short and (not speeds.may_rest or speeds.walked_m < _LEAST_STEP_M * speeds.steps):
             return (
-                f"{within}all go {told.walked_m:.3g} m, where the file's speeds say "
-                f"{told.told_m:.4g} m"
+                f"{within}all go {speeds.walked_m:.3g} m, where the file's speeds say "
+                f"{speeds.told_m:.4g} m"
             )
         return None
     extent_m = float(np.ptp(places, axis=0).max())
@@ -60,13 +65,13 @@ def look_like_degrees(places: FloatArray, legs: Legs, told: SpeedsTold | None) -
     return None
 
 
-def look_like_metres(legs: Legs, told: SpeedsTold | None) -> str | None:
+def look_like_metres(legs: Legs, speeds: SpeedsTold | None) -> str | None:
     """Why places that are said to be degrees look like metres; None where they do not."""
-    if told is not None and told.told_m > _JUDGED_M:
-        if told.walked_m > _LARGEST_SHARE * told.told_m:
+    if speeds is not None and speeds.told_m > _JUDGED_M:
+        if speeds.walked_m > _LARGEST_SHARE * speeds.told_m:
             return (
-                f"taken for degrees, all go {told.walked_m:.3g} m, where the file's speeds say "
-                f"{told.told_m:.4g} m"
+                f"taken for degrees, all go {speeds.walked_m:.3g} m, where the file's speeds say "
+                f"{speeds.told_m:.4g} m"
             )
         return None
     timed = legs.moving & (legs.duration_s > 0.0)
@@ -92,24 +97,26 @@ _IF_METRES = {
 
 def refuse_other_unit(
     file: Path,
-    found: str,
+    format_: str,
     places: FloatArray,
     legs: Legs,
-    told: SpeedsTold | None,
+    speeds: SpeedsTold | None,
     *,
     degrees: bool,
     sure: bool,
 ) -> None:
     """Raises MobilityError where places (K, 2) of a file in a format look as if their unit were
     the other one; `sure` where the scenario says that they are metres."""
-    if degrees and found in _IF_METRES:
-        why = look_like_metres(legs, told)
-        if why is not None:
-            raise MobilityError(f"{file}: its places look like metres: {why}; {_IF_METRES[found]}")
-    elif not degrees and not sure:
-        why = look_like_degrees(places, legs, told)
+    if degrees and format_ in _IF_METRES:
+        why = look_like_metres(legs, speeds)
         if why is not None:
             raise MobilityError(
-                f"{file}: its places look like degrees: {why}; {_IF_DEGREES[found]}, or say "
+                f"{file}: its places look like metres: {why}; {_IF_METRES[format_]}"
+            )
+    elif not degrees and not sure:
+        why = look_like_degrees(places, legs, speeds)
+        if why is not None:
+            raise MobilityError(
+                f"{file}: its places look like degrees: {why}; {_IF_DEGREES[format_]}, or say "
                 "degrees: false where they are metres"
             )

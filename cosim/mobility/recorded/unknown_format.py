@@ -40,8 +40,8 @@ _UNKNOWN = "the format cannot be told; name it with format: ns2, sumo_fcd, gpx o
 def _root(head: str) -> str:
     """The name of the first element, in lower case."""
     bare = re.sub(r"<!--.*?-->", "", head, flags=re.DOTALL)
-    found = re.search(r"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)", bare)
-    return found[1].lower() if found is not None else ""
+    element = re.search(r"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)", bare)
+    return element[1].lower() if element is not None else ""
 
 
 def _table(first: str) -> str | None:
@@ -70,9 +70,9 @@ def _table(first: str) -> str | None:
 def for_excel(first: str) -> str:
     """A sentence about a first line `sep=;`, whatever the separator."""
     char = first[len(FOR_EXCEL) :][:1].strip("\r\n")
-    said = f"begins with {FOR_EXCEL + char!r}, which is for Excel: remove that line"
+    sentence = f"begins with {FOR_EXCEL + char!r}, which is for Excel: remove that line"
     written = _SEPARATORS.get(char)
-    return said if written is None else f"{said}, and read it with separator: {written}"
+    return sentence if written is None else f"{sentence}, and read it with separator: {written}"
 
 
 def _is_number(text: str) -> bool:

@@ -79,9 +79,9 @@ class CoreSchema:
         section = field.section(data) if field is not None else None
         if section is None:
             return None
-        own = CoreSchema(section)
-        self._by_ref |= own._by_ref
-        return self.unwrap(own._top)
+        outside = CoreSchema(section)
+        self._by_ref |= outside._by_ref
+        return self.unwrap(outside._top)
 
     def options(self, schema: Schema | None) -> list[object]:
         """The values of a literal or an enumeration."""

@@ -23,7 +23,7 @@ _digests: WeakKeyDictionary[ModuleType, str] = WeakKeyDictionary()
 
 
 class Declared:
-    """One entry point of one installed distribution."""
+    """An entry point is a name by which an installed distribution declares an object."""
 
     def __init__(self, entry_point: EntryPoint) -> None:
         assert entry_point.dist is not None, "it was found in a distribution"
@@ -53,7 +53,7 @@ class Declared:
         return loaded
 
     def error(self, what: str) -> OutsideError:
-        """What is wrong with it in one sentence, which names the distribution and the entry."""
+        """An error in one sentence, which names the distribution and the entry point."""
         return OutsideError(f"{self} (entry point {self.group}, {self._entry_point.value}) {what}")
 
     def source(self, loaded: Any) -> tuple[str, Path]:
@@ -96,13 +96,13 @@ def named(group: str, name: str, built_in: Collection[str] = ()) -> Declared | N
     if candidates and name in built_in:
         raise candidates[0].error(f"takes a name that is cosim's own: {', '.join(built_in)}")
     if len(candidates) > 1:
-        who = " and by ".join(one.by for one in candidates)
+        who = " and by ".join(candidate.by for candidate in candidates)
         raise OutsideError(f"{name} (entry point {group}) is declared by {who}; uninstall one")
     return candidates[0] if candidates else None
 
 
 def _own_place(error: BaseException) -> str:
-    """Where in the imported file an import failed; nothing where it was not found at all."""
+    """The file and line at which an import failed; empty where no file was reached."""
     if isinstance(error, SyntaxError) and error.filename is not None:
         return f" at {error.filename}:{error.lineno}"
     frames = [
@@ -110,5 +110,5 @@ def _own_place(error: BaseException) -> str:
         for frame in traceback.extract_tb(error.__traceback__)
         if not frame.filename.startswith("<") and "importlib" not in Path(frame.filename).parts
     ]
-    own = [frame for frame in frames if frame.filename != __file__]
-    return f" at {own[-1].filename}:{own[-1].lineno}" if own else ""
+    outside = [frame for frame in frames if frame.filename != __file__]
+    return f" at {outside[-1].filename}:{outside[-1].lineno}" if outside else ""

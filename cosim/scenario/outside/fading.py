@@ -23,7 +23,7 @@ all. It is asked for any times, again and in any order, and answers by them alon
 
 
 class Fading(OutsideSection):
-    """What moves the gain of a pair around its mean; `cosim.Fading`.
+    """A fading moves the gain of a pair of devices around its mean. It is `cosim.Fading`.
 
     An entry point `cosim.fading` names a subclass. Its |z|² should have the mean 1, since the gain
     is h = ḡ·|z|². Both directions of a pair have the same.

@@ -17,8 +17,8 @@ _MARK = "cosim_from_outside"
 
 
 class FromOutside:
-    """The annotation of such a field: cosim's own sections, told by their `model`, are a union as
-    any other, and a word that is none of theirs is looked for among the entry points."""
+    """The annotation says that a field holds one of cosim's own sections, which are a union told
+    apart by their `model` as any other, or one of the entry points of a group."""
 
     def __init__(self, base: type[OutsideSection], own: Any) -> None:
         self.base = base

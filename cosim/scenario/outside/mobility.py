@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Mobility(OutsideSection):
-    """How the devices of a group move; `cosim.Mobility`.
+    """A mobility gives each device of a group its path. It is `cosim.Mobility`.
 
     An entry point `cosim.mobility` names a subclass.
     """

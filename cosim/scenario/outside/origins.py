@@ -18,7 +18,7 @@ from cosim.scenario.outside.section import OutsideSection
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a thing from outside comes from."""
+    """An origin says which installed package a thing from outside comes from."""
 
     name: str
     """The word that the scenario writes."""

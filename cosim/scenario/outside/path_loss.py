@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 
 class PathLoss(OutsideSection):
-    """The mean loss of a link over its length, before shadowing and fading; `cosim.PathLoss`.
+    """A path loss says what a link loses over its length. It is `cosim.PathLoss`.
 
-    An entry point `cosim.path_loss` names a subclass. `loss_db` is all that one needs; heights of
+    An entry point `cosim.path_loss` names a subclass. The loss is the mean one, before shadowing
+    and fading. `loss_db` is all that one needs; heights of
     antennas and the like are its settings. `radio.shadowing` comes on top of any path loss, by its
     own σ and decorrelation distance. Losses may rise and fall with distance as they like: where
     ends move, slots are cut so that a loss changes by no more than 0.5 dB in one.

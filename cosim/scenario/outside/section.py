@@ -10,7 +10,7 @@ from cosim.scenario.section import Section
 
 
 class OutsideSection(Section):
-    """A mapping in the YAML whose meaning an installed package brings.
+    """A section from outside is a mapping in the YAML whose meaning an installed package brings.
 
     A class declares `model: Literal["its_word"] = "its_word"`, which is also the name of its entry
     point, and its settings as pydantic fields. It is frozen: what it draws comes from the generator

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from simpy import Environment, Event
 
-from cosim.simulation.clock import CutOff
+from cosim.simulation.clock import CutOff, then
 
 
 class Battery:
@@ -26,7 +26,7 @@ class Battery:
         self._wakes_at_s = math.inf
 
     def draw(self, watts: float) -> None:
-        """From now on this power is drawn."""
+        """Sets the power that is drawn from now on."""
         self._use()
         self._watts = watts
         if watts > 0.0:
@@ -43,9 +43,7 @@ class Battery:
         at_s = now_s + self.left_j / self._watts
         if at_s < self._wakes_at_s and math.isfinite(at_s):
             self._wakes_at_s = at_s
-            wakes = CutOff(self.env, at_s - now_s)
-            assert wakes.callbacks is not None
-            wakes.callbacks.append(self._look)
+            then(CutOff(self.env, at_s - now_s), self._look)
 
     def _look(self, _: Event) -> None:
         if self.env.now < self._wakes_at_s:

@@ -14,7 +14,12 @@ from cosim.simulation.energy.radio_chain import RadioChain
 
 @dataclass
 class Spent:
-    """What a device spent since somebody last asked, in s, J and bit."""
+    """What a device spent since it was last asked.
+
+    compute_s, send_s, wait_s, off_s: time computing, sending, doing neither, and switched off.
+    compute_j, tx_j, rx_j, idle_j: energy of computing, sending, receiving and idling.
+    sent_bits: bits put on the air.
+    """
 
     compute_s: float = 0.0
     send_s: float = 0.0
@@ -28,7 +33,8 @@ class Spent:
 
 
 class Meter:
-    """Watts of a device by what they are for; between two changes they are constant.
+    """A meter counts the watts of a device by what they are for; between two changes they are
+    constant.
 
     It draws compute watts while it fine-tunes and idle watts otherwise; the radio's come on top
     for as long as a transfer is open: each power amplifier's own, and each chain's once. A device
@@ -56,28 +62,29 @@ class Meter:
         self._draw()
 
     def switch(self, on: bool) -> None:
-        """The device is switched on or off; what it computed is lost, its radio must be idle."""
+        """Switches the device on or off; what it computed is lost, its radio must be idle."""
         self._count()
         self._on, self._computing = on, False
         self._base_w = self.profile.idle_w
         self._draw()
 
     def compute(self, on: bool) -> None:
-        """Fine-tuning begins or ends."""
+        """Notes that fine-tuning begins or ends."""
         self._count()
         self._computing = on
         self._base_w = self.profile.compute_w if on else self.profile.idle_w
         self._draw()
 
     def open_transmitter(self, transmission: int, radiated_w: float) -> None:
-        """A transmission begins at the sender."""
+        """Notes that a transmission begins at the sender."""
         self._transmitter.open(transmission, self._count())
         self._amplifiers_w[transmission] = radiated_w / self.profile.pa_efficiency
         self._transmit_w = self._transmitter.drawn_w + sum(self._amplifiers_w.values())
         self._draw()
 
     def close_transmitter(self, transmission: int) -> float:
-        """A transmission ends at the sender; returns its part of the chain's energy in J."""
+        """Notes that a transmission ends at the sender; returns its part of the chain's energy in
+        J."""
         share_j = self._transmitter.close(transmission, self._count())
         del self._amplifiers_w[transmission]
         self._transmit_w = self._transmitter.drawn_w + sum(self._amplifiers_w.values())
@@ -85,20 +92,21 @@ class Meter:
         return share_j
 
     def open_receiver(self, transmission: int) -> None:
-        """A transmission begins at the receiver."""
+        """Notes that a transmission begins at the receiver."""
         self._receiver.open(transmission, self._count())
         self._receive_w = self._receiver.drawn_w
         self._draw()
 
     def close_receiver(self, transmission: int) -> float:
-        """A transmission ends at the receiver; returns its part of the chain's energy in J."""
+        """Notes that a transmission ends at the receiver; returns its part of the chain's energy in
+        J."""
         share_j = self._receiver.close(transmission, self._count())
         self._receive_w = self._receiver.drawn_w
         self._draw()
         return share_j
 
     def take(self) -> Spent:
-        """What was spent since the last call."""
+        """Returns what was spent since the last call."""
         self._count()
         self._draw()
         spent, self.spent = self.spent, Spent()
@@ -106,7 +114,7 @@ class Meter:
 
     @property
     def battery_j(self) -> float | None:
-        """What is left as of the last change or `take`; None on the mains."""
+        """The charge that was left at the last change or `take`; None on the mains."""
         return None if self.battery is None else self.battery.left_j
 
     def _draw(self) -> None:
@@ -115,7 +123,7 @@ class Meter:
             self.battery.draw(watts)
 
     def _count(self) -> float:
-        """Counts until now, which it returns."""
+        """Counts until now, and returns the time."""
         now_s = self.env.now
         passed_s = now_s - self._since_s
         if passed_s <= 0.0:

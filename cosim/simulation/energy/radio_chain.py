@@ -4,7 +4,8 @@ from __future__ import annotations
 
 
 class RadioChain:
-    """Watts that flow while at least one transfer is open, divided evenly among those open.
+    """A radio chain draws its watts while at least one transfer is open, divided evenly among those
+    open.
 
     OFDMA sends and receives all shares through one chain, so n transfers at once cost its power
     once. The shares of all transfers add up to watts × the time in which any was open.
@@ -16,18 +17,18 @@ class RadioChain:
         self._spent_j: dict[int, float] = {}
 
     def open(self, transfer: int, now_s: float) -> None:
-        """A transfer begins."""
+        """Notes that a transfer begins."""
         self._divide(now_s)
         self._spent_j[transfer] = 0.0
 
     def close(self, transfer: int, now_s: float) -> float:
-        """A transfer ends; returns its share of the chain's energy in J."""
+        """Notes that a transfer ends; returns its share of the chain's energy in J."""
         self._divide(now_s)
         return self._spent_j.pop(transfer)
 
     @property
     def drawn_w(self) -> float:
-        """What it draws now."""
+        """The power that it draws now."""
         return self.watts if self._spent_j else 0.0
 
     def _divide(self, now_s: float) -> None:

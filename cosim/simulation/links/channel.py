@@ -23,12 +23,12 @@ Link = tuple[int, int]
 
 
 class Channel:
-    """Gains of the links in use; a pair's fading is one reciprocal stream, whoever sends."""
+    """The channel gives the gains of the links in use; a pair's fading is one reciprocal stream,
+    whoever sends."""
 
     def __init__(self, radio: Radio, trajectories: Sequence[Trajectory], seed: int) -> None:
         self.radio = radio
         self.trajectories = trajectories
-        self.seed = seed
         self._fleet = Fleet(trajectories)
         self._large_scale = LargeScale(radio, seed)
         self._small_scale = SmallScale(radio, self._fleet, seed)
@@ -41,7 +41,7 @@ class Channel:
         return np.asarray(noise_w(band, self.radio.noise_figure_db))
 
     def positions_m(self, devices: Iterable[int], time_s: float) -> FloatArray:
-        """Where devices are at one moment: (M, 2) in m."""
+        """The places (M, 2) of devices at one moment."""
         return self.paths_m(devices, np.array([time_s]))[:, 0]
 
     def paths_m(
@@ -50,7 +50,7 @@ class Channel:
         times_s: FloatArray,
         span_s: tuple[float, float] | None = None,
     ) -> FloatArray:
-        """Where devices are at times (T,): (M, T, 2) in m; `span_s` as of `Fleet.position_m`."""
+        """The places (M, T, 2) of devices at times (T,); `span_s` as of `Fleet.position_m`."""
         return self._fleet.position_m(np.fromiter(devices, dtype=np.int64), times_s, span_s)
 
     def distances_m(self, links: Sequence[Link], time_s: float) -> FloatArray:
@@ -104,13 +104,14 @@ class Channel:
         return np.asarray(sees)
 
     def jumps_s(self, links: Sequence[Link], since_s: float, span_s: float) -> list[FloatArray]:
-        """When within a span the ends of each link jump, in s after `since_s`."""
-        own = {
+        """The moments within a span at which the ends of each link jump, in s after `since_s`."""
+        jumps = {
             device: self.trajectories[device].jumps_s(since_s, since_s + span_s) - since_s
             for device in dict.fromkeys(end for link in links for end in link)
         }
         return [
-            np.union1d(own[i], own[j]) if own[i].size + own[j].size else own[i] for i, j in links
+            np.union1d(jumps[i], jumps[j]) if jumps[i].size + jumps[j].size else jumps[i]
+            for i, j in links
         ]
 
     def speed_limits_m_s(self, links: Sequence[Link]) -> FloatArray:
@@ -127,9 +128,10 @@ class Channel:
             return [1] * len(links)
         ends = np.array(links)
         spread = effective_doppler_hz(self._doppler_hz[ends[:, 0]], self._doppler_hz[ends[:, 1]])
-        width = self._small_scale.slots_s(coherence_time_s(spread))
+        widths_s = self._small_scale.slots_s(coherence_time_s(spread))
         return [
-            _few_digits(max(2, math.ceil(span_s / own))) if own < math.inf else 1 for own in width
+            _few_digits(max(2, math.ceil(span_s / width_s))) if width_s < math.inf else 1
+            for width_s in widths_s
         ]
 
     def steady(

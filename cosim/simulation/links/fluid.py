@@ -46,7 +46,7 @@ def _refined(channel: Channel, transmission: Transmission) -> bool:
 
 
 def _cut_anew(channel: Channel, transmissions: Sequence[Transmission]) -> None:
-    """Slots of a further Γ for transmissions that go on beyond theirs."""
+    """Gives transmissions that go on beyond their Γ the slots of the next one."""
     for transmission in transmissions:
         span = transmission.spans - 1
         if transmission.grid.span != span:
@@ -67,24 +67,24 @@ def _solve_alike(channel: Channel, transmissions: Sequence[Transmission]) -> Non
 def _solve(channel: Channel, transmissions: Sequence[Transmission], grid: Grid) -> None:
     payload = np.array([float(transmission.message.bits) for transmission in transmissions])
     carried = _column(transmissions, "carried_bits")
-    left = payload - carried
+    remaining = payload - carried
     since = _column(transmissions, "since_s")
     share = _column(transmissions, "share_hz")
     power, noise = _column(transmissions, "power_w"), channel.noise_w(share)
     snr_s = _column(transmissions, "snr_s")
-    ends = np.where(left > 0.0, math.inf, since)
+    ends = np.where(remaining > 0.0, math.inf, since)
     for chunk in range(grid.chunk_at(float(since.min())), grid.chunks):
         edges = grid.edges_s(chunk)
-        of = np.flatnonzero((left > 0) & (since < edges[-1]))
+        of = np.flatnonzero((remaining > 0) & (since < edges[-1]))
         if of.size == 0:
-            if not (left > 0).any():
+            if not (remaining > 0).any():
                 break
             continue
         gains = _gains(channel, [transmissions[int(k)] for k in of], chunk, edges)
         snr = power[of, None] * gains / np.broadcast_to(noise, power.shape)[of, None]
         begins = np.maximum(since[of] - edges[0], 0.0)
         took, more = slotted_transfer(
-            left[of], edges, rate_bit_s(share[of, None], snr), since_s=begins
+            remaining[of], edges, rate_bit_s(share[of, None], snr), since_s=begins
         )
         through = np.isfinite(took)
         until = np.where(through, edges[0] + took, edges[-1])
@@ -92,11 +92,11 @@ def _solve(channel: Channel, transmissions: Sequence[Transmission], grid: Grid) 
         lengths = np.clip(until[:, None] - starts, 0.0, np.maximum(edges[1:] - starts, 0.0))
         snr_s[of] += (snr * lengths).sum(axis=1)
         ends[of] = np.where(through, until, math.inf)
-        left[of] = np.where(through, 0.0, left[of] - more)
-        # Accumulated rather than payload − left, which cancels where little of much came through.
+        remaining[of] = np.where(through, 0.0, remaining[of] - more)
+        # Accumulated: payload − remaining cancels where little of a large payload came through.
         carried[of] = np.where(through, payload[of], carried[of] + more)
     # The last chunk compares with what was left before it, which may be no more than a few ulps.
-    on_edge = (left > 0) & (left <= _ROUNDING * payload)
+    on_edge = (remaining > 0) & (remaining <= _ROUNDING * payload)
     horizon_s = (grid.span + 1) * grid.deadline_s
     ends[on_edge], carried[on_edge] = horizon_s, payload[on_edge]
     totals = zip(transmissions, ends, carried, snr_s, strict=True)

@@ -15,9 +15,12 @@ _CHUNK = 512
 
 @dataclass(frozen=True)
 class Grid:
-    """The `span`-th Γ of a transmission in equal slots; one slot is a channel that stands still.
+    """One Γ of a transmission in equal slots, which are evaluated in chunks; one slot is a channel
+    that stands still. All times are in s after the transmission's start.
 
-    Slots are evaluated in chunks. All times are in s after the transmission's start.
+    deadline_s: Γ.
+    slots: how many there are.
+    span: which Γ of the transmission it is, from 0.
     """
 
     deadline_s: float
@@ -59,8 +62,10 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class UnevenGrid(Grid):
-    """A Γ in slots as narrow as one link's channel needs them: `cuts_s` (slots + 1,) are their
-    edges in s after the begin of this Γ, from 0 to `deadline_s`."""
+    """A Γ in slots as narrow as one link's channel needs them.
+
+    cuts_s: their edges (slots + 1,) in s after the begin of this Γ, from 0 to `deadline_s`.
+    """
 
     cuts_s: FloatArray = field(default_factory=lambda: np.zeros(2))
 
@@ -75,8 +80,8 @@ class UnevenGrid(Grid):
 
     def slot_at(self, elapsed_s: float) -> int:
         """As of `Grid`."""
-        found = int(np.searchsorted(self.cuts_s, elapsed_s - self.begins_s, side="right")) - 1
-        return min(max(found, 0), self.slots - 1)
+        slot = int(np.searchsorted(self.cuts_s, elapsed_s - self.begins_s, side="right")) - 1
+        return min(max(slot, 0), self.slots - 1)
 
     def _edges_s(self, first: int, last: int) -> FloatArray:
         return self.cuts_s[first : last + 1].copy()

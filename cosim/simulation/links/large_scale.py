@@ -34,7 +34,8 @@ def apart_m(here_m: FloatArray, there_m: FloatArray) -> FloatArray:
 
 
 class LargeScale:
-    """ḡ of pairs from where their ends are; what is drawn is drawn once per unordered pair."""
+    """The mean gains ḡ of pairs by where their ends are; what is drawn is drawn once per unordered
+    pair."""
 
     def __init__(self, radio: Radio, seed: int) -> None:
         self.radio = radio
@@ -111,11 +112,11 @@ class LargeScale:
                 losses[k] = self._field(*pair(*link)).loss_db(low_m[k], high_m[k])
             return losses
         low_m, high_m = low_m.reshape(-1, 2), high_m.reshape(-1, 2)
-        told = losses.reshape(-1)
+        flat = losses.reshape(-1)
         shadowing = self.radio.shadowing
         for start in range(0, len(links), _BLOCK):
             part = slice(start, start + _BLOCK)
-            told[part] = losses_db(
+            flat[part] = losses_db(
                 [stream(self.seed, "shadowing", *pair(*link)) for link in links[part]],
                 low_m[part],
                 high_m[part],

@@ -31,7 +31,7 @@ _BLIND = float(np.nextafter(1.0, 0.0))
 
 
 def margin_db(radio: Radio) -> float:
-    """What is radiated above Lemma 1's demand, 0 where the policy is another."""
+    """The margin that is radiated above Lemma 1's demand; 0 where the policy is another."""
     return radio.power.margin_db if radio.power.policy == "lemma1" else 0.0
 
 

@@ -45,27 +45,27 @@ def packets_until(channel: Channel, transmission: Transmission, elapsed_s: float
 def chosen_efficiency(channel: Channel, packets: BlockPackets, transmission: Transmission) -> float:
     """The rate of a transmission's blocks in bit/s/Hz: from what its sender knows of the channel at
     the start, less the backoff."""
-    known = (
+    snr = (
         transmission.power_w
         * transmission.known_gain
         / float(channel.noise_w(transmission.share_hz))
     )
-    return float(block_efficiency(known, float(db_to_ratio(packets.backoff_db))))
+    return float(block_efficiency(snr, float(db_to_ratio(packets.backoff_db))))
 
 
 def _blocks_until(
     channel: Channel, packets: BlockPackets, transmission: Transmission, elapsed_s: float
 ) -> Forecast:
-    """The rate is chosen at the start, and kept."""
+    """The forecast of blocks, whose rate is chosen at the start, and kept."""
     bits, size = transmission.message.bits, packets.block_bits
     noise = float(channel.noise_w(transmission.share_hz))
     efficiency = chosen_efficiency(channel, packets, transmission)
     blocks = Blocks.waiting([int(block_count(bits, size))])
     done, snr_s, ends_s = 0, 0.0, math.inf
     interval_s = size / (transmission.share_hz * efficiency) if efficiency > 0.0 else math.inf
-    whole = int(elapsed_s / interval_s * (1.0 + _ROUNDING))
-    for first in range(0, whole, _CHUNK):
-        numbers = np.arange(first, min(first + _CHUNK, whole) + 1, dtype=np.float64)
+    intervals = int(elapsed_s / interval_s * (1.0 + _ROUNDING))
+    for first in range(0, intervals, _CHUNK):
+        numbers = np.arange(first, min(first + _CHUNK, intervals) + 1, dtype=np.float64)
         edges = numbers * interval_s
         decoded_at, mean = _received(channel, transmission, edges, transmission.power_w / noise)
         last, through, blocks = block_transfer(
@@ -83,7 +83,11 @@ def _blocks_until(
             break
     else:
         # An interval that is cut short carries nothing, but was in the air.
-        rest = np.array([whole * interval_s, elapsed_s]) if whole else np.array([0.0, elapsed_s])
+        rest = (
+            np.array([intervals * interval_s, elapsed_s])
+            if intervals
+            else np.array([0.0, elapsed_s])
+        )
         if rest[1] > rest[0]:
             _, mean = _received(channel, transmission, rest, transmission.power_w / noise)
             snr_s += float(mean[0]) * float(rest[1] - rest[0])
@@ -91,7 +95,8 @@ def _blocks_until(
 
 
 def _codeword_until(channel: Channel, transmission: Transmission, elapsed_s: float) -> Forecast:
-    """Nothing is decoded before Γ, and everything at Γ or never."""
+    """The forecast of a codeword, of which nothing is decoded before Γ, and everything at Γ or
+    never."""
     noise = float(channel.noise_w(transmission.share_hz))
     bits = snr_s = 0.0
     for edges in _slots_until(transmission, elapsed_s):

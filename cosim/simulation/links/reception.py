@@ -8,7 +8,7 @@ from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.fluid import solve
 from cosim.simulation.links.packets import chosen_efficiency, packets_until
 from cosim.simulation.links.transmission import Transmission
-from cosim.trace.schema import Outcome
+from cosim.trace.schema import Cause, Outcome
 
 
 def forecast(channel: Channel, transmissions: Sequence[Transmission]) -> None:
@@ -54,6 +54,8 @@ def sent_bits(channel: Channel, transmission: Transmission) -> float:
     )
 
 
-def too_late(channel: Channel) -> Outcome:
-    """What a transmission is that is not through at Γ: a codeword is lost, the others are late."""
-    return Outcome.OUTAGE if channel.radio.packets.model == "codeword" else Outcome.LATE
+def too_late(channel: Channel) -> tuple[Outcome, Cause]:
+    """How a transmission ends that is not through at Γ: a codeword is lost, the others are late."""
+    if channel.radio.packets.model == "codeword":
+        return Outcome.OUTAGE, Cause.OUTAGE
+    return Outcome.LATE, Cause.DEADLINE

@@ -71,14 +71,14 @@ def grids(channel: Channel, links: Sequence[Link], begins_s: float, span: int) -
     counts = np.where(moves, np.maximum(counts, FEWEST), counts)
     steady = channel.steady(links, begins_s, deadline_s, counts.astype(float), _OF_DISTANCE)
     jumps = channel.jumps_s(links, begins_s, deadline_s)
-    found = [Grid(deadline_s, count, span) for count in counts.tolist()]
+    slots = [Grid(deadline_s, count, span) for count in counts.tolist()]
     unsure = [k for k, still in enumerate(steady.tolist()) if jumps[k].size or not still]
     for first in range(0, len(unsure), _TOGETHER):
         of = unsure[first : first + _TOGETHER]
         look = _Look(channel, begins_s, [links[k] for k in of], [jumps[k] for k in of])
-        for k, grid in zip(of, look.grids([found[k] for k in of]), strict=True):
-            found[k] = grid
-    return found
+        for k, grid in zip(of, look.grids([slots[k] for k in of]), strict=True):
+            slots[k] = grid
+    return slots
 
 
 def finer(channel: Channel, grid: Grid, begins_s: float, until_s: float) -> Grid:
@@ -93,15 +93,21 @@ def finer(channel: Channel, grid: Grid, begins_s: float, until_s: float) -> Grid
     width_s = max(until_s / (2 * short), 8.0 * math.ulp(begins_s + until_s))
     if isinstance(grid, UnevenGrid):
         head_s = min(1.25 * until_s, grid.deadline_s)
-        own = np.linspace(0.0, head_s, math.ceil(head_s / width_s) + 1)
-        return UnevenGrid.of(np.union1d(own, grid.cuts_s), grid.deadline_s, grid.span)
+        head_cuts_s = np.linspace(0.0, head_s, math.ceil(head_s / width_s) + 1)
+        return UnevenGrid.of(np.union1d(head_cuts_s, grid.cuts_s), grid.deadline_s, grid.span)
     doublings = math.ceil(math.log2(grid.deadline_s / grid.slots / width_s))
     return Grid(grid.deadline_s, grid.slots << max(doublings, 0), grid.span)
 
 
 @dataclass(frozen=True)
 class _Look:
-    """A closer look at links (L,) through a Γ, in which their ends may jump."""
+    """A closer look at links through one Γ.
+
+    channel: what the links' gains are read from.
+    begins_s: the begin of the Γ on the clock.
+    links: the links (L,).
+    jumps_s: when an end of each link jumps, in s after `begins_s`.
+    """
 
     channel: Channel
     begins_s: float
@@ -109,16 +115,16 @@ class _Look:
     jumps_s: Sequence[FloatArray]
 
     def grids(self, least: Sequence[Grid]) -> list[Grid]:
-        """Their slots, no wider than those of `least`."""
-        found, left = list(least), np.arange(len(self.links))
+        """The slots of each link, no wider than those of `least`."""
+        grids, open_ = list(least), np.arange(len(self.links))
         deadline_s = least[0].deadline_s
         for slots in _EVEN:
             edges = np.linspace(0.0, deadline_s, 2 * slots + 1)
-            links = [self.links[k] for k in left.tolist()]
+            links = [self.links[k] for k in open_.tolist()]
             apart, way, gain, sees = self.channel.course(links, self.begins_s + edges)
             lost = sees[:, 1:] != sees[:, :-1]
             cut = lost[:, ::2] | lost[:, 1::2]
-            for row, k in enumerate(left.tolist()):
+            for row, k in enumerate(open_.tolist()):
                 cut[row, np.searchsorted(edges[2::2], self.jumps_s[k])] = True
             far = ~_near(self.channel, apart, way).any(axis=1)
             level = ratio_to_db(gain)
@@ -127,19 +133,19 @@ class _Look:
             smooth = ~rough.any(axis=1)
             done = far & (smooth | (slots == _EVEN[-1]))
             for row in np.flatnonzero(done).tolist():
-                k = int(left[row])
-                own = max(least[k].slots, slots if smooth[row] else _MOST)
+                k = int(open_[row])
+                even = max(least[k].slots, slots if smooth[row] else _MOST)
                 steps = [
                     self._step_s(k, *edges[half : half + 2]) for half in np.flatnonzero(lost[row])
                 ]
                 cuts_s = np.concatenate([self.jumps_s[k], *steps])
-                found[k] = _cut(Grid(deadline_s, own, least[k].span), cuts_s)
-            left = left[~done]
-            if not left.size:
-                return found
-        for k in left.tolist():
-            found[k] = _cut(least[k], self._narrow_s(k, least[k]))
-        return found
+                grids[k] = _cut(Grid(deadline_s, even, least[k].span), cuts_s)
+            open_ = open_[~done]
+            if not open_.size:
+                return grids
+        for k in open_.tolist():
+            grids[k] = _cut(least[k], self._narrow_s(k, least[k]))
+        return grids
 
     def _narrow_s(self, k: int, least: Grid) -> FloatArray:
         """The edges that a link needs besides those of its equal slots: jumps, and slots that are
@@ -189,8 +195,8 @@ def _cut(even: Grid, cuts_s: FloatArray) -> Grid:
     """The edges of equal slots and others."""
     if not cuts_s.size:
         return even
-    own = np.linspace(0.0, even.deadline_s, even.slots + 1)
-    return UnevenGrid.of(np.union1d(own, cuts_s), even.deadline_s, even.span)
+    even_s = np.linspace(0.0, even.deadline_s, even.slots + 1)
+    return UnevenGrid.of(np.union1d(even_s, cuts_s), even.deadline_s, even.span)
 
 
 def _least_s(begins_s: float, span_s: float) -> float:

@@ -29,7 +29,7 @@ _PAIRS_KEPT = 1 << 16
 
 
 class SmallScale:
-    """|z|² of pairs; each has one reciprocal stream, ("fading", i, j) with i < j."""
+    """The fading |z|² of pairs; each has one reciprocal stream, ("fading", i, j) with i < j."""
 
     def __init__(self, radio: Radio, fleet: Fleet, seed: int) -> None:
         self.radio = radio
@@ -51,8 +51,8 @@ class SmallScale:
             return self._outside(fading, pairs, times_s, rounds)
         if isinstance(fading, BlockFading):
             drawn = [
-                float(block_power_gain(stream(self.seed, "fading", *own, round_)))
-                for own, round_ in zip(pairs, rounds, strict=True)
+                float(block_power_gain(stream(self.seed, "fading", *ends, round_)))
+                for ends, round_ in zip(pairs, rounds, strict=True)
             ]
             return np.repeat(np.array(drawn)[:, None], len(times_s), axis=1)
         return self._clarke(fading, pairs, times_s)
@@ -71,7 +71,9 @@ class SmallScale:
         if isinstance(fading, ClarkeChoice):
             return coherence_s / fading.slots_per_coherence_time
         assert isinstance(fading, OutsideFading), "no other moves within a round"
-        slots = np.array([fading.slot_s(own) for own in coherence_s.tolist()], dtype=np.float64)
+        slots = np.array(
+            [fading.slot_s(time_s) for time_s in coherence_s.tolist()], dtype=np.float64
+        )
         if not (slots > 0.0).all():
             raise OutsideError(f"radio.fading: {fading} asks for slots of {slots.min():g} s")
         return slots
@@ -88,18 +90,18 @@ class SmallScale:
             self._fades.clear()
         travelled = self._fleet.travelled_m(np.array(pairs), times_s)
         gains = np.empty((len(pairs), len(times_s)))
-        for own, (ends, round_) in enumerate(zip(pairs, rounds, strict=True)):
+        for link, (ends, round_) in enumerate(zip(pairs, rounds, strict=True)):
             name = (*ends, round_) if fading.per_round else ends
             if name not in self._fades:
                 random = stream(self.seed, "fading", *name)
                 self._fades[name] = fading.draw(random, self.radio.carrier_hz)
-            answer = np.asarray(self._fades[name](times_s, travelled[own]), dtype=np.float64)
+            answer = np.asarray(self._fades[name](times_s, travelled[link]), dtype=np.float64)
             if answer.shape not in ((), times_s.shape):
                 raise OutsideError(
                     f"radio.fading: {fading} answers {len(times_s)} times with the shape "
                     f"{answer.shape}"
                 )
-            gains[own] = answer
+            gains[link] = answer
         possible = np.isfinite(gains) & (gains >= 0.0)
         if not possible.all():
             raise OutsideError(
@@ -137,14 +139,14 @@ class SmallScale:
         """The pairs' fading, drawn where it is not known."""
         if len(self._drawn) > _PAIRS_KEPT:
             self._drawn.clear()
-        new = [own for own in dict.fromkeys(pairs) if own not in self._drawn]
-        found = ClarkeFading.draw_all(
-            [stream(self.seed, "fading", *own) for own in new],
+        new = [ends for ends in dict.fromkeys(pairs) if ends not in self._drawn]
+        fadings = ClarkeFading.draw_all(
+            [stream(self.seed, "fading", *ends) for ends in new],
             carrier_hz=self.radio.carrier_hz,
             sinusoids=fading.sinusoids,
         )
-        self._drawn.update(zip(new, found, strict=True))
-        return [self._drawn[own] for own in pairs]
+        self._drawn.update(zip(new, fadings, strict=True))
+        return [self._drawn[ends] for ends in pairs]
 
 
 def _evenly_spaced(times_s: FloatArray) -> bool:

@@ -49,7 +49,7 @@ def start(channel: Channel, bursts: Sequence[Sequence[Transmission]], start_s: f
 def _known_gains(
     channel: Channel, transmissions: Sequence[Transmission], start_s: float
 ) -> FloatArray:
-    """What every sender knows of its channel (L,): its gain at the start, or the mean of that."""
+    """The gains (L,) that the senders know: those at the start, or their means."""
     power = channel.radio.power
     links = [transmission.link for transmission in transmissions]
     if power.policy == "lemma1" and power.channel_knowledge == "mean":
@@ -84,7 +84,7 @@ def _allocated(channel: Channel, required_w: FloatArray) -> Allocation:
 
 
 def _equal(channel: Channel, receivers: int) -> Allocation:
-    """p_max shared equally: what a control message of a few bits takes as well, because Lemma 1
-    would stretch it over the whole of Γ."""
+    """Shares p_max equally; a control message of a few bits has it too, because Lemma 1 would
+    stretch it over the whole of Γ."""
     equal = np.full(receivers, float(dbm_to_w(channel.radio.p_max_dbm)) / receivers)
-    return Allocation(equal, equal, slack_w=0.0, binding=0, feasible=True)
+    return Allocation(equal, feasible=True)

@@ -124,7 +124,7 @@ class Transmission:
 
     @property
     def horizon_s(self) -> float:
-        """The longest that it may last."""
+        """The longest that it may last, from its start."""
         return self.spans * self.grid.deadline_s
 
     def advance(self, channel: Channel, elapsed_s: float) -> None:

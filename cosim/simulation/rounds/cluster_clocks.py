@@ -31,7 +31,7 @@ class ClusterClocks:
         self._stirred = world.env.event()
 
     def play(self) -> Generator[Event, Any, None]:
-        """All rounds."""
+        """Plays all rounds."""
         world = self.world
         before: dict[int, Process] = {}
         for number in range(1, world.scenario.rounds + 1):
@@ -55,10 +55,10 @@ class ClusterClocks:
         world = self.world
         members = [world.stations[device] for device in group]
         yield from self._ready(members, earlier)
-        taken = [station for station in members if station.id in self._asleep]
-        for station in taken:
+        sleepers = [station for station in members if station.id in self._asleep]
+        for station in sleepers:
             world.sit_out(station, self._asleep.pop(station.id))
-        if taken:
+        if sleepers:
             self._stir()
         if not any(station.present for station in members):
             members = yield from self._sleep(members, plan.round)
@@ -70,7 +70,7 @@ class ClusterClocks:
             yield from group_round(world, plan, still, waits=True)
             if world.due(plan.round):
                 world.evaluate(plan.round, still)
-        world.tell_closed()
+        world.report_closed_rounds()
 
     def _ready(
         self, members: Sequence[Station], earlier: dict[int, Process]
@@ -96,15 +96,17 @@ class ClusterClocks:
         self._asleep.update(dict.fromkeys((station.id for station in members), round_))
         self._stir()
         while True:
-            own = [station for station in members if self._asleep.get(station.id) == round_]
-            if any(station.present for station in own) or all(station.gone for station in own):
-                for station in own:
+            sleepers = [station for station in members if self._asleep.get(station.id) == round_]
+            if any(station.present for station in sleepers) or all(
+                station.gone for station in sleepers
+            ):
+                for station in sleepers:
                     del self._asleep[station.id]
-                return own
-            away = [station.awaited(world.env) for station in own if not station.gone]
+                return sleepers
+            away = [station.awaited(world.env) for station in sleepers if not station.gone]
             yield world.env.any_of([*away, self._stirred])
 
     def _stir(self) -> None:
         """Tells the groups that wait that somebody has fallen asleep or was taken over."""
-        told, self._stirred = self._stirred, self.world.env.event()
-        told.succeed()
+        stirred, self._stirred = self._stirred, self.world.env.event()
+        stirred.succeed()

@@ -53,7 +53,7 @@ def _average(
     why: Cause,
     result: RoundResult,
 ) -> Generator[Event, Any, None]:
-    """The computation of a mixing; what a device that is cut off meanwhile took is lost."""
+    """Computes the mixing; what a device that is cut off meanwhile took is lost."""
     work = world.learner.mixing_work(station.id, updates)
     if work is None:
         return
@@ -68,7 +68,8 @@ def _average(
 def _fine_tune(
     world: World, station: Station, number: int, neighbours: tuple[int, ...], result: RoundResult
 ) -> Generator[Event, Any, FineTuned]:
-    """A device that is cut off while it computes has computed nothing, and nobody hears of it."""
+    """Fine-tunes; a device that is cut off meanwhile has computed nothing, and nobody hears of
+    it."""
     event, me = world.record.event, station.id
     job = world.learner.submit(me, number)
     event(EventKind.COMPUTE_START, me, number, Cause.SCHEDULE)
@@ -77,7 +78,7 @@ def _fine_tune(
         yield world.env.timeout(station.device.compute_time_s(job.work))
     except Interrupt:
         job.discard()
-        world.lost(me)
+        world.drop_update(me)
         world.medium.silence(station, neighbours, number)
         raise
     station.meter.compute(False)
@@ -85,10 +86,10 @@ def _fine_tune(
     result.loss, result.flop = tuned.loss, job.work.flop
     event(EventKind.COMPUTE_END, me, number, Cause.COMPUTE_FINISHED)
     if tuned.quarantined:
-        world.lost(me)
+        world.drop_update(me)
     else:
-        world.tell_layers(me)
-        world.tuned(me, tuned.update)
+        world.write_layers(me)
+        world.keep_update(me, tuned.update)
     return tuned
 
 
@@ -101,8 +102,8 @@ def _send(
     *,
     waits: bool,
 ) -> Generator[Event, Any, None]:
-    """What a receiver was told while the air was still full of the round before is not told again:
-    the bits are those of the moment of sending."""
+    """Sends the update; its bits are those of the moment of sending, because a receiver may have
+    been told more while the air was still full of the round before."""
     if station.burst is not None:
         yield station.burst.over
     world.medium.deliver_due(station)

@@ -19,17 +19,18 @@ from cosim.trace.schema import Cause, EventKind
 def group_round(
     world: World, plan: Plan, members: Sequence[Station], *, waits: bool
 ) -> Generator[Event, Any, None]:
-    """One round of a group: those who are there play it, and all get their row when it ends.
+    """Plays one round of a group: those who are there take part, and all get their row when it
+    ends.
 
     Who came while clusters were formed is in none of them, and waits for the next round.
     """
-    there = [station for station in members if station.present and station.id in plan.graph]
+    players = [station for station in members if station.present and station.id in plan.graph]
     lives: dict[int, Process] = {}
-    for station in there:
+    for station in players:
         station.round = plan.round
         world.record.event(EventKind.PLAN, station.id, plan.round, Cause.SCHEDULE)
-    seats = _seats(world, plan, there)
-    for station in there:
+    seats = _seats(world, plan, players)
+    for station in players:
         neighbours = seats[station.id].neighbours
         round_ = device_round(world, station, plan.round, neighbours, waits=waits)
         station.life = lives[station.id] = world.env.process(round_)
@@ -48,11 +49,11 @@ def group_round(
     world.write_positions()
 
 
-def _seats(world: World, plan: Plan, there: Sequence[Station]) -> dict[int, Seat]:
-    """Each device's place in a plan, among those who are there now."""
+def _seats(world: World, plan: Plan, players: Sequence[Station]) -> dict[int, Seat]:
+    """Gives each of the players its place in a plan, among those who are there now."""
     sizes: dict[int, int] = {}  # each counted once: all devices may be one group
     seats = {}
-    for station in there:
+    for station in players:
         number, group = plan.cluster_of[station.id]
         if number not in sizes:
             sizes[number] = sum(world.stations[device].present for device in group)

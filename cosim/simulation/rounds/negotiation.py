@@ -52,7 +52,7 @@ def negotiate(
     ids = [station.id for station in stations]
     densities, sizes = world.learner.densities(ids)
     gains = _mean_gains(world, ids)
-    found = agnes(
+    clustering = agnes(
         densities,
         choice.max_collision_rate,
         weights=sizes,
@@ -61,10 +61,10 @@ def negotiate(
     layers = densities.shape[1]
     heads = dict(enumerate(stations))
     yield from _announce(world, heads, list(heads), layers, gains, round_)
-    for merge in found.merges:
+    for merge in clustering.merges:
         del heads[merge.absorbed]
         yield from _announce(world, heads, [merge.kept], 2 * layers, gains, round_)
-    return tuple(tuple(ids[member] for member in cluster) for cluster in found.clusters)
+    return tuple(tuple(ids[member] for member in cluster) for cluster in clustering.clusters)
 
 
 def needs_reclustering(
@@ -72,23 +72,23 @@ def needs_reclustering(
 ) -> bool:
     """Whether clusters must be formed anew: a device is in none of them, or a member's Lemma 1
     powers at the mean gains of this moment exceed p_max, the constraint that formed them."""
-    there = {station.id for station in stations}
-    if there - {device for cluster in clusters for device in cluster}:
+    present = {station.id for station in stations}
+    if present - {device for cluster in clusters for device in cluster}:
         return True
     for cluster in clusters:
-        ids = [device for device in cluster if device in there]
+        ids = [device for device in cluster if device in present]
         if len(ids) > 1:
             densities, sizes = world.learner.densities(ids)
             need = _power_need(world, densities, sizes, _mean_gains(world, ids))
             attenuation = need.checked_attenuation(len(ids))
-            asked = need.at_gain_one_w(len(ids) - 1, len(ids)) * attenuation.sum(axis=1)
-            if bool((asked > need.limit_w(len(ids))).any()):
+            power_w = need.at_gain_one_w(len(ids) - 1, len(ids)) * attenuation.sum(axis=1)
+            if bool((power_w > need.limit_w(len(ids))).any()):
                 return True
     return False
 
 
 def _calibrate(world: World, station: Station, round_: int) -> Generator[Event, Any, None]:
-    """A forward pass over a small batch of its own, once in a device's life."""
+    """Calibrates a device by a forward pass over a small batch of its own, once in its life."""
     job = world.learner.calibrate(station.id)
     if job is None:
         return
@@ -113,10 +113,10 @@ def _announce(
     gains: FloatArray,
     round_: int,
 ) -> Generator[Event, Any, None]:
-    """Speakers tell all other heads that are there, at the rate of the weakest link to one."""
+    """Has speakers tell all other heads that are there, at the rate of the weakest link to one."""
     bursts = []
     for speaker in speakers:
-        others = [head for head, own in heads.items() if head != speaker and own.present]
+        others = [head for head, station in heads.items() if head != speaker and station.present]
         if others and heads[speaker].present:
             farthest = heads[min(others, key=lambda head: float(gains[speaker, head]))]
             bits = numbers * _BITS_PER_NUMBER
@@ -137,7 +137,8 @@ def _mean_gains(world: World, ids: Sequence[int]) -> FloatArray:
 def _power_need(
     world: World, densities: FloatArray, sizes: NDArray[Any], gains: FloatArray
 ) -> PowerNeed:
-    """Lemma 1 for the values that each device sends a round, with the scenario's margin."""
+    """The power that Lemma 1 asks for the values that each device sends a round, with the
+    scenario's margin."""
     radio, adapter = world.scenario.radio, world.scenario.adapter
     bits = np.rint(densities * sizes).sum(axis=1) * adapter.bits_per_value
     margin = radio.power.margin_db if radio.power.policy == "lemma1" else 0.0

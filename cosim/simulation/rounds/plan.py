@@ -13,18 +13,22 @@ from cosim.topology.graphs import Neighbours, components
 
 @dataclass(frozen=True)
 class Plan:
-    """A round's graph over the devices that take part."""
+    """A plan says who exchanges with whom in a round.
+
+    round: the round's number.
+    graph: the neighbours of each device that takes part.
+    """
 
     round: int
     graph: Neighbours
 
     def neighbours(self, device: int) -> tuple[int, ...]:
-        """Whom a device exchanges with; nobody, where the plan does not know it."""
+        """The devices with which a device exchanges; none, where the plan does not know it."""
         return self.graph.get(device, ())
 
     @cached_property
     def groups(self) -> list[tuple[int, ...]]:
-        """Connected groups, in the order of their smallest member."""
+        """The connected groups, in the order of their smallest member."""
         return components(self.graph)
 
     @cached_property

@@ -18,7 +18,7 @@ from cosim.topology.graphs import complete_within, needs_positions, neighbours
 
 
 def planned(world: World, round_: int, among: Sequence[Station]) -> Generator[Event, Any, Plan]:
-    """The round's plan over these devices where they are now; clusters take time to form."""
+    """Plans a round over these devices where they are now; clusters take time to form."""
     topology = world.scenario.method.topology
     if isinstance(topology, Clusters):
         if needs_reclustering(world, world.clusters, among):
@@ -37,7 +37,7 @@ def planned(world: World, round_: int, among: Sequence[Station]) -> Generator[Ev
 
 
 def exchange_attempts(world: World, plan: Plan) -> int:
-    """How often an expert may be sent after this round: in every E-th and the last, else 0.
+    """The times that an expert may be sent after this round: none but in every E-th and the last.
 
     An exchange less than E rounds before the last is left out: the last one sends the same experts
     newer.
@@ -45,6 +45,10 @@ def exchange_attempts(world: World, plan: Plan) -> int:
     topology = world.scenario.method.topology
     if not isinstance(topology, Clusters):
         return 0
-    left = world.scenario.rounds - plan.round
+    rounds_left = world.scenario.rounds - plan.round
     E = topology.exchange_every
-    return topology.exchange_attempts if left == 0 or (plan.round % E == 0 and left >= E) else 0
+    return (
+        topology.exchange_attempts
+        if rounds_left == 0 or (plan.round % E == 0 and rounds_left >= E)
+        else 0
+    )

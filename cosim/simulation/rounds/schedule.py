@@ -34,7 +34,7 @@ def play_out(world: World) -> None:
 
 
 def life(world: World) -> Life:
-    """The whole run, by the recipe's schedule; it ends early where every device is gone."""
+    """Plays the whole run, by the recipe's schedule; it ends early where every device is gone."""
     for station in world.stations:
         if station.device.spells is not None:
             world.env.process(come_and_go(world, station))
@@ -52,12 +52,12 @@ def synchronous(world: World) -> Life:
         if not (yield from world.somebody(world.stations)):
             return
         members = [station for station in world.stations if not station.gone]
-        there = [station for station in members if station.present]
-        plan = yield from planned(world, number, there)
+        players = [station for station in members if station.present]
+        plan = yield from planned(world, number, players)
         yield from group_round(world, plan, members, waits=True)
         if world.due(number):
             world.evaluate(number, world.stations)
-        world.tell_closed()
+        world.report_closed_rounds()
 
 
 def cluster(world: World) -> Life:
@@ -78,7 +78,7 @@ def asynchronous(world: World) -> Life:
 def _alone(world: World, station: Station, plans: dict[int, Plan]) -> Life:
     for number in range(1, world.scenario.rounds + 1):
         if not (yield from world.somebody([station])):
-            world.tell_closed()
+            world.report_closed_rounds()
             return
         if number not in plans:
             among = [other for other in world.stations if not other.gone]
@@ -87,7 +87,7 @@ def _alone(world: World, station: Station, plans: dict[int, Plan]) -> Life:
         yield from group_round(world, plan, [station], waits=False)
         if world.due(number):
             world.evaluate(number, [station])
-        world.tell_closed()
+        world.report_closed_rounds()
 
 
 def _played(world: World) -> Life:

@@ -29,24 +29,22 @@ from cosim.trace.schema import Cause, TransferKind
 
 
 def build_devices(scenario: Scenario) -> list[Device]:
-    """Devices with consecutive ids, group by group; each owns its mobility stream.
+    """Builds the devices with consecutive ids, group by group; each owns its mobility stream.
 
     Raises `CosimError` for movement that does not fit the scenario, or a profile's file that
     cannot be used.
     """
     with failures_told(scenario):
         paths = trajectories(scenario, area_of(scenario))
-    profiles = [own.profile for own in equipment(scenario)]
+    parts = zip(equipment(scenario), paths, presence(scenario, paths), strict=True)
     return [
-        Device(number, profile, path, spells)
-        for number, (profile, path, spells) in enumerate(
-            zip(profiles, paths, presence(scenario, paths), strict=True)
-        )
+        Device(number, kit.group, kit.name, kit.profile, path, spells)
+        for number, (kit, path, spells) in enumerate(parts)
     ]
 
 
 def build_learner(scenario: Scenario) -> Learner:
-    """The scenario's learner: the base model loaded, the tasks read and encoded.
+    """Builds the scenario's learner: the base model loaded, the tasks read and encoded.
 
     Raises `CosimError` for a model or a task that cannot be used.
     """
@@ -63,14 +61,6 @@ def build_learner(scenario: Scenario) -> Learner:
     return prepare(scenario)
 
 
-def build_world(
-    scenario: Scenario, learner: Learner, trace: TraceSink, observers: Sequence[Observer] = ()
-) -> World:
-    """A world at time zero."""
-    devices = build_devices(scenario)
-    return world_of(scenario, devices, learner, trace, observers)
-
-
 def world_of(
     scenario: Scenario,
     devices: Sequence[Device],
@@ -78,7 +68,7 @@ def world_of(
     trace: TraceSink,
     observers: Sequence[Observer] = (),
 ) -> World:
-    """A world at time zero with the given devices in it."""
+    """Builds a world at time zero with the given devices in it."""
     env = Environment()
     record = Recorder(env, trace, [*observers, *_named_observers(scenario, trace)])
     channel = channel_of(scenario, devices)
@@ -127,7 +117,8 @@ def area_of(scenario: Scenario) -> Area:
 
 
 def given_work(scenario: Scenario) -> Workload:
-    """A round's work where nothing is learnt: the scenario's FLOP, and Q as the payload has it."""
+    """The work of a round where nothing is learnt: the scenario's FLOP, and Q as the payload has
+    it."""
     learning, training = scenario.learning, scenario.training
     assert learning.model == "none"
     return Workload(

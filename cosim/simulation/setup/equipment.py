@@ -19,14 +19,20 @@ from cosim.scenario.profile import PROFILE_FILE, Profile
 
 @dataclass(frozen=True)
 class Equipment:
-    """A device's profile, with the group's choices in it, and what to call it."""
+    """The equipment of one device of a group.
 
+    group: the group's number in the scenario, from 0.
+    name: the name of its profile, or where the scenario states it.
+    profile: its profile, with the group's choices in it.
+    """
+
+    group: int
     name: str
     profile: Profile
 
 
 def equipment(scenario: Scenario) -> list[Equipment]:
-    """Every device's, in the order of the ids.
+    """The equipment of every device, in the order of the ids.
 
     A mix is drawn from the stream (seed, "profile", device), a speed exp(σ·z) with z ~ N(0, 1)
     from (seed, "speed", device). ScenarioError, beginning with the path in the scenario, for a
@@ -40,14 +46,14 @@ def equipment(scenario: Scenario) -> list[Equipment]:
         for name in names:
             if name is None:
                 assert isinstance(group.profile, Profile)
-                found, called = group.profile, where
+                profile, called = group.profile, where
             else:
                 try:
-                    found = profiles(name)
+                    profile = profiles(name)
                 except ScenarioError as error:
                     raise ScenarioError(f"{where}: {error}") from error
                 called = Path(name).stem if name.startswith(PROFILE_FILE) else name
-            out.append(Equipment(called, _own(found, group, scenario.seed, len(out))))
+            out.append(Equipment(number, called, _own(profile, group, scenario.seed, len(out))))
     return out
 
 

@@ -36,11 +36,17 @@ _FALLBACK_DOES = {
 
 @dataclass(frozen=True)
 class FirstLinks:
-    """Directed links at time zero: lengths (L,) in m, and by sender the power with the margin (S,)
-    in W. `unserved` links are those that p_max does not bring through by Γ at the mean gain, the
-    largest demands of each sender; `reduced` senders lack part of the margin. `present` devices
-    are there, and `alone` of them have no link; `out_of_range`: because no two are within the
-    graph's range. `assumed` says what could not be known.
+    """The directed links at time zero, and what Lemma 1 asks for them.
+
+    distances_m: lengths (L,).
+    power_w: by sender, the power with the margin (S,).
+    unserved: links that p_max does not bring through by Γ at the mean gain, the largest demands of
+        each sender.
+    reduced: senders that lack part of the margin.
+    present: devices that are there.
+    alone: those of them that have no link.
+    out_of_range: whether nobody has a link because no two are within the graph's range.
+    assumed: words on what could not be known.
     """
 
     distances_m: FloatArray
@@ -109,7 +115,8 @@ def _judged(
 
 
 def shortfall(scenario: Scenario, links: FirstLinks) -> str | None:
-    """What of the first links Lemma 1 cannot bring through by Γ, in words; None: all are."""
+    """A sentence on what of the first links Lemma 1 cannot bring through by Γ; None where it can
+    all."""
     if not links.power_w.size:
         if links.present < 2:
             return None
@@ -117,17 +124,17 @@ def shortfall(scenario: Scenario, links: FirstLinks) -> str | None:
             range_m = getattr(scenario.method.topology, "range_m", None)
             return f"no two devices are within range_m ({range_m:g} m) of each other at the start"
         return f"infeasible: nobody is in reach within Γ; {_MORE}"
-    radio, said = scenario.radio, []
+    radio, sentences = scenario.radio, []
     if links.unserved:
         fallback = radio.power.fallback if radio.power.policy == "lemma1" else "max_power"
-        said.append(
+        sentences.append(
             f"infeasible: {links.unserved} of {links.distances_m.size} links cannot meet Γ at "
             f"their mean gain: {_FALLBACK_DOES[fallback]}; {_MORE}"
         )
     if links.reduced:
         senders = "1 sender" if links.reduced == 1 else f"{links.reduced} senders"
-        said.append(f"p_max leaves {senders} less than the margin")
-    return "; ".join(said) or None
+        sentences.append(f"p_max leaves {senders} less than the margin")
+    return "; ".join(sentences) or None
 
 
 def _there(device: Device) -> bool:
@@ -150,13 +157,13 @@ def _graph(
 
         second = cKDTree(where_m).query(where_m, k=2)[1]
         nearest: Neighbours = {
-            own: (ids[int(row[0] if row[0] != place else row[1])],)
-            for place, (own, row) in enumerate(zip(ids, second, strict=True))
+            sender: (ids[int(row[0] if row[0] != place else row[1])],)
+            for place, (sender, row) in enumerate(zip(ids, second, strict=True))
         }
         return nearest, "each to its nearest, because clusters form by what is learnt"
     if isinstance(topology, Complete) and len(ids) * (len(ids) - 1) > _MOST_LINKS:
         senders = ids[: max(1, _MOST_LINKS // len(ids))]
-        some = {own: tuple(other for other in ids if other != own) for own in senders}
+        some = {sender: tuple(other for other in ids if other != sender) for sender in senders}
         return some, f"of the first {len(senders)} senders"
     limited = isinstance(topology, RandomGraph) and topology.limit_by_links
     need = link_need(channel, ids, bits, 0.0) if limited else None

@@ -61,8 +61,8 @@ def trajectories(scenario: Scenario, area: Area) -> list[Trajectory]:
             case GaussMarkov():
                 paths += _gauss_markov(group.mobility, area, scenario.seed, ids, where)
             case RecordedTrace():
-                taken = files.take(group.mobility, group, where)
-                paths += _as_they_go_on(group.mobility, taken, where)
+                recorded = files.take(group.mobility, group, where)
+                paths += _as_they_go_on(group.mobility, recorded, where)
             case OutsideMobility():
                 paths += outside_paths(group.mobility, area, scenario.seed, ids, where)
     return paths
@@ -92,7 +92,7 @@ def presence(scenario: Scenario, paths: Sequence[Trajectory]) -> Iterator[Iterab
 
 
 def _spells(seed: int, device: int, group: DeviceGroup, path: Trajectory) -> Iterable[Spell] | None:
-    """When a device is there, were its trace without end."""
+    """The spells at which a device is there, were its trace without end."""
     match group.availability:
         case Always():
             return None
@@ -108,7 +108,8 @@ def _spells(seed: int, device: int, group: DeviceGroup, path: Trajectory) -> Ite
 
 
 def _ends_s(mobility: Mobility, path: Trajectory) -> float:
-    """When a device is away for good because its file has ended, in s; infinite: never."""
+    """The time in s at which a device is away for good because its file has ended; infinite:
+    never."""
     if isinstance(mobility, RecordedTrace) and mobility.after_end in ("away", "stop"):
         assert isinstance(path, RecordedPath)
         assert path.recording is not None
@@ -186,10 +187,10 @@ def _gauss_markov(
 
 def _listed(paths: Mapping[str, RecordedPath], file: Path, name: str) -> str:
     """The devices of a file, the one whose name is nearest, and what was left out of it."""
-    known = ", ".join([*list(paths)[:_NAMED], *["…"][: len(paths) > _NAMED]])
+    names = ", ".join([*list(paths)[:_NAMED], *["…"][: len(paths) > _NAMED]])
     recording = next(iter(paths.values())).recording
     notes = "".join(f"; {note}" for note in recording.notes) if recording is not None else ""
-    return f"the {len(paths)} devices of {file} ({known}){did_you_mean(name, paths)}{notes}"
+    return f"the {len(paths)} devices of {file} ({names}){did_you_mean(name, paths)}{notes}"
 
 
 class _TraceFiles:
@@ -219,11 +220,11 @@ class _TraceFiles:
                 self._read[file, reading] = read_trace(file, reading)
         except MobilityError as error:
             raise MobilityError(f"{where}.path: {error}") from error
-        paths, taken = self._read[file, reading], self._taken.setdefault(file, {})
+        paths, owners = self._read[file, reading], self._taken.setdefault(file, {})
         if mobility.device_ids is None:
-            names = [name for name in paths if name not in taken][: group.count]
+            names = [name for name in paths if name not in owners][: group.count]
             if len(names) < group.count:
-                others = f", {len(taken)} of them taken by groups before" if taken else ""
+                others = f", {len(owners)} of them taken by groups before" if owners else ""
                 raise MobilityError(
                     f"{where}.path: {file}: has {len(paths)} devices{others}; the group has "
                     f"{group.count}"
@@ -233,17 +234,19 @@ class _TraceFiles:
         for index, name in enumerate(names):
             at = f"{where}.device_ids.{index}: {name!r}"
             if name not in paths:
-                plain = [one for one in paths if _as_number(one) == _as_number(name) is not None]
+                plain = [
+                    other for other in paths if _as_number(other) == _as_number(name) is not None
+                ]
                 quote = f'; quote it as it is there: "{plain[0]}"' if plain else ""
                 raise MobilityError(f"{at} is not one of {_listed(paths, file, name)}{quote}")
-            if name in taken:
-                raise MobilityError(f"{at} is taken already, by {taken[name]}")
-            taken[name] = where.removesuffix(".mobility")
+            if name in owners:
+                raise MobilityError(f"{at} is taken already, by {owners[name]}")
+            owners[name] = where.removesuffix(".mobility")
         return [paths[name] for name in names]
 
 
 def _as_number(name: str) -> float | None:
-    """What YAML may have made of a device's name that is a number."""
+    """The number that YAML may have made of a device's name."""
     try:
         return float(name)
     except ValueError:

@@ -16,9 +16,12 @@ def waits_s(scenario: Scenario, devices: Sequence[Device]) -> float:
     Devices that begin a round together wait while nobody is there; on clocks of their own each one
     may wait for its last spell. Spells that are drawn, or repeated, are not looked at.
     """
-    known = [device.spells for device in devices if isinstance(device.spells, tuple)]
+    recorded = [device.spells for device in devices if isinstance(device.spells, tuple)]
     spells: list[Spell] = sorted(
-        (max(since, 0.0), until) for own in known for since, until in own if until > 0
+        (max(since, 0.0), until)
+        for of_device in recorded
+        for since, until in of_device
+        if until > 0
     )
     if not spells:
         return 0.0
@@ -34,7 +37,7 @@ def waits_s(scenario: Scenario, devices: Sequence[Device]) -> float:
 
 
 def nobody_before_s(devices: Sequence[Device]) -> float:
-    """Until when it is sure that nobody is there: 0 s unless all devices' spells are recorded."""
+    """The time until which surely nobody is there: 0 s unless all devices' spells are recorded."""
     first = [
         min((max(since, 0.0) for since, until in device.spells if until > 0), default=float("inf"))
         if isinstance(device.spells, tuple)

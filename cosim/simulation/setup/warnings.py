@@ -57,7 +57,8 @@ def world_warnings(
     longest_s = scenario.radio.deadline_s
     if work is not None:
         longest_s += max(
-            device.compute_time_s(own) for device, own in zip(devices, work, strict=True)
+            device.compute_time_s(of_device)
+            for device, of_device in zip(devices, work, strict=True)
         )
     sentences += _coverage(scenario, recorded, scenario.rounds * longest_s)
     sentences += _presence(devices, recorded, scenario.rounds * longest_s)
@@ -77,10 +78,10 @@ def closing_warnings(world: World) -> list[str]:
     ids = [station.id for station in world.stations]
     absent = [device for device in ids if device not in world.came_s]
     idle = [device for device in ids if device in world.came_s and device not in world.seated]
-    told = [f"never there: {_devices(absent)}"] if absent else []
+    sentences = [f"never there: {_devices(absent)}"] if absent else []
     if idle:
         joined = _devices(idle, lambda device: f" (joined at {world.came_s[device]:.2f} s)")
-        told.append(f"took part in no round: {joined}")
+        sentences.append(f"took part in no round: {joined}")
     still: dict[int, list[tuple[float, RecordedPath]]] = {}
     choices = _choices(world.scenario)
     for station in world.stations:
@@ -98,12 +99,12 @@ def closing_warnings(world: World) -> list[str]:
         assert of is not None
         lasted = sorted({now_s - max(ends_s, 0.0) for ends_s, _ in ended})
         lasted_s = " to ".join(f"{time_s:.6g}" for time_s in dict.fromkeys((lasted[0], lasted[-1])))
-        told.append(
+        sentences.append(
             f"the trace {of.file.name} ended at {of.until_s:.6g} s: "
             f"{_count(len(ended))} stood still after the last sample, for {lasted_s} s (after_end: "
             "stay)"
         )
-    return told
+    return sentences
 
 
 def _recorded(device: Device) -> RecordedPath | None:
@@ -119,7 +120,7 @@ def _recordings(paths: Iterable[RecordedPath]) -> list[Recording]:
 
 
 def _choices(scenario: Scenario) -> list[RecordedTrace | None]:
-    """What each device's group says of its trace file; None where it names none."""
+    """The choices of each device's group for its trace file; None where it names none."""
     return [
         group.mobility if isinstance(group.mobility, RecordedTrace) else None
         for group in scenario.devices
@@ -137,7 +138,8 @@ def _leaves(scenario: Scenario, device: int) -> bool:
 
 
 def _oddities(recorded: Sequence[RecordedPath]) -> list[str]:
-    """Which recorded devices never move, how many jump, and which do so more than they walk."""
+    """Sentences on recorded devices that never move, that jump, and that do so more than they
+    walk."""
     sentences = []
     resting = [path.name for path in recorded if not path.moves]
     if resting:
@@ -160,7 +162,8 @@ def _oddities(recorded: Sequence[RecordedPath]) -> list[str]:
 
 
 def _outside(scenario: Scenario, recorded: dict[int, RecordedPath]) -> list[str]:
-    """Which recorded devices are ever outside the area, and what area would hold all of them."""
+    """Sentences on recorded devices that are ever outside the area, with the area that would hold
+    all."""
     area = scenario.area
     within_m = area.radius_m if area.radius_m is not None else (area.side_m or 0.0) / 2.0
     reach_m = {}
@@ -190,16 +193,16 @@ def _centred(scenario: Scenario, recorded: dict[int, RecordedPath], most_m: floa
     spread_m = float((high - low).max()) / 2
     if most_m <= _FAR * max(spread_m, 1.0):
         return ""
-    given = {tuple(one.offset_m) for one in _choices(scenario) if one is not None}
-    if len(given) > 1:
+    offsets_m = {tuple(choice.offset_m) for choice in _choices(scenario) if choice is not None}
+    if len(offsets_m) > 1:
         return ""
     # The offset that is asked for has been added already.
-    moved_m = np.array(given.pop()) + np.round(-(low + high) / 2)
+    moved_m = np.array(offsets_m.pop()) + np.round(-(low + high) / 2)
     return f"; or bring them to its middle with offset_m: [{moved_m[0]:.9g}, {moved_m[1]:.9g}]"
 
 
 def _coverage(scenario: Scenario, recorded: dict[int, RecordedPath], longest_s: float) -> list[str]:
-    """Which files may be over before the run is."""
+    """Sentences on files that may be over before the run is."""
     sentences = {}
     choices = _choices(scenario) if recorded else []
     does = {
@@ -226,7 +229,7 @@ def _coverage(scenario: Scenario, recorded: dict[int, RecordedPath], longest_s: 
 def _presence(
     devices: Sequence[Device], recorded: dict[int, RecordedPath], longest_s: float
 ) -> list[str]:
-    """Which devices with spells that are known are never there, or come late."""
+    """Sentences on devices with recorded spells that are never there, or come late."""
     never, late = [], {}
     for device in devices:
         if not isinstance(device.spells, tuple) or device.id not in recorded:
@@ -236,11 +239,11 @@ def _presence(
             never.append(device.id)
         elif comes_s > longest_s:
             late[device.id] = comes_s
-    told = [f"never there by their trace: {_devices(never)}"] if never else []
+    sentences = [f"never there by their trace: {_devices(never)}"] if never else []
     if late:
         named = _devices(list(late), lambda device: f" (from {late[device]:.2f} s on)")
-        told.append(f"there only when the run may be over, after {longest_s:.6g} s: {named}")
-    return told
+        sentences.append(f"there only when the run may be over, after {longest_s:.6g} s: {named}")
+    return sentences
 
 
 def _devices(ids: Sequence[int], more_of: Callable[[int], str] = lambda _: "") -> str:

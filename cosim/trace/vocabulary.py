@@ -1,0 +1,92 @@
+"""The closed vocabularies of a run's tables: what a word in them may be."""
+
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """The kinds of events; the words are those of the simulation's log."""
+
+    PLAN = "plan"
+    COMPUTE_START = "compute_start"
+    COMPUTE_END = "compute_end"
+    SEND_START = "send_start"
+    SEND_END = "send_end"
+    RECEIVE = "receive"
+    DEADLINE = "deadline"
+    AGGREGATE = "aggregate"
+    EVALUATE = "evaluate"
+    ROUND_END = "round_end"
+    CUT_OFF = "cut_off"
+    QUARANTINE = "quarantine"
+    JOIN = "join"
+    LEAVE = "leave"
+
+
+class Cause(StrEnum):
+    """The causes of events, and of the ends of transmissions; a new reason is one new line here."""
+
+    SCHEDULE = "schedule"
+    TRIGGERED = "triggered"
+    COMPUTE_FINISHED = "compute_finished"
+    BITS_DELIVERED = "bits_delivered"
+    NEIGHBOURS_SETTLED = "neighbours_settled"
+    DEADLINE = "deadline"
+    INFEASIBLE_POWER = "infeasible_power"
+    MARGIN_REDUCED = "margin_reduced"
+    OUTAGE = "outage"
+    BATTERY_EMPTY = "battery_empty"
+    AVAILABILITY = "availability"
+    INTERRUPTED = "interrupted"
+    DIVERGENCE = "divergence"
+    UNREACHABLE = "unreachable"
+
+
+class TransferKind(StrEnum):
+    """The kinds of messages that a transmission may carry."""
+
+    UPDATE = "update"
+    CONTROL = "control"
+    EXPERT = "expert"
+
+
+class Outcome(StrEnum):
+    """The ways in which a transmission may end."""
+
+    DELIVERED = "delivered"
+    LATE = "late"
+    OUTAGE = "outage"
+    CANCELLED = "cancelled"
+
+
+class Quantity(StrEnum):
+    """The quantities that diagnostics measure; each is a number without a unit.
+
+    Pairs (`device` below `peer`), of their adapters as they are evaluated: the normalised overlap
+    of projections, ‖A_i·A_jᵀ‖_F/(‖A_i‖·‖A_j‖), and of updates (Theorem 2 of arXiv 2602.20492),
+    |⟨B_iA_i, B_jA_j⟩_F|/(‖B_iA_i‖·‖B_jA_j‖), as mean and as largest over the modules; and the
+    same by module (`layer`, `module`; no device) as mean over these pairs.
+
+    Theorem 1 (eq. 23), by `device`: over the updates of the devices that it exchanges with and
+    its own, as they were sent, its two sides summed over the modules; the share of modules in
+    which the left side exceeds the right; the left side for the support-normalised mean read back
+    on each one's own support; and the largest G and P of its assumptions over modules. The
+    gradients of G are those at each device's own update on its mini-batches of the round, S is
+    measured.
+
+    Experts, by `device`, `task` and `peer`: share of the task's questions whose expert of the
+    largest weight is the peer's.
+    """
+
+    PROJECTION_OVERLAP_MEAN = "projection_overlap_mean"
+    PROJECTION_OVERLAP_MAX = "projection_overlap_max"
+    UPDATE_SIMILARITY_MEAN = "update_similarity_mean"
+    UPDATE_SIMILARITY_MAX = "update_similarity_max"
+    PROJECTION_OVERLAP = "projection_overlap"
+    UPDATE_SIMILARITY = "update_similarity"
+    THEOREM1_GAP = "theorem1_gap"
+    THEOREM1_BOUND = "theorem1_bound"
+    THEOREM1_VIOLATED = "theorem1_violated"
+    THEOREM1_OWN_SUPPORT_GAP = "theorem1_own_support_gap"
+    THEOREM1_GRADIENT = "theorem1_gradient"
+    THEOREM1_AVERAGE = "theorem1_average"
+    EXPERT_SHARE = "expert_share"
