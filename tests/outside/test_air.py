@@ -18,11 +18,18 @@ from cosim.scenario.load import dump, load
 from cosim.scenario.model import Scenario
 from cosim.simulation.links.link_need import reach_m
 from cosim.simulation.links.mean_gain import mean_gain
+from cosim.simulation.setup.build import build_devices
 from cosim.trace.manifest import read_manifest
 from tests.outside.air_package import MODULE, MOVING, STILL, forget
 
 LIGHT_M_S = 299_792_458.0
 NOISE_W_HZ = 1.380649e-23 * 290.0
+# Antennas 20 m above the ground: among 300 m, a fade every 10 m.
+FAST = "learning: {model: none, payload_bits: 3000000, flop: 1.0e11}"
+HIGH = (
+    "bandwidth_hz: 1.0e6, p_max_dbm: 0, power: max_power, "
+    "path_loss: {model: two_ray, antenna_m: 20}"
+)
 
 
 def two_ray_gain(distance_m: float, antenna_m: float, carrier_hz: float) -> float:
@@ -211,3 +218,29 @@ def test_a_run_that_learns_goes_on_by_the_same_source_alone(
     manifest = read_manifest(tmp_path / "cut")
     assert manifest["results_sha256"] == whole.manifest["results_sha256"]
     assert manifest["resumed"] == 1
+
+
+@pytest.mark.usefixtures("air")
+def test_slots_follow_two_rays_whose_ends_move(written: Any, tmp_path: Path) -> None:
+    """What came through is the rate's integral over a hundred thousand moments."""
+    text = MOVING.replace("blinking", "none").replace("learning: none", FAST)
+    text = text.replace("radius_m: 30, speed_m_s: 12", "radius_m: 300, speed_m_s: 60")
+    text = text.replace("path_loss: two_ray", HIGH).replace("random, degree: 2", "complete")
+    text = text.replace("count: 1", "count: 2").replace("count: 3", "count: 1")
+    run = package.run(written(text), out=tmp_path / "run")
+    chosen = load(tmp_path / "run" / "scenario.yaml")
+    paths = [device.trajectory for device in build_devices(chosen)]
+    noise_w_hz, errors = NOISE_W_HZ * 10**0.9, []
+    for row in run.transfers.itertuples():
+        edges_s = np.linspace(row.start_s, row.end_s, 100_001)
+        times_s = (edges_s[1:] + edges_s[:-1]) / 2
+        apart = paths[row.dst].position_m(times_s) - paths[row.src].position_m(times_s)
+        gains = mean_gain(np.hypot(*apart.T), chosen.radio.path_loss, 3.5e9)
+        share_hz = 1.0e6 / len(
+            run.transfers[(run.transfers["round"] == row.round) & (run.transfers["src"] == row.src)]
+        )
+        rates = share_hz * np.log2(1.0 + row.power_w * gains / (noise_w_hz * share_hz))
+        bits = float(rates.mean() * (row.end_s - row.start_s))
+        errors.append(bits / row.delivered_bits - 1.0)
+    assert len(errors) > 10
+    assert np.abs(errors).max() < 1e-6
