@@ -27,7 +27,6 @@ from cosim.sweep.index import Entry, write_index
 from cosim.sweep.state import State
 from tests.readme_tables import ROOT
 
-_STEP_3 = "methods from outside are step 3 of issue 16"
 # A command, or what it begins with → why it is not run.
 NOT_RUN = {
     "python3 -m venv .venv": "makes an environment, as the CI does with this very line",
@@ -38,8 +37,6 @@ NOT_RUN = {
     "pytest ": "is pytest within pytest; its paths and markers are looked up",
     "COSIM_REGENERATE_GOLDEN=1 pytest ": "rewrites files of the repository",
     "pre-commit install": "writes a hook into the clone; tests/test_style.py runs what it runs",
-    "cosim methods --check path:my_method.py": _STEP_3,
-    "cosim run mine.yaml --set method=path:my_method.py": _STEP_3,
 }
 # What a command has → what is run in its place.
 INSTEAD = {

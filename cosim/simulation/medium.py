@@ -6,7 +6,7 @@ instant, so that the number of events grows with transfers and not with slots.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 
 from simpy import Environment, Event, Timeout
@@ -17,7 +17,7 @@ from cosim.simulation.links import reception
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.grid import Grid
 from cosim.simulation.links.start import start
-from cosim.simulation.links.transmission import Burst, Forecast, Phase, Transmission
+from cosim.simulation.links.transmission import Burst, Forecast, Phase, Transmission, unended
 from cosim.simulation.message import Message
 from cosim.simulation.recorder import Recorder
 from cosim.simulation.rows import transfer_row
@@ -160,12 +160,12 @@ class Medium:
         self._settling = False
         bursts, self._bursts = self._bursts, []
         changed, self._changed = self._changed, {}
-        bursts = [burst for burst in map(_unended, bursts) if burst]
+        bursts = [burst for burst in map(unended, bursts) if burst]
         start(self.channel, bursts, float(self.env.now))
         for burst in bursts:
             self._begin(burst)
         started = [transmission for burst in bursts for transmission in burst]
-        unsolved = _unended([*started, *(changed[number] for number in sorted(changed))])
+        unsolved = unended([*started, *(changed[number] for number in sorted(changed))])
         reception.forecast(self.channel, unsolved)
         for transmission in unsolved:
             self._await_end(transmission)
@@ -181,7 +181,7 @@ class Medium:
         for transmission in burst:
             if transmission.power_w <= 0.0 and transmission.message.bits > 0:
                 self._end(transmission, Outcome.OUTAGE, Cause.INFEASIBLE_POWER)
-        self._watch(_unended(burst))
+        self._watch(unended(burst))
 
     def _watch(self, transmissions: Sequence[Transmission]) -> None:
         """Has transmissions whose Γ ends in one instant expire together, before anybody acts."""
@@ -211,7 +211,7 @@ class Medium:
 
     def _expire(self, transmissions: Sequence[Transmission]) -> None:
         """Ends or prolongs transmissions whose Γ is over; exactly on time counted."""
-        expired = _unended(transmissions)
+        expired = unended(transmissions)
         for transmission in expired:
             if transmission.through_in_time:
                 self._deliver(transmission)
@@ -220,7 +220,7 @@ class Medium:
                 self._end(transmission, outcome, cause, as_forecast=True)
             else:
                 self._go_on(transmission)
-        self._watch(_unended(expired))
+        self._watch(unended(expired))
 
     def _go_on(self, transmission: Transmission) -> None:
         """Lets a transmission keep its share beyond Γ, where nobody waits for it."""
@@ -327,7 +327,3 @@ class Medium:
         row = transfer_row(transmission, outcome, cause, profile, now_s, sent_bits, *chains_j)
         sender.meter.spent.sent_bits += row.sent_bits
         self.record.write(row)
-
-
-def _unended(transmissions: Iterable[Transmission]) -> list[Transmission]:
-    return [transmission for transmission in transmissions if transmission.phase is not Phase.OVER]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -198,3 +199,8 @@ class Transmission:
     def through_in_time(self) -> bool:
         """Whether its forecast has its bits through by the end of its last Γ."""
         return self.forecast is not None and math.isfinite(self.forecast.ends_s)
+
+
+def unended(transmissions: Iterable[Transmission]) -> list[Transmission]:
+    """Those that are not over."""
+    return [transmission for transmission in transmissions if transmission.phase is not Phase.OVER]
