@@ -17,14 +17,7 @@ from cosim.mobility.trajectory import Trajectory
 from cosim.physics.shadowing import ShadowingField
 from cosim.randomness import stream
 from cosim.scenario.model import Scenario
-from cosim.scenario.radio import (
-    BlockFading,
-    ClarkeFading,
-    D2dOutdoor,
-    LogDistance,
-    NoFading,
-    PaperPathLoss,
-)
+from cosim.scenario.radio import BlockFading, ClarkeFading, LogDistance, NoFading, PaperPathLoss
 from cosim.trace.schema import Outcome, TransferRow
 
 LIGHT_M_S = 299_792_458.0
@@ -106,7 +99,6 @@ class Air:
             friis = 20 * math.log10(4 * math.pi * d0 * radio.carrier_hz / LIGHT_M_S)
             return loss - 10 * model.exponent * math.log10(d0) + friis
         d, f = np.maximum(apart, 3.0), radio.carrier_hz / 1e9
-        assert isinstance(model, D2dOutdoor)
         assert f >= 2.0
         sees = stream(self.scenario.seed, "los", low, high).random() < (
             np.minimum(18 / d, 1) * (1 - np.exp(-d / 36)) + np.exp(-d / 36)
