@@ -2,20 +2,49 @@
 
 `load_scenario` reads and validates a YAML scenario, `run` plays it and writes the traces,
 `read_run` opens them again. Heavy imports happen inside the calls.
+
+What installed packages bring inherits from `PathLoss`, `Fading` or `Mobility`; whoever looks on at
+a run is an `Observer`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cosim.scenario.model import Scenario
+    from cosim.scenario.outside.fading import Fading
+    from cosim.scenario.outside.mobility import Mobility
+    from cosim.scenario.outside.path_loss import PathLoss
+    from cosim.simulation.observer import Observer
     from cosim.trace.reader import Run
 
 __version__ = "0.1.0"
-__all__ = ["load_scenario", "read_run", "run"]
+__all__ = ["Fading", "Mobility", "Observer", "PathLoss", "load_scenario", "read_run", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    """The classes to inherit from, imported when they are first asked for."""
+    match name:
+        case "Fading":
+            from cosim.scenario.outside.fading import Fading
+
+            return Fading
+        case "Mobility":
+            from cosim.scenario.outside.mobility import Mobility
+
+            return Mobility
+        case "Observer":
+            from cosim.simulation.observer import Observer
+
+            return Observer
+        case "PathLoss":
+            from cosim.scenario.outside.path_loss import PathLoss
+
+            return PathLoss
+    raise AttributeError(f"module 'cosim' has no attribute {name!r}")
 
 
 def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
@@ -28,8 +57,17 @@ def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     return load(Path(path), overrides)
 
 
-def run(scenario: Scenario | str | Path, out: str | Path | None = None) -> Run:
-    """Plays a scenario to its end and opens the run directory that it wrote."""
+def run(
+    scenario: Scenario | str | Path,
+    out: str | Path | None = None,
+    *,
+    observers: Sequence[Observer] = (),
+) -> Run:
+    """Plays a scenario to its end and opens the run directory that it wrote.
+
+    observers: who looks on, besides those that the scenario names. Raises
+    `cosim.errors.CosimError` for what a user can put right.
+    """
     from cosim.lifecycle.play import play
     from cosim.scenario.complaints.blame import blaming
     from cosim.scenario.load import load_with_document
@@ -39,8 +77,8 @@ def run(scenario: Scenario | str | Path, out: str | Path | None = None) -> Run:
     if isinstance(scenario, str | Path):
         chosen, document = load_with_document(Path(scenario))
         with blaming(document):
-            return read(play(chosen, out=directory).directory)
-    return read(play(scenario, out=directory).directory)
+            return read(play(chosen, out=directory, observers=observers).directory)
+    return read(play(scenario, out=directory, observers=observers).directory)
 
 
 def read_run(path: str | Path) -> Run:

@@ -61,6 +61,11 @@ class UsageError(CosimError):
     """A command line with an option or a word that its command does not take."""
 
 
+class OutsideError(CosimError, ValueError):
+    """Code of an installed package that cannot be used, or fails; names the distribution, and the
+    entry point or the file and line. A ValueError, so that it may be raised amid a validation."""
+
+
 class MobilityError(CosimError):
     """A recorded trace that cannot be read or used; names the file and, where it can, the line."""
 

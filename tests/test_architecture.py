@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "host": {"errors"},
     "mobility": {"errors", "randomness"},
     "methods": {"errors", "randomness", "spelling", "topology"},
-    "scenario": {"errors", "methods", "spelling"},
+    "scenario": {"errors", "methods", "mobility", "spelling"},
     "topology": set(),
     "trace": {"errors"},
     "learning": {"errors", "host", "methods", "randomness", "scenario", "spelling"},
@@ -123,7 +123,8 @@ FLOORS = {
         {"forecast"},
     ],
     "simulation": [
-        {"clock", "compute_time", "learner", "message", "recorder"},
+        {"clock", "compute_time", "learner", "message", "observer"},
+        {"recorder"},
         {"inbox", "links"},
         {"energy", "null_learner"},
         {"station"},

@@ -17,7 +17,7 @@ from cosim.cli.reference import explain
 from cosim.cli.usage import Command, Group
 
 if TYPE_CHECKING:
-    from cosim.simulation.recorder import Observer
+    from cosim.simulation.observer import Observer
 
 app = typer.Typer(
     cls=Group,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.scenario.model import Scenario
+from cosim.scenario.outside.origins import origins_of
 from cosim.simulation.learner import Learner
 
 _PACKAGES = ("torch", "transformers", "simpy", "numpy", "pyarrow", "reasoning-gym")
@@ -47,6 +48,7 @@ def opening_manifest(scenario: Scenario, learner: Learner) -> dict[str, Any]:
         "threads": None,
         "base_model": None,
         "base_model_sha256": None,
+        "outside": origins_of(scenario),
     }
     if learner.base is not None:
         import torch
@@ -75,9 +77,15 @@ def origins(manifest: Mapping[str, Any], learner: Learner) -> dict[str, Any]:
         rows.update(name.encode())
         for row in (*pool.train, *pool.test):
             rows.update(repr(row).encode())
+    outside: dict[str, Any] = {}
+    for origin in manifest["outside"].values():
+        if not origin["observes"]:
+            outside[origin["distribution"]] = origin["version"]
+            outside[f"the code of {origin['module']}"] = origin["sha256"]
     return {
         **{name: manifest[name] for name in ("cosim", "python", "machine", "dtype", "threads")},
         **manifest["packages"],
+        **outside,
         "base_model_sha256": manifest["base_model_sha256"],
         "processor": torch.cuda.get_device_name(place) if place.type == "cuda" else processor,
         "the tasks' rows": rows.hexdigest(),

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,7 @@ began."""
 _NEVER: FloatArray = np.empty(0)
 
 
+@runtime_checkable
 class Trajectory(Protocol):
     """A device's path. Answers depend on the times alone, never on the order of the questions."""
 

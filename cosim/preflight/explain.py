@@ -15,11 +15,10 @@ from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler
 from cosim.physics.power import spectral_efficiency_needed
 from cosim.preflight.disk import disk_words, estimate_disk
 from cosim.scenario.model import Scenario
-from cosim.scenario.radio import Radio
+from cosim.scenario.radio import D2dOutdoor, Radio
 from cosim.simulation.compute_time import compute_time_s
-from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.link_need import margin_db
-from cosim.simulation.setup.build import build_devices, given_work
+from cosim.simulation.setup.build import build_devices, channel_of, given_work
 from cosim.simulation.setup.equipment import equipment
 from cosim.simulation.setup.first_links import FirstLinks, first_links, shortfall
 from cosim.simulation.setup.waiting import nobody_before_s, waits_s
@@ -123,7 +122,7 @@ def _lemma_1(scenario: Scenario, links: FirstLinks) -> Fact:
 
 def _lines_of_sight(radio: Radio) -> list[Fact]:
     """What 3GPP TR 36.843 has besides path loss, where a scenario takes that."""
-    if radio.path_loss.model != "d2d_outdoor":
+    if not isinstance(radio.path_loss, D2dOutdoor):
         return []
     said = "lost and found at one distance of each pair, in a step"
     none = None if radio.shadowing.sigma_db else "none; 3GPP TR 36.843 goes with sigma_db: 7"
@@ -181,7 +180,7 @@ def explain(scenario: Scenario) -> Explanation:
         stored = expected.storage, expected.modules
         disk = estimate_disk(scenario, work, *stored, waits_s=waited_s, absent_s=absent_s)
     facts.append(Fact("disk", *disk_words(disk, Path("runs"))))
-    channel = Channel(scenario.radio, [device.trajectory for device in devices], scenario.seed)
+    channel = channel_of(scenario, devices)
     links = first_links(scenario, devices, channel, bits[0])
     facts += [compute_fact(scenario, work), *radio_facts(scenario, devices, *bits, links)]
     warnings = [*world_warnings(scenario, devices, work, links), *learnt]

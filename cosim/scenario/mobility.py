@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from cosim.scenario.by_name import by_name
+from cosim.scenario.outside.from_outside import FromOutside
+from cosim.scenario.outside.mobility import Mobility as OutsideMobility
 from cosim.scenario.section import Section
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
@@ -138,8 +139,5 @@ class RecordedTrace(Section):
         return self
 
 
-_Model = StaticMobility | RandomWaypoint | GaussMarkov | RecordedTrace
-Mobility = Annotated[
-    Annotated[_Model, Field(discriminator="model")],
-    by_name("model", _Model),
-]
+_Mobility = StaticMobility | RandomWaypoint | GaussMarkov | RecordedTrace
+Mobility = Annotated[_Mobility | OutsideMobility, FromOutside(OutsideMobility, _Mobility)]

@@ -17,7 +17,8 @@ from cosim.scenario.learning import (
     Training,
 )
 from cosim.scenario.method import Method
-from cosim.scenario.radio import Radio
+from cosim.scenario.outside.observers import ObserverName
+from cosim.scenario.radio import LogDistance, Radio
 from cosim.scenario.section import Section
 from cosim.spelling import did_you_mean
 
@@ -57,6 +58,9 @@ class TraceChoice(Section):
         description="orthogonality, both sides of Theorem 1 and expert shares at every evaluation, "
         "of 16 devices at most; costs the host about one more fine-tuning of every device each "
         "time, and no simulated time",
+    )
+    observers: tuple[ObserverName, ...] = Field(
+        (), description="who looks on at the run: names that installed packages declare"
     )
 
 
@@ -113,8 +117,9 @@ class Scenario(Section):
 
     @model_validator(mode="after")
     def _reference_distance_lies_in_the_area(self) -> Self:
-        reference_m = getattr(self.radio.path_loss, "reference_m", None)
-        if reference_m is not None and reference_m > self.area.diameter_m:
+        path_loss = self.radio.path_loss
+        reference_m = path_loss.reference_m if isinstance(path_loss, LogDistance) else 0.0
+        if reference_m > self.area.diameter_m:
             raise ValueError(
                 f"radio.path_loss.reference_m: {reference_m:g} m is beyond the area, which is "
                 f"{self.area.diameter_m:g} m across"

@@ -7,6 +7,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from cosim.scenario.by_name import by_name
+from cosim.scenario.outside.fading import Fading as OutsideFading
+from cosim.scenario.outside.from_outside import FromOutside
+from cosim.scenario.outside.path_loss import PathLoss as OutsidePathLoss
 from cosim.scenario.section import Section
 
 
@@ -33,10 +36,8 @@ class D2dOutdoor(Section):
     model: Literal["d2d_outdoor"] = "d2d_outdoor"
 
 
-PathLoss = Annotated[
-    Annotated[LogDistance | PaperPathLoss | D2dOutdoor, Field(discriminator="model")],
-    by_name("model", LogDistance | PaperPathLoss | D2dOutdoor),
-]
+_PathLoss = LogDistance | PaperPathLoss | D2dOutdoor
+PathLoss = Annotated[_PathLoss | OutsidePathLoss, FromOutside(OutsidePathLoss, _PathLoss)]
 
 
 class Shadowing(Section):
@@ -70,10 +71,8 @@ class ClarkeFading(Section):
     )
 
 
-Fading = Annotated[
-    Annotated[NoFading | BlockFading | ClarkeFading, Field(discriminator="model")],
-    by_name("model", NoFading | BlockFading | ClarkeFading),
-]
+_Fading = NoFading | BlockFading | ClarkeFading
+Fading = Annotated[_Fading | OutsideFading, FromOutside(OutsideFading, _Fading)]
 
 
 class Lemma1Power(Section):

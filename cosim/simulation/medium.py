@@ -62,6 +62,7 @@ class Medium:
         self.record = record
         self._arrived = arrived
         self._numbers = count()
+        self._standing = Grid(self.radio.deadline_s, 1)
         self._bursts: list[list[Transmission]] = []
         self._changed: dict[int, Transmission] = {}
         self._settling = False
@@ -79,6 +80,7 @@ class Medium:
             for transmission in list(sender.outgoing.values()):
                 self._end(transmission, Outcome.LATE, Cause.INTERRUPTED)
         burst, started = Burst(self.env, sum(answers)), []
+        share_hz, now_s = self.radio.bandwidth_hz / max(sum(answers), 1), float(self.env.now)
         for message, answer in zip(messages, answers, strict=True):
             receiver = self.stations[message.receiver]
             transmission = Transmission(
@@ -87,9 +89,9 @@ class Medium:
                 sender=sender.id,
                 message=message,
                 burst=burst,
-                start_s=float(self.env.now),
-                share_hz=self.radio.bandwidth_hz / max(sum(answers), 1),
-                grid=Grid(self.radio.deadline_s, 1),
+                start_s=now_s,
+                share_hz=share_hz,
+                grid=self._standing,
                 receiver_mixings=receiver.inbox.mixings,
             )
             if answer:
@@ -266,7 +268,7 @@ class Medium:
 
     def _receive(self, transmission: Transmission, *, in_time: bool) -> None:
         """Hands a whole message to its receiver."""
-        message, receiver = transmission.message, self._ends(transmission)[1]
+        message, receiver = transmission.message, self.stations[transmission.message.receiver]
         self._arrived(message)
         if message.kind is TransferKind.UPDATE:
             sender, turn = transmission.sender, transmission.turn
@@ -289,15 +291,16 @@ class Medium:
 
     def _miss(self, transmission: Transmission) -> None:
         """Notes that Γ is over and the bits are not through."""
-        _, receiver = self._ends(transmission)
+        receiver = self.stations[transmission.message.receiver]
         self._record_event(transmission, receiver, EventKind.DEADLINE, Cause.DEADLINE)
         self._release(transmission, in_time=False)
 
     def _release(self, transmission: Transmission, *, in_time: bool) -> None:
         """Has nobody wait for this transmission any more."""
-        sender, receiver = self._ends(transmission)
-        if transmission.message.kind is TransferKind.UPDATE:
-            receiver.inbox.end(sender.id, transmission.turn, in_time=in_time)
+        message = transmission.message
+        if message.kind is TransferKind.UPDATE:
+            inbox = self.stations[message.receiver].inbox
+            inbox.end(transmission.sender, transmission.turn, in_time=in_time)
         transmission.burst.settle()
 
     def _ends(self, transmission: Transmission) -> tuple[Station, Station]:
@@ -318,7 +321,7 @@ class Medium:
         cause: Cause,
         chains_j: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        sender, _ = self._ends(transmission)
+        sender = self.stations[transmission.sender]
         profile, now_s = sender.device.profile, float(self.env.now)
         sent_bits = reception.sent_bits(self.channel, transmission)
         row = transfer_row(transmission, outcome, cause, profile, now_s, sent_bits, *chains_j)

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from simpy import Environment
 
 from cosim.errors import ObserverError
 from cosim.learning.records import Measurement
+from cosim.simulation.observer import Observer as Observer
 from cosim.trace.schema import Cause, EventKind, EventRow, Row
 
 
 class TraceSink(Protocol):
     """A trace sink takes the rows of a run."""
 
+    @property
+    def directory(self) -> Path | None:
+        """The run's directory; None where rows stay in memory."""
+
     def add(self, row: Row) -> None:
         """Takes one row of any table."""
 
     def flush(self) -> None:
         """Makes readable what was added."""
-
-
-class Observer(Protocol):
-    """An observer looks on and changes nothing: a progress display, a test."""
-
-    def saw(self, row: Row) -> None:
-        """Is given each row as it is written."""
-
-    def scored(self, round_: int, measurements: Sequence[Measurement]) -> None:
-        """Is given each evaluation: of all devices, or of those that have ended a round."""
-
-    def closed(self, round_: int, time_s: float) -> None:
-        """Is told of each round that all devices have ended."""
 
 
 class Recorder:
@@ -46,11 +40,11 @@ class Recorder:
     def write(self, row: Row) -> None:
         """Writes one row of any table."""
         self._trace.add(row)
-        try:
-            for observer in self._observers:
+        for observer in self._observers:
+            try:
                 observer.saw(row)
-        except OSError as error:
-            raise _observer_failed(error) from error
+            except Exception as error:
+                raise _observer_failed(observer, error) from error
 
     def event(
         self,
@@ -66,11 +60,11 @@ class Recorder:
 
     def scored(self, round_: int, measurements: Sequence[Measurement]) -> None:
         """Tells the observers of an evaluation."""
-        try:
-            for observer in self._observers:
+        for observer in self._observers:
+            try:
                 observer.scored(round_, measurements)
-        except OSError as error:
-            raise _observer_failed(error) from error
+            except Exception as error:
+                raise _observer_failed(observer, error) from error
 
     def spill(self) -> None:
         """Flushes the trace amid a round."""
@@ -79,13 +73,20 @@ class Recorder:
     def round_closed(self, round_: int) -> None:
         """Flushes the trace and tells the observers."""
         self._trace.flush()
-        try:
-            for observer in self._observers:
+        for observer in self._observers:
+            try:
                 observer.closed(round_, self._env.now)
-        except OSError as error:
-            raise _observer_failed(error) from error
+            except Exception as error:
+                raise _observer_failed(observer, error) from error
 
 
-def _observer_failed(error: OSError) -> ObserverError:
-    """The error of an observer that could not write, told apart from the run's own files."""
-    return ObserverError(f"who looked on at the run could not write: {error}")
+def _observer_failed(observer: Observer, error: Exception) -> ObserverError:
+    """The error of an observer that failed, told apart from the run's own files and failures."""
+    if isinstance(error, OSError):
+        return ObserverError(f"who looked on at the run could not write: {error}")
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    kinds = type(observer).__name__, type(error).__name__
+    return ObserverError(
+        f"who looked on at the run, {kinds[0]}, failed at {frame.filename}:{frame.lineno}: "
+        f"{kinds[1]}: {error}"
+    )

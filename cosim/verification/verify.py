@@ -12,6 +12,7 @@ from cosim.verification.devices import check_devices
 from cosim.verification.energy import check_energy
 from cosim.verification.files import check_files, check_hash, check_schema
 from cosim.verification.finding import Check
+from cosim.verification.outside import check_outside
 from cosim.verification.partners import check_rounds, check_transfers
 from cosim.verification.subject import open_run
 from cosim.verification.tiles import check_tiles
@@ -28,6 +29,7 @@ _CHECKS = (
     check_energy,
     check_hash,
     check_adapters,
+    check_outside,
 )
 
 

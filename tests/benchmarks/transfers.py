@@ -41,6 +41,8 @@ SLOTS = 200
 class Counter:
     """A trace that only counts transfers and what they took."""
 
+    directory = None
+
     def __init__(self) -> None:
         self.transfers = 0
         self.delivered = 0

@@ -47,6 +47,8 @@ SHOWN = 400
 class Sink:
     """A trace that keeps nothing."""
 
+    directory = None
+
     def add(self, row: Any) -> None:
         """Forgets a row."""
 

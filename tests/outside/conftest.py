@@ -1,12 +1,14 @@
-"""Methods that live outside the package, and a scenario that a tiny model plays in a second."""
+"""What lives outside the package: methods with a scenario that a tiny model plays in a second, and
+packages that Python finds while a test lasts."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import cosim
+from tests.outside.air_package import install, site_packages
 
 __all__ = ["cosim"]
 HERE = Path(__file__).parent
@@ -42,6 +44,33 @@ def scenario(tmp_path: Path, tiny_llama: Path) -> Scenario:
     def write(method: str, rounds: int = 3) -> Path:
         path = tmp_path / "scenario.yaml"
         text = SCENARIO.format(method=method, rounds=rounds, model=tiny_llama)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Path]:
+    """A folder of packages that Python finds; nothing is installed there yet."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    with site_packages(folder):
+        yield folder
+
+
+@pytest.fixture
+def air(site: Path) -> Path:
+    """The module of the installed package."""
+    return install(site)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[[str], Path]:
+    """Writes a scenario and returns its path."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "s.yaml"
         path.write_text(text, encoding="utf-8")
         return path
 

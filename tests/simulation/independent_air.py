@@ -17,6 +17,14 @@ from cosim.mobility.trajectory import Trajectory
 from cosim.physics.shadowing import ShadowingField
 from cosim.randomness import stream
 from cosim.scenario.model import Scenario
+from cosim.scenario.radio import (
+    BlockFading,
+    ClarkeFading,
+    D2dOutdoor,
+    LogDistance,
+    NoFading,
+    PaperPathLoss,
+)
 from cosim.trace.schema import Outcome, TransferRow
 
 LIGHT_M_S = 299_792_458.0
@@ -71,11 +79,13 @@ class Air:
                 )
             loss_db = loss_db + self.fields[low, high].loss_db(here, there)
         gain = 10 ** (-loss_db / 10)
-        if mean or radio.fading.model == "none":
+        fading = radio.fading
+        if mean or isinstance(fading, NoFading):
             return gain
-        if radio.fading.model == "block":
+        if isinstance(fading, BlockFading):
             return gain * stream(seed, "fading", low, high, row.round).standard_exponential()
-        waves = 2 * math.pi * stream(seed, "fading", low, high).random((3, radio.fading.sinusoids))
+        assert isinstance(fading, ClarkeFading)
+        waves = 2 * math.pi * stream(seed, "fading", low, high).random((3, fading.sinusoids))
         k = 2 * math.pi * radio.carrier_hz / LIGHT_M_S
         phase = sum(
             k * self.paths[end].travelled_m(times)[:, None] * np.cos(own)
@@ -83,19 +93,20 @@ class Air:
         )
         phase = phase + waves[2]
         power = np.cos(phase).sum(axis=1) ** 2 + np.sin(phase).sum(axis=1) ** 2
-        return gain * power / radio.fading.sinusoids
+        return gain * power / fading.sinusoids
 
     def _loss_db(self, apart: np.ndarray, low: int, high: int) -> np.ndarray:
         radio = self.scenario.radio
         model = radio.path_loss
-        if model.model != "d2d_outdoor":
+        if isinstance(model, LogDistance | PaperPathLoss):
             loss = 10 * model.exponent * np.log10(np.maximum(apart, model.minimum_m))
-            if model.model == "paper":
+            if isinstance(model, PaperPathLoss):
                 return loss
             d0 = model.reference_m
             friis = 20 * math.log10(4 * math.pi * d0 * radio.carrier_hz / LIGHT_M_S)
             return loss - 10 * model.exponent * math.log10(d0) + friis
         d, f = np.maximum(apart, 3.0), radio.carrier_hz / 1e9
+        assert isinstance(model, D2dOutdoor)
         assert f >= 2.0
         sees = stream(self.scenario.seed, "los", low, high).random() < (
             np.minimum(18 / d, 1) * (1 - np.exp(-d / 36)) + np.exp(-d / 36)

@@ -62,7 +62,7 @@ def check_rounds(chosen: Scenario, trace: MemoryTrace) -> None:
     for device in range(chosen.device_count):
         mine = trace.rounds_of(device)
         numbers = [row.round for row in mine]
-        if chosen.method.schedule == "cluster":
+        if chosen.method.schedule.word() == "cluster":
             # While its group sleeps, another may take a device to a later round: one row for both.
             assert numbers == sorted(set(numbers))
             assert numbers[-1:] == [chosen.rounds] or emptied_s(trace, device) < math.inf
@@ -78,16 +78,16 @@ def check_rounds(chosen: Scenario, trace: MemoryTrace) -> None:
             assert rest <= lasted_s + slack
             assert row.send_s <= lasted_s + slack
             assert rest + row.send_s >= lasted_s - slack
-            if chosen.method.schedule != "asynchronous" and chosen.radio.late == "drop":
+            if chosen.method.schedule.word() != "asynchronous" and chosen.radio.late == "drop":
                 assert rest + row.send_s <= lasted_s + slack
-    if chosen.method.schedule != "asynchronous":
+    if chosen.method.schedule.word() != "asynchronous":
         check_waits(chosen, trace)
 
 
 def check_waits(chosen: Scenario, trace: MemoryTrace) -> None:
     """Nobody waits for longer than Γ after the last of its group has computed, or was cut off."""
     group = {
-        (row.round, row.device): row.cluster if chosen.method.schedule == "cluster" else 0
+        (row.round, row.device): row.cluster if chosen.method.schedule.word() == "cluster" else 0
         for row in trace.rows
         if isinstance(row, TopologyRow)
     }

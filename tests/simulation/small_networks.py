@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from simpy import Environment
@@ -81,6 +82,7 @@ class MemoryTrace:
     """A trace sink that keeps every row in order."""
 
     rows: list[Row] = field(default_factory=list)
+    directory: Path | None = None
 
     def add(self, row: Row) -> None:
         """Keeps a row."""

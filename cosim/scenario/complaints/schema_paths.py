@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import SchemaValidator
 
+from cosim.scenario.outside.from_outside import from_outside
 from cosim.scenario.reading.document import Loc
 
 Schema = Mapping[str, Any]
@@ -53,7 +54,7 @@ class CoreSchema:
         parent: Schema | None = None
         union, label = None, ""
         for number, step in enumerate(loc):
-            schema = self.unwrap(schema)
+            schema = self._from_outside(schema, data) or self.unwrap(schema)
             kind = schema["type"] if schema else None
             if schema and kind == "tagged-union":
                 schema = {str(tag): one for tag, one in schema["choices"].items()}.get(str(step))
@@ -70,6 +71,17 @@ class CoreSchema:
                 data = data[step] if has(data, step) else None
                 parent, schema = schema, self._child(schema, step)
         return Place(error, tuple(path), schema, parent, union, label)
+
+    def _from_outside(self, schema: Schema | None, data: Any) -> Schema | None:
+        """The schema of what an installed package brings, where a value names that: its keys
+        follow in a location at once, without a tag before them."""
+        field = from_outside(schema)
+        section = field.section(data) if field is not None else None
+        if section is None:
+            return None
+        outside = CoreSchema(section)
+        self._by_ref |= outside._by_ref
+        return self.unwrap(outside._top)
 
     def options(self, schema: Schema | None) -> list[object]:
         """The values of a literal or an enumeration."""

@@ -10,6 +10,7 @@ from pydantic_core.core_schema import ErrorType
 from cosim.errors import ScenarioError
 from cosim.scenario.complaints.expectations import accepted, accepted_by_any, expected, listed
 from cosim.scenario.complaints.schema_paths import CoreSchema, Place, Schema, discriminator, has
+from cosim.scenario.outside.from_outside import from_outside
 from cosim.scenario.reading.document import Document, Loc
 from cosim.scenario.reading.one_line import dotted, shorten, shown
 from cosim.spelling import did_you_mean, nearest
@@ -193,6 +194,8 @@ def _bad_tag(core: CoreSchema, place: Place) -> _Complaint:
     if not union or union["type"] != "tagged-union":
         return _Complaint(place.path, f"{shown(got)} is not one of the known kinds")
     key, tags = discriminator(union, got), [str(tag) for tag in union["choices"]]
+    if (field := from_outside(place.schema)) is not None:
+        tags += field.names()
     if not key:
         return _Complaint(place.path, f"expected one of {listed(tags)}")
     if not has(got, key):

@@ -12,7 +12,7 @@ from cosim.mobility.fleet import Fleet
 from cosim.mobility.trajectory import Trajectory
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
 from cosim.physics.rate import noise_w
-from cosim.scenario.radio import ClarkeFading, Radio
+from cosim.scenario.radio import Radio
 from cosim.simulation.links.large_scale import LargeScale, apart_m
 from cosim.simulation.links.small_scale import SmallScale
 
@@ -82,6 +82,11 @@ class Channel:
         """A way on which shadowing hardly changes; infinite without shadowing."""
         return self._large_scale.smooth_m
 
+    @property
+    def fades_within_rounds(self) -> bool:
+        """Whether |z|² may change within a round."""
+        return self._small_scale.moves
+
     def course(
         self, links: Sequence[Link], times_s: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
@@ -119,12 +124,11 @@ class Channel:
 
         Rounded up to three binary digits, so that links of many speeds are solved in few batches.
         """
-        fading = self.radio.fading
-        if not isinstance(fading, ClarkeFading) or not links:
+        if not self.fades_within_rounds or not links:
             return [1] * len(links)
         ends = np.array(links)
         spread = effective_doppler_hz(self._doppler_hz[ends[:, 0]], self._doppler_hz[ends[:, 1]])
-        widths_s = coherence_time_s(spread) / fading.slots_per_coherence_time
+        widths_s = self._small_scale.slots_s(coherence_time_s(spread))
         return [
             _few_digits(max(2, math.ceil(span_s / width_s))) if width_s < math.inf else 1
             for width_s in widths_s
@@ -147,6 +151,7 @@ class Channel:
         apart = self.distances_m(links, since_s)
         step = reach / slots
         smooth = step <= part * np.maximum(apart - reach, self.nearest_m)
+        smooth &= self._large_scale.gradual
         smooth &= step <= self._large_scale.smooth_m
         within = np.stack([np.maximum(apart - reach, 0.0), apart + reach], axis=1)
         near, far = self._large_scale.sees(links, within).T

@@ -9,18 +9,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.errors import ScenarioError
-from cosim.physics.d2d import MINIMUM_M, d2d_outdoor_gain, los_probability
+from cosim.errors import OutsideError, ScenarioError
 from cosim.physics.decibel import db_to_ratio
-from cosim.physics.pathloss import log_distance_gain, paper_gain
 from cosim.physics.shadowing import ShadowingField, losses_db
 from cosim.randomness import first_uniforms, pair, stream
-from cosim.scenario.radio import PathLoss, Radio
+from cosim.scenario.outside.path_loss import PathLoss as OutsidePathLoss
+from cosim.scenario.radio import Radio
+from cosim.simulation.links.mean_gain import mean_gain, nearest_m, sight_probability
 
 FloatArray = NDArray[np.float64]
-
-# Without a pair to draw for, line of sight is what the greater part of the pairs have.
-_MEDIAN_RANK = 0.5
 
 # Draws kept at most, the last used: 2 MiB of ranks and 4 MiB of fields. What is left out is drawn
 # again from its stream, to the same numbers.
@@ -28,31 +25,6 @@ _RANKS, _FIELDS = 1 << 14, 300
 # Links whose shadowing at one place is told at once; no field is kept for that. The ranks of more
 # links than these at once are not kept either.
 _BLOCK = 64
-
-
-def mean_gain(
-    distance_m: FloatArray | float,
-    path_loss: PathLoss,
-    carrier_hz: float,
-    los_rank: FloatArray | float = _MEDIAN_RANK,
-) -> FloatArray:
-    """ḡ(d) by the scenario's path-loss model, before shadowing; `los_rank` broadcasts to d."""
-    match path_loss.model:
-        case "paper":
-            gain = paper_gain(
-                distance_m, exponent=path_loss.exponent, minimum_m=path_loss.minimum_m
-            )
-        case "d2d_outdoor":
-            gain = d2d_outdoor_gain(distance_m, los_rank=los_rank, carrier_hz=carrier_hz)
-        case "log_distance":
-            gain = log_distance_gain(
-                distance_m,
-                exponent=path_loss.exponent,
-                carrier_hz=carrier_hz,
-                reference_m=path_loss.reference_m,
-                minimum_m=path_loss.minimum_m,
-            )
-    return np.asarray(gain, dtype=float)
 
 
 def apart_m(here_m: FloatArray, there_m: FloatArray) -> FloatArray:
@@ -72,8 +44,11 @@ class LargeScale:
         self._field = lru_cache(_FIELDS)(self._drawn_field)
         try:
             mean_gain(0.0, radio.path_loss, radio.carrier_hz)
+        except OutsideError:
+            raise
         except ValueError as error:
             raise ScenarioError(f"radio.path_loss: {error}") from error
+        self._has_sight = sight_probability(np.zeros(1), radio.path_loss) is not None
 
     def gains(
         self,
@@ -88,7 +63,7 @@ class LargeScale:
         """
         distances = apart_m(here_m, there_m)
         path_loss, carrier_hz = self.radio.path_loss, self.radio.carrier_hz
-        if path_loss.model == "d2d_outdoor":
+        if self._has_sight:
             ranks = self._los_ranks(_pairs(links)).reshape(-1, *(1,) * (distances.ndim - 1))
             gains = mean_gain(distances, path_loss, carrier_hz, ranks)
         else:
@@ -100,8 +75,13 @@ class LargeScale:
     @property
     def nearest_m(self) -> float:
         """The distance below which the path loss depends on it no more."""
-        path_loss = self.radio.path_loss
-        return MINIMUM_M if path_loss.model == "d2d_outdoor" else path_loss.minimum_m
+        return nearest_m(self.radio.path_loss)
+
+    @property
+    def gradual(self) -> bool:
+        """Whether the path loss surely changes little on a way that is a small part of the
+        distance; one from outside may have fades of its own, as two rays have."""
+        return not isinstance(self.radio.path_loss, OutsidePathLoss)
 
     @property
     def smooth_m(self) -> float:
@@ -113,9 +93,10 @@ class LargeScale:
     def sees(self, links: Sequence[tuple[int, int]], distances_m: FloatArray) -> NDArray[np.bool_]:
         """Whether pairs have a line of sight (L, T) at distances (L, T) in m; by path losses that
         know none, none has."""
-        if self.radio.path_loss.model != "d2d_outdoor":
+        probability = sight_probability(distances_m, self.radio.path_loss)
+        if probability is None:
             return np.zeros(distances_m.shape, dtype=np.bool_)
-        return np.asarray(self._los_ranks(links)[:, None] < los_probability(distances_m))
+        return np.asarray(self._los_ranks(links)[:, None] < probability)
 
     def _shadows_db(
         self, links: Sequence[tuple[int, int]], here_m: FloatArray, there_m: FloatArray

@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import lemma1_power_w
+from cosim.scenario.outside.path_loss import PathLoss as OutsidePathLoss
 from cosim.scenario.radio import Radio
 from cosim.simulation.links.channel import Channel
-from cosim.simulation.links.large_scale import mean_gain
+from cosim.simulation.links.mean_gain import mean_gain
 from cosim.topology.link_power import LinkNeed
 
 FloatArray = NDArray[np.float64]
@@ -23,6 +24,10 @@ _NEAREST_M, _FARTHEST_M = 1e-3, 1e8
 _HALVINGS = 60
 # A reach is sought with so much gain in hand: LOS loss has a step of less at its break point.
 _IN_HAND_DB = 0.1
+# Of a path loss from outside: 0.04 % from one distance to the next, and the rank of a pair that
+# hardly ever sees.
+_DISTANCES = 1 << 16
+_BLIND = float(np.nextafter(1.0, 0.0))
 
 
 def margin_db(radio: Radio) -> float:
@@ -73,6 +78,8 @@ def reach_m(radio: Radio, attenuations: ArrayLike) -> FloatArray:
     of sight, and with five σ of shadowing in its favour."""
     in_favour_db = _IN_HAND_DB + _LIKELY_SIGMAS * radio.shadowing.sigma_db
     most = np.asarray(attenuations, dtype=np.float64) * db_to_ratio(in_favour_db)
+    if isinstance(radio.path_loss, OutsidePathLoss):
+        return _farthest_m(radio, most)
     near = np.full(most.shape, np.log(_NEAREST_M))
     far = np.full(most.shape, np.log(_FARTHEST_M))
     for _ in range(_HALVINGS):
@@ -81,3 +88,18 @@ def reach_m(radio: Radio, attenuations: ArrayLike) -> FloatArray:
         within = gain * most >= 1.0
         near, far = np.where(within, middle, near), np.where(within, far, middle)
     return np.asarray(np.exp(far))
+
+
+def _farthest_m(radio: Radio, most: FloatArray) -> FloatArray:
+    """The same by a path loss that may fall with distance, and be less without a line of sight:
+    among distances so dense that between two of them no loss changes by the gain in hand."""
+    distances = np.geomspace(_NEAREST_M, _FARTHEST_M, _DISTANCES)
+    by_sight = [
+        mean_gain(distances, radio.path_loss, radio.carrier_hz, rank) for rank in (0.0, _BLIND)
+    ]
+    # The largest gain at a distance or beyond it, which falls.
+    beyond = np.maximum.accumulate(np.maximum(*by_sight)[::-1])[::-1]
+    with np.errstate(divide="ignore"):
+        least = 1.0 / beyond
+    within = np.searchsorted(least, most, side="right")
+    return distances[np.minimum(within, _DISTANCES - 1)]

@@ -45,11 +45,8 @@ def packets_until(channel: Channel, transmission: Transmission, elapsed_s: float
 def chosen_efficiency(channel: Channel, packets: BlockPackets, transmission: Transmission) -> float:
     """The rate of a transmission's blocks in bit/s/Hz: from what its sender knows of the channel at
     the start, less the backoff."""
-    snr = (
-        transmission.power_w
-        * transmission.known_gain
-        / float(channel.noise_w(transmission.share_hz))
-    )
+    noise_w = float(channel.noise_w(transmission.share_hz))
+    snr = transmission.power_w * transmission.known_gain / noise_w
     return float(block_efficiency(snr, float(db_to_ratio(packets.backoff_db))))
 
 

@@ -40,18 +40,13 @@ def sent_bits(channel: Channel, transmission: Transmission) -> float:
     """
     if transmission.power_w <= 0.0:
         return 0.0
-    packets = channel.radio.packets
+    packets, airtime_s = channel.radio.packets, transmission.since_s
     if packets.model == "fluid":
         return transmission.carried_bits
     if packets.model == "codeword":
-        return transmission.message.bits * min(
-            transmission.since_s / transmission.grid.deadline_s, 1.0
-        )
-    return (
-        transmission.since_s
-        * transmission.share_hz
-        * chosen_efficiency(channel, packets, transmission)
-    )
+        return transmission.message.bits * min(airtime_s / transmission.grid.deadline_s, 1.0)
+    efficiency = chosen_efficiency(channel, packets, transmission)
+    return airtime_s * transmission.share_hz * efficiency
 
 
 def too_late(channel: Channel) -> tuple[Outcome, Cause]:

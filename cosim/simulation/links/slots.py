@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.physics.decibel import ratio_to_db
-from cosim.scenario.radio import ClarkeFading
 from cosim.simulation.links.channel import Channel, Link
 from cosim.simulation.links.grid import Grid, UnevenGrid
 
@@ -35,8 +34,8 @@ FEWEST = 64
 _EVEN = (FEWEST, 4 * FEWEST, 16 * FEWEST)
 
 # A transfer through in fewer slots than that is solved again, in twice as many. Within one slot
-# a Clarke fade may be over, but a mean gain changes by 0.5 dB at most.
-_SHORT_CLARKE, _SHORT = 128, 32
+# a fade may be over, but a mean gain changes by 0.5 dB at most.
+_SHORT_FADING, _SHORT = 128, 32
 
 # The way of both ends in one slot, as a part of how far they are apart (at least where the path
 # loss begins to depend on it).
@@ -87,7 +86,7 @@ def finer(channel: Channel, grid: Grid, begins_s: float, until_s: float) -> Grid
 
     `begins_s` is the start on the clock of the transmission, `until_s` is in s after it.
     """
-    short = _SHORT_CLARKE if isinstance(channel.radio.fading, ClarkeFading) else _SHORT
+    short = _SHORT_FADING if channel.fades_within_rounds else _SHORT
     if grid.slots == 1 or grid.span > 0 or until_s <= 0.0 or grid.slot_at(until_s) >= short:
         return grid
     # No slot is so narrow that the clock could not tell its middle from its edges.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.errors import OutsideError
 from cosim.mobility.fleet import Fleet
 from cosim.physics.fading import (
     ClarkeFading,
@@ -16,8 +17,10 @@ from cosim.physics.fading import (
     clarke_power_gains_at_even_steps,
 )
 from cosim.randomness import pair, stream
+from cosim.scenario.outside.fading import Fade
+from cosim.scenario.outside.fading import Fading as OutsideFading
+from cosim.scenario.radio import BlockFading, NoFading, Radio
 from cosim.scenario.radio import ClarkeFading as ClarkeChoice
-from cosim.scenario.radio import Radio
 
 FloatArray = NDArray[np.float64]
 
@@ -33,6 +36,7 @@ class SmallScale:
         self.seed = seed
         self._fleet = fleet
         self._drawn: dict[tuple[int, int], ClarkeFading] = {}
+        self._fades: dict[tuple[int, ...], Fade] = {}
 
     def gains(
         self, links: Sequence[tuple[int, int]], times_s: FloatArray, rounds: Sequence[int]
@@ -40,16 +44,71 @@ class SmallScale:
         """|z|² (L, T): 1 without fading, one draw a pair and round for block, Clarke otherwise,
         quickest where the times are evenly spaced; `rounds` (L,) tells the blocks."""
         fading = self.radio.fading
-        if fading.model == "none":
+        if isinstance(fading, NoFading):
             return np.ones((len(links), len(times_s)))
         pairs = [pair(*link) for link in links]
-        if fading.model == "block":
+        if isinstance(fading, OutsideFading):
+            return self._outside(fading, pairs, times_s, rounds)
+        if isinstance(fading, BlockFading):
             drawn = [
                 float(block_power_gain(stream(self.seed, "fading", *ends, round_)))
                 for ends, round_ in zip(pairs, rounds, strict=True)
             ]
             return np.repeat(np.array(drawn)[:, None], len(times_s), axis=1)
         return self._clarke(fading, pairs, times_s)
+
+    @property
+    def moves(self) -> bool:
+        """Whether |z|² may change within a round."""
+        fading = self.radio.fading
+        if isinstance(fading, OutsideFading):
+            return not fading.per_round
+        return isinstance(fading, ClarkeChoice)
+
+    def slots_s(self, coherence_s: FloatArray) -> FloatArray:
+        """For how long (L,) in s |z|² counts as constant, by the coherence times (L,) of links."""
+        fading = self.radio.fading
+        if isinstance(fading, ClarkeChoice):
+            return coherence_s / fading.slots_per_coherence_time
+        assert isinstance(fading, OutsideFading), "no other moves within a round"
+        slots = np.array(
+            [fading.slot_s(time_s) for time_s in coherence_s.tolist()], dtype=np.float64
+        )
+        if not (slots > 0.0).all():
+            raise OutsideError(f"radio.fading: {fading} asks for slots of {slots.min():g} s")
+        return slots
+
+    def _outside(
+        self,
+        fading: OutsideFading,
+        pairs: Sequence[tuple[int, int]],
+        times_s: FloatArray,
+        rounds: Sequence[int],
+    ) -> FloatArray:
+        """By a fading from outside; raises OutsideError where its answer is no power gain."""
+        if len(self._fades) > _PAIRS_KEPT:
+            self._fades.clear()
+        travelled = self._fleet.travelled_m(np.array(pairs), times_s)
+        gains = np.empty((len(pairs), len(times_s)))
+        for link, (ends, round_) in enumerate(zip(pairs, rounds, strict=True)):
+            name = (*ends, round_) if fading.per_round else ends
+            if name not in self._fades:
+                random = stream(self.seed, "fading", *name)
+                self._fades[name] = fading.draw(random, self.radio.carrier_hz)
+            answer = np.asarray(self._fades[name](times_s, travelled[link]), dtype=np.float64)
+            if answer.shape not in ((), times_s.shape):
+                raise OutsideError(
+                    f"radio.fading: {fading} answers {len(times_s)} times with the shape "
+                    f"{answer.shape}"
+                )
+            gains[link] = answer
+        possible = np.isfinite(gains) & (gains >= 0.0)
+        if not possible.all():
+            raise OutsideError(
+                f"radio.fading: {fading} has a power gain of {gains[~possible][0]:g}; expected "
+                "finite ones, at least 0"
+            )
+        return gains
 
     def _clarke(
         self, fading: ClarkeChoice, pairs: Sequence[tuple[int, int]], times_s: FloatArray

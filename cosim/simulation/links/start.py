@@ -62,11 +62,10 @@ def _required_w(
 ) -> FloatArray:
     """Lemma 1's demand (L,) of every transmission."""
     share_hz = np.array([transmission.share_hz for transmission in transmissions])
+    bits = np.array([float(transmission.message.bits) for transmission in transmissions])
     return np.asarray(
         lemma1_power_w(
-            np.array(
-                [transmission.message.bits for transmission in transmissions], dtype=np.float64
-            ),
+            bits,
             receivers=channel.radio.bandwidth_hz / share_hz,
             bandwidth_hz=channel.radio.bandwidth_hz,
             deadline_s=channel.radio.deadline_s,

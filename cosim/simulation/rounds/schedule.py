@@ -15,6 +15,7 @@ from cosim.methods.schedule.asynchronous import Asynchronous
 from cosim.methods.schedule.cluster import ByCluster
 from cosim.methods.schedule.synchronous import Synchronous
 from cosim.methods.slots import Schedule
+from cosim.scenario.outside.origins import failures_told
 from cosim.simulation.rounds.cluster_clocks import ClusterClocks
 from cosim.simulation.rounds.group_round import group_round
 from cosim.simulation.rounds.link_budget import cap_budgets_by_links
@@ -32,7 +33,8 @@ def play_out(world: World) -> None:
     end = world.env.process(life(world))
     # Where something is learnt, the loop is next to nothing, and cycles may hold tensors.
     alone = world.scenario.learning.model == "none"
-    with seldom_collected(len(world.stations)) if alone else nullcontext():
+    rarely = seldom_collected(len(world.stations)) if alone else nullcontext()
+    with rarely, failures_told(world.scenario):
         world.env.run(until=end)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from simpy import Environment
 
@@ -10,14 +10,17 @@ from cosim.host.collector import uncollected
 from cosim.methods.workload import Workload
 from cosim.mobility.area import Area, Disc, Square
 from cosim.scenario.model import Scenario
+from cosim.scenario.outside.origins import failures_told
 from cosim.simulation.learner import Learner
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.medium import Medium
 from cosim.simulation.message import Message
 from cosim.simulation.null_learner import NullLearner
-from cosim.simulation.recorder import Observer, Recorder, TraceSink
+from cosim.simulation.observer import Observer
+from cosim.simulation.recorder import Recorder, TraceSink
 from cosim.simulation.setup.equipment import equipment
 from cosim.simulation.setup.first_links import first_links
+from cosim.simulation.setup.observers import named_observers
 from cosim.simulation.setup.placement import presence, trajectories
 from cosim.simulation.setup.warnings import world_warnings
 from cosim.simulation.station import Device, Station
@@ -31,7 +34,8 @@ def build_devices(scenario: Scenario) -> list[Device]:
     Raises `CosimError` for movement that does not fit the scenario, or a profile's file that
     cannot be used.
     """
-    paths = trajectories(scenario, area_of(scenario))
+    with failures_told(scenario):
+        paths = trajectories(scenario, area_of(scenario))
     parts = zip(equipment(scenario), paths, presence(scenario, paths), strict=True)
     return [
         Device(number, kit.group, kit.name, kit.profile, path, spells)
@@ -66,8 +70,8 @@ def world_of(
 ) -> World:
     """Builds a world at time zero with the given devices in it."""
     env = Environment()
-    record = Recorder(env, trace, observers)
-    channel = Channel(scenario.radio, [device.trajectory for device in devices], scenario.seed)
+    record = Recorder(env, trace, [*observers, *_named_observers(scenario, trace)])
+    channel = channel_of(scenario, devices)
 
     def empty(station: Station) -> None:
         world.leave(station, Cause.BATTERY_EMPTY, for_good=True)
@@ -87,6 +91,17 @@ def world_of(
         links = first_links(scenario, devices, channel, bits)
     world.warnings = [*world_warnings(scenario, devices, work, links), *learner.warnings]
     return world
+
+
+def channel_of(scenario: Scenario, devices: Sequence[Device]) -> Channel:
+    """The air between the given devices."""
+    with failures_told(scenario):
+        return Channel(scenario.radio, [device.trajectory for device in devices], scenario.seed)
+
+
+def _named_observers(scenario: Scenario, trace: TraceSink) -> Iterator[Observer]:
+    if scenario.trace.observers:
+        yield from named_observers(scenario, trace.directory)
 
 
 def area_of(scenario: Scenario) -> Area:

@@ -12,6 +12,7 @@ from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import lemma1_power_w
 from cosim.randomness import stream
 from cosim.scenario.model import Scenario
+from cosim.scenario.outside.origins import failures_told
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.link_need import link_need, margin_db
 from cosim.simulation.station import Device
@@ -67,6 +68,13 @@ def first_links(
     """
     if scenario.method.topology.most_receivers(scenario.device_count - 1) == 0:
         return None
+    with failures_told(scenario):
+        return _judged(scenario, devices, channel, bits)
+
+
+def _judged(
+    scenario: Scenario, devices: Sequence[Device], channel: Channel, bits: int
+) -> FirstLinks:
     ids = [device.id for device in devices if _there(device)]
     graph, assumed = _graph(scenario, channel, ids, bits)
     radio = scenario.radio

@@ -29,7 +29,9 @@ from cosim.scenario.mobility import (
     StaticMobility,
 )
 from cosim.scenario.model import Scenario
+from cosim.scenario.outside.mobility import Mobility as OutsideMobility
 from cosim.scenario.reading.paths import expanded
+from cosim.simulation.setup.outside_paths import outside_paths
 from cosim.spelling import did_you_mean
 
 _NAMED = 5
@@ -61,6 +63,8 @@ def trajectories(scenario: Scenario, area: Area) -> list[Trajectory]:
             case RecordedTrace():
                 recorded = files.take(group.mobility, group, where)
                 paths += _as_they_go_on(group.mobility, recorded, where)
+            case OutsideMobility():
+                paths += outside_paths(group.mobility, area, scenario.seed, ids, where)
     return paths
 
 

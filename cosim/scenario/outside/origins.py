@@ -1,0 +1,109 @@
+"""What of a scenario comes from outside, and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from traceback import walk_tb
+from types import CodeType
+from typing import Any
+
+from cosim.errors import CosimError, OutsideError
+from cosim.scenario.model import Scenario
+from cosim.scenario.outside.entry_points import Declared, named
+from cosim.scenario.outside.observers import observer_entry
+from cosim.scenario.outside.section import OutsideSection
+
+
+@dataclass(frozen=True)
+class Origin:
+    """An origin says which installed package a thing from outside comes from."""
+
+    name: str
+    """The word that the scenario writes."""
+    distribution: str
+    """The installed distribution that declares it."""
+    version: str
+    """The distribution's version."""
+    module: str
+    """The module that defines it."""
+    sha256: str
+    """SHA-256 of the module's source."""
+    observes: bool = False
+    """Whether it only looks on, so that no trace depends on it."""
+
+
+def origins_of(scenario: Scenario) -> dict[str, dict[str, Any]]:
+    """The origin of everything that a scenario names from outside, by its path, as a manifest
+    keeps it."""
+    return {
+        path: asdict(
+            Origin(
+                entry_point.name,
+                entry_point.distribution,
+                entry_point.version,
+                entry_point.source(thing)[0],
+                entry_point.digest(thing),
+                observes=path.startswith("trace."),
+            )
+        )
+        for path, entry_point, thing in _things(scenario)
+    }
+
+
+@contextmanager
+def failures_told(scenario: Scenario) -> Iterator[None]:
+    """Makes one sentence, with file and line, of whatever fails within code from outside.
+
+    Raises OutsideError for such an error; all others pass.
+    """
+    try:
+        yield
+    except (CosimError, MemoryError):
+        raise
+    except Exception as error:
+        things = list(_things(scenario))
+        files = {str(point.source(thing)[1]): point for _, point, thing in things}
+        frames = [(code, line) for code, line in _frames(error) if code.co_filename in files]
+        if not frames:
+            raise
+        (code, line), said = frames[0], f"{type(error).__name__}: {error}"
+        who = files[code.co_filename].by
+        for path, point, thing in things:
+            inside = f"{thing.__qualname__}."
+            if any(code.co_qualname.startswith(inside) for code, _ in frames):
+                who = f"{path}: {point}"
+        raise OutsideError(f"{who} failed at {code.co_filename}:{line}: {said}") from error
+
+
+def _things(scenario: Scenario) -> Iterator[tuple[str, Declared, Any]]:
+    """Path, entry point and class of everything from outside."""
+    sections: dict[str, Any] = {
+        "radio.path_loss": scenario.radio.path_loss,
+        "radio.fading": scenario.radio.fading,
+    }
+    for number, group in enumerate(scenario.devices):
+        sections[f"devices.{number}.mobility"] = group.mobility
+    for path, section in sections.items():
+        if isinstance(section, OutsideSection):
+            entry_point = named(section.group, section.model)
+            if entry_point is None:  # a worker's machine may not have what the scenario's had
+                raise OutsideError(
+                    f"{path}: no installed package declares '{section.model}' as an entry point "
+                    f"{section.group}"
+                )
+            yield path, entry_point, type(section)
+    for number, name in enumerate(scenario.trace.observers):
+        yield f"trace.observers.{number}", *observer_entry(name)
+
+
+def _frames(error: BaseException | None) -> list[tuple[CodeType, int]]:
+    """Code and line of all that an error, or what caused it, passed through, innermost first."""
+    frames: list[tuple[CodeType, int]] = []
+    while error is not None:
+        walked = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
+        # SimPy raises a copy of an error, caused by the error itself.
+        frames += reversed(walked)
+        error = error.__cause__ or error.__context__
+    return frames

@@ -1,0 +1,35 @@
+"""What an observer of a run is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from cosim.learning.records import Measurement
+    from cosim.trace.schema import Row
+
+
+@runtime_checkable
+class Observer(Protocol):
+    """An observer looks on at a run and changes nothing: a progress display, a log. It is
+    `cosim.Observer`.
+
+    A class that inherits from it does nothing where it defines nothing. `cosim.run(scenario,
+    observers=[…])` takes objects. A scenario's `trace.observers` takes names of entry points
+    `cosim.observers`, each a class or a function that makes an observer of a `Scenario` and of the
+    run's directory, a `Path`. An observer that raises ends the run, whose files stay readable.
+    """
+
+    def saw(self, row: Row) -> None:
+        """Is given each row as it is written, an object of a class in `cosim.trace.schema`; times
+        are in simulated s."""
+        return
+
+    def scored(self, round_: int, measurements: Sequence[Measurement]) -> None:
+        """Is given each evaluation: of all devices, or of those that have ended a round."""
+        return
+
+    def closed(self, round_: int, time_s: float) -> None:
+        """Is told of each round that all devices have ended, and when, in simulated s."""
+        return
