@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetCoreSchemaHandler
+from pydantic import Field, GetCoreSchemaHandler, ValidationError
 from pydantic_core import core_schema
 
 from cosim.methods.part import Part, parts_of
+from cosim.spelling import did_you_mean
 
 
 class OneOf:
@@ -39,10 +40,35 @@ class OneOf:
             return value
         said = {self.key: value} if isinstance(value, str) else value
         if isinstance(said, dict):
-            outside = parts_of(self.slot).get(str(said.get(self.key)))
-            if outside is not None and outside not in self.parts:
-                return outside.model_validate(said)
+            kinds, word = parts_of(self.slot), said.get(self.key)
+            outside = {name: kind for name, kind in kinds.items() if kind not in self.parts}
+            if word in outside:
+                return _made(outside[word], said)
+            if outside and isinstance(word, str) and word not in kinds:
+                place = f"{self.key}: " if isinstance(value, dict) else ""
+                raise ValueError(
+                    f"{place}{word!r} is not one of {', '.join(kinds)}{did_you_mean(word, kinds)}"
+                )
         return handler(said)
+
+
+def _made(kind: type[Part], said: Mapping[str, Any]) -> Part:
+    """A part of a kind that the schema does not know; raises ValueError with the setting's name."""
+    try:
+        return kind.model_validate(said)
+    except ValidationError as refusal:
+        error = refusal.errors(include_url=False)[0]
+    path = ".".join(map(str, error["loc"]))
+    words = str(error.get("ctx", {}).get("error") or error["msg"])
+    settings = [kind.key, *kind.settings()]
+    if error["type"] == "extra_forbidden":
+        hint = did_you_mean(path, settings)
+        words = f"unknown key{hint} (expected one of: {', '.join(settings)})"
+    elif error["type"] == "missing":
+        path, words = "", f"the key '{path}' is missing"
+    else:
+        words = f"{words[0].lower()}{words[1:]}, got {error['input']!r}"
+    raise ValueError(f"{path}: {words}" if path else words)
 
 
 def written(part: Part | None) -> Any:

@@ -34,7 +34,7 @@ def method_of_file(path: Path, sha256: str | None = None) -> Method:
     """
     source = source_of(path, sha256)
     digest = hashlib.sha256(source).hexdigest()
-    name = _module_name(digest)
+    name = _module_name(str(path), digest)
     module = sys.modules.get(name) or _executed(name, path, source)
     method = getattr(module, "METHOD", None)
     return _checked(method, str(path), module, Origin(path=str(path), sha256=digest))
@@ -92,7 +92,9 @@ def forget(origin: Origin) -> None:
 
 def module_of(origin: Origin | None) -> str | None:
     """The module that a method's file is executed as; None of any other method."""
-    return None if origin is None or origin.path is None else _module_name(origin.sha256)
+    if origin is None or origin.path is None:
+        return None
+    return _module_name(origin.path, origin.sha256)
 
 
 def installed() -> tuple[EntryPoint, ...]:
@@ -100,8 +102,10 @@ def installed() -> tuple[EntryPoint, ...]:
     return tuple(sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name))
 
 
-def _module_name(digest: str) -> str:
-    return f"{_MODULE}{digest[:16]}"
+def _module_name(path: str, digest: str) -> str:
+    """One for each file and content, so that errors name the file that is meant."""
+    place = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{_MODULE}{digest[:16]}_{place[:8]}"
 
 
 def _executed(name: str, path: Path, source: bytes) -> ModuleType:

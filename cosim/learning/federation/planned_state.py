@@ -49,7 +49,9 @@ def planned_content(
     """
     try:
         return content_of(method, layout, planned_state(method, layout, kept, shapes), kept)
-    except NotImplementedError as error:  # how torch says that there are no values to be read
+    except (NotImplementedError, RuntimeError) as error:
+        if "meta" not in str(error):  # how torch says that there are no values to be read
+            raise
         aggregation = method.aggregation
         raise MethodError(
             f"{where(aggregation.says)}: says of aggregation '{aggregation.word()}' reads values: "
