@@ -153,6 +153,11 @@ def _checked(method: object, said: str, module: ModuleType, origin: Origin) -> M
         hint = f"; {made_here[0]} is one: call it METHOD" if made_here else ""
         got = "there is no METHOD" if method is None else f"METHOD is {type(method).__name__}"
         raise MethodError(f"{said}: {got}; {_EXPECTED}{hint}")
+    if method.name in _built_in():
+        raise MethodError(
+            f"{said}: METHOD is named '{method.name}', as a method of the package is: give it a "
+            'name of its own, METHOD = ….with_(name="my_method", …)'
+        )
     for part in method.parts():
         if part.word() is None:
             kind = type(part).__qualname__
@@ -161,6 +166,13 @@ def _checked(method: object, said: str, module: ModuleType, origin: Origin) -> M
                 f'{part.key}: Literal["my_word"] = "my_word" in it'
             )
     return method.model_copy(update={"origin": origin})
+
+
+def _built_in() -> set[str]:
+    """The names of the package's own methods."""
+    import cosim.methods
+
+    return set(cosim.methods.METHODS)
 
 
 def _imported(module: ModuleType) -> set[str]:

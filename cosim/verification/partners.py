@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -143,10 +144,12 @@ def check_rounds(run: Subject) -> Check:
 
 
 def _turns(run: Subject, events: pd.DataFrame) -> Iterator[Finding]:
-    """What a device begins it ends before it begins it again; in a round it computes."""
+    """What a device begins it ends before it begins it again; in a round it computes, and it mixes
+    as often as its schedule says."""
     compute: dict[int, int] = {}
     plan: dict[int, int] = {}
     computed: set[int] = set()
+    mixed: Counter[int] = Counter()
     turns = events[events["kind"].isin([str(kind) for kind in (*_BEGINS, *_ENDS)])]
     columns = [turns[name] for name in ("device", "kind", "round", "cause")]
     for row, device, kind, round_, cause in zip(turns.index, *columns, strict=True):
@@ -162,10 +165,15 @@ def _turns(run: Subject, events: pd.DataFrame) -> Iterator[Finding]:
                 lacking = None if device in plan else "plan"
         else:
             ended = compute.pop(device, None) if kind in _ENDS_COMPUTE else None
-            planned = plan.pop(device, None) if kind in _ENDS_PLAN else None
+            planned = plan.get(device) if kind in _ENDS_PLAN else None
+            mixed[device] += kind == EventKind.AGGREGATE
+            if kind == EventKind.CUT_OFF or mixed[device] == _mixings(run, round_):
+                plan.pop(device, None)
+                mixed[device] = 0
             if planned is not None:
                 lacking = None if device in computed else "compute_start"
-                computed.discard(device)
+                if device not in plan:
+                    computed.discard(device)
             elif ended is None:
                 lacking = "compute_start" if kind == EventKind.COMPUTE_END else "plan"
         if lacking is not None:
@@ -174,6 +182,11 @@ def _turns(run: Subject, events: pd.DataFrame) -> Iterator[Finding]:
     if run.completed:
         for row in sorted([*compute.values(), *plan.values()]):
             yield _unended(events, row, _ENDED_BY[events["kind"][row]])
+
+
+def _mixings(run: Subject, round_: int) -> int:
+    """How often a device mixes in a round; once where nobody can tell."""
+    return 1 if run.scenario is None else len(run.scenario.method.schedule.turns(round_))
 
 
 _BEGINS = (EventKind.COMPUTE_START, EventKind.PLAN)

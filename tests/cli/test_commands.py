@@ -34,7 +34,7 @@ def test_methods_lists_every_method_and_where_it_comes_from(cosim: Any) -> None:
         assert name in lines
         assert f"  {recipe.reference}" in lines
     assert "  topology             {graph: random, degree: 2, limit_by_links: true}" in lines
-    assert "  merge                {weight: null, total: 1.2}" in lines
+    assert "  composition          {name: uniform, total: 1.2}" in lines
     assert not [line for line in lines if line.endswith(" ") or "()" in line]
 
 

@@ -37,6 +37,11 @@ BAD: dict[str, tuple[str, int | None, tuple[str, ...]]] = {
         None,
         ("there is no METHOD", "MINE is one: call it METHOD"),
     ),
+    "METHOD under another's name": (
+        f"{HEAD}METHOD = LORA.with_(topology='ring')\n",
+        None,
+        ("METHOD is named 'lora', as a method of the package is: give it a name of its own",),
+    ),
     "METHOD is no method": ("METHOD = 3\n", None, ("METHOD is int; expected METHOD = ",)),
     "syntax": ("x = 1\nif x\n", 2, ("SyntaxError: expected ':'",)),
     "an import": (f"{HEAD}import nothing_of_the_kind\n", 5, ("ModuleNotFoundError: No module",)),

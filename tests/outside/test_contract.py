@@ -187,6 +187,42 @@ BROKEN: dict[str, tuple[str, str, str]] = {
 }
 
 
+GOSSIPING = """\
+from cosim.methods.schedule.synchronous import Synchronous
+class Twice(Synchronous):
+    name: Literal["twice"] = "twice"
+    def turns(self, round_):
+        return (Turn(round_, 0), Turn(round_, 1))
+class Metropolis(Weights):
+    name: Literal["metropolis"] = "metropolis"
+    asks_degrees: ClassVar[bool] = True
+    def of(self, device, heard, degrees):
+        shares = [
+            1 / (1 + max(degrees[device], degrees[part.message.device])) for part in heard
+        ]
+        others = sum(
+            share for share, part in zip(shares, heard) if part.message.device != device
+        )
+        return [
+            1 - others if part.message.device == device else share
+            for share, part in zip(shares, heard)
+        ]
+class Weighed(Mean):
+    name: Literal["weighed"] = "weighed"
+    own_weights: ClassVar[str] = "metropolis"
+METHOD = LORA.with_(
+    name="gossip", reference="me", topology="ring", schedule=Twice(), aggregation=Weighed()
+)
+"""
+SOUND = {
+    "draws from its own stream": averaging(
+        "noise = torch.from_numpy(at.draw('noise').standard_normal(own.adapter.values.shape))",
+        " + 1e-3 * noise.float()",
+    ),
+    "two mixings a round, with weights of its own": GOSSIPING,
+}
+
+
 @pytest.fixture
 def tried(tmp_path: Path) -> Callable[[str, str], Verdict]:
     """What one check says of a file."""
@@ -216,6 +252,16 @@ def test_a_mean_written_outside_passes_every_check(
     tried: Callable[[str, str], Verdict], check: str
 ) -> None:
     assert tried(averaging("pass"), check).holds
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", SOUND)
+def test_what_looks_like_a_fault_and_is_none(
+    tried: Callable[[str, str], Verdict], what: str
+) -> None:
+    for check in ("bits", "in place", "twice", "resumed", "network"):
+        found = tried(SOUND[what], check)
+        assert found.holds, found.sentence
 
 
 @pytest.mark.slow

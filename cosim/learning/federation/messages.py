@@ -87,7 +87,7 @@ class Messages:
         states = self.fleet.states
         return {
             device: number
-            for device, (held, number) in self._numbers.items()
+            for device, (held, number) in sorted(self._numbers.items())
             if held() is states[device].adapter
         }
 
