@@ -1,7 +1,8 @@
 """What holds of the examples, and that each check finds what it is there to find."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -236,7 +237,16 @@ def tried(tmp_path: Path) -> Callable[[str, str], Verdict]:
     return one
 
 
-@pytest.mark.parametrize("what", BROKEN)
+def heavy(cases: Iterable[str], checks: Iterable[str]) -> list[Any]:
+    """The cases, those of a check that takes seconds marked so."""
+    slow = pytest.mark.slow
+    return [
+        pytest.param(case, marks=slow if check in ("resumed", "network") else ())
+        for case, check in zip(cases, checks, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("what", heavy(BROKEN, [check for check, *_ in BROKEN.values()]))
 def test_a_broken_method_is_found_by_the_check_that_is_meant_for_it(
     tried: Callable[[str, str], Verdict], what: str
 ) -> None:
@@ -247,7 +257,7 @@ def test_a_broken_method_is_found_by_the_check_that_is_meant_for_it(
     assert "\n" not in str(found)
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("check", heavy(CHECKS, CHECKS))
 def test_a_mean_written_outside_passes_every_check(
     tried: Callable[[str, str], Verdict], check: str
 ) -> None:

@@ -42,6 +42,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     PARTS["aggregation"].pop("trimmed_mean", None)
 
 
+@pytest.mark.slow
 def test_a_scenario_names_it(cosim: Command, scenario: Scenario, site: Path) -> None:
     for name in ("trim", "whole_module"):
         path = scenario(f"{{name: {name}, aggregation: {{name: trimmed_mean, trim: 2}}}}")

@@ -96,6 +96,7 @@ def test_a_run_keeps_its_method_and_is_whole(
     assert cosim("compare", "run").code == 0
 
 
+@pytest.mark.slow
 def test_drift_keeps_devices_silent(scenario: Scenario, tmp_path: Path) -> None:
     """Else the example would show nothing."""
     shutil.copy(HERE / "drift_triggered.py", tmp_path)
@@ -129,6 +130,7 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(
     assert outcome(run) == outcome(whole)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_in_the_process_that_was_interrupted(
     scenario: Scenario, example: str, tmp_path: Path
 ) -> None:
@@ -160,6 +162,7 @@ grid: {{method: [lora, "path:{example}.py"]}}
 """
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_over_methods_and_goes_on(
     cosim: Command, scenario: Scenario, example: str, tmp_path: Path
 ) -> None:
