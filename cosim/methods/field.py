@@ -42,7 +42,7 @@ class OneOf:
         if isinstance(said, dict):
             kinds, word = parts_of(self.slot), said.get(self.key)
             outside = {name: kind for name, kind in kinds.items() if kind not in self.parts}
-            if word in outside:
+            if isinstance(word, str) and word in outside:
                 return _made(outside[word], said)
             if outside and isinstance(word, str) and word not in kinds:
                 place = f"{self.key}: " if isinstance(value, dict) else ""
@@ -72,12 +72,15 @@ def _made(kind: type[Part], said: Mapping[str, Any]) -> Part:
 
 
 def written(part: Part | None) -> Any:
-    """A part as a scenario writes it: its word, with its settings where it has any."""
+    """A part as a scenario writes it: its word, with its settings where it has any.
+
+    A topology is a mapping always, so that `method.topology.graph` is there whatever the graph.
+    """
     if part is None:
         return None
     word = getattr(part, part.key)
     settings = {name: _plain(getattr(part, name)) for name in part.settings()}
-    return {part.key: word, **settings} if settings else word
+    return {part.key: word, **settings} if settings or part.key != Part.key else word
 
 
 def _plain(value: Any) -> Any:

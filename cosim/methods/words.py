@@ -19,6 +19,8 @@ def _written(part: Any) -> str:
     """A value in YAML's flow style, but for settings that are null."""
     if isinstance(part, dict):
         said = {key: value for key, value in part.items() if value is not None}
+        if len(said) == len(part) == 1:
+            return _written(*said.values())
         return f"{{{', '.join(f'{key}: {_written(value)}' for key, value in said.items())}}}"
     if isinstance(part, list):
         return f"[{', '.join(map(_written, part))}]"

@@ -72,7 +72,7 @@ def _validated(value: Any, handler: Callable[[Any], WholeMethod]) -> WholeMethod
     """The method of what a scenario writes, in which words mean its file's parts, too."""
     said = method_of(value)
     origin = said.origin if isinstance(said, WholeMethod) else said.get("origin")
-    if isinstance(origin, dict):
+    if origin is not None:
         origin = Origin.model_validate(origin)
     with within(module_of(origin)):
         return handler(said)
@@ -88,7 +88,7 @@ def read_method(said: Any) -> WholeMethod:
 
 def _named(name: str, origin: Any) -> WholeMethod:
     """A built-in method, one of a file, or one of an installed package."""
-    if isinstance(origin, dict):
+    if origin is not None:
         origin = Origin.model_validate(origin)
     sha256 = None if origin is None else origin.sha256
     path = name.removeprefix(FILE) if name.startswith(FILE) else getattr(origin, "path", None)

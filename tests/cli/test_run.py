@@ -118,10 +118,10 @@ def test_a_crash_is_no_message_for_users(
 ) -> None:
     """A bug shows its traceback, and the traces until then are kept."""
 
-    def broken(self: NullLearner, device: int, inbox: Any, ages: Any) -> None:
+    def broken(self: NullLearner, *hearing: Any) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(NullLearner, "aggregate", broken)
+    monkeypatch.setattr(NullLearner, "mix", broken)
     with pytest.raises(ZeroDivisionError, match="a bug"):
         cosim("run", scenario_file, "--out", "out")
     run = read_run("out")
