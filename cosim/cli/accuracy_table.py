@@ -37,20 +37,20 @@ def accuracy_table(name: str, accuracy: pd.DataFrame, width: int) -> Table:
     tasks = max(map(len, [*map(str, accuracy.index), "average"]))
     # A long name is cut before the last number is.
     tasks = max(min(tasks, width - 2 * _AROUND - 1 - len(heads[accuracy.columns[-1]])), 1)
-    each = max(map(len, heads.values())) + _AROUND
-    shown = _chosen(accuracy, max((width - tasks - _AROUND - 1) // each, 1))
+    column_width = max(map(len, heads.values())) + _AROUND
+    rounds = _chosen(accuracy, max((width - tasks - _AROUND - 1) // column_width, 1))
     table = Table(title=f"{name}: accuracy, mean over devices")
     table.add_column("task", no_wrap=True, width=tasks, overflow="ellipsis")
-    for round_ in shown:
+    for round_ in rounds:
         table.add_column(heads[round_], justify="right", no_wrap=True)
-    for task, row in accuracy[shown].iterrows():
+    for task, row in accuracy[rounds].iterrows():
         table.add_row(str(task), *(f"{value:.3f}" for value in row))
     if len(accuracy) > 1:
         table.add_section()
-        table.add_row("average", *(f"{value:.3f}" for value in accuracy[shown].mean()))
-    if len(shown) < len(heads):
-        table.caption = f"{len(shown)} of {len(heads)} evaluations, the last and the best among"
-        table.caption = f"{table.caption} them" if len(shown) > 1 else "the last evaluation"
+        table.add_row("average", *(f"{value:.3f}" for value in accuracy[rounds].mean()))
+    if len(rounds) < len(heads):
+        table.caption = f"{len(rounds)} of {len(heads)} evaluations, the last and the best among"
+        table.caption = f"{table.caption} them" if len(rounds) > 1 else "the last evaluation"
     return table
 
 
@@ -62,5 +62,5 @@ def _chosen(accuracy: pd.DataFrame, room: int) -> Sequence[int]:
     best = accuracy.mean().idxmax()
     # By rank: what is the more wanted comes first.
     even = [rounds[k * (len(rounds) - 1) // max(room - 1, 1)] for k in range(room)]
-    wanted = dict.fromkeys([rounds[-1], best, rounds[0], *even])
-    return sorted(list(wanted)[:room])
+    ranking = dict.fromkeys([rounds[-1], best, rounds[0], *even])
+    return sorted(list(ranking)[:room])

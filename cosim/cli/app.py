@@ -34,8 +34,8 @@ Overrides = Annotated[
 ]
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(flag: bool) -> None:
+    if flag:
         from importlib.metadata import version
 
         typer.echo(f"cosim {version('cosim')}")
@@ -70,16 +70,16 @@ def run(
     overrides = list(set_ or [])
     if seed is not None:
         overrides.append(f"seed={seed}")
-    chosen, document = load_with_document(scenario, overrides)
+    config, document = load_with_document(scenario, overrides)
 
-    def played(observers: Sequence[Observer]) -> Path:
+    def play_watched(observers: Sequence[Observer]) -> Path:
         with uncollected():  # hundreds of modules come with it
             from cosim.lifecycle.play import play
 
         with blaming(document):
-            return play(chosen, out=out, observers=observers).directory
+            return play(config, out=out, observers=observers).directory
 
-    _watch(played, chosen.rounds, quiet=quiet)
+    _watch(play_watched, config.rounds, quiet=quiet)
 
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run directory")]
@@ -107,7 +107,7 @@ def resume(
     _watch(played, int(manifest.get("rounds") or 1), quiet=quiet)
 
 
-def _watch(played: Callable[[Sequence[Observer]], Path], rounds: int, *, quiet: bool) -> None:
+def _watch(play: Callable[[Sequence[Observer]], Path], rounds: int, *, quiet: bool) -> None:
     """Plays a run with its progress before one's eyes, and prints what it came to."""
     from rich.console import Console
 
@@ -116,17 +116,17 @@ def _watch(played: Callable[[Sequence[Observer]], Path], rounds: int, *, quiet: 
 
     console = Console(markup=False, emoji=False)
     stop_as_asked()
-    _tell_what_takes_long(not quiet)
+    _echo_log(not quiet)
 
     from cosim.lifecycle.play import Interrupted
     from cosim.trace.reader import read_run
 
     try:
         if quiet:
-            typer.echo(played([]))
+            typer.echo(play([]))
             return
         with progress_for(console, rounds) as progress:
-            directory = played([progress])
+            directory = play([progress])
     except Interrupted as stop:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is written: a second one cannot help
         typer.echo(f"cosim: {stop}", err=True)
@@ -134,16 +134,16 @@ def _watch(played: Callable[[Sequence[Observer]], Path], rounds: int, *, quiet: 
     print_summary(read_run(directory), console)
 
 
-def _tell_what_takes_long(wanted: bool) -> None:
+def _echo_log(loud: bool) -> None:
     """Fetching a model takes a while, the first time: say so, where errors go, or say nothing."""
     import logging
 
-    class Told(logging.Handler):
+    class Echo(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             typer.echo(f"cosim: {record.getMessage()}", err=True)
 
     log = logging.getLogger("cosim")
-    log.handlers[:] = [Told()] if wanted else []
+    log.handlers[:] = [Echo()] if loud else []
     log.setLevel(logging.INFO)
 
 
@@ -157,11 +157,11 @@ def check(scenario: ScenarioPath, set_: Overrides = None) -> None:
     from cosim.scenario.complaints.blame import blaming
     from cosim.scenario.load import load_with_document
 
-    chosen, document = load_with_document(scenario, set_ or [])
-    _tell_what_takes_long(True)
+    config, document = load_with_document(scenario, set_ or [])
+    _echo_log(True)
     with blaming(document):
-        explanation = explain(chosen)
-    table = Table(title=f"{chosen.name}: {chosen.device_count} devices, {chosen.rounds} rounds")
+        explanation = explain(config)
+    table = Table(title=f"{config.name}: {config.device_count} devices, {config.rounds} rounds")
     table.add_column()
     table.add_column()
     for fact in explanation.facts:
@@ -203,8 +203,8 @@ def profile(
     from cosim.scenario.complaints.blame import blaming
     from cosim.scenario.load import load_with_document
 
-    chosen, document = load_with_document(scenario, set_ or [])
-    _tell_what_takes_long(True)
+    config, document = load_with_document(scenario, set_ or [])
+    _echo_log(True)
 
     from cosim.profiling.profile import Power, profile_machine
     from cosim.profiling.table import timings_table
@@ -215,10 +215,10 @@ def profile(
     console = Console(markup=False, emoji=False)
     with blaming(document), console.status("loading the model", refresh_per_second=2) as status:
         profiled = profile_machine(
-            chosen, power, lambda done, of: status.update(f"timed {done} of {of}")
+            config, power, lambda number, of: status.update(f"timed {number} of {of}")
         )
-    console.print(timings_table(profiled, chosen.name))
-    written = profiled.profile
+    console.print(timings_table(profiled, config.name))
+    result = profiled.profile
     if doubts := "; ".join(profiled.doubts):
         if not anyway:
             typer.echo(
@@ -228,9 +228,9 @@ def profile(
             )
             raise typer.Exit(1)
         typer.echo(f"cosim: {doubts}", err=True)
-        written = written.model_copy(update={"source": f"{written.source}; {doubts}"})
-    write_profile(written, out)
-    typer.echo(written.source)
+        result = result.model_copy(update={"source": f"{result.source}; {doubts}"})
+    write_profile(result, out)
+    typer.echo(result.source)
     typer.echo(f"written: {out}")
 
 

@@ -44,16 +44,16 @@ def print_comparison(comparison: Comparison, target: float | None, console: Cons
         figures.append(("to_target_s", f"s to {target:g}", 1))
         figures.append(("to_target_j", f"J to {target:g}", 0))
     # What no run has, such as an accuracy without learning, takes no room.
-    figures = [one for one in figures if any(group.estimate(one[0]) for group in groups)]
+    figures = [entry for entry in figures if any(group.estimate(entry[0]) for group in groups)]
     columns = [_Column("method", [group.label for group in groups])]
     columns.append(_Column("seeds", [str(len(group.runs)) for group in groups]))
     for figure, head, digits in figures:
         columns.append(_Column(head, [_cell(g.estimate(figure), digits) for g in groups]))
     _print("mean over seeds" if several else "", columns, console)
     if len(groups) > 1:
-        shown = [one for one in figures if one[0] in _COMPARED]
+        differences = [entry for entry in figures if entry[0] in _COMPARED]
         title = f"difference to {groups[0].label}, paired by seed"
-        _print(title, _paired(comparison, shown), console)
+        _print(title, _paired(comparison, differences), console)
     if several:
         console.print("±: half of the 95 % interval over seeds (Student's t)", highlight=False)
     for note in comparison.notes:
@@ -88,15 +88,15 @@ def _print(title: str, columns: Sequence[_Column], console: Console) -> None:
 def _parts(columns: Sequence[_Column], room: int) -> Iterator[list[_Column]]:
     part: list[_Column] = []
     for column in columns:
-        if part and sum(one.width for one in (*part, column)) > room:
+        if part and sum(member.width for member in (*part, column)) > room:
             yield part
             part = []
         part.append(column)
     yield part
 
 
-def _cell(found: Estimate | None, digits: int, sign: str = "") -> str:
-    if found is None:
+def _cell(estimate: Estimate | None, digits: int, sign: str = "") -> str:
+    if estimate is None:
         return "–"
-    text = f"{found.mean:{sign},.{digits}f}"
-    return text if found.half_width is None else f"{text} ±{found.half_width:,.{digits}f}"
+    text = f"{estimate.mean:{sign},.{digits}f}"
+    return text if estimate.half_width is None else f"{text} ±{estimate.half_width:,.{digits}f}"

@@ -58,77 +58,77 @@ def sweep(
     )
 
     workers = engine_named(engine)
-    chosen = read_sweep(file)
-    directory = out if out is not None else Path("runs") / chosen.name
+    sweep_ = read_sweep(file)
+    directory = out if out is not None else Path("runs") / sweep_.name
     if dry_run:
         refuse_foreign(directory)
-        plan = plan_of(chosen, directory)
-        told = unstartable(plan, directory) if workers == "processes" else {}
+        plan = plan_of(sweep_, directory)
+        refusals = unstartable(plan, directory) if workers == "processes" else {}
         for planned in plan:
-            typer.echo(_planned(planned, planned.point.name in told))
-        typer.echo(f"{len(chosen.points)} runs in {directory}")
-        for line in told_alike([(name, reason) for name, reason in told.items()]):
+            typer.echo(_planned(planned, planned.point.name in refusals))
+        typer.echo(f"{len(sweep_.points)} runs in {directory}")
+        for line in merged_lines([(name, reason) for name, reason in refusals.items()]):
             typer.echo(f"cosim: cannot start: {line}", err=True)
-        refuse_if_nothing_starts(plan, told)
-        if told:
+        refuse_if_nothing_starts(plan, refusals)
+        if refusals:
             raise typer.Exit(1)
         return
     stop_as_asked()
     console = Console(markup=False, emoji=False)
 
-    ended: list[Entry] = []
+    endings: list[Entry] = []
 
     def tell(entry: Entry, of: int) -> None:
-        ended.append(entry)
+        endings.append(entry)
         took = "" if entry.seconds is None else f"  {entry.seconds:.1f} s"
-        line = f"{len(ended)}/{of}  {entry.state}{took}  {entry.point.name}"
+        line = f"{len(endings)}/{of}  {entry.state}{took}  {entry.point.name}"
         console.print(line, highlight=False, soft_wrap=True)
 
     try:
-        with console.status(f"{len(chosen.points)} runs, {jobs} at a time", refresh_per_second=2):
-            entries = play_sweep(chosen, directory, jobs, tell, workers)
+        with console.status(f"{len(sweep_.points)} runs, {jobs} at a time", refresh_per_second=2):
+            entries = play_sweep(sweep_, directory, jobs, tell, workers)
     except SweepInterrupted as stop:
-        done = sum(entry.state == "completed" for entry in stop.entries)
+        runs = sum(entry.state == "completed" for entry in stop.entries)
         typer.echo(
-            f"cosim: interrupted; {done} of {len(stop.entries)} runs are completed in {directory}; "
+            f"cosim: interrupted; {runs} of {len(stop.entries)} runs are completed in {directory}; "
             "the same command goes on",
             err=True,
         )
         raise typer.Exit(_INTERRUPTED) from None
-    if not _summarised(entries, len(ended), directory):
+    if not _summarised(entries, len(endings), directory):
         raise typer.Exit(1)
 
 
 def _planned(planned: Planned, unstartable: bool) -> str:
-    found = planned.found
+    standing = planned.standing
     if unstartable:
         return f"{planned.point.name}  cannot start"
     words = {"pending": "to run", "completed": "finished", "differs": "refused"}
-    what = words.get(found.state, f"to run again ({found.state})")
-    told = f": {found.note}" if found.state == "differs" else ""
-    return f"{planned.point.name}  {what}{told}"
+    action = words.get(standing.state, f"to run again ({standing.state})")
+    note = f": {standing.note}" if standing.state == "differs" else ""
+    return f"{planned.point.name}  {action}{note}"
 
 
 # From so many on, runs that ended for the same reason are told of in one line.
 _ALIKE = 5
 
 
-def told_alike(ended: Sequence[tuple[object, str | None]], verb: str = "") -> list[str]:
+def merged_lines(endings: Sequence[tuple[object, str | None]], verb: str = "") -> list[str]:
     """A line a run, what it is called and why; one for many that ended for the same reason."""
     names: dict[str | None, list[object]] = {}
-    for name, reason in ended:
+    for name, reason in endings:
         names.setdefault(reason, []).append(name)
     lines = []
-    for reason, them in names.items():
-        if len(them) < _ALIKE:
-            lines += [f"{name}: {reason}" for name in them]
+    for reason, group in names.items():
+        if len(group) < _ALIKE:
+            lines += [f"{name}: {reason}" for name in group]
         else:
             how = f" {verb} alike" if verb else ""
-            lines.append(f"{len(them)} runs{how}: {reason} ({them[0]}, …, {them[-1]})")
+            lines.append(f"{len(group)} runs{how}: {reason} ({group[0]}, …, {group[-1]})")
     return lines
 
 
-def _summarised(entries: list[Entry], played: int, directory: Path) -> bool:
+def _summarised(entries: list[Entry], fresh: int, directory: Path) -> bool:
     """Prints how a sweep has ended; whether every run of it is completed."""
     counts: dict[str, int] = {}
     for entry in entries:
@@ -136,12 +136,12 @@ def _summarised(entries: list[Entry], played: int, directory: Path) -> bool:
     for state in counts:
         if state != "completed":
             verb = "refused" if state == "differs" else str(state)
-            own = [entry for entry in entries if entry.state == state]
-            for line in told_alike([(directory / e.point.name, e.error) for e in own], verb):
+            group = [entry for entry in entries if entry.state == state]
+            for line in merged_lines([(directory / e.point.name, e.error) for e in group], verb):
                 typer.echo(f"cosim: {verb}: {line}", err=True)
-    listed = ", ".join(f"{count} {state}" for state, count in counts.items())
-    already = f" ({len(entries) - played} of them before)" if played < len(entries) else ""
-    typer.echo(f"{len(entries)} runs: {listed}{already}")
+    tally = ", ".join(f"{count} {state}" for state, count in counts.items())
+    already = f" ({len(entries) - fresh} of them before)" if fresh < len(entries) else ""
+    typer.echo(f"{len(entries)} runs: {tally}{already}")
     typer.echo(f"index: {directory / 'runs.parquet'}")
     return set(counts) == {"completed"}
 
@@ -173,15 +173,15 @@ def compare(
     from cosim.sweep.index import completed_runs, is_sweep
     from cosim.trace.reader import read_run
 
-    opened, unfinished = [], []
+    opened, notes = [], []
     for path in runs:
         if is_sweep(path):
-            done, others = completed_runs(path)
-            opened += [read_run(directory) for directory in done]
-            unfinished += [f"left out, {state}: {path / name}" for name, state in others.items()]
+            directories, others = completed_runs(path)
+            opened += [read_run(directory) for directory in directories]
+            notes += [f"left out, {state}: {path / name}" for name, state in others.items()]
         else:
             opened.append(read_run(path))
-    comparison = compared(opened, target, unfinished)
+    comparison = compared(opened, target, notes)
     print_comparison(comparison, target, Console(markup=False, emoji=False))
     if csv is not None:
         from cosim.comparison.table import write_csv
@@ -222,9 +222,9 @@ def verify(
         checks.append(check)
         for line in check.lines():
             typer.echo(line)
-    wrong = [check.name for check in checks if check.findings]
-    if wrong:
-        typer.echo(f"{run_}: {len(wrong)} of {len(checks)} checks failed: {', '.join(wrong)}")
+    failures = [check.name for check in checks if check.findings]
+    if failures:
+        typer.echo(f"{run_}: {len(failures)} of {len(checks)} checks failed: {', '.join(failures)}")
         raise typer.Exit(1)
-    made = sum(check.ok for check in checks)
-    typer.echo(f"{run_}: {made} of {len(checks)} checks made, nothing wrong")
+    count = sum(check.ok for check in checks)
+    typer.echo(f"{run_}: {count} of {len(checks)} checks made, nothing wrong")

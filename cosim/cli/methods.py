@@ -76,8 +76,8 @@ def _check(method: str) -> None:
     for verdict in contract(method):
         verdicts.append(verdict)
         typer.echo(str(verdict))
-    wrong = [verdict.name for verdict in verdicts if not verdict.holds]
-    if wrong:
-        typer.echo(f"{method}: {len(wrong)} of {len(verdicts)} checks failed: {', '.join(wrong)}")
+    faults = [verdict.name for verdict in verdicts if not verdict.holds]
+    if faults:
+        typer.echo(f"{method}: {len(faults)} of {len(verdicts)} checks failed: {', '.join(faults)}")
         raise typer.Exit(1)
     typer.echo(f"{method}: {len(verdicts)} of {len(verdicts)} checks made, nothing wrong")

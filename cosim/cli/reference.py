@@ -77,20 +77,20 @@ def _method(name: str) -> Iterator[Line]:
     yield "cosim explain method lists what a scenario may write for these parts", 0
 
 
-def _places(what: str) -> Iterator[Line]:
+def _places(path: str) -> Iterator[Line]:
     from cosim.methods import METHODS
     from cosim.scenario.reference import Variant, explained, nearest_name
 
-    places = explained(what)
+    places = explained(path)
     if not places:
-        near = nearest_name(what, METHODS)
+        near = nearest_name(path, METHODS)
         hint = f"did you mean '{near}'?" if near else "cosim explain lists the sections"
-        raise UsageError(f"explain: '{what}' is neither a key of a scenario nor a method; {hint}")
+        raise UsageError(f"explain: '{path}' is neither a key of a scenario nor a method; {hint}")
     for number, place in enumerate(places):
         if number:
             yield "", 0
         if isinstance(place, Variant):
-            yield what, 0
+            yield path, 0
             yield from _variant(place, "")
         else:
             yield from _key(place)
@@ -109,9 +109,9 @@ def _key(key: Key) -> Iterator[Line]:
         yield from _variant(variant, key.meaning)
 
 
-def _variant(variant: Variant, told: str) -> Iterator[Line]:
+def _variant(variant: Variant, context: str) -> Iterator[Line]:
     """What a mapping means, unless that was told above, and its keys."""
-    if variant.meaning and variant.meaning != told:
+    if variant.meaning and variant.meaning != context:
         yield f"    {variant.meaning}", 4
     for key in variant.keys:
         yield f"    {key.path[-1]}: {key.meaning}".removesuffix(": "), 8
@@ -120,8 +120,8 @@ def _variant(variant: Variant, told: str) -> Iterator[Line]:
 
 def facts(key: Key) -> Iterator[str]:
     """What a key takes, with its range and unit; and its default, or that it is required."""
-    taken = [word for word in (*key.words, *key.kinds) if word != "null"]
-    *most, last = taken
+    values = [word for word in (*key.words, *key.kinds) if word != "null"]
+    *most, last = values
     words = [f"{', '.join(most)} or {last}" if most else last]
     words += [key.bounds] if key.bounds else []
     words += [f"in {key.unit}"] if key.unit else []

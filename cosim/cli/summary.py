@@ -27,7 +27,7 @@ def print_summary(run: Run, console: Console) -> None:
     if not accuracy.empty:
         console.print(accuracy_table(run.manifest["name"], accuracy, console.width))
     console.print(_costs(run))
-    told = [
+    sentences = [
         *(f"warning: {sentence}" for sentence in run.manifest.get("warnings", ())),
         *starvation(run.rounds),
         *isolation(run.topology, exchanges=run.manifest.get("graph") != "none"),
@@ -35,7 +35,7 @@ def print_summary(run: Run, console: Console) -> None:
         *departures(run.events),
         *divergence(run.table("rounds")),
     ]
-    for sentence in told:
+    for sentence in sentences:
         console.print(sentence, highlight=False)
     manifest = run.manifest
     console.print(
@@ -49,8 +49,8 @@ def print_summary(run: Run, console: Console) -> None:
 def starvation(rounds: pd.DataFrame) -> list[str]:
     """Sentences about devices that expected updates and never received one."""
     by_device = rounds.groupby("device")[["received", "stale", "missed"]].sum()
-    heard = by_device["received"] + by_device["stale"]
-    starved = by_device[(heard == 0) & (by_device["missed"] > 0)]
+    receptions = by_device["received"] + by_device["stale"]
+    starved = by_device[(receptions == 0) & (by_device["missed"] > 0)]
     return [f"never received an update: {_devices(starved.index)}"] if len(starved) else []
 
 
@@ -62,55 +62,55 @@ def isolation(topology: pd.DataFrame, *, exchanges: bool = True) -> list[str]:
     rounds = topology[alone].groupby("device")["round"].nunique()
     all_of_theirs = topology.groupby("device")["round"].nunique().loc[rounds.index]
     always = rounds.index[rounds == all_of_theirs]
-    told = [f"isolated in every round: {_devices(always)}"] if len(always) else []
+    sentences = [f"isolated in every round: {_devices(always)}"] if len(always) else []
     sometimes = rounds.index.difference(always)
     if len(sometimes):
-        told.append(
+        sentences.append(
             f"isolated in some rounds, {int(rounds.loc[sometimes].sum())} in all: "
             f"{_devices(sometimes)}"
         )
-    return told
+    return sentences
 
 
-def ending(rounds: pd.DataFrame, asked: int | None) -> list[str]:
+def ending(rounds: pd.DataFrame, total: int | None) -> list[str]:
     """A sentence about a run that ended before its last round, because every device was gone."""
-    played = int(rounds["round"].max()) if len(rounds) else 0
-    if asked is None or played >= asked:
+    last = int(rounds["round"].max()) if len(rounds) else 0
+    if total is None or last >= total:
         return []
-    return [f"ended after round {played} of {asked}"]
+    return [f"ended after round {last} of {total}"]
 
 
 def departures(events: pd.DataFrame) -> list[str]:
     """Sentences about devices that were switched off: out of power, or away and back."""
-    told = []
+    sentences = []
     # Who is away at the very start has not been there yet.
-    left = events[(events["kind"] == EventKind.LEAVE) & (events["time_s"] > 0)]
-    empty = left[left["cause"] == Cause.BATTERY_EMPTY]
+    exits = events[(events["kind"] == EventKind.LEAVE) & (events["time_s"] > 0)]
+    empty = exits[exits["cause"] == Cause.BATTERY_EMPTY]
     if len(empty):
-        told.append(
+        sentences.append(
             f"out of power: {_devices(empty['device'])}, the first at {empty['time_s'].min():.2f} s"
         )
-    away = left[left["cause"] == Cause.AVAILABILITY]
+    away = exits[exits["cause"] == Cause.AVAILABILITY]
     if len(away):
         times = "once" if len(away) == 1 else f"{len(away)} times"
-        told.append(f"left {times}: {_devices(sorted(away['device'].unique()))}")
+        sentences.append(f"left {times}: {_devices(sorted(away['device'].unique()))}")
     quarantined = events[events["kind"] == EventKind.QUARANTINE]
     if len(quarantined):
-        told.append(
+        sentences.append(
             f"updates quarantined: {len(quarantined)}, of "
             f"{_devices(sorted(quarantined['device'].unique()))}"
         )
-    lost = int((events["kind"] == EventKind.CUT_OFF).sum())
-    if lost:
-        told.append(f"rounds lost by devices that were cut off: {lost}")
-    return told
+    cut_rounds = int((events["kind"] == EventKind.CUT_OFF).sum())
+    if cut_rounds:
+        sentences.append(f"rounds lost by devices that were cut off: {cut_rounds}")
+    return sentences
 
 
 def _devices(ids: Iterable[Any]) -> str:
     """'device 1', 'devices 1, 2', and not more than a line of them."""
-    known = [str(device) for device in ids]
-    more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
-    return f"device{'s' if len(known) > 1 else ''} {', '.join(known[:_NAMED])}{more}"
+    names = [str(device) for device in ids]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"device{'s' if len(names) > 1 else ''} {', '.join(names[:_NAMED])}{more}"
 
 
 def divergence(rounds: pa.Table) -> list[str]:
@@ -118,14 +118,14 @@ def divergence(rounds: pa.Table) -> list[str]:
 
     Read from the arrow table, which keeps NaN apart from a loss that was never computed.
     """
-    seen: dict[int, int] = {}
+    first_rounds: dict[int, int] = {}
     columns = (rounds[name].to_pylist() for name in ("device", "round", "loss"))
     for device, round_, loss in zip(*columns, strict=True):
         if loss is not None and not math.isfinite(loss):
-            seen.setdefault(device, round_)
+            first_rounds.setdefault(device, round_)
     return [
         f"diverged: device {device} has no finite loss from round {round_} on"
-        for device, round_ in sorted(seen.items())
+        for device, round_ in sorted(first_rounds.items())
     ]
 
 

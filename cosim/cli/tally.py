@@ -38,9 +38,9 @@ class Tally:
 
     def scored(self, round_: int, measurements: Sequence[Measurement]) -> None:
         """Keeps the mean accuracy over devices and tasks, each as it was scored last."""
-        for found in measurements:
-            if found.score.headline:
-                self._scores[found.device, found.task] = found.score.value
+        for measurement in measurements:
+            if measurement.score.headline:
+                self._scores[measurement.device, measurement.task] = measurement.score.value
         if self._scores:
             self.accuracy = fmean(self._scores.values())
             self.accuracy_round = round_
@@ -53,15 +53,15 @@ class Tally:
 
     def words(self) -> dict[str, str]:
         """What is shown, in order; an accuracy of an earlier round with the round it is of."""
-        shown = {
+        texts = {
             "round": f"{self.round}/{self.rounds}",
             "simulated": f"{self.time_s:.2f} s",
         }
         if self.loss is not None:
-            shown["loss"] = f"{self.loss:.3f}"
+            texts["loss"] = f"{self.loss:.3f}"
         if self.accuracy is not None:
             past = "" if self.accuracy_round == self.round else f" @{self.accuracy_round}"
-            shown["accuracy"] = f"{self.accuracy:.3f}{past}"
-        shown["energy so far"] = f"{self.energy_j:.1f} J"
-        shown["missed so far"] = f"{self.missed} of {self.transfers}"
-        return shown
+            texts["accuracy"] = f"{self.accuracy:.3f}{past}"
+        texts["energy so far"] = f"{self.energy_j:.1f} J"
+        texts["missed so far"] = f"{self.missed} of {self.transfers}"
+        return texts

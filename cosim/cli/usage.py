@@ -21,63 +21,63 @@ class Command(TyperCommand):
     """A command that knows what its unknown options were meant to be."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As of every command; raises UsageError for an option or a word that it does not take."""
-        given = list(args)
+        """Parses a command's words; raises UsageError for an option or a word that it lacks."""
+        arguments = list(args)
         try:
             return list(super().parse_args(ctx, args))
         except Exception as refusal:
             option = getattr(refusal, "option_name", None)
-            known = [name for one in self.get_params(ctx) for name in one.opts]
-            known = [name for name in known if name.startswith("--")]
+            options = [name for opt in self.get_params(ctx) for name in opt.opts]
+            options = [name for name in options if name.startswith("--")]
             if type(refusal).__name__ == "NoSuchOption" and isinstance(option, str):
-                raise UsageError(self._unknown(option, given, known)) from None
-            flags = {name for one in self.params if getattr(one, "is_flag", 0) for name in one.opts}
-            word = _assignment(given, flags) if _SET in known else None
+                raise UsageError(self._unknown(option, arguments, options)) from None
+            flags = {name for opt in self.params if getattr(opt, "is_flag", 0) for name in opt.opts}
+            word = _assignment(arguments, flags) if _SET in options else None
             if type(refusal).__name__ == "UsageError" and word is not None:
                 raise UsageError(
                     f"{self.name}: '{word}' is no file; did you mean {_SET} {word}?"
                 ) from None
             raise
 
-    def _unknown(self, option: str, given: Sequence[str], known: Sequence[str]) -> str:
-        written, value = option.lstrip("-"), _value_of(option, given)
+    def _unknown(self, option: str, arguments: Sequence[str], options: Sequence[str]) -> str:
+        word, value = option.lstrip("-"), _value_of(option, arguments)
         # Without the hyphens, in which all options are alike.
-        names = {name.lstrip("-"): name for name in known}
-        near = nearest(written, names) if len(written) >= _NUMBER_OF_LETTERS else None
-        meant = None
-        if _SET in known:
+        names = {name.lstrip("-"): name for name in options}
+        near = nearest(word, names) if len(word) >= _NUMBER_OF_LETTERS else None
+        path = None
+        if _SET in options:
             from cosim.scenario.key_paths import meant_path
 
-            meant = meant_path(written, exactly=near is not None)
-        guess = f"{_SET} {meant}={value}" if meant is not None else names.get(near or "")
-        said = f"; did you mean {guess}?" if guess is not None else ""
-        return f"{option} is no option of {self.name}{said} (one of {', '.join(known)})"
+            path = meant_path(word, exactly=near is not None)
+        guess = f"{_SET} {path}={value}" if path is not None else names.get(near or "")
+        hint = f"; did you mean {guess}?" if guess is not None else ""
+        return f"{option} is no option of {self.name}{hint} (one of {', '.join(options)})"
 
 
 class Group(TyperGroup):
     """The commands, one of which was forgotten where a file comes first."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """As of every group; raises UsageError for a file where a command belongs."""
+        """Finds the command of a word; raises UsageError for a file where a command belongs."""
         if args and args[0].endswith((".yaml", ".yml")):
             raise UsageError(f"'{args[0]}' is no command; did you mean: cosim run {args[0]}?")
         return super().resolve_command(ctx, args)
 
 
-def _value_of(option: str, given: Sequence[str]) -> str:
+def _value_of(option: str, arguments: Sequence[str]) -> str:
     """What was written for an option: after '=', or the next word."""
-    for number, word in enumerate(given):
+    for number, word in enumerate(arguments):
         if word.startswith(f"{option}="):
             return word.partition("=")[2]
-        if word == option and number + 1 < len(given):
-            following = given[number + 1]
+        if word == option and number + 1 < len(arguments):
+            following = arguments[number + 1]
             return "VALUE" if following.startswith("--") else following
     return "VALUE"
 
 
-def _assignment(given: Sequence[str], flags: Container[str]) -> str | None:
+def _assignment(arguments: Sequence[str], flags: Container[str]) -> str | None:
     """The first word, no option's value and no file, that assigns one as `--set` takes it."""
-    for before, word in zip(["", *given], given, strict=False):
+    for before, word in zip(["", *arguments], arguments, strict=False):
         if (
             _ASSIGNMENT.match(word)
             and not os.path.exists(word)

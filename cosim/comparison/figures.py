@@ -40,13 +40,13 @@ def figures_of(run: Run, target: float | None) -> Figures:
     """The figures of a run; raises RunDirectoryError where a table cannot be read."""
     rounds, transfers = run.rounds, run.transfers
     points = evaluated_rounds(run)
-    lost = forgetting(run)
+    losses = forgetting(run)
     reached = points if target is None else points[points["accuracy"] >= target]
     first = None if target is None or reached.empty else reached.iloc[0]
     return Figures(
         accuracy=None if points.empty else float(points["accuracy"].iloc[-1]),
         best=None if points.empty else float(points["accuracy"].max()),
-        forgotten=None if lost.empty else float(_mean_by_round(lost, "forgotten").iloc[-1]),
+        forgotten=None if losses.empty else float(_mean_by_round(losses, "forgotten").iloc[-1]),
         simulated_s=None if rounds.empty else float(rounds["end_s"].max()),
         energy_j=float(rounds.filter(regex="^energy_").to_numpy().sum()),
         mbit=float(transfers["sent_bits"].sum()) / 1e6,
@@ -63,8 +63,8 @@ def evaluated_rounds(run: Run) -> pd.DataFrame:
     headline = _headline(run)
     points = _mean_by_round(headline, "value").to_frame("accuracy")
     points["time_s"] = headline.groupby("round")["time_s"].max()
-    used = run.rounds.filter(regex="^energy_").sum(axis=1).groupby(run.rounds["round"]).sum()
-    spent = used.cumsum()
+    energy = run.rounds.filter(regex="^energy_").sum(axis=1).groupby(run.rounds["round"]).sum()
+    spent = energy.cumsum()
     points["energy_j"] = [float(spent[spent.index <= number].max()) for number in points.index]
     return points.fillna({"energy_j": 0.0}).reset_index()
 

@@ -120,17 +120,17 @@ def compare(
         raise RunDirectoryError("There is no completed run to compare." + _listed(notes))
     every_group = list(groups.values())
     _label(every_group)
-    every = sorted({seed for group in every_group for seed in group.runs})
+    seeds = sorted({seed for group in every_group for seed in group.runs})
     for group in every_group:
-        missing = [str(seed) for seed in every if seed not in group.runs]
+        missing = [str(seed) for seed in seeds if seed not in group.runs]
         if missing:
             plural = "s" if len(missing) > 1 else ""
             notes.append(f"missing seed{plural} {', '.join(missing)}: {group.label}")
     for group in every_group:
         reached = [figures.to_target_s is not None for figures in group.figures.values()]
         if target is not None and not all(reached):
-            counted = f"{sum(reached)} of {len(reached)} runs"
-            notes.append(f"reached {target:g} in {counted}: {group.label}")
+            ratio = f"{sum(reached)} of {len(reached)} runs"
+            notes.append(f"reached {target:g} in {ratio}: {group.label}")
     return Comparison(every_group, notes)
 
 

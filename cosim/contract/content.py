@@ -32,7 +32,7 @@ def _add(node: Any, add: Callable[[bytes], None]) -> None:
         return
     parts: list[Any] | None = None
     if is_dataclass(node) and not isinstance(node, type):
-        parts = [getattr(node, one.name) for one in fields(node)]
+        parts = [getattr(node, field.name) for field in fields(node)]
     elif isinstance(node, Mapping):
         parts = [item for pair in node.items() for item in pair]
     elif isinstance(node, set | frozenset):

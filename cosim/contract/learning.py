@@ -60,16 +60,16 @@ def starts_at_zero(subject: Subject) -> str:
             if (module := _moved(learner, adapter)) is not None:
                 raise Broken(f"ΔW of device {device} in {module} is not zero {when}")
         scores: dict[str, set[tuple[str, float]]] = {}
-        for found in learner.evaluate(DEVICES).measurements:
-            scores.setdefault(found.task, set()).add((found.score.metric, found.score.value))
+        for row in learner.evaluate(DEVICES).measurements:
+            scores.setdefault(row.task, set()).add((row.score.metric, row.score.value))
         base = learner.scoring.evaluator
         for task, pool in learner.pools.items():
             answers = {(score.metric, score.value) for score in base.scores(None, pool.test)}
             if scores[task] != answers:
                 raise Broken(f"a device scores otherwise on '{task}' than the base model {when}")
         for device in DEVICES:
-            if (calibrating := learner.submit(device, 0)) is not None:
-                calibrating.result()
+            if (calibration := learner.submit(device, 0)) is not None:
+                calibration.result()
     return f"ΔW = 0: {len(DEVICES)} devices answer as the base model before their first round"
 
 
@@ -88,12 +88,12 @@ def grouped(subject: Subject) -> str:
                 f"device {device} chose other positions in a group than alone: `choose` must "
                 "look at each lesson by itself"
             )
-        for name, one, other in (
+        for name, group_value, lone_value in (
             ("loss", loss, alone),
             ("B", first.values, second.values),
             ("A", first.projection, second.projection),
         ):
-            distance = _distance(one, other)
+            distance = _distance(group_value, lone_value)
             if distance > _ALIKE:
                 raise Broken(
                     f"{name} of device {device} differs by {distance:.1e} of itself in a group "
@@ -107,14 +107,14 @@ def exchange(learner: Learner, turn: Turn, devices: Sequence[int] = DEVICES) -> 
     """Everybody says something to everybody, all of it arrives and is mixed."""
     if not learner.method.aggregation.exchanges:
         return
-    said = {}
+    outbox = {}
     for device in devices:
         receivers = [other for other in devices if other != device]
-        said[device] = learner.messages(device, turn, receivers)
+        outbox[device] = learner.messages(device, turn, receivers)
     for device in devices:
         inbox = {
             sender: outgoing.content
-            for sender, outgoing in said.items()
+            for sender, outgoing in outbox.items()
             if sender != device and outgoing is not None
         }
         for message in inbox.values():
@@ -171,8 +171,8 @@ def _distance(first: Tensor | float | None, second: Tensor | float | None) -> fl
 
 
 def _mean(losses: Sequence[float | None]) -> float:
-    known = [loss for loss in losses if loss is not None]
-    return sum(known) / len(known) if known else math.nan
+    numbers = [loss for loss in losses if loss is not None]
+    return sum(numbers) / len(numbers) if numbers else math.nan
 
 
 def _listed(losses: Sequence[float]) -> str:

@@ -28,7 +28,7 @@ def bits_of_content(subject: Subject) -> str:
     learner = subject.learner()
     if not learner.method.aggregation.exchanges:
         return "nothing is said, and nothing charged"
-    told: dict[tuple[int, int], dict[str, Said]] = {}
+    memories: dict[tuple[int, int], dict[str, Said]] = {}
     first: dict[tuple[int, int], int] = {}
     for round_ in range(1, _ROUNDS + 1):
         turn = Turn(round_)
@@ -41,8 +41,8 @@ def bits_of_content(subject: Subject) -> str:
                 continue
             _readable(outgoing.content)
             for receiver in receivers:
-                known = told.get((sender, receiver), {})
-                _charged(learner, outgoing, receiver, known)
+                memory = memories.get((sender, receiver), {})
+                _charged(learner, outgoing, receiver, memory)
                 bits = outgoing.bits[receiver]
                 if bits > first.get((sender, receiver), bits):
                     raise Broken(
@@ -54,7 +54,7 @@ def bits_of_content(subject: Subject) -> str:
                     learner.hear(receiver, outgoing.content)
                     inboxes[receiver][sender] = outgoing.content
                     first.setdefault((sender, receiver), bits)
-                    told.setdefault((sender, receiver), _once(outgoing.content))
+                    memories.setdefault((sender, receiver), _once(outgoing.content))
         for device, inbox in inboxes.items():
             learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, DEGREES).result()
     if not first:
@@ -69,12 +69,12 @@ def foreseen(subject: Subject) -> str:
     if not learner.method.aggregation.exchanges:
         return "nothing is said, and nothing foreseen"
     for device in DEVICES:
-        if (calibrating := learner.submit(device, 0)) is not None:
-            calibrating.result()
-    planned = learner.describe(DEVICES).first_bits
+        if (calibration := learner.submit(device, 0)) is not None:
+            calibration.result()
+    forecast = learner.describe(DEVICES).first_bits
     _train(learner, 1)
     slack = _SLACK if learner.method.expansion.warms_up else 0.0
-    for device, bits in zip(DEVICES, planned, strict=True):
+    for device, bits in zip(DEVICES, forecast, strict=True):
         receiver = (device + 1) % len(DEVICES)
         outgoing = learner.messages(device, Turn(1), [receiver])
         if outgoing is not None and not math.isclose(
@@ -84,7 +84,7 @@ def foreseen(subject: Subject) -> str:
                 f"device {device} was going to say {bits} bit, by `says` on a state without "
                 f"values, and says {outgoing.bits[receiver]}: `cosim check` could not be believed"
             )
-    return f"the first message's bits are known before it is trained: {max(planned)} at most"
+    return f"the first message's bits are known before it is trained: {max(forecast)} at most"
 
 
 def _train(learner: Learner, round_: int) -> None:
@@ -96,49 +96,49 @@ def _train(learner: Learner, round_: int) -> None:
 
 def _readable(message: Message) -> None:
     """Names are distinct, kinds known and values finite."""
-    who = f"device {message.device} says"
-    names = [said.name for said in message.content]
-    if doubled := [name for name in names if names.count(name) > 1]:
-        raise Broken(f"{who} '{doubled[0]}' twice in one message")
-    for said in message.content:
-        if type(said) not in (Values, Mask, Seed, Common):
+    speaker = f"device {message.device} says"
+    names = [item.name for item in message.content]
+    if doubles := [name for name in names if names.count(name) > 1]:
+        raise Broken(f"{speaker} '{doubles[0]}' twice in one message")
+    for item in message.content:
+        if type(item) not in (Values, Mask, Seed, Common):
             raise Broken(
-                f"{who} '{said.name}' as {type(said).__name__}, whose bits nobody can check: "
+                f"{speaker} '{item.name}' as {type(item).__name__}, whose bits nobody can check: "
                 "expected Values, Mask, Seed or Common"
             )
-        if isinstance(said, Values) and not bool(said.values.isfinite().all()):
-            raise Broken(f"{who} '{said.name}' with a value that is no finite number")
+        if isinstance(item, Values) and not bool(item.values.isfinite().all()):
+            raise Broken(f"{speaker} '{item.name}' with a value that is no finite number")
 
 
-def _charged(learner: Learner, outgoing: Outgoing, receiver: int, known: dict[str, Said]) -> None:
+def _charged(learner: Learner, outgoing: Outgoing, receiver: int, memory: dict[str, Said]) -> None:
     message = outgoing.content
     per_value = learner.post.bits_per_value
-    expected = sum(_bits(said, known, per_value) for said in message.content)
+    expected = sum(_bits(item, memory, per_value) for item in message.content)
     if outgoing.bits[receiver] != expected:
         raise Broken(
             f"device {receiver} is charged {outgoing.bits[receiver]} bit for a message of device "
             f"{message.device} whose content comes to {expected}"
         )
-    for said in message.content:
-        before = known.get(said.name)
-        if said.once and before is not None and not _alike(said, before):
+    for item in message.content:
+        before = memory.get(item.name)
+        if item.once and before is not None and not _alike(item, before):
             raise Broken(
-                f"device {message.device} told device {receiver} '{said.name}' once, and now it "
+                f"device {message.device} told device {receiver} '{item.name}' once, and now it "
                 "is another, which nobody is charged for: leave it as it was, or say it each "
                 "time (once=False)"
             )
 
 
-def _bits(said: Said, known: Collection[str], per_value: int) -> int:
+def _bits(item: Said, memory: Collection[str], per_value: int) -> int:
     """Bits of one thing that is said, worked out anew."""
-    if said.once and said.name in known:
+    if item.once and item.name in memory:
         return 0
-    match said:
+    match item:
         case Values():
-            return per_value * int(said.values.numel())
+            return per_value * int(item.values.numel())
         case Mask():
             return sum(
-                _entropy_coded(*pair) for pair in zip(said.sizes, _counts(said), strict=True)
+                _entropy_coded(*pair) for pair in zip(item.sizes, _counts(item), strict=True)
             )
         case Seed():
             return 64
@@ -156,20 +156,20 @@ def _counts(mask: Mask) -> Sequence[int]:
     return counts
 
 
-def _entropy_coded(positions: int, kept: int) -> int:
+def _entropy_coded(positions: int, count: int) -> int:
     """⌈n·H2(k/n)⌉."""
-    shares = [share for share in (kept / positions, 1 - kept / positions) if share > 0]
+    shares = [share for share in (count / positions, 1 - count / positions) if share > 0]
     return math.ceil(round(-positions * sum(s * math.log2(s) for s in shares), 6))
 
 
 def _once(message: Message) -> dict[str, Said]:
-    return {said.name: said for said in message.content if said.once}
+    return {item.name: item for item in message.content if item.once}
 
 
 def _alike(first: Said, second: Said) -> bool:
     if type(first) is not type(second):
         return False
     one, other = (
-        said.support if isinstance(said, Mask) else said.values for said in (first, second)
+        item.support if isinstance(item, Mask) else item.values for item in (first, second)
     )
     return one.shape == other.shape and bool((one == other).all())

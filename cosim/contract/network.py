@@ -19,9 +19,9 @@ def runs(subject: Subject) -> str:
     for check in checks:
         if not check.ok:
             raise Broken(check.lines()[0])
-    written = load(run.directory / SCENARIO_FILE).method.model_dump(mode="json")
+    method = load(run.directory / SCENARIO_FILE).method.model_dump(mode="json")
     for slot, part in subject.method.model_dump(mode="json").items():
-        if slot != "origin" and written[slot] != part:
-            raise Broken(f"{slot} is {part}, and in the run directory it reads {written[slot]}")
+        if slot != "origin" and method[slot] != part:
+            raise Broken(f"{slot} is {part}, and in the run directory it reads {method[slot]}")
     simulated_s = float(run.manifest["simulated_s"])
     return f"a run of {simulated_s:.0f} simulated seconds passes {len(checks)} checks of `verify`"

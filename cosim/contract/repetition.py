@@ -43,40 +43,40 @@ class Played:
     begins: what it is made to be; None at the start.
     stored: the states after each call but the last, of a play from its start.
     calls: the journal's lines, those before the stored state among them.
-    left: what the learner is at the end, by place, as digests.
+    end_state: what the learner is at the end, by place, as digests.
     """
 
     learner: Learner
     begins: Stored | None = None
     stored: list[Stored] = field(default_factory=list)
     calls: tuple[str, ...] = ()
-    left: Mapping[str, str] = field(default_factory=dict)
+    end_state: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         from cosim.learning.learner_state import STORED
 
-        told = () if self.begins is None else self.begins.calls
-        journaled = JournaledLearner(self.learner, Journal(iter(told), len(told)))
+        calls = () if self.begins is None else self.begins.calls
+        journaled = JournaledLearner(self.learner, Journal(iter(calls), len(calls)))
         if self.begins is not None:
             journaled.put_back(json.loads(self.begins.state), self.begins.tensors)
 
         def before_a_call() -> float:
             """A journal asks for the time once a call, which is when the call before has ended."""
             if self.begins is None and journaled.journal.lines:
-                self.stored.append(_store(journaled, told))
+                self.stored.append(_store(journaled, calls))
             return 0.0
 
         journaled.simulated_s = before_a_call
         play(journaled.learner, self.learner.method)
         journaled.journal.refuse_early_end()
-        self.calls = (*told, *journaled.journal.fresh)
-        self.left = {name: digest(attrgetter(name)(self.learner)) for name in STORED}
+        self.calls = (*calls, *journaled.journal.fresh)
+        self.end_state = {name: digest(attrgetter(name)(self.learner)) for name in STORED}
 
 
-def _store(journaled: JournaledLearner, told: tuple[str, ...]) -> Stored:
+def _store(journaled: JournaledLearner, calls: tuple[str, ...]) -> Stored:
     state, tensors = journaled.take()
     copies = {name: tensor.clone() for name, tensor in tensors.items()}
-    return Stored((*told, *journaled.journal.fresh), json.dumps(state), copies)
+    return Stored((*calls, *journaled.journal.fresh), json.dumps(state), copies)
 
 
 def agrees(subject: Subject) -> str:
@@ -93,17 +93,17 @@ def agrees(subject: Subject) -> str:
 
 def resumes(subject: Subject) -> str:
     """Killed after any call and gone on with in another process, a play ends the same."""
-    whole = Played(subject.learner(anew=True, steps=1))
-    for stored in whole.stored:
-        resumed = Played(subject.learner(anew=True, steps=1), stored)
-        if (gap := _gap(whole, resumed)) is not None:
-            call = _said(stored.calls[-1])
+    reference = Played(subject.learner(anew=True, steps=1))
+    for snapshot in reference.stored:
+        resumed = Played(subject.learner(anew=True, steps=1), snapshot)
+        if (gap := _gap(reference, resumed)) is not None:
+            call = _said(snapshot.calls[-1])
             raise Broken(
-                f"killed after call {len(stored.calls)} ({call}) and resumed, a play differs in "
+                f"killed after call {len(snapshot.calls)} ({call}) and resumed, a play differs in "
                 f"{gap}: what a part remembers belongs into the device's state (`own.remember`), "
                 "not onto an object, a class or a module"
             )
-    return f"killed after any of {len(whole.stored)} calls and resumed, a play ends the same"
+    return f"killed after any of {len(reference.stored)} calls and resumed, a play ends the same"
 
 
 def _gap(first: Played, second: Played) -> str | None:
@@ -113,8 +113,8 @@ def _gap(first: Played, second: Played) -> str | None:
             return f"the answer of {_said(one)}"
     if len(first.calls) != len(second.calls):
         return "the number of calls"
-    for name, content in first.left.items():
-        if second.left[name] != content:
+    for name, content in first.end_state.items():
+        if second.end_state[name] != content:
             return f"what is left at the end ({name})"
     return None
 

@@ -70,6 +70,6 @@ def _exchange(
         for job in mixing:
             job.result()
     if method.aggregation.keeps_experts:
-        offered = learner.experts(0, [2])
-        learner.hear(2, offered.content)
-        learner.experts(0, [1, 2], offered.content)
+        offer = learner.experts(0, [2])
+        learner.hear(2, offer.content)
+        learner.experts(0, [1, 2], offer.content)

@@ -73,8 +73,8 @@ def _drawn(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """A weight; a norm's is one throughout."""
     if len(shape) == 1:
         return np.ones(shape, dtype=np.float32)
-    drawn = stream(_SEED, "tiny model", name).standard_normal(shape)
-    return (_DEVIATION * drawn).astype(np.float32)
+    sample = stream(_SEED, "tiny model", name).standard_normal(shape)
+    return (_DEVIATION * sample).astype(np.float32)
 
 
 def _vocabulary() -> dict[str, int]:

@@ -25,12 +25,12 @@ def empty_inbox(subject: Subject) -> str:
     exchange(learner, Turn(1))
     before = learner.fleet.states
     for device in DEVICES:
-        held = digest(before[device])
+        fingerprint = digest(before[device])
         job = learner.mix(device, {}, {}, Turn(2), DEGREES)
         if not job.work.idle:
             raise Broken(f"mixing nothing costs device {device} {job.work.flop:g} FLOP")
         job.result()
-        if digest(learner.fleet.states[device]) != held:
+        if digest(learner.fleet.states[device]) != fingerprint:
             raise Broken(f"device {device} is another after it has mixed nothing")
     return "a device that mixes an empty inbox stays as it was, at no cost"
 
@@ -53,8 +53,8 @@ def discarded(subject: Subject) -> str:
     assert late is not None
     _trained(disturbed, 2, (0,))  # computes both
     late.discard()
-    held = digest(undisturbed.fleet.states[1])
-    if digest(disturbed.fleet.states[1]) != held:
+    fingerprint = digest(undisturbed.fleet.states[1])
+    if digest(disturbed.fleet.states[1]) != fingerprint:
         raise Broken("a fine-tuning that was discarded after it was computed changed its device")
     if disturbed.method.aggregation.exchanges:
         _discard_a_mixture(disturbed)
@@ -65,9 +65,9 @@ def _discard_a_mixture(learner: Learner) -> None:
     outgoing = learner.messages(0, Turn(2), [2])
     if outgoing is not None:
         learner.hear(2, outgoing.content)
-        held = digest(learner.fleet.states)
+        fingerprint = digest(learner.fleet.states)
         learner.mix(2, {0: outgoing.content}, {0: 0}, Turn(2), DEGREES).discard()
-        if digest(learner.fleet.states) != held:
+        if digest(learner.fleet.states) != fingerprint:
             raise Broken("a mixing that was discarded changed a device")
 
 
@@ -86,33 +86,33 @@ def nothing_in_place(subject: Subject) -> str:
             _watched(learner, {}, f"fine-tuning of device {device}", job.result)
         if not learner.method.aggregation.exchanges:
             continue
-        said: dict[int, Any] = {}
+        outbox: dict[int, Any] = {}
         for device in DEVICES:
-            others = [other for other in DEVICES if other != device]
-            speak = partial(learner.messages, device, turn, others)
-            outgoing = _watched(learner, said, f"saying of device {device}", speak)
+            receivers = [other for other in DEVICES if other != device]
+            speak = partial(learner.messages, device, turn, receivers)
+            outgoing = _watched(learner, outbox, f"saying of device {device}", speak)
             if outgoing is not None:
-                said[device] = outgoing.content
+                outbox[device] = outgoing.content
         for device in DEVICES:
-            inbox = {sender: message for sender, message in said.items() if sender != device}
+            inbox = {sender: message for sender, message in outbox.items() if sender != device}
             for message in inbox.values():
                 learner.hear(device, message)
             mixture = learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, DEGREES)
-            _watched(learner, said, f"mixing of device {device}", mixture.result)
-        _watched(learner, said, "evaluation", partial(learner.evaluate, DEVICES))
+            _watched(learner, outbox, f"mixing of device {device}", mixture.result)
+        _watched(learner, outbox, "evaluation", partial(learner.evaluate, DEVICES))
     return "no tensor of a state or of a message is changed in place"
 
 
-def _watched(learner: Learner, said: Mapping[int, Any], what: str, call: Callable[[], T]) -> T:
+def _watched(learner: Learner, outbox: Mapping[int, Any], action: str, call: Callable[[], T]) -> T:
     from cosim.learning.learner_state import take
 
-    _, named = take(learner, {}, said)
-    held = [*named.values(), *learner.fleet.first_projections]
-    before = digest(held)
+    _, state = take(learner, {}, outbox)
+    tensors = [*state.values(), *learner.fleet.first_projections]
+    before = digest(tensors)
     answer = call()
-    if digest(held) != before:
+    if digest(tensors) != before:
         raise Broken(
-            f"in round {_round(learner)} the {what} changed in place a tensor that was there "
+            f"in round {_round(learner)} the {action} changed in place a tensor that was there "
             "before, which others may hold too: make a new one"
         )
     return answer
@@ -129,8 +129,8 @@ def _trained(learner: Learner, round_: int, devices: Iterable[int] = DEVICES) ->
         job.result()
 
 
-def _compare(first: Learner, second: Learner, what: str) -> None:
+def _compare(first: Learner, second: Learner, action: str) -> None:
     for device in DEVICES:
         one, other = (learner.fleet.states[device] for learner in (first, second))
         if digest(one) != digest(other):
-            raise Broken(f"{what} changed device {device}")
+            raise Broken(f"{action} changed device {device}")

@@ -29,12 +29,12 @@ def available_bytes() -> float:
 def available(proc: Path = _SELF) -> Memory:
     """The least of what the machine, the resource limits and the control groups leave."""
     process = psutil.Process()
-    held = float(process.memory_info().rss)
-    left = [Memory(float(psutil.virtual_memory().available), "")]
-    left += _resource_limits(process)
-    left += _group_limits(proc)
-    least = min(left, key=lambda one: one.bytes)
-    return Memory(max(least.bytes, 0.0) + held, least.limit)
+    resident = float(process.memory_info().rss)
+    margins = [Memory(float(psutil.virtual_memory().available), "")]
+    margins += _resource_limits(process)
+    margins += _group_limits(proc)
+    least = min(margins, key=lambda margin: margin.bytes)
+    return Memory(max(least.bytes, 0.0) + resident, least.limit)
 
 
 def _resource_limits(process: psutil.Process) -> Iterator[Memory]:
@@ -44,13 +44,13 @@ def _resource_limits(process: psutil.Process) -> Iterator[Memory]:
     except ImportError:  # not on every system
         return
     info = process.memory_info()
-    for name, limit, used in (
+    for name, limit, usage in (
         ("ulimit -v", resource.RLIMIT_AS, info.vms),
         ("ulimit -d", resource.RLIMIT_DATA, getattr(info, "data", info.vms)),
     ):
         soft, _ = resource.getrlimit(limit)
         if soft != resource.RLIM_INFINITY:
-            yield Memory(float(soft - used), name)
+            yield Memory(float(soft - usage), name)
 
 
 def _group_limits(proc: Path) -> Iterator[Memory]:
@@ -62,11 +62,11 @@ def _group_limits(proc: Path) -> Iterator[Memory]:
     """
     for folder, version in _groups(proc):
         limits = ("memory.max", "memory.high") if version == 2 else ("memory.limit_in_bytes",)
-        used = _number(folder / ("memory.current" if version == 2 else "memory.usage_in_bytes"))
-        stated = [value for name in limits if (value := _number(folder / name)) is not None]
-        if stated and used is not None:
+        usage = _number(folder / ("memory.current" if version == 2 else "memory.usage_in_bytes"))
+        bounds = [value for name in limits if (value := _number(folder / name)) is not None]
+        if bounds and usage is not None:
             idle = _stat(folder, "inactive_file" if version == 2 else "total_inactive_file")
-            yield Memory(min(stated) - max(used - idle, 0.0), f"the memory limit of {folder}")
+            yield Memory(min(bounds) - max(usage - idle, 0.0), f"the memory limit of {folder}")
 
 
 def _groups(proc: Path) -> Iterator[tuple[Path, int]]:
@@ -92,8 +92,8 @@ def _mounts(proc: Path, version: int) -> Iterator[tuple[str, Path]]:
         fields, kind = before.split(), after.split()
         if len(fields) < 5 or len(kind) < 3:
             continue
-        found = {"cgroup2": 2, "cgroup": 1}.get(kind[0])
-        if found == version and (version == 2 or "memory" in kind[2].split(",")):
+        tree_version = {"cgroup2": 2, "cgroup": 1}.get(kind[0])
+        if tree_version == version and (version == 2 or "memory" in kind[2].split(",")):
             yield fields[3], Path(fields[4].replace("\\040", " "))
 
 

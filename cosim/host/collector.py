@@ -14,11 +14,11 @@ _YOUNG_PER_DEVICE = 100
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """No cycles are searched for inside the block; what is unreachable by then is found later.
+    """Turns Python's cycle collector off inside the block.
 
-    The search looks at every object again each time their number has grown by a quarter: a third
-    of the time that importing torch and transformers takes, and it finds next to nothing. Nor are
-    the block's objects looked at as young ones behind it: they are made old without a search.
+    It scans all objects each time their number has grown by a quarter: a third of the time that
+    importing torch and transformers takes, for next to nothing. On exit the objects made in the
+    block move to the oldest generation, so that the next young collection does not scan them.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -34,8 +34,7 @@ def uncollected() -> Iterator[None]:
 
 @contextmanager
 def seldom_collected(devices: int) -> Iterator[None]:
-    """Cycles are searched for after 50,000 more objects inside the block instead of after 700, or
-    after 100 a device where that is more.
+    """Searches for cycles after 50,000 new objects, not 700, or 100 a device where that is more.
 
     What an event loop makes lives as long as a transfer or a round, and is gone without a search
     when that ends. To look at all objects, modules included, again and again meanwhile is a fifth

@@ -30,7 +30,7 @@ def keep_freed_memory() -> None:
 
 
 def return_freed_memory() -> None:
-    """Gives all of it back, for a process that plays one run after another."""
+    """Returns freed memory to the system, for a process that plays one run after another."""
     if _glibc():
         ctypes.CDLL(None).malloc_trim(0)
 

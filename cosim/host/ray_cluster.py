@@ -32,7 +32,8 @@ _SETTINGS = {
 class RayCluster:
     """Ray with this process connected to it.
 
-    started: on this machine for this process alone. joined_before: by somebody else's code.
+    started: whether the cluster is this machine's, for this process alone.
+    joined_before: whether somebody else's code has connected the process.
     """
 
     ray: Any
@@ -57,19 +58,19 @@ class RayCluster:
                 self.ray.shutdown()
 
 
-def refuse_without_ray(asked: str) -> None:
-    """RayError where Ray is not installed; asked: the option that needs it."""
+def refuse_without_ray(option: str) -> None:
+    """Raises RayError where Ray is not installed; option: the one that needs it."""
     if find_spec("ray") is None:
-        raise RayError(f"{asked}: Ray is not installed; it comes with pip install 'cosim[ray]'")
+        raise RayError(f"{option}: Ray is not installed; it comes with pip install 'cosim[ray]'")
 
 
-def connect(asked: str, cpus: int, store_bytes: int = LEAST_STORE_BYTES) -> RayCluster:
+def connect(option: str, cpus: int, store_bytes: int = LEAST_STORE_BYTES) -> RayCluster:
     """Joins the cluster at RAY_ADDRESS, or starts one of `cpus` on this machine.
 
     A process that is connected already stays connected, also after `close`. store_bytes: of
     shared memory for objects, in a cluster that is started. Raises RayError.
     """
-    refuse_without_ray(asked)
+    refuse_without_ray(option)
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     import ray
@@ -86,9 +87,9 @@ def connect(asked: str, cpus: int, store_bytes: int = LEAST_STORE_BYTES) -> RayC
         with _handlers_kept(), safe_path(), _at_root():
             ray.init(configure_logging=False, log_to_driver=False, **options)
     except Exception as error:  # many unrelated kinds; each is one sentence
-        told = str(error).strip().splitlines() or [type(error).__name__]
-        what = f"Ray at {ADDRESS}={address} cannot be joined" if address else "Ray does not start"
-        raise RayError(f"{asked}: {what}: {told[0]}") from error
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        fault = f"Ray at {ADDRESS}={address} cannot be joined" if address else "Ray does not start"
+        raise RayError(f"{option}: {fault}: {lines[0]}") from error
     return RayCluster(ray, started=not address)
 
 
@@ -106,22 +107,22 @@ def environment(variables: Mapping[str, str]) -> dict[str, Any]:
 @contextmanager
 def _at_root() -> Iterator[None]:
     """Ray has its workers import from the directory that it is started in, before all others."""
-    here = os.getcwd()
+    directory = os.getcwd()
     os.chdir(os.path.abspath(os.sep))
     try:
         yield
     finally:
-        os.chdir(here)
+        os.chdir(directory)
 
 
 @contextmanager
 def _handlers_kept() -> Iterator[None]:
     """Ray sets a handler of its own for SIGTERM, which ends the process without a word."""
-    kept = None
+    handler = None
     if threading.current_thread() is threading.main_thread():
-        kept = signal.getsignal(signal.SIGTERM)
+        handler = signal.getsignal(signal.SIGTERM)
     try:
         yield
     finally:
-        if kept is not None:
-            signal.signal(signal.SIGTERM, kept)
+        if handler is not None:
+            signal.signal(signal.SIGTERM, handler)

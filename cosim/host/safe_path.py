@@ -17,14 +17,14 @@ def leave_current_directory() -> None:
     Where cosim itself was found there, it stays, behind everything else.
     """
     try:
-        here = os.getcwd()
+        folder = os.getcwd()
     except FileNotFoundError:  # it has been removed, and holds nothing
         return
-    if sys.flags.safe_path or not sys.path or os.path.realpath(sys.path[0] or here) != here:
+    if sys.flags.safe_path or not sys.path or os.path.realpath(sys.path[0] or folder) != folder:
         return
     del sys.path[0]
-    if Path(__file__).resolve().parent.parent == Path(here).resolve():
-        sys.path.append(here)
+    if Path(__file__).resolve().parent.parent == Path(folder).resolve():
+        sys.path.append(folder)
 
 
 @contextmanager

@@ -38,13 +38,13 @@ def lasting_streams() -> Iterator[Streams]:
     has gone, the rest is dropped: a run must not end because nobody listens.
     """
     streams = Streams()
-    kept = {name: getattr(sys, name) for name in _NAMES}
-    for name, stream in kept.items():
+    originals = {name: getattr(sys, name) for name in _NAMES}
+    for name, stream in originals.items():
         setattr(sys, name, _lasting(name, stream, streams))
     try:
         yield streams
     finally:
-        for name, stream in kept.items():
+        for name, stream in originals.items():
             if (lasting := getattr(sys, name)) is not None:
                 lasting.flush()
             setattr(sys, name, stream)

@@ -50,7 +50,7 @@ class Expression:
         try:
             if self._left_s <= 0:  # which `regex` would read as time without end
                 raise TimeoutError
-            found = match(text, timeout=self._left_s)
+            result = match(text, timeout=self._left_s)
         except TimeoutError:
             raise ExpressionError(
                 f"'{self.pattern}' takes too long: more than {LIMIT_S:g} s of processor time; "
@@ -60,4 +60,4 @@ class Expression:
             raise ExpressionError(f"'{self.pattern}' takes more memory than a match may") from None
         took_s = process_time() - begun_s
         self._left_s = min(self._left_s + PER_TEXT_S - took_s, LIMIT_S)
-        return found
+        return result

@@ -56,25 +56,25 @@ class Underway:
 
 
 class Call(NamedTuple):
-    """One call: its number, counted from the start of the run, and what was said with it."""
+    """One call: its number, counted from the start of the run, and its arguments."""
 
     number: int
-    said: Sequence[Any]
+    arguments: Sequence[Any]
 
 
 @dataclass(frozen=True)
 class Form:
     """The form of a verb's answers.
 
-    told: the learner's answer in JSON's types.
-    heard: what the simulation hears of that.
+    encode: makes JSON's types of the learner's answer.
+    decode: makes of these what the simulation hears.
     rests: of what the simulation hears, whether little is on its way afterwards, so that a
         checkpoint is small.
-    job: whether the answer is a job, which stays behind; its work is told.
+    job: whether the answer is a job, which stays behind; its work is encoded.
     """
 
-    told: Callable[[Underway, Call, Any], Any]
-    heard: Callable[[Underway, Call, Any], Any]
+    encode: Callable[[Underway, Call, Any], Any]
+    decode: Callable[[Underway, Call, Any], Any]
     rests: Callable[[Any], bool] = lambda _: False
     job: bool = False
 
@@ -87,84 +87,82 @@ def _score(device: int, task: str, score: Sequence[Any]) -> Measurement:
     return Measurement(device, task, Score(*score))
 
 
-def _work_told(_: Underway, __: Call, work: Workload | None) -> Any:
+def _encode_work(_: Underway, __: Call, work: Workload | None) -> Any:
     return None if work is None else astuple(work)
 
 
-def _work_heard(_: Underway, __: Call, told: Any) -> Workload | None:
-    return None if told is None else Workload(*told)
+def _decode_work(_: Underway, __: Call, record: Any) -> Workload | None:
+    return None if record is None else Workload(*record)
 
 
-def _result_told(_: Underway, __: Call, tuned: FineTuned | None) -> Any:
-    return None if tuned is None else astuple(tuned)
+def _encode_result(_: Underway, __: Call, result: FineTuned | None) -> Any:
+    return None if result is None else astuple(result)
 
 
-def _result_heard(_: Underway, __: Call, told: Any) -> FineTuned | None:
-    if told is None:
+def _decode_result(_: Underway, __: Call, record: Any) -> FineTuned | None:
+    if record is None:
         return None
-    loss, quarantined, layers = told
+    loss, quarantined, layers = record
     return FineTuned(loss, quarantined, tuple(LayerState(*layer) for layer in layers))
 
 
-def _offered(call: Call) -> Handle | None:
+def _offered_handle(call: Call) -> Handle | None:
     """The handle of what was offered before, where it is to be offered again."""
-    return next((said for said in call.said if isinstance(said, Handle)), None)
+    return next((argument for argument in call.arguments if isinstance(argument, Handle)), None)
 
 
-def _outgoing_told(underway: Underway, call: Call, outgoing: Outgoing | None) -> Any:
+def _encode_outgoing(underway: Underway, call: Call, outgoing: Outgoing | None) -> Any:
     """Bits by receiver; the content stays behind a handle, its first where it was offered."""
     if outgoing is None:
         return None
-    if _offered(call) is None:
+    if _offered_handle(call) is None:
         underway.put(call.number, outgoing.content)
     return list(outgoing.bits.items())
 
 
-def _outgoing_heard(underway: Underway, call: Call, told: Any) -> Outgoing | None:
+def _decode_outgoing(underway: Underway, call: Call, record: Any) -> Outgoing | None:
     """What was offered before is the content again, and has its handle already."""
-    if told is None:
+    if record is None:
         return None
-    offered = _offered(call)
-    handle = underway.handle(call.number) if offered is None else offered
-    return Outgoing(handle, dict(told))
+    first_handle = _offered_handle(call)
+    handle = underway.handle(call.number) if first_handle is None else first_handle
+    return Outgoing(handle, dict(record))
 
 
-def _evaluation_told(_: Underway, __: Call, evaluation: Evaluation) -> Any:
-    return [
-        list(map(astuple, evaluation.measurements)),
-        list(map(astuple, evaluation.diagnostics)),
-    ]
+def _encode_evaluation(_: Underway, __: Call, evaluation: Evaluation) -> Any:
+    measurements, diagnostics = evaluation.measurements, evaluation.diagnostics
+    return [list(map(astuple, measurements)), list(map(astuple, diagnostics))]
 
 
-def _evaluation_heard(_: Underway, __: Call, told: Any) -> Evaluation:
-    measurements, diagnostics = told
+def _decode_evaluation(_: Underway, __: Call, record: Any) -> Evaluation:
+    measurements, diagnostics = record
     return Evaluation(
         [_score(*row) for row in measurements], [Diagnostic(*row) for row in diagnostics]
     )
 
 
-def _description_told(underway: Underway, call: Call, described: Description) -> Any:
+def _encode_description(underway: Underway, call: Call, report: Description) -> Any:
     """Of the densities only what has changed."""
-    rows, sizes, known = described.densities.tolist(), described.sizes.tolist(), underway.densities
-    devices = call.said[0]
-    changed = [None if known.get(d) == row else row for d, row in zip(devices, rows, strict=True)]
+    rows, sizes, before = report.densities.tolist(), report.sizes.tolist(), underway.densities
+    devices = call.arguments[0]
+    changes = [None if before.get(d) == row else row for d, row in zip(devices, rows, strict=True)]
     same_sizes = None if underway.sizes == sizes else sizes
-    return [list(described.first_bits), changed, same_sizes, described.collision]
+    return [list(report.first_bits), changes, same_sizes, report.collision]
 
 
-def _description_heard(underway: Underway, call: Call, told: Any) -> Description:
-    devices = call.said[0]
-    bits, rows, sizes, collision = told
-    changed = zip(devices, rows, strict=True)
-    underway.densities.update((device, row) for device, row in changed if row is not None)
+def _decode_description(underway: Underway, call: Call, record: Any) -> Description:
+    devices = call.arguments[0]
+    bits, rows, sizes, collision = record
+    changes = zip(devices, rows, strict=True)
+    underway.densities.update((device, row) for device, row in changes if row is not None)
     underway.sizes = underway.sizes if sizes is None else sizes
     densities = np.array([underway.densities[device] for device in devices], dtype=np.float64)
     return Description(bits, densities, np.array(underway.sizes, dtype=np.int64), collision)
 
 
 AS_IT_IS = Form(_same, _same)
-JOB = Form(_work_told, _work_heard, job=True)
-OUTGOING = Form(_outgoing_told, _outgoing_heard)
+JOB = Form(_encode_work, _decode_work, job=True)
+OUTGOING = Form(_encode_outgoing, _decode_outgoing)
 # What the simulation asks of the learner.
 VERBS = {
     "limit": AS_IT_IS,
@@ -174,11 +172,11 @@ VERBS = {
     "hear": AS_IT_IS,
     "lose": AS_IT_IS,
     "mix": JOB,
-    "evaluate": Form(_evaluation_told, _evaluation_heard, rests=lambda _: True),
-    "describe": Form(_description_told, _description_heard),
+    "evaluate": Form(_encode_evaluation, _decode_evaluation, rests=lambda _: True),
+    "describe": Form(_encode_description, _decode_description),
 }
 # What it asks of a job, which is named by the number of its call.
 JOB_VERBS = {
-    "result": Form(_result_told, _result_heard, rests=lambda tuned: tuned is None),
+    "result": Form(_encode_result, _decode_result, rests=lambda tuned: tuned is None),
     "discard": AS_IT_IS,
 }

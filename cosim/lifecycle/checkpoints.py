@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One that was found whole; `index` is its JSON file."""
+    """A checkpoint of a run, whole on disk; `index` is its JSON file."""
 
     folder: Path
     number: int
@@ -48,11 +48,11 @@ class Checkpoint:
 
     def lines(self) -> Iterator[str]:
         """The journal up to this checkpoint."""
-        left = self.index["journal"]["bytes"]
+        unread_bytes = self.index["journal"]["bytes"]
         with (self.folder / _JOURNAL).open("rb") as file:
-            while left > 0:
+            while unread_bytes > 0:
                 line = file.readline()
-                left -= len(line)
+                unread_bytes -= len(line)
                 yield line.decode()
 
     def tensors(self) -> dict[str, Any]:
@@ -100,57 +100,57 @@ class Checkpoints:
         *,
         clock: Callable[[], float],
         spacing: float = SPACING,
-        found: Checkpoint | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.wall_s = 0.0
         self._folder = directory / CHECKPOINTS
         self._learner, self._facts, self._spent = learner, facts, spent
         self._clock, self._spacing = clock, spacing
-        self._bytes = 0 if found is None else int(found.index["journal"]["bytes"])
-        self._check = 0 if found is None else int(found.index["journal"]["crc32"])
-        self._number = 0 if found is None else found.number
-        if found is None and self._folder.exists():
+        self._bytes = 0 if checkpoint is None else int(checkpoint.index["journal"]["bytes"])
+        self._check = 0 if checkpoint is None else int(checkpoint.index["journal"]["crc32"])
+        self._number = 0 if checkpoint is None else checkpoint.number
+        if checkpoint is None and self._folder.exists():
             shutil.rmtree(self._folder)
         for number in _numbers(self._folder):
             if number > self._number:
                 _remove(self._folder, number)
-        self._many = _FEW
-        self._last = clock()
+        self._limit = _FEW
+        self._last_s = clock()
         self._wait: float | None = None
 
     def consider(self) -> None:
         """Stores the learner if enough time has passed; called where little is on its way."""
         begun = self._clock()
-        if self._wait is not None and begun - self._last < self._wait:
+        if self._wait is not None and begun - self._last_s < self._wait:
             return
         from cosim.learning.state_tree import bytes_of
 
         self._forget()
-        taken, tensors = self._learner.take()
+        state, tensors = self._learner.take()
         if self._wait is None:
             self._wait = self._spacing * (_LEAST_S + bytes_of(tensors) / _BYTES_PER_S)
-            if begun - self._last < self._wait:
+            if begun - self._last_s < self._wait:
                 return
         try:
-            self._store(taken, tensors)
+            self._store(state, tensors)
         except OSError as error:
             _log.warning("no checkpoint in %s: %s", self._folder, error.strerror or error)
-        self._last = self._clock()
-        self._wait = self._spacing * (self._last - begun)
-        self.wall_s += self._last - begun
+        self._last_s = self._clock()
+        self._wait = self._spacing * (self._last_s - begun)
+        self.wall_s += self._last_s - begun
 
     def _forget(self) -> None:
         """Lets go of what was on its way and is no more: what hangs together in cycles stays until
         Python looks for them, which takes a while."""
-        if len(self._learner.contents) > self._many:
+        if len(self._learner.contents) > self._limit:
             gc.collect()
-            self._many = max(_FEW, 2 * len(self._learner.contents))
+            self._limit = max(_FEW, 2 * len(self._learner.contents))
 
     def drop(self) -> None:
-        """The run is complete and all of it on disk."""
+        """Removes all checkpoints of a run that is complete and on disk."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _store(self, taken: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
+    def _store(self, state: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
         from cosim.learning.state_tree import bytes_of
         from cosim.learning.storing.tensor_file import write_tensors
 
@@ -159,7 +159,7 @@ class Checkpoints:
         if shutil.disk_usage(self._folder).free < 2 * _READ_BYTES + room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._append()
-        number = self._number + 1
+        number, lines = self._number + 1, self._learner.journal.lines
         with replacing(_tensors(self._folder, number)) as temporary:
             check = write_tensors(temporary, tensors)
             size = temporary.stat().st_size
@@ -167,20 +167,16 @@ class Checkpoints:
             "format": _FORMAT,
             **self._facts,
             "spent": self._spent(),
-            "journal": {
-                "lines": self._learner.journal.lines,
-                "bytes": self._bytes,
-                "crc32": self._check,
-            },
+            "journal": {"lines": lines, "bytes": self._bytes, "crc32": self._check},
             "tensors": {"bytes": size, "crc32": check},
-            "learner": taken,
+            "learner": state,
         }
         with replacing(self._folder / f"{number:06d}.json") as temporary:
             temporary.write_text(json.dumps(index, separators=(",", ":")), encoding="utf-8")
         self._number = number
-        for old in _numbers(self._folder):
-            if old <= number - _KEPT:
-                _remove(self._folder, old)
+        for candidate in _numbers(self._folder):
+            if candidate <= number - _KEPT:
+                _remove(self._folder, candidate)
 
     def _append(self) -> None:
         """Writes the journal's fresh lines behind those that belong to a checkpoint."""
@@ -214,11 +210,11 @@ def _index(folder: Path, number: int) -> dict[str, Any] | None:
     """A checkpoint's JSON; None where it is not whole or its files are not as it says."""
     try:
         index: dict[str, Any] = json.loads((folder / f"{number:06d}.json").read_bytes())
-        for path, said in (
+        for path, entry in (
             (folder / _JOURNAL, index["journal"]),
             (_tensors(folder, number), index["tensors"]),
         ):
-            if _crc32(path, said["bytes"]) != said["crc32"]:
+            if _crc32(path, entry["bytes"]) != entry["crc32"]:
                 return None
     except (OSError, ValueError, KeyError, TypeError):
         return None

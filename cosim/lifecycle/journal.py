@@ -30,41 +30,41 @@ class Journal:
 
     keeps = True
 
-    def __init__(self, told: Iterator[str], lines: int) -> None:
-        self._told = told
-        self._left = lines
+    def __init__(self, record: Iterator[str], lines: int) -> None:
+        self._record = record
+        self._unread = lines
         self.lines = lines
         self.fresh: list[str] = []
 
     @property
-    def told_all(self) -> bool:
+    def replayed(self) -> bool:
         """Whether everything has been heard that was told before."""
-        return self._left == 0
+        return self._unread == 0
 
     def answer(self, call: Sequence[Any], ask: Callable[[], Any]) -> Any:
         """The answer told before, or what `ask` says now, in JSON's own types.
 
         Raises ResumeError where another question was asked the time before.
         """
-        asked = f"[{_json(call)},"
-        if self.told_all:
+        question = f"[{_json(call)},"
+        if self.replayed:
             answer = _json(ask())
-            self.fresh.append(f"{asked}{answer}]\n")
+            self.fresh.append(f"{question}{answer}]\n")
             self.lines += 1
             return json.loads(answer)
-        self._left -= 1
-        line = next(self._told, "")
-        if not line.startswith(asked):
+        self._unread -= 1
+        line = next(self._record, "")
+        if not line.startswith(question):
             raise _other_way(
-                f"now it asks its learner {asked[1:-1][:_SHOWN]}, and before, that was "
+                f"now it asks its learner {question[1:-1][:_SHOWN]}, and before, that was "
                 f"{line[1:_SHOWN].rstrip()}"
             )
         return json.loads(line)[1]
 
     def refuse_early_end(self) -> None:
         """Raises ResumeError where a run has ended before it heard everything."""
-        if not self.told_all:
-            raise _other_way(f"it ends, and before, {self._left} calls of its learner followed")
+        if not self.replayed:
+            raise _other_way(f"it ends, and before, {self._unread} calls of its learner followed")
 
 
 class NoJournal(Journal):

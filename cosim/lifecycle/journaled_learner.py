@@ -45,7 +45,7 @@ class JournaledLearner:
 
     @property
     def learner(self) -> Learner:
-        """This, as the simulation knows it: `VERBS` has all verbs of the protocol."""
+        """This learner as the simulation knows it: `VERBS` has all verbs of the protocol."""
         return cast("Learner", self)
 
     @property
@@ -54,8 +54,8 @@ class JournaledLearner:
 
         A handle that the simulation has let go may lie about, empty, until Python collects it.
         """
-        held = {number: handle.content for number, handle in self.underway.handles.items()}
-        return {number: content for number, content in held.items() if content is not None}
+        contents = {number: handle.content for number, handle in self.underway.handles.items()}
+        return {number: content for number, content in contents.items() if content is not None}
 
     def take(self) -> tuple[Any, dict[str, Tensor]]:
         """The inner learner's state, with the jobs that are open and what is on its way."""
@@ -63,11 +63,11 @@ class JournaledLearner:
 
         return take(self._of_a_model(), self.underway.jobs, self.contents)
 
-    def put_back(self, taken: Any, tensors: Mapping[str, Tensor]) -> None:
+    def put_back(self, state: Any, tensors: Mapping[str, Tensor]) -> None:
         """Makes the inner learner, which is a fresh one, what it was when this was taken."""
         from cosim.learning.learner_state import put_back
 
-        jobs, contents = put_back(self._of_a_model(), taken, tensors)
+        jobs, contents = put_back(self._of_a_model(), state, tensors)
         self.underway = Underway(jobs, contents)
 
     def _of_a_model(self) -> ModelLearner:
@@ -83,34 +83,34 @@ class JournaledLearner:
             return getattr(self.inner, name)
         raise AttributeError(f"'{name}' is no verb of a learner: see VERBS")
 
-    def _answer(self, verb: str, *said: Any, **named: Any) -> Any:
+    def _answer(self, verb: str, *arguments: Any, **keywords: Any) -> Any:
         self._calls += 1
-        said = (*said, *named.values())
+        arguments = (*arguments, *keywords.values())
         form = _FORMS[verb]
-        heard = self._written(verb, said) if self.journal.keeps else self._ask(verb, said)
-        if form.job and heard is not None:
-            return _JournaledJob(heard, self._calls, self)
-        if form.rests(heard) and self.journal.told_all:
+        reply = self._written(verb, arguments) if self.journal.keeps else self._ask(verb, arguments)
+        if form.job and reply is not None:
+            return _JournaledJob(reply, self._calls, self)
+        if form.rests(reply) and self.journal.replayed:
             self.at_rest()
-        return heard
+        return reply
 
-    def _written(self, verb: str, said: Sequence[Any]) -> Any:
-        form, call = _FORMS[verb], Call(self._calls, said)
+    def _written(self, verb: str, arguments: Sequence[Any]) -> Any:
+        form, call = _FORMS[verb], Call(self._calls, arguments)
 
         def ask() -> Any:
-            answer = self._ask(verb, [_opened(one) for one in said])
-            return form.told(self.underway, call, answer)
+            answer = self._ask(verb, [_opened(argument) for argument in arguments])
+            return form.encode(self.underway, call, answer)
 
-        told = self.journal.answer([self.simulated_s(), verb, *said], ask)
-        return form.heard(self.underway, call, told)
+        record = self.journal.answer([self.simulated_s(), verb, *arguments], ask)
+        return form.decode(self.underway, call, record)
 
-    def _ask(self, verb: str, said: Sequence[Any]) -> Any:
-        asked: Any = self.inner
+    def _ask(self, verb: str, arguments: Sequence[Any]) -> Any:
+        target: Any = self.inner
         if verb in JOB_VERBS:
-            asked, said = self.underway.jobs.pop(said[0]), ()
+            target, arguments = self.underway.jobs.pop(arguments[0]), ()
         start = perf_counter()
         try:
-            answer = getattr(asked, verb)(*said)
+            answer = getattr(target, verb)(*arguments)
         except Exception as error:
             if not isinstance(error, CosimError) and (fault := blamed(error)) is not None:
                 raise fault from error
@@ -135,12 +135,12 @@ class _JournaledJob:
         self._learner._answer("discard", self._number)
 
 
-def _opened(said: Any) -> Any:
+def _opened(argument: Any) -> Any:
     """What a handle stands for, or one or several of each device."""
-    if isinstance(said, Handle):
-        return said.content
-    if isinstance(said, Mapping):
-        return {device: _opened(held) for device, held in said.items()}
-    if isinstance(said, list) and said and isinstance(said[0], Handle):
-        return [one.content for one in said]
-    return said
+    if isinstance(argument, Handle):
+        return argument.content
+    if isinstance(argument, Mapping):
+        return {device: _opened(value) for device, value in argument.items()}
+    if isinstance(argument, list) and argument and isinstance(argument[0], Handle):
+        return [handle.content for handle in argument]
+    return argument

@@ -18,7 +18,7 @@ from cosim.lifecycle.journal import Journal
 from cosim.lifecycle.journaled_learner import JournaledLearner
 from cosim.lifecycle.provenance import opening_manifest, origins
 from cosim.methods.outside import METHOD_FILE, source_of
-from cosim.preflight.disk import disk_of, refuse_what_has_no_room
+from cosim.preflight.disk import disk_of, require_disk
 from cosim.scenario.load import dump, load
 from cosim.scenario.model import WHO_COMPUTES, Scenario
 from cosim.scenario.reading.differences import differences
@@ -80,7 +80,7 @@ def play(
     with _given_back(directory, keep=found_empty) as claim, held(directory):
         learner = build_learner(scenario)
         devices = build_devices(scenario)
-        refuse_what_has_no_room(disk_of(scenario, learner, devices), directory)
+        require_disk(disk_of(scenario, learner, devices), directory)
         run = _Run(directory, scenario, devices, learner, observers, spacing)
         source = _method_source(scenario)
         claim.used = True
@@ -109,18 +109,18 @@ def resume(
         if manifest.get("status") == Status.COMPLETED:
             raise RunDirectoryError(f"{directory} is completed: there is nothing to resume.")
         scenario = load(directory / SCENARIO_FILE)
-        found = newest(directory)
-        if found is not None:
-            _refuse_other_scenario(directory, found, scenario)
+        checkpoint = newest(directory)
+        if checkpoint is not None:
+            _refuse_other_scenario(directory, checkpoint, scenario)
         learner = build_learner(scenario)
-        if found is not None:
-            _refuse_other_origins(directory, found, scenario, learner)
+        if checkpoint is not None:
+            _refuse_other_origins(directory, checkpoint, scenario, learner)
         times = int(manifest.get("resumed") or 0) + 1
-        said = "its start: there is no checkpoint" if found is None else _said(found)
-        _log.info("resuming %s from %s", directory, said)
+        start = "its start: there is no checkpoint" if checkpoint is None else _start_of(checkpoint)
+        _log.info("resuming %s from %s", directory, start)
         clear_results(directory)
         devices = build_devices(scenario)
-        run = _Run(directory, scenario, devices, learner, observers, spacing, found, times)
+        run = _Run(directory, scenario, devices, learner, observers, spacing, checkpoint, times)
         return run.play(begun)
 
 
@@ -135,23 +135,23 @@ class _Run:
         learner: Learner,
         observers: Sequence[Observer],
         spacing: float,
-        found: Checkpoint | None = None,
+        checkpoint: Checkpoint | None = None,
         resumed: int = 0,
     ) -> None:
         self.directory, self.scenario, self.learner = directory, scenario, learner
         self.manifest = {**opening_manifest(scenario, learner), "resumed": resumed}
         self.trace = TraceWriter(directory)
         self.checkpoints: Checkpoints | None = None
-        self._spent_before: Mapping[str, float] = {} if found is None else found.index["spent"]
+        self._past_cost: dict[str, float] = {} if checkpoint is None else checkpoint.index["spent"]
         self._first_event = perf_counter()
         keeps = learner.base is not None and scenario.trace.checkpoints
-        self.journaled = _journaled(learner, found) if keeps else JournaledLearner(learner)
+        self.journaled = _journaled(learner, checkpoint) if keeps else JournaledLearner(learner)
         self.world = world_of(scenario, devices, self.journaled.learner, self.trace, observers)
         self.manifest["warnings"] = self.world.warnings
         if keeps:
-            self._keep(spacing, found)
+            self._keep(spacing, checkpoint)
 
-    def _keep(self, spacing: float, found: Checkpoint | None) -> None:
+    def _keep(self, spacing: float, checkpoint: Checkpoint | None) -> None:
         env = self.world.env
         self.journaled.simulated_s = lambda: float(env.now)
         self.checkpoints = Checkpoints(
@@ -161,7 +161,7 @@ class _Run:
             self._spent,
             clock=perf_counter,
             spacing=spacing,
-            found=found,
+            checkpoint=checkpoint,
         )
         self.journaled.at_rest = self.checkpoints.consider
 
@@ -172,7 +172,7 @@ class _Run:
             "learner_wall_s": self.journaled.wall_s,
             "checkpoints_wall_s": 0.0 if self.checkpoints is None else self.checkpoints.wall_s,
         }
-        return {name: time_s + self._spent_before.get(name, 0.0) for name, time_s in now.items()}
+        return {name: time_s + self._past_cost.get(name, 0.0) for name, time_s in now.items()}
 
     def play(self, begun: float) -> Played:
         """Runs the event loop to its end; `begun`: when the set-up did."""
@@ -244,41 +244,41 @@ def _kept(scenario: Scenario) -> Scenario:
     return scenario.model_copy(update={"method": method})
 
 
-def _journaled(learner: Learner, found: Checkpoint | None) -> JournaledLearner:
-    if found is None:
+def _journaled(learner: Learner, checkpoint: Checkpoint | None) -> JournaledLearner:
+    if checkpoint is None:
         return JournaledLearner(learner, Journal(iter(()), 0))
-    journal = Journal(found.lines(), found.index["journal"]["lines"])
+    journal = Journal(checkpoint.lines(), checkpoint.index["journal"]["lines"])
     journaled = JournaledLearner(learner, journal)
-    journaled.put_back(found.index["learner"], found.tensors())
+    journaled.put_back(checkpoint.index["learner"], checkpoint.tensors())
     return journaled
 
 
 def _facts(scenario: Scenario, manifest: Mapping[str, Any], learner: Learner) -> dict[str, Any]:
-    chosen = scenario.model_dump(mode="json")
-    return {"scenario": chosen, "origins": origins(manifest, learner)}
+    values = scenario.model_dump(mode="json")
+    return {"scenario": values, "origins": origins(manifest, learner)}
 
 
-def _refuse_other_scenario(directory: Path, found: Checkpoint, scenario: Scenario) -> None:
-    here = scenario.model_dump(mode="json")
-    every = differences(found.index["scenario"], here)
-    if differing := [one for one in every if one.path not in WHO_COMPUTES]:
-        told = "; ".join(map(str, differing))
+def _refuse_other_scenario(directory: Path, checkpoint: Checkpoint, scenario: Scenario) -> None:
+    values = scenario.model_dump(mode="json")
+    candidates = differences(checkpoint.index["scenario"], values)
+    if changes := [difference for difference in candidates if difference.path not in WHO_COMPUTES]:
+        words = "; ".join(map(str, changes))
         raise ResumeError(
             f"{directory} cannot be resumed: its {SCENARIO_FILE} has changed since its checkpoint: "
-            f"{told}."
+            f"{words}."
         )
 
 
 def _refuse_other_origins(
-    directory: Path, found: Checkpoint, scenario: Scenario, learner: Learner
+    directory: Path, checkpoint: Checkpoint, scenario: Scenario, learner: Learner
 ) -> None:
-    before, now = found.index["origins"], origins(opening_manifest(scenario, learner), learner)
+    before, now = checkpoint.index["origins"], origins(opening_manifest(scenario, learner), learner)
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if names:
-        told = "; ".join(_differs(name, before.get(name), now.get(name)) for name in names)
+        words = "; ".join(_differs(name, before.get(name), now.get(name)) for name in names)
         raise ResumeError(
             f"{directory} cannot be resumed, because its traces would not be those of one run: "
-            f"{told}."
+            f"{words}."
         )
 
 
@@ -288,8 +288,9 @@ def _differs(name: str, before: Any, now: Any) -> str:
     return f"{name} was {before} and is {now}"
 
 
-def _said(found: Checkpoint) -> str:
-    return f"checkpoint {found.number}, {found.index['spent']['wall_s']:.0f} s after its start"
+def _start_of(checkpoint: Checkpoint) -> str:
+    wall_s = checkpoint.index["spent"]["wall_s"]
+    return f"checkpoint {checkpoint.number}, {wall_s:.0f} s after its start"
 
 
 @dataclass

@@ -98,9 +98,9 @@ def code() -> Mapping[str, str]:
     """A digest of the sources of each room that a trace depends on, and of the single files; as
     they are when this is first asked, since what has been imported stays as it was."""
     root = Path(__file__).parent.parent
-    found = {room: sorted((root / room).rglob("*.py")) for room in _ROOMS}
-    found |= {name.removesuffix(".py").replace("/", "."): [root / name] for name in _FILES}
-    return {room: _digest(root, paths) for room, paths in found.items()}
+    sources = {room: sorted((root / room).rglob("*.py")) for room in _ROOMS}
+    sources |= {name.removesuffix(".py").replace("/", "."): [root / name] for name in _FILES}
+    return {room: _digest(root, paths) for room, paths in sources.items()}
 
 
 def _digest(root: Path, paths: list[Path]) -> str:

@@ -134,12 +134,11 @@ def _sure_rounds(scenario: Scenario, work: Sequence[Workload]) -> int:
     battery can be empty."""
     if any(group.availability.model != "always" for group in scenario.devices):
         return 0
-    if any(
-        getattr(one.mobility, "after_end", "stay") in ("away", "stop") for one in scenario.devices
-    ):
+    ends = {getattr(group.mobility, "after_end", "stay") for group in scenario.devices}
+    if ends & {"away", "stop"}:
         return 0
     radio, lasts_s = scenario.radio, math.inf
-    for profile in (one.profile for one in equipment(scenario)):
+    for profile in (device.profile for device in equipment(scenario)):
         if profile.battery_j is not None:
             most_w = max(profile.compute_w, profile.idle_w) + profile.receive_w
             most_w += profile.transmit_circuit_w
@@ -151,17 +150,17 @@ def _sure_rounds(scenario: Scenario, work: Sequence[Workload]) -> int:
 
 
 def _longest_round_s(scenario: Scenario, work: Sequence[Workload]) -> float:
-    profiles = [one.profile for one in equipment(scenario)]
+    profiles = [device.profile for device in equipment(scenario)]
     slowest_s = max(compute_time_s(*pair) for pair in zip(profiles, work, strict=True))
     return slowest_s + scenario.radio.deadline_s
 
 
 def free_bytes(directory: Path) -> float:
     """Room on the file system that a directory lies on, or will lie on."""
-    there = directory.absolute()
-    while not there.exists():
-        there = there.parent
-    return float(shutil.disk_usage(there).free)
+    folder = directory.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return float(shutil.disk_usage(folder).free)
 
 
 def in_words(size: float) -> str:
@@ -182,8 +181,8 @@ def disk_of(scenario: Scenario, learner: Any, devices: Sequence[Device] = ()) ->
     """The estimate with the learner and the devices that will play the scenario."""
     waited_s, absent_s = waits_s(scenario, devices), nobody_before_s(devices)
     if scenario.learning.model == "none":
-        given = [given_work(scenario)] * scenario.device_count
-        return estimate_disk(scenario, given, waits_s=waited_s, absent_s=absent_s)
+        workloads = [given_work(scenario)] * scenario.device_count
+        return estimate_disk(scenario, workloads, waits_s=waited_s, absent_s=absent_s)
     from cosim.learning.costs.storage import storage
     from cosim.learning.forecast import mean_rounds
     from cosim.learning.prepare import densities_of
@@ -194,7 +193,7 @@ def disk_of(scenario: Scenario, learner: Any, devices: Sequence[Device] = ()) ->
     return estimate_disk(scenario, work, stored, modules, waits_s=waited_s, absent_s=absent_s)
 
 
-def refuse_what_has_no_room(estimate: DiskEstimate, directory: Path) -> None:
+def require_disk(estimate: DiskEstimate, directory: Path) -> None:
     """Raises `RunDirectoryError` with the numbers where not even what is sure to come has room.
 
     Checkpoints do not count: a run goes on without them.

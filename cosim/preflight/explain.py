@@ -73,7 +73,7 @@ def radio_facts(
     speeds = sorted((device.trajectory.speed_limit_m_s for device in devices), reverse=True)
     dopplers = [float(doppler_hz(speed, radio.carrier_hz)) for speed in [*speeds[:2], 0.0][:2]]
     coherence_s = float(coherence_time_s(float(effective_doppler_hz(*dopplers))))
-    asked = (
+    warning = (
         None
         if efficiency <= _DEMANDING_BIT_S_HZ
         else f"more than {_DEMANDING_BIT_S_HZ:g}: size bandwidth_hz·deadline_s to at least "
@@ -84,7 +84,7 @@ def radio_facts(
         Fact(
             "receivers", f"at most {receivers}, each with {radio.bandwidth_hz / receivers:.4g} Hz"
         ),
-        Fact("Q·n/(W·Γ)", f"{efficiency:.2f} bit/s/Hz", asked),
+        Fact("Q·n/(W·Γ)", f"{efficiency:.2f} bit/s/Hz", warning),
         *([Fact("packets", packets.model, no_retransmission)] if packets.model != "fluid" else []),
         _lemma_1(scenario, links),
         *_lines_of_sight(radio),
@@ -100,35 +100,35 @@ def radio_facts(
 
 def _lemma_1(scenario: Scenario, links: FirstLinks) -> Fact:
     """What the links of the first graph need of p_max, and which of them need more."""
-    radio, short = scenario.radio, shortfall(scenario, links)
+    radio, warning = scenario.radio, shortfall(scenario, links)
     if not links.power_w.size:
         if links.present < 2:
-            few = "nobody is" if links.present == 0 else "one device is"
-            return Fact("Lemma 1", f"no link at the start: {few} there then")
-        said = f"no link at the start: no pair of {links.present} devices can be joined"
-        return Fact("Lemma 1", said, short)
+            crowd = "nobody is" if links.present == 0 else "one device is"
+            return Fact("Lemma 1", f"no link at the start: {crowd} there then")
+        text = f"no link at the start: no pair of {links.present} devices can be joined"
+        return Fact("Lemma 1", text, warning)
     middle_m, most_m = np.quantile(links.distances_m, (0.5, 0.9))
     middle_w, most_w = np.quantile(links.power_w, (0.5, 0.9), method="higher")
     count = links.distances_m.size
-    said = f"{count} links at the start{links.assumed and f' ({links.assumed})'}: median "
-    said += f"{middle_m:.1f} m, 90 % within {most_m:.1f} m; a sender needs {_dbm(float(middle_w))} "
-    said += f"(median), {_dbm(float(most_w))} (90 %), margin {margin_db(radio):g} dB; "
-    said += f"p_max {radio.p_max_dbm:g} dBm"
+    text = f"{count} links at the start{links.assumed and f' ({links.assumed})'}: median "
+    text += f"{middle_m:.1f} m, 90 % within {most_m:.1f} m; a sender needs {_dbm(float(middle_w))} "
+    text += f"(median), {_dbm(float(most_w))} (90 %), margin {margin_db(radio):g} dB; "
+    text += f"p_max {radio.p_max_dbm:g} dBm"
     if links.alone:
         have = "has" if links.alone == 1 else "have"
-        said += f"; {links.alone} of {links.present} devices {have} no link then"
-    return Fact("Lemma 1", said, short)
+        text += f"; {links.alone} of {links.present} devices {have} no link then"
+    return Fact("Lemma 1", text, warning)
 
 
 def _lines_of_sight(radio: Radio) -> list[Fact]:
     """What 3GPP TR 36.843 has besides path loss, where a scenario takes that."""
     if not isinstance(radio.path_loss, D2dOutdoor):
         return []
-    said = "lost and found at one distance of each pair, in a step"
-    none = None if radio.shadowing.sigma_db else "none; 3GPP TR 36.843 goes with sigma_db: 7"
+    words = "lost and found at one distance of each pair, in a step"
+    warning = None if radio.shadowing.sigma_db else "none; 3GPP TR 36.843 goes with sigma_db: 7"
     return [
-        Fact("line of sight", said),
-        Fact("shadowing", f"σ {radio.shadowing.sigma_db:g} dB", none),
+        Fact("line of sight", words),
+        Fact("shadowing", f"σ {radio.shadowing.sigma_db:g} dB", warning),
     ]
 
 
@@ -139,18 +139,18 @@ def _dbm(power_w: float) -> str:
 
 def compute_fact(scenario: Scenario, work: Sequence[Workload]) -> Fact:
     """How long a mean round's fine-tuning takes, over all devices and by profile; work: (M,)."""
-    flop = [own.flop for own in work]
+    flop = [workload.flop for workload in work]
     by_profile: dict[str, list[float]] = {}
-    for one, own in zip(equipment(scenario), work, strict=True):
-        by_profile.setdefault(one.name, []).append(compute_time_s(one.profile, own))
-    times = [time_s for them in by_profile.values() for time_s in them]
-    said = f"{min(flop):.3g} to {max(flop):.3g} FLOP a round: "
-    said += f"{min(times):.2f} to {max(times):.2f} s"
+    for device, workload in zip(equipment(scenario), work, strict=True):
+        by_profile.setdefault(device.name, []).append(compute_time_s(device.profile, workload))
+    times = [time_s for spans in by_profile.values() for time_s in spans]
+    words = f"{min(flop):.3g} to {max(flop):.3g} FLOP a round: "
+    words += f"{min(times):.2f} to {max(times):.2f} s"
     if len(by_profile) > 1:
         slower = sorted(by_profile.items(), key=lambda item: median(item[1]))
-        each = ", ".join(f"{len(them)} {name}: {median(them):.2f} s" for name, them in slower)
-        said += f" (medians: {each})"
-    return Fact("fine-tuning", said)
+        medians = ", ".join(f"{len(spans)} {name}: {median(spans):.2f} s" for name, spans in slower)
+        words += f" (medians: {medians})"
+    return Fact("fine-tuning", words)
 
 
 def explain(scenario: Scenario) -> Explanation:
@@ -163,7 +163,7 @@ def explain(scenario: Scenario) -> Explanation:
     parts = f"A {method.projection}, B {method.expansion}, {method.topology} graph, "
     parts += f"{method.aggregation} aggregation, {method.composition} expert"
     facts = [Fact("method", f"{method.name}: {parts}")]
-    devices, learnt = build_devices(scenario), []
+    devices, cautions = build_devices(scenario), []
     waited_s, absent_s = waits_s(scenario, devices), nobody_before_s(devices)
     if learning.model == "none":
         bits, work = (learning.payload_bits,) * 2, [given_work(scenario)] * scenario.device_count
@@ -171,19 +171,19 @@ def explain(scenario: Scenario) -> Explanation:
     else:
         from cosim.learning.forecast import expect
 
-        expected = expect(scenario)
-        bits, work = (expected.first_bits, expected.later_bits), expected.work
-        facts.append(Fact("trained", f"{expected.trained:,} values a device"))
-        facts += [Fact(f"task {name}", said) for name, said in expected.tasks.items()]
-        facts.append(Fact("memory", expected.memory))
-        learnt = list(expected.warnings)
-        stored = expected.storage, expected.modules
-        disk = estimate_disk(scenario, work, *stored, waits_s=waited_s, absent_s=absent_s)
+        forecast = expect(scenario)
+        bits, work = (forecast.first_bits, forecast.later_bits), forecast.work
+        facts.append(Fact("trained", f"{forecast.trained:,} values a device"))
+        facts += [Fact(f"task {name}", words) for name, words in forecast.tasks.items()]
+        facts.append(Fact("memory", forecast.memory))
+        cautions = list(forecast.warnings)
+        storage = forecast.storage, forecast.modules
+        disk = estimate_disk(scenario, work, *storage, waits_s=waited_s, absent_s=absent_s)
     facts.append(Fact("disk", *disk_words(disk, Path("runs"))))
     channel = channel_of(scenario, devices)
     links = first_links(scenario, devices, channel, bits[0])
     facts += [compute_fact(scenario, work), *radio_facts(scenario, devices, *bits, links)]
-    warnings = [*world_warnings(scenario, devices, work, links), *learnt]
-    odd = [f"{fact.name}: {fact.warning}" for fact in facts if fact.warning is not None]
-    elsewhere = [sentence for sentence in warnings if sentence not in odd]
-    return Explanation(tuple(facts), (*elsewhere, *odd))
+    warnings = [*world_warnings(scenario, devices, work, links), *cautions]
+    oddities = [f"{fact.name}: {fact.warning}" for fact in facts if fact.warning is not None]
+    remainder = [sentence for sentence in warnings if sentence not in oddities]
+    return Explanation(tuple(facts), (*remainder, *oddities))

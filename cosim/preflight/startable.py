@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.errors import CosimError
-from cosim.preflight.disk import estimate_disk, refuse_what_has_no_room
+from cosim.preflight.disk import estimate_disk, require_disk
 from cosim.scenario.model import Scenario
 from cosim.simulation.setup.build import build_devices, given_work
 
@@ -22,17 +22,17 @@ class Preflight:
     def __init__(self, directory: Path) -> None:
         """directory: where the runs will lie."""
         self._directory = directory
-        self._seen: dict[str, Any] = {}
+        self._results: dict[str, Any] = {}
 
     def refuse_unstartable(self, scenario: Scenario) -> None:
         """Raises CosimError where a scenario's devices, model or tasks cannot be used, or where
         memory or disk is too small for it."""
-        chosen = scenario.model_dump(mode="json", exclude=_APART)
-        self._once(("all", chosen), lambda: self._look(scenario, chosen))
+        values = scenario.model_dump(mode="json", exclude=_APART)
+        self._once(("all", values), lambda: self._look(scenario, values))
 
-    def _look(self, scenario: Scenario, chosen: dict[str, Any]) -> None:
+    def _look(self, scenario: Scenario, values: dict[str, Any]) -> None:
         where = {
-            name: chosen[name] for name in ("devices", "area", "rounds", "tasks") if name in chosen
+            name: values[name] for name in ("devices", "area", "rounds", "tasks") if name in values
         }
         self._once(("devices", where), lambda: build_devices(scenario) and None)
         if scenario.learning.model == "none":
@@ -48,23 +48,23 @@ class Preflight:
             rows = {
                 "source": source,
                 "counts": [(group.count, group.tasks) for group in scenario.devices],
-                **{name: chosen[name] for name in ("tasks", "evaluation")},
+                **{name: values[name] for name in ("tasks", "evaluation")},
                 "max_tokens": scenario.training.max_tokens,
             }
             pools = self._once(("tasks", rows), lambda: read_tasks(scenario, tokenizer))
-            expected = expect_of(scenario, model, tokenizer, pools)
-            disk = estimate_disk(scenario, expected.work, expected.storage, expected.modules)
-        refuse_what_has_no_room(disk, self._directory)
+            forecast = expect_of(scenario, model, tokenizer, pools)
+            disk = estimate_disk(scenario, forecast.work, forecast.storage, forecast.modules)
+        require_disk(disk, self._directory)
 
     def _once(self, key: Any, look: Callable[[], Any]) -> Any:
         """What `look` finds, or what it raises, the first time that it is asked for."""
         text = json.dumps(key, sort_keys=True, default=str)
-        if text not in self._seen:
+        if text not in self._results:
             try:
-                self._seen[text] = look()
+                self._results[text] = look()
             except CosimError as error:
-                self._seen[text] = error
-        found = self._seen[text]
-        if isinstance(found, CosimError):
-            raise found
-        return found
+                self._results[text] = error
+        result = self._results[text]
+        if isinstance(result, CosimError):
+            raise result
+        return result

@@ -17,8 +17,12 @@ _THREADS = Path("/proc/self/task")
 
 @dataclass(frozen=True)
 class Watch:
-    """The clocks at a moment: of the wall, of the processor for all threads, and how long each
-    thread has been ready and not running (Linux, sched-stats.rst)."""
+    """The clocks of this process at a moment.
+
+    wall_s: the clock of the wall.
+    processor_s: processor time of all threads.
+    waited_s: how long each thread has been ready and not running (Linux, sched-stats.rst).
+    """
 
     wall_s: float
     processor_s: float
@@ -26,7 +30,7 @@ class Watch:
 
     @classmethod
     def started(cls) -> Watch:
-        """As they are now."""
+        """The clocks as they are now."""
         return cls(perf_counter(), process_time(), _waited_s())
 
     def contention(self) -> float:
@@ -46,10 +50,10 @@ class Watch:
 
 
 def _waited_s() -> dict[str, float]:
-    found = {}
+    waits = {}
     try:
         for thread in _THREADS.iterdir():
-            found[thread.name] = float((thread / "schedstat").read_text().split()[1]) / 1e9
+            waits[thread.name] = float((thread / "schedstat").read_text().split()[1]) / 1e9
     except (OSError, IndexError, ValueError):  # not on every system; a thread that has just ended
         return {}
-    return found
+    return waits

@@ -39,7 +39,7 @@ def fit(timings: Sequence[Timing]) -> Fitted:
     scale = np.maximum(counts.max(axis=0), 1.0)
     scaled_s, _ = nnls(counts / scale / durations[:, None], np.ones(len(durations)))
     flop_second, pass_s, update_s, ranking_s = (
-        float(f"{one:.4g}") for one in (scaled_s / scale).tolist()
+        float(f"{coefficient:.4g}") for coefficient in (scaled_s / scale).tolist()
     )
     if flop_second <= 0:
         raise ProfileError(

@@ -39,7 +39,7 @@ def time_jobs(
     jobs: Sequence[CalibrationJob],
     repeats: int = REPEATS,
     *,
-    tell: Callable[[int, int], None] = lambda done, of: None,
+    tell: Callable[[int, int], None] = lambda number, of: None,
 ) -> list[Timing]:
     """Every job's duration; `tell` hears how many are done, and of how many.
 
@@ -59,8 +59,8 @@ def time_jobs(
             contentions[number].append(watch.contention())
             tell(repeat * len(exercises) + number + 1, repeats * len(exercises))
     return [
-        Timing(exercise.job, exercise.work, median(own), median(kept))
-        for exercise, own, kept in zip(exercises, durations, contentions, strict=True)
+        Timing(exercise.job, exercise.work, median(times), median(ratios))
+        for exercise, times, ratios in zip(exercises, durations, contentions, strict=True)
     ]
 
 

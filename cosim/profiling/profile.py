@@ -33,7 +33,7 @@ class Power:
 
     @classmethod
     def named(cls, name: str, compute_w: float | None = None, idle_w: float | None = None) -> Power:
-        """From a catalogue name or `path:<file>`; raises CosimError."""
+        """The power of a catalogue name or `path:<file>`; raises CosimError."""
         try:
             refuse_unknown_profile(name)
         except ValueError as error:
@@ -43,8 +43,8 @@ class Power:
     @property
     def given(self) -> list[str]:
         """Which watts are given and not copied."""
-        own = {"compute_w": self.compute_w, "idle_w": self.idle_w}
-        return [name for name, watts in own.items() if watts is not None]
+        options = {"compute_w": self.compute_w, "idle_w": self.idle_w}
+        return [name for name, watts in options.items() if watts is not None]
 
 
 @dataclass(frozen=True)
@@ -58,21 +58,21 @@ class Profiled:
     @property
     def doubts(self) -> list[str]:
         """Why the profile is not that of the machine left alone; empty where it is."""
-        found = []
+        doubts = []
         contention = median(timing.contention for timing in self.timings)
         if contention > MOST_CONTENTION and not self.on_gpu:
-            found.append(
+            doubts.append(
                 f"the machine was busy: the jobs took {contention:.1f} times as long as this "
                 "process had a processor"
             )
         error = median(abs(timing.error(self.profile)) for timing in self.timings)
         if error > MOST_ERROR:
-            found.append(f"the durations fit no profile: the median error is {error:.0%}")
-        return found
+            doubts.append(f"the durations fit no profile: the median error is {error:.0%}")
+        return doubts
 
 
 def profile_machine(
-    scenario: Scenario, power: Power, tell: Callable[[int, int], None] = lambda done, of: None
+    scenario: Scenario, power: Power, tell: Callable[[int, int], None] = lambda number, of: None
 ) -> Profiled:
     """The present machine's profile for the scenario's model, target modules and rank.
 

@@ -23,8 +23,8 @@ def measured_profile(
     idle_w: float | None = None,
 ) -> Profile:
     """The fitted speed with another profile's power, or the given watts."""
-    given = {"compute_w": compute_w, "idle_w": idle_w}
-    watts = {name: watt for name, watt in given.items() if watt is not None}
+    options = {"compute_w": compute_w, "idle_w": idle_w}
+    watts = {name: watt for name, watt in options.items() if watt is not None}
     speed = {"peak_flop_s": fitted.flop_s, "utilisation": 1.0, "compute": fitted.compute}
     return power.model_copy(update={"source": source, "speed": 1.0, **speed, **watts})
 
@@ -35,14 +35,14 @@ def source_of(
     """Where every figure of a measured profile comes from."""
     adapter = scenario.adapter
     modules = adapter.target_modules
-    named = modules if isinstance(modules, str) else " ".join(modules)
+    targets = modules if isinstance(modules, str) else " ".join(modules)
     copied = "watts, radio and battery" if not given else "all other watts, radio and battery"
-    told = f"{' and '.join(given)} given, " if given else ""
+    clause = f"{' and '.join(given)} given, " if given else ""
     error = median(map(abs, errors))
     return (
-        f"measured: {machine}, {scenario.base_model.source}, {named}, about rank {adapter.rank}; "
+        f"measured: {machine}, {scenario.base_model.source}, {targets}, about rank {adapter.rank}; "
         f"{len(errors)} durations fitted with a median error of {error:.1%}; peak_flop_s is what "
-        f"is attained beside the overheads; {told}{copied} are not measured but copied from "
+        f"is attained beside the overheads; {clause}{copied} are not measured but copied from "
         f"{power_of}"
     )
 
@@ -65,7 +65,7 @@ def write_profile(profile: Profile, path: Path) -> None:
 
 
 def refuse_unwritable(path: Path) -> None:
-    """ProfileError where a profile could not be written after all the measuring."""
+    """Raises ProfileError where a profile could not be written after all the measuring."""
     if path.exists():
         raise _taken(path)
     if not path.absolute().parent.is_dir():

@@ -38,11 +38,11 @@ def named_profile(name: str) -> Profile:
 
 
 def refuse_unknown_profile(name: str) -> None:
-    """ValueError for a name that is neither in the catalogue nor `path:<file>`."""
-    known = catalogue()
-    if name in known or name.removeprefix(PROFILE_FILE) not in ("", name):
+    """Raises ValueError for a name that is neither in the catalogue nor `path:<file>`."""
+    names = catalogue()
+    if name in names or name.removeprefix(PROFILE_FILE) not in ("", name):
         return
-    hint = did_you_mean(name, known)
+    hint = did_you_mean(name, names)
     if name.endswith((".yaml", ".yml")):
         hint = f"; a file is named {PROFILE_FILE}{name}"
-    raise ValueError(f"'{name}' is not a profile{hint} (one of {', '.join(known)})")
+    raise ValueError(f"'{name}' is not a profile{hint} (one of {', '.join(names)})")

@@ -78,19 +78,19 @@ class DeviceGroup(Section):
     @model_validator(mode="after")
     def _one_each(self) -> Self:
         mobility = self.mobility
-        given = getattr(mobility, "positions_m", None)
-        if given is not None and len(given) != self.count:
+        positions = getattr(mobility, "positions_m", None)
+        if positions is not None and len(positions) != self.count:
             raise ValueError(
-                f"mobility.positions_m: {len(given)} positions for {self.count} devices"
+                f"mobility.positions_m: {len(positions)} positions for {self.count} devices"
             )
         if self.availability.model == "trace" and mobility.model != "trace":
             raise ValueError(
                 "availability 'trace' is read from the file of mobility 'trace', and this group's "
                 f"mobility is '{mobility.model}'"
             )
-        named = getattr(mobility, "device_ids", None)
-        if named is not None and len(named) != self.count:
-            raise ValueError(f"mobility.device_ids: {len(named)} ids for {self.count} devices")
+        ids = getattr(mobility, "device_ids", None)
+        if ids is not None and len(ids) != self.count:
+            raise ValueError(f"mobility.device_ids: {len(ids)} ids for {self.count} devices")
         return self
 
 
@@ -103,11 +103,11 @@ class Area(Section):
 
     @model_validator(mode="after")
     def _sized(self) -> Self:
-        needed, other = ("radius_m", "side_m") if self.shape == "disc" else ("side_m", "radius_m")
-        if getattr(self, needed) is None:
-            raise ValueError(f"a {self.shape} needs {needed}")
+        size_key, other = ("radius_m", "side_m") if self.shape == "disc" else ("side_m", "radius_m")
+        if getattr(self, size_key) is None:
+            raise ValueError(f"a {self.shape} needs {size_key}")
         if getattr(self, other) is not None:
-            raise ValueError(f"a {self.shape} has no {other}; it needs {needed} alone")
+            raise ValueError(f"a {self.shape} has no {other}; it needs {size_key} alone")
         return self
 
     @property

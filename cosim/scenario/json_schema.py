@@ -47,10 +47,10 @@ def literals(schema: Schema) -> list[Any]:
 def word_key_of(schema: Schema) -> str | None:
     """The key that a bare word stands for: `name` of a method, `model` of a fading; None where a
     word is no mapping."""
-    gathered = list(members(schema))
-    words = {word for one in gathered if one.get("type") == "string" for word in literals(one)}
-    for member in gathered:
-        for key, inner in member.get("properties", {}).items():
+    variants = list(members(schema))
+    words = {word for item in variants if item.get("type") == "string" for word in literals(item)}
+    for item in variants:
+        for key, inner in item.get("properties", {}).items():
             values = literals(inner)
             if values and words.issuperset(values):
                 return str(key)

@@ -23,18 +23,18 @@ def meant_path(written: str, *, exactly: bool = False) -> str | None:
 
     None for a key whose value is always a list or a mapping, which no word of a command line is.
     """
-    wanted, known = written.replace("-", "_").lower(), _by_path()
+    word, paths = written.replace("-", "_").lower(), _by_path()
     by_name: dict[str, str] = {}
-    for path in known:
+    for path in paths:
         by_name.setdefault(path.rpartition(".")[2], path)
-    named = wanted if wanted in known else by_name.get(wanted)
-    if named is not None or exactly:
-        return named if named is not None and known[named] else None
-    names = [name for name, path in by_name.items() if known[path]]
-    near = nearest(wanted, names, cutoff=_CUTOFF)
+    match = word if word in paths else by_name.get(word)
+    if match is not None or exactly:
+        return match if match is not None and paths[match] else None
+    names = [name for name, path in by_name.items() if paths[path]]
+    near = nearest(word, names, cutoff=_CUTOFF)
     if near is not None:
         return by_name[near]
-    return nearest(wanted, [path for path in known if known[path]], cutoff=_CUTOFF)
+    return nearest(word, [path for path in paths if paths[path]], cutoff=_CUTOFF)
 
 
 def word_key(steps: Sequence[str | int]) -> str | None:
@@ -49,10 +49,10 @@ def word_key(steps: Sequence[str | int]) -> str | None:
 @lru_cache(maxsize=1)
 def _by_path() -> dict[str, bool]:
     """Whether a word can be the value, by path, outer paths first."""
-    found: dict[str, bool] = {}
+    paths: dict[str, bool] = {}
     for path, takes_word in _paths(scenario_schema(), ()):
-        found[path] = takes_word or found.get(path, False)
-    return dict(sorted(found.items(), key=lambda item: item[0].count(".")))
+        paths[path] = takes_word or paths.get(path, False)
+    return dict(sorted(paths.items(), key=lambda item: item[0].count(".")))
 
 
 def _paths(schema: Schema, at: tuple[str, ...]) -> Iterator[tuple[str, bool]]:

@@ -94,26 +94,26 @@ def _with_absolute_paths(document: Document) -> dict[str, Any]:
         section: Any = data
         for step in loc[:-1]:
             section = section[step] if has(section, step) else None
-        written: Any = section.get(loc[-1]) if isinstance(section, dict) else None
-        if isinstance(written, str):
-            section[loc[-1]] = _absolute(document, loc, written, prefix)
-        elif loc[-1] == "profile" and has(written, "mix") and isinstance(written["mix"], dict):
+        value: Any = section.get(loc[-1]) if isinstance(section, dict) else None
+        if isinstance(value, str):
+            section[loc[-1]] = _absolute(document, loc, value, prefix)
+        elif loc[-1] == "profile" and has(value, "mix") and isinstance(value["mix"], dict):
             mix = {
                 _absolute(document, (*loc, "mix", name), name, prefix): weight
-                for name, weight in written["mix"].items()
+                for name, weight in value["mix"].items()
             }
-            section[loc[-1]] = {**written, "mix": mix}
+            section[loc[-1]] = {**value, "mix": mix}
     return data
 
 
-def _absolute(document: Document, loc: Loc, written: Any, prefix: str) -> Any:
+def _absolute(document: Document, loc: Loc, value: Any, prefix: str) -> Any:
     """A path after its prefix, from where it was written; whatever else as it is."""
-    named = str(written).removeprefix(prefix)
-    if not str(written).startswith(prefix) or not named or named.startswith("~"):
-        return written
-    decided = document.decided_by(loc)
-    start = document.path.parent if decided is None else decided.folder
-    return f"{prefix}{(start / named).absolute()}"
+    path = str(value).removeprefix(prefix)
+    if not str(value).startswith(prefix) or not path or path.startswith("~"):
+        return value
+    override = document.decided_by(loc)
+    start = document.path.parent if override is None else override.folder
+    return f"{prefix}{(start / path).absolute()}"
 
 
 def fitting_name(path: Path) -> str:

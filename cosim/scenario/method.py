@@ -70,18 +70,18 @@ def method_of(value: Any) -> Any:
 
 def _validated(value: Any, handler: Callable[[Any], WholeMethod]) -> WholeMethod:
     """The method of what a scenario writes, in which words mean its file's parts, too."""
-    said = method_of(value)
-    origin = said.origin if isinstance(said, WholeMethod) else said.get("origin")
+    method = method_of(value)
+    origin = method.origin if isinstance(method, WholeMethod) else method.get("origin")
     if origin is not None:
         origin = Origin.model_validate(origin)
     with within(module_of(origin)):
-        return handler(said)
+        return handler(method)
 
 
-def read_method(said: Any) -> WholeMethod:
+def read_method(value: Any) -> WholeMethod:
     """The method of what a scenario writes; raises MethodError."""
     try:
-        return _validated(said, WholeMethod.model_validate)
+        return _validated(value, WholeMethod.model_validate)
     except ValueError as error:
         raise MethodError(f"method: {error}") from error
 
@@ -99,11 +99,11 @@ def _named(name: str, origin: Any) -> WholeMethod:
     point = name if origin is None else origin.entry_point
     if (method := method_of_package(point, sha256)) is not None:
         return method
-    known = [*METHODS, *(point.name for point in installed())]
-    hint = did_you_mean(name, known)
+    names = [*METHODS, *(point.name for point in installed())]
+    hint = did_you_mean(name, names)
     if name.endswith(".py"):
         hint = f"; a file is named {FILE}{name}"
-    raise MethodError(f"'{name}' is not a method{hint} (one of {', '.join(known)})")
+    raise MethodError(f"'{name}' is not a method{hint} (one of {', '.join(names)})")
 
 
 Method = Annotated[

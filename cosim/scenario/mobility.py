@@ -127,10 +127,10 @@ class RecordedTrace(Section):
 
     @model_validator(mode="after")
     def _columns_of_one_kind(self) -> Self:
-        given = [column for column in self.columns.values() if column is not None]
+        columns = [column for column in self.columns.values() if column is not None]
         if any(column is None for name, column in self.columns.items() if name != "device"):
             raise ValueError("columns: only device may be null, where the file is one device")
-        if len({type(column) for column in given}) > 1:
+        if len({type(column) for column in columns}) > 1:
             raise ValueError(
                 "columns: either names, or numbers for a file whose first row names none; not both"
             )

@@ -166,10 +166,10 @@ class Radio(Section):
     @model_validator(mode="after")
     def _packets_fit(self) -> Self:
         if self.packets.model != "fluid":
-            for name, needed in (("share", "fixed"), ("late", "drop")):
-                if getattr(self, name) != needed:
+            for name, value in (("share", "fixed"), ("late", "drop")):
+                if getattr(self, name) != value:
                     raise ValueError(
                         f"{name} '{getattr(self, name)}' is for packets 'fluid'; packets "
-                        f"'{self.packets.model}' keep their rate and end at Γ: use '{needed}'"
+                        f"'{self.packets.model}' keep their rate and end at Γ: use '{value}'"
                     )
         return self

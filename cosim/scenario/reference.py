@@ -78,17 +78,17 @@ def explained(path: str) -> list[Key | Variant]:
     """
     places: list[Key | Variant] = [Variant("", "", sections())]
     for step in path.split("."):
-        inner = [there for place in places for there in _step(place, step)]
+        inner = [child for place in places for child in _step(place, step)]
         places = inner or [place for place in places if _is_chosen(place, step)]
     return places
 
 
-def nearest_name(written: str, others: Iterable[str] = ()) -> str | None:
+def nearest_name(text: str, others: Iterable[str] = ()) -> str | None:
     """The key that was probably meant by a path or by a key's own name, or one of other words."""
-    own = {key.path[-1]: key.name for key in reversed(list(every_key()))}
+    keys = {key.path[-1]: key.name for key in reversed(list(every_key()))}
     paths = {key.name: key.name for key in every_key()} | {word: word for word in others}
-    last = written.rpartition(".")[2]
-    for word, names, cutoff in ((written, paths, 0.85), (last, own, 0.76), (written, paths, 0.6)):
+    last = text.rpartition(".")[2]
+    for word, names, cutoff in ((text, paths, 0.85), (last, keys, 0.76), (text, paths, 0.6)):
         if near := nearest(word, names, cutoff=cutoff):
             return names[near]
     return None
@@ -123,11 +123,11 @@ def _keys(schema: Schema, at: tuple[str, ...], word: str = "") -> tuple[Key, ...
 
 
 def _key(schema: Schema, path: tuple[str, ...], word: str, required: bool) -> Key:
-    gathered = list(members(schema))
+    choices = list(members(schema))
     word_key = word_key_of(schema)
-    variants = tuple(_variants(gathered, path, word_key))
-    words = dict.fromkeys(written(word) for member in gathered for word in literals(member))
-    kinds = dict.fromkeys(kind(member) for member in gathered if not literals(member))
+    variants = tuple(_variants(choices, path, word_key))
+    words = dict.fromkeys(written(word) for member in choices for word in literals(member))
+    kinds = dict.fromkeys(kind(member) for member in choices if not literals(member))
     meaning = schema.get("description", "")
     if not meaning and len(variants) == 1:
         meaning = variants[0].meaning
@@ -137,10 +137,10 @@ def _key(schema: Schema, path: tuple[str, ...], word: str, required: bool) -> Ke
         words=tuple(words),
         # Null last: "a number or null".
         kinds=tuple(sorted(kinds, key=lambda word: word == "null")),
-        bounds="; ".join(dict.fromkeys(text for m in gathered for text in bounds(m))),
+        bounds="; ".join(dict.fromkeys(text for m in choices for text in bounds(m))),
         # What has no default there is made anew for every scenario: an empty mapping.
         default=None if required else _default(schema.get("default", {}), variants, word_key),
-        unit=unit(path[-1]) if {"integer", "number"} & {_innermost(one) for one in kinds} else "",
+        unit=unit(path[-1]) if {"integer", "number"} & {_innermost(name) for name in kinds} else "",
         meaning=" ".join(meaning.split()),
         word_key=word_key,
         variants=variants,
@@ -170,20 +170,20 @@ def _default(value: Any, variants: Sequence[Variant], word_key: str | None) -> s
         return written(value)
     word = value.get(word_key) if word_key else None
     inner = {key.path[-1]: key.default for v in variants if v.word in ("", word) for key in v.keys}
-    more = {
+    changes = {
         name: text
-        for name, one in value.items()
+        for name, item in value.items()
         if name != word_key
-        and (text := written(one)) != inner.get(name)
-        and one is not None
-        and not isinstance(one, dict)
+        and (text := written(item)) != inner.get(name)
+        and item is not None
+        and not isinstance(item, dict)
     }
-    if word is not None and not more:
+    if word is not None and not changes:
         return str(word)
-    more = {word_key: str(word), **more} if word_key and word is not None else more
-    if not more and value:
+    changes = {word_key: str(word), **changes} if word_key and word is not None else changes
+    if not changes and value:
         return ""  # the defaults of its own keys
-    return f"{{{', '.join(f'{name}: {text}' for name, text in more.items())}}}"
+    return f"{{{', '.join(f'{name}: {text}' for name, text in changes.items())}}}"
 
 
 def _innermost(kind: str) -> str:

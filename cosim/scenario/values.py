@@ -69,15 +69,15 @@ def bounds(member: Schema) -> Iterator[str]:
         yield "at least one"
     for inner in (*member.get("prefixItems", ()), member.get("items"), _values(member)):
         if isinstance(inner, dict) and "properties" not in inner:
-            for one in members(inner):
-                if "properties" not in one:
-                    yield from bounds(one)
+            for choice in members(inner):
+                if "properties" not in choice:
+                    yield from bounds(choice)
 
 
 def written(value: Any) -> str:
     """A value as YAML writes it."""
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{key}: {written(one)}' for key, one in value.items())}}}"
+        return f"{{{', '.join(f'{key}: {written(item)}' for key, item in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(written, value))}]"
     if isinstance(value, float):
@@ -90,9 +90,9 @@ def _values(member: Schema) -> Any:
 
 
 def _any_kind(schema: Schema) -> str:
-    gathered = list(members(schema))
-    words = ", ".join(str(word) for member in gathered for word in literals(member))
-    kinds = [kind(member) for member in gathered if not literals(member)]
+    choices = list(members(schema))
+    words = ", ".join(str(word) for member in choices for word in literals(member))
+    kinds = [kind(member) for member in choices if not literals(member)]
     return " or ".join(dict.fromkeys([words, *kinds] if words else kinds))
 
 

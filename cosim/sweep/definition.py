@@ -70,15 +70,9 @@ class Sweep:
 
     def dump(self) -> str:
         """The sweep as YAML, its scenario by absolute path."""
-        return to_yaml(
-            {
-                "name": self.name,
-                "scenario": str(self.scenario),
-                "set": dict(self.fixed),
-                "grid": {path: list(values) for path, values in self.grid.items()},
-                "seeds": list(self.seeds),
-            }
-        )
+        head = {"name": self.name, "scenario": str(self.scenario), "set": dict(self.fixed)}
+        grid = {path: list(values) for path, values in self.grid.items()}
+        return to_yaml({**head, "grid": grid, "seeds": list(self.seeds)})
 
 
 def read_sweep(path: Path) -> Sweep:
@@ -111,7 +105,7 @@ def _refuse_repetitions(document: Document, file: SweepFile) -> None:
     if "seed" in file.fixed:
         where = document.where(("set", "seed"))
         raise ScenarioError(f"{where}: set.seed: give them as 'seeds'")
-    turned: list[str] = []
+    paths: list[str] = []
     for key in file.grid:
         for path in paths_of(key):
             words = ""
@@ -119,17 +113,17 @@ def _refuse_repetitions(document: Document, file: SweepFile) -> None:
                 words = "give them as 'seeds'"
             elif path in file.fixed:
                 words = "it is under 'set' as well"
-            elif path in turned:
+            elif path in paths:
                 words = "the grid has it twice"
             if words:
                 raise ScenarioError(f"{document.where(('grid', key))}: grid.{path}: {words}")
-            turned.append(path)
+            paths.append(path)
     lists: list[tuple[tuple[str, ...], Sequence[Any]]] = [(("seeds",), file.seeds)]
     lists += [(("grid", path), values) for path, values in file.grid.items()]
     for loc, values in lists:
-        written = [_written(value) for value in values]
-        for number, text in enumerate(written):
-            if text in written[:number]:
+        texts = [_written(value) for value in values]
+        for number, text in enumerate(texts):
+            if text in texts[:number]:
                 where = document.where((*loc, number))
                 raise ScenarioError(
                     f"{where}: {'.'.join(loc)}: {shown(values[number])} is given twice"
@@ -148,25 +142,25 @@ def _written(value: Any) -> str:
 def _points(document: Document, file: SweepFile, scenario: Path) -> list[Point]:
     base = _with_all(document, read_document(scenario), "set", file.fixed)
     points = []
-    told: dict[str, str] = {}  # a mistake that all values of a path share is told of once
+    lines: dict[str, str] = {}  # one line for a mistake that all values of a path share
     for numbers in product(*(range(len(values)) for values in file.grid.values())):
-        chosen = dict(zip(file.grid, numbers, strict=True))
-        values = {path: file.grid[path][number] for path, number in chosen.items()}
+        positions = dict(zip(file.grid, numbers, strict=True))
+        values = {path: file.grid[path][number] for path, number in positions.items()}
         for seed in file.seeds:
             name = point_name(values, seed)
             try:
-                own = base
-                for key, number in chosen.items():
+                variant = base
+                for key, number in positions.items():
                     where = document.where(("grid", key, number))
                     for path in paths_of(key):
-                        own = assigned(own, path, values[key], where, document.path.parent)
+                        variant = assigned(variant, path, values[key], where, document.path.parent)
                 where = document.where(("seeds", file.seeds.index(seed)))
-                own = assigned(own, "seed", seed, where, document.path.parent)
-                points.append(Point(name, values, seed, scenario_of(own), own))
+                variant = assigned(variant, "seed", seed, where, document.path.parent)
+                points.append(Point(name, values, seed, scenario_of(variant), variant))
             except ScenarioError as error:
-                for text, line in _told(str(error), document, name):
-                    told.setdefault(text, line)
-    complaints = list(told.values())
+                for text, line in _placed_lines(str(error), document, name):
+                    lines.setdefault(text, line)
+    complaints = list(lines.values())
     if len(complaints) > MAX_COMPLAINTS:
         complaints[MAX_COMPLAINTS:] = [f"and {len(complaints) - MAX_COMPLAINTS} more"]
     if complaints:
@@ -182,11 +176,11 @@ def _with_all(sweep: Document, scenario: Document, key: str, values: Mapping[str
     return scenario
 
 
-def _told(message: str, sweep: Document, point: str) -> Iterator[tuple[str, str]]:
+def _placed_lines(message: str, sweep: Document, point: str) -> Iterator[tuple[str, str]]:
     """Each line of a message, without and with its place.
 
     A line that is not about the sweep's file says in which point it came up.
     """
     for line in message.splitlines():
-        own = re.match(rf"{re.escape(str(sweep.path))}:\d+: ", line)
-        yield (line[own.end() :], line) if own else (line, f"{line} (in {point})")
+        match = re.match(rf"{re.escape(str(sweep.path))}:\d+: ", line)
+        yield (line[match.end() :], line) if match else (line, f"{line} (in {point})")

@@ -17,7 +17,7 @@ Player = Callable[[Iterable[Task], int], Generator[Reply]]
 
 
 class Engine(StrEnum):
-    """Who plays the runs."""
+    """An engine plays the runs of a sweep."""
 
     PROCESSES = "processes"
     RAY = "ray"

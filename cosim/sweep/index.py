@@ -44,11 +44,11 @@ def write_index(directory: Path, sweep: Sweep, entries: Sequence[Entry]) -> None
 
     columns: dict[str, Any] = {}
     for path, values in sweep.grid.items():
-        held = [entry.point.values[path] for entry in entries]
+        cells = [entry.point.values[path] for entry in entries]
         kind = _type(values)
         if kind is None:
-            held, kind = [_text(value) for value in held], pa.string()
-        columns[path] = pa.array(held, kind)
+            cells, kind = [_text(value) for value in cells], pa.string()
+        columns[path] = pa.array(cells, kind)
     columns["seed"] = pa.array([entry.point.seed for entry in entries], pa.int64())
     columns["directory"] = pa.array([entry.point.name for entry in entries], pa.string())
     columns["status"] = pa.array([str(entry.state) for entry in entries], pa.string())
@@ -87,15 +87,15 @@ def completed_runs(directory: Path) -> tuple[list[Path], Mapping[str, str]]:
     path = directory.absolute() / INDEX_FILE
     try:
         with pq.ParquetFile(path) as source:
-            there = source.schema_arrow.names
-            if missing := [name for name in ("directory", "status") if name not in there]:
+            names = source.schema_arrow.names
+            if missing := [name for name in ("directory", "status") if name not in names]:
                 raise SweepError(f"{path} is no index of a sweep: it lacks {missing[0]!r}.")
             rows = source.read(columns=["directory", "status"]).to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise SweepError(f"{path} is not a readable index of a sweep: {error}.") from error
-    done = [directory / row["directory"] for row in rows if row["status"] == State.COMPLETED]
+    directories = [directory / row["directory"] for row in rows if row["status"] == State.COMPLETED]
     others = {r["directory"]: r["status"] for r in rows if r["status"] != State.COMPLETED}
-    return done, others
+    return directories, others
 
 
 def is_sweep(directory: Path) -> bool:
@@ -106,7 +106,7 @@ def is_sweep(directory: Path) -> bool:
 def refuse_foreign(directory: Path) -> None:
     """Raises SweepError where a directory cannot be a sweep's, or holds something else."""
     try:
-        held = sorted(entry.name for entry in directory.iterdir())
+        names = sorted(entry.name for entry in directory.iterdir())
     except FileNotFoundError:
         return
     except OSError as error:
@@ -114,8 +114,8 @@ def refuse_foreign(directory: Path) -> None:
         raise SweepError(
             f"{directory} cannot be used: {reason}; name another with --out."
         ) from None
-    foreign = [name for name in held if name not in (LOCK_FILE, OWNER_FILE)]
-    if foreign and SWEEP_FILE not in held:
+    foreign = [name for name in names if name not in (LOCK_FILE, OWNER_FILE)]
+    if foreign and SWEEP_FILE not in names:
         raise SweepError(
             f"{directory} holds '{foreign[0]}' and no {SWEEP_FILE}: it is not a sweep's; name "
             "a new directory with --out."

@@ -27,8 +27,8 @@ def point_name(values: Mapping[str, Any], seed: int) -> str:
     name = "__".join([*parts, f"seed-{seed}"])
     if len(name) <= _LONGEST:
         return name
-    kept = name[: _LONGEST - len(f"seed-{seed}") - 12].rstrip("._-")
-    return f"{kept}__{_hash(dict(values))}__seed-{seed}"
+    stem = name[: _LONGEST - len(f"seed-{seed}") - 12].rstrip("._-")
+    return f"{stem}__{_hash(dict(values))}__seed-{seed}"
 
 
 def _value(value: Any) -> str:
@@ -68,5 +68,5 @@ def _safe(text: str) -> str:
 
 
 def _hash(value: Any) -> str:
-    written = json.dumps(value, sort_keys=True, ensure_ascii=True)
-    return hashlib.blake2b(written.encode(), digest_size=3).hexdigest()
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True)
+    return hashlib.blake2b(text.encode(), digest_size=3).hexdigest()

@@ -34,14 +34,14 @@ def play_all(tasks: Iterable[Task], jobs: int) -> Generator[Reply]:
         yield from _play(cluster, iter(tasks), jobs)
 
 
-def _play(cluster: RayCluster, coming: Iterable[Task], jobs: int) -> Generator[Reply]:
+def _play(cluster: RayCluster, queue: Iterable[Task], jobs: int) -> Generator[Reply]:
     ray = cluster.ray
     places = _Places(cluster, jobs)
     running: dict[Any, Task] = {}
     deaths: Counter[str] = Counter()
     try:
         while True:
-            for task in islice(coming, jobs - len(running)):
+            for task in islice(queue, jobs - len(running)):
                 running[places.start(task)] = task
             if not running:
                 return
@@ -53,16 +53,16 @@ def _play(cluster: RayCluster, coming: Iterable[Task], jobs: int) -> Generator[R
                     yield Reply(task.name, _first_line(error.cause or error), str(error))
                 except ray.exceptions.RayError as error:
                     deaths[task.name] += 1
-                    gone = (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError)
+                    kinds = (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError)
                     try:
-                        again = _again(task, gone=isinstance(error, gone))
-                    except RunDirectoryError as held:
-                        yield Reply(task.name, str(held))
+                        retry = _again(task, gone=isinstance(error, kinds))
+                    except RunDirectoryError as busy:
+                        yield Reply(task.name, str(busy))
                         continue
-                    if again is None:
+                    if retry is None:
                         yield Reply(task.name)
                     elif deaths[task.name] <= RETRIES:
-                        running[places.start(again)] = again
+                        running[places.start(retry)] = retry
                     else:
                         yield Reply(task.name, _death(deaths[task.name], error))
     finally:
@@ -92,16 +92,16 @@ class _Places:
 
     def start(self, task: Task) -> Any:
         """Sends a task to the next worker that is free; returns what Ray calls its reply."""
-        own = task._replace(directory=Path(os.path.abspath(task.directory)))
+        remote_task = task._replace(directory=Path(os.path.abspath(task.directory)))
         # Where Ray knows of no GPU nobody would ever play it; a worker at least says what it sees.
         gpus = min(1, self._gpus) if _needs_gpu(task) else 0
         options = {**self._options, "num_gpus": gpus}
-        return self._remote.options(**options).remote(own, self._variables, os.getcwd())
+        return self._remote.options(**options).remote(remote_task, self._variables, os.getcwd())
 
 
-def _play_on_worker(task: Task, variables: dict[str, str], here: str) -> Reply:
+def _play_on_worker(task: Task, variables: dict[str, str], directory: str) -> Reply:
     with suppress(OSError):  # another machine may not have it
-        os.chdir(here)  # where relative paths in the environment start
+        os.chdir(directory)  # where relative paths in the environment start
     for name in THREADS:
         if name not in variables:  # Ray sets what is not set
             os.environ.pop(name, None)

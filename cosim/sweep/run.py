@@ -14,7 +14,7 @@ from cosim.scenario.complaints.blame import blaming
 from cosim.sweep.definition import Point, Sweep
 from cosim.sweep.engine import Engine, player_of
 from cosim.sweep.index import Entry, holding, refuse_foreign, write_index
-from cosim.sweep.state import ERROR_FILE, Found, State, look, make_way, seconds_of
+from cosim.sweep.state import ERROR_FILE, Standing, State, look, make_way, seconds_of
 from cosim.sweep.work import Reply, Task
 from cosim.trace.directory import explain_full_disk
 from cosim.trace.lock import holder
@@ -26,7 +26,7 @@ class Planned:
     """A point, and what lies where its run belongs."""
 
     point: Point
-    found: Found
+    standing: Standing
 
 
 class SweepInterrupted(KeyboardInterrupt):
@@ -37,25 +37,25 @@ class SweepInterrupted(KeyboardInterrupt):
         self.entries = entries
 
 
-def unstartable(planned: Sequence[Planned], directory: Path) -> dict[str, str]:
+def unstartable(plan: Sequence[Planned], directory: Path) -> dict[str, str]:
     """Why points that have to be played could not start, by name: what they share is looked at
     once, nothing is trained and nothing is written."""
-    preflight, told = Preflight(directory), {}
-    for one in planned:
-        if one.found.to_play:
+    preflight, refusals = Preflight(directory), {}
+    for planned in plan:
+        if planned.standing.to_play:
             try:
-                with blaming(one.point.document):
-                    preflight.refuse_unstartable(one.point.scenario)
+                with blaming(planned.point.document):
+                    preflight.refuse_unstartable(planned.point.scenario)
             except CosimError as error:
-                told[one.point.name] = str(error)
-    return told
+                refusals[planned.point.name] = str(error)
+    return refusals
 
 
-def refuse_if_nothing_starts(planned: Sequence[Planned], told: Mapping[str, str]) -> None:
+def refuse_if_nothing_starts(plan: Sequence[Planned], refusals: Mapping[str, str]) -> None:
     """Raises SweepError, equal reasons once, where not one of the points to be played can start."""
-    to_play = [one.point.name for one in planned if one.found.to_play]
-    if to_play and all(name in told for name in to_play):
-        reasons = Counter(told[name] for name in to_play)
+    to_play = [planned.point.name for planned in plan if planned.standing.to_play]
+    if to_play and all(name in refusals for name in to_play):
+        reasons = Counter(refusals[name] for name in to_play)
         lines = [f"{count} run{'s' * (count > 1)}: {reason}" for reason, count in reasons.items()]
         raise SweepError("\n".join(["nothing of this sweep can start", *lines]))
 
@@ -75,9 +75,8 @@ def play_sweep(
     """Plays every point that is not finished, and returns how each run of the sweep has ended.
 
     `tell` hears of each run that ends, and how many there are to play. The index is brought up to
-    date at every end. Raises SweepError for a directory that cannot be used, RayError where the
-    engine is Ray and does not start, SweepInterrupted at Ctrl-C, when the traces so far have been
-    written.
+    date at every end. Raises SweepError for a directory that cannot be used, RayError where Ray
+    does not start, SweepInterrupted at Ctrl-C, when the traces so far have been written.
     """
     play_all = player_of(engine, [point.scenario for point in sweep.points])
     refuse_foreign(directory)
@@ -86,17 +85,13 @@ def play_sweep(
         refuse_if_nothing_starts(plan, unstartable(plan, directory))
     with explain_full_disk(directory, "the same command"), holding(directory, sweep):
         plan = plan_of(sweep, directory)
-        entries = {
-            planned.point.name: Entry(
-                planned.point,
-                State.PENDING if planned.found.to_play else planned.found.state,
-                planned.found.seconds,
-                planned.found.note,
-            )
-            for planned in plan
-        }
+        entries = {}
+        for planned in plan:
+            point, standing = planned.point, planned.standing
+            state = State.PENDING if standing.to_play else standing.state
+            entries[point.name] = Entry(point, state, standing.seconds, standing.note)
         write_index(directory, sweep, list(entries.values()))
-        to_play = [planned for planned in plan if planned.found.to_play]
+        to_play = [planned for planned in plan if planned.standing.to_play]
         if not to_play:
             return list(entries.values())
         points = {planned.point.name: planned.point for planned in to_play}
@@ -111,8 +106,8 @@ def play_sweep(
         except KeyboardInterrupt:
             for name, point in points.items():
                 if entries[name].state is State.PENDING:
-                    found = look(directory / name, point.scenario)
-                    entries[name] = Entry(point, found.state, found.seconds, found.note)
+                    standing = look(directory / name, point.scenario)
+                    entries[name] = Entry(point, standing.state, standing.seconds, standing.note)
             write_index(directory, sweep, list(entries.values()))
             raise SweepInterrupted(list(entries.values())) from None
         return list(entries.values())
@@ -123,27 +118,27 @@ def _tasks(to_play: Sequence[Planned], directory: Path) -> Iterator[Task]:
     come."""
     for planned in to_play:
         point = planned.point
-        own = directory / point.name
+        folder = directory / point.name
         try:
-            resumed = make_way(own, point.scenario, planned.found.state)
+            resumed = make_way(folder, point.scenario, planned.standing.state)
         except RunDirectoryError as error:
-            yield Task(point.name, point.scenario, own, refused=str(error))
+            yield Task(point.name, point.scenario, folder, refused=str(error))
         else:
-            yield Task(point.name, point.scenario, own, resumed)
+            yield Task(point.name, point.scenario, folder, resumed)
 
 
 def _ended(point: Point, reply: Reply, directory: Path) -> Entry:
-    own = directory / point.name
+    folder = directory / point.name
     if reply.error is None:
-        return Entry(point, State.COMPLETED, seconds_of(read_manifest(own)))
+        return Entry(point, State.COMPLETED, seconds_of(read_manifest(folder)))
     message = reply.error
     try:
         with blaming(point.document):
             raise CosimError(message)
     except CosimError as error:
         message = str(error)
-    if holder(own) is not None:  # not this sweep's to write in
+    if holder(folder) is not None:  # not this sweep's to write in
         return Entry(point, State.FAILED, None, message)
-    own.mkdir(exist_ok=True)
-    (own / ERROR_FILE).write_text(f"{reply.traceback or message}\n", encoding="utf-8")
+    folder.mkdir(exist_ok=True)
+    (folder / ERROR_FILE).write_text(f"{reply.traceback or message}\n", encoding="utf-8")
     return Entry(point, State.FAILED, None, message)

@@ -36,7 +36,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Found:
+class Standing:
     """The state of one directory, in words where it is neither pending nor completed."""
 
     state: State
@@ -49,39 +49,41 @@ class Found:
         return self.state not in (State.COMPLETED, State.DIFFERS)
 
 
-def look(directory: Path, scenario: Scenario) -> Found:
+def look(directory: Path, scenario: Scenario) -> Standing:
     """What is at a point's directory, which is left as it is.
 
     A run is completed when its manifest says so and its scenario is the one that would be played;
     one that played another scenario `differs`, and is never touched.
     """
     if not directory.exists():
-        return Found(State.PENDING)
+        return Standing(State.PENDING)
     if not directory.is_dir():
-        return Found(State.DIFFERS, "a file has this name")
+        return Standing(State.DIFFERS, "a file has this name")
     if not (directory / MANIFEST_FILE).is_file():
-        held = sorted(entry.name for entry in directory.iterdir())
+        names = sorted(entry.name for entry in directory.iterdir())
         foreign = [
-            name for name in held if name not in (PARTS, SCENARIO_FILE, ERROR_FILE, LOCK_FILE)
+            name for name in names if name not in (PARTS, SCENARIO_FILE, ERROR_FILE, LOCK_FILE)
         ]
         if foreign:
-            return Found(State.DIFFERS, f"the directory holds '{foreign[0]}' and no run")
-        return Found(State.FAILED, "it ended before its first event") if held else _PENDING
+            return Standing(State.DIFFERS, f"the directory holds '{foreign[0]}' and no run")
+        return Standing(State.FAILED, "it ended before its first event") if names else _PENDING
     try:
         manifest = read_manifest(directory)
     except RunDirectoryError as error:
-        return Found(State.FAILED, str(error))
+        return Standing(State.FAILED, str(error))
     status = manifest.get("status")
     if status != Status.COMPLETED:
-        cut = status in (Status.INTERRUPTED, Status.RUNNING)
-        return Found(State.INTERRUPTED if cut else State.FAILED, f"its manifest says '{status}'")
+        state = (
+            State.INTERRUPTED if status in (Status.INTERRUPTED, Status.RUNNING) else State.FAILED
+        )
+        return Standing(state, f"its manifest says '{status}'")
     return _compared(directory, scenario, seconds_of(manifest))
 
 
 def goes_on(directory: Path, scenario: Scenario, state: State) -> bool:
     """Whether an interrupted run of this very scenario has a checkpoint to go on from."""
-    there = (directory / CHECKPOINTS).glob("*.json")
-    if state is not State.INTERRUPTED or not any(there):
+    checkpoints = (directory / CHECKPOINTS).glob("*.json")
+    if state is not State.INTERRUPTED or not any(checkpoints):
         return False
     try:
         return not _differences(load(directory / SCENARIO_FILE), scenario)
@@ -92,8 +94,8 @@ def goes_on(directory: Path, scenario: Scenario, state: State) -> bool:
 def seconds_of(manifest: dict[str, object]) -> float | None:
     """Wall time of a run, its set-up included; None where its manifest does not say."""
     parts = [manifest.get("setup_wall_s"), manifest.get("wall_s")]
-    known = [float(part) for part in parts if isinstance(part, int | float)]
-    return sum(known) if len(known) == len(parts) else None
+    seconds = [float(part) for part in parts if isinstance(part, int | float)]
+    return sum(seconds) if len(seconds) == len(parts) else None
 
 
 def move_aside(directory: Path, state: State) -> Path | None:
@@ -125,34 +127,34 @@ def make_way(directory: Path, scenario: Scenario, state: State) -> bool:
         patience -= 1
     if patience < _PATIENCE:
         state = look(directory, scenario).state
-    if (told := holder(directory)) is not None:
-        raise RunDirectoryError(f"{directory} is being written by {told}.")
+    if (owner := holder(directory)) is not None:
+        raise RunDirectoryError(f"{directory} is being written by {owner}.")
     resumed = goes_on(directory, scenario, state)
     if not resumed:
         move_aside(directory, state)
     return resumed
 
 
-_PENDING = Found(State.PENDING)
+_PENDING = Standing(State.PENDING)
 
 
-def _compared(directory: Path, scenario: Scenario, seconds: float | None) -> Found:
+def _compared(directory: Path, scenario: Scenario, seconds: float | None) -> Standing:
     path = directory / SCENARIO_FILE
     try:
-        played = load(path)
+        former = load(path)
     except ScenarioError as error:
-        return Found(State.DIFFERS, f"its scenario cannot be read any more: {error}")
+        return Standing(State.DIFFERS, f"its scenario cannot be read any more: {error}")
     except CosimError as error:
-        return Found(State.DIFFERS, str(error))
-    found = _differences(played, scenario)
-    if not found:
-        return Found(State.COMPLETED, seconds=seconds)
-    told = [str(one) for one in found[:_SHOWN]]
-    told += [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
-    return Found(State.DIFFERS, "it played another scenario: " + "; ".join(told), seconds)
+        return Standing(State.DIFFERS, str(error))
+    changes = _differences(former, scenario)
+    if not changes:
+        return Standing(State.COMPLETED, seconds=seconds)
+    words = [str(change) for change in changes[:_SHOWN]]
+    words += [f"and {len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else []
+    return Standing(State.DIFFERS, "it played another scenario: " + "; ".join(words), seconds)
 
 
-def _differences(played: Scenario, scenario: Scenario) -> list[Difference]:
+def _differences(former: Scenario, scenario: Scenario) -> list[Difference]:
     """Where two scenarios differ in what a trace depends on."""
-    every = differences(played.model_dump(mode="json"), scenario.model_dump(mode="json"))
-    return [one for one in every if one.path not in WHO_COMPUTES]
+    candidates = differences(former.model_dump(mode="json"), scenario.model_dump(mode="json"))
+    return [difference for difference in candidates if difference.path not in WHO_COMPUTES]

@@ -22,8 +22,12 @@ _TO_END_S = 10.0
 
 
 class Task(NamedTuple):
-    """A run to be played: its scenario, and a directory that is new or empty, or that holds an
-    interrupted run of it that is to be resumed; refused: why it cannot be played at all."""
+    """A run to be played.
+
+    directory: new or empty, or with an interrupted run of the scenario.
+    resumed: whether that run is to be resumed.
+    refused: why the run cannot be played at all.
+    """
 
     name: str
     scenario: Any
@@ -72,11 +76,11 @@ def _end_with_parent() -> None:
 def thread_variables(threads: int | None) -> dict[str, str]:
     """The environment of a worker of so many threads: as this process has it, but no more than
     that; None bounds nothing."""
-    found = {name: os.environ[name] for name in THREADS if name in os.environ}
+    environment = {name: os.environ[name] for name in THREADS if name in os.environ}
     if threads is None:
-        return found
-    given = {name: int(text) for name, text in found.items() if text.isdecimal()}
-    return {name: str(max(1, min(given.get(name, threads), threads))) for name in THREADS}
+        return environment
+    counts = {name: int(text) for name, text in environment.items() if text.isdecimal()}
+    return {name: str(max(1, min(counts.get(name, threads), threads))) for name in THREADS}
 
 
 def play_task(task: Task) -> Reply:
@@ -94,8 +98,8 @@ def play_task(task: Task) -> Reply:
         if (fault := blamed(error)) is not None:
             return Reply(task.name, str(fault))
         kind = type(error).__name__
-        told = str(error).splitlines()
-        return Reply(task.name, f"{kind}: {told[0]}" if told else kind, traceback.format_exc())
+        lines = str(error).splitlines()
+        return Reply(task.name, f"{kind}: {lines[0]}" if lines else kind, traceback.format_exc())
     return Reply(task.name)
 
 

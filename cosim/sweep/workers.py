@@ -34,12 +34,12 @@ def play_all(tasks: Iterable[Task], jobs: int) -> Generator[Reply]:
 
     Closed early, it stops the runs that go on and waits until their traces are written.
     """
-    coming = iter(tasks)
+    queue = iter(tasks)
     busy: list[_Worker] = []
     idle: list[_Worker] = []
     try:
         while True:
-            for task in islice(coming, jobs - len(busy)):
+            for task in islice(queue, jobs - len(busy)):
                 worker = idle.pop() if idle else _Worker(threads_for(jobs))
                 busy.append(worker)
                 worker.give(task)
@@ -75,17 +75,17 @@ class _Worker:
 
     def __init__(self, threads: int | None) -> None:
         context = multiprocessing.get_context("spawn")
-        self.connection, other = context.Pipe()
-        self.process = context.Process(target=serve, args=(other, threads), daemon=True)
+        self.connection, child_end = context.Pipe()
+        self.process = context.Process(target=serve, args=(child_end, threads), daemon=True)
         self.task: Task | None = None
         # Ctrl-C goes to every process of a terminal; only this one is to hear it.
-        heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             with safe_path():
                 self.process.start()
         finally:
-            signal.signal(signal.SIGINT, heard)
-        other.close()
+            signal.signal(signal.SIGINT, handler)
+        child_end.close()
         self.alive = True
 
     def give(self, task: Task) -> None:
@@ -98,9 +98,9 @@ class _Worker:
         """The reply to the task; a process that has died is told of as the run's failure."""
         assert self.task is not None
         try:
-            got: Any = self.connection.recv()
-            assert isinstance(got, Reply)
-            return got
+            reply: Any = self.connection.recv()
+            assert isinstance(reply, Reply)
+            return reply
         except (EOFError, ConnectionResetError):
             self.alive = False
             self.process.join()

@@ -16,12 +16,14 @@ class PowerNeed:
     """Lemma 1's p*_ij = unit_power_w(n)_i / h_ij in W, taken apart into degree and link.
 
     In a cluster C every member sends to n = |C| − 1 others and needs Σ_j p*_ij ≤ p_max (eq. 11b
-    and 25 of arXiv 2602.20492). `attenuation` (M, M) is 1/h_ij, inf over a gain of 0, its
-    diagonal unused. `unit_power_w` gives for a degree n the power at a gain of 1, (M,) in W:
-    σ²·(2^(Q_i·n/(W·Γ)) − 1), as `physics.power.lemma1_power_w` with gain 1; inf where that
-    overflows, and σ² that of the share W/n if noise is counted so. `p_max_w` is one number or
-    (M,). Whatever differs between the receivers j, such as their noise figures, belongs in
-    `attenuation`. ValueError for shapes that do not fit and for NaN or negative numbers.
+    and 25 of arXiv 2602.20492). ValueError for wrong shapes, NaN and negative numbers.
+
+    attenuation: (M, M) of 1/h_ij, inf over a gain of 0, its diagonal unused. Whatever differs
+        between the receivers j, such as their noise figures, belongs in it.
+    unit_power_w: gives for a degree n the power at a gain of 1, (M,) in W, which is
+        σ²·(2^(Q_i·n/(W·Γ)) − 1), as `physics.power.lemma1_power_w` with gain 1; inf where that
+        overflows, and σ² that of the share W/n if noise is counted so.
+    p_max_w: one number or (M,).
     """
 
     attenuation: ArrayLike
@@ -62,13 +64,13 @@ class PowerLedger:
         self._need = need
         self._limit = need.limit_w(devices)
         self._to_cluster = need.checked_attenuation(devices)
-        self._own = np.zeros(devices)
+        self._inner = np.zeros(devices)
         self._cluster = np.arange(devices)
         self._sizes = np.ones(devices, dtype=np.int64)
 
     def of_pairs(self) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Total power (M, M) in W of each pair of devices, and whether both stay within p_max."""
-        unit = self._need.at_gain_one_w(1, len(self._own))
+        unit = self._need.at_gain_one_w(1, len(self._inner))
         power = _demand(unit[:, None], self._to_cluster)
         fits = power <= self._limit[:, None]
         return power + power.T, fits & fits.T
@@ -80,15 +82,15 @@ class PowerLedger:
 
         `others` (K,) names existing clusters, in rising order, without `cluster` itself.
         """
-        devices = len(self._own)
-        degrees, which = np.unique(
+        devices = len(self._inner)
+        degrees, degree_index = np.unique(
             self._sizes[cluster] + self._sizes[others] - 1, return_inverse=True
         )
         unit = np.stack([self._need.at_gain_one_w(int(n), devices) for n in degrees])
 
         inside = np.flatnonzero(self._cluster == cluster)
-        load = self._own[inside] + self._to_cluster[np.ix_(inside, others)].T
-        power = _demand(unit[np.ix_(which, inside)], load)
+        load = self._inner[inside] + self._to_cluster[np.ix_(inside, others)].T
+        power = _demand(unit[np.ix_(degree_index, inside)], load)
         total = power.sum(axis=1)
         fits = (power <= self._limit[inside]).all(axis=1)
 
@@ -96,8 +98,8 @@ class PowerLedger:
         place[place == len(others)] = 0
         outside = np.flatnonzero(others[place] == self._cluster)
         place = place[outside]
-        load = self._own[outside] + self._to_cluster[outside, cluster]
-        power = _demand(unit[which[place], outside], load)
+        load = self._inner[outside] + self._to_cluster[outside, cluster]
+        power = _demand(unit[degree_index[place], outside], load)
         total += np.bincount(place, weights=power, minlength=len(others))
         too_much = np.bincount(place, weights=power > self._limit[outside], minlength=len(others))
         return total, fits & (too_much == 0)
@@ -106,8 +108,8 @@ class PowerLedger:
         """Joins two clusters under the name of the first."""
         first = self._cluster == kept
         second = self._cluster == absorbed
-        self._own[first] += self._to_cluster[first, absorbed]
-        self._own[second] += self._to_cluster[second, kept]
+        self._inner[first] += self._to_cluster[first, absorbed]
+        self._inner[second] += self._to_cluster[second, kept]
         self._to_cluster[:, kept] += self._to_cluster[:, absorbed]
         self._cluster[second] = kept
         self._sizes[kept] += self._sizes[absorbed]

@@ -86,8 +86,8 @@ class _LayerRates:
         if v.shape != s.shape[1:] or not np.all(v >= 0) or not 0 < v.sum() < np.inf:
             raise ValueError(f"weights must be ({s.shape[1]},), not negative, and not all zero")
         # Layers in which every device has the density of another layer count as one layer.
-        s, same = np.unique(s, axis=1, return_inverse=True)
-        self.weights = np.bincount(same.ravel(), weights=v) / v.sum()
+        s, layer = np.unique(s, axis=1, return_inverse=True)
+        self.weights = np.bincount(layer.ravel(), weights=v) / v.sum()
         self.none = 1.0 - s
         self.one = s
         self.many = np.zeros_like(s)
@@ -103,9 +103,9 @@ class _LayerRates:
     def of_unions(self, cluster: int, others: NDArray[np.intp]) -> FloatArray:
         """S (K,) of a cluster merged with each of others: many + many' − many·many' + one·one'."""
         many, one = self.weights * self.many[cluster], self.weights * self.one[cluster]
-        theirs = self.many[others]
-        both = many.sum() + theirs @ (self.weights - many) + self.one[others] @ one
-        return np.asarray(both)
+        rates = self.many[others]
+        rate = many.sum() + rates @ (self.weights - many) + self.one[others] @ one
+        return np.asarray(rate)
 
     def merge(self, kept: int, absorbed: int) -> None:
         none, one, many = self.none[kept], self.one[kept], self.many[kept]
@@ -142,8 +142,8 @@ class _PairTable:
         rows = np.flatnonzero(self._least <= least * (1 + TIE))
         first, second = np.nonzero(self.scores[rows] <= least * (1 + TIE))
         power = self.power_w[rows[first], second]
-        chosen = int(np.argmax(power <= power.min() * (1 + TIE)))
-        return int(rows[first[chosen]]), int(second[chosen])
+        winner = int(np.argmax(power <= power.min() * (1 + TIE)))
+        return int(rows[first[winner]]), int(second[winner])
 
     def merge(self, kept: int, absorbed: int, clusters: NDArray[np.intp]) -> None:
         """Merges two clusters and scores the union with the others."""
@@ -154,8 +154,8 @@ class _PairTable:
         columns = self.scores[:, [kept, absorbed]]
         live = np.isfinite(self._least)
         stale = np.flatnonzero(live & (columns <= self._least[:, None]).any(axis=1))
-        for gone in (kept, absorbed):
-            self.scores[gone, :] = self.scores[:, gone] = np.inf
+        for cluster in (kept, absorbed):
+            self.scores[cluster, :] = self.scores[:, cluster] = np.inf
         if len(others):
             score = self._rates.of_unions(kept, others)
             score[score > self._limit] = np.inf

@@ -9,22 +9,22 @@ Neighbours = dict[int, tuple[int, ...]]
 
 def joined(devices: Iterable[int], edges: Iterable[tuple[int, int]]) -> Neighbours:
     """The neighbours of every device, sorted, from the pairs that are joined."""
-    found: dict[int, set[int]] = {device: set() for device in devices}
+    neighbours: dict[int, set[int]] = {device: set() for device in devices}
     for first, second in edges:
-        found[first].add(second)
-        found[second].add(first)
-    return {device: tuple(sorted(others)) for device, others in found.items()}
+        neighbours[first].add(second)
+        neighbours[second].add(first)
+    return {device: tuple(sorted(others)) for device, others in neighbours.items()}
 
 
 def complete_within(groups: Iterable[Sequence[int]], devices: Iterable[int]) -> Neighbours:
     """Every device's neighbours are the others of its group that are among the devices."""
-    there = set(devices)
-    found: Neighbours = {}
+    present = set(devices)
+    neighbours: Neighbours = {}
     for group in groups:
-        members = sorted(there.intersection(group))
+        members = sorted(present.intersection(group))
         for device in members:
-            found[device] = tuple(other for other in members if other != device)
-    return {device: found[device] for device in sorted(found)}
+            neighbours[device] = tuple(other for other in members if other != device)
+    return {device: neighbours[device] for device in sorted(neighbours)}
 
 
 def components(graph: Neighbours) -> list[tuple[int, ...]]:

@@ -15,11 +15,14 @@ FloatArray = NDArray[np.float64]
 class LinkNeed:
     """Lemma 1's p*_ij = unit_power_w(n)_i / h_ij in W of devices 0 … M − 1, link by link.
 
-    A device with n neighbours needs Σ_j p*_ij ≤ p_max (eq. 11b of arXiv 2602.20492); where its
-    power is `shared_equally`, n·max_j p*_ij ≤ p_max. `attenuation` gives 1/h (P,) of pairs (P, 2),
-    inf over a gain of 0. `unit_power_w` gives for a degree n the power at a gain of 1, (M,) in W,
-    the margin included; it grows with n, inf where it overflows. `reach_m` gives for attenuations
-    (K,) the distances in m beyond which no pair has as little; None: that is not known.
+    A device with n neighbours needs Σ_j p*_ij ≤ p_max (eq. 11b of arXiv 2602.20492).
+
+    attenuation: gives 1/h (P,) of pairs (P, 2), inf over a gain of 0.
+    unit_power_w: gives for a degree n the power at a gain of 1, (M,) in W, the margin included; it
+        grows with n, inf where it overflows.
+    p_max_w: the most that a device sends with.
+    shared_equally: whether a device needs n·max_j p*_ij ≤ p_max instead.
+    reach_m: gives the distances in m beyond which no pair has as little 1/h (K,); None: unknown.
     """
 
     attenuation: Callable[[NDArray[np.int64]], FloatArray]

@@ -25,28 +25,28 @@ def nearest_edges(
     beyond `range_m`.
     """
     edges = _within_places(positions_m, degree)
-    left = [degree] * len(positions_m)
+    slots = [degree] * len(positions_m)
     for edge in edges:
         for end in edge:
-            left[end] -= 1
+            slots[end] -= 1
     search = _Search(positions_m, degree, range_m)
-    open_count = search.restrict(left)
+    open_count = search.restrict(slots)
     heap = search.pairs(search.members)
     heapify(heap)
     while heap:
         _, low, high = heappop(heap)
-        if not left[low]:
+        if not slots[low]:
             continue
         if high == _UNKNOWN_BEYOND:
             if 2 * open_count <= len(search.members):
-                search.restrict(left)
+                search.restrict(slots)
             for pair in search.pairs(np.array([low])):
                 heappush(heap, pair)
-        elif left[high]:
+        elif slots[high]:
             edges.append((low, high))
             for end in (low, high):
-                left[end] -= 1
-                open_count -= not left[end]
+                slots[end] -= 1
+                open_count -= not slots[end]
     return edges
 
 
@@ -54,9 +54,9 @@ def _within_places(positions_m: NDArray[np.float64], degree: int) -> list[tuple[
     """The edges of length zero: they come first, so that the devices of one place form complete
     groups of degree + 1 in their order."""
     order = np.lexsort((positions_m[:, 1], positions_m[:, 0]))  # stable: ascending in a place
-    moved = np.any(np.diff(positions_m[order], axis=0) != 0, axis=1)
+    breaks = np.any(np.diff(positions_m[order], axis=0) != 0, axis=1)
     edges: list[tuple[int, int]] = []
-    for place in np.split(order, np.flatnonzero(moved) + 1):
+    for place in np.split(order, np.flatnonzero(breaks) + 1):
         devices = place.tolist()
         for start in range(0, len(devices), degree + 1):
             edges += itertools.combinations(devices[start : start + degree + 1], 2)
@@ -73,13 +73,13 @@ class _Search:
         self._range_m2 = inf if range_m is None else range_m**2
         count = len(positions_m)
         # Where devices lie evenly, few need more than their 2·degree + 6 nearest.
-        self._asked = np.full(count, 2 * degree + 7)
+        self._counts = np.full(count, 2 * degree + 7)
         self._known_m2 = np.full(count, np.nextafter(0.0, 1.0))
         self.members = np.arange(count)
 
-    def restrict(self, left: list[int]) -> int:
+    def restrict(self, slots: list[int]) -> int:
         """Searches from now on among the devices that may have more neighbours; their number."""
-        self.members = np.flatnonzero(left)
+        self.members = np.flatnonzero(slots)
         if self.members.size:
             from scipy.spatial import cKDTree  # which other graphs do without
 
@@ -91,14 +91,14 @@ class _Search:
         of them may follow; each call for a device looks at twice as many of its nearest."""
         if not lows.size:
             return []
-        asked = min(int(self._asked[lows].max()), self.members.size)
-        self._asked[lows] = 2 * asked
-        found = self._tree.query(self._positions_m[lows], k=np.arange(1, asked + 1))[1]
-        highs = self.members[found]
+        count = min(int(self._counts[lows].max()), self.members.size)
+        self._counts[lows] = 2 * count
+        indices = self._tree.query(self._positions_m[lows], k=np.arange(1, count + 1))[1]
+        highs = self.members[indices]
         squared = squared_m2(self._positions_m, lows[:, None], highs)
         # Of those as far as the farthest found, others may be missing.
-        everyone = asked == self.members.size
-        until = np.full(lows.size, inf) if everyone else squared.max(axis=1) * (1 - SLACK)
+        exhaustive = count == self.members.size
+        until = np.full(lows.size, inf) if exhaustive else squared.max(axis=1) * (1 - SLACK)
         until = np.maximum(until, self._known_m2[lows])
         fresh = (squared >= self._known_m2[lows, None]) & (squared < until[:, None])
         rows, columns = np.nonzero(fresh & (highs > lows[:, None]) & (squared <= self._range_m2))

@@ -79,13 +79,13 @@ class _Growing:
     refused: bool = False
 
     def __post_init__(self) -> None:
-        self.left = [self.degree] * self.count
+        self.slots = [self.degree] * self.count
         self.ledger = None if self.need is None else LinkLedger(self.need, self.count)
 
     def keep(self, pairs: NDArray[np.int64]) -> int:
         """Joins each pair (low, high), in order, that is not joined, has both ends open and is
         carried; returns how many were refused for the last reason alone."""
-        left, ledger, refused = self.left, self.ledger, 0
+        slots, ledger, refused = self.slots, self.ledger, 0
         attenuations = np.zeros(len(pairs)) if self.need is None else self.need.attenuation(pairs)
         if ledger is not None and self.refused:  # then many are, and are passed over together
             carried = attenuations <= np.array(ledger.ceilings)[pairs].min(axis=1)
@@ -93,14 +93,14 @@ class _Growing:
             pairs, attenuations = pairs[carried], attenuations[carried]
         ends = zip(pairs[:, 0].tolist(), pairs[:, 1].tolist(), attenuations.tolist(), strict=True)
         for low, high, attenuation in ends:
-            if left[low] and left[high] and (low, high) not in self.edges:
+            if slots[low] and slots[high] and (low, high) not in self.edges:
                 if ledger is not None:
                     if not ledger.carries(low, high, attenuation):
                         refused += 1
                         continue
                     ledger.join(low, high, attenuation)
-                left[low] -= 1
-                left[high] -= 1
+                slots[low] -= 1
+                slots[high] -= 1
                 self.edges[low, high] = None
         self.refused = self.refused or refused > 0
         return refused
@@ -108,7 +108,7 @@ class _Growing:
     def open_among(self, devices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Those of the devices that are below the degree; once a pair has been refused, without
         those that have no power for one more link. Before, they would only change the draws."""
-        still = [self.left[device] > 0 for device in devices.tolist()]
+        still = [self.slots[device] > 0 for device in devices.tolist()]
         devices = devices[still]
         if self.ledger is None or not self.refused:
             return devices
@@ -121,11 +121,11 @@ class _Growing:
         assert self.need is not None
         assert self.ledger is not None
         ceilings = np.array(self.ledger.ceilings)
-        found = [np.empty((0, 2), dtype=np.int64)]
+        parts = [np.empty((0, 2), dtype=np.int64)]
         for pairs in _near(devices, positions_m, ceilings[devices], self.need):
             fits = self.need.attenuation(pairs) <= ceilings[pairs].min(axis=1)
-            found.append(pairs[fits])
-        pairs = np.concatenate(found)
+            parts.append(pairs[fits])
+        pairs = np.concatenate(parts)
         return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 

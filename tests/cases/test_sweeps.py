@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cosim.cli import app as cli
-from cosim.cli.finished_runs import told_alike
+from cosim.cli.finished_runs import merged_lines
 from cosim.errors import ScenarioError, SweepError
 from cosim.learning import prepare
 from cosim.preflight.startable import Preflight
@@ -98,7 +98,7 @@ def test_disk_is_looked_at_before_anything_is_made(
 
 def test_many_failures_alike_are_one_line() -> None:
     runs = [(f"run-{n}", "no file") for n in range(33)] + [("odd", "a file")]
-    assert told_alike(runs, "failed") == [
+    assert merged_lines(runs, "failed") == [
         "33 runs failed alike: no file (run-0, …, run-32)",
         "odd: a file",
     ]

@@ -68,7 +68,7 @@ def test_any_call_of_the_learner_can_be_the_last(
     answer = JournaledLearner._answer
 
     def stored_before(self: JournaledLearner, *call: Any) -> Any:
-        if self.journal.told_all:
+        if self.journal.replayed:
             self.at_rest()
         return answer(self, *call)
 

@@ -27,10 +27,10 @@ def _path_in(message: str, document: Document) -> Loc | None:
     """The path that a message begins with, if the scenario has its first key."""
     path, colon, _ = message.partition(": ")
     steps: list[str | int] = []
-    here: Any = document.data
+    node: Any = document.data
     for step in path.split("."):
         # Only where there is a list do digits count its items; a task may be called 7.
-        index = isinstance(here, list) and step.isdecimal() and len(step) < 10
+        index = isinstance(node, list) and step.isdecimal() and len(step) < 10
         steps.append(int(step) if index else step)
-        here = here[steps[-1]] if has(here, steps[-1]) else None
+        node = node[steps[-1]] if has(node, steps[-1]) else None
     return tuple(steps) if colon and steps[0] in document.data else None

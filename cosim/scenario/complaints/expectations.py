@@ -41,8 +41,8 @@ def expected(core: CoreSchema, place: Place) -> str:
 
 def accepted_by_any(core: CoreSchema, schemas: Iterable[Schema | None], depth: int = 0) -> str:
     """`an integer ≥ 1 or 'auto'`, each kind once."""
-    every = dict.fromkeys(accepted(core, schema, depth) for schema in schemas)
-    return " or ".join([one for one in every if one != "another value"] or every)
+    phrases = dict.fromkeys(accepted(core, schema, depth) for schema in schemas)
+    return " or ".join([words for words in phrases if words != "another value"] or phrases)
 
 
 def accepted(core: CoreSchema, schema: Schema | None, depth: int = 0) -> str:
@@ -56,7 +56,7 @@ def accepted(core: CoreSchema, schema: Schema | None, depth: int = 0) -> str:
         options = core.options(schema)
         words = shown(options[0]) if len(options) == 1 else f"one of {listed(options)}"
     elif kind == "union":
-        members = [one[0] if isinstance(one, tuple) else one for one in schema["choices"]]
+        members = [item[0] if isinstance(item, tuple) else item for item in schema["choices"]]
         words = accepted_by_any(core, members, depth + 1)
     elif kind == "tagged-union":
         key, tags = discriminator(schema, {}), listed(schema["choices"])
@@ -91,8 +91,8 @@ def _limits(core: CoreSchema, schema: Schema, depth: int) -> str:
 
 def listed(words: Iterable[object]) -> str:
     """The first of the words, with commas."""
-    every = [str(word) for word in words]
-    return ", ".join(every[:MAX_CHOICES]) + (", …" if len(every) > MAX_CHOICES else "")
+    texts = [str(word) for word in words]
+    return ", ".join(texts[:MAX_CHOICES]) + (", …" if len(texts) > MAX_CHOICES else "")
 
 
 def _number(bound: Any) -> str:

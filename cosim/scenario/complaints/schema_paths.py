@@ -57,7 +57,7 @@ class CoreSchema:
             schema = self._from_outside(schema, data) or self.unwrap(schema)
             kind = schema["type"] if schema else None
             if schema and kind == "tagged-union":
-                schema = {str(tag): one for tag, one in schema["choices"].items()}.get(str(step))
+                schema = {str(tag): item for tag, item in schema["choices"].items()}.get(str(step))
             elif schema and kind == "union":
                 if union is None:
                     union, label = tuple(path), str(step)
@@ -129,8 +129,8 @@ class CoreSchema:
         if schema is None:
             return None
         if "fields" in schema:
-            found = self.field(schema, step)
-            return found["schema"] if found else None
+            field = self.field(schema, step)
+            return field["schema"] if field else None
         items = schema.get("items_schema")
         if isinstance(items, list) and isinstance(step, int):
             variadic = schema.get("variadic_item_index")
@@ -158,11 +158,11 @@ def fields_of(schema: Schema | None) -> dict[str, Schema]:
 
 def discriminator(union: Schema, data: object) -> str | None:
     """The key that tells a union's members apart; None where a function does."""
-    found = union["discriminator"]
-    if isinstance(found, list):
-        keys = [path[0] for path in found if len(path) == 1 and isinstance(path[0], str)]
+    rule = union["discriminator"]
+    if isinstance(rule, list):
+        keys = [path[0] for path in rule if len(path) == 1 and isinstance(path[0], str)]
         return next((key for key in keys if has(data, key)), keys[0] if keys else None)
-    return found if isinstance(found, str) else None
+    return rule if isinstance(rule, str) else None
 
 
 def has(data: object, step: object) -> bool:

@@ -42,8 +42,8 @@ def validate(document: Document, model_class: type[Model]) -> Model:
     del errors[MAX_ERRORS:]
     core = CoreSchema(model_class)
     complaints = _complaints(core, [core.place(error, document.data) for error in errors])
-    complaints.sort(key=lambda one: _order(document, one.path))
-    lines = list(dict.fromkeys(_line(document, one) for one in complaints))
+    complaints.sort(key=lambda complaint: _order(document, complaint.path))
+    lines = list(dict.fromkeys(_line(document, complaint) for complaint in complaints))
     if len(lines) > MAX_COMPLAINTS:
         lines[MAX_COMPLAINTS:] = [f"and {len(lines) - MAX_COMPLAINTS + beyond} more"]
     raise ScenarioError("\n".join(lines)) from None
@@ -57,13 +57,13 @@ def _order(document: Document, path: Loc) -> tuple[bool, int]:
     return (True, line or 0) if argument is None else (False, arguments.index(argument))
 
 
-def _line(document: Document, one: _Complaint) -> str:
-    path = f"{dotted(one.path)}: " if one.path else ""
-    return f"{document.where(one.path)}: {path}{one.text}"
+def _line(document: Document, complaint: _Complaint) -> str:
+    path = f"{dotted(complaint.path)}: " if complaint.path else ""
+    return f"{document.where(complaint.path)}: {path}{complaint.text}"
 
 
 def _complaints(core: CoreSchema, places: Sequence[Place]) -> list[_Complaint]:
-    found: list[_Complaint] = []
+    complaints: list[_Complaint] = []
     misspelt: set[Loc] = set()
     unions: dict[Loc, list[Place]] = {}
     for place in places:
@@ -71,22 +71,22 @@ def _complaints(core: CoreSchema, places: Sequence[Place]) -> list[_Complaint]:
             unions.setdefault(place.union, []).append(place)
     alone = [place for place in places if place.union is None]
     for path, members in unions.items():
-        chosen = _likeliest_member(path, members)
-        alone += chosen
-        if not chosen:
+        candidates = _likeliest_member(path, members)
+        alone += candidates
+        if not candidates:
             words = accepted_by_any(core, (place.schema for place in members))
-            got = members[0].error["input"]
-            near = _did_you_mean(got, _literals(core, (place.schema for place in members)))
-            found.append(_Complaint(path, f"expected {words}, got {shown(got)}{near}"))
+            value = members[0].error["input"]
+            near = _did_you_mean(value, _literals(core, (place.schema for place in members)))
+            complaints.append(_Complaint(path, f"expected {words}, got {shown(value)}{near}"))
     alone = [place for place in alone if not _counts_only_good_items(place, places)]
     for place in alone:
         if place.error["type"] == "extra_forbidden":
-            complaint, meant = _unknown_key(core, place, alone)
-            found.append(complaint)
-            misspelt.add((*place.path[:-1], meant or ""))
+            complaint, name = _unknown_key(core, place, alone)
+            complaints.append(complaint)
+            misspelt.add((*place.path[:-1], name or ""))
     # A required key that is there but misspelt is one mistake, and was just named.
     alone = [place for place in alone if place.path not in misspelt]
-    return found + [_complaint(core, p) for p in alone if p.error["type"] != "extra_forbidden"]
+    return complaints + [_complaint(core, p) for p in alone if p.error["type"] != "extra_forbidden"]
 
 
 def _counts_only_good_items(place: Place, places: Sequence[Place]) -> bool:
@@ -105,53 +105,53 @@ def _likeliest_member(path: Loc, members: Sequence[Place]) -> list[Place]:
     by_label: dict[str, list[Place]] = {}
     for place in members:
         by_label.setdefault(place.label, []).append(place)
-    entered = [them for them in by_label.values() if any(len(p.path) > len(path) for p in them)]
-    return min(entered, key=len, default=[])
+    entries = [group for group in by_label.values() if any(len(p.path) > len(path) for p in group)]
+    return min(entries, key=len, default=[])
 
 
 def _own_words(error: Mapping[str, Any]) -> str | None:
     """What a validator itself said, None where the refusal is pydantic's."""
     if error["type"] in ("value_error", "assertion_error"):
-        raised = error.get("ctx", {}).get("error")
-        return shorten(str(raised), 500) or "this value is not usable"
+        cause = error.get("ctx", {}).get("error")
+        return shorten(str(cause), 500) or "this value is not usable"
     return None if error["type"] in _KNOWN_TYPES else shorten(error["msg"], 500)
 
 
-def _at_named_path(path: Loc, said: str, data: Any) -> _Complaint:
+def _at_named_path(path: Loc, text: str, data: Any) -> _Complaint:
     """A validator of a whole section may name the key that it means: `devices.0.tasks: …`."""
-    named, _, words = said.partition(": ")
+    name, _, words = text.partition(": ")
     inner: list[str | int] = []
-    for step in named.split("."):
+    for step in name.split("."):
         key = int(step) if isinstance(data, list) and step.isdecimal() else step
         if not words or not has(data, key):
-            return _Complaint(path, said)
+            return _Complaint(path, text)
         inner.append(key)
         data = data[key]
     return _Complaint((*path, *inner), words)
 
 
-def _did_you_mean(got: object, words: Iterable[str]) -> str:
-    return did_you_mean(got, words) if isinstance(got, str) else ""
+def _did_you_mean(value: object, words: Iterable[str]) -> str:
+    return did_you_mean(value, words) if isinstance(value, str) else ""
 
 
 def _complaint(core: CoreSchema, place: Place) -> _Complaint:
     """One error other than an unknown key, in words."""
     error, path = place.error, place.path
-    own = _own_words(error)
-    if own is not None:
-        return _at_named_path(path, own, error["input"])
+    words = _own_words(error)
+    if words is not None:
+        return _at_named_path(path, words, error["input"])
     if error["type"] == "missing":
         return _missing(path[:-1], str(path[-1]), _purpose(core, place))
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return _bad_tag(core, place)
-    got = error["input"]
+    value = error["input"]
     options = [str(o) for o in core.options(place.schema)]
     if len(options) > 1:
-        text = f"{shown(got)} is not one of {listed(options)}"
+        text = f"{shown(value)} is not one of {listed(options)}"
     else:
-        text = f"expected {expected(core, place)}, got {shown(got)}"
+        text = f"expected {expected(core, place)}, got {shown(value)}"
     text = f"the key {text}" if place.is_key else text
-    return _Complaint(path, text + _hint(core, place.schema, got))
+    return _Complaint(path, text + _hint(core, place.schema, value))
 
 
 def _unknown_key(
@@ -161,10 +161,10 @@ def _unknown_key(
     names, outer, key = core.names(place.parent), place.path[:-1], place.path[-1]
     missing = [p.path for p in places if p.error["type"] == "missing"]
     absent = [str(path[-1]) for path in missing if path[:-1] == outer]
-    meant = nearest(key, absent) or nearest(key, names)
-    guess = f"; did you mean '{meant}'?" if meant else ""
+    name = nearest(key, absent) or nearest(key, names)
+    guess = f"; did you mean '{name}'?" if name else ""
     choices = f" (expected one of: {listed(names)})" if names else ""
-    return _Complaint(place.path, f"unknown key{guess}{choices}"), meant
+    return _Complaint(place.path, f"unknown key{guess}{choices}"), name
 
 
 def _literals(core: CoreSchema, schemas: Iterable[Schema | None]) -> list[str]:
@@ -172,17 +172,17 @@ def _literals(core: CoreSchema, schemas: Iterable[Schema | None]) -> list[str]:
     return [o for schema in schemas for o in core.options(schema) if isinstance(o, str)]
 
 
-def _hint(core: CoreSchema, schema: Schema | None, got: object) -> str:
+def _hint(core: CoreSchema, schema: Schema | None, value: object) -> str:
     union = core.unwrap(schema)
-    if union and union["type"] == "tagged-union" and isinstance(got, str):
-        key, near = discriminator(union, {}), nearest(got, map(str, union["choices"]))
+    if union and union["type"] == "tagged-union" and isinstance(value, str):
+        key, near = discriminator(union, {}), nearest(value, map(str, union["choices"]))
         return f"; did you mean {{{key}: {near}}}?" if key and near else ""
-    braces = isinstance(got, dict) and bool(got) and all(v is None for v in got.values())
-    if union and union["type"] == "str" and isinstance(got, dict) and braces:
+    braces = isinstance(value, dict) and bool(value) and all(v is None for v in value.values())
+    if union and union["type"] == "str" and isinstance(value, dict) and braces:
         # Text in braces, unquoted, is a mapping of words to nothing.
-        text = shorten('"{' + ", ".join(map(str, got)) + '}"')
+        text = shorten('"{' + ", ".join(map(str, value)) + '}"')
         return f"; quote it: {text}, or '{text}' in a shell"
-    return _did_you_mean(got, _literals(core, [schema]))
+    return _did_you_mean(value, _literals(core, [schema]))
 
 
 def _missing(path: Loc, key: str, purpose: str) -> _Complaint:
@@ -190,19 +190,19 @@ def _missing(path: Loc, key: str, purpose: str) -> _Complaint:
 
 
 def _bad_tag(core: CoreSchema, place: Place) -> _Complaint:
-    union, got = core.unwrap(place.schema), place.error["input"]
+    union, value = core.unwrap(place.schema), place.error["input"]
     if not union or union["type"] != "tagged-union":
-        return _Complaint(place.path, f"{shown(got)} is not one of the known kinds")
-    key, tags = discriminator(union, got), [str(tag) for tag in union["choices"]]
+        return _Complaint(place.path, f"{shown(value)} is not one of the known kinds")
+    key, tags = discriminator(union, value), [str(tag) for tag in union["choices"]]
     if (field := from_outside(place.schema)) is not None:
         tags += field.names()
     if not key:
         return _Complaint(place.path, f"expected one of {listed(tags)}")
-    if not has(got, key):
-        near = nearest(key, map(str, got)) if isinstance(got, dict) else None
-        found = f"; found '{near}'" if near else ""
-        return _missing(place.path, key, f"one of {listed(tags)}{found}")
-    text = f"{shown(got[key])} is not one of {listed(tags)}{_did_you_mean(got[key], tags)}"
+    if not has(value, key):
+        near = nearest(key, map(str, value)) if isinstance(value, dict) else None
+        hint = f"; found '{near}'" if near else ""
+        return _missing(place.path, key, f"one of {listed(tags)}{hint}")
+    text = f"{shown(value[key])} is not one of {listed(tags)}{_did_you_mean(value[key], tags)}"
     return _Complaint((*place.path, key), text)
 
 

@@ -43,30 +43,30 @@ class Declared:
     def load(self) -> Any:
         """The object that it names; raises OutsideError where it cannot be imported."""
         try:
-            loaded = self._entry_point.load()
+            target = self._entry_point.load()
         except (Exception, SystemExit) as error:  # whatever a stranger's module does
             place = _own_place(error)
             raise self.error(
                 f"cannot be imported{place}: {type(error).__name__}: {error}"
             ) from error
-        self.digest(loaded)
-        return loaded
+        self.digest(target)
+        return target
 
-    def error(self, what: str) -> OutsideError:
+    def error(self, fault: str) -> OutsideError:
         """An error in one sentence, which names the distribution and the entry point."""
-        return OutsideError(f"{self} (entry point {self.group}, {self._entry_point.value}) {what}")
+        return OutsideError(f"{self} (entry point {self.group}, {self._entry_point.value}) {fault}")
 
-    def source(self, loaded: Any) -> tuple[str, Path]:
+    def source(self, target: Any) -> tuple[str, Path]:
         """The module that defines the object, and its file."""
-        name = getattr(loaded, "__module__", None) or self._entry_point.module
+        name = getattr(target, "__module__", None) or self._entry_point.module
         file = getattr(sys.modules.get(name), "__file__", None)
         if file is None:
             raise self.error(f"comes from {name}, which has no source file")
         return name, Path(file)
 
-    def digest(self, loaded: Any) -> str:
+    def digest(self, target: Any) -> str:
         """SHA-256 of that file as it was when the object was first loaded."""
-        name, file = self.source(loaded)
+        name, file = self.source(target)
         module = sys.modules[name]
         if module not in _digests:
             _digests[module] = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -96,8 +96,8 @@ def named(group: str, name: str, built_in: Collection[str] = ()) -> Declared | N
     if candidates and name in built_in:
         raise candidates[0].error(f"takes a name that is cosim's own: {', '.join(built_in)}")
     if len(candidates) > 1:
-        who = " and by ".join(candidate.by for candidate in candidates)
-        raise OutsideError(f"{name} (entry point {group}) is declared by {who}; uninstall one")
+        packages = " and by ".join(candidate.by for candidate in candidates)
+        raise OutsideError(f"{name} (entry point {group}) is declared by {packages}; uninstall one")
     return candidates[0] if candidates else None
 
 

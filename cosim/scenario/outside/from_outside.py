@@ -20,10 +20,11 @@ class FromOutside:
     """The annotation says that a field holds one of cosim's own sections, which are a union told
     apart by their `model` as any other, or one of the entry points of a group."""
 
-    def __init__(self, base: type[OutsideSection], own: Any) -> None:
+    def __init__(self, base: type[OutsideSection], built_in: Any) -> None:
         self.base = base
-        self._union = Annotated[Annotated[own, Field(discriminator="model")], by_name("model", own)]
-        self._own = tuple(section.model_fields["model"].default for section in get_args(own))
+        tagged = Annotated[built_in, Field(discriminator="model")]
+        self._union = Annotated[tagged, by_name("model", built_in)]
+        self._names = tuple(section.model_fields["model"].default for section in get_args(built_in))
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -50,7 +51,7 @@ class FromOutside:
         word = value.get("model") if isinstance(value, Mapping) else value
         if not isinstance(word, str):
             return None
-        entry_point = named(self.base.group, word, self._own)
+        entry_point = named(self.base.group, word, self._names)
         return None if entry_point is None else self.base.loaded(entry_point)
 
     def _read(self, value: Any, handler: core_schema.ValidatorFunctionWrapHandler) -> Any:

@@ -18,9 +18,9 @@ def observer_entry(name: str) -> tuple[Declared, Any]:
     """
     entry_point = named(OBSERVERS, name)
     if entry_point is None:
-        known = list(declared(OBSERVERS))
-        among = f"one of {', '.join(known)}" if known else "no installed package declares any"
-        raise OutsideError(f"'{name}' is not an observer{did_you_mean(name, known)} ({among})")
+        names = list(declared(OBSERVERS))
+        among = f"one of {', '.join(names)}" if names else "no installed package declares any"
+        raise OutsideError(f"'{name}' is not an observer{did_you_mean(name, names)} ({among})")
     factory = entry_point.load()
     if not callable(factory):
         raise entry_point.error("is neither a class nor a function")

@@ -68,13 +68,13 @@ def failures_told(scenario: Scenario) -> Iterator[None]:
         frames = [(code, line) for code, line in _frames(error) if code.co_filename in files]
         if not frames:
             raise
-        (code, line), said = frames[0], f"{type(error).__name__}: {error}"
-        who = files[code.co_filename].by
+        (code, line), cause = frames[0], f"{type(error).__name__}: {error}"
+        culprit = files[code.co_filename].by
         for path, point, thing in things:
             inside = f"{thing.__qualname__}."
             if any(code.co_qualname.startswith(inside) for code, _ in frames):
-                who = f"{path}: {point}"
-        raise OutsideError(f"{who} failed at {code.co_filename}:{line}: {said}") from error
+                culprit = f"{path}: {point}"
+        raise OutsideError(f"{culprit} failed at {code.co_filename}:{line}: {cause}") from error
 
 
 def _things(scenario: Scenario) -> Iterator[tuple[str, Declared, Any]]:
@@ -102,8 +102,8 @@ def _frames(error: BaseException | None) -> list[tuple[CodeType, int]]:
     """Code and line of all that an error, or what caused it, passed through, innermost first."""
     frames: list[tuple[CodeType, int]] = []
     while error is not None:
-        walked = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
+        steps = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
         # SimPy raises a copy of an error, caused by the error itself.
-        frames += reversed(walked)
+        frames += reversed(steps)
         error = error.__cause__ or error.__context__
     return frames

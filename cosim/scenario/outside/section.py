@@ -32,8 +32,8 @@ class OutsideSection(Section):
         if not (isinstance(section, type) and issubclass(section, cls)):
             raise entry_point.error(f"is no subclass of cosim.{cls.__name__}")
         if inspect.isabstract(section):
-            lacking = ", ".join(sorted(section.__abstractmethods__))
-            raise entry_point.error(f"lacks {lacking}, which cosim.{cls.__name__} asks for")
+            methods = ", ".join(sorted(section.__abstractmethods__))
+            raise entry_point.error(f"lacks {methods}, which cosim.{cls.__name__} asks for")
         field, name = section.model_fields["model"], entry_point.name
         if get_args(field.annotation) != (name,) or field.default != name:
             raise entry_point.error(

@@ -36,10 +36,10 @@ def flat(data: Any, path: str = "") -> dict[str, Any]:
 
 def differences(first: Any, second: Any) -> list[Difference]:
     """Every path at which two nested mappings differ, in the order of the second."""
-    one, other = flat(first), flat(second)
-    paths = dict.fromkeys((*other, *one))
-    held = ((path, one.get(path, ABSENT), other.get(path, ABSENT)) for path in paths)
-    return [Difference(*found) for found in held if found[1] != found[2]]
+    before, after = flat(first), flat(second)
+    paths = dict.fromkeys((*after, *before))
+    triples = ((path, before.get(path, ABSENT), after.get(path, ABSENT)) for path in paths)
+    return [Difference(*triple) for triple in triples if triple[1] != triple[2]]
 
 
 def _leaves(data: Any, path: str) -> Iterator[tuple[str, Any]]:

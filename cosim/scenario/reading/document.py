@@ -42,8 +42,8 @@ class Document:
 
     def override_of(self, loc: Sequence[str | int]) -> str | None:
         """The `--set` argument that decided the value at `loc`, None where the file did."""
-        decided = self.decided_by(loc)
-        return None if decided is None else decided.argument
+        override = self.decided_by(loc)
+        return None if override is None else override.argument
 
     def decided_by(self, loc: Sequence[str | int]) -> Override | None:
         """The override that decided the value at `loc`, None where the file did."""
@@ -113,8 +113,8 @@ def read_document(path: Path) -> Document:
         if root is None:
             raise ScenarioError(f"{path}: is empty; a scenario is a mapping of keys to values")
         if not isinstance(root.value, dict):
-            got = "a list" if isinstance(root.value, list) else shown(root.value)
-            raise TextError(f"the top level must be keys and values, not {got}", root.line)
+            kind = "a list" if isinstance(root.value, list) else shown(root.value)
+            raise TextError(f"the top level must be keys and values, not {kind}", root.line)
     except TextError as problem:
         column = "" if problem.column is None else f":{problem.column}"
         raise ScenarioError(f"{path}:{problem.line}{column}: {problem}") from None
@@ -122,7 +122,7 @@ def read_document(path: Path) -> Document:
 
 
 def _near_file(path: Path) -> str:
-    found = [*sorted(path.parent.glob("*.yaml")), *sorted(Path("scenarios").glob("*.yaml"))]
-    stems = {candidate.stem.lower(): candidate for candidate in reversed(found)}
+    paths = [*sorted(path.parent.glob("*.yaml")), *sorted(Path("scenarios").glob("*.yaml"))]
+    stems = {candidate.stem.lower(): candidate for candidate in reversed(paths)}
     near = difflib.get_close_matches(path.stem.lower(), stems, n=1, cutoff=0.6)
     return f"; did you mean '{stems[near[0]]}'?" if near else ""

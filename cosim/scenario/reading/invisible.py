@@ -16,12 +16,12 @@ class TabScanner(Scanner):
 
     def scan_to_next_token(self) -> Any:
         """Skips spaces, tabs, comments and line breaks."""
-        found = super().scan_to_next_token()
+        token = super().scan_to_next_token()
         while self.reader.peek() == "\t" and self._separates():
             while self.reader.peek() in " \t":
                 self.reader.forward()
-            found = super().scan_to_next_token()
-        return found
+            token = super().scan_to_next_token()
+        return token
 
     def scan_plain_spaces(self, indent: Any, start_mark: Any) -> Any:
         """The white space inside of unquoted text, tabs and all; none at the end of a line."""

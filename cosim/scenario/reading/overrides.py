@@ -47,10 +47,10 @@ def assigned(document: Document, path: str, value: Any, source: str, folder: Pat
     return replace(document, data=data, overrides=(*document.overrides, override))
 
 
-def _steps(path: str, called: str, form: str) -> list[str]:
+def _steps(path: str, label: str, form: str) -> list[str]:
     steps = [step.strip() for step in path.split(".")]
     if not all(steps):
-        raise TextError(f"{called} has an empty part; write {form}")
+        raise TextError(f"{label} has an empty part; write {form}")
     if len(steps) > MAX_DEPTH:
         raise TextError(f"the path is deeper than {MAX_DEPTH} levels")
     return steps

@@ -91,8 +91,8 @@ def parse(text: str) -> Node | None:
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         code = ord(text[error.position : error.position + 1] or " ")
-        named = f": U+{code:04X}" if code > 0x7E else ""
-        raise TextError(f"holds a character that YAML does not allow{named}", line) from None
+        code_point = f": U+{code:04X}" if code > 0x7E else ""
+        raise TextError(f"holds a character that YAML does not allow{code_point}", line) from None
     except MarkedYAMLError as error:
         _refuse(error, text)
     except (YAMLError, ValueError):
@@ -111,14 +111,14 @@ def plain(node: Node) -> Any:
 
 def _refuse(error: MarkedYAMLError, text: str) -> NoReturn:
     mark = error.problem_mark or error.context_mark
-    opened = error.context_mark
-    found = ((re.search(pattern, error.problem or ""), words) for pattern, words in _PLAIN_WORDS)
-    words = next((match.expand(words) for match, words in found if match), "is not valid YAML")
-    if opened and mark and opened.line != mark.line and "block" not in (error.context or ""):
-        words += f" (it begins on line {opened.line + 1})"
+    start = error.context_mark
+    matches = ((re.search(pattern, error.problem or ""), words) for pattern, words in _PLAIN_WORDS)
+    words = next((match.expand(words) for match, words in matches if match), "is not valid YAML")
+    if start and mark and start.line != mark.line and "block" not in (error.context or ""):
+        words += f" (it begins on line {start.line + 1})"
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    hidden = invisible_near(text, opened.line + 1 if opened else line, line)
-    raise TextError(words + hidden, line, column) from None
+    hint = invisible_near(text, start.line + 1 if start else line, line)
+    raise TextError(words + hint, line, column) from None
 
 
 class _Builder:
