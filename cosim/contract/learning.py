@@ -14,7 +14,7 @@ from cosim.methods.method import Method
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cosim.learning.jobs import Calibrating, FineTuning
+    from cosim.learning.jobs import CalibrationJob, FineTuningJob
     from cosim.learning.learner import Learner
     from cosim.methods.adapter import Adapter
 
@@ -124,7 +124,7 @@ def exchange(learner: Learner, turn: Turn, devices: Sequence[int] = DEVICES) -> 
 
 def _submitted(
     learner: Learner, devices: Sequence[int], round_: int
-) -> list[FineTuning | Calibrating]:
+) -> list[FineTuningJob | CalibrationJob]:
     jobs = [learner.submit(device, round_) for device in devices]
     return [job for job in jobs if job is not None]
 

@@ -33,12 +33,14 @@ from cosim.scenario.model import Scenario
 
 
 @dataclass(frozen=True)
-class Expectation:
-    """Bits of the first and of later transfers, words on memory and tasks.
+class Forecast:
+    """What `cosim check` predicts for a scenario's learning.
 
-    storage: what comes to lie on disk. modules: how many are adapted.
-    Of the devices of the largest density, and with masks of even densities, which cost the most
-    bits. work: a mean round's by device; a first round calibrates and chooses a mask besides.
+    first_bits, later_bits: of transfers, an upper bound: the largest density of any device, even
+        over the modules.
+    work: a mean round's by device; a first round calibrates and chooses a mask besides.
+    storage: what comes to lie on disk.
+    modules: how many are adapted.
     """
 
     first_bits: int
@@ -52,16 +54,16 @@ class Expectation:
     warnings: tuple[str, ...]
 
 
-def expect(scenario: Scenario) -> Expectation:
+def forecast(scenario: Scenario) -> Forecast:
     """Raises `CosimError` for a model or task that cannot be used, or more devices than memory."""
     refuse_absent_gpu(scenario.base_model.device)
     model, tokenizer = skeleton(scenario.base_model.source)
-    return expect_of(scenario, model, tokenizer, read_tasks(scenario, tokenizer))
+    return forecast_of(scenario, model, tokenizer, read_tasks(scenario, tokenizer))
 
 
-def expect_of(
+def forecast_of(
     scenario: Scenario, model: Any, tokenizer: Any, pools: Mapping[str, TaskPool]
-) -> Expectation:
+) -> Forecast:
     """The same with the model's shapes and the tasks' rows at hand; raises `CosimError`."""
     choice, method = scenario.base_model, scenario.method
     refuse_unplayable(scenario, model, tokenizer, pools)
@@ -80,11 +82,11 @@ def expect_of(
     later = payload_bits(content, [said.name for said in content], per_value)
     trains_projection = method.projection.moves
     work = Work.of(model, layout, trainable_projection=trains_projection)
-    trained = int(kept.sum()) + (layout.projection_size if trains_projection else 0)
-    return Expectation(
+    trainable = int(kept.sum()) + (layout.projection_size if trains_projection else 0)
+    return Forecast(
         first_bits=first,
         later_bits=later,
-        trained=trained,
+        trained=trainable,
         work=mean_rounds(scenario, layout, work, pools),
         storage=storage(layout, method, densities_of(scenario)),
         modules=len(layout.modules),
@@ -99,10 +101,10 @@ def expect_of(
 
 
 def _memory_words(estimate: MemoryEstimate, device: str) -> str:
-    needed = f"about {estimate.total / GIB:.1f} GiB needed"
+    demand = f"about {estimate.total / GIB:.1f} GiB needed"
     if device != "cpu":  # the model is not in this machine's memory, and a GPU's is not looked at
-        return f"{needed}, most of it on the GPU, whose memory is not looked at"
-    return f"{needed}, {available_bytes() / GIB:.1f} GiB available"
+        return f"{demand}, most of it on the GPU, whose memory is not looked at"
+    return f"{demand}, {available_bytes() / GIB:.1f} GiB available"
 
 
 def mean_rounds(

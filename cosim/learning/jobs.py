@@ -15,23 +15,23 @@ from cosim.methods.workload import Workload
 
 
 class Employer(Protocol):
-    """Whoever gives jobs out and takes their results: the learner."""
+    """The learner, as a job sees it: it takes the job's result or takes the job back."""
 
-    def accept(self, job: FineTuning) -> FineTuned:
+    def accept(self, job: FineTuningJob) -> FineTuned:
         """Settles a job if need be, and makes its outcome the device's own."""
 
-    def forget(self, job: FineTuning) -> None:
+    def forget(self, job: FineTuningJob) -> None:
         """Takes a job back as if it had never been given."""
 
-    def accept_mixture(self, job: Mixture) -> None:
+    def accept_mixture(self, job: MixingJob) -> None:
         """Mixes what a device has heard into its state."""
 
     def accept_calibration(self, device: int, when: str) -> None:
         """Makes what was read of a device's rows its own."""
 
 
-class FineTuning:
-    """A submitted job; it depends on the device's state at submission and on nothing later.
+class FineTuningJob:
+    """One device's local fine-tuning of a round, which depends on its state at submission alone.
 
     calibrates: the device has not been calibrated, so that this is done first; `work` counts it.
     """
@@ -47,11 +47,8 @@ class FineTuning:
         calibrates: bool,
     ) -> None:
         self._learner = learner
-        self.device = device
-        self.round = round_
-        self.lesson = lesson
-        self.work = work
-        self.calibrates = calibrates
+        self.device, self.round = device, round_
+        self.lesson, self.work, self.calibrates = lesson, work, calibrates
         self.outcome: Outcome | None = None
 
     def result(self) -> FineTuned:
@@ -63,13 +60,12 @@ class FineTuning:
         self._learner.forget(self)
 
 
-class Calibrating:
-    """A calibration alone: afterwards the device's densities are known, before it has a mask."""
+class CalibrationJob:
+    """One device's calibration alone, which gives its densities before it has a mask."""
 
     def __init__(self, learner: Employer, device: int, work: Workload) -> None:
         self._learner = learner
-        self.device = device
-        self.work = work
+        self.device, self.work = device, work
 
     def result(self) -> FineTuned:
         """Makes what the base model has read the device's own; nothing is trained or sent."""
@@ -80,8 +76,8 @@ class Calibrating:
         """Nothing has been read yet."""
 
 
-class Mixture:
-    """A mixing: what it takes is known at once, and it is made when it is asked for."""
+class MixingJob:
+    """One device's mixing of its inbox: its work is known at once, its result when asked for."""
 
     def __init__(self, learner: Employer, device: int, hearing: Hearing, work: Workload) -> None:
         self._learner = learner
@@ -96,7 +92,7 @@ class Mixture:
 
 
 def train_together(
-    jobs: Sequence[FineTuning], trainer: Trainer, executor: Executor, devices_per_pass: int
+    jobs: Sequence[FineTuningJob], trainer: Trainer, executor: Executor, devices_per_pass: int
 ) -> None:
     """Gives every job its outcome, in passes of `devices_per_pass` devices at most; trainer: whose
     forward and backward pass it is."""
@@ -107,7 +103,7 @@ def train_together(
         devices_per_pass=devices_per_pass,
     )
     lessons = [[jobs[number].lesson for number in group] for group in groups]
-    trained = executor.train(trainer, lessons)
-    for group, outcomes in zip(groups, trained, strict=True):
+    outcomes_of = executor.train(trainer, lessons)
+    for group, outcomes in zip(groups, outcomes_of, strict=True):
         for number, outcome in zip(group, outcomes, strict=True):
             jobs[number].outcome = outcome

@@ -22,7 +22,7 @@ from cosim.learning.federation.fleet import Fleet
 from cosim.learning.federation.messages import Bank, Hearing, Messages
 from cosim.learning.federation.pooled_data import Pools
 from cosim.learning.federation.scoring import Scoring
-from cosim.learning.jobs import Calibrating, FineTuning, Mixture, train_together
+from cosim.learning.jobs import CalibrationJob, FineTuningJob, MixingJob, train_together
 from cosim.learning.records import Description, Evaluation, FineTuned, Outgoing
 from cosim.learning.storing.adapter_store import save_adapters
 from cosim.learning.training.lesson import Batch, Lesson, Outcome
@@ -60,27 +60,26 @@ class Learner:
         *,
         remembers: bool = False,
     ) -> None:
-        self.executor = executor or InProcess()
-        self.devices_per_pass = devices_per_pass
+        self.executor, self.devices_per_pass = executor or InProcess(), devices_per_pass
         self.base, self.method, self.training = base, method, training
         self.pools, self.tasks, self.seed = pools, tuple(tasks), seed
-        made = trainable(base, method, adapter, training)
-        self.layout, self.trainer, model = made.layout, made.trainer, made.model
+        parts = trainable(base, method, adapter, training)
+        self.layout, self.trainer, model = parts.layout, parts.trainer, parts.model
         self.settings = self.trainer.settings
         self.work = Work.of(
             base.model, self.layout, trainable_projection=self.settings.trainable_projection
         )
         reader = PromptReader(model, *method.composition.reading)
         self.calibrator = Calibrator(model, self.layout, method.needs, reader, self.work)
-        own = densities or [adapter.density] * len(self.tasks)
-        self.fleet = Fleet(self.layout, method, tasks, seed, own, adapter.bits_per_value)
+        density_of = densities or [adapter.density] * len(self.tasks)
+        self.fleet = Fleet(self.layout, method, tasks, seed, density_of, adapter.bits_per_value)
         self.rows = DeviceRows(pools, self.tasks, seed)
         counts = [float(len(self.rows.own(device))) for device in range(len(tasks))]
         hidden = Geometry.of(base.model).hidden
         self.post = Messages(self.fleet, counts, (len(reader.blocks), hidden), seed)
-        self.scoring = Scoring(self.fleet, made.evaluator, reader, pools, self.executor)
+        self.scoring = Scoring(self.fleet, parts.evaluator, reader, pools, self.executor)
         self.pooled = Pools(method.data, tasks)
-        self.queue: list[FineTuning] = []
+        self.queue: list[FineTuningJob] = []
         self.remembers = remembers
         self.spoken: dict[int, Message] = {}
         self.found: dict[int, Calibration] = {}
@@ -93,8 +92,7 @@ class Learner:
 
     def batches(self, device: int, round_: int) -> tuple[Batch, ...]:
         """A device's mini-batches of a round, in order."""
-        size = self.training.batch_size
-        steps = range(self.training.steps)
+        size, steps = self.training.batch_size, range(self.training.steps)
         return tuple(self.rows.batch(device, round_, step, size) for step in steps)
 
     def calibration_rows(self, device: int) -> Batch:
@@ -109,15 +107,15 @@ class Learner:
     def _calibrate(self, devices: Sequence[int]) -> None:
         fresh = [device for device in dict.fromkeys(devices) if device not in self.found]
         rows = [self.calibration_rows(device) for device in fresh]
-        for device, found in zip(fresh, self.calibrator.calibrate_all(rows), strict=True):
-            self.found[device] = replace(found, fault=self.fleet.fault(found))
+        for device, calibration in zip(fresh, self.calibrator.calibrate_all(rows), strict=True):
+            self.found[device] = replace(calibration, fault=self.fleet.fault(calibration))
 
-    def _calibrating(self, device: int) -> Calibrating | None:
+    def _calibrating(self, device: int) -> CalibrationJob | None:
         """A calibration on its own; None where the method needs none, or none any more."""
         if not self.method.needs or self.fleet.states[device].calibration is not None:
             return None
         work = self.calibrator.workload(self.calibration_rows(device))
-        return Calibrating(self, device, work)
+        return CalibrationJob(self, device, work)
 
     def accept_calibration(self, device: int, when: str) -> None:
         """Makes a calibration the device's own; called by the job.
@@ -126,13 +124,13 @@ class Learner:
         """
         if self.fleet.states[device].calibration is not None:
             return
-        found = self._calibration(device)
-        if found.fault is None:
-            self.fleet.states[device] = self.fleet.calibrated(device, found)
+        calibration = self._calibration(device)
+        if calibration.fault is None:
+            self.fleet.states[device] = self.fleet.calibrated(device, calibration)
         elif self.training.divergence == "stop":
             raise DivergenceError(
                 f"training: device {device} ({self.tasks[device]}) cannot be calibrated {when}: "
-                f"{found.fault}; choose another base_model or base_model.dtype, or "
+                f"{calibration.fault}; choose another base_model or base_model.dtype, or "
                 "training.divergence: quarantine to go on without that device's updates"
             )
 
@@ -141,7 +139,7 @@ class Learner:
         to the rounding of a value a module; a mask that has been chosen stays."""
         self.fleet.limit(device, self.post.values_in(bits))
 
-    def submit(self, device: int, round_: int) -> FineTuning | Calibrating | None:
+    def submit(self, device: int, round_: int) -> FineTuningJob | CalibrationJob | None:
         """Queues a device's local fine-tuning; nothing is computed yet but what it takes.
 
         Round 0 is a calibration alone, None where there is none to do; a device that has not asked
@@ -159,7 +157,7 @@ class Learner:
         if calibrating is not None:
             work = work.after(calibrating.work)
         lesson = Lesson(adapter, batches, kept, trains=trains)
-        job = FineTuning(self, device, round_, lesson, work, calibrates=calibrating is not None)
+        job = FineTuningJob(self, device, round_, lesson, work, calibrates=calibrating is not None)
         self.queue.append(job)
         return job
 
@@ -174,7 +172,7 @@ class Learner:
             return work.warm_up_workload(batches, trained=trained, ranked=ranked)
         return work.workload(batches, trained=trained, ranked=ranked)
 
-    def accept(self, job: FineTuning) -> FineTuned:
+    def accept(self, job: FineTuningJob) -> FineTuned:
         """Makes a job's outcome the device's state; called by the job."""
         if job.outcome is None:
             if self.pooled.gathered:
@@ -193,7 +191,7 @@ class Learner:
         layers = tuple(self.fleet.layers(job.device)) if first else ()
         return FineTuned(job.outcome.loss, layers=layers)
 
-    def _diverged(self, job: FineTuning, outcome: Outcome) -> FineTuned:
+    def _diverged(self, job: FineTuningJob, outcome: Outcome) -> FineTuned:
         """As the scenario says: the run ends, or the device keeps what it had."""
         if self.training.divergence == "stop":
             raise DivergenceError(
@@ -204,9 +202,9 @@ class Learner:
         self.spoken.pop(job.device, None)
         return FineTuned(outcome.loss, quarantined=True)
 
-    def forget(self, job: FineTuning) -> None:
+    def forget(self, job: FineTuningJob) -> None:
         """Drops a job, settled or not; called by the job."""
-        self.queue = [other for other in self.queue if other is not job]
+        self.queue = [queued for queued in self.queue if queued is not job]
         self.spoken.pop(job.device, None)
 
     def _settle(self) -> None:
@@ -218,23 +216,23 @@ class Learner:
         jobs.sort(key=lambda job: (job.device, job.round))
         train_together(jobs, self.trainer, self.executor, self.devices_per_pass)
 
-    def _begins(self, job: FineTuning) -> bool:
+    def _begins(self, job: FineTuningJob) -> bool:
         """Gives a job that calibrates what it found; False where with that it cannot train."""
         if not job.calibrates:
             return True
-        found = self._calibration(job.device)
-        if found.fault is not None:
-            job.outcome = Outcome(job.lesson.adapter, math.nan, found.fault)
+        calibration = self._calibration(job.device)
+        if calibration.fault is not None:
+            job.outcome = Outcome(job.lesson.adapter, math.nan, calibration.fault)
             return False
-        adapter = self.fleet.calibrated(job.device, found).adapter
-        kept = self.fleet.planned(job.device, found)
+        adapter = self.fleet.calibrated(job.device, calibration).adapter
+        kept = self.fleet.planned(job.device, calibration)
         job.lesson = replace(job.lesson, adapter=adapter, kept=kept)
         return True
 
-    def _settle_pooled(self, job: FineTuning) -> None:
+    def _settle_pooled(self, job: FineTuningJob) -> None:
         """Trains the job's pool, if it has not been in this round, for this job alone: whoever is
         cut off before it asks has moved no common adapter."""
-        self.queue = [other for other in self.queue if other is not job]
+        self.queue = [queued for queued in self.queue if queued is not job]
         if self._begins(job):
             job.outcome = self.pooled.settle(
                 job.device,
@@ -279,12 +277,12 @@ class Learner:
         ages: Mapping[int, int],
         turn: Turn,
         degrees: Mapping[int, int],
-    ) -> Mixture:
+    ) -> MixingJob:
         """The mixing of what arrived; an empty inbox changes nothing."""
         work = self.post.mixing_work(device, inbox)
-        return Mixture(self, device, Hearing(inbox, ages, turn, degrees), work)
+        return MixingJob(self, device, Hearing(inbox, ages, turn, degrees), work)
 
-    def accept_mixture(self, job: Mixture) -> None:
+    def accept_mixture(self, job: MixingJob) -> None:
         """Makes a mixture the device's state; called by the job."""
         self.post.mix(job.device, job.hearing)
 
@@ -296,7 +294,7 @@ class Learner:
         if sets is None:
             return Evaluation(measurements)
         spoken = {
-            device: [self.spoken[other] for other in together if other in self.spoken]
+            device: [self.spoken[sender] for sender in together if sender in self.spoken]
             for device, together in sets.items()
         }
         return Evaluation(measurements, self.diagnosis.of(devices, spoken))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cosim.learning.federation.messages import Hearing
-from cosim.learning.jobs import Calibrating, FineTuning, Mixture
+from cosim.learning.jobs import CalibrationJob, FineTuningJob, MixingJob
 from cosim.learning.learner import Learner
 from cosim.learning.records import Score
 from cosim.learning.state_tree import flatten, unflatten
@@ -105,10 +105,10 @@ def _given(learner: Learner) -> dict[str, Tensor]:
     return {f"given {device}": A for device, A in enumerate(learner.fleet.first_projections)}
 
 
-def _open_job(job: FineTuning | Calibrating | Mixture) -> OpenJob:
-    if isinstance(job, Mixture):
+def _open_job(job: FineTuningJob | CalibrationJob | MixingJob) -> OpenJob:
+    if isinstance(job, MixingJob):
         return OpenJob(job.device, job.work, hearing=job.hearing)
-    if isinstance(job, Calibrating):
+    if isinstance(job, CalibrationJob):
         return OpenJob(job.device, job.work)
     start = job.lesson
     return OpenJob(
@@ -116,15 +116,16 @@ def _open_job(job: FineTuning | Calibrating | Mixture) -> OpenJob:
     )
 
 
-def _job(learner: Learner, job: OpenJob) -> FineTuning | Calibrating | Mixture:
+def _job(learner: Learner, job: OpenJob) -> FineTuningJob | CalibrationJob | MixingJob:
     if job.hearing is not None:
-        return Mixture(learner, job.device, job.hearing, job.work)
+        return MixingJob(learner, job.device, job.hearing, job.work)
     if job.round is None or job.adapter is None:
-        return Calibrating(learner, job.device, job.work)
+        return CalibrationJob(learner, job.device, job.work)
     trains = learner.method.projection.trains(job.round)
     batches = learner.batches(job.device, job.round)
     lesson = Lesson(job.adapter, batches, job.kept, trains=trains)
-    tuning = FineTuning(learner, job.device, job.round, lesson, job.work, calibrates=job.calibrates)
+    calibrates = job.calibrates
+    tuning = FineTuningJob(learner, job.device, job.round, lesson, job.work, calibrates=calibrates)
     tuning.outcome = job.outcome
     if job.outcome is None:
         learner.queue.append(tuning)

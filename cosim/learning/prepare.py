@@ -139,19 +139,17 @@ def memory_of(
     lean = not full and lean_model(model, layout.modules) is not None
     tasks, size = tasks_of(scenario), scenario.training.batch_size
     tokens = {name: np.array([row.tokens for row in pool.train]) for name, pool in pools.items()}
-    stems = {
-        name: common_length([row.prompt for row in pool.train]) for name, pool in pools.items()
-    }
+    stems = {name: common_length([r.prompt for r in pool.train]) for name, pool in pools.items()}
     answers = {name: np.array([len(r.answer) for r in pool.train]) for name, pool in pools.items()}
     lengths = [int(tokens[task].max()) for task in tasks]
     steps = [scenario.training.steps] * len(tasks)
     devices_per_pass = getattr(scenario.learning, "devices_per_pass", DEVICES_PER_PASS)
 
     def summed(counts: Mapping[str, NDArray[np.int64]], group: Sequence[int]) -> int:
-        own = [counts[tasks[number]] for number in group]
-        likely = size * sum(float(one.mean()) for one in own)
-        likely += 3 * math.sqrt(size * sum(float(one.var()) for one in own))
-        return min(math.ceil(likely), size * sum(int(one.max()) for one in own))
+        by_device = [counts[tasks[device]] for device in group]
+        likely = size * sum(float(n.mean()) for n in by_device)
+        likely += 3 * math.sqrt(size * sum(float(n.var()) for n in by_device))
+        return min(math.ceil(likely), size * sum(int(n.max()) for n in by_device))
 
     def tokens_of(group: Sequence[int]) -> int:
         if lean:

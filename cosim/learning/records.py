@@ -15,7 +15,7 @@ WATCHED_AT_MOST = 16
 
 @dataclass(frozen=True)
 class Outgoing:
-    """What a device says to several receivers at once.
+    """A device sends one content to several receivers at once.
 
     content: a message or experts, or whatever stands for them on the way.
     bits: what that weighs for each receiver.
@@ -27,7 +27,7 @@ class Outgoing:
 
 @dataclass(frozen=True)
 class FineTuned:
-    """What one local fine-tuning came to.
+    """The result of one local fine-tuning.
 
     loss: the mean over its steps, nats a token; None where nothing is trained.
     quarantined: the fine-tuning diverged; the device holds what it held before, and sends nothing.
@@ -41,7 +41,7 @@ class FineTuned:
 
 @dataclass(frozen=True)
 class Description:
-    """What devices are going to send, before they do.
+    """The messages that devices are going to send, described before they do.
 
     first_bits: of each device's next message for a receiver that has had nothing of it yet.
     densities: (M, L) by device and module, planned ones before there are masks.
@@ -58,7 +58,7 @@ class Description:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found.
+    """An evaluation holds scores and diagnostics of one moment.
 
     measurements: scores of devices on tasks.
     diagnostics: what the scenario's diagnostics are at this moment.

@@ -46,8 +46,8 @@ def _unblamed(method: Method, error: Exception) -> str:
     assert method.origin is not None
     file, word = method.origin.path or method.origin.entry_point, method.aggregation.word()
     if isinstance(error, NotImplementedError) and not error.args:
-        missing = extract_tb(error.__traceback__)[-1].name
-        return f"{file}: a part of method '{method.name}' has no `{missing}`, which its slot asks"
+        name = extract_tb(error.__traceback__)[-1].name
+        return f"{file}: a part of method '{method.name}' has no `{name}`, which its slot asks"
     lines = str(error).splitlines() or ["it says no more"]
     kind = type(error).__name__
     return f"{file}: what aggregation '{word}' mixes does not fit: {kind}: {lines[0]}"
@@ -70,10 +70,10 @@ def _mixed(method: Method, layout: Layout) -> None:
             fleet.states[device] = fleet.calibrated(device, _calibration(method, layout, blocks))
         state = fleet.states[device]
         kept = fleet.planned(device, state.calibration)
-        drawn = stream(0, "rehearsal", device).standard_normal(int(kept.sum()))
+        values = stream(0, "rehearsal", device).standard_normal(int(kept.sum()))
         adapter = replace(
             state.adapter,
-            values=torch.from_numpy(drawn).float(),
+            values=torch.from_numpy(values).float(),
             support=_support(layout, kept.tolist()) if method.expansion.masked else None,
             round=1,
         )

@@ -49,15 +49,15 @@ _Step = str | tuple[Any]
 
 
 def flatten(
-    tree: Any, kinds: Iterable[type], given: Mapping[str, Tensor] | None = None
+    tree: Any, kinds: Iterable[type], tensors: Mapping[str, Tensor] | None = None
 ) -> tuple[Any, dict[str, Tensor]]:
     """JSON data and the tensors that it names; nothing is copied.
 
-    kinds: of named tuples and frozen dataclasses that may occur. given: tensors by name that
+    kinds: of named tuples and frozen dataclasses that may occur. tensors: by name, those that
     whoever reads the data has anyway, so that they are named and not stored. Raises StateError
     with the place of what cannot be stored.
     """
-    flattening = _Flattening(_by_name(kinds), given or {})
+    flattening = _Flattening(_by_name(kinds), tensors or {})
     return flattening.plain(tree), flattening.tensors
 
 
@@ -71,7 +71,7 @@ def bytes_of(tree: Any) -> int:
 
     Those on torch's meta device count as what they stand for.
     """
-    seen: set[int] = set()
+    ids: set[int] = set()
     sizes: dict[tuple[Any, ...], int] = {}
 
     def walk(node: Any, path: list[_Step]) -> None:
@@ -80,8 +80,8 @@ def bytes_of(tree: Any) -> int:
         elif isinstance(node, np.ndarray):
             place = node.__array_interface__["data"][0], node.dtype.str, node.shape, node.strides
             sizes[place] = node.nbytes
-        elif not isinstance(node, (*_SCALARS, np.generic)) and id(node) not in seen:
-            seen.add(id(node))
+        elif not isinstance(node, (*_SCALARS, np.generic)) and id(node) not in ids:
+            ids.add(id(node))
             for step, part in _parts(node, path):
                 walk(part, [*path, step])
 
@@ -92,10 +92,10 @@ def bytes_of(tree: Any) -> int:
 class _Flattening:
     """Numbers objects as their parts become complete, which is the order of the way back."""
 
-    def __init__(self, kinds: Mapping[str, type], given: Mapping[str, Tensor]) -> None:
+    def __init__(self, kinds: Mapping[str, type], tensors: Mapping[str, Tensor]) -> None:
         self.tensors: dict[str, Tensor] = {}
         self._kinds = {kind: name for name, kind in kinds.items()} | _WORDS
-        self._names = {_place(tensor): name for name, tensor in given.items()}
+        self._names = {_place(tensor): name for name, tensor in tensors.items()}
         self._numbers: dict[int, int | None] = {}
         self._complete = 0
         self._path: list[_Step] = []
@@ -167,27 +167,27 @@ class _Unflattening:
         if not isinstance(plain, list | dict):
             return plain
         word: str
-        held: Any
-        word, held = ("list", plain) if isinstance(plain, list) else next(iter(plain.items()))
+        content: Any
+        word, content = ("list", plain) if isinstance(plain, list) else next(iter(plain.items()))
         match word:
             case "same":
-                return self._objects[held]
+                return self._objects[content]
             case "tensor":
-                return self._tensor(held)
+                return self._tensor(content)
             case "number":
-                return np.dtype(held[0]).type(held[1])
+                return np.dtype(content[0]).type(content[1])
             case "array":
-                node = self._tensor(held).numpy()
+                node = self._tensor(content).numpy()
             case _:
-                parts = [self.tree(part) for part in held]
+                parts = [self.tree(part) for part in content]
                 node = self._made(word, parts)
         self._objects.append(node)
         return node
 
-    def _tensor(self, held: str | list[str]) -> Tensor:
-        if isinstance(held, str):
-            return self._tensors[held]
-        name, where = held
+    def _tensor(self, content: str | list[str]) -> Tensor:
+        if isinstance(content, str):
+            return self._tensors[content]
+        name, where = content
         self._tensors[name] = self._tensors[name].to(where)
         return self._tensors[name]
 
@@ -200,19 +200,19 @@ class _Unflattening:
 
 def _by_name(kinds: Iterable[type]) -> dict[str, type]:
     """Kinds by what JSON calls them."""
-    found: dict[str, type] = {}
+    names: dict[str, type] = {}
     for kind in kinds:
         name = kind.__name__
         assert _field_names(kind) is not None, f"{name} is neither a dataclass nor a named tuple"
         assert name not in _RESERVED, f"{name} is the name of a container"
-        assert found.setdefault(name, kind) is kind, f"two kinds are named {name}"
-    return found
+        assert names.setdefault(name, kind) is kind, f"two kinds are named {name}"
+    return names
 
 
 def _field_names(kind: type) -> Sequence[str] | None:
     """Of a record, what it is made of; None of anything else."""
     if is_dataclass(kind):
-        return [one.name for one in fields(kind)]
+        return [field.name for field in fields(kind)]
     return getattr(kind, "_fields", None) if issubclass(kind, tuple) else None
 
 
@@ -221,10 +221,10 @@ def _parts(node: Any, path: Sequence[_Step]) -> list[tuple[_Step, Any]]:
     if (names := _field_names(type(node))) is not None:
         return [(name, getattr(node, name)) for name in names]
     if isinstance(node, Mapping):
-        return [((key,), part) for key, held in node.items() for part in (key, held)]
+        return [((key,), part) for key, value in node.items() for part in (key, value)]
     if isinstance(node, set | frozenset):
         try:
-            return [((one,), one) for one in sorted(node, key=_order)]
+            return [((item,), item) for item in sorted(node, key=_order)]
         except TypeError:
             raise _refused(path, node, "is a set of what has no order") from None
     if isinstance(node, list | tuple):
@@ -253,8 +253,8 @@ def _place(tensor: Tensor) -> tuple[Any, ...]:
 
 def _refused(path: Sequence[_Step], node: Any, how: str | None = None) -> StateError:
     where = "".join(f".{step}" if isinstance(step, str) else f"[{step[0]!r}]" for step in path)
-    what = how or f"is of the type {type(node).__module__}.{type(node).__qualname__}"
+    fault = how or f"is of the type {type(node).__module__}.{type(node).__qualname__}"
     return StateError(
-        f"state{where} {what}, and cannot be stored: a state is made of numbers, words, None, "
+        f"state{where} {fault}, and cannot be stored: a state is made of numbers, words, None, "
         "lists, tuples, sets, dicts, arrays, tensors and records whose kinds are known."
     )

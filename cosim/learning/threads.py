@@ -44,8 +44,8 @@ def one_thread_each(at_once: int) -> Iterator[Each]:
     thousands of barriers: on a busy machine two threads that wait for each other there take
     several times as long as one. No item's values depend on how many are computed at once.
     """
-    with _side_by_side(min(at_once, torch.get_num_threads()), 1) as each:
-        yield each
+    with _side_by_side(min(at_once, torch.get_num_threads()), 1) as run:
+        yield run
 
 
 @contextmanager
@@ -54,21 +54,21 @@ def divided_threads(parts: int) -> Iterator[Each]:
     after the other where there is one thread."""
     threads = torch.get_num_threads()
     workers = min(parts, threads)
-    with _side_by_side(workers, threads // workers) as each:
-        yield each
+    with _side_by_side(workers, threads // workers) as run:
+        yield run
 
 
 @contextmanager
-def _side_by_side(workers: int, own: int) -> Iterator[Each]:
+def _side_by_side(workers: int, threads_each: int) -> Iterator[Each]:
     """So many workers with so many threads each; one worker is the caller itself."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(own)
+    torch.set_num_threads(threads_each)
     try:
         if workers == 1:
             yield _in_turn
             return
         with ThreadPoolExecutor(
-            workers, initializer=torch.set_num_threads, initargs=(own,)
+            workers, initializer=torch.set_num_threads, initargs=(threads_each,)
         ) as pool:
 
             def side_by_side(

@@ -24,7 +24,7 @@ class Need(Enum):
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a device knows of its task before it trains; a part is None where nothing asks for it.
+    """A calibration describes a device's task before it trains; None is what nobody asks for.
 
     entropies: H of W0·C by module (n,), nats.
     features: h at the gate's blocks (L, h), float32, the mean of x̄ over the rows.

@@ -55,12 +55,12 @@ _POINTS: dict[str, tuple[str, str, Any, Any, tuple[str, ...], str]] = {
 }
 
 
-def respelt(said: Mapping[Any, Any]) -> dict[Any, Any]:
+def respelt(spelling: Mapping[Any, Any]) -> dict[Any, Any]:
     """A method's mapping with `literal`, `gate`, `merge` and earlier words read as settings.
 
     Raises ValueError for a point of `literal` that is about none of the method's parts.
     """
-    method = dict(said)
+    method = dict(spelling)
     if isinstance(method.get("projection"), str):
         method["projection"] = _PROJECTIONS.get(method["projection"], method["projection"])
     if _word(method.get("composition")) == "literal":
@@ -82,7 +82,7 @@ def overridden(method: BaseModel, overrides: Mapping[str, Any]) -> dict[str, Any
     Another word in a slot keeps the settings by which the method's own part is as printed: they
     used to be a list of their own.
     """
-    said = {**method.model_dump(), **overrides}
+    choice = {**method.model_dump(), **overrides}
     for slot, word in overrides.items():
         part, kinds = getattr(method, slot, None), parts_of(slot)
         if isinstance(word, str) and isinstance(part, Part):
@@ -95,34 +95,34 @@ def overridden(method: BaseModel, overrides: Mapping[str, Any]) -> dict[str, Any
                 and setting in kind.model_fields
                 and getattr(part, setting) == value
             }
-            said[slot] = {**mapping, **printed} if printed else word
-    return said
+            choice[slot] = {**mapping, **printed} if printed else word
+    return choice
 
 
-def _settings(name: str, said: Any, kind: type[Part]) -> Mapping[str, Any]:
+def _settings(name: str, settings: Any, kind: type[Part]) -> Mapping[str, Any]:
     """The settings of a composition as they stood beside it, whichever composition it was.
 
     Raises ValueError for what that composition does not have.
     """
-    if not isinstance(said, Mapping):
-        raise ValueError(f"{name}: expected a mapping, got {said!r}")
-    for setting in said:
+    if not isinstance(settings, Mapping):
+        raise ValueError(f"{name}: expected a mapping, got {settings!r}")
+    for setting in settings:
         if setting not in kind.settings():
             hint = did_you_mean(setting, kind.settings())
             raise ValueError(
                 f"{name}: unknown key {setting!r}{hint} (expected one of: "
                 f"{', '.join(kind.settings())})"
             )
-    return said
+    return settings
 
 
 def _take_as_printed(method: dict[Any, Any], points: Any) -> None:
     if not isinstance(points, list | tuple):
         raise ValueError(f"literal: expected a list of points, got {points!r}")
-    known = (*_POINTS, "weights")
-    if unknown := [point for point in points if point not in known]:
-        hint = did_you_mean(unknown[0], known)
-        raise ValueError(f"literal: {unknown[0]!r} is not one of {', '.join(known)}{hint}")
+    names = (*_POINTS, "weights")
+    if unknown := [point for point in points if point not in names]:
+        hint = did_you_mean(unknown[0], names)
+        raise ValueError(f"literal: {unknown[0]!r} is not one of {', '.join(names)}{hint}")
     if len(set(points)) < len(points):
         raise ValueError("literal names a point twice")
     for point, (slot, setting, printed, corrected, words, subject) in _POINTS.items():

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Expert:
-    """One or several adapters, and how they answer together.
+    """An expert is one or several adapters that answer together.
 
     members: whose outputs are added up, each times its share.
     route: names how they answer, for whoever compares two experts.

@@ -38,24 +38,24 @@ class OneOf:
     def _read(self, value: Any, handler: core_schema.ValidatorFunctionWrapHandler) -> Any:
         if isinstance(value, Part) and value.slot == self.slot:
             return value
-        said = {self.key: value} if isinstance(value, str) else value
-        if isinstance(said, dict):
-            kinds, word = parts_of(self.slot), said.get(self.key)
+        mapping = {self.key: value} if isinstance(value, str) else value
+        if isinstance(mapping, dict):
+            kinds, word = parts_of(self.slot), mapping.get(self.key)
             outside = {name: kind for name, kind in kinds.items() if kind not in self.parts}
             if isinstance(word, str) and word in outside:
-                return _made(outside[word], said)
+                return _made(outside[word], mapping)
             if outside and isinstance(word, str) and word not in kinds:
                 place = f"{self.key}: " if isinstance(value, dict) else ""
                 raise ValueError(
                     f"{place}{word!r} is not one of {', '.join(kinds)}{did_you_mean(word, kinds)}"
                 )
-        return handler(said)
+        return handler(mapping)
 
 
-def _made(kind: type[Part], said: Mapping[str, Any]) -> Part:
+def _made(kind: type[Part], mapping: Mapping[str, Any]) -> Part:
     """A part of a kind that the schema does not know; raises ValueError with the setting's name."""
     try:
-        return kind.model_validate(said)
+        return kind.model_validate(mapping)
     except ValidationError as refusal:
         error = refusal.errors(include_url=False)[0]
     path = ".".join(map(str, error["loc"]))

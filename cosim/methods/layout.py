@@ -26,7 +26,7 @@ class AdaptedModule:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each module's A (r×k) and B (d×r) lie in one flat vector of all modules."""
+    """A layout says where each module's A (r×k) and B (d×r) lie in flat vectors of all modules."""
 
     modules: tuple[AdaptedModule, ...]
     rank: int

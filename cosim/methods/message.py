@@ -16,7 +16,7 @@ SEED_BITS = 64
 
 
 class Turn(NamedTuple):
-    """When a device speaks and mixes: the round, and which of its mixings, from 0 on."""
+    """A device speaks and mixes in turns: the round, and which of its mixings, from 0 on."""
 
     round: int
     mixing: int = 0
@@ -121,7 +121,7 @@ def as_transmitted(values: Tensor, bits_per_value: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Message:
-    """What a device puts on the air after fine-tuning, as its receivers will read it.
+    """A device puts a message on the air after fine-tuning, as its receivers will read it.
 
     device: the sender.
     round: of the fine-tuning that the content comes from.

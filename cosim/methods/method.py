@@ -148,8 +148,8 @@ class Method(Choice):
         """The weights in effect."""
         if self.weights is not None:
             return self.weights
-        known = parts_of("weights", type(self.aggregation).__module__)
-        weights = known[self.aggregation.own_weights]()
+        kinds = parts_of("weights", type(self.aggregation).__module__)
+        weights = kinds[self.aggregation.own_weights]()
         assert isinstance(weights, Weights)
         return weights
 

@@ -62,25 +62,25 @@ def method_of_package(name: str, sha256: str | None = None) -> Method | None:
 
     Raises MethodError where it cannot be used, or is another than the one that is meant.
     """
-    found = {point.name: point for point in installed()}.get(name)
-    if found is None:
+    entry = {point.name: point for point in installed()}.get(name)
+    if entry is None:
         return None
-    said = f"entry point {ENTRY_POINTS}: {name} ({found.value})"
+    place = f"entry point {ENTRY_POINTS}: {name} ({entry.value})"
     try:
-        loaded = found.load()
+        value = entry.load()
     except Exception as error:
-        raise MethodError(f"{said}: {type(error).__name__}: {error}") from error
-    module = sys.modules[found.module]
+        raise MethodError(f"{place}: {type(error).__name__}: {error}") from error
+    module = sys.modules[entry.module]
     file = getattr(module, "__file__", None)
     digest = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
     if sha256 not in (None, digest):
         raise MethodError(
-            f"{said}: is another than the one that is meant: the SHA-256 of {file} is {digest}, "
+            f"{place}: is another than the one that is meant: the SHA-256 of {file} is {digest}, "
             f"expected {sha256}"
         )
     origin = Origin(entry_point=name, sha256=digest)
-    method = loaded if isinstance(loaded, Method) else getattr(loaded, "METHOD", None)
-    return _checked(method, said, module, origin)
+    method = value if isinstance(value, Method) else getattr(value, "METHOD", None)
+    return _checked(method, place, module, origin)
 
 
 def forget(origin: Origin) -> None:
@@ -123,16 +123,16 @@ def _executed(name: str, path: Path, source: bytes) -> ModuleType:
     return module
 
 
-def _restored(written: dict[str, Any]) -> Method:
+def _restored(mapping: dict[str, Any]) -> Method:
     """A method from outside in a process that may not have read its file or package."""
-    origin = Origin.model_validate(written["origin"])
+    origin = Origin.model_validate(mapping["origin"])
     if origin.path is not None:
         method_of_file(Path(origin.path), origin.sha256)
     else:
         assert origin.entry_point is not None, "a method from nowhere"
         method_of_package(origin.entry_point, origin.sha256)
     with within(module_of(origin)):
-        return Method.model_validate(written)
+        return Method.model_validate(mapping)
 
 
 def _reduced(method: Method) -> Any:
@@ -146,23 +146,23 @@ def _reduced(method: Method) -> Any:
 copyreg.pickle(Method, _reduced)
 
 
-def _checked(method: object, said: str, module: ModuleType, origin: Origin) -> Method:
+def _checked(method: object, place: str, module: ModuleType, origin: Origin) -> Method:
     if not isinstance(method, Method):
-        named = [name for name, value in vars(module).items() if isinstance(value, Method)]
-        made_here = [name for name in named if name not in _imported(module)]
+        names = [name for name, value in vars(module).items() if isinstance(value, Method)]
+        made_here = [name for name in names if name not in _imported(module)]
         hint = f"; {made_here[0]} is one: call it METHOD" if made_here else ""
-        got = "there is no METHOD" if method is None else f"METHOD is {type(method).__name__}"
-        raise MethodError(f"{said}: {got}; {_EXPECTED}{hint}")
+        problem = "there is no METHOD" if method is None else f"METHOD is {type(method).__name__}"
+        raise MethodError(f"{place}: {problem}; {_EXPECTED}{hint}")
     if method.name in _built_in():
         raise MethodError(
-            f"{said}: METHOD is named '{method.name}', as a method of the package is: give it a "
+            f"{place}: METHOD is named '{method.name}', as a method of the package is: give it a "
             'name of its own, METHOD = ….with_(name="my_method", …)'
         )
     for part in method.parts():
         if part.word() is None:
             kind = type(part).__qualname__
             raise MethodError(
-                f"{said}: {kind} has no word that a scenario could name it by: declare "
+                f"{place}: {kind} has no word that a scenario could name it by: declare "
                 f'{part.key}: Literal["my_word"] = "my_word" in it'
             )
     return method.model_copy(update={"origin": origin})
@@ -183,13 +183,13 @@ def _imported(module: ModuleType) -> set[str]:
 
 def _words(error: BaseException) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors(include_url=False)[0]
-        where = "".join(f"{step}: " for step in first["loc"])
-        return f"{where}{first.get('ctx', {}).get('error', first['msg'])}"
+        detail = error.errors(include_url=False)[0]
+        where = "".join(f"{step}: " for step in detail["loc"])
+        return f"{where}{detail.get('ctx', {}).get('error', detail['msg'])}"
     if isinstance(error, MethodError):
         return str(error)
-    said = str(error.msg if isinstance(error, SyntaxError) else error)
-    return f"{type(error).__name__}: {said.splitlines()[0] if said else 'it says no more'}"
+    text = str(error.msg if isinstance(error, SyntaxError) else error)
+    return f"{type(error).__name__}: {text.splitlines()[0] if text else 'it says no more'}"
 
 
 def _line(error: BaseException, path: Path) -> str:

@@ -25,11 +25,11 @@ _meant: ContextVar[str | None] = ContextVar("_meant", default=None)
 @contextmanager
 def within(module: str | None) -> Iterator[None]:
     """Inside the block words mean the parts of this module of a method file, too."""
-    before = _meant.set(module)
+    token = _meant.set(module)
     try:
         yield
     finally:
-        _meant.reset(before)
+        _meant.reset(token)
 
 
 def parts_of(slot: str, module: str | None = None) -> dict[str, type[Part]]:
@@ -41,8 +41,8 @@ def parts_of(slot: str, module: str | None = None) -> dict[str, type[Part]]:
 
 def _built_in() -> Iterator[str]:
     """The package's own modules."""
-    own = __name__.rpartition(".")[0]
-    return (name for name in sys.modules if name.startswith(f"{own}."))
+    package = __name__.rpartition(".")[0]
+    return (name for name in sys.modules if name.startswith(f"{package}."))
 
 
 class Choice(BaseModel):
@@ -70,10 +70,10 @@ class Part(Choice):
         super().__pydantic_init_subclass__(**kwargs)
         if (word := cls.word()) is None:
             return
-        taken = parts_of(cls.slot, cls.__module__).get(word)
+        rival = parts_of(cls.slot, cls.__module__).get(word)
         # Two packages from outside may use one word: whichever is read last is meant.
-        if taken is not None and taken.__module__ in (cls.__module__, *_built_in()):
-            place = "this file" if taken.__module__ in PARTS_OF_FILES else taken.__module__
+        if rival is not None and rival.__module__ in (cls.__module__, *_built_in()):
+            place = "this file" if rival.__module__ in PARTS_OF_FILES else rival.__module__
             raise MethodError(
                 f"{cls.__qualname__}: the {cls.slot} '{word}' is taken by {place}; choose another "
                 "name"
@@ -109,8 +109,8 @@ class Part(Choice):
             for name in self.settings()
             if getattr(self, name) != fields[name].default
         }
-        said = ", ".join(f"{name}: {value}" for name, value in changed.items())
-        return f"{getattr(self, self.key)}{f' ({said})' if said else ''}"
+        settings = ", ".join(f"{name}: {value}" for name, value in changed.items())
+        return f"{getattr(self, self.key)}{f' ({settings})' if settings else ''}"
 
 
 def where(function: Callable[..., Any]) -> str:

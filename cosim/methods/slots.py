@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Speaking:
-    """What a part may ask when a device speaks.
+    """A part may ask this when a device speaks.
 
     layout: where the modules lie.
     kept: positions of each module's B that are in the mask (L,).
@@ -42,7 +42,7 @@ class Speaking:
 
 @dataclass(frozen=True)
 class Mixing:
-    """What a part may ask when a device mixes.
+    """A part may ask this when a device mixes.
 
     layout: where the modules lie.
     device: who mixes.
@@ -89,7 +89,7 @@ class Choosing(Protocol):
 
 
 class Projection(Part):
-    """What A is at first, and in which rounds it is trained."""
+    """A projection draws the first A and says in which rounds it is trained."""
 
     slot: ClassVar[str] = "projection"
     # Whether A is ever trained, and therefore sent and mixed with B.
@@ -129,7 +129,7 @@ class Projection(Part):
 
 
 class Expansion(Part):
-    """Which positions of B are trained, and when that is chosen."""
+    """An expansion chooses which positions of B are trained, and when."""
 
     slot: ClassVar[str] = "expansion"
     # Whether a device trains and sends a part of B alone.
@@ -167,7 +167,7 @@ class Expansion(Part):
 
 
 class Sending(Part):
-    """When a device speaks."""
+    """A sending decides in which turns a device speaks."""
 
     slot: ClassVar[str] = "sending"
 
@@ -177,7 +177,7 @@ class Sending(Part):
 
 
 class Weights(Part):
-    """How much each message counts in a mixture."""
+    """Weights say how much each message counts in a mixture."""
 
     slot: ClassVar[str] = "weights"
     # Whether the shares sum to 1 over what was heard.
@@ -195,7 +195,7 @@ class Weights(Part):
 
 
 class Aggregation(Part):
-    """What a device says, and what becomes of what it heard."""
+    """An aggregation makes a device's message and mixes those that it heard."""
 
     slot: ClassVar[str] = "aggregation"
     # Whether anything is made of what others send.
@@ -210,11 +210,11 @@ class Aggregation(Part):
     def says(self, own: DeviceState, at: Speaking) -> tuple[Said, ...]:
         """The content of a device's message; its bits follow from it."""
         adapter = own.adapter
-        said: list[Said] = [Values("B", adapter.values)]
+        content: list[Said] = [Values("B", adapter.values)]
         if adapter.support is not None:
-            said.append(Mask("M", adapter.support, at.layout.expansion_sizes, at.kept))
+            content.append(Mask("M", adapter.support, at.layout.expansion_sizes, at.kept))
         return (
-            *said,
+            *content,
             *at.projection.says(own, at.layout),
             *at.composition.says(own),
         )
@@ -240,7 +240,7 @@ class Aggregation(Part):
 
 
 class Composition(Part):
-    """Which experts answer a question."""
+    """A composition chooses the experts that answer a question."""
 
     slot: ClassVar[str] = "composition"
     # Whether others' experts answer too, and not a device's own adapter alone.
@@ -264,7 +264,7 @@ class Composition(Part):
 
 
 class Data(Part):
-    """Whose rows an adapter learns from."""
+    """Data says whose rows an adapter learns from."""
 
     slot: ClassVar[str] = "data"
     # Whether a task has one expert, which all of its devices train.
@@ -278,7 +278,7 @@ class Data(Part):
 
 
 class Schedule(Part):
-    """When a round begins, and how often it mixes."""
+    """A schedule says when a round begins, and how often it mixes."""
 
     slot: ClassVar[str] = "schedule"
     # Whether all devices end a round before any begins the next.

@@ -12,7 +12,7 @@ from cosim.methods.calibration import Calibration
 
 @dataclass(frozen=True)
 class DeviceState:
-    """Everything that one device's learning hangs on; it is replaced and never changed.
+    """A state is all that one device's learning hangs on; it is replaced and never changed.
 
     adapter: what the device trains.
     density: Q_budget/Σd·r, the share of B that a mask may keep.

@@ -18,10 +18,10 @@ def method_words(method: Method) -> Iterator[tuple[str, str]]:
 def _written(part: Any) -> str:
     """A value in YAML's flow style, but for settings that are null."""
     if isinstance(part, dict):
-        said = {key: value for key, value in part.items() if value is not None}
-        if len(said) == len(part) == 1:
-            return _written(*said.values())
-        return f"{{{', '.join(f'{key}: {_written(value)}' for key, value in said.items())}}}"
+        settings = {key: value for key, value in part.items() if value is not None}
+        if len(settings) == len(part) == 1:
+            return _written(*settings.values())
+        return f"{{{', '.join(f'{key}: {_written(value)}' for key, value in settings.items())}}}"
     if isinstance(part, list):
         return f"[{', '.join(map(_written, part))}]"
     return part if isinstance(part, str) else json.dumps(part)

@@ -169,15 +169,15 @@ def explain(scenario: Scenario) -> Explanation:
         bits, work = (learning.payload_bits,) * 2, [given_work(scenario)] * scenario.device_count
         disk = estimate_disk(scenario, work, waits_s=waited_s, absent_s=absent_s)
     else:
-        from cosim.learning.forecast import expect
+        from cosim.learning.forecast import forecast
 
-        forecast = expect(scenario)
-        bits, work = (forecast.first_bits, forecast.later_bits), forecast.work
-        facts.append(Fact("trained", f"{forecast.trained:,} values a device"))
-        facts += [Fact(f"task {name}", words) for name, words in forecast.tasks.items()]
-        facts.append(Fact("memory", forecast.memory))
-        cautions = list(forecast.warnings)
-        storage = forecast.storage, forecast.modules
+        expected = forecast(scenario)
+        bits, work = (expected.first_bits, expected.later_bits), expected.work
+        facts.append(Fact("trained", f"{expected.trained:,} values a device"))
+        facts += [Fact(f"task {name}", words) for name, words in expected.tasks.items()]
+        facts.append(Fact("memory", expected.memory))
+        cautions = list(expected.warnings)
+        storage = expected.storage, expected.modules
         disk = estimate_disk(scenario, work, *storage, waits_s=waited_s, absent_s=absent_s)
     facts.append(Fact("disk", *disk_words(disk, Path("runs"))))
     channel = channel_of(scenario, devices)

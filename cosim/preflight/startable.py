@@ -39,7 +39,7 @@ class Preflight:
             disk = estimate_disk(scenario, [given_work(scenario)] * scenario.device_count)
         else:
             from cosim.learning.base.base_model import refuse_absent_gpu, skeleton
-            from cosim.learning.forecast import expect_of
+            from cosim.learning.forecast import forecast_of
             from cosim.learning.prepare import read_tasks
 
             refuse_absent_gpu(scenario.base_model.device)
@@ -52,8 +52,8 @@ class Preflight:
                 "max_tokens": scenario.training.max_tokens,
             }
             pools = self._once(("tasks", rows), lambda: read_tasks(scenario, tokenizer))
-            forecast = expect_of(scenario, model, tokenizer, pools)
-            disk = estimate_disk(scenario, forecast.work, forecast.storage, forecast.modules)
+            expected = forecast_of(scenario, model, tokenizer, pools)
+            disk = estimate_disk(scenario, expected.work, expected.storage, expected.modules)
         require_disk(disk, self._directory)
 
     def _once(self, key: Any, look: Callable[[], Any]) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from cosim.learning.base.base_model import load
 from cosim.learning.data.pool import TaskPool, load_pool
-from cosim.learning.jobs import FineTuning
+from cosim.learning.jobs import FineTuningJob
 from cosim.learning.learner import Learner
 from cosim.methods.message import Message, Turn
 from cosim.methods.method import Method
@@ -42,10 +42,10 @@ def small_learner(
     return Learner(base, recipe, choice, TRAINING, pools, devices, seed=1, densities=densities)
 
 
-def tuning(learner: Learner, device: int, round_: int) -> FineTuning:
+def tuning(learner: Learner, device: int, round_: int) -> FineTuningJob:
     """A device's fine-tuning of a round, which is always there to be done."""
     job = learner.submit(device, round_)
-    assert isinstance(job, FineTuning)
+    assert isinstance(job, FineTuningJob)
     return job
 
 

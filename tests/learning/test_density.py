@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cosim.methods.expansion.budget import kept_counts, poured, softmax
+from cosim.methods.expansion.budget import kept_counts, softmax, water_filled
 
 entropy = st.floats(0.0, 9.0)
 share_of_total = st.floats(0.0, 1.3)
@@ -76,8 +76,8 @@ def test_more_entropy_raises_the_own_share_and_no_other(
         st.lists(st.floats(1.0, 1e6), min_size=len(H), max_size=len(H)).map(np.array)
     )
     more = [H[0] + data.draw(st.floats(0.0, 3.0)), *H[1:]]
-    before = poured(share * capacity.sum(), softmax(H), capacity)
-    after = poured(share * capacity.sum(), softmax(more), capacity)
+    before = water_filled(share * capacity.sum(), softmax(H), capacity)
+    after = water_filled(share * capacity.sum(), softmax(more), capacity)
     assert after[0] >= before[0] * (1 - 1e-9)
     assert (after[1:] <= before[1:] * (1 + 1e-9)).all()
 
@@ -88,7 +88,7 @@ def test_without_saturation_it_is_the_softmax(H: list[float], share: float) -> N
     assert weights.sum() == pytest.approx(1.0)
     capacity = np.full(len(H), 1e6)
     budget = share * 1e6 / weights.max()
-    np.testing.assert_allclose(poured(budget, weights, capacity), budget * weights, rtol=1e-9)
+    np.testing.assert_allclose(water_filled(budget, weights, capacity), budget * weights, rtol=1e-9)
 
 
 @given(st.lists(st.tuples(entropy, st.floats(1.0, 1e6)), min_size=1, max_size=8), share_of_total)
@@ -106,7 +106,7 @@ def test_pouring_agrees_with_pouring_by_turns(
         poured_in = np.where(open_, left * weights / weights[open_].sum(), 0.0)
         taken = np.minimum(wanted + poured_in, capacity) - wanted
         wanted, left = wanted + taken, left - taken.sum()
-    found = poured(budget, weights, capacity)
+    found = water_filled(budget, weights, capacity)
     np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-6 * capacity.max())
     assert found.sum() == pytest.approx(min(budget, capacity.sum()))
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 from cosim.learning.adapters.factors import by_module
 from cosim.learning.data.encoding import token_rows
 from cosim.learning.data.pool import TaskPool
-from cosim.learning.diagnostics.diagnosis import watched
+from cosim.learning.diagnostics.diagnosis import diagnosed_devices
 from cosim.learning.learner import Learner
 from cosim.learning.records import Diagnostic
 from cosim.methods import METHODS
@@ -210,9 +210,9 @@ def test_diagnosing_changes_nothing(make: Callable[..., Learner]) -> None:
 
 
 def test_a_large_fleet_is_sampled_alike_in_every_round() -> None:
-    assert watched(16, seed=1) == list(range(16))
-    drawn = watched(40, seed=1)
-    assert drawn == watched(40, seed=1) == sorted(set(drawn))
+    assert diagnosed_devices(16, seed=1) == list(range(16))
+    drawn = diagnosed_devices(40, seed=1)
+    assert drawn == diagnosed_devices(40, seed=1) == sorted(set(drawn))
     assert len(drawn) == 16
     assert set(drawn) <= set(range(40))
-    assert drawn != watched(40, seed=2)
+    assert drawn != diagnosed_devices(40, seed=2)

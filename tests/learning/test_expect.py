@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cosim.errors import CosimError
-from cosim.learning.forecast import expect
+from cosim.learning.forecast import forecast
 from cosim.learning.prepare import prepare
 from cosim.scenario.model import Scenario
 
@@ -31,7 +31,7 @@ def chosen(tiny_llama: Path) -> Scenario:
 
 
 def test_a_mean_rounds_work_is_near_a_real_ones(chosen: Scenario) -> None:
-    expected = expect(chosen)
+    expected = forecast(chosen)
     learner = prepare(chosen)
     for device, work in enumerate(expected.work):
         job = learner.submit(device, 1)
@@ -46,8 +46,8 @@ def test_a_gpus_memory_is_not_taken_for_this_machines(
 ) -> None:
     monkeypatch.setattr("cosim.learning.costs.memory.available_bytes", lambda: 1.0)
     with pytest.raises(CosimError, match="GiB of memory"):
-        expect(chosen)
+        forecast(chosen)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     gpu = chosen.base_model.model_copy(update={"device": "cuda"})
-    words = expect(chosen.model_copy(update={"base_model": gpu})).memory
+    words = forecast(chosen.model_copy(update={"base_model": gpu})).memory
     assert words.endswith("GiB needed, most of it on the GPU, whose memory is not looked at")

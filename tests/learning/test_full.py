@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from cosim.errors import CosimError
 from cosim.learning.base.base_model import load
 from cosim.learning.data.pool import TaskPool
-from cosim.learning.forecast import expect
+from cosim.learning.forecast import forecast
 from cosim.learning.training.full import layout_of
 from cosim.methods import METHODS
 from cosim.scenario.model import Scenario
@@ -95,9 +95,9 @@ def test_devices_beyond_memory_are_refused_before_the_start(
         "evaluation": {"samples": 8},
     }
     parameters = load(f"path:{folder}", "float32").parameters
-    expected = expect(Scenario.model_validate(scenario))
+    expected = forecast(Scenario.model_validate(scenario))
     assert expected.trained == parameters
     assert expected.first_bits == expected.later_bits == 16 * parameters
     monkeypatch.setattr("cosim.learning.costs.memory.available_bytes", lambda: 0.8 * 2**30)
     with pytest.raises(CosimError, match=r"12 devices need about \d\.\d GiB"):
-        expect(Scenario.model_validate(scenario))
+        forecast(Scenario.model_validate(scenario))

@@ -15,7 +15,7 @@ from cosim.errors import BaseModelError, CosimError
 from cosim.learning.base.readable import refuse_unreadable
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.pool import Question, TaskPool
-from cosim.learning.forecast import expect
+from cosim.learning.forecast import forecast
 from cosim.learning.prepare import prepare
 from cosim.scenario.load import load
 
@@ -54,7 +54,7 @@ def test_a_token_beyond_the_embedding_is_refused_by_check_and_run(
     model = transformers.AutoModelForCausalLM.from_pretrained(folder)
     model.resize_token_embeddings(60)
     model.save_pretrained(folder)
-    for start in (expect, prepare):
+    for start in (forecast, prepare):
         said = refusal(partial(start, scenario(folder, tmp_path)))
         assert said.startswith("base_model.source: its tokenizer makes token ")
         assert "of task 'q' (jsonl:" in said
@@ -65,7 +65,7 @@ def test_a_row_beyond_the_positions_is_refused_by_check_and_run(
     save_model: Callable[..., Path], tmp_path: Path
 ) -> None:
     folder = save_model(transformers.GPT2Config(**IDS, **GPT, n_positions=8), tmp_path / "m")
-    for start in (expect, prepare):
+    for start in (forecast, prepare):
         said = refusal(partial(start, scenario(folder, tmp_path)))
         assert said.startswith("training.max_tokens: task 'q' (jsonl:")
         assert "has places for 8" in said
@@ -87,13 +87,13 @@ def test_rotary_positions_have_no_end(tiny_llama: Path, tmp_path: Path) -> None:
     file = tmp_path / "m" / "config.json"
     shutil.copytree(tiny_llama, tmp_path / "m")
     file.write_text(json.dumps({**json.loads(file.read_text()), "max_position_embeddings": 4}))
-    assert expect(scenario(tmp_path / "m", tmp_path)).trained > 0
+    assert forecast(scenario(tmp_path / "m", tmp_path)).trained > 0
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU that is not there")
 def test_check_refuses_an_absent_gpu_as_run_does(tiny_llama: Path, tmp_path: Path) -> None:
     one = scenario(tiny_llama, tmp_path, "base_model.device=cuda")
-    said = {refusal(partial(start, one)) for start in (expect, prepare)}
+    said = {refusal(partial(start, one)) for start in (forecast, prepare)}
     assert said == {"base_model.device: 'cuda' was asked for, but torch sees no GPU"}
     told = refusal(lambda: scenario(tiny_llama, tmp_path, "base_model.device=cuda:7"))
     assert "'cuda:7' is not one of cpu, cuda" in told
@@ -104,6 +104,6 @@ def test_quantised_weights_are_refused(tiny_llama: Path, tmp_path: Path) -> None
     shutil.copytree(tiny_llama, tmp_path / "m")
     said = {"quant_method": "bitsandbytes", "load_in_4bit": True}
     file.write_text(json.dumps({**json.loads(file.read_text()), "quantization_config": said}))
-    for start in (expect, prepare):
+    for start in (forecast, prepare):
         told = refusal(partial(start, scenario(tmp_path / "m", tmp_path)))
         assert "quanti" in told or "could not be loaded" in told

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cosim.learning.forecast import expect
+from cosim.learning.forecast import forecast
 from cosim.learning.prepare import prepare
 from cosim.scenario.load import load
 from cosim.scenario.model import Scenario
@@ -135,7 +135,7 @@ def test_the_bits_counted_are_those_of_a_first_transfer(
     chosen = load(path)
     learner = prepare(chosen)
     planned = learner.describe([0, 1]).first_bits
-    assert planned == [expect(chosen).first_bits] * 2
+    assert planned == [forecast(chosen).first_bits] * 2
     updates = [tuned(learner, learner.submit(device, 1)) for device in (0, 1)]
     sent = [learner.post.payload_bits(updates[0], 1), learner.post.payload_bits(updates[1], 0)]
     # A mask by a global threshold is uneven over the modules, which takes fewer bits.

@@ -21,8 +21,8 @@ def by_module(
     projections = zip(*(adapter.projection.split(sizes) for adapter in adapters), strict=True)
     bounds = pairwise(accumulate(layout.expansion_sizes, initial=0))
     shapes = zip(layout.projection_shapes, layout.expansion_shapes, strict=True)
-    for flat, (first, end), (a, b) in zip(projections, bounds, shapes, strict=True):
-        parts = [_part(adapter, first, end) for adapter in adapters]
+    for flat, (start, end), (a, b) in zip(projections, bounds, shapes, strict=True):
+        parts = [_part(adapter, start, end) for adapter in adapters]
         yield (
             torch.stack([projection.view(a) for projection in flat]),
             torch.stack([values.view(b) for values, _ in parts]),
@@ -30,13 +30,13 @@ def by_module(
         )
 
 
-def _part(adapter: Adapter, first: int, end: int) -> tuple[Tensor, Tensor]:
+def _part(adapter: Adapter, start: int, end: int) -> tuple[Tensor, Tensor]:
     """Flat B and M from a position to another."""
     if adapter.support is None:
-        values = adapter.values[first:end]
+        values = adapter.values[start:end]
         return values, torch.ones_like(values, dtype=torch.bool)
-    low, high = torch.searchsorted(adapter.support, torch.tensor([first, end])).tolist()
-    positions = adapter.support[low:high] - first
-    values = torch.zeros(end - first).index_copy_(0, positions, adapter.values[low:high])
-    mask = torch.zeros(end - first, dtype=torch.bool).index_fill_(0, positions, True)
+    low, high = torch.searchsorted(adapter.support, torch.tensor([start, end])).tolist()
+    positions = adapter.support[low:high] - start
+    values = torch.zeros(end - start).index_copy_(0, positions, adapter.values[low:high])
+    mask = torch.zeros(end - start, dtype=torch.bool).index_fill_(0, positions, True)
     return values, mask

@@ -35,9 +35,8 @@ class GroupedParameter:
         self.blocks = self._blocks(self.buffer, shapes)
         if self.gradient is not None:
             self.blocks = [block.detach().requires_grad_() for block in self.blocks]
-            for block, gradient in zip(
-                self.blocks, self._blocks(self.gradient, shapes), strict=True
-            ):
+            gradients = self._blocks(self.gradient, shapes)
+            for block, gradient in zip(self.blocks, gradients, strict=True):
                 block.grad = gradient
 
     def _blocks(self, flat: Tensor, shapes: Sequence[tuple[int, int]]) -> list[Tensor]:

@@ -38,14 +38,14 @@ class AdaptedLinear(nn.Module):
     @property
     def weight(self) -> Tensor:
         """The base layer's own, for blocks that look at it."""
-        found: Tensor = self.base.weight
-        return found
+        weight: Tensor = self.base.weight
+        return weight
 
     @property
     def bias(self) -> Tensor | None:
         """The base layer's own, for blocks that look at it."""
-        found: Tensor | None = self.base.bias
-        return found
+        bias: Tensor | None = self.base.bias
+        return bias
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.base(x)
@@ -53,8 +53,8 @@ class AdaptedLinear(nn.Module):
             return y
         A, B, scale = self.group
         groups = B.shape[0]
-        own = A.expand(groups, -1, -1).transpose(1, 2)
-        z = torch.bmm(x.reshape(groups, -1, x.shape[-1]), own)
+        projection = A.expand(groups, -1, -1).transpose(1, 2)
+        z = torch.bmm(x.reshape(groups, -1, x.shape[-1]), projection)
         if self.mix is not None:
             z = self.mix(z.flatten(0, 1)).view_as(z)
         grouped = y.view(groups, -1, y.shape[-1])
@@ -132,10 +132,10 @@ class AdaptedModel:
         if self._lean is not None:
             return self._lean.states(packed, blocks)
         padded = _Padded.of(packed)
-        found = trunk(self.model)(
+        states = trunk(self.model)(
             input_ids=padded.input_ids, use_cache=False, output_hidden_states=True
         ).hidden_states
-        return [found[block].flatten(0, 1).index_select(0, padded.places) for block in blocks]
+        return [states[block].flatten(0, 1).index_select(0, padded.places) for block in blocks]
 
     def walk(self, packed: PackedRows, see: Callable[[int, Tensor, Tensor], None]) -> None:
         """Reads rows with the base model and calls `see(module's number, W0, x (N, k))` before
@@ -221,5 +221,5 @@ class _Padded:
         places = slots.to(device)[packed.rows] * width + packed.depths
         flat = torch.zeros(len(rows) * width, dtype=torch.long, device=device)
         flat[places] = packed.ids
-        spread = rows.repeat_interleave(width).to(device)
-        return cls(flat.view(-1, width), places, spread)
+        row_of_slot = rows.repeat_interleave(width).to(device)
+        return cls(flat.view(-1, width), places, row_of_slot)

@@ -32,9 +32,9 @@ def answer_loss(
         wide = logits_c.to(torch.float32, copy=True)
         wide -= wide.amax(1, keepdim=True)
         target = targets_c[:, None]
-        own = wide.gather(1, target)
+        target_logits = wide.gather(1, target)
         total = wide.exp_().sum(1, keepdim=True)
-        nats_c.copy_((total.log() - own).squeeze(1))
+        nats_c.copy_((total.log() - target_logits).squeeze(1))
         share = weights_c[:, None].float()
         wide.mul_(share / total).scatter_add_(1, target, -share)
         logits_c.copy_(wide)
@@ -45,7 +45,7 @@ def _by_autograd(
     head: nn.Module, hidden: Tensor, targets: Tensor, weights: Tensor
 ) -> tuple[Tensor, Tensor]:
     with torch.enable_grad():
-        read = hidden.detach().requires_grad_()
-        nats = functional.cross_entropy(head(read).float(), targets, reduction="none")
-        (gradient,) = torch.autograd.grad((nats * weights).sum(), read)
+        states = hidden.detach().requires_grad_()
+        nats = functional.cross_entropy(head(states).float(), targets, reduction="none")
+        (gradient,) = torch.autograd.grad((nats * weights).sum(), states)
     return nats.detach(), gradient

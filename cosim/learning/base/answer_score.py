@@ -36,7 +36,7 @@ def answer_scores(
     top = wide.new_full((len(wide),), -torch.inf)
     best = torch.full((len(wide),), -1, device=wide.device)
     total = top.double()
-    own = wide.new_full((len(targets),), torch.nan)
+    target_logits = wide.new_full((len(targets),), torch.nan)
     for start, logits in _parts(head, wide):
         highest, at = logits.max(1)
         better = highest > top
@@ -44,9 +44,9 @@ def answer_scores(
         if not ranks:
             continue
         total = torch.logaddexp(total, logits.logsumexp(1).double())
-        here = ((targets >= start) & (targets < start + logits.shape[1])).nonzero().flatten()
-        own[here] = logits[places[here], targets[here] - start]
-    return AnswerScores(own.double() - total[places], best[places] == targets)
+        in_block = ((targets >= start) & (targets < start + logits.shape[1])).nonzero().flatten()
+        target_logits[in_block] = logits[places[in_block], targets[in_block] - start]
+    return AnswerScores(target_logits.double() - total[places], best[places] == targets)
 
 
 def _parts(head: nn.Module, hidden: Tensor) -> Iterator[tuple[int, Tensor]]:

@@ -93,10 +93,10 @@ def _refuse_unreachable(repository: str) -> None:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        here = isinstance(try_to_load_from_cache(repository, "config.json"), str)
+        cached = isinstance(try_to_load_from_cache(repository, "config.json"), str)
     except HFValidationError:
         return  # no name of a repository: transformers says so
-    if here or constants.HF_HUB_OFFLINE:
+    if cached or constants.HF_HUB_OFFLINE:
         return
     try:
         get_session().head(constants.ENDPOINT, timeout=_HUB_ANSWERS_S)
@@ -118,7 +118,7 @@ def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
     keep_freed_memory()
     refuse_absent_gpu(device)
     where = locate(source)
-    chosen = native_dtype(dtype, device)
+    native = native_dtype(dtype, device)
     with _quiet():
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -126,7 +126,7 @@ def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
             tokenizer = AutoTokenizer.from_pretrained(where, **_SAFE)
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 where,
-                dtype=chosen,
+                dtype=native,
                 attn_implementation="eager",
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,
@@ -134,18 +134,18 @@ def load(source: str, dtype: str = "auto", device: str = "cpu") -> BaseModel:
             )
         except Exception as error:  # many unrelated kinds; each is one sentence
             raise unloadable(source, error) from error
-    model, told = loaded
+    model, info = loaded
     # transformers fills what does not fit with random values.
-    unfit = sorted({*told["missing_keys"], *(name for name, *_ in told["mismatched_keys"])})
-    if unfit:
+    lost = sorted({*info["missing_keys"], *(name for name, *_ in info["mismatched_keys"])})
+    if lost:
         raise BaseModelError(
-            f"base_model.source: '{source}' lacks {len(unfit)} of the weights that its config.json "
-            f"describes, or has them in another shape, for example '{unfit[0]}'"
+            f"base_model.source: '{source}' lacks {len(lost)} of the weights that its config.json "
+            f"describes, or has them in another shape, for example '{lost[0]}'"
         )
     refuse_by_configuration(model)
     model.requires_grad_(False).eval().to(device)
     model.config.use_cache = False
-    return BaseModel(model, tokenizer, chosen, torch.device(device), weights_sha256(model), source)
+    return BaseModel(model, tokenizer, native, torch.device(device), weights_sha256(model), source)
 
 
 def refuse_absent_gpu(device: str) -> None:

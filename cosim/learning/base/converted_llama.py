@@ -69,8 +69,8 @@ class ConvertedLlama(nn.Module):
         def block(trunk: str) -> Block:
             names = [f"{trunk}.{place}" for place in PLACES]
             products = [Product(self._weight(name), None, numbers.get(name)) for name in names]
-            before, after = (norm(f"{trunk}.{name}") for name in _NORMS)
-            return Block(before, tuple(products), after)
+            attention_norm, mlp_norm = (norm(f"{trunk}.{name}") for name in _NORMS)
+            return Block(attention_norm, tuple(products), mlp_norm)
 
         pairs = torch.arange(0, config.head_dim, 2, dtype=torch.float) / config.head_dim
         return Weights(
@@ -105,19 +105,19 @@ def configuration(folder: Path) -> SimpleNamespace | None:
     from safetensors import SafetensorError, safe_open
 
     try:
-        said = json.loads((folder / "config.json").read_bytes())
-        if any(said.get(key) != value for key, value in _PLAIN.items()):
+        settings = json.loads((folder / "config.json").read_bytes())
+        if any(settings.get(key) != value for key, value in _PLAIN.items()):
             return None
-        rope = dict(said["rope_parameters"])
+        rope = dict(settings["rope_parameters"])
         if not isinstance(rope.pop("rope_theta"), float) or rope != {"rope_type": "default"}:
             return None
-        config = SimpleNamespace(**said)
+        config = SimpleNamespace(**settings)
         with safe_open(folder / WEIGHTS, framework="pt") as file:
             parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
             if {part.get_dtype() for part in parts.values()} != {"F32"}:
                 return None
-            found = {name: tuple(part.get_shape()) for name, part in parts.items()}
-        return config if found == shapes(config) else None
+            actual = {name: tuple(part.get_shape()) for name, part in parts.items()}
+        return config if actual == shapes(config) else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError):
         return None
 
@@ -130,13 +130,13 @@ def shapes(config: SimpleNamespace) -> dict[str, tuple[int, ...]]:
     columns = (hidden, hidden, hidden, queries, hidden, hidden, inner)
     products = dict(zip(PLACES, zip(rows, columns, strict=True), strict=True))
     parts: dict[str, tuple[int, ...]] = {**products, **dict.fromkeys(_NORMS, (hidden,))}
-    found: dict[str, tuple[int, ...]] = {_EMBEDDING: (config.vocab_size, hidden)}
+    out: dict[str, tuple[int, ...]] = {_EMBEDDING: (config.vocab_size, hidden)}
     for number in range(config.num_hidden_layers):
-        found |= {f"model.layers.{number}.{part}": shape for part, shape in parts.items()}
-    found[_NORM] = (hidden,)
+        out |= {f"model.layers.{number}.{part}": shape for part, shape in parts.items()}
+    out[_NORM] = (hidden,)
     if not config.tie_word_embeddings:
-        found[_HEAD] = (config.vocab_size, hidden)
-    return {f"{name}.weight": shape for name, shape in found.items()}
+        out[_HEAD] = (config.vocab_size, hidden)
+    return {f"{name}.weight": shape for name, shape in out.items()}
 
 
 def _parent(root: nn.Module, name: str) -> tuple[nn.Module, str]:

@@ -27,9 +27,13 @@ _EXPERTS_OF_A_TOKEN = (
 class Geometry:
     """The sizes by which work and memory are counted.
 
-    blocks: of the transformer; attending: those of them with attention weights. heads, head_size:
-    of their queries, and key_heads of their keys; 0 heads where nothing attends. hidden: h.
-    inner: of the feed-forward part. vocabulary: V, rows of the output head.
+    blocks: of the transformer.
+    attending: blocks with attention weights.
+    heads, head_size: of their queries; 0 heads where nothing attends.
+    key_heads: of their keys.
+    hidden: h.
+    inner: of the feed-forward part.
+    vocabulary: V, rows of the output head.
     """
 
     blocks: int
@@ -73,8 +77,8 @@ def text_config(model: Any) -> Any:
 
 def trunk(model: Any) -> Any:
     """The part of a causal language model that gives hidden states, without its output head."""
-    found = model.base_model
-    return getattr(model, "model", found) if found is model else found
+    base = model.base_model
+    return getattr(model, "model", base) if base is model else base
 
 
 def head_weight(model: Any) -> Any:
@@ -117,8 +121,8 @@ def positions(model: Any) -> int | None:
             if longest <= module.weight.shape[0] <= longest + 2:
                 return longest
             continue
-        named = [*module.named_buffers(recurse=False), *vars(module).items()]
-        for name, value in named:
+        tensors = [*module.named_buffers(recurse=False), *vars(module).items()]
+        for name, value in tensors:
             if "pos" in name and isinstance(value, Tensor) and longest in value.shape:
                 return longest
     return None
@@ -146,23 +150,23 @@ def multiplied(model: Any) -> int:
 
 def _experts_share(model: Any) -> float:
     config = text_config(model)
-    every, taken = _first(config, _ALL_EXPERTS), _first(config, _EXPERTS_OF_A_TOKEN)
-    if every is None or taken is None:
+    every, active = _first(config, _ALL_EXPERTS), _first(config, _EXPERTS_OF_A_TOKEN)
+    if every is None or active is None:
         raise BaseModelError(
             f"base_model.source: the configuration of {type(model).__name__} does not say how many "
             "of its experts a token takes, by which cosim counts FLOP"
         )
-    return min(taken, every) / every
+    return min(active, every) / every
 
 
 def _number(config: Any, name: str) -> int:
-    found = _first(config, (name,))
-    if found is None:
+    value = _first(config, (name,))
+    if value is None:
         raise BaseModelError(
             f"base_model.source: a configuration of type '{getattr(config, 'model_type', '')}' "
             f"lacks one '{name}' for all blocks, by which cosim counts FLOP and memory"
         )
-    return found
+    return value
 
 
 def _first(config: Any, names: tuple[str, ...]) -> int | None:
@@ -173,7 +177,7 @@ def _first(config: Any, names: tuple[str, ...]) -> int | None:
         except Exception:  # of several kinds: transformers refuses what differs between blocks
             continue
         if isinstance(value, (list, tuple)) and value:
-            value = max((one for one in value if isinstance(one, int)), default=None)
+            value = max((n for n in value if isinstance(n, int)), default=None)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return value
     return None

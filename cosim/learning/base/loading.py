@@ -26,7 +26,7 @@ from cosim.learning.base.tokenizer import file_tokenizer
 
 @dataclass(frozen=True)
 class Loading:
-    """A base model on its way, whose tokenizer is there already."""
+    """A base model is being loaded, and its tokenizer can be used already."""
 
     tokenizer: Any
     base: Future[BaseModel]
@@ -44,11 +44,11 @@ def begin_loading(source: str, dtype: str, device: str, *, lean: bool, aside: Ex
         folder = Path(locate(source))
         config, tokenizer = configuration(folder), file_tokenizer(folder)
         if config is not None and tokenizer is not None:
-            begun = aside.submit(_read, source, folder, config, tokenizer, dtype, device)
-            return Loading(tokenizer, begun)
-    loaded: Future[BaseModel] = Future()
-    loaded.set_result(load(source, dtype, device))
-    return Loading(loaded.result().tokenizer, loaded)
+            reading = aside.submit(_read, source, folder, config, tokenizer, dtype, device)
+            return Loading(tokenizer, reading)
+    base: Future[BaseModel] = Future()
+    base.set_result(load(source, dtype, device))
+    return Loading(base.result().tokenizer, base)
 
 
 def _read(
@@ -57,11 +57,11 @@ def _read(
     from safetensors import safe_open
 
     keep_freed_memory()
-    chosen = native_dtype(dtype, device)
+    native = native_dtype(dtype, device)
     try:
         with safe_open(folder / WEIGHTS, framework="pt") as file:
-            weights = {name: file.get_tensor(name).to(chosen) for name in shapes(config)}
+            weights = {name: file.get_tensor(name).to(native) for name in shapes(config)}
     except Exception as error:  # of several kinds: the file has gone or changed meanwhile
         raise unloadable(source, error) from error
     model = ConvertedLlama(config, weights).eval().to(device)
-    return BaseModel(model, tokenizer, chosen, torch.device(device), weights_sha256(model), source)
+    return BaseModel(model, tokenizer, native, torch.device(device), weights_sha256(model), source)

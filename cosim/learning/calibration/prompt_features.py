@@ -20,8 +20,8 @@ _TOKENS_PER_PASS = 4096
 
 def gate_blocks(blocks: int, layers: int) -> list[int]:
     """Numbers of `layers` transformer blocks, evenly spaced inside 0 … blocks; fewer if needed."""
-    wanted = (round((number + 1) * blocks / (layers + 1)) for number in range(layers))
-    return sorted({min(block, blocks - 1) for block in wanted})
+    targets = (round((number + 1) * blocks / (layers + 1)) for number in range(layers))
+    return sorted({min(block, blocks - 1) for block in targets})
 
 
 def unit_tokens(states: Tensor) -> Tensor:
@@ -49,8 +49,7 @@ class PromptReader:
     def __init__(
         self, model: AdaptedModel, layers: int, reads: Literal["mean", "last"] = "mean"
     ) -> None:
-        self.model = model
-        self.reads = reads
+        self.model, self.reads = model, reads
         self.device = next(model.model.parameters()).device
         self.blocks = gate_blocks(Geometry.of(model.model).blocks, layers)
         self.known: dict[tuple[int, ...], Tensor] = {}
@@ -64,16 +63,16 @@ class PromptReader:
     def passes(self, lists: Iterable[Sequence[tuple[int, ...]]]) -> list[list[tuple[int, ...]]]:
         """What is still to be read so that each list's features are known, in passes that are
         those of reading one list after the other."""
-        found: list[list[tuple[int, ...]]] = []
-        known = set(self.known)
+        parts: list[list[tuple[int, ...]]] = []
+        prompts_read = set(self.known)
         for prompts in lists:
-            fresh = sorted(set(prompts) - known, key=lambda p: (-len(p), p))
-            known.update(fresh)
+            fresh = sorted(set(prompts) - prompts_read, key=lambda p: (-len(p), p))
+            prompts_read.update(fresh)
             while fresh:
                 fit = max(1, _TOKENS_PER_PASS // len(fresh[0]))
-                found.append(fresh[:fit])
+                parts.append(fresh[:fit])
                 fresh = fresh[fit:]
-        return found
+        return parts
 
     @torch.no_grad()
     def read(self, prompts: Sequence[tuple[int, ...]]) -> None:
@@ -83,8 +82,8 @@ class PromptReader:
         rows = pack([readings], self.device, stems=self.model.lean)
         read_out = self._read_out(rows)
         states = self.model.states(rows, self.blocks)
-        found = torch.stack([read_out(unit_tokens(x)) for x in states], dim=1)
-        self.known.update(zip(prompts, found.cpu().unbind(0), strict=True))
+        features = torch.stack([read_out(unit_tokens(x)) for x in states], dim=1)
+        self.known.update(zip(prompts, features.cpu().unbind(0), strict=True))
 
     def _read_out(self, rows: PackedRows) -> Callable[[Tensor], Tensor]:
         """From the tokens' states at unit length to x̄ of each prompt."""

@@ -14,11 +14,13 @@ from cosim.methods.workload import Workload
 
 @dataclass(frozen=True)
 class Work:
-    """What a token costs: multiply-adds of the frozen layers, the head, attention, adapters.
+    """The multiply-adds that a token costs: frozen layers, head, attention, adapters.
 
-    frozen: Σ d·k of all linear layers but the head, of a mixture's experts those that a token
-    takes. head: h·V. attention: Σ over the blocks that attend of heads·head size.
-    adapter_in: Σ r·k. adapter_out: Σ d·r.
+    frozen: Σ d·k of all linear layers but the head, of a mixture's experts those of a token.
+    head: h·V.
+    attention: Σ over the blocks that attend of heads·head size.
+    adapter_in: Σ r·k.
+    adapter_out: Σ d·r.
     """
 
     frozen: int

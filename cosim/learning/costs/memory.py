@@ -117,13 +117,13 @@ def estimate_memory(
 
 def refuse_what_does_not_fit(estimate: MemoryEstimate, devices: int) -> None:
     """Raises `CosimError` with the numbers of GiB."""
-    there = available_bytes()
-    if estimate.total > there:
+    free_bytes = available_bytes()
+    if estimate.total > free_bytes:
         limit = available().limit
-        left = f"{there / GIB:.1f} GiB are there" + (f", by {limit}," if limit else "")
+        room = f"{free_bytes / GIB:.1f} GiB are there" + (f", by {limit}," if limit else "")
         raise CosimError(
             f"devices: {devices} devices need about {estimate.total / GIB:.1f} GiB of memory and "
-            f"{left} (base model {estimate.base_model / GIB:.1f}, device "
+            f"{room} (base model {estimate.base_model / GIB:.1f}, device "
             f"states {estimate.device_states / GIB:.1f}, one training pass "
             f"{(estimate.working_copies + estimate.activations) / GIB:.1f}, all experts side by "
             f"side {estimate.experts / GIB:.1f}); use fewer devices, a smaller rank or density, or "

@@ -14,7 +14,7 @@ _INDEX_BYTES, _FILE_BYTES = 2e4, 4e3
 
 @dataclass(frozen=True)
 class Storage:
-    """Bytes of one checkpoint and of `adapters/` at most, and of `adapters/` at least."""
+    """Storage is counted in bytes: a checkpoint and `adapters/` at most, `adapters/` at least."""
 
     checkpoint: float
     adapters: float
@@ -41,10 +41,10 @@ def storage(layout: Layout, method: Method, densities: Sequence[float]) -> Stora
         positions += kept if expansion.masked else 0
     devices = len(densities)
     banks = 4.0 * values * (devices - 1) if method.aggregation.keeps_experts else 0.0
-    own = 4.0 * refined * devices
-    checkpoint = 24.0 * values + 8.0 * positions + own + banks + _INDEX_BYTES
+    prototypes = 4.0 * refined * devices
+    checkpoint = 24.0 * values + 8.0 * positions + prototypes + banks + _INDEX_BYTES
     if expansion.every_parameter:
         return Storage(checkpoint, 0.0, 0.0)
-    adapters = 4.0 * values + 4.0 * positions + own
+    adapters = 4.0 * values + 4.0 * positions + prototypes
     most = adapters + banks + _FILE_BYTES * devices
     return Storage(checkpoint, most, adapters / devices if expansion.whole else 0.0)

@@ -9,9 +9,11 @@ from cosim.learning.data.draw import Drawing, HeldOut
 
 @dataclass(frozen=True)
 class Account:
-    """What became of the rows that a task was read from.
+    """The account of a task's rows: how many were used, and why others were not.
 
-    trained, tested: rows used. asked: evaluation.samples. too_long: training rows left out.
+    trained, tested: rows used.
+    asked: evaluation.samples.
+    too_long: training rows left out.
     """
 
     name: str
@@ -37,8 +39,8 @@ class Account:
             return ""
         elsewhere = f"in the test rows of {', '.join(drawn.others)}"
         parts = [
-            f"{count:,} {what}"
-            for count, what in (
+            f"{count:,} {reason}"
+            for count, reason in (
                 (drawn.repeated, "repeated prompts"),
                 (drawn.held, "in the test rows"),
                 (drawn.held_elsewhere, elsewhere),
@@ -46,47 +48,47 @@ class Account:
             )
             if count
         ]
-        whole = drawn.read == self.held.rows
-        rows = f"{drawn.read:,}" if whole else f"the first {drawn.read:,} of {self.held.rows:,}"
-        told = f"{rows} rows → {', '.join(parts)}, {self.trained:,} left"
+        complete = drawn.read == self.held.rows
+        rows = f"{drawn.read:,}" if complete else f"the first {drawn.read:,} of {self.held.rows:,}"
+        summary = f"{rows} rows → {', '.join(parts)}, {self.trained:,} left"
         repeated = len(self.held.test) - len({example.key for example in self.held.test})
-        return told + (f"; {repeated:,} of the test rows repeat a prompt" if repeated else "")
+        return summary + (f"; {repeated:,} of the test rows repeat a prompt" if repeated else "")
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a user should look twice at: fewer test rows than asked for, rows too long,
         training rows that are test rows, and files most of whose rows repeat a prompt."""
         held, drawn = self.held, self.drawn
-        told = []
+        sentences = []
         if self.tested < self.asked:
             why = "of a file without test rows one in five is held out at most: "
-            told.append(
+            sentences.append(
                 f"{why if held.split else ''}{self.tested} rows are held out, "
                 f"evaluation.samples asks for {self.asked}"
             )
         long = [
-            f"{count:,} of {count + used:,} {part} rows"
-            for part, count, used in (
+            f"{count:,} of {count + trained:,} {part} rows"
+            for part, count, trained in (
                 ("training", self.too_long, self.trained),
                 ("test", held.too_long + len(held.test) - self.tested, self.tested),
             )
             if count
         ]
         if long:
-            told.append(
+            sentences.append(
                 f"{' and '.join(long)} that were drawn are longer than training.max_tokens "
                 f"({self.max_tokens}) and left out"
             )
         if drawn.held and not held.split and held.rows is not None:
-            told.append(f"{drawn.held:,} training rows are among its test rows and left out")
+            sentences.append(f"{drawn.held:,} training rows are among its test rows and left out")
         if drawn.held_elsewhere:
-            told.append(
+            sentences.append(
                 f"{drawn.held_elsewhere:,} training rows are among the test rows of "
                 f"{', '.join(drawn.others)} and left out"
             )
         if held.rows is not None and 2 * drawn.repeated >= drawn.read:
-            told.append(
+            sentences.append(
                 f"{drawn.repeated:,} of {drawn.read:,} rows repeat a prompt and are left out, "
                 f"{self.trained:,} are left"
             )
-        return tuple(f"tasks.{self.name}: {sentence}" for sentence in told)
+        return tuple(f"tasks.{self.name}: {sentence}" for sentence in sentences)

@@ -23,31 +23,31 @@ def chosen(
     `typed`, as choices are that the scenario holds as text, it may be either. Raises `ValueError`
     where it is neither, and where it is both and they differ; `reading` says which it is.
     """
-    said = as_text(answer, "answer")
+    word = as_text(answer, "answer")
     loose = reading == "choice" or not typed
-    value = None if reading == "index" else _value(answer, said, choices, texts, loose=loose)
+    value = None if reading == "index" else _value(answer, word, choices, texts, loose=loose)
     number = None if reading == "choice" else _index(answer, loose=reading == "index")
     indexed = texts[number] if number is not None and 0 <= number < len(texts) else None
-    shown = f"answer {answer!r}"
+    words = f"answer {answer!r}"
     if value is not None and indexed is not None and value != indexed:
         raise ValueError(
-            f"{shown} is one of {tuple(texts)} and the index of '{indexed}'; say which with "
+            f"{words} is one of {tuple(texts)} and the index of '{indexed}'; say which with "
             "fields.answer_is: choice, or index"
         )
-    found = indexed if value is None else value
-    if found is not None:
-        return found
+    choice = indexed if value is None else value
+    if choice is not None:
+        return choice
     if reading is not None:
-        raise ValueError(f"{shown} is not the {reading} that fields.answer_is says: {tuple(texts)}")
-    hint = "; as text it is a choice: fields.answer_is: choice" if said in texts else ""
-    raise ValueError(f"{shown} is neither a choice nor the index of one of {tuple(texts)}{hint}")
+        raise ValueError(f"{words} is not the {reading} that fields.answer_is says: {tuple(texts)}")
+    hint = "; as text it is a choice: fields.answer_is: choice" if word in texts else ""
+    raise ValueError(f"{words} is neither a choice nor the index of one of {tuple(texts)}{hint}")
 
 
 def _value(
-    answer: Any, said: str, choices: Sequence[Any], texts: Sequence[str], *, loose: bool
+    answer: Any, word: str, choices: Sequence[Any], texts: Sequence[str], *, loose: bool
 ) -> str | None:
-    if said in texts and (loose or not _is_number(answer)):
-        return said
+    if word in texts and (loose or not _is_number(answer)):
+        return word
     for choice, text in zip(choices, texts, strict=True):
         if _is_number(answer) and _is_number(choice) and choice == answer:
             return text

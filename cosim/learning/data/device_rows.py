@@ -33,8 +33,8 @@ class DeviceRows:
 
     def batch(self, device: int, round_: int, step: int, size: int) -> tuple[Encoded, ...]:
         """The mini-batch of one step."""
-        pool, own = self.pools[self.tasks[device]], self.own(device)
-        return pool.batch(own, seed=self.seed, device=device, round_=round_, step=step, size=size)
+        pool, rows = self.pools[self.tasks[device]], self.own(device)
+        return pool.batch(rows, seed=self.seed, device=device, round_=round_, step=step, size=size)
 
     def calibration(self, device: int, samples: int) -> tuple[Encoded, ...]:
         """The rows that the base model reads before the device's first round."""

@@ -24,10 +24,11 @@ Fits = Callable[[Sequence[Example]], Sequence[bool]]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The test rows of a task, and what its training rows are to be drawn from, in this order.
+    """The held-out rows of a task, and the rows to draw its training rows from, in this order.
 
-    too_long: test rows that were passed over. rows: of the training file, None where rows are made
-    without end. split: the test rows are of the training file.
+    too_long: test rows that were passed over.
+    rows: of the training file, None where rows are made without end.
+    split: the test rows are of the training file.
     """
 
     test: tuple[Example, ...]
@@ -44,15 +45,15 @@ def hold_out(name: str, task: Task, seed: int, samples: int, fits: Fits) -> Held
     stream (seed, "task", name, "order") and is the same whatever other tasks there are.
     """
     if task.source == "reasoning_gym":
-        made = procedural_examples(name, task, seed, "test")
-        test, long = _first(_distinct(made), samples, fits, _PATIENCE)
+        examples = procedural_examples(name, task, seed, "test")
+        test, long = _first(_distinct(examples), samples, fits, _PATIENCE)
         return HeldOut(tuple(test), len(long), procedural_examples(name, task, seed, "train"), None)
     read = jsonl_parts if task.source.startswith("jsonl:") else hub_parts
-    train, given = read(name, task)
+    train, test_rows = read(name, task)
     order = stream(seed, "task", name, "order")
     train = [train[int(i)] for i in order.permutation(len(train))]
-    if given is not None:
-        ordered = [given[int(i)] for i in order.permutation(len(given))]
+    if test_rows is not None:
+        ordered = [test_rows[int(i)] for i in order.permutation(len(test_rows))]
         test, long = _first(iter(ordered), samples, fits)
         return HeldOut(tuple(test), len(long), train, len(train))
     rows = iter(train)
@@ -61,18 +62,20 @@ def hold_out(name: str, task: Task, seed: int, samples: int, fits: Fits) -> Held
         more, _ = _first(rows, _HELD_SHARE * samples - len(test), fits)
         short = len(test) + len(more)
         test = test[: min(samples, max(1, short // _HELD_SHARE))]
-    held = set(map(id, test))
-    rest = [example for example in train if id(example) not in held]
-    return HeldOut(tuple(test), len(long), rest, len(train), split=True)
+    test_ids = set(map(id, test))
+    train_rows = [example for example in train if id(example) not in test_ids]
+    return HeldOut(tuple(test), len(long), train_rows, len(train), split=True)
 
 
 @dataclass
 class Drawing:
-    """Training rows as they are drawn from what is left, and what became of the others.
+    """The draw of a task's training rows: those kept, and counts of the others by reason.
 
-    read: rows looked at. repeated: their prompt came before. held: they are test rows of the task.
-    held_elsewhere: they are test rows of another task (of `others`). too_long: more tokens than
-    training.max_tokens.
+    read: rows looked at.
+    repeated: their prompt came before.
+    held: they are test rows of the task.
+    held_elsewhere: they are test rows of another task (of `others`).
+    too_long: more tokens than training.max_tokens.
     """
 
     kept: list[Example] = field(default_factory=list)
@@ -93,30 +96,30 @@ def marks_of(examples: Iterable[Example]) -> set[str | bytes]:
 
 
 def draw_training(
-    own: HeldOut, elsewhere: Mapping[str, set[str | bytes]], samples: int, fits: Fits
+    held_out: HeldOut, elsewhere: Mapping[str, set[str | bytes]], samples: int, fits: Fits
 ) -> Drawing:
     """The first `samples` rows whose prompts are new, short enough, and held out by no task.
 
     elsewhere: `marks_of` the test rows of every other task.
     """
     drawing = Drawing()
-    seen: set[str] = set()
-    held = {example.key for example in own.test}
-    if own.split:  # its test rows are rows of the file as well
-        seen = set(held)
-        drawing.read = len(own.test)
-        drawing.held = len(held)
-        drawing.repeated = len(own.test) - len(held)
+    keys: set[str] = set()
+    test_keys = {example.key for example in held_out.test}
+    if held_out.split:  # its test rows are rows of the file as well
+        keys = set(test_keys)
+        drawing.read = len(held_out.test)
+        drawing.held = len(test_keys)
+        drawing.repeated = len(held_out.test) - len(test_keys)
 
     def usable() -> Iterator[Example]:
         idle = 0
-        for example in own.train:
+        for example in held_out.train:
             drawing.read += 1
-            before = len(seen)
-            seen.add(example.key)
-            if len(seen) == before:
+            count = len(keys)
+            keys.add(example.key)
+            if len(keys) == count:
                 drawing.repeated += 1
-            elif example.key in held:
+            elif example.key in test_keys:
                 drawing.held += 1
             elif names := [
                 name
@@ -130,10 +133,10 @@ def draw_training(
                 yield example
                 continue
             idle += 1
-            if own.rows is None and idle > _PATIENCE:
+            if held_out.rows is None and idle > _PATIENCE:
                 return
 
-    patience = _PATIENCE if own.rows is None else None
+    patience = _PATIENCE if held_out.rows is None else None
     drawing.kept, long = _first(usable(), samples, fits, patience)
     drawing.too_long = len(long)
     return drawing
@@ -141,12 +144,12 @@ def draw_training(
 
 def _distinct(examples: Iterable[Example]) -> Iterator[Example]:
     """Those whose prompts are new, until none has been for long."""
-    seen: set[str] = set()
+    keys: set[str] = set()
     idle = 0
     for example in examples:
-        if example.key not in seen:
+        if example.key not in keys:
             idle = 0
-            seen.add(example.key)
+            keys.add(example.key)
             yield example
         elif (idle := idle + 1) > _PATIENCE:
             return
@@ -156,15 +159,15 @@ def _first(
     examples: Iterator[Example], count: int, fits: Fits, patience: int | None = None
 ) -> tuple[list[Example], list[Example]]:
     """The first so many that fit, and those before them that do not."""
-    found: list[Example] = []
+    fitting: list[Example] = []
     long: list[Example] = []
     idle = 0
-    while len(found) < count and (patience is None or idle <= patience):
-        batch = list(islice(examples, count - len(found)))
+    while len(fitting) < count and (patience is None or idle <= patience):
+        batch = list(islice(examples, count - len(fitting)))
         if not batch:
             break
         short = fits(batch)
-        found += [example for example, fit in zip(batch, short, strict=True) if fit]
+        fitting += [example for example, fit in zip(batch, short, strict=True) if fit]
         long += [example for example, fit in zip(batch, short, strict=True) if not fit]
         idle = 0 if any(short) else idle + len(batch)
-    return found, long
+    return fitting, long

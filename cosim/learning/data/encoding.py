@@ -71,23 +71,23 @@ def encode_all(tokenizer: Any, rows: Sequence[tuple[str, str, bool]]) -> list[En
     alone = dict(zip(prompts, _plain(tokenizer, prompts), strict=True))
     wholes = _plain(tokenizer, [f"{prompt} {answer}" for prompt, answer, _ in rows])
     probe = next((prompt for prompt in prompts if alone[prompt]), prompts[0])
-    before = _before_a_text(tokenizer, probe, alone[probe])
+    prefix = _before_a_text(tokenizer, probe, alone[probe])
     encoded = []
     for (prompt, answer, terminated), whole in zip(rows, wholes, strict=True):
-        own = alone[prompt.rstrip()]
-        rest = whole[len(own) :]
+        head = alone[prompt.rstrip()]
+        tail = whole[len(head) :]
         if prompt[-1:].isspace():  # a line break may be one token with what it follows
-            own = whole[: len(own)]
-        if end is not None and end in rest:
+            head = whole[: len(head)]
+        if end is not None and end in tail:
             raise ValueError(
                 f"the answer {_clipped(answer)} holds the end-of-text token, which cosim itself "
                 "puts after a free answer"
             )
-        first = own if own[: len(before)] == before else before + own
-        for part, text, tokens in (("prompt", prompt, own), ("answer", answer, rest)):
+        prompt_ids = head if head[: len(prefix)] == prefix else prefix + head
+        for part, text, tokens in (("prompt", prompt, head), ("answer", answer, tail)):
             if not tokens:
                 raise ValueError(f"the {part} {_clipped(text)} has no token of its own")
-        encoded.append(Encoded(first, (*rest, end) if terminated else rest))
+        encoded.append(Encoded(prompt_ids, (*tail, end) if terminated else tail))
     return encoded
 
 
@@ -123,8 +123,8 @@ def token_rows(rows: Sequence[Encoded | None], device: torch.device | str = "cpu
             continue
         tokens = (row.prompt + row.answer)[:-1]
         ids[number, : len(tokens)] = torch.tensor(tokens)
-        first = number * width + len(row.prompt) - 1
-        positions.extend(range(first, first + len(row.answer)))
+        start = number * width + len(row.prompt) - 1
+        positions.extend(range(start, start + len(row.answer)))
         targets.extend(row.answer)
         of_row.extend([number] * len(row.answer))
     return TokenRows(

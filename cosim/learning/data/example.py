@@ -76,21 +76,21 @@ class RowReader:
         answer = value_at(row, where)
         if answer is None:
             raise ValueError(f"the answer is empty: '{where}' is null")
-        said = as_text(answer, where)
+        text = as_text(answer, where)
         if self._pattern is not None:
-            answer = said = self._matched(self._pattern, said)
+            answer = text = self._matched(self._pattern, text)
         if choices is None:
-            if not said.strip():
+            if not text.strip():
                 raise ValueError("the answer is empty")
-            return Example(prompt, said.strip(), None, marks)
-        known = texts(choices, self._choices_where)
-        if len(set(known)) < 2:
+            return Example(prompt, text.strip(), None, marks)
+        choice_texts = texts(choices, self._choices_where)
+        if len(set(choice_texts)) < 2:
             raise ValueError(f"'{self._choices_where}' must hold at least two different choices")
-        distinct = tuple(dict.fromkeys(known))  # published rows now and then repeat a choice
+        distinct = tuple(dict.fromkeys(choice_texts))  # published rows now and then repeat a choice
         if self.fields.labels is not None:
-            return Example(prompt, self._labelled(row, said, known), distinct, marks)
+            return Example(prompt, self._labelled(row, text, choice_texts), distinct, marks)
         typed = not isinstance(self.fields.choices, tuple)
-        right = chosen(answer, choices, known, typed=typed, reading=self.fields.answer_is)
+        right = chosen(answer, choices, choice_texts, typed=typed, reading=self.fields.answer_is)
         return Example(prompt, right, distinct, marks)
 
     def _prompt(self, row: Mapping[str, Any]) -> tuple[str, list[str]]:
@@ -105,20 +105,20 @@ class RowReader:
 
     @property
     def _choices_where(self) -> str:
-        given = self.fields.choices
-        return given if isinstance(given, str) else "choices"
+        path = self.fields.choices
+        return path if isinstance(path, str) else "choices"
 
     def _choices(self, row: Mapping[str, Any]) -> tuple[Any, ...] | None:
-        given = self.fields.choices
-        if given is None:
+        field = self.fields.choices
+        if field is None:
             return None
-        if given == "choices" and row.get("choices") is None:
+        if field == "choices" and row.get("choices") is None:
             return None  # the default path: a row without choices has a free answer
-        found = given if isinstance(given, tuple) else value_at(row, given)
-        if not isinstance(found, list | tuple):
-            kind = "an object" if isinstance(found, Mapping) else f"{found!r:.40}"
-            raise ValueError(f"'{given}' must hold at least two different choices, and is {kind}")
-        return tuple(found)
+        choices = field if isinstance(field, tuple) else value_at(row, field)
+        if not isinstance(choices, list | tuple):
+            kind = "an object" if isinstance(choices, Mapping) else f"{choices!r:.40}"
+            raise ValueError(f"'{field}' must hold at least two different choices, and is {kind}")
+        return tuple(choices)
 
     def _labelled(self, row: Mapping[str, Any], answer: str, choices: tuple[str, ...]) -> str:
         """The choice whose label the answer is."""
@@ -129,12 +129,12 @@ class RowReader:
         labels = texts(listed, where)
         if answer not in labels:
             raise ValueError(f"answer '{answer}' is not among the labels {list(labels)}")
-        named = {
+        matches = {
             choice
             for label, choice in zip(labels, (*choices, *[None] * len(labels)), strict=False)
             if label == answer
         }
-        (choice,) = named if len(named) == 1 else (None,)
+        (choice,) = matches if len(matches) == 1 else (None,)
         if choice is None:
             raise ValueError(
                 f"answer '{answer}' labels no choice, or several: {list(labels)} of {list(choices)}"
@@ -143,13 +143,13 @@ class RowReader:
 
     def _matched(self, pattern: Expression, answer: str) -> str:
         try:
-            found = pattern.search(answer)
+            match = pattern.search(answer)
         except ExpressionError as error:
             raise TaskError(f"{self._where}: {error}") from error
-        said = f"answer_pattern '{pattern.pattern}'"
-        if found is None:
-            raise ValueError(f"{said} does not match the answer")
-        groups = found.groups()
+        pattern_words = f"answer_pattern '{pattern.pattern}'"
+        if match is None:
+            raise ValueError(f"{pattern_words} does not match the answer")
+        groups = match.groups()
         if not groups or groups[0] is None:
-            raise ValueError(f"{said} has no group that holds the answer")
+            raise ValueError(f"{pattern_words} has no group that holds the answer")
         return str(groups[0]).strip()

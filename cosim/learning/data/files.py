@@ -66,12 +66,12 @@ def _read(name: str, path: Path, task: Task) -> list[Example]:
     except OSError as error:
         raise TaskError(f"{path}: tasks.{name}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        said = "nested too deep" if isinstance(error, RecursionError) else str(error)
-        said = error.msg if isinstance(error, json.JSONDecodeError) else said
-        said = "a number of more than 4300 digits" if said.startswith("Exceeds the limit") else said
+        text = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        text = error.msg if isinstance(error, json.JSONDecodeError) else text
+        text = "a number of more than 4300 digits" if text.startswith("Exceeds the limit") else text
         no_json = number == 1 and isinstance(error, json.JSONDecodeError)
         hint = _other_format(path, line) if no_json else ""
-        raise TaskError(f"{path}:{number}: tasks.{name}: not a JSON row ({said}){hint}") from error
+        raise TaskError(f"{path}:{number}: tasks.{name}: not a JSON row ({text}){hint}") from error
     return _examples(name, str(path), rows, task)
 
 
@@ -106,8 +106,8 @@ def _examples(name: str, where: str, rows: Iterable[tuple[int, Any]], task: Task
                 raise ValueError(f"expected an object with fields{hint}, got {type(row).__name__}")
             examples.append(reader.read(row))
         except (ValueError, RecursionError) as error:
-            said = "nested too deep" if isinstance(error, RecursionError) else str(error)
-            raise TaskError(f"{where}:{number}: tasks.{name}: {said}") from error
+            text = "nested too deep" if isinstance(error, RecursionError) else str(error)
+            raise TaskError(f"{where}:{number}: tasks.{name}: {text}") from error
     if not examples:
         raise TaskError(f"{where}: tasks.{name}: the task has no rows")
     return examples

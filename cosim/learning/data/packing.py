@@ -19,10 +19,14 @@ TOKENS_PER_PASS = 8192
 class Reading:
     """One row as the model reads it, and the positions in it whose next token is scored.
 
-    tokens, depths and branches have equal lengths. A depth is a token's place in its sequence. A
-    branch is 0 in the trunk; a token sees the trunk and its own branch before it, so that several
-    continuations of one prompt are read beside each other. scored, targets and candidate: a
-    position, the token expected after it, and the candidate that it speaks for.
+    A token sees the trunk and its own branch before it, so that several continuations of one
+    prompt are read beside each other. The first three have equal lengths, as have the others.
+
+    depths: a token's place in its sequence.
+    branches: 0 in the trunk.
+    scored: positions.
+    targets: the token expected after each of them.
+    candidate: whom each of them speaks for.
     """
 
     tokens: tuple[int, ...]
@@ -52,36 +56,39 @@ def candidates_reading(rows: Sequence[Encoded]) -> Reading:
     prompt = rows[0].prompt
     tokens, depths = list(prompt), list(range(len(prompt)))
     branches = [0] * len(prompt)
-    scored: list[int] = []
+    positions: list[int] = []
     targets: list[int] = []
     candidate: list[int] = []
     for number, row in enumerate(rows):
         if row.prompt != prompt:
             raise ValueError("candidates of one row must share their prompt")
-        read = row.answer[:-1]
-        first = len(tokens)
-        scored += [len(prompt) - 1, *range(first, first + len(read))]
+        inputs = row.answer[:-1]
+        start = len(tokens)
+        positions += [len(prompt) - 1, *range(start, start + len(inputs))]
         targets += row.answer
         candidate += [number] * len(row.answer)
-        tokens += read
-        depths += range(len(prompt), len(prompt) + len(read))
-        branches += [0 if len(rows) == 1 else number + 1] * len(read)
-    return Reading(*map(tuple, (tokens, depths, branches, scored, targets, candidate)))
+        tokens += inputs
+        depths += range(len(prompt), len(prompt) + len(inputs))
+        branches += [0 if len(rows) == 1 else number + 1] * len(inputs)
+    return Reading(*map(tuple, (tokens, depths, branches, positions, targets, candidate)))
 
 
 @dataclass(frozen=True)
 class PackedRows:
     """The rows of one pass, end to end in the order given, groups of rows after each other.
 
-    What all rows of a group begin with may be a row of its own before them, their stem, which they
-    continue: they see its tokens, and hold those after it.
+    Rows of a group that share a prefix may store it once, as a *stem* row before them; such a row
+    holds the tokens after the prefix and sees the stem.
 
-    ids, depths, branches, rows: (N,) of every token; rows is the number of its row, stems counted
-    too. lengths: tokens by row. stems: by row, the number of the row that it continues, its own
-    where it continues none. bounds: (G + 1,) the groups' first tokens and N; an empty group has two
-    equal bounds. scored (P,): the tokens whose next token is scored. targets (P,). candidates (P,):
-    number of the candidate, counted over all rows; candidate_counts: candidates by row, stems left
-    out.
+    ids, depths, branches: of every token (N,).
+    rows: the number of every token's row (N,), stems counted too.
+    lengths: tokens by row.
+    stems: by row, the number of the row that it continues, its own where it continues none.
+    bounds: (G + 1,) the groups' first tokens and N; an empty group has two equal bounds.
+    scored: the tokens whose next token is scored (P,).
+    targets: those next tokens (P,).
+    candidates: number of each one's candidate (P,), counted over all rows.
+    candidate_counts: candidates by row, stems left out.
     """
 
     ids: Tensor
@@ -109,23 +116,23 @@ class PackedRows:
         """The tokens of every row that was given (n,), those of its stem among them, and the number
         of that row, stems not counted (n,)."""
         starts = [0, *accumulate(self.lengths)]
-        own = [range(start, end) for start, end in pairwise(starts)]
+        spans = [range(start, end) for start, end in pairwise(starts)]
         heads = {stem for row, stem in enumerate(self.stems) if stem != row}
-        given = [row for row in range(len(self.lengths)) if row not in heads]
-        seen = [
-            [*own[stem], *own[row]] if (stem := self.stems[row]) != row else own[row]
-            for row in given
+        numbers = [row for row in range(len(self.lengths)) if row not in heads]
+        paths = [
+            [*spans[stem], *spans[row]] if (stem := self.stems[row]) != row else spans[row]
+            for row in numbers
         ]
-        tokens = torch.tensor(list(chain(*seen)), device=self.ids.device)
-        lengths = torch.tensor([len(one) for one in seen], device=self.ids.device)
-        return tokens, torch.arange(len(seen), device=self.ids.device).repeat_interleave(lengths)
+        tokens = torch.tensor(list(chain(*paths)), device=self.ids.device)
+        lengths = torch.tensor([len(path) for path in paths], device=self.ids.device)
+        return tokens, torch.arange(len(paths), device=self.ids.device).repeat_interleave(lengths)
 
     @property
     def rows_by_group(self) -> list[range]:
         """The numbers of each group's rows, its stem's among them."""
         ends = torch.tensor(self.lengths).cumsum(0)
-        last = torch.searchsorted(ends, torch.tensor(self.bounds[1:]), right=True).tolist()
-        return [range(a, b) for a, b in zip([0, *last[:-1]], last, strict=True)]
+        row_ends = torch.searchsorted(ends, torch.tensor(self.bounds[1:]), right=True).tolist()
+        return [range(a, b) for a, b in zip([0, *row_ends[:-1]], row_ends, strict=True)]
 
     @property
     def owners(self) -> Tensor:
@@ -145,15 +152,15 @@ def pieces(
     """The groups' rows in passes of at most so many tokens (a longer row goes by itself), each
     with all groups, of which some may be empty."""
     piece: list[list[Reading]] = [[] for _ in groups]
-    held = 0
+    size = 0
     for number, group in enumerate(groups):
         for row in group:
-            if held and held + len(row.tokens) > tokens:
+            if size and size + len(row.tokens) > tokens:
                 yield piece
-                piece, held = [[] for _ in groups], 0
+                piece, size = [[] for _ in groups], 0
             piece[number].append(row)
-            held += len(row.tokens)
-    if held:
+            size += len(row.tokens)
+    if size:
         yield piece
 
 
@@ -222,15 +229,15 @@ class _Laid:
         self.candidates: list[int] = []
         self.counts: list[int] = []
 
-    def add(self, row: Reading, first: int, last: int) -> None:
+    def add(self, row: Reading, start: int, end: int) -> None:
         """Lays a row's tokens from the first up to the last, as a row."""
         self.starts.append(len(self.ids))
-        self.rows += [len(self.lengths)] * (last - first)
-        self.ids += row.tokens[first:last]
-        self.depths += row.depths[first:last]
-        self.branches += row.branches[first:last]
+        self.rows += [len(self.lengths)] * (end - start)
+        self.ids += row.tokens[start:end]
+        self.depths += row.depths[start:end]
+        self.branches += row.branches[start:end]
         self.stems.append(len(self.lengths))
-        self.lengths.append(last - first)
+        self.lengths.append(end - start)
 
     def read(self, row: Reading, stem: int | None) -> None:
         """Lays a row, or of a row with a stem what comes after it."""

@@ -58,8 +58,8 @@ class TaskPool:
         where the device has fewer rows than `size`.
         """
         random = stream(seed, "batch", device, round_, step)
-        picked = random.choice(len(own), size=min(size, len(own)), replace=False)
-        return tuple(self.train[own[int(index)]] for index in picked)
+        indices = random.choice(len(own), size=min(size, len(own)), replace=False)
+        return tuple(self.train[own[int(index)]] for index in indices)
 
 
 def load_pool(
@@ -111,13 +111,13 @@ def load_pools(
         # Another answer may be longer than the one that was drawn.
         rows = [row for row in encoder.rows(train) if row.tokens <= max_tokens]
         questions = [q for q in encoder.questions(test) if _longest(q) <= max_tokens]
-        for part, left, before in (
+        for part, usable, total in (
             ("training", rows, len(train) + drawn.too_long),
             ("test", questions, len(test) + held.too_long),
         ):
-            if not left:
+            if not usable:
                 raise TaskError(
-                    f"tasks.{name}: all {before} {part} rows are longer than training.max_tokens "
+                    f"tasks.{name}: all {total} {part} rows are longer than training.max_tokens "
                     f"({max_tokens})"
                 )
         too_long = drawn.too_long + len(train) - len(rows)
@@ -125,10 +125,10 @@ def load_pools(
             name, held, drawn, len(rows), len(questions), test_samples, too_long, max_tokens
         )
         if len(rows) < shares[name]:
-            said = f" ({account.facts})" if account.facts else ""
+            facts = f" ({account.facts})" if account.facts else ""
             raise TaskError(
                 f"devices: {shares[name]} devices share task '{name}', which has {len(rows)} "
-                f"training rows{said}"
+                f"training rows{facts}"
             )
         pools[name] = TaskPool(name, tuple(rows), tuple(questions), account.warnings, account.facts)
     return pools
@@ -164,8 +164,8 @@ class _Encoder:
     def rows(self, examples: Sequence[Example]) -> list[Encoded]:
         """Training rows: prompts with the right answers."""
         fresh = [example for example in examples if example not in self._rows]
-        found = self._encoded([(e.prompt, e.answer, e.choices is None) for e in fresh])
-        self._rows.update(zip(fresh, found, strict=True))
+        encoded = self._encoded([(e.prompt, e.answer, e.choices is None) for e in fresh])
+        self._rows.update(zip(fresh, encoded, strict=True))
         return [self._rows[example] for example in examples]
 
     def rows_fit(self, examples: Sequence[Example]) -> list[bool]:
@@ -180,14 +180,14 @@ class _Encoder:
             self._encoded(
                 [
                     (example.prompt, candidate, example.choices is None)
-                    for example, own in zip(fresh, candidates, strict=True)
-                    for candidate in own
+                    for example, texts in zip(fresh, candidates, strict=True)
+                    for candidate in texts
                 ]
             )
         )
-        for example, own in zip(fresh, candidates, strict=True):
+        for example, texts in zip(fresh, candidates, strict=True):
             self._questions[example] = Question(
-                tuple(islice(rows, len(own))), own.index(example.answer), tuple(map(len, own))
+                tuple(islice(rows, len(texts))), texts.index(example.answer), tuple(map(len, texts))
             )
         return [self._questions[example] for example in examples]
 

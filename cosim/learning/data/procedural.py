@@ -60,13 +60,13 @@ def _create(name: str, task: Task, seed: int) -> Any:
             f"({len(DATASETS)} are listed in its gallery)"
         )
     names = {field.name for field in dataclasses.fields(DATASETS[dataset][1])}
-    free = sorted(names - {"seed", "size"})
+    settings = sorted(names - {"seed", "size"})
     for key in task.parameters:
-        if key not in free:
-            hint = did_you_mean(key, free)
+        if key not in settings:
+            hint = did_you_mean(key, settings)
             raise TaskError(
                 f"tasks.{name}.parameters.{key}: {dataset} has no such parameter{hint} "
-                f"({', '.join(free)})"
+                f"({', '.join(settings)})"
             )
     try:
         return reasoning_gym.create_dataset(dataset, seed=seed, size=_SIZE, **task.parameters)

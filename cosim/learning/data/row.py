@@ -17,37 +17,37 @@ def value_at(row: Any, path: str) -> Any:
     Raises `ValueError` naming the nearest key where there is none.
     """
     reached = [row]
-    for found in _values(row, path.split("."), reached):
-        return found
-    last = reached[-1]
-    if isinstance(last, Mapping):
-        keys = list(map(str, last))
-        hint = did_you_mean(path if last is row else path.rpartition(".")[2], keys)
-        shown = ", ".join(keys[:_KEYS]) + (", …" if len(keys) > _KEYS else "")
-        raise ValueError(f"no '{path}' in the row{hint} (it has: {shown})")
-    raise ValueError(f"no '{path}' in the row (it has: {type(last).__name__})")
+    for value in _values(row, path.split("."), reached):
+        return value
+    node = reached[-1]
+    if isinstance(node, Mapping):
+        keys = list(map(str, node))
+        hint = did_you_mean(path if node is row else path.rpartition(".")[2], keys)
+        listed = ", ".join(keys[:_KEYS]) + (", …" if len(keys) > _KEYS else "")
+        raise ValueError(f"no '{path}' in the row{hint} (it has: {listed})")
+    raise ValueError(f"no '{path}' in the row (it has: {type(node).__name__})")
 
 
 _KEYS = 30
 
 
-def _values(here: Any, steps: list[str], reached: list[Any]) -> Iterator[Any]:
+def _values(node: Any, steps: list[str], reached: list[Any]) -> Iterator[Any]:
     """What the steps lead to; a key that holds dots itself comes before those that it spells."""
     if not steps:
-        yield here
+        yield node
         return
-    if here is not reached[-1]:
-        reached.append(here)
-    if isinstance(here, list):
-        if _is_index(steps[0], here):
-            yield from _values(here[int(steps[0])], steps[1:], reached)
+    if node is not reached[-1]:
+        reached.append(node)
+    if isinstance(node, list):
+        if _is_index(steps[0], node):
+            yield from _values(node[int(steps[0])], steps[1:], reached)
         return
-    if not isinstance(here, Mapping):
+    if not isinstance(node, Mapping):
         return
     for count in range(len(steps), 0, -1):
         key = ".".join(steps[:count])
-        if key in here:
-            yield from _values(here[key], steps[count:], reached)
+        if key in node:
+            yield from _values(node[key], steps[count:], reached)
 
 
 def _is_index(step: str, items: list[Any]) -> bool:
@@ -75,8 +75,8 @@ def as_text(value: Any, where: str) -> str:
 
 def digest(*parts: Any) -> bytes:
     """Stands for values that JSON can write, equal where they are, whatever the order of keys."""
-    said = json.dumps(parts, sort_keys=True, default=repr, ensure_ascii=True)
-    return blake2b(said.encode(), digest_size=16).digest()
+    text = json.dumps(parts, sort_keys=True, default=repr, ensure_ascii=True)
+    return blake2b(text.encode(), digest_size=16).digest()
 
 
 def texts(values: Iterable[Any], where: str) -> tuple[str, ...]:

@@ -54,48 +54,48 @@ class Diagnosis:
     ) -> None:
         self.fleet, self.scoring = fleet, scoring
         self.gradients, self.batches = gradients, batches
-        self.watched = watched(len(fleet.tasks), seed)
+        self.diagnosed_devices = diagnosed_devices(len(fleet.tasks), seed)
         self.norms: dict[int, tuple[int, Tensor]] = {}
 
     def of(self, devices: Sequence[int], sets: Mapping[int, Sequence[Message]]) -> list[Diagnostic]:
         """All of these devices' diagnostics; `sets` are the updates that each of them may have
         averaged in this round, its own included."""
-        own = [device for device in self.watched if device in set(devices)]
-        out = self.scoring.shares(own)
+        diagnosed = [device for device in self.diagnosed_devices if device in set(devices)]
+        out = self.scoring.shares(diagnosed)
         if self.gradients is not None:
-            known: dict[tuple[int, ...], list[tuple[str, float]]] = {}
-            for device in own:
+            gaps: dict[tuple[int, ...], list[tuple[str, float]]] = {}
+            for device in diagnosed:
                 updates = sets.get(device, ())
                 name = tuple(update.number for update in updates)
-                if name not in known:
-                    known[name] = self._theorem_one(self.gradients, updates)
-                out += [Diagnostic(quantity, value, device) for quantity, value in known[name]]
-            out += self._overlaps(set(own))
+                if name not in gaps:
+                    gaps[name] = self._theorem_one(self.gradients, updates)
+                out += [Diagnostic(quantity, value, device) for quantity, value in gaps[name]]
+            out += self._overlaps(set(diagnosed))
         return out
 
-    def _overlaps(self, own: set[int]) -> Iterator[Diagnostic]:
-        """Pairs of devices that have learnt something, one of them at least in `own`."""
+    def _overlaps(self, diagnosed: set[int]) -> Iterator[Diagnostic]:
+        """Pairs of devices that have learnt something, one of them at least in `diagnosed`."""
         adapters = self.fleet.adapters
-        learnt = [device for device in self.watched if bool(adapters[device].values.any())]
+        trained = [i for i in self.diagnosed_devices if bool(adapters[i].values.any())]
         numbers = [
             (i, j)
-            for j, second in enumerate(learnt)
-            for i, first in enumerate(learnt[:j])
-            if {first, second} & own
+            for j, second in enumerate(trained)
+            for i, first in enumerate(trained[:j])
+            if {first, second} & diagnosed
         ]
         if not numbers:
             return
         layout = self.fleet.layout
         first, second = torch.tensor(numbers).T
         projection, update = (
-            each[:, first, second]
-            for each in overlaps(layout, [adapters[device] for device in learnt])
+            matrices[:, first, second]
+            for matrices in overlaps(layout, [adapters[device] for device in trained])
         )
-        for word, found in (("projection_overlap", projection), ("update_similarity", update)):
-            for (i, j), mean, worst in zip(numbers, found.mean(0), found.amax(0), strict=True):
-                yield Diagnostic(f"{word}_mean", float(mean), learnt[i], learnt[j])
-                yield Diagnostic(f"{word}_max", float(worst), learnt[i], learnt[j])
-            for module, mean in zip(layout.modules, found.mean(1), strict=True):
+        for word, values in (("projection_overlap", projection), ("update_similarity", update)):
+            for (i, j), mean, worst in zip(numbers, values.mean(0), values.amax(0), strict=True):
+                yield Diagnostic(f"{word}_mean", float(mean), trained[i], trained[j])
+                yield Diagnostic(f"{word}_max", float(worst), trained[i], trained[j])
+            for module, mean in zip(layout.modules, values.mean(1), strict=True):
                 yield Diagnostic(word, float(mean), layer=module.layer, module=module.name)
 
     def _theorem_one(
@@ -104,7 +104,7 @@ class Diagnosis:
         """Both sides over all modules; nothing of a device that averages with nobody."""
         if len(updates) < 2:
             return []
-        adapters = [Adapter(one.values, one.support, one.projection) for one in updates]
+        adapters = [Adapter(u.values, u.support, u.projection) for u in updates]
         norms = [
             self._gradient_norms(gradients, update, adapter)
             for update, adapter in zip(updates, adapters, strict=True)
@@ -127,19 +127,19 @@ class Diagnosis:
         self, gradients: LocalGradients, update: Message, adapter: Adapter
     ) -> Tensor:
         """‖∇_{B_i}F_i·A_i‖_F (L,) at a device's own update, on its mini-batches of the round."""
-        known = self.norms.get(update.device)
-        if known is None or known[0] != update.number:
+        entry = self.norms.get(update.device)
+        if entry is None or entry[0] != update.number:
             batches = self.batches(update.device, update.round)
             gradient = gradients.gradient(adapter, batches)
             pairs = self.fleet.layout.pairs(adapter.projection, gradient)
             norms = torch.cat([product_norms(slope, A) for A, slope in pairs])
-            self.norms[update.device] = known = (update.number, norms)
-        return known[1]
+            self.norms[update.device] = entry = (update.number, norms)
+        return entry[1]
 
 
-def watched(devices: int, seed: int) -> list[int]:
-    """The devices that diagnostics are of: all, or 16 of them, the same in every round."""
+def diagnosed_devices(devices: int, seed: int) -> list[int]:
+    """Diagnostics are computed of these devices: all, or 16 of them, the same in every round."""
     if devices <= WATCHED_AT_MOST:
         return list(range(devices))
-    drawn = stream(seed, "diagnostics").choice(devices, WATCHED_AT_MOST, replace=False)
-    return sorted(drawn.tolist())
+    sample = stream(seed, "diagnostics").choice(devices, WATCHED_AT_MOST, replace=False)
+    return sorted(sample.tolist())

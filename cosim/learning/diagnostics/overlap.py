@@ -21,9 +21,9 @@ def overlaps(layout: Layout, adapters: Sequence[Adapter]) -> tuple[Tensor, Tenso
     projection: ‖A_i·A_jᵀ‖_F/(‖A_i‖·‖A_j‖), about 1/√k for independent Gaussian A (eq. 16 of arXiv
     2602.20492). update: |⟨B_iA_i, B_jA_j⟩_F|/(‖B_iA_i‖·‖B_jA_j‖), which Theorem 2 says is 0.
     """
-    found = [
+    modules = [
         (projection_overlap(A), update_similarity(A, B).abs())
         for A, B, _ in by_module(layout, adapters)
     ]
-    projection, update = zip(*found, strict=True)
+    projection, update = zip(*modules, strict=True)
     return torch.stack(projection), torch.stack(update)

@@ -71,13 +71,13 @@ def theorem_one(
     A, M = projections.double(), masks.double()
     B = expansions.double() * M
     members, rank, features = A.shape
-    own = A @ A.mT
+    gram = A @ A.mT
     average = B.mean(0)
     normalised = B.sum(0) / M.sum(0).clamp(min=1)
-    P = _squared_norms(average.expand_as(B), own).max().sqrt()
+    P = _squared_norms(average.expand_as(B), gram).max().sqrt()
     return TheoremOne(
-        gap=float(_squared_norms(B - average, own).sum()),
-        own_support_gap=float(_squared_norms(B - normalised * M, own).sum()),
+        gap=float(_squared_norms(B - average, gram).sum()),
+        own_support_gap=float(_squared_norms(B - normalised * M, gram).sum()),
         bound=2 * rank * features * members**2 * collision_rate * (gradient_bound + float(P)),
         gradient_bound=gradient_bound,
         average_bound=float(P),
@@ -85,11 +85,11 @@ def theorem_one(
 
 
 @torch.no_grad()
-def product_norms(left: Tensor, projections: Tensor) -> Tensor:
+def product_norms(delta: Tensor, projections: Tensor) -> Tensor:
     """‖D_i·A_i‖_F (J,), float64, without forming the d×k products; left: D (J, d, r);
     projections: A (J, r, k)."""
     A = projections.double()
-    return _squared_norms(left.double(), A @ A.mT).sqrt()
+    return _squared_norms(delta.double(), A @ A.mT).sqrt()
 
 
 def _grams(factors: Tensor) -> Tensor:
@@ -99,6 +99,6 @@ def _grams(factors: Tensor) -> Tensor:
     return (flat @ flat.T).view(members, rank, members, rank)
 
 
-def _squared_norms(left: Tensor, gram: Tensor) -> Tensor:
+def _squared_norms(delta: Tensor, gram: Tensor) -> Tensor:
     """‖D_i·A_i‖²_F (J,) = tr(D_iᵀD_i·A_iA_iᵀ); left: D (J, d, r); gram: A·Aᵀ (J, r, r)."""
-    return ((left.mT @ left) * gram).sum((1, 2)).clamp(min=0)
+    return ((delta.mT @ delta) * gram).sum((1, 2)).clamp(min=0)

@@ -50,11 +50,8 @@ class Evaluator:
     def __init__(
         self, model: AdaptedModel, layout: Layout, dtype: torch.dtype, scale: float, rows: int = 64
     ) -> None:
-        self.model = model
-        self.layout = layout
-        self.dtype = dtype
-        self.scale = scale
-        self.rows = rows
+        self.model, self.layout = model, layout
+        self.dtype, self.scale, self.rows = dtype, scale, rows
         self.device = next(model.model.parameters()).device
 
     @torch.no_grad()
@@ -67,23 +64,23 @@ class Evaluator:
         """
         candidates = [question.candidates for question in questions]
         ranks = not all(question.free for question in questions)
-        scored = self._score(expert, candidates, weights, ranks=ranks)
-        free: list[bool] = []
+        answer_scores = self._score(expert, candidates, weights, ranks=ranks)
+        matches: list[bool] = []
         ranked: list[bool] = []
         normalised: list[bool] = []
-        for question, own in zip(questions, scored, strict=True):
+        for question, answers in zip(questions, answer_scores, strict=True):
             if question.free:
-                free.append(own[0].exact)
+                matches.append(answers[0].exact)
                 continue
-            likelihood = np.array([row.log_likelihood for row in own])
+            likelihood = np.array([row.log_likelihood for row in answers])
             ranked.append(int(likelihood.argmax()) == question.right)
             by_length = likelihood / np.maximum(question.lengths, 1)
             normalised.append(int(by_length.argmax()) == question.right)
         out = []
-        if free:
-            out.append(Score("exact_match", float(np.mean(free)), len(free), True))
+        if matches:
+            out.append(Score("exact_match", float(np.mean(matches)), len(matches), True))
         if ranked:
-            out.append(Score("acc", float(np.mean(ranked)), len(ranked), not free))
+            out.append(Score("acc", float(np.mean(ranked)), len(ranked), not matches))
             out.append(Score("acc_norm", float(np.mean(normalised)), len(ranked), False))
         return out
 
@@ -107,24 +104,24 @@ class Evaluator:
                 weights = None  # it answers alone, with weight 1
         pairs = None if expert is None else self._pairs(expert)
         rows = [
-            _Row(one, number, place)
+            _Row(reading, number, place)
             for number, candidates in enumerate(questions)
-            for place, one in enumerate(self._readings(candidates))
+            for place, reading in enumerate(self._readings(candidates))
         ]
-        found: dict[tuple[int, int], list[_RowScore]] = {}
+        row_scores: dict[tuple[int, int], list[_RowScore]] = {}
         for part in self._passes(rows):
-            asked = [row.question for row in part]
-            mix = self._mix(expert, None if weights is None else weights[asked])
+            questions_of_rows = [row.question for row in part]
+            mix = self._mix(expert, None if weights is None else weights[questions_of_rows])
             # Tokens of rows with weights of their own are not alike, though their ids are.
             stems = self.model.lean and weights is None
             packed = pack([[row.reading for row in part]], self.device, stems=stems)
             hidden = self.model.scored(packed, pairs, self.scale, mix)
             scores = self._row_scores(packed, hidden, ranks=ranks)
-            for row, own in zip(part, scores, strict=True):
-                found[row.question, row.place] = own
+            for row, row_score in zip(part, scores, strict=True):
+                row_scores[row.question, row.place] = row_score
         out: list[list[_RowScore]] = [[] for _ in questions]
-        for question, place in sorted(found):
-            out[question] += found[question, place]
+        for question, place in sorted(row_scores):
+            out[question] += row_scores[question, place]
         return out
 
     def _readings(self, candidates: Sequence[Encoded]) -> list[Reading]:
@@ -137,12 +134,12 @@ class Evaluator:
     def _passes(self, rows: Sequence[_Row]) -> Iterator[list[_Row]]:
         """Rows of similar lengths together, the longest first."""
         order = sorted(rows, key=lambda row: -len(row.reading.tokens))
-        first = 0
-        while first < len(order):
-            longest = len(order[first].reading.tokens)
+        start = 0
+        while start < len(order):
+            longest = len(order[start].reading.tokens)
             fit = max(1, min(self.rows, _PAIRS_PER_PASS // longest**2))
-            yield order[first : first + fit]
-            first += fit
+            yield order[start : start + fit]
+            start += fit
 
     def _mix(self, expert: Expert | None, weights: Tensor | None) -> Mix | None:
         """What becomes of the ranks z (n, J·r): weighed by row, some of them kept, or nothing."""
@@ -158,17 +155,17 @@ class Evaluator:
         self, packed: PackedRows, hidden: Tensor, *, ranks: bool
     ) -> list[list[_RowScore]]:
         # The first tokens of all a question's answers are read off one position.
-        _, first, place = np.unique(
+        _, index, place = np.unique(
             packed.scored.numpy(force=True), return_index=True, return_inverse=True
         )
-        positions = hidden[torch.from_numpy(first).to(self.device)]
+        positions = hidden[torch.from_numpy(index).to(self.device)]
         places = torch.from_numpy(place).to(self.device)
-        found = self.model.answer_scores(positions, places, packed.targets, ranks=ranks)
+        scores_of_tokens = self.model.answer_scores(positions, places, packed.targets, ranks=ranks)
         candidates = packed.candidates.cpu()
         likelihood = torch.zeros(sum(packed.candidate_counts), dtype=torch.float64)
-        likelihood.index_add_(0, candidates, found.log_likelihood.cpu())
+        likelihood.index_add_(0, candidates, scores_of_tokens.log_likelihood.cpu())
         misses = torch.zeros(len(likelihood), dtype=torch.long)
-        misses.index_add_(0, candidates, (~found.greedy).long().cpu())
+        misses.index_add_(0, candidates, (~scores_of_tokens.greedy).long().cpu())
         scores = map(_RowScore, likelihood.tolist(), (misses == 0).tolist())
         return [list(islice(scores, count)) for count in packed.candidate_counts]
 
@@ -192,6 +189,6 @@ class Evaluator:
 
 def _without_idle(expert: Expert, weights: Tensor) -> tuple[Expert, Tensor]:
     """The members that any row asks, so that the others' ranks need not be computed."""
-    asked = (weights > 0).any(0).nonzero().flatten().tolist()
-    members = tuple(expert.members[number] for number in asked)
-    return replace(expert, members=members, owners=()), weights[:, asked]
+    active = (weights > 0).any(0).nonzero().flatten().tolist()
+    members = tuple(expert.members[number] for number in active)
+    return replace(expert, members=members, owners=()), weights[:, active]

@@ -17,25 +17,29 @@ from cosim.methods.expert import Expert
 
 
 @dataclass(frozen=True)
-class Asked:
-    """An expert, a task's questions, and what a gate makes of the expert's members (questions, J)
-    where there is one."""
+class ScoringRequest:
+    """An expert is to be scored on a task's questions.
+
+    weights: a gate's, of the expert's members (questions, J); None without a gate.
+    """
 
     expert: Expert | None
     questions: Sequence[Question]
     weights: Tensor | None
 
 
-class Executor(Protocol):
-    """Computes passes; what shares a pass is decided before, so that it changes nothing but speed
-    who does it. `here` is this process' own trainer or evaluator."""
+Groups = Sequence[Sequence[Lesson]]
+Requests = Sequence[ScoringRequest]
 
-    def train(
-        self, here: Trainer, groups: Sequence[Sequence[Lesson]]
-    ) -> Sequence[Sequence[Outcome]]:
+
+class Executor(Protocol):
+    """An executor computes passes whose lessons are chosen before, so that it changes speed alone.
+    `here` is this process' own trainer or evaluator."""
+
+    def train(self, here: Trainer, groups: Groups) -> Sequence[Sequence[Outcome]]:
         """The outcomes of every pass, in order."""
 
-    def score(self, here: Evaluator, asked: Sequence[Asked]) -> Sequence[Sequence[Score]]:
+    def score(self, here: Evaluator, requests: Requests) -> Sequence[Sequence[Score]]:
         """The scores of every expert that is asked, in order."""
 
     def close(self) -> None:
@@ -43,17 +47,15 @@ class Executor(Protocol):
 
 
 class InProcess:
-    """One pass after the other, in this process."""
+    """Computes one pass after the other, in this process."""
 
-    def train(
-        self, here: Trainer, groups: Sequence[Sequence[Lesson]]
-    ) -> Sequence[Sequence[Outcome]]:
+    def train(self, here: Trainer, groups: Groups) -> Sequence[Sequence[Outcome]]:
         """The outcomes of every pass, in order."""
         return [here.train(group) for group in groups]
 
-    def score(self, here: Evaluator, asked: Sequence[Asked]) -> Sequence[Sequence[Score]]:
+    def score(self, here: Evaluator, requests: Requests) -> Sequence[Sequence[Score]]:
         """The scores of every expert that is asked, in order."""
-        return [here.scores(one.expert, one.questions, one.weights) for one in asked]
+        return [here.scores(r.expert, r.questions, r.weights) for r in requests]
 
     def close(self) -> None:
         """There are no workers."""

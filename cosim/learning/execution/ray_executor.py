@@ -18,7 +18,7 @@ from cosim.errors import BaseModelError, CosimError, RayError
 from cosim.host.ray_cluster import RayCluster, connect
 from cosim.learning.base.base_model import BaseModel, load
 from cosim.learning.evaluation.evaluator import Evaluator
-from cosim.learning.execution.executor import Asked
+from cosim.learning.execution.executor import Groups, Requests, ScoringRequest
 from cosim.learning.records import Score
 from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.pass_room import PassRoom, least
@@ -38,7 +38,7 @@ _NOTHING = torch.empty(0)
 
 
 class Computation(NamedTuple):
-    """What the values of a pass depend on besides its lessons; the same on every worker."""
+    """A pass' values depend on its lessons and on this, which is the same on every worker."""
 
     base_model: str
     dtype: str
@@ -64,7 +64,7 @@ class Computation(NamedTuple):
 
 @dataclass(frozen=True)
 class Choices:
-    """What a worker builds its trainer from."""
+    """A worker builds its trainer from these choices."""
 
     source: str
     device: str
@@ -88,37 +88,38 @@ class Worker:
         except CosimError as error:
             self._fault = error  # an error here Ray would take for a death
 
-    def train(self, asked: tuple[Sequence[Lesson], PassRoom]) -> tuple[list[Outcome], PassRoom]:
+    def train(self, part: tuple[Sequence[Lesson], PassRoom]) -> tuple[list[Outcome], PassRoom]:
         """The outcomes of a pass in so much room, without the tensors that the lessons have
         already; and what room there was."""
-        lessons, room = asked
+        lessons, room = part
         trainer = self._made.trainer
         trainer.room = room
         outcomes = trainer.train(lessons)
         return [lighter(*pair) for pair in zip(outcomes, lessons, strict=True)], trainer.room
 
-    def score(self, asked: Asked) -> list[Score]:
+    def score(self, request: ScoringRequest) -> list[Score]:
         """The scores of one expert."""
-        return self._made.evaluator.scores(asked.expert, asked.questions, asked.weights)
+        return self._made.evaluator.scores(request.expert, request.questions, request.weights)
 
     @cached_property
     def _made(self) -> Trainable:
         # Not in __init__, whose errors Ray would take for a death.
-        asked = self._choices
+        choices = self._choices
         if self._fault is not None:
             raise self._fault
         with suppress(OSError):  # another machine may not have it
-            os.chdir(asked.here)  # where relative paths in the environment start
-        torch.set_num_threads(asked.computation.threads)
-        base = load(asked.source, asked.computation.dtype, asked.device)
-        own = Computation.of(base)
-        for name, here, there in zip(own._fields, own, asked.computation, strict=True):
-            if here != there:
+            os.chdir(choices.here)  # where relative paths in the environment start
+        torch.set_num_threads(choices.computation.threads)
+        base = load(choices.source, choices.computation.dtype, choices.device)
+        computation = Computation.of(base)
+        pairs = zip(computation, choices.computation, strict=True)
+        for name, (value, expected) in zip(computation._fields, pairs, strict=True):
+            if value != expected:
                 raise BaseModelError(
                     f"{ASKED}: a worker computes otherwise than this process: its {name} is "
-                    f"{here}, here it is {there}"
+                    f"{value}, here it is {expected}"
                 )
-        return trainable(base, self._method, asked.adapter, asked.training)
+        return trainable(base, self._method, choices.adapter, choices.training)
 
 
 def lighter(outcome: Outcome, lesson: Lesson) -> Outcome:
@@ -169,33 +170,31 @@ class RayExecutor:
         self._cluster: RayCluster | None = None
         self._workers: list[Any] = []
 
-    def train(
-        self, here: Trainer, groups: Sequence[Sequence[Lesson]]
-    ) -> Sequence[Sequence[Outcome]]:
+    def train(self, here: Trainer, groups: Groups) -> Sequence[Sequence[Outcome]]:
         """The outcomes of every pass, in order; one that is alone is done here.
 
         Raises RayError where there are not enough workers, or where one dies again and again.
         """
         if len(groups) < 2:
             return [here.train(group) for group in groups]
-        found = self._spread("train", [(list(group), here.room) for group in groups])
-        here.room = least(room for _, room in found)
+        results = self._spread("train", [(list(group), here.room) for group in groups])
+        here.room = least(room for _, room in results)
         return [
             [whole(*pair) for pair in zip(outcomes, group, strict=True)]
-            for (outcomes, _), group in zip(found, groups, strict=True)
+            for (outcomes, _), group in zip(results, groups, strict=True)
         ]
 
-    def score(self, here: Evaluator, asked: Sequence[Asked]) -> Sequence[Sequence[Score]]:
+    def score(self, here: Evaluator, requests: Requests) -> Sequence[Sequence[Score]]:
         """The scores of every expert that is asked, in order; one that is alone is asked here."""
-        if len(asked) < 2:
-            return [here.scores(one.expert, one.questions, one.weights) for one in asked]
-        return self._spread("score", asked)
+        if len(requests) < 2:
+            return [here.scores(r.expert, r.questions, r.weights) for r in requests]
+        return self._spread("score", requests)
 
     def _spread(self, method: str, parts: Sequence[Any]) -> list[Any]:
         """What the workers make of each part, which wait here until a worker is free."""
         cluster = self._gathered()
         ray = cluster.ray
-        found: dict[int, Any] = {}
+        results: dict[int, Any] = {}
         running: dict[Any, tuple[int, Any]] = {}
         idle, waiting = list(self._workers), deque(enumerate(parts))
         try:
@@ -205,16 +204,16 @@ class RayExecutor:
                     running[getattr(worker, method).remote(part)] = (number, worker)
                 ((reference,), _) = ray.wait(list(running), num_returns=1)
                 number, worker = running.pop(reference)
-                found[number] = ray.get(reference)
+                results[number] = ray.get(reference)
                 idle.append(worker)
         except ray.exceptions.RayTaskError as error:
             raise error.cause or error from None
         except ray.exceptions.RayError as error:
-            told = str(error).strip().splitlines()[0]
+            reason = str(error).strip().splitlines()[0]
             raise RayError(
-                f"{ASKED}: a worker died {RESTARTS + 1} times; Ray says: {told}"
+                f"{ASKED}: a worker died {RESTARTS + 1} times; Ray says: {reason}"
             ) from error
-        return [found[number] for number in range(len(parts))]
+        return [results[number] for number in range(len(parts))]
 
     def _gathered(self) -> RayCluster:
         """The cluster, with the workers started."""
@@ -240,10 +239,10 @@ class RayExecutor:
                 cores,
                 max(1, cores // self._count),
             )
-        there = sum(cpus // threads for cpus in cluster.cpus_by_node)
-        if there < self._count:
+        room = sum(cpus // threads for cpus in cluster.cpus_by_node)
+        if room < self._count:
             raise RayError(
-                f"{ASKED}: Ray's machines have room for {there} workers of {threads} threads and "
+                f"{ASKED}: Ray's machines have room for {room} workers of {threads} threads and "
                 f"learning.workers asks for {self._count}; use fewer, or a smaller OMP_NUM_THREADS"
             )
         if cluster.gpus < gpus * self._count:

@@ -22,7 +22,7 @@ from cosim.methods.state import DeviceState
 
 
 class Fleet:
-    """Device states by id.
+    """A fleet is the learning state of all devices, by id.
 
     states: of every device; replaced, never changed.
     shared: a task's one expert where its data lies in one place.
@@ -67,8 +67,8 @@ class Fleet:
         owners = [projection.owner(device) for device in range(len(self.tasks))]
         distinct = list(dict.fromkeys(owners))
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            drawn = pool.map(lambda owner: projection.first(self.layout, seed, owner), distinct)
-            by_owner = dict(zip(distinct, drawn, strict=True))
+            first = pool.map(lambda owner: projection.first(self.layout, seed, owner), distinct)
+            by_owner = dict(zip(distinct, first, strict=True))
         return [by_owner[owner] for owner in owners]
 
     def _first_states(self, densities: Sequence[float]) -> list[DeviceState]:
@@ -105,9 +105,9 @@ class Fleet:
         state = self.states[device]
         if state.calibration is not None:
             return state
-        told = self.as_told(calibration)
-        A = self.method.projection.calibrated(state.adapter.projection, self.layout, told)
-        state = replace(state, calibration=told)
+        heard = self.as_told(calibration)
+        A = self.method.projection.calibrated(state.adapter.projection, self.layout, heard)
+        state = replace(state, calibration=heard)
         return state if A is state.adapter.projection else state.with_adapter(projection=A)
 
     def learnt(self, device: int, adapter: Adapter) -> None:

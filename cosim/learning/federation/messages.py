@@ -35,7 +35,7 @@ Bank = Mapping[int, Adapter]
 
 
 class Hearing(NamedTuple):
-    """What a device has before it when it mixes.
+    """A hearing is all that a device mixes, and when.
 
     inbox: the newest message of each sender.
     ages: how often the device has mixed since each of them was sent.
@@ -50,7 +50,7 @@ class Hearing(NamedTuple):
 
 
 class Messages:
-    """The messages of a fleet, and the mixing of those that arrived.
+    """Messages are made of a fleet's states, counted in bits, and mixed where they arrived.
 
     rows: the devices' numbers of training rows, α_j of eq. 9-10.
     knows: names of what was told once, by (owner, receiver).
@@ -74,8 +74,8 @@ class Messages:
     def _number(self, device: int) -> int:
         """Names what the device holds now: the same until its adapter is another."""
         adapter = self.fleet.states[device].adapter
-        held, number = self._numbers.get(device, (None, 0))
-        if held is None or held() is not adapter:
+        adapter_ref, number = self._numbers.get(device, (None, 0))
+        if adapter_ref is None or adapter_ref() is not adapter:
             self.numbered += 1
             self._numbers[device] = ref(adapter), self.numbered
             number = self.numbered
@@ -87,8 +87,8 @@ class Messages:
         states = self.fleet.states
         return {
             device: number
-            for device, (held, number) in sorted(self._numbers.items())
-            if held() is states[device].adapter
+            for device, (adapter_ref, number) in sorted(self._numbers.items())
+            if adapter_ref() is states[device].adapter
         }
 
     @numbers.setter
@@ -135,14 +135,14 @@ class Messages:
         """How many values of B a device without a mask may send first in so many bits, were they
         spread evenly over the modules, which is when a mask has the most bits."""
         total = self.fleet.layout.expansion_size
-        whole = np.array(self.fleet.layout.expansion_sizes)
-        besides = [said for said in self._planned(0, whole) if said.name not in ("B", "M")]
-        rest = payload_bits(besides, (), self.bits_per_value)
+        sizes = np.array(self.fleet.layout.expansion_sizes)
+        others = [said for said in self._planned(0, sizes) if said.name not in ("B", "M")]
+        other_bits = payload_bits(others, (), self.bits_per_value)
 
         def needed(kept: int) -> int:
             support = torch.empty(kept, device="meta")
             content = (Values("B", support), Mask("M", support, [total], [kept]))
-            return payload_bits(content, (), self.bits_per_value) + rest
+            return payload_bits(content, (), self.bits_per_value) + other_bits
 
         return max(0, bisect_right(range(total + 1), bits, key=needed) - 1)
 
@@ -168,7 +168,7 @@ class Messages:
         weighing = self.method.weighing
         weights = weighing.of(device, heard, degrees)
         newest = max(part.message.round for part in heard)
-        named = tuple(
+        name = tuple(
             (part.message.number, weight) for part, weight in zip(heard, weights, strict=True)
         )
         at = Mixing(
@@ -180,20 +180,20 @@ class Messages:
             self.bits_per_value,
             weighing.renormalised,
             degrees,
-            shared=lambda compute: self._shared(named, newest, compute),
+            shared=lambda compute: self._shared(name, newest, compute),
             draw=lambda purpose: stream(self.seed, aggregation.slot, purpose, device, *turn),
         )
         self.fleet.states[device] = fitting(aggregation.mix(state, heard, at), state, aggregation)
 
-    def _shared(self, named: tuple[Any, ...], newest: int, compute: Callable[[], T]) -> T:
+    def _shared(self, name: tuple[Any, ...], newest: int, compute: Callable[[], T]) -> T:
         """A mixture by the messages and weights that it is of, computed once; those of earlier
         rounds are let go."""
-        if named not in self._mixtures:
+        if name not in self._mixtures:
             self._mixtures = {
-                key: kept for key, kept in self._mixtures.items() if kept[0] == newest
+                key: entry for key, entry in self._mixtures.items() if entry[0] == newest
             }
-            self._mixtures[named] = newest, compute()
-        mixture: T = self._mixtures[named][1]
+            self._mixtures[name] = newest, compute()
+        mixture: T = self._mixtures[name][1]
         return mixture
 
     def _empty_handed(self, device: int) -> bool:
@@ -220,13 +220,13 @@ class Messages:
         be told once of those whom it does not know."""
         news = self._news(bank, receiver)
         values = self.method.aggregation.banked_values([bank[owner] for owner in news])
-        each = self.fleet.layout.projection_size if self.method.projection.moves else 0
-        bits = sum(count + each for count in values) * self.bits_per_value
+        projection_values = self.fleet.layout.projection_size if self.method.projection.moves else 0
+        bits = sum(count + projection_values for count in values) * self.bits_per_value
         for owner in news:
             # An expert read back whole has lost its mask; its owner's stays as it was chosen.
-            once = [said for said in self._planned(owner) if said.once]
+            content = [said for said in self._planned(owner) if said.once]
             known = self.knows.get((owner, receiver), frozenset())
-            bits += payload_bits(once, known, self.bits_per_value)
+            bits += payload_bits(content, known, self.bits_per_value)
         return bits
 
     def absorb(self, device: int, bank: Bank) -> None:
@@ -240,11 +240,11 @@ class Messages:
         self.fleet.states[device] = state.hold({owner: bank[owner] for owner in news})
 
     def _news(self, bank: Bank, receiver: int) -> list[int]:
-        known = self.fleet.states[receiver].bank
+        experts = self.fleet.states[receiver].bank
         return [
             owner
             for owner, expert in sorted(bank.items())
-            if owner != receiver and (owner not in known or known[owner].round < expert.round)
+            if owner != receiver and (owner not in experts or experts[owner].round < expert.round)
         ]
 
 

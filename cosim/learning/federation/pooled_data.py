@@ -9,7 +9,7 @@ from cosim.methods.slots import Data
 
 
 class Pools:
-    """Which devices' rows an adapter learns from, and what it has learnt.
+    """A pool trains one adapter on the rows of several devices, once a round.
 
     In a round an adapter learns from the mini-batches of all its devices, whoever of them is
     there: the data is in one place, and the devices only ask. So it is trained once a round, when
@@ -42,19 +42,19 @@ class Pools:
         """
         name = self._names[device]
         if (name, round_) not in self.ended:
-            first, *others = [d for d, other in enumerate(self._names) if other == name]
+            leader, *followers = [d for d, pool in enumerate(self._names) if pool == name]
             latest = self.latest.get(name)
             lesson = Lesson(
                 start.adapter if latest is None else latest.adapter,
-                batches_of(first),
+                batches_of(leader),
                 start.kept,
-                tuple(batches_of(other) for other in others),
+                tuple(batches_of(follower) for follower in followers),
                 start.trains,
             )
-            trained = train(lesson)
-            if trained.fault is None:
-                self.latest[name] = trained
-            self.ended[name, round_] = trained.loss, trained.fault
+            outcome = train(lesson)
+            if outcome.fault is None:
+                self.latest[name] = outcome
+            self.ended[name, round_] = outcome.loss, outcome.fault
         latest = self.latest.get(name)
         loss, fault = self.ended[name, round_]
         return Outcome(start.adapter if latest is None else latest.adapter, loss, fault)

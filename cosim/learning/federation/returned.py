@@ -21,10 +21,10 @@ def refuse_unreadable(content: Sequence[Said], layout: Layout, aggregation: Aggr
     B, mask = kinds.get("B"), kinds.get("M")
     if not isinstance(B, Values):
         return
-    count, whole = int(B.values.numel()), layout.expansion_size
-    places = int(mask.support.numel()) if isinstance(mask, Mask) else whole
+    count, size = int(B.values.numel()), layout.expansion_size
+    places = int(mask.support.numel()) if isinstance(mask, Mask) else size
     if count != places:
-        among = f"a mask of {places}" if isinstance(mask, Mask) else f"no mask, and B has {whole}"
+        among = f"a mask of {places}" if isinstance(mask, Mask) else f"no mask, and B has {size}"
         raise MethodError(
             f"{where(aggregation.says)}: says of aggregation '{aggregation.word()}' returned "
             f"{count} values of B with {among}; expected a Mask 'M' of as many positions, so that "
@@ -35,13 +35,13 @@ def refuse_unreadable(content: Sequence[Said], layout: Layout, aggregation: Aggr
 def fitting(mixed: DeviceState, state: DeviceState, aggregation: Aggregation) -> DeviceState:
     """The state that a mixing returned; raises MethodError, with the line of its code, for another
     thing or for factors of other shapes."""
-    said = f"{where(aggregation.mix)}: mix of aggregation '{aggregation.word()}' returned"
+    words = f"{where(aggregation.mix)}: mix of aggregation '{aggregation.word()}' returned"
     if not isinstance(mixed, DeviceState):
-        raise MethodError(f"{said} {type(mixed).__name__}, expected a DeviceState")
+        raise MethodError(f"{words} {type(mixed).__name__}, expected a DeviceState")
     new_places, places = mixed.adapter.support, state.adapter.support
     if (new_places is None) != (places is None):
         raise MethodError(
-            f"{said} B {'without' if new_places is None else 'with'} a support, expected one as "
+            f"{words} B {'without' if new_places is None else 'with'} a support, expected one as "
             "before"
         )
     for name, new, old in (
@@ -49,10 +49,10 @@ def fitting(mixed: DeviceState, state: DeviceState, aggregation: Aggregation) ->
         ("A", mixed.adapter.projection, state.adapter.projection),
     ):
         if not isinstance(new, torch.Tensor):
-            raise MethodError(f"{said} {name} as {type(new).__name__}, expected a tensor")
+            raise MethodError(f"{words} {name} as {type(new).__name__}, expected a tensor")
         if new.shape != old.shape or new.dtype != old.dtype:
             raise MethodError(
-                f"{said} {name} as {new.dtype} of shape {tuple(new.shape)}, expected {old.dtype} "
+                f"{words} {name} as {new.dtype} of shape {tuple(new.shape)}, expected {old.dtype} "
                 f"of {tuple(old.shape)}"
             )
     return mixed

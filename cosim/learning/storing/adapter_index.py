@@ -20,7 +20,7 @@ class _Part(BaseModel):
 
 
 class StoredModule(_Part):
-    """An adapted layer, as `AdaptedModule` says it."""
+    """The index describes an adapted layer as `AdaptedModule` does."""
 
     name: str
     layer: _Size
@@ -77,14 +77,14 @@ class StoreIndex(_Part):
 def read_index(path: Path) -> StoreIndex:
     """The index of a folder of adapters; raises ExportError where it is none."""
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(held, dict) and held.get("format") != FORMAT:
-            raise ExportError(f"{path} is of format {held.get('format')}; expected {FORMAT}.")
-        return StoreIndex.model_validate(held)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and content.get("format") != FORMAT:
+            raise ExportError(f"{path} is of format {content.get('format')}; expected {FORMAT}.")
+        return StoreIndex.model_validate(content)
     except ValidationError as refused:
-        first = refused.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the whole"
-        said = f"{where}: {first['msg']}"
+        mistake = refused.errors(include_url=False)[0]
+        where = ".".join(map(str, mistake["loc"])) or "the whole"
+        reason = f"{where}: {mistake['msg']}"
     except (OSError, ValueError, RecursionError) as error:
-        said = str(error)
-    raise ExportError(f"{path} is not a readable index of adapters: {said}.")
+        reason = str(error)
+    raise ExportError(f"{path} is not a readable index of adapters: {reason}.")

@@ -54,14 +54,14 @@ def save_adapters(folder: Path, fleet: Fleet, *, scale: float, seed: int) -> Non
         folder.mkdir(parents=True)
         devices = []
         for device, task in enumerate(fleet.tasks):
-            own = writer.reference(device, fleet.adapters[device])
+            adapter = writer.reference(device, fleet.adapters[device])
             experts = [
-                {"owner": one.owner, "task": one.task, **writer.reference(one.owner, one.adapter)}
-                for one in held_experts(fleet, device)
+                {"owner": e.owner, "task": e.task, **writer.reference(e.owner, e.adapter)}
+                for e in held_experts(fleet, device)
             ]
             file = f"device-{device:04d}.safetensors"
             (folder / file).write_bytes(save(writer.pending(file)))
-            devices.append({"device": device, "task": task, "adapter": own, "experts": experts})
+            devices.append({"device": device, "task": task, "adapter": adapter, "experts": experts})
         index = {
             "format": FORMAT,
             "rank": fleet.layout.rank,
@@ -106,9 +106,7 @@ class AdapterStore:
 
     def experts(self, device: int) -> list[Stored]:
         """What the device answers with, in the order of the owners."""
-        return [
-            Stored(one.owner, one.task, self._adapter(one)) for one in self.devices[device].experts
-        ]
+        return [Stored(e.owner, e.task, self._adapter(e)) for e in self.devices[device].experts]
 
     def _adapter(self, reference: StoredAdapter) -> Adapter:
         values = self._tensor(reference.values, torch.float32)
@@ -151,15 +149,15 @@ class AdapterStore:
         path = self.folder / self.tensors[name]
         try:
             with safe_open(path, framework="pt") as file:
-                found: Tensor = file.get_tensor(name)
+                tensor: Tensor = file.get_tensor(name)
         except (OSError, SafetensorError) as error:
             raise ExportError(f"{path} cannot be read: {error}.") from error
-        if found.dtype not in types or found.dim() != 1:
+        if tensor.dtype not in types or tensor.dim() != 1:
             raise ExportError(
-                f"{path}: tensor {name} is {found.dtype} of shape {list(found.shape)}; expected "
+                f"{path}: tensor {name} is {tensor.dtype} of shape {list(tensor.shape)}; expected "
                 f"one dimension of {' or '.join(map(str, types))}."
             )
-        return found
+        return tensor
 
     def _refuse_other_size(self, name: str, tensor: Tensor, size: int) -> None:
         if tensor.numel() != size:
@@ -185,7 +183,7 @@ class _Writer:
         self._pending: dict[str, Tensor] = {}
         self._from_seed: dict[int | str, str] = {}
         self._int32: dict[int, tuple[Tensor, Tensor]] = {}
-        self._known: dict[int, tuple[Tensor, str]] = {}
+        self._digests: dict[int, tuple[Tensor, str]] = {}
 
     def pending(self, file: str) -> dict[str, Tensor]:
         """What has been named since the last call, for the file that will hold it."""
@@ -206,10 +204,10 @@ class _Writer:
 
     def _projection(self, owner: int | None, A: Tensor) -> str | dict[str, Any]:
         """The seed that gives A where one does, else the tensor."""
-        drawn = self.fleet.method.projection
-        if isinstance(drawn, Frozen):
+        projection = self.fleet.method.projection
+        if isinstance(projection, Frozen):
             # An expert of a task has no owner, and then all devices share one A.
-            name, printed = drawn.owner(owner or 0), not drawn.scaled
+            name, printed = projection.owner(owner or 0), not projection.scaled
             if self._digest(A) == self._seeded(name, printed):
                 stream = [self.seed, name]
                 return {"stream": stream, "printed": printed, "digest": self._digest(A)}
@@ -223,9 +221,9 @@ class _Writer:
 
     def _digest(self, tensor: Tensor) -> str:
         # A bank holds what other banks hold: the same tensors come many times.
-        if id(tensor) not in self._known:
-            self._known[id(tensor)] = (tensor, _digest(tensor))
-        return self._known[id(tensor)][1]
+        if id(tensor) not in self._digests:
+            self._digests[id(tensor)] = (tensor, _digest(tensor))
+        return self._digests[id(tensor)][1]
 
     def _small(self, support: Tensor) -> Tensor:
         """The same positions at half the bytes; the same tensor for the same support."""

@@ -47,8 +47,9 @@ def layout_of(method: Method, model: Any, target_modules: str | Sequence[str], r
     parts = []
     for name, value in model.named_parameters():
         block = re.search(r"\.(\d+)\.", name)
-        rest = value.numel() // value.shape[0]
-        parts.append(AdaptedModule(name, int(block.group(1)) if block else 0, value.shape[0], rest))
+        columns = value.numel() // value.shape[0]
+        layer = int(block.group(1)) if block else 0
+        parts.append(AdaptedModule(name, layer, value.shape[0], columns))
     return ParameterLayout(tuple(parts), rank=0)
 
 
@@ -136,8 +137,8 @@ class FullTrainer:
         for batch in parts:
             tokens = token_rows(batch, self.weights.base.device)
             hidden = self.model.hidden(tokens.input_ids)
-            scored = hidden.reshape(-1, hidden.shape[-1]).index_select(0, tokens.positions)
-            loss = functional.cross_entropy(self.model.logits(scored), tokens.targets)
+            states = hidden.reshape(-1, hidden.shape[-1]).index_select(0, tokens.positions)
+            loss = functional.cross_entropy(self.model.logits(states), tokens.targets)
             loss = loss / len(parts)
             loss.backward()
             total += loss.item()
@@ -158,7 +159,7 @@ class FullEvaluator(Evaluator):
         """Accuracy of one ΔW (None: the base model alone) on one task's questions."""
         if expert is None:
             return super().scores(None, questions)
-        (own,) = expert.members
+        (member,) = expert.members
         with self.weights.borrowed():
-            self.weights.write(self.weights.moved(own.values))
+            self.weights.write(self.weights.moved(member.values))
             return super().scores(None, questions)

@@ -37,15 +37,15 @@ class Lesson:
     @property
     def tokens(self) -> int:
         """Tokens that all steps read, what a mini-batch's rows begin with alike once."""
-        read = 0
+        count = 0
         for batch in (batch for part in (self.batches, *self.others) for batch in part):
             rows = [row.prompt + row.answer[:-1] for row in batch]
-            read += sum(map(len, rows)) - max(len(rows) - 1, 0) * common_length(rows)
-        return read
+            count += sum(map(len, rows)) - max(len(rows) - 1, 0) * common_length(rows)
+        return count
 
     def parts(self, step: int) -> list[Batch]:
         """One step's mini-batches, one for each device that takes part."""
-        return [self.batches[step], *(other[step] for other in self.others)]
+        return [self.batches[step], *(batches[step] for batches in self.others)]
 
 
 @dataclass(frozen=True)

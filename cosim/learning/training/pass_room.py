@@ -9,7 +9,7 @@ from cosim.learning.data.packing import TOKENS_PER_PASS
 
 
 class PassRoom(NamedTuple):
-    """Tokens of a pass that are held at once, and whether two shares of it may be side by side.
+    """A pass' memory is bounded by tokens held at once and by whether two shares run side by side.
 
     Sums are rounded by what is added together, so that what is learnt depends on it.
     """
@@ -28,14 +28,14 @@ class PassRoom(NamedTuple):
             else ""
         )
         alone = "" if self.side_by_side else "no two shares of a pass were trained side by side"
-        told = " and ".join(part for part in (how, alone) if part)
+        changes = " and ".join(part for part in (how, alone) if part)
         return (
-            f"training: memory did not suffice, so that from then on {told}: what is learnt "
+            f"training: memory did not suffice, so that from then on {changes}: what is learnt "
             "differs by rounding from that of a run with more memory",
         )
 
 
 def least(rooms: Iterable[PassRoom]) -> PassRoom:
     """What all of several processes have had room for."""
-    found = list(rooms)
-    return PassRoom(min(one.tokens for one in found), all(one.side_by_side for one in found))
+    bounds = list(rooms)
+    return PassRoom(min(room.tokens for room in bounds), all(room.side_by_side for room in bounds))

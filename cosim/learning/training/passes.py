@@ -26,9 +26,9 @@ def passes(
     out: list[list[int]] = []
     for number in ordered:
         if out:
-            first = out[-1][0]
-            fits = steps[first] == steps[number] and len(out[-1]) < devices_per_pass
-            alike = not padded or longest[number] <= PADDING_RATIO * longest[first]
+            leader = out[-1][0]
+            fits = steps[leader] == steps[number] and len(out[-1]) < devices_per_pass
+            alike = not padded or longest[number] <= PADDING_RATIO * longest[leader]
             if fits and alike:
                 out[-1].append(number)
                 continue

@@ -23,4 +23,4 @@ def shares(tokens: Sequence[int]) -> list[list[int]]:
         sums[lighter] += tokens[number]
     if 2 * max(sums) > _UNEVEN * sum(sums):
         return [list(range(len(tokens)))]
-    return [sorted(own) for own in cut]
+    return [sorted(share) for share in cut]

@@ -19,7 +19,7 @@ Trainer = GroupTrainer | FullTrainer
 
 @dataclass(frozen=True)
 class Trainable:
-    """The model with its adapted modules, what lies where in a flat adapter, and who uses them."""
+    """A trainable model has adapted modules, a flat layout, a trainer and an evaluator."""
 
     layout: Layout
     model: AdaptedModel

@@ -51,7 +51,7 @@ def out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
 
 
-def first_unfit(layout: Layout, flat: Tensor, sizes: Sequence[int]) -> str | None:
+def first_non_finite(layout: Layout, flat: Tensor, sizes: Sequence[int]) -> str | None:
     """The name of the first module whose part of a flat vector is not all finite numbers."""
     if _sum_is_finite(flat):
         return None
@@ -65,7 +65,7 @@ def _sum_is_finite(flat: Tensor) -> bool:
     return bool(flat.sum(dtype=torch.float32).isfinite())
 
 
-def unfit_value(layout: Layout, adapter: Adapter) -> str | None:
+def non_finite_factor(layout: Layout, adapter: Adapter) -> str | None:
     """What is wrong with a trained adapter's values; None where all are finite numbers."""
     for factor, flat, sizes in (
         ("B", adapter.values, layout.expansion_sizes),
@@ -73,7 +73,7 @@ def unfit_value(layout: Layout, adapter: Adapter) -> str | None:
     ):
         if not _sum_is_finite(flat):
             whole = adapter.expansion(layout) if factor == "B" else flat
-            if module := first_unfit(layout, whole, sizes):
+            if module := first_non_finite(layout, whole, sizes):
                 return f"{factor} of {module} is not finite after the last step"
     return None
 
@@ -113,10 +113,8 @@ class GroupTrainer:
     def __init__(
         self, model: AdaptedModel, layout: Layout, dtype: torch.dtype, settings: TrainingSettings
     ) -> None:
-        self.model = model
-        self.layout = layout
-        self.dtype = dtype
-        self.settings = settings
+        self.model, self.layout = model, layout
+        self.dtype, self.settings = dtype, settings
         self.device = next(model.model.parameters()).device
         self.room = PassRoom()
         self._divides = model.lean and self.device.type == "cpu"
@@ -129,11 +127,8 @@ class GroupTrainer:
         On a processor two shares of them take their steps side by side, each with half of the
         tokens that may be held at once. Ctrl-C waits for their present step.
         """
-        cut = (
-            shares([lesson.tokens for lesson in lessons])
-            if self._divides and self.room.side_by_side
-            else []
-        )
+        divides = self._divides and self.room.side_by_side
+        cut = shares([lesson.tokens for lesson in lessons]) if divides else []
         if len(cut) < 2:
             return self._steps(lessons, self._with_masks(lessons))
         part, stopped = copy.copy(self), Event()
@@ -147,13 +142,13 @@ class GroupTrainer:
                 stopped.set()
                 return error
 
-        with divided_threads(len(cut)) as each:
+        with divided_threads(len(cut)) as run:
             try:
-                found = each(trained, cut)
+                results = run(trained, cut)
             except BaseException:
                 stopped.set()
                 raise
-        failed = [own for own in found if isinstance(own, BaseException)]
+        failed = [result for result in results if isinstance(result, BaseException)]
         if any(isinstance(error, Exception) and out_of_memory(error) for error in failed):
             _log.warning("out of memory: from here on no two shares of a pass side by side")
             self.room = self.room._replace(side_by_side=False)
@@ -161,9 +156,9 @@ class GroupTrainer:
         for error in sorted(failed, key=lambda error: isinstance(error, _StoppedError)):
             raise error
         outcomes: dict[int, Outcome] = {}
-        for rows, own in zip(cut, found, strict=True):
-            assert not isinstance(own, BaseException)
-            outcomes |= zip(rows, own, strict=True)
+        for rows, result in zip(cut, results, strict=True):
+            assert not isinstance(result, BaseException)
+            outcomes |= zip(rows, result, strict=True)
         return [outcomes[row] for row in range(len(lessons))]
 
     def _steps(self, lessons: Sequence[Lesson], adapters: Sequence[Adapter]) -> list[Outcome]:
@@ -174,23 +169,23 @@ class GroupTrainer:
         for step in range(steps):
             if self._stopped is not None and self._stopped.is_set():
                 raise _StoppedError
-            found = self._gradients(copies, [lesson.parts(step) for lesson in lessons])
-            for row in (~found.isfinite()).nonzero().flatten().tolist():
+            losses_of_step = self._gradients(copies, [lesson.parts(step) for lesson in lessons])
+            for row in (~losses_of_step.isfinite()).nonzero().flatten().tolist():
                 if row not in faults:
-                    faults[row] = self._fault(copies, row, step, float(found[row]))
-            losses += found
+                    faults[row] = self._fault(copies, row, step, float(losses_of_step[row]))
+            losses += losses_of_step
             copies.optimiser_step()
         mean = (losses / steps).tolist()
         out = []
         for row, (adapter, loss) in enumerate(zip(copies.adapters(), mean, strict=True)):
-            fault = faults.get(row) or unfit_value(self.layout, adapter)
+            fault = faults.get(row) or non_finite_factor(self.layout, adapter)
             out.append(Outcome(adapter, loss, fault))
         return out
 
     def _fault(self, copies: WorkingCopies, row: int, step: int, loss: float) -> str:
         """Where a loss that is no number comes from: the first module whose gradient is none."""
         gradient = copies.expansion.read_gradient(row)
-        module = first_unfit(self.layout, gradient, self.layout.expansion_sizes)
+        module = first_non_finite(self.layout, gradient, self.layout.expansion_sizes)
         where = f", and so is the gradient of B in {module}" if module else ""
         return f"the loss of step {step + 1} is {loss}{where}"
 
@@ -205,9 +200,9 @@ class GroupTrainer:
         blank = [number for number, adapter in enumerate(adapters) if adapter.unmasked]
         if not blank:
             return adapters
-        chosen = [lessons[number] for number in blank]
+        unmasked = [lessons[number] for number in blank]
         supports = self.settings.expansion.choose(
-            _Group(self, chosen), [self._kept(lesson) for lesson in chosen]
+            _Group(self, unmasked), [self._kept(lesson) for lesson in unmasked]
         )
         for number, support in zip(blank, supports, strict=True):
             values = torch.zeros(support.numel())
@@ -282,11 +277,11 @@ class GroupTrainer:
         readings = [[reading(row) for row in batch] for batch in batches]
         for groups in pieces(readings, self.room.tokens):
             packed = pack(groups, self.device, stems=self.model.lean)
-            scored = self.model.scored(packed, copies.pairs, self.settings.scale)
+            states = self.model.scored(packed, copies.pairs, self.settings.scale)
             # The devices share no trained value, so the gradient of the sum is each one's own.
             nats, gradient = self.model.answer_loss(
-                scored.detach(), packed.targets, weights[packed.owners]
+                states.detach(), packed.targets, weights[packed.owners]
             )
-            scored.backward(gradient)
+            states.backward(gradient)
             losses += torch.zeros_like(losses).index_add(0, packed.owners, nats) * weights
         return losses.cpu().double()

@@ -49,8 +49,8 @@ class _Master:
         self.sizes = [start.numel() for start in starts]
         joined = torch.cat(starts) if len(starts) > 1 else starts[0].clone()
         self.values = joined.to(place).requires_grad_()
-        known = [adapter.moments[name] for name in factors if name in adapter.moments]
-        self.optimiser: Optimiser = new_optimiser(self.values, _joined(known), choice)
+        moments = [adapter.moments[name] for name in factors if name in adapter.moments]
+        self.optimiser: Optimiser = new_optimiser(self.values, _joined(moments), choice)
 
     def parts(self) -> dict[str, Tensor]:
         """Each factor's values, views."""
@@ -65,17 +65,17 @@ class _Master:
             return {self.factors[0]: moments}
         pairs = zip(moments.first.split(self.sizes), moments.second.split(self.sizes), strict=True)
         return {
-            name: Moments(moments.steps, first.clone(), second.clone())
-            for name, (first, second) in zip(self.factors, pairs, strict=True)
+            name: Moments(moments.steps, mean.clone(), square.clone())
+            for name, (mean, square) in zip(self.factors, pairs, strict=True)
         }
 
 
-def _joined(known: Sequence[Moments]) -> Moments | None:
-    if len(known) < 2:
-        return known[0] if known else None
-    first = torch.cat([moments.first for moments in known])
-    second = torch.cat([moments.second for moments in known])
-    return Moments(known[0].steps, first, second)
+def _joined(moments_of: Sequence[Moments]) -> Moments | None:
+    if len(moments_of) < 2:
+        return moments_of[0] if moments_of else None
+    mean = torch.cat([moments.first for moments in moments_of])
+    square = torch.cat([moments.second for moments in moments_of])
+    return Moments(moments_of[0].steps, mean, square)
 
 
 def _masters(

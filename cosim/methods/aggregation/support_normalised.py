@@ -55,11 +55,11 @@ class SupportNormalised(Aggregation):
             total = support_normalised_mean(heard, at.weights, size)
         else:
             total, _ = weighted_mean(heard, at.weights, at.total, size)
-        sent = as_transmitted(total, at.bits_per_value)
+        on_air = as_transmitted(total, at.bits_per_value)
         experts = {}
         for message in (part.message for part in heard):
             support = None if self.readback == "whole" else message.support
-            values = sent if support is None else sent[support]
+            values = on_air if support is None else on_air[support]
             experts[message.device] = Adapter(
                 values, support, message.projection, round=message.round
             )

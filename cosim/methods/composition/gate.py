@@ -73,9 +73,9 @@ def gate_weights(cosines: Tensor, top_k: int, temperature: float = 1.0) -> Tenso
     if top_k < 1 or not 0 < temperature < math.inf:
         raise ValueError("top_k must be at least 1, and the temperature positive and finite")
     best = cosines.sort(dim=1, descending=True, stable=True).indices[:, :top_k]
-    chosen = torch.zeros_like(cosines).scatter_(1, best, 1.0)
-    similar = cosines.clamp(min=0) * chosen
+    indicator = torch.zeros_like(cosines).scatter_(1, best, 1.0)
+    similar = cosines.clamp(min=0) * indicator
     highest = similar.amax(1, keepdim=True)
     # Relative to the highest, so that a low temperature does not push all of them to zero.
-    gate = torch.where(highest > 0, (similar / highest).pow(1 / temperature), chosen)
+    gate = torch.where(highest > 0, (similar / highest).pow(1 / temperature), indicator)
     return (gate / gate.sum(1, keepdim=True)).float()

@@ -34,5 +34,5 @@ class UniformMerge(Banked):
 
     def expert(self, own: DeviceState, task: str, tasks: Sequence[str]) -> Expert:
         """All experts of the bank, with their share."""
-        asked = super().expert(own, task, tasks)
-        return replace(asked, share=self.share(len(asked.owners)) if asked.owners else None)
+        expert = super().expert(own, task, tasks)
+        return replace(expert, share=self.share(len(expert.owners)) if expert.owners else None)

@@ -29,11 +29,11 @@ def softmax(entropies: ArrayLike, temperature: float = 1.0) -> FloatArray:
     return np.asarray(shares / shares.sum())
 
 
-def poured(budget: float, shares: ArrayLike, capacities: ArrayLike) -> FloatArray:
+def water_filled(budget: float, shares: ArrayLike, capacities: ArrayLike) -> FloatArray:
     """min(c·w_l, d·r_l) (L,), c such that the sum is min(Q_budget, Σ_l d·r_l).
 
     Eq. 22 of arXiv 2602.20492 corrected: each layer gets Q_budget·w_l up to its capacity, and the
-    excess is poured again over the unsaturated layers by their w_l, until all of it is placed.
+    excess is poured over the unsaturated layers by their w_l, until all of it is placed.
     `shares` w (L,) positive; `capacities` (L,) positive, in values. ValueError otherwise.
     """
     w, capacity = np.asarray(shares, dtype=float), np.asarray(capacities, dtype=float)
@@ -66,7 +66,7 @@ def kept_counts(
     all modules of a block get its density, up to rounding by largest remainder (equal remainders:
     the earlier module). `entropies` (n,) in nats; `sizes` (n,) d·r of each module; `blocks` (n,)
     the transformer block it lies in, any integers. A module may be left with 0. ValueError for
-    shapes that do not fit, and as `softmax` and `poured`.
+    shapes that do not fit, and as `softmax` and `water_filled`.
     """
     H, size, label = np.asarray(entropies, float), np.asarray(sizes), np.asarray(blocks)
     if not (H.shape == size.shape == label.shape and H.ndim == 1):
@@ -76,7 +76,7 @@ def kept_counts(
     _, block = np.unique(label, return_inverse=True)
     capacity = np.bincount(block, weights=size)
     mean_entropy = np.bincount(block, weights=H) / np.bincount(block)
-    density = poured(budget, softmax(mean_entropy, temperature), capacity) / capacity
+    density = water_filled(budget, softmax(mean_entropy, temperature), capacity) / capacity
     total = int(min(budget, size.sum()))
     return _rounded(density[block] * size, size, total)
 
@@ -90,10 +90,10 @@ def shared_out(layout: Layout, budget: float, entropies: ArrayLike | None) -> In
     return kept_counts(entropies, sizes, [module.layer for module in layout.modules], budget)
 
 
-def _rounded(wanted: FloatArray, most: IntArray, total: int) -> IntArray:
-    """Integers near `wanted`, none above `most`, that sum to `total`: largest remainder."""
-    kept = np.minimum(np.floor(wanted).astype(np.int64), most)
+def _rounded(shares: FloatArray, most: IntArray, total: int) -> IntArray:
+    """Integers near `shares`, none above `most`, that sum to `total`: largest remainder."""
+    kept = np.minimum(np.floor(shares).astype(np.int64), most)
     room = np.flatnonzero(kept < most)
-    order = room[np.argsort(kept[room] - wanted[room], kind="stable")]
+    order = room[np.argsort(kept[room] - shares[room], kind="stable")]
     kept[order[: total - int(kept.sum())]] += 1
     return kept

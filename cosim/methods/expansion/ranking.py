@@ -24,13 +24,13 @@ def top_support(layout: Layout, scores: Tensor, kept: ArrayLike) -> Tensor:
     """
     import torch
 
-    chosen = []
+    supports = []
     start = 0
     for size, keep in zip(layout.expansion_sizes, np.asarray(kept).tolist(), strict=True):
         order = torch.sort(scores[start : start + size], descending=True, stable=True)
-        chosen.append(order.indices[:keep].sort().values + start)
+        supports.append(order.indices[:keep].sort().values + start)
         start += size
-    return torch.cat(chosen)
+    return torch.cat(supports)
 
 
 def top_magnitude_support(expansion: Tensor, kept: int) -> Tensor:

@@ -78,10 +78,10 @@ class Frozen(Projection):
     def says(self, own: DeviceState, layout: Layout) -> tuple[Said, ...]:
         """The seed of an own A, and the mean inputs by which it is refined."""
         A = own.adapter.projection
-        said: list[Said] = [Seed("A", A) if self.seed == "own" else Common("A", A)]
+        content: list[Said] = [Seed("A", A) if self.seed == "own" else Common("A", A)]
         if self.refined and own.calibration is not None and own.calibration.inputs is not None:
-            said.append(Values("inputs", distinct(own.calibration.inputs, layout), once=True))
-        return tuple(said)
+            content.append(Values("inputs", distinct(own.calibration.inputs, layout), once=True))
+        return tuple(content)
 
 
 def distinct(inputs: Tensor, layout: Layout) -> Tensor:

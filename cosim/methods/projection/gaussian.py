@@ -25,11 +25,11 @@ def gaussian_projection(
 
     random = stream(seed, "projection", *ids)
     A = np.empty(layout.projection_size, dtype=np.float32)
-    first = 0
+    start = 0
     for module, size in zip(layout.modules, layout.projection_sizes, strict=True):
-        part = A[first : first + size]
+        part = A[start : start + size]
         random.standard_normal(out=part, dtype=np.float32)
         if not printed:
             part /= math.sqrt(module.in_features)
-        first += size
+        start += size
     return torch.from_numpy(A)

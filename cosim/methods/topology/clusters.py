@@ -66,5 +66,5 @@ class Clusters(Topology):
         An exchange less than E rounds before the last is left out: the last one sends the same
         experts newer.
         """
-        left, E = rounds - round_, self.exchange_every
-        return self.exchange_attempts if left == 0 or (round_ % E == 0 and left >= E) else 0
+        rest, E = rounds - round_, self.exchange_every
+        return self.exchange_attempts if rest == 0 or (round_ % E == 0 and rest >= E) else 0

@@ -16,7 +16,7 @@ Edges = Sequence[tuple[int, int]]
 
 
 class Topology(Part):
-    """Who may hear whom in a round; the relation is symmetric."""
+    """A topology says who may hear whom in a round; the relation is symmetric."""
 
     slot: ClassVar[str] = "topology"
     key: ClassVar[str] = "graph"

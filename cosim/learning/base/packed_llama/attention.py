@@ -24,8 +24,8 @@ def attended(
         q, o = (_part(t, bucket.queries, bucket, groups) for t in (queries, out))
         k, v = (_part(t, bucket.keys, bucket, groups) for t in (keys, spread))
         weights = _softmax(q, k, bucket)
-        own = _kept(kept, q, k, bucket)
-        weights = weights.to(q.dtype) if own is None else own.copy_(weights)
+        part = _kept(kept, q, k, bucket)
+        weights = weights.to(q.dtype) if part is None else part.copy_(weights)
         torch.bmm(weights, v, out=o)
     return out.index_select(0, plan.outputs_back).view(heads.shape[0] - 1, -1), kept
 
@@ -44,9 +44,9 @@ def attention_gradient(
     d_values = spread.new_empty(spread.shape[0] + 1, size)
     d_keys[-1] = d_values[-1] = 0
     for bucket in plan.buckets:
-        asking, asked = (queries, d_spread, d_queries), (keys, spread, d_keys, d_values)
+        asking, sides = (queries, d_spread, d_queries), (keys, spread, d_keys, d_values)
         q, do, dq = (_part(t, bucket.queries, bucket, groups) for t in asking)
-        k, v, dk, dv = (_part(t, bucket.keys, bucket, groups) for t in asked)
+        k, v, dk, dv = (_part(t, bucket.keys, bucket, groups) for t in sides)
         weights = _kept(kept, q, k, bucket)
         if weights is None:
             weights = _softmax(q, k, bucket).to(q.dtype)

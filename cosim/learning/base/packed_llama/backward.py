@@ -33,14 +33,11 @@ class Gradient:
         setting: Setting,
         pairs: Sequence[Pair],
         trace: Trace,
-        wanted: Sequence[tuple[bool, bool]],
+        needs: Sequence[tuple[bool, bool]],
         sums: Sequence[Tensor | None],
     ) -> None:
-        self.setting = setting
-        self.pairs = pairs
-        self.trace = trace
-        self.wanted = wanted
-        self.sums = sums
+        self.setting, self.pairs, self.trace = setting, pairs, trace
+        self._needs, self.sums = needs, sums
         self.factors: list[Tensor | None] = [None] * (2 * len(pairs))
 
     def through(self, x: Tensor, dy: Tensor, further: bool) -> Tensor | None:
@@ -64,10 +61,10 @@ class Gradient:
             rotated(part, plan.cos, -plan.sin).flatten(1)
             for part in d_heads.tensor_split([queries], 1)
         )
-        read = self._again(x, trace.rate, block.attention_norm, (0, 1, 2))
+        inputs = self._again(x, trace.rate, block.attention_norm, (0, 1, 2))
         d_read = torch.empty_like(x) if further else None
         for place, d_part in enumerate((d_query, d_key, d_values.flatten(1))):
-            self._product(place, d_part, read, plan.tokens, d_read, further, add=place > 0)
+            self._product(place, d_part, inputs, plan.tokens, d_read, further, add=place > 0)
         if d_read is None:
             return None
         return norm_gradient(d_read, x, trace.rate, block.attention_norm, d_middle)
@@ -75,18 +72,18 @@ class Gradient:
     def _through_mlp(self, dy: Tensor) -> Tensor:
         block, trace, late = self.setting.block, self.trace, self.setting.late
         active = functional.silu(trace.gate)
-        read = active * trace.up if self.wanted[6][0] else None
-        d_active = self._product(6, dy, read, late)
+        inputs = active * trace.up if self._needs[6][0] else None
+        d_active = self._product(6, dy, inputs, late)
         d_up = active.mul_(d_active)
         d_gate = torch.ops.aten.silu_backward(d_active.mul_(trace.up), trace.gate)
-        read = self._again(trace.middle, trace.middle_rate, block.mlp_norm, (4, 5))
-        d_read = self._product(4, d_gate, read, late)
-        self._product(5, d_up, read, late, d_read, add=True)
+        inputs = self._again(trace.middle, trace.middle_rate, block.mlp_norm, (4, 5))
+        d_read = self._product(4, d_gate, inputs, late)
+        self._product(5, d_up, inputs, late, d_read, add=True)
         return norm_gradient(d_read, trace.middle, trace.middle_rate, block.mlp_norm, dy)
 
     def _again(self, x: Tensor, rate: Tensor, norm: Norm, places: Sequence[int]) -> Tensor | None:
         """What the products at these places read, where the gradient of an A asks for it."""
-        if any(self.wanted[place][0] for place in places):
+        if any(self._needs[place][0] for place in places):
             return normalised_again(x, rate, norm)
         return None
 
@@ -94,7 +91,7 @@ class Gradient:
         self,
         place: int,
         dy: Tensor,
-        read: Tensor | None,
+        inputs: Tensor | None,
         tokens: Tokens,
         out: Tensor | None = None,
         further: bool = True,
@@ -113,24 +110,24 @@ class Gradient:
         if pair is None or z is None:
             return out
         A, B = pair
-        for_A, for_B = self.wanted[place]
+        for_A, for_B = self._needs[place]
         if for_B:
             dB = self._sum(2 * place + 1, B)
             low_rank.add_expansion_gradient(dB, dy, z, tokens, self.setting.scale)
         if for_A or further:
             dz = low_rank.ranks_gradient(dy, B, tokens, self.setting.scale)
             if for_A:
-                assert read is not None
-                low_rank.add_projection_gradient(self._sum(2 * place, A), dz, read, tokens)
+                assert inputs is not None
+                low_rank.add_projection_gradient(self._sum(2 * place, A), dz, inputs, tokens)
             if further:
                 low_rank.add_projected(out, dz, A, tokens)
         return out
 
     def _sum(self, number: int, factor: Tensor) -> Tensor:
         """What a factor's gradient is added to."""
-        known = self.sums[number]
-        if known is not None:
-            return known
+        total = self.sums[number]
+        if total is not None:
+            return total
         fresh = torch.zeros_like(factor, memory_format=torch.contiguous_format)
         self.factors[number] = fresh
         return fresh

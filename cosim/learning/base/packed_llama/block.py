@@ -26,15 +26,15 @@ def forward(
     size = plan.cos.shape[-1]
     ranks: list[Tensor | None] = []
 
-    def product(place: int, given: Tensor, tokens: Tokens, out: Tensor | None = None) -> Tensor:
+    def product(place: int, inputs: Tensor, tokens: Tokens, out: Tensor | None = None) -> Tensor:
         part, pair = block.products[place], pairs[place]
         if setting.see is not None and part.number is not None:
-            setting.see(part.number, part.weight, given)
-        y = part.of(given, out)
+            setting.see(part.number, part.weight, inputs)
+        y = part.of(inputs, out)
         z = None
         if pair is not None:
             A, B = pair
-            z = low_rank.ranks(given, A, tokens)
+            z = low_rank.ranks(inputs, A, tokens)
             if setting.mix is not None:
                 z = setting.mix(z, tokens.rows)
             low_rank.add_expanded(y, z, B, tokens, setting.scale)
@@ -42,12 +42,12 @@ def forward(
         return y
 
     widths = [part.weight.shape[0] for part in block.products[:3]]
-    read, rate = normalised(x, block.attention_norm)
+    normed, rate = normalised(x, block.attention_norm)
     flat = x.new_empty(count, widths[0] + widths[1])
     values = x.new_empty(count + 1, widths[2])
-    product(0, read, plan.tokens, flat[:, : widths[0]])
-    product(1, read, plan.tokens, flat[:, widths[0] :])
-    product(2, read, plan.tokens, values[:count])
+    product(0, normed, plan.tokens, flat[:, : widths[0]])
+    product(1, normed, plan.tokens, flat[:, widths[0] :])
+    product(2, normed, plan.tokens, values[:count])
     heads = x.new_empty(count + 1, flat.shape[1] // size, size)
     rotated(flat.view(count, -1, size), plan.cos, plan.sin, heads[:count])
     heads[count:] = values[count:] = 0
@@ -56,9 +56,9 @@ def forward(
     if setting.kept is not None:
         mixed, x = mixed[setting.kept.index], x[setting.kept.index]
     middle = product(3, mixed, late).add_(x)
-    read, middle_rate = normalised(middle, block.mlp_norm)
-    gate = product(4, read, late)
-    up = product(5, read, late)
+    normed, middle_rate = normalised(middle, block.mlp_norm)
+    gate = product(4, normed, late)
+    up = product(5, normed, late)
     out = product(6, functional.silu(gate).mul_(up), late).add_(middle)
     trace = Trace(rate, heads, values, weights, mixed, middle, middle_rate, gate, up, ranks)
     return out, trace
@@ -81,13 +81,13 @@ class _Function(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        x, *rest = ctx.saved_tensors
-        split = len(rest) - 2 * len(ctx.setting.block.products)
-        trace, pairs = Trace.of(rest[:split]), _paired(rest[split:])
-        wants = ctx.needs_input_grad
-        wanted = list(zip(wants[3::2], wants[4::2], strict=True))
-        gradient = Gradient(ctx.setting, pairs, trace, wanted, ctx.sums)
-        dx = gradient.through(x, grads[0].contiguous(), wants[0])
+        x, *tensors = ctx.saved_tensors
+        split = len(tensors) - 2 * len(ctx.setting.block.products)
+        trace, pairs = Trace.of(tensors[:split]), _paired(tensors[split:])
+        needs = ctx.needs_input_grad
+        factor_needs = list(zip(needs[3::2], needs[4::2], strict=True))
+        gradient = Gradient(ctx.setting, pairs, trace, factor_needs, ctx.sums)
+        dx = gradient.through(x, grads[0].contiguous(), needs[0])
         return dx, None, None, *gradient.factors
 
 

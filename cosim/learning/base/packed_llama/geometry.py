@@ -24,9 +24,9 @@ class Bucket:
     """Rows of nearly one length T, padded on the right to the longest, that continue stems of one
     length S, or none (S = 0): T queries a row, and S + T keys, the stem's first.
 
-    queries, keys: where they lie among those of all buckets, heads and padding included. mask: 0 or
-    -∞, (T, S + T), or (rows, 1, T, S + T) where rows differ in what their tokens see. weights:
-    where its attention weights lie among those that are kept, None where they are not.
+    queries, keys: where they lie among those of all buckets, heads and padding included.
+    mask: 0 or -∞, (T, S + T), or (rows, 1, T, S + T) where rows differ in what their tokens see.
+    weights: where its attention weights lie among those that are kept, None where they are not.
     """
 
     rows: int
@@ -61,7 +61,7 @@ class Tokens:
     @cached_property
     def sizes(self) -> list[int]:
         """Tokens by group."""
-        return [end - first for first, end in pairwise(self.bounds)]
+        return [end - start for start, end in pairwise(self.bounds)]
 
     @cached_property
     def equal(self) -> bool:
@@ -73,11 +73,13 @@ class Tokens:
 class Plan:
     """The geometry of one pass of N tokens.
 
-    cos, sin (N, 1, head_size), the first half of sin negated. Every token has H queries and after
-    them K keys, K values and H outputs; token N stands for padding. heads, values, outputs: which
-    of them lie in the buckets, (rows, heads, tokens) one after another, all keys after all queries;
+    Every token has H queries and after them K keys, K values and H outputs; token N is padding.
+
+    cos, sin: (N, 1, head_size), the first half of sin negated.
+    heads, values, outputs: which of them lie in the buckets, (rows, heads, tokens) one after
+        another, all keys after all queries.
     heads_back, values_back, outputs_back: where in the buckets those of each token lie, of a stem
-    in its own row.
+        in its own row.
     """
 
     tokens: Tokens
@@ -111,7 +113,7 @@ def plan(packed: PackedRows, weights: Weights) -> Plan:
     values = _gather(places, weights.key_heads, range(weights.key_heads))
     outputs_back = _back(outputs, [0] * len(stem_lengths), count, weights.heads)
     values_back = _back(values, stem_lengths, count, weights.key_heads)
-    asked = sum(part.numel() for part in outputs)
+    query_count = sum(part.numel() for part in outputs)
     angles = packed.depths[:, None].float() * weights.frequencies.to(device).float()
     cos, sin = angles.cos(), angles.sin()
 
@@ -126,7 +128,7 @@ def plan(packed: PackedRows, weights: Weights) -> Plan:
         flat([*queries, *keys]),
         flat(values),
         flat(outputs),
-        torch.cat([outputs_back, values_back + asked], 1).flatten().to(device),
+        torch.cat([outputs_back, values_back + query_count], 1).flatten().to(device),
         values_back.flatten().to(device),
         outputs_back.flatten().to(device),
         _stems(values, stem_lengths, values_back, device),
@@ -155,21 +157,21 @@ def _buckets(packed: PackedRows, weights: Weights) -> tuple[tuple[Bucket, ...], 
         if stem:
             continued = starts[[packed.stems[row] for row in members]]
             place = torch.cat([continued[:, None] + torch.arange(stem), place], 1)
-        seen = torch.arange(stem + length) <= position[:, None] + stem
+        visible = torch.arange(stem + length) <= position[:, None] + stem
         branch = branches[place]
         if branch.any():
             trunk = branch[:, None, None] == 0
-            seen = seen & (trunk | (branch[:, None, stem:, None] == branch[:, None, None]))
-        mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, -torch.inf)
+            visible = visible & (trunk | (branch[:, None, stem:, None] == branch[:, None, None]))
+        mask = torch.zeros(visible.shape, dtype=dtype).masked_fill_(~visible, -torch.inf)
         asking = slice(queries, queries + len(members) * heads * length)
-        asked = slice(keys, keys + place.numel() * weights.key_heads)
-        own = None
+        slots = slice(keys, keys + place.numel() * weights.key_heads)
+        span = None
         if stem + length <= KEPT_LENGTH:
-            own = slice(kept, kept + (asking.stop - asking.start) * (stem + length))
-            kept = own.stop
-        buckets.append(Bucket(len(members), length, stem, asking, asked, mask.to(device), own))
+            span = slice(kept, kept + (asking.stop - asking.start) * (stem + length))
+            kept = span.stop
+        buckets.append(Bucket(len(members), length, stem, asking, slots, mask.to(device), span))
         places.append(place)
-        queries, keys = asking.stop, asked.stop
+        queries, keys = asking.stop, slots.stop
     return tuple(buckets), places
 
 
@@ -184,19 +186,19 @@ def _batches(packed: PackedRows, heads: int) -> list[list[int]]:
     for row in sorted((n for n, length in enumerate(packed.lengths) if length), key=lengths):
         stem, length = lengths(row)
         if batches:
-            last = batches[-1]
-            first_stem, first = lengths(last[0])
-            similar = stem == first_stem and length <= 1.25 * first + 4
-            if similar and (len(last) + 1) * heads * length * (stem + length) <= _WEIGHTS_AT_ONCE:
-                last.append(row)
+            batch = batches[-1]
+            first_stem, batch_length = lengths(batch[0])
+            similar = stem == first_stem and length <= 1.25 * batch_length + 4
+            if similar and (len(batch) + 1) * heads * length * (stem + length) <= _WEIGHTS_AT_ONCE:
+                batch.append(row)
                 continue
         batches.append([row])
     return batches
 
 
-def _gather(places: Sequence[Tensor], heads: int, chosen: range) -> list[Tensor]:
+def _gather(places: Sequence[Tensor], heads: int, heads_taken: range) -> list[Tensor]:
     """Indices of the chosen of each token's heads, by bucket (rows, heads, tokens)."""
-    head = torch.tensor(chosen)[:, None]
+    head = torch.tensor(heads_taken)[:, None]
     return [place[:, None] * heads + head for place in places]
 
 
@@ -212,7 +214,7 @@ def _numbered(parts: Sequence[Tensor]) -> list[Tensor]:
     """The places of all parts' entries, counted through."""
     sizes = [part.numel() for part in parts]
     every = torch.arange(sum(sizes)).split(sizes)
-    return [own.view_as(part) for own, part in zip(every, parts, strict=True)]
+    return [numbers.view_as(part) for numbers, part in zip(every, parts, strict=True)]
 
 
 def _stems(

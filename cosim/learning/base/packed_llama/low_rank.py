@@ -73,8 +73,8 @@ def _groups(
             yield x_g, factor_g, y_g
 
 
-def _product(out: Tensor, left: Tensor, right: Tensor, scale: float, *, add: bool) -> None:
+def _product(out: Tensor, a: Tensor, b: Tensor, scale: float, *, add: bool) -> None:
     """out = scale·left·right, or added to it; matrices, or batches of them."""
     beta = 1 if add else 0
-    product = torch.addmm if left.ndim == 2 else torch.baddbmm
-    product(out, left, right, beta=beta, alpha=scale, out=out)
+    product = torch.addmm if a.ndim == 2 else torch.baddbmm
+    product(out, a, b, beta=beta, alpha=scale, out=out)

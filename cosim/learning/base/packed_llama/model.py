@@ -53,12 +53,12 @@ class LeanModel:
         index, position = packed.scored.unique(return_inverse=True)
         kept = Kept(index, kept_tokens(packed, index))
         x = self._embedded(packed)
-        last = self.weights.blocks[-1]
+        last_block = self.weights.blocks[-1]
         graded = torch.is_grad_enabled() and mix is None
         for block in self.weights.blocks:
-            setting = Setting(block, geometry, scale, kept if block is last else None, mix)
-            own = _own(setting, pairs)
-            x = differentiable(x, setting, own) if graded else forward(x, setting, own)[0]
+            setting = Setting(block, geometry, scale, kept if block is last_block else None, mix)
+            factors = _own(setting, pairs)
+            x = differentiable(x, setting, factors) if graded else forward(x, setting, factors)[0]
         norm = self.weights.norm
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
         rate = torch.rsqrt(wide.square().mean(-1, keepdim=True) + norm.epsilon)
@@ -72,13 +72,13 @@ class LeanModel:
         """
         geometry = plan(packed, self.weights)
         x = self._embedded(packed)
-        found = {0: x}
+        states = {0: x}
         for number in range(max(blocks, default=0)):
             setting = Setting(self.weights.blocks[number], geometry)
             x = forward(x, setting, _own(setting, None))[0]
             if number + 1 in blocks:
-                found[number + 1] = x
-        return [found[number] for number in blocks]
+                states[number + 1] = x
+        return [states[number] for number in blocks]
 
     @torch.no_grad()
     def walk(self, packed: PackedRows, see: Callable[[int, Tensor, Tensor], None]) -> None:

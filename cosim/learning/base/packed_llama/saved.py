@@ -27,7 +27,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a block computes with besides its input: weights, geometry, and how ranks are used."""
+    """A block computes with this besides its input: weights, geometry, and how ranks are used."""
 
     block: Block
     plan: Plan
@@ -44,7 +44,7 @@ class Setting:
 
 @dataclass
 class Trace:
-    """What a backward pass needs of a forward pass: n tokens, m of them after the attention.
+    """A trace holds what the backward pass needs of n tokens, m of them after the attention.
 
     middle (m, h): after the attention. rate, middle_rate: the norms' ρ. heads, values: after the
     rotation, with a zero token. weights: of the attention, as far as they are kept. mixed

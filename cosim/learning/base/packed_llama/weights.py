@@ -59,8 +59,9 @@ class Block:
 class Weights:
     """A whole model but for its output head.
 
-    embedding (V, h); heads H, key_heads K (H a multiple of K), head_size; frequencies
-    (head_size/2,): radians a position by which each pair of a head's values is turned.
+    embedding: (V, h).
+    heads, key_heads: H and K, H a multiple of K.
+    frequencies: (head_size/2,), radians a position by which each pair of a head's values is turned.
     """
 
     embedding: Tensor
