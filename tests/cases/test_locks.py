@@ -167,8 +167,13 @@ def test_a_terminal_that_is_closed_ends_a_sweep_as_ctrl_c_does(
     sweep_file.write_text(f"{SWEEP}set: {{rounds: 1000000}}\n", encoding="utf-8")
     arguments = [sys.executable, "-m", "cosim", "sweep", str(sweep_file), "--out", "s"]
     run = tmp_path / "s" / "seed-1"
+    # These tests may themselves be run by what ignores the signal.
     with subprocess.Popen(
-        arguments, cwd=tmp_path, env=environment(), start_new_session=True
+        arguments,
+        cwd=tmp_path,
+        env=environment(),
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     ) as process:
         wait_for(lambda: (run / "manifest.json").exists())
         os.killpg(process.pid, signal.SIGHUP)
@@ -192,7 +197,9 @@ def test_a_terminal_that_is_closed_leaves_what_ctrl_c_leaves(
         cwd=tmp_path,
         env=environment(),
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN) if ignored else None,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL
+        ),
     ) as process:
         wait_for(lambda: any((run / "parts").rglob("000002.parquet")))
         process.send_signal(signal.SIGHUP)

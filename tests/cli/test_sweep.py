@@ -137,10 +137,10 @@ def test_an_interrupted_run_of_a_sweep_is_resumed(
     inner = Learner.evaluate
     calls = itertools.count(1)
 
-    def interrupted(self: Learner, devices: Any) -> Any:
+    def interrupted(self: Learner, *asked: Any) -> Any:
         if next(calls) == 2:
             raise KeyboardInterrupt
-        return inner(self, devices)
+        return inner(self, *asked)
 
     with monkeypatch.context() as patch:
         patch.setattr(Learner, "evaluate", interrupted)
