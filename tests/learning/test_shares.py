@@ -1,10 +1,9 @@
 """Shares of a pass that take their steps side by side."""
 
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from threading import Event
+from threading import Event, main_thread
 from typing import Any
 
 import numpy as np
@@ -161,7 +160,7 @@ def test_a_share_takes_no_further_step_where_the_other_fails(
         if len(batches[0][0][0].prompt) == 10:
             assert begun.wait(60)
             if failure == "ctrl-c":  # which reaches the main thread, and no other
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
             else:
                 raise failure("as if")
         else:
