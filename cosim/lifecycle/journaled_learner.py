@@ -136,11 +136,9 @@ class _JournaledJob:
 
 
 def _opened(argument: Any) -> Any:
-    """What a handle stands for, or one or several of each device."""
+    """What a handle stands for, or those of several devices."""
     if isinstance(argument, Handle):
         return argument.content
     if isinstance(argument, Mapping):
         return {device: _opened(value) for device, value in argument.items()}
-    if isinstance(argument, list) and argument and isinstance(argument[0], Handle):
-        return [handle.content for handle in argument]
     return argument
