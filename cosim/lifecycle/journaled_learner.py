@@ -25,7 +25,7 @@ _FORMS = VERBS | JOB_VERBS
 
 
 class JournaledLearner:
-    """A learner whose answers are written down, or come from what was written down.
+    """A journaled learner's answers are written down, or come from what was written down.
 
     What the simulation hears has gone through the journal, so that it is the same both times;
     updates and experts reach it as handles. Where the journal keeps nothing, answers are the inner

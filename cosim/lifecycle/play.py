@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Played:
-    """A run that has ended: where it is and what its manifest says."""
+    """A played run has ended: where it is and what its manifest says."""
 
     directory: Path
     manifest: Mapping[str, Any]
