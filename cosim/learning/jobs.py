@@ -15,7 +15,8 @@ from cosim.methods.workload import Workload
 
 
 class Employer(Protocol):
-    """The learner, as a job sees it: it takes the job's result or takes the job back."""
+    """The employer is the learner as a job sees it: it takes the job's result or takes the job
+    back."""
 
     def accept(self, job: FineTuningJob) -> FineTuned:
         """Settles a job if need be, and makes its outcome the device's own."""
@@ -31,7 +32,8 @@ class Employer(Protocol):
 
 
 class FineTuningJob:
-    """One device's local fine-tuning of a round, which depends on its state at submission alone.
+    """A fine-tuning job trains one device for a round, and depends on its state at submission
+    alone.
 
     calibrates: the device has not been calibrated, so that this is done first; `work` counts it.
     """
@@ -61,7 +63,7 @@ class FineTuningJob:
 
 
 class CalibrationJob:
-    """One device's calibration alone, which gives its densities before it has a mask."""
+    """A calibration job calibrates one device, which gives its densities before it has a mask."""
 
     def __init__(self, learner: Employer, device: int, work: Workload) -> None:
         self._learner = learner
@@ -77,7 +79,7 @@ class CalibrationJob:
 
 
 class MixingJob:
-    """One device's mixing of its inbox: its work is known at once, its result when asked for."""
+    """A mixing job mixes a device's inbox: its work is known at once, its result when asked for."""
 
     def __init__(self, learner: Employer, device: int, hearing: Hearing, work: Workload) -> None:
         self._learner = learner

@@ -38,7 +38,8 @@ from cosim.scenario.learning import Training
 
 
 class Learner:
-    """All devices' adapters over one frozen base model; plays the parts that the method chose.
+    """A learner holds all devices' adapters over one frozen base model; it plays the parts that the
+    method chose.
 
     `densities` are the devices' own, Q_budget/Σd·r; the adapter's for all of them if not given.
     `executor`: who computes training passes, each of `devices_per_pass` devices at most, and

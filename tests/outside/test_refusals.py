@@ -1,5 +1,6 @@
 """What a package does not take, packages that cannot be used, and those that fail."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,24 @@ def test_a_path_loss_that_fails_is_one_sentence(
     assert "radio.path_loss: two_ray of my-air 1.0 " in line
     assert pytest.raises(ValueError, match=told).matches(ValueError(line)), line
     assert not Path("runs").exists() or not any(Path("runs").iterdir())
+
+
+def test_of_two_packages_with_one_name_inside_the_one_that_fails_is_named(
+    site: Path, written: Any, tmp_path: Path
+) -> None:
+    loss = MODULE.replace("class TwoRay", "class Air").replace("k = 2.0 * math.pi", "k = [1][7]")
+    install(site, source=loss, entry_points={"cosim.path_loss": {"two_ray": "Air"}})
+    install(
+        site,
+        module="other_air",
+        source=MODULE.replace("class Nakagami", "class Air"),
+        entry_points={"cosim.fading": {"nakagami": "Air"}},
+        distribution="other-air",
+    )
+    with pytest.raises(OutsideError) as failure:
+        play(load(written(STILL)), out=tmp_path / "run")
+    told = r"radio\.path_loss: two_ray of my-air 1\.0 failed at .*my_air\.py:\d+: IndexError"
+    assert re.match(told, str(failure.value)), failure.value
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from torch import Tensor
 
 
 class GroupedParameter:
-    """One factor (A or B) of every module and every device of a group, in one buffer.
+    """A grouped parameter holds one factor (A or B) of every module and every device of a group, in
+    one buffer.
 
     The buffer is ordered module by module and holds (G, rows, columns) contiguously for each, so
     that `torch.bmm` and gradient accumulation work on plain contiguous blocks.

@@ -23,7 +23,8 @@ _PROCESS_BYTES = 0.8 * GIB
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Bytes by use; the total is meant to be within a fifth of the peak that is measured."""
+    """A memory estimate counts bytes by use; the total is meant to be within a fifth of the peak
+    that is measured."""
 
     base_model: float
     device_states: float

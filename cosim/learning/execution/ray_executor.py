@@ -79,7 +79,7 @@ class Choices:
 
 
 class Worker:
-    """One base model with its trainer and evaluator, in a process of Ray's."""
+    """A worker is one base model with its trainer and evaluator, in a process of Ray's."""
 
     def __init__(self, choices: Choices) -> None:
         self._choices = choices

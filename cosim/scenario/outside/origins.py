@@ -71,8 +71,11 @@ def failures_told(scenario: Scenario) -> Iterator[None]:
         (code, line), cause = frames[0], f"{type(error).__name__}: {error}"
         culprit = files[code.co_filename].by
         for path, point, thing in things:
-            inside = f"{thing.__qualname__}."
-            if any(code.co_qualname.startswith(inside) for code, _ in frames):
+            inside, file = f"{thing.__qualname__}.", str(point.source(thing)[1])
+            if any(
+                code.co_filename == file and code.co_qualname.startswith(inside)
+                for code, _ in frames
+            ):
                 culprit = f"{path}: {point}"
         raise OutsideError(f"{culprit} failed at {code.co_filename}:{line}: {cause}") from error
 
