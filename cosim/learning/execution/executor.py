@@ -30,11 +30,11 @@ class Executor(Protocol):
 
 
 class InProcess:
-    """Computes one pass after the other, in this process."""
+    """Computes all passes in this process."""
 
     def train(self, here: Trainer, groups: Groups) -> Sequence[Sequence[Outcome]]:
         """The outcomes of every pass, in order."""
-        return [here.train(group) for group in groups]
+        return here.train_all(groups)
 
     def score(self, here: Evaluator, requests: Requests) -> Sequence[Sequence[Score]]:
         """The scores of every expert that is asked, in order."""

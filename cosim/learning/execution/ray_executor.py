@@ -178,7 +178,7 @@ class RayExecutor:
         Raises RayError where there are not enough workers, or where one dies again and again.
         """
         if len(groups) < 2:
-            return [here.train(group) for group in groups]
+            return here.train_all(groups)
         results = self._spread("train", [(list(group), here.room) for group in groups])
         here.room = least(room for _, room in results)
         return [

@@ -105,6 +105,10 @@ class FullTrainer:
         """Each lesson by itself: no two devices' weights fit into one pass."""
         return [self._train(lesson) for lesson in lessons]
 
+    def train_all(self, groups: Sequence[Sequence[Lesson]]) -> list[list[Outcome]]:
+        """The outcomes of every pass, one after the other."""
+        return [self.train(lessons) for lessons in groups]
+
     def _train(self, lesson: Lesson) -> Outcome:
         master = self.weights.moved(lesson.adapter.values).requires_grad_()
         optimiser = new_optimiser(master, lesson.adapter.moments.get("B"), self.settings)
