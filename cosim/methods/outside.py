@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from cosim.errors import MethodError
 from cosim.methods.method import Method
 from cosim.methods.origin import Origin
+from cosim.methods.packages import note, unload
 from cosim.methods.part import PARTS_OF_FILES, within
 
 ENTRY_POINTS = "cosim.methods"
@@ -80,11 +81,16 @@ def method_of_package(name: str, sha256: str | None = None) -> Method | None:
         )
     origin = Origin(entry_point=name, sha256=digest)
     method = value if isinstance(value, Method) else getattr(value, "METHOD", None)
-    return _checked(method, place, module, origin)
+    checked = _checked(method, place, module, origin)
+    note(name, entry.module, checked)
+    return checked
 
 
 def forget(origin: Origin) -> None:
-    """Has a method's file executed again when it is next asked for, as in another process."""
+    """Has a method's code executed again when it is next asked for, as in another process: its
+    file, or all that its package has in Python."""
+    if origin.entry_point is not None:
+        unload(origin.entry_point)
     if (name := module_of(origin)) is not None:
         sys.modules.pop(name, None)
         PARTS_OF_FILES.pop(name, None)
