@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from cosim.errors import MethodError
 from cosim.methods.method import Method
 from cosim.methods.origin import Origin
-from cosim.methods.packages import note, unload
+from cosim.methods.packages import loaded_sha256, note, unload
 from cosim.methods.part import PARTS_OF_FILES, within
 
 ENTRY_POINTS = "cosim.methods"
@@ -72,14 +72,13 @@ def method_of_package(name: str, sha256: str | None = None) -> Method | None:
     except Exception as error:
         raise MethodError(f"{place}: {type(error).__name__}: {error}") from error
     module = sys.modules[entry.module]
-    file = getattr(module, "__file__", None)
-    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
-    if sha256 not in (None, digest):
+    loaded = loaded_sha256(module)
+    if sha256 not in (None, loaded):
         raise MethodError(
-            f"{place}: is another than the one that is meant: the SHA-256 of {file} is {digest}, "
-            f"expected {sha256}"
+            f"{place}: is another than the one that is meant: the SHA-256 of {module.__file__} is "
+            f"{loaded}, expected {sha256}"
         )
-    origin = Origin(entry_point=name, sha256=digest)
+    origin = Origin(entry_point=name, sha256=loaded)
     method = value if isinstance(value, Method) else getattr(value, "METHOD", None)
     checked = _checked(method, place, module, origin)
     note(name, entry.module, checked)

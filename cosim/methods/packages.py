@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
+from weakref import WeakKeyDictionary
 
 from cosim.methods.method import Method
 from cosim.methods.part import PARTS
@@ -13,6 +16,16 @@ _OWN = __name__.partition(".")[0]
 _PYTHON = (".py", ".pyc")
 # The packages with the code of each method that was loaded, by the name of its entry point.
 _loaded: dict[str, frozenset[str]] = {}
+# Of modules by when they were first asked for, since what has been imported stays as it was.
+_digests: WeakKeyDictionary[ModuleType, str] = WeakKeyDictionary()
+
+
+def loaded_sha256(module: ModuleType) -> str:
+    """SHA-256 of a module's file as it was when this was first asked; empty without a file."""
+    if module not in _digests:
+        file = getattr(module, "__file__", None)
+        _digests[module] = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
+    return _digests[module]
 
 
 def note(entry_point: str, module: str, method: Method) -> None:

@@ -10,6 +10,7 @@ from cosim.contract.subject import on_trial
 from cosim.learning.learner import Learner
 from cosim.lifecycle.play import play
 from cosim.methods import METHODS
+from cosim.methods.outside import forget as unload
 from cosim.methods.part import PARTS
 from cosim.scenario.load import dump, load
 from cosim.trace.manifest import read_manifest
@@ -66,13 +67,18 @@ def test_a_scenario_names_it(cosim: Command, scenario: Scenario, site: Path) -> 
         assert cosim("verify", run).code == 0
 
 
-def test_another_version_of_the_package_is_refused(
+def test_another_version_of_the_package_is_refused_by_another_process(
     cosim: Command, scenario: Scenario, site: Path
 ) -> None:
     path = scenario("trim")
-    run = play(load(path), out=path.with_name("run")).directory
+    chosen = load(path)
+    run = play(chosen, out=path.with_name("run")).directory
     with (site / f"{PACKAGE}.py").open("a", encoding="utf-8") as file:
         file.write("# another version\n")
+    assert load(path).method.origin == chosen.method.origin, "what was loaded stays as it was"
+    assert cosim("verify", run).code == 0
+    assert chosen.method.origin is not None
+    unload(chosen.method.origin)
     ended = cosim("verify", run)
     assert ended.code == 1
     assert "is another than the one that is meant: the SHA-256 of " in ended.out
