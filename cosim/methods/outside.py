@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from cosim.errors import MethodError
 from cosim.methods.method import Method
 from cosim.methods.origin import Origin
-from cosim.methods.packages import loaded_sha256, note, unload
+from cosim.methods.packages import is_theirs, loaded_sha256, note, unload
 from cosim.methods.part import PARTS_OF_FILES, within
 
 ENTRY_POINTS = "cosim.methods"
@@ -208,9 +208,14 @@ def _line(error: BaseException, path: Path) -> str:
 
 
 def blamed(error: Exception) -> MethodError | None:
-    """The sentence for an error that comes out of a file from outside; None for any other."""
+    """The sentence for an error that comes out of a method from outside, be it a file or a package;
+    None for any other."""
     for frame in reversed(extract_tb(error.__traceback__)):
-        for name, module in list(sys.modules.items()):
-            if name.startswith(_MODULE) and module.__file__ == frame.filename:
-                return MethodError(f"{frame.filename}:{frame.lineno}: {_words(error)}")
+        if _is_a_method_file(frame.filename) or is_theirs(frame.filename):
+            return MethodError(f"{frame.filename}:{frame.lineno}: {_words(error)}")
     return None
+
+
+def _is_a_method_file(file: str) -> bool:
+    modules = list(sys.modules.items())
+    return any(name.startswith(_MODULE) and module.__file__ == file for name, module in modules)

@@ -51,6 +51,12 @@ def unload(entry_point: str) -> None:
             del parts[word]
 
 
+def is_theirs(file: str) -> bool:
+    """Whether a file is the source of a module of a package that a loaded method lies in."""
+    packages = frozenset[str]().union(*_loaded.values())
+    return any(getattr(module, "__file__", None) == file for _, module in _modules(packages))
+
+
 def _package(module: str) -> str:
     """The outermost package with an `__init__.py` that a module lies in, or the module alone.
 

@@ -45,11 +45,11 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (folder / f"{PACKAGE}.py").write_text(source, encoding="utf-8")
     (folder / "broken_devices.py").write_text("METHOD = 3\n", encoding="utf-8")
     monkeypatch.syspath_prepend(folder)
-    before = set(PARTS["aggregation"])
+    before = {slot: dict(parts) for slot, parts in PARTS.items()}
     yield folder
     forget(folder)
-    for word in set(PARTS["aggregation"]) - before:
-        del PARTS["aggregation"][word]
+    PARTS.clear()
+    PARTS.update(before)
 
 
 @pytest.mark.slow
@@ -154,3 +154,39 @@ def test_another_learner_meets_nothing_that_a_package_keeps(
             assert (on_class, on_module) == ([], [])
             on_class.append(1)
             on_module.append(1)
+
+
+FAILING = """\
+from typing import Literal
+from cosim.methods import LORA, Sending
+from failing_devices.threshold import threshold
+class Failing(Sending):
+    name: Literal["failing"] = "failing"
+    def speaks(self, own, turn):
+        return own, threshold(turn.round) > 0
+METHOD = LORA.with_(name="failing", reference="nobody", sending=Failing())
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "line"),
+    [
+        ("threshold", "def threshold(round_):\n    return 1 / (2 - round_)\n", 2),
+        ("method", FAILING.replace("threshold(turn.round)", "1 / (2 - turn.round)"), 7),
+    ],
+)
+def test_a_part_that_fails_in_a_run_is_told_by_its_line(
+    cosim: Command, scenario: Scenario, site: Path, module: str, source: str, line: int
+) -> None:
+    package = site / "failing_devices"
+    package.mkdir()
+    (package / "method.py").write_text(FAILING, encoding="utf-8")
+    (package / "threshold.py").write_text("def threshold(round_):\n    pass\n", encoding="utf-8")
+    (package / "__init__.py").touch()
+    (package / f"{module}.py").write_text(source, encoding="utf-8")
+    declare(site, "failing_devices", "failing = failing_devices.method:METHOD\n")
+    ended = cosim("run", scenario("failing"))
+    assert ended.code == 2
+    assert ended.err.splitlines()[-1] == (
+        f"cosim: {package / module}.py:{line}: ZeroDivisionError: division by zero"
+    )
