@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import traceback
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from cosim.errors import OutsideError
-from cosim.methods.packages import loaded_sha256
 
 PATH_LOSS, FADING = "cosim.path_loss", "cosim.fading"
 MOBILITY, OBSERVERS = "cosim.mobility", "cosim.observers"
+
+# Of modules by when they were first asked for, since what has been imported stays as it was.
+_digests: WeakKeyDictionary[ModuleType, str] = WeakKeyDictionary()
 
 
 class Declared:
@@ -61,7 +66,11 @@ class Declared:
 
     def digest(self, target: Any) -> str:
         """SHA-256 of that file as it was when the object was first loaded."""
-        return loaded_sha256(sys.modules[self.source(target)[0]])
+        name, file = self.source(target)
+        module = sys.modules[name]
+        if module not in _digests:
+            _digests[module] = hashlib.sha256(file.read_bytes()).hexdigest()
+        return _digests[module]
 
 
 def declared(group: str) -> Mapping[str, tuple[Declared, ...]]:
