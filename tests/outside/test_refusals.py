@@ -10,7 +10,7 @@ import cosim as package
 from cosim.errors import OutsideError, ScenarioError
 from cosim.lifecycle.play import play
 from cosim.scenario.load import load
-from tests.outside.air_package import MODULE, MOVING, STILL, install
+from tests.outside.air_package import MODULE, MOVING, PROFILE, STILL, install
 
 SETTINGS = [
     ("path_loss: two_rai", "'two_rai' is not one of log_distance, paper, d2d_outdoor, two_ray; "
@@ -122,6 +122,22 @@ def test_of_two_packages_with_one_name_inside_the_one_that_fails_is_named(
         play(load(written(STILL)), out=tmp_path / "run")
     told = r"radio\.path_loss: two_ray of my-air 1\.0 failed at .*my_air\.py:\d+: IndexError"
     assert re.match(told, str(failure.value)), failure.value
+
+
+@pytest.mark.parametrize("radii_m", [(7, 30), (30, 7)])
+def test_every_group_with_the_movement_that_fails_is_named(
+    site: Path, written: Any, tmp_path: Path, radii_m: tuple[int, int]
+) -> None:
+    fails = "random.random() / (self.radius_m - 7))"
+    install(site, source=MODULE.replace("random.random())", fails))
+    first, last = (f"mobility: {{model: circle, radius_m: {radius_m}" for radius_m in radii_m)
+    text = MOVING.replace("mobility: {model: circle, radius_m: 30", first)
+    text = text.replace("radio:", f"  - {{count: 1, profile: {PROFILE}, {last}}}}}\nradio:")
+    with pytest.raises(OutsideError) as failure:
+        play(load(written(text)), out=tmp_path / "run")
+    told = "devices.0.mobility, devices.2.mobility: circle of my-air 1.0 failed at "
+    assert str(failure.value).startswith(told)
+    assert "ZeroDivisionError" in str(failure.value)
 
 
 @pytest.mark.parametrize(
