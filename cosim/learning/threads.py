@@ -9,6 +9,9 @@ from typing import Protocol, TypeVar
 
 import torch
 
+# More cores than that would wait for memory.
+MOST_THREADS = 16
+
 Given = TypeVar("Given")
 Found = TypeVar("Found")
 

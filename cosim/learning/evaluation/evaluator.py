@@ -12,9 +12,9 @@ from torch import Tensor
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.data.pool import Question
 from cosim.learning.evaluation.common_passes import CandidateScore, CommonPasses
-from cosim.learning.evaluation.request import ScoringRequest, groups_of
+from cosim.learning.evaluation.request import ROWS_PER_PASS, ScoringRequest, groups_of
 from cosim.learning.records import Score
-from cosim.learning.threads import one_thread_each
+from cosim.learning.threads import MOST_THREADS, one_thread_each
 from cosim.methods.expert import Expert
 from cosim.methods.layout import Layout
 
@@ -28,14 +28,20 @@ class Evaluator:
     included, is the argmax, which is when greedy decoding would produce the answer. The hidden
     states at the answers meet the head in float32, whatever the model's dtype, so that no two
     choices tie by rounding; those that are exactly as likely go to the first, as numpy's argmax
-    has it.
+    has it. threads: passes that are read side by side at most.
     """
 
     def __init__(
-        self, model: AdaptedModel, layout: Layout, dtype: torch.dtype, scale: float, rows: int = 64
+        self,
+        model: AdaptedModel,
+        layout: Layout,
+        dtype: torch.dtype,
+        scale: float,
+        rows: int = ROWS_PER_PASS,
     ) -> None:
         self.model, self.layout = model, layout
         self.dtype, self.scale, self.rows = dtype, scale, rows
+        self.threads = MOST_THREADS
         self.device = next(model.model.parameters()).device
 
     def scores(
@@ -90,7 +96,7 @@ class Evaluator:
             return every[part[0]].read(part[1])
 
         if self.model.lean and self.device.type == "cpu":
-            with one_thread_each(len(parts)) as run:
+            with one_thread_each(min(self.threads, len(parts))) as run:
                 found = run(read, parts)
         else:  # the padded pass sets its adapters on the one model that all would read
             found = [read(part) for part in parts]
@@ -98,7 +104,9 @@ class Evaluator:
         for (number, part), scores in zip(parts, found, strict=True):
             for row, of_candidates in zip(every[number].passes[part], scores, strict=True):
                 of_row[number, row.request, row.question, row.place] = of_candidates
-        out = [[[[] for _ in r.questions] for r in passes.requests] for passes in every]
+        out: list[list[list[list[CandidateScore]]]] = [
+            [[[] for _ in request.questions] for request in passes.requests] for passes in every
+        ]
         for number, request, question, place in sorted(of_row):
             out[number][request][question] += of_row[number, request, question, place]
         return out

@@ -10,10 +10,10 @@ from torch import Tensor
 from cosim.learning.data.pool import Question
 from cosim.methods.expert import Expert
 
-# From so many rows on a pass gains nothing by more of them.
-_ROWS_TOGETHER = 64
+# Rows of a pass: it gains nothing by more of them.
+ROWS_PER_PASS = 64
 # Adapters that lie side by side in the model's dtype for one pass.
-_MEMBERS_TOGETHER = 16
+MEMBERS_TOGETHER = 8
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ def groups_of(requests: Iterable[ScoringRequest]) -> list[list[int]]:
     open_groups: dict[tuple[int, bool], tuple[list[int], int]] = {}
     for number, request in enumerate(requests):
         expert = request.expert
-        if expert is None or expert.select is not None or len(request.questions) >= _ROWS_TOGETHER:
+        if expert is None or expert.select is not None or len(request.questions) >= ROWS_PER_PASS:
             groups.append([number])
             continue
         shape = len(expert.members), request.weights is not None
         group, rows = open_groups.get(shape, ([], 0))
-        fits = rows + len(request.questions) <= _ROWS_TOGETHER
-        if not fits or (len(group) + 1) * len(expert.members) > _MEMBERS_TOGETHER or not group:
+        fits = rows + len(request.questions) <= ROWS_PER_PASS
+        if not fits or (len(group) + 1) * len(expert.members) > MEMBERS_TOGETHER or not group:
             group, rows = [], 0
             groups.append(group)
         group.append(number)

@@ -100,6 +100,7 @@ class FullTrainer:
     ) -> None:
         self.model, self.weights, self.settings = model, weights, settings
         self.room = PassRoom()  # one device's mini-batch is never taken apart
+        self.threads = 1  # at a time
 
     def train(self, lessons: Sequence[Lesson]) -> list[Outcome]:
         """Each lesson by itself: no two devices' weights fit into one pass."""

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cosim.learning.data.packing import Reading, common_length
+from cosim.learning.threads import MOST_THREADS
 
-# Parts of a pass at most: more cores than that are for other passes.
-MOST_SHARES = 16
 # Every part reads all weights of the model. On two cores four parts of 640 tokens a step took 1.07
 # times as long as two of 1,280; below this part of a step the weights are most of what it reads.
 _TOKENS_OF_MANY = 1024
@@ -60,7 +59,7 @@ def slices(readings: Sequence[Sequence[Reading]]) -> list[list[list[Reading]]]:
 def _parts(tokens: int) -> int:
     """A power of two, so that two cores, or four, have equally many parts each."""
     count = 2
-    while 2 * count <= MOST_SHARES and tokens >= 2 * count * _TOKENS_OF_MANY:
+    while 2 * count <= MOST_THREADS and tokens >= 2 * count * _TOKENS_OF_MANY:
         count *= 2
     return count
 

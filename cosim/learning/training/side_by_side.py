@@ -42,10 +42,10 @@ class Unit:
 
 
 def side_by_side(
-    units: Sequence[Unit], train: Callable[[Unit, Event], list[Outcome]]
+    units: Sequence[Unit], train: Callable[[Unit, Event], list[Outcome]], threads: int
 ) -> list[list[Outcome]]:
-    """Each unit's outcomes, the largest trained first; where one fails, it sets the event that all
-    of them watch, and they take no further step."""
+    """Each unit's outcomes, the largest trained first, so many at once; where one fails, it sets
+    the event that all of them watch, and they take no further step."""
     if not units:
         return []
     stopped = Event()
@@ -58,7 +58,7 @@ def side_by_side(
             return error
 
     order = sorted(range(len(units)), key=lambda number: -units[number].tokens)
-    with one_thread_each(len(units)) as run:
+    with one_thread_each(min(threads, len(units))) as run:
         try:
             results = dict(zip(order, run(trained, [units[n] for n in order]), strict=True))
         except BaseException:

@@ -16,11 +16,11 @@ from torch import Tensor
 from cosim.errors import CosimError
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.data.packing import Reading, pack, pieces, reading
-from cosim.learning.threads import Each, one_thread_each
+from cosim.learning.threads import MOST_THREADS, Each, one_thread_each
 from cosim.learning.training.faults import first_non_finite, non_finite_factor
 from cosim.learning.training.lesson import Batch, Lesson, Outcome
 from cosim.learning.training.pass_room import PassRoom, out_of_memory
-from cosim.learning.training.shares import MOST_SHARES, shares, slices
+from cosim.learning.training.shares import shares, slices
 from cosim.learning.training.side_by_side import StoppedError, Unit, side_by_side
 from cosim.learning.training.working_copies import Optimisation, Pairs, WorkingCopies
 from cosim.methods.adapter import Adapter
@@ -73,6 +73,7 @@ class GroupTrainer:
     """Trains a group of lessons together; each lesson ends as it would alone.
 
     room: how much is held at once; less, and for good, where memory did not suffice.
+    threads: shares that are trained side by side at most.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class GroupTrainer:
         self.dtype, self.settings = dtype, settings
         self.device = next(model.model.parameters()).device
         self.room = PassRoom()
+        self.threads = MOST_THREADS
         self._divides = model.lean and self.device.type == "cpu"
         # Of a share: set where another one has failed.
         self._stopped: Event | None = None
@@ -115,7 +117,9 @@ class GroupTrainer:
         ]
         outcomes: dict[tuple[int, int], Outcome] = {}
         try:
-            for unit, results in zip(units, side_by_side(units, self._share), strict=True):
+            for unit, results in zip(
+                units, side_by_side(units, self._share, self.threads), strict=True
+            ):
                 group, *rows = unit.place
                 outcomes |= zip(((group, row) for row in rows), results, strict=True)
         except (RuntimeError, MemoryError) as error:
@@ -144,7 +148,7 @@ class GroupTrainer:
         """One pass, whose mini-batches are read in slices side by side where there is room."""
         if not (self._divides and self.room.side_by_side):
             return self._steps(lessons)
-        with one_thread_each(MOST_SHARES) as run:
+        with one_thread_each(self.threads) as run:
             self._each = run
             try:
                 return self._steps(lessons)
