@@ -15,6 +15,7 @@ from cosim.cli.finished_runs import compare, export, sweep, verify
 from cosim.cli.methods import methods
 from cosim.cli.reference import explain
 from cosim.cli.usage import Command, Group
+from cosim.host.spinning import bound_spinning
 
 if TYPE_CHECKING:
     from cosim.simulation.observer import Observer
@@ -293,4 +294,5 @@ for command in (explain, methods, sweep, compare, export, verify):
 
 def main() -> None:
     """Runs the command line; what a user can put right ends with one message and code 2."""
+    bound_spinning()
     sys.exit(exit_code(lambda: app(standalone_mode=True)))
