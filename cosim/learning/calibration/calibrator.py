@@ -54,7 +54,7 @@ class Calibrator:
         weights_sha256: str,
     ) -> None:
         self.model, self.layout, self.work, self.reader = model, layout, work, reader
-        about = [str(reader.device), str(model.model.dtype), str(model.lean)]
+        about = [str(reader.device), str(next(model.model.parameters()).dtype), str(model.lean)]
         about += [module.name for module in layout.modules]
         self._on_disk = SpectraOnDisk(weights_sha256, about)
         self._needs_features, self._needs_inputs = Need.FEATURES in needs, Need.INPUTS in needs
