@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from cosim.errors import DivergenceError
+from cosim.host.phases import Phases
 from cosim.learning.base.base_model import BaseModel
 from cosim.learning.base.geometry import Geometry
 from cosim.learning.calibration.calibrator import Calibrator
@@ -43,6 +44,7 @@ class Learner:
     `densities` are the devices' own, Q_budget/Σd·r; the adapter's for all of them if not given.
     `executor`: who computes training passes, each of `devices_per_pass` devices at most, and
     scores experts. `remembers`: what each device had to say last is kept, for diagnostics.
+    `phases`: the stopwatch of what its computing takes.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Learner:
         remembers: bool = False,
     ) -> None:
         self.executor, self.devices_per_pass = executor or InProcess(), devices_per_pass
+        phases = self.phases = Phases()
         self.base, self.method, self.training = base, method, training
         self.pools, self.tasks, self.seed = pools, tuple(tasks), seed
         parts = trainable(base, method, adapter, training)
@@ -70,7 +73,7 @@ class Learner:
             base.model, self.layout, trainable_projection=self.settings.trainable_projection
         )
         reader = PromptReader(model, *method.composition.reading)
-        self.calibrator = Calibrator(model, self.layout, method.needs, reader, self.work)
+        self.calibrator = Calibrator(model, self.layout, method.needs, reader, self.work, phases)
         density_of = densities or [adapter.density] * len(self.tasks)
         self.fleet = Fleet(self.layout, method, tasks, seed, density_of, adapter.bits_per_value)
         self.rows = DeviceRows(pools, self.tasks, seed)

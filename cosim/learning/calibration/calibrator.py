@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cosim.host.phases import Phase, Phases
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.target_modules import weight_of
 from cosim.learning.calibration.prompt_features import PromptReader
@@ -48,7 +49,9 @@ class Calibrator:
         needs: frozenset[Need],
         reader: PromptReader,
         work: Work,
+        phases: Phases | None = None,
     ) -> None:
+        self._phases = phases or Phases()
         self.model, self.layout, self.work, self.reader = model, layout, work, reader
         self._needs_features, self._needs_inputs = Need.FEATURES in needs, Need.INPUTS in needs
         # As eq. 20 is printed, the spectrum is W0's own: the same for every task.
@@ -83,7 +86,8 @@ class Calibrator:
         """`calibrate` of several devices' rows, some of them side by side; the same values."""
         # The padded pass sets hooks on the one model that all of them read.
         alone = not self.model.lean or self.reader.device.type != "cpu"
-        with one_thread_each(1 if alone else _AT_ONCE) as run:
+        at_once = 1 if alone else _AT_ONCE
+        with self._phases.during(Phase.CALIBRATION), one_thread_each(at_once) as run:
             if self._needs_features:
                 prompts = [[row.prompt for row in rows] for rows in rows_of]
                 passes = self.reader.passes(prompts)
@@ -114,11 +118,12 @@ class Calibrator:
                 lock=self._lock,
             )
             device = next(self.model.model.parameters()).device
-            self.model.walk(pack([[reading(row) for row in rows]], device), spectra.see)
+            see = self._phases.aside(Phase.SPECTRA, spectra.see)
+            self.model.walk(pack([[reading(row) for row in rows]], device), see)
             entropies = np.array(spectra.entropies) if self._needs_entropies else None
             inputs = torch.cat(spectra.means).float() if self._needs_inputs else None
         if self._needs_entropies and self._printed:
-            entropies = self._entropies_of_weights()
+            entropies = self._phases.aside(Phase.SPECTRA, self._entropies_of_weights)()
         return Calibration(entropies, features, inputs)
 
     def _entropies_of_weights(self) -> NDArray[np.float64]:
