@@ -15,6 +15,7 @@ from typing import Any, cast
 from cosim.errors import ResumeError, RunDirectoryError
 from cosim.host.phases import Phase, Phases
 from cosim.lifecycle.checkpoints import SPACING, Checkpoint, Checkpoints, newest
+from cosim.lifecycle.interrupted import Interrupted as Interrupted
 from cosim.lifecycle.journal import Journal
 from cosim.lifecycle.journaled_learner import JournaledLearner
 from cosim.lifecycle.provenance import opening_manifest, origins
@@ -49,16 +50,6 @@ class Played:
 
     directory: Path
     manifest: Mapping[str, Any]
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a run whose traces so far lie in `directory`."""
-
-    def __init__(self, directory: Path) -> None:
-        super().__init__(
-            f"interrupted; the traces so far: {directory}; go on with: cosim resume {directory}"
-        )
-        self.directory = directory
 
 
 def play(
