@@ -47,7 +47,7 @@ def checkouts(against: Path | None) -> dict[str, Path]:
     for path in found.values():
         command = [sys.executable, "-c", "import cosim; print(cosim.__file__)"]
         where = subprocess.run(
-            command, env=_environment(path), capture_output=True, text=True, check=True, cwd="/"
+            command, env=environment_of(path), capture_output=True, text=True, check=True, cwd="/"
         )
         if Path(where.stdout.strip()).resolve().parents[1] != path:
             sys.exit(f"{path}: 'import cosim' there gives {where.stdout.strip()}")
@@ -70,7 +70,7 @@ def played(
     with told.open("wb") as errors:
         process = subprocess.Popen(
             command,
-            env=_environment(checkout) | dict(environment or {}),
+            env=environment_of(checkout) | dict(environment or {}),
             stdout=subprocess.DEVNULL,
             stderr=errors,
         )
@@ -120,5 +120,6 @@ def middle(values: Sequence[float]) -> str:
     return f"{median(values):.1f} ±{(max(values) - min(values)) / 2 / median(values):.0%}"
 
 
-def _environment(checkout: Path) -> dict[str, str]:
+def environment_of(checkout: Path) -> dict[str, str]:
+    """This process' environment, in which a checkout's code is imported."""
     return {**os.environ, "PYTHONPATH": str(checkout)}
