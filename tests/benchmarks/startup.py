@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from whole_runs import checkouts, environment_of
+from whole_runs import PYTHON, checkouts, environment_of
 
 HERE = Path(__file__).parent
 TORCH = "import torch"
@@ -75,7 +75,7 @@ def until(command: list[str], checkout: Path, *, first_output: bool) -> tuple[fl
 
 def beside_torch(checkout: Path) -> tuple[float, float]:
     done = subprocess.run(
-        [sys.executable, "-c", BESIDE_TORCH],
+        [*PYTHON, "-c", BESIDE_TORCH],
         check=True,
         capture_output=True,
         text=True,
@@ -87,7 +87,7 @@ def beside_torch(checkout: Path) -> tuple[float, float]:
 
 def measured(checkout: Path, scenario: Path, folder: Path) -> Times:
     """Everything once."""
-    cosim = [sys.executable, "-m", "cosim"]
+    cosim = [*PYTHON, "-m", "cosim"]
     run = [*cosim, "run", str(scenario), "--out", str(folder / "first")]
     return {
         "cosim --help": until([*cosim, "--help"], checkout, first_output=False),
@@ -112,6 +112,8 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 times = measured(paths[name], given.scenario.resolve(), Path(folder))
             if repeat:
+                told = {stage: [round(s, 2) for s in pair] for stage, pair in times.items()}
+                print(json.dumps({"checkout": name, "repeat": repeat, **told}), flush=True)
                 for stage, pair in times.items():
                     found.setdefault(stage, {}).setdefault(name, []).append(pair)
     width = max(map(len, found))

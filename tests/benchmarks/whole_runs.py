@@ -14,6 +14,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+# With `-m` the current directory, which may be one checkout's root, would come before the other's.
+PYTHON = (sys.executable, "-P")
 OWN = Path(__file__).resolve().parents[2]
 # A process that computes and nothing else, until whoever started it has gone.
 _SPIN = {
@@ -45,9 +47,9 @@ def checkouts(against: Path | None) -> dict[str, Path]:
     if against is not None:
         found["other"] = against.resolve()
     for path in found.values():
-        command = [sys.executable, "-c", "import cosim; print(cosim.__file__)"]
+        command = [*PYTHON, "-c", "import cosim; print(cosim.__file__)"]
         where = subprocess.run(
-            command, env=environment_of(path), capture_output=True, text=True, check=True, cwd="/"
+            command, env=environment_of(path), capture_output=True, text=True, check=True
         )
         if Path(where.stdout.strip()).resolve().parents[1] != path:
             sys.exit(f"{path}: 'import cosim' there gives {where.stdout.strip()}")
@@ -63,7 +65,7 @@ def played(
 ) -> Spent:
     """Plays a scenario with `cosim run` of a checkout and tells what it took; ends where it
     fails."""
-    command = [sys.executable, "-m", "cosim", "run", str(scenario), "--quiet", "--out", str(out)]
+    command = [*PYTHON, "-m", "cosim", "run", str(scenario), "--quiet", "--out", str(out)]
     command += [part for setting in settings for part in ("--set", setting)]
     told = out.with_suffix(".err")
     start = time.perf_counter()
