@@ -17,6 +17,7 @@ from cosim.cli.methods import methods
 from cosim.cli.reference import explain
 from cosim.cli.usage import Command, Group
 from cosim.errors import BusyMachineError
+from cosim.host.spinning import bound_spinning
 
 if TYPE_CHECKING:
     from cosim.simulation.observer import Observer
@@ -314,4 +315,5 @@ for command in (explain, methods, sweep, compare, export, verify):
 
 def main() -> None:
     """Runs the command line; what a user can put right ends with one message and code 2."""
+    bound_spinning()
     sys.exit(exit_code(lambda: app(standalone_mode=True)))

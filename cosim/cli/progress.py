@@ -21,7 +21,7 @@ from cosim.learning.records import Measurement
 
 
 class PlainProgress(Tally):
-    """One line a round, for logs and pipes."""
+    """A plain progress prints one line a round, for logs and pipes."""
 
     def __init__(self, rounds: int, console: Console) -> None:
         super().__init__(rounds)
@@ -41,7 +41,7 @@ class PlainProgress(Tally):
 
 
 class LiveProgress(Tally):
-    """A bar that moves with the rounds, and the run's numbers behind it."""
+    """A live progress is a bar that moves with the rounds, and the run's numbers behind it."""
 
     def __init__(self, rounds: int, console: Console) -> None:
         super().__init__(rounds)

@@ -18,7 +18,7 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_][\w.]*=")
 
 
 class Command(TyperCommand):
-    """A command that knows what its unknown options were meant to be."""
+    """A command knows what its unknown options were meant to be."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parses a command's words; raises UsageError for an option or a word that it lacks."""
@@ -55,7 +55,7 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """The commands, one of which was forgotten where a file comes first."""
+    """A group holds the commands, one of which was forgotten where a file comes first."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Finds the command of a word; raises UsageError for a file where a command belongs."""

@@ -24,7 +24,7 @@ _TELLING_AT_MOST = 6
 
 
 class Estimate(NamedTuple):
-    """A mean over seeds.
+    """An estimate is a mean over seeds.
 
     mean: the mean.
     half_width: of its 95 % interval (Student's t); None for one seed.
@@ -38,7 +38,7 @@ class Estimate(NamedTuple):
 
 @dataclass
 class Group:
-    """Runs of one scenario under several seeds.
+    """A group is the runs of one scenario under several seeds.
 
     setting: the scenario but for its seed, path → value.
     runs: the runs, by seed.
@@ -66,7 +66,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Groups of runs beside each other.
+    """A comparison sets groups of runs beside each other.
 
     groups: in the order given.
     notes: sentences about what could not be counted.

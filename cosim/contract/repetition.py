@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stored:
-    """A learner as a checkpoint holds it.
+    """A stored learner is one as a checkpoint holds it.
 
     calls: the journal's lines up to it.
     state: in JSON.
@@ -37,7 +37,7 @@ class Stored:
 
 @dataclass
 class Played:
-    """The script from its start, or from a stored state, to its end.
+    """What was played is the script from its start, or from a stored state, to its end.
 
     learner: a fresh one.
     begins: what it is made to be; None at the start.

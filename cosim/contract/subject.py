@@ -52,8 +52,8 @@ class Subject:
     def learner(self, *, anew: bool = False, steps: int = 2) -> Learner:
         """A learner of three devices at the start.
 
-        anew: the method's file is executed again, as another process would do it; steps: of a
-        local fine-tuning.
+        anew: the method's file, or its package, is executed again, as another process would do it;
+        steps: of a local fine-tuning.
         """
         from cosim.learning.learner import Learner
 

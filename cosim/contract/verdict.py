@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Verdict:
-    """The end of one check.
+    """A verdict is the end of one check.
 
     name: of the check.
     sentence: what was seen, or what is wrong and where to look.
@@ -23,4 +23,4 @@ class Verdict:
 
 
 class Broken(Exception):  # noqa: N818 it is a finding, and no error of cosim's
-    """A check that does not hold; its text is the sentence."""
+    """A check is broken where it does not hold; its text is the sentence."""

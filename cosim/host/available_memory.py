@@ -12,7 +12,8 @@ _SELF = Path("/proc/self")
 
 
 class Memory(NamedTuple):
-    """Bytes that this process may have, those that it holds included, and what limits them."""
+    """The memory is the bytes that this process may have, those that it holds included, and what
+    limits them."""
 
     bytes: float
     limit: str

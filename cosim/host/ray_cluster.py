@@ -30,7 +30,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class RayCluster:
-    """Ray with this process connected to it.
+    """A cluster is Ray with this process connected to it.
 
     started: whether the cluster is this machine's, for this process alone.
     joined_before: whether somebody else's code has connected the process.

@@ -19,7 +19,7 @@ class ExpressionError(ValueError):
 
 
 class Expression:
-    """A pattern of the package `regex`, which reads Python's own and knows more.
+    """An expression is a pattern of the package `regex`, which reads Python's own and knows more.
 
     All of its searches together may take 0.5 s of processor time and 50 µs a text, so that neither
     one text nor a file of them can hang it. Raises ExpressionError for a pattern that is none.

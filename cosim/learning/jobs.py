@@ -16,7 +16,8 @@ from cosim.methods.workload import Workload
 
 
 class Employer(Protocol):
-    """The learner, as a job sees it: it takes the job's result or takes the job back."""
+    """The employer is the learner as a job sees it: it takes the job's result or takes the job
+    back."""
 
     def accept(self, job: FineTuningJob) -> FineTuned:
         """Settles a job if need be, and makes its outcome the device's own."""
@@ -32,7 +33,8 @@ class Employer(Protocol):
 
 
 class FineTuningJob:
-    """One device's local fine-tuning of a round, which depends on its state at submission alone.
+    """A fine-tuning job trains one device for a round, and depends on its state at submission
+    alone.
 
     calibrates: the device has not been calibrated, so that this is done first; `work` counts it.
     phase: what its computing is counted as.
@@ -65,7 +67,7 @@ class FineTuningJob:
 
 
 class CalibrationJob:
-    """One device's calibration alone, which gives its densities before it has a mask."""
+    """A calibration job calibrates one device, which gives its densities before it has a mask."""
 
     phase = Phase.CALIBRATION
 
@@ -83,7 +85,7 @@ class CalibrationJob:
 
 
 class MixingJob:
-    """One device's mixing of its inbox: its work is known at once, its result when asked for."""
+    """A mixing job mixes a device's inbox: its work is known at once, its result when asked for."""
 
     phase = Phase.MIXING
 

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 
 from cosim.errors import DivergenceError
-from cosim.host.phases import Phases
 from cosim.learning.base.base_model import BaseModel
 from cosim.learning.base.geometry import Geometry
 from cosim.learning.calibration.calibrator import Calibrator
@@ -26,6 +25,7 @@ from cosim.learning.federation.scoring import Scoring
 from cosim.learning.jobs import CalibrationJob, FineTuningJob, MixingJob, train_together
 from cosim.learning.records import Description, Evaluation, FineTuned, Outgoing
 from cosim.learning.storing.adapter_store import save_adapters
+from cosim.learning.threads import one_thread_each
 from cosim.learning.training.lesson import Batch, Lesson, Outcome
 from cosim.learning.training.passes import DEVICES_PER_PASS
 from cosim.learning.training.trainable import trainable
@@ -39,12 +39,12 @@ from cosim.scenario.learning import Training
 
 
 class Learner:
-    """All devices' adapters over one frozen base model; plays the parts that the method chose.
+    """A learner holds all devices' adapters over one frozen base model; it plays the parts that the
+    method chose.
 
     `densities` are the devices' own, Q_budget/Σd·r; the adapter's for all of them if not given.
     `executor`: who computes training passes, each of `devices_per_pass` devices at most, and
     scores experts. `remembers`: what each device had to say last is kept, for diagnostics.
-    `phases`: the stopwatch of what its computing takes.
     """
 
     def __init__(
@@ -63,17 +63,16 @@ class Learner:
         remembers: bool = False,
     ) -> None:
         self.executor, self.devices_per_pass = executor or InProcess(), devices_per_pass
-        phases = self.phases = Phases()
         self.base, self.method, self.training = base, method, training
         self.pools, self.tasks, self.seed = pools, tuple(tasks), seed
         parts = trainable(base, method, adapter, training)
         self.layout, self.trainer, model = parts.layout, parts.trainer, parts.model
         self.settings = self.trainer.settings
-        self.work = Work.of(
+        self.work = work = Work.of(
             base.model, self.layout, trainable_projection=self.settings.trainable_projection
         )
         reader = PromptReader(model, *method.composition.reading)
-        self.calibrator = Calibrator(model, self.layout, method.needs, reader, self.work, phases)
+        self.calibrator = Calibrator(model, self.layout, method.needs, reader, work, base.sha256)
         density_of = densities or [adapter.density] * len(self.tasks)
         self.fleet = Fleet(self.layout, method, tasks, seed, density_of, adapter.bits_per_value)
         self.rows = DeviceRows(pools, self.tasks, seed)
@@ -287,7 +286,8 @@ class Learner:
 
     def accept_mixture(self, job: MixingJob) -> None:
         """Makes a mixture the device's state; called by the job."""
-        self.post.mix(job.device, job.hearing)
+        with one_thread_each(1):  # sums too short to be worth a barrier each
+            self.post.mix(job.device, job.hearing)
 
     def evaluate(
         self, devices: Sequence[int], sets: Mapping[int, Sequence[int]] | None = None

@@ -50,7 +50,8 @@ STORED = (
 
 @dataclass(frozen=True)
 class OpenJob:
-    """A job that is neither accepted nor discarded, without its batches, which are the scenario's.
+    """An open job is neither accepted nor discarded; it is stored without its batches, which are
+    the scenario's.
 
     round, adapter: None of a calibration or a mixture. outcome: None until it is settled.
     hearing: of a mixture.

@@ -27,7 +27,7 @@ class Outgoing:
 
 @dataclass(frozen=True)
 class FineTuned:
-    """The result of one local fine-tuning.
+    """A fine-tuned result is what came of one local fine-tuning.
 
     loss: the mean over its steps, nats a token; None where nothing is trained.
     quarantined: the fine-tuning diverged; the device holds what it held before, and sends nothing.
@@ -70,7 +70,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Score:
-    """One metric over n questions; `headline` marks the accuracy of the task."""
+    """A score is one metric over n questions; `headline` marks the accuracy of the task."""
 
     metric: str
     value: float
@@ -80,7 +80,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One score of one device on one task."""
+    """A measurement is one score of one device on one task."""
 
     device: int
     task: str
@@ -89,7 +89,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One number about a device, a pair of devices, a task's questions or a module.
+    """A diagnostic is one number about a device, a pair of devices, a task's questions or a module.
 
     quantity: a word of `cosim.trace.schema.Quantity`, which says what it is about.
     """
@@ -105,7 +105,7 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class LayerState:
-    """One adapted module of one device: how much of its B is trained and sent.
+    """A layer state says of one adapted module of one device how much of its B is trained and sent.
 
     spectral_entropy: H of W0·C in nats; None where the densities do not come from it.
     """

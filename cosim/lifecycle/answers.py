@@ -58,7 +58,7 @@ class Underway:
 
 
 class Call(NamedTuple):
-    """One call: its number, counted from the start of the run, and its arguments."""
+    """A call has a number, counted from the start of the run, and arguments."""
 
     number: int
     arguments: Sequence[Any]
@@ -66,7 +66,7 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True)
 class Form:
-    """The form of a verb's answers.
+    """A form says how a verb's answers are written down and read.
 
     encode: makes JSON's types of the learner's answer.
     decode: makes of these what the simulation hears.

@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint of a run, whole on disk; `index` is its JSON file."""
+    """A checkpoint of a run is whole on disk; `index` is its JSON file."""
 
     folder: Path
     number: int

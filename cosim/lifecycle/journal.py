@@ -13,8 +13,9 @@ _SHOWN = 300
 
 
 class Handle:
-    """Something of the learner's that is on its way through the simulation, which never looks
-    inside; in a journal it is its number. Its content is None where nobody will ask for it."""
+    """A handle stands for something of the learner's that is on its way through the simulation,
+    which never looks inside; in a journal it is its number. Its content is None where nobody will
+    ask for it."""
 
     __slots__ = ("__weakref__", "content", "number")
 
@@ -23,7 +24,8 @@ class Handle:
 
 
 class Journal:
-    """Calls and answers, a line of JSON each; those told before are read, then new ones follow.
+    """A journal is calls and answers, a line of JSON each; those told before are read, then new
+    ones follow.
 
     `fresh` are the lines that are not on disk yet.
     """
@@ -68,7 +70,7 @@ class Journal:
 
 
 class NoJournal(Journal):
-    """The journal of a run without checkpoints, which keeps nothing and need not be told."""
+    """A run without checkpoints has this journal, which keeps nothing and need not be told."""
 
     keeps = False
 

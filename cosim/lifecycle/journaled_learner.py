@@ -27,7 +27,7 @@ _FORMS = VERBS | JOB_VERBS
 
 
 class JournaledLearner:
-    """A learner whose answers are written down, or come from what was written down.
+    """A journaled learner's answers are written down, or come from what was written down.
 
     What the simulation hears has gone through the journal, so that it is the same both times;
     updates and experts reach it as handles. Where the journal keeps nothing, answers are the inner
@@ -144,11 +144,9 @@ class _JournaledJob:
 
 
 def _opened(argument: Any) -> Any:
-    """What a handle stands for, or one or several of each device."""
+    """What a handle stands for, or those of several devices."""
     if isinstance(argument, Handle):
         return argument.content
     if isinstance(argument, Mapping):
         return {device: _opened(value) for device, value in argument.items()}
-    if isinstance(argument, list) and argument and isinstance(argument[0], Handle):
-        return [handle.content for handle in argument]
     return argument

@@ -18,12 +18,13 @@ from cosim.lifecycle.checkpoints import SPACING, Checkpoint, Checkpoints, newest
 from cosim.lifecycle.interrupted import Interrupted as Interrupted
 from cosim.lifecycle.journal import Journal
 from cosim.lifecycle.journaled_learner import JournaledLearner
-from cosim.lifecycle.provenance import opening_manifest, origins
+from cosim.lifecycle.provenance import opening_manifest, origins, outside_origins
 from cosim.lifecycle.timed_trace import TimedTrace
 from cosim.methods.outside import METHOD_FILE, source_of
 from cosim.preflight.disk import disk_of, require_disk
 from cosim.scenario.load import dump, load
 from cosim.scenario.model import WHO_COMPUTES, Scenario
+from cosim.scenario.outside.origins import origins_of
 from cosim.scenario.reading.differences import differences
 from cosim.simulation.learner import Learner
 from cosim.simulation.recorder import Observer
@@ -46,7 +47,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Played:
-    """A run that has ended: where it is and what its manifest says."""
+    """A played run has ended: where it is and what its manifest says."""
 
     directory: Path
     manifest: Mapping[str, Any]
@@ -105,9 +106,13 @@ def resume(
         checkpoint = newest(directory)
         if checkpoint is not None:
             _refuse_other_scenario(directory, checkpoint, scenario)
+        else:
+            now = outside_origins(origins_of(scenario))
+            _refuse_other_origins(directory, outside_origins(manifest.get("outside")), now)
         learner = build_learner(scenario)
         if checkpoint is not None:
-            _refuse_other_origins(directory, checkpoint, scenario, learner)
+            now = origins(opening_manifest(scenario, learner), learner)
+            _refuse_other_origins(directory, checkpoint.index["origins"], now)
         times = int(manifest.get("resumed") or 0) + 1
         start = "its start: there is no checkpoint" if checkpoint is None else _start_of(checkpoint)
         _log.info("resuming %s from %s", directory, start)
@@ -134,7 +139,7 @@ class _Run:
         self.directory, self.scenario, self.learner = directory, scenario, learner
         self.manifest = {**opening_manifest(scenario, learner), "resumed": resumed}
         alone, modelled = learner.base is None, cast("Any", learner)
-        self.phases: Phases = Phases() if alone else modelled.phases
+        self.phases: Phases = Phases() if alone else modelled.calibrator.phases
         self.trace = TimedTrace(TraceWriter(directory), self.phases)
         self.checkpoints: Checkpoints | None = None
         self._past_cost: Mapping[str, Any] = {} if checkpoint is None else checkpoint.index["spent"]
@@ -276,9 +281,8 @@ def _refuse_other_scenario(directory: Path, checkpoint: Checkpoint, scenario: Sc
 
 
 def _refuse_other_origins(
-    directory: Path, checkpoint: Checkpoint, scenario: Scenario, learner: Learner
+    directory: Path, before: Mapping[str, Any], now: Mapping[str, Any]
 ) -> None:
-    before, now = checkpoint.index["origins"], origins(opening_manifest(scenario, learner), learner)
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if names:
         words = "; ".join(_differs(name, before.get(name), now.get(name)) for name in names)

@@ -10,9 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from cosim.errors import RunDirectoryError
 from cosim.scenario.model import Scenario
 from cosim.scenario.outside.origins import origins_of
 from cosim.simulation.learner import Learner
+from cosim.trace.manifest import MANIFEST_FILE
 
 _PACKAGES = ("torch", "transformers", "simpy", "numpy", "pyarrow", "reasoning-gym")
 # The parts of cosim that a trace depends on.
@@ -77,20 +79,34 @@ def origins(manifest: Mapping[str, Any], learner: Learner) -> dict[str, Any]:
         rows.update(name.encode())
         for row in (*pool.train, *pool.test):
             rows.update(repr(row).encode())
-    outside: dict[str, Any] = {}
-    for origin in manifest["outside"].values():
-        if not origin["observes"]:
-            outside[origin["distribution"]] = origin["version"]
-            outside[f"the code of {origin['module']}"] = origin["sha256"]
     return {
         **{name: manifest[name] for name in ("cosim", "python", "machine", "dtype", "threads")},
         **manifest["packages"],
-        **outside,
+        **outside_origins(manifest["outside"]),
         "base_model_sha256": manifest["base_model_sha256"],
         "processor": torch.cuda.get_device_name(place) if place.type == "cuda" else processor,
         "the tasks' rows": rows.hexdigest(),
         **{f"the code of cosim.{room}": digest for room, digest in code().items()},
     }
+
+
+def outside_origins(outside: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Any]:
+    """Of the things from outside that a manifest names, that on which traces depend, by what to
+    call it.
+
+    Raises RunDirectoryError where a manifest has been damaged.
+    """
+    found: dict[str, Any] = {}
+    try:
+        for origin in (outside or {}).values():
+            if not origin["observes"]:
+                found[origin["distribution"]] = origin["version"]
+                found[f"the code of {origin['module']}"] = origin["sha256"]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise RunDirectoryError(
+            f"{MANIFEST_FILE}: 'outside' is not what cosim writes there: {outside!r}."
+        ) from error
+    return found
 
 
 @cache

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Moments:
-    """The optimiser's state over one factor of one device.
+    """Moments are the optimiser's state over one factor of one device.
 
     steps: optimiser steps taken. first, second: float32 (n,), AdamW's two moments.
     """
@@ -28,7 +28,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class Adapter:
-    """The factors of one device's ΔW = B·A; its tensors are never changed in place.
+    """An adapter is the factors of one device's ΔW = B·A; its tensors are never changed in place.
 
     values: float32 (n,), B on its support.
     support: int64 (n,) sorted positions in flat B, or None where B is dense; empty before a mask

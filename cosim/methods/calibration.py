@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Need(Enum):
-    """A quantity that a part asks a calibration for."""
+    """A need is a quantity that a part asks a calibration for."""
 
     FEATURES = "features"
     INPUTS = "inputs"

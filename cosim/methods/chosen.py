@@ -18,7 +18,7 @@ from cosim.methods.topology.slot import Topology
 
 
 class Chosen(Protocol):
-    """One part for each slot."""
+    """What is chosen is one part for each slot."""
 
     @property
     def projection(self) -> Projection:

@@ -15,7 +15,7 @@ from cosim.spelling import did_you_mean
 
 
 class OneOf:
-    """The annotation of a field that holds one of these parts, or one of its slot from outside."""
+    """The annotation has a field hold one of these parts, or one of its slot from outside."""
 
     def __init__(self, *parts: type[Part]) -> None:
         self.parts = parts

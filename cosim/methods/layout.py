@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AdaptedModule:
-    """One adapted layer: its name, transformer block, and shape d×k of W0.
+    """An adapted module is one layer: its name, transformer block, and shape d×k of W0.
 
     transposed: its weight is kept as k×d, as by transformers' `Conv1D`.
     """

@@ -24,7 +24,7 @@ class Turn(NamedTuple):
 
 @dataclass(frozen=True)
 class Values:
-    """Numbers on the air, each of the scenario's bits per value.
+    """Values are numbers on the air, each of the scenario's bits per value.
 
     name: what they are of.
     values: float32 (n,).
@@ -42,7 +42,7 @@ class Values:
 
 @dataclass(frozen=True)
 class Mask:
-    """Positions of a factor, entropy-coded module by module; told once.
+    """A mask is the positions of a factor, entropy-coded module by module; told once.
 
     name: what it is of.
     support: int64 (n,), sorted positions in the flat factor.
@@ -63,7 +63,7 @@ class Mask:
 
 @dataclass(frozen=True)
 class Seed:
-    """A factor that a random stream gives: its key on the air, told once.
+    """A seed tells a factor that a random stream gives: its key is on the air, told once.
 
     values: float32, what the stream gives.
     """
@@ -79,7 +79,7 @@ class Seed:
 
 @dataclass(frozen=True)
 class Common:
-    """A factor that all devices have had from the start: nothing on the air.
+    """A common factor is one that all devices have had from the start: nothing of it is on the air.
 
     values: float32.
     """
@@ -179,7 +179,7 @@ def on_air(content: Sequence[Said], bits_per_value: int) -> tuple[Said, ...]:
 
 @dataclass(frozen=True)
 class Heard:
-    """A message that a device mixes, its own among them.
+    """What is heard is a message that a device mixes, its own among them.
 
     message: what was said.
     age: how often the device has mixed since it was sent.

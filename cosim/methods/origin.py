@@ -8,7 +8,7 @@ from cosim.methods.part import Choice
 
 
 class Origin(Choice):
-    """The file or the installed package that a method comes from, and its digest."""
+    """An origin is the file or the installed package that a method comes from, and its digest."""
 
     path: str | None = Field(None, description="of the file; null where a package has it")
     entry_point: str | None = Field(None, description="of the package, under cosim.methods")

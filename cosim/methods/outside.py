@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from cosim.errors import MethodError
 from cosim.methods.method import Method
 from cosim.methods.origin import Origin
+from cosim.methods.packages import is_theirs, loaded_sha256, note, unload
 from cosim.methods.part import PARTS_OF_FILES, within
 
 ENTRY_POINTS = "cosim.methods"
@@ -71,20 +72,24 @@ def method_of_package(name: str, sha256: str | None = None) -> Method | None:
     except Exception as error:
         raise MethodError(f"{place}: {type(error).__name__}: {error}") from error
     module = sys.modules[entry.module]
-    file = getattr(module, "__file__", None)
-    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
-    if sha256 not in (None, digest):
+    loaded = loaded_sha256(module)
+    if sha256 not in (None, loaded):
         raise MethodError(
-            f"{place}: is another than the one that is meant: the SHA-256 of {file} is {digest}, "
-            f"expected {sha256}"
+            f"{place}: is another than the one that is meant: the SHA-256 of {module.__file__} is "
+            f"{loaded}, expected {sha256}"
         )
-    origin = Origin(entry_point=name, sha256=digest)
+    origin = Origin(entry_point=name, sha256=loaded)
     method = value if isinstance(value, Method) else getattr(value, "METHOD", None)
-    return _checked(method, place, module, origin)
+    checked = _checked(method, place, module, origin)
+    note(name, entry.module, checked)
+    return checked
 
 
 def forget(origin: Origin) -> None:
-    """Has a method's file executed again when it is next asked for, as in another process."""
+    """Has a method's code executed again when it is next asked for, as in another process: its
+    file, or all that its package has in Python."""
+    if origin.entry_point is not None:
+        unload(origin.entry_point)
     if (name := module_of(origin)) is not None:
         sys.modules.pop(name, None)
         PARTS_OF_FILES.pop(name, None)
@@ -203,9 +208,14 @@ def _line(error: BaseException, path: Path) -> str:
 
 
 def blamed(error: Exception) -> MethodError | None:
-    """The sentence for an error that comes out of a file from outside; None for any other."""
+    """The sentence for an error that comes out of a method from outside, be it a file or a package;
+    None for any other."""
     for frame in reversed(extract_tb(error.__traceback__)):
-        for name, module in list(sys.modules.items()):
-            if name.startswith(_MODULE) and module.__file__ == frame.filename:
-                return MethodError(f"{frame.filename}:{frame.lineno}: {_words(error)}")
+        if _is_a_method_file(frame.filename) or is_theirs(frame.filename):
+            return MethodError(f"{frame.filename}:{frame.lineno}: {_words(error)}")
     return None
+
+
+def _is_a_method_file(file: str) -> bool:
+    modules = list(sys.modules.items())
+    return any(name.startswith(_MODULE) and module.__file__ == file for name, module in modules)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Workload:
-    """One device's local round, counted before it is trained.
+    """A workload is one device's local round, counted before it is trained.
 
     flop: of all passes, with every mini-batch padded to its longest row. passes: forward and
     backward passes, and the one forward pass of a calibration. steps: optimiser steps. samples:

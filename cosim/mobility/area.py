@@ -15,7 +15,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Disc:
-    """A disc around the origin. ValueError unless the radius is positive.
+    """A disc lies around the origin. ValueError unless the radius is positive.
 
     radius_m: its radius.
     """
@@ -69,7 +69,7 @@ class Disc:
 
 @dataclass(frozen=True)
 class Square:
-    """A square around the origin. ValueError unless the side is positive.
+    """A square lies around the origin. ValueError unless the side is positive.
 
     side_m: its side.
     """

@@ -19,7 +19,8 @@ _NEVER: FloatArray = np.empty(0)
 
 @runtime_checkable
 class Trajectory(Protocol):
-    """A device's path. Answers depend on the times alone, never on the order of the questions."""
+    """A trajectory is a device's path. Answers depend on the times alone, never on the order of the
+    questions."""
 
     def position_m(self, times_s: ArrayLike) -> FloatArray:
         """The position (…, 2) in m at times (…) in s since the start; ValueError if negative."""
@@ -42,7 +43,7 @@ class Trajectory(Protocol):
 
 @dataclass(frozen=True)
 class Static:
-    """A device that stays where it is.
+    """A static device stays where it is.
 
     x_m, y_m: its place.
     """

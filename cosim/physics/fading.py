@@ -58,7 +58,8 @@ def block_power_gain(
 
 @dataclass(frozen=True, eq=False)
 class ClarkeFading:
-    """The correlated Rayleigh fading of one link, a pure function of the paths travelled.
+    """Clarke's fading is the correlated Rayleigh fading of one link, a pure function of the paths
+    travelled.
 
     z(s_i, s_j) = N^(−½)·Σ_n exp i[k(s_i·cos α_n + s_j·cos β_n) + φ_n], k = 2π/λ: a sum of
     sinusoids after Clarke (Bell Syst. Tech. J. 47, 1968) with both ends moving after Akki and

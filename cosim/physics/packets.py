@@ -31,8 +31,8 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """The blocks that L transfers still have to send, and what their receivers keep of the one
-    under way. Pass it on to the next `block_transfer`.
+    """Blocks are those that L transfers still have to send, and what their receivers keep of the
+    one under way. Pass it on to the next `block_transfer`.
 
     left: blocks not yet decoded (L,).
     combined_snr: SNR (L,), linear, of the next block's failed copies in the receiver's buffer.

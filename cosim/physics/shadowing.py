@@ -25,7 +25,8 @@ _BLOCK = 1 << 15
 
 @dataclass(frozen=True, eq=False)
 class ShadowingField:
-    """The shadowing of one link in dB, a pure function of where its two ends are.
+    """A shadowing field is the shadowing of one link in dB, a pure function of where its two ends
+    are.
 
     S(p_i, p_j) = σ·√(2/N)·Σ_n cos 2π(u_n·p_i + v_n·p_j + φ_n): a stationary field of random
     Fourier features (Rahimi and Recht, 2007). u_n and v_n each have the bivariate Cauchy law of

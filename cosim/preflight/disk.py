@@ -41,7 +41,8 @@ _LEAST_BYTES = {"transfers": 0.5, "rounds": 5.0, "positions": 0.5}
 
 @dataclass(frozen=True)
 class DiskEstimate:
-    """Bytes by use, at the moment of most; `surely` is what no run of the scenario does without.
+    """A disk estimate counts bytes by use, at the moment of most; `surely` is what no run of the
+    scenario does without.
 
     traces: parts and whole files beside each other, as at the end. Measured against the most that
     lay on disk in fourteen runs, of six without learning to 200 devices × 30 rounds, tiny models of

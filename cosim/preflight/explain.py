@@ -31,7 +31,7 @@ _DEMANDING_BIT_S_HZ = 4.0
 
 @dataclass(frozen=True)
 class Fact:
-    """One line of an explanation; a warning says what will probably go wrong."""
+    """A fact is one line of an explanation; a warning says what will probably go wrong."""
 
     name: str
     value: str

@@ -28,20 +28,20 @@ class _At(Event):
 
 
 class CutOff(_At):
-    """An event that fires before whatever ends in its instant, so that what a device computes until
+    """A cut-off fires before whatever ends in its instant, so that what a device computes until
     then is lost, whichever of the two was scheduled first."""
 
     place, name = EventPriority(0), "cut-off"
 
 
 class Deadline(_At):
-    """An event that fires last in its instant: exactly on time counts."""
+    """A deadline fires last in its instant: exactly on time counts."""
 
     place, name = EventPriority(2), "deadline"
 
 
 class EndOfInstant(_At):
-    """An event that fires when nothing else is left in the present instant, deadlines included."""
+    """The end of an instant fires when nothing else is left in it, deadlines included."""
 
     place, name = EventPriority(3), "end"
 

@@ -14,7 +14,7 @@ from cosim.simulation.message import Message
 
 @dataclass
 class Counts:
-    """Numbers of updates for a device since its last row.
+    """Counts are numbers of updates for a device since its last row.
 
     received: those that arrived by their deadline.
     stale: those that arrived after it.

@@ -18,8 +18,8 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Job(Protocol[T_co]):
-    """Something that a device computes: its work is known at once, its result when it is asked
-    for."""
+    """A job is something that a device computes: its work is known at once, its result when it is
+    asked for."""
 
     work: Workload
 
@@ -31,7 +31,7 @@ class Job(Protocol[T_co]):
 
 
 class Learner(Protocol):
-    """All devices' learning, without time.
+    """A learner does the learning of all devices, without time.
 
     `base`, `pools`: the model and the tasks' rows that it learns from; None and none where nothing
     is learnt.

@@ -10,7 +10,7 @@ from cosim.trace.schema import TransferKind
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Content for one receiver, and its size on the air.
+    """A message is content for one receiver, and its size on the air.
 
     receiver: id of the device that it is addressed to.
     bits: size of the content for this receiver.

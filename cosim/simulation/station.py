@@ -19,7 +19,7 @@ from cosim.simulation.links.transmission import Burst, Transmission
 
 @dataclass(frozen=True)
 class Device:
-    """A device as the scenario describes it; its learning state is the learner's.
+    """A device is as the scenario describes it; its learning state is the learner's.
 
     id: its number among all devices, from 0.
     group: the number of its group in the scenario, from 0.

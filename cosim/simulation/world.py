@@ -32,7 +32,7 @@ POSITIONS_AT_ONCE = 1 << 19
 
 @dataclass
 class RoundResult:
-    """The result of a device's learning in a round.
+    """A round's result is that of a device's learning in it.
 
     loss: mean training loss; None where it was cut off before.
     flop: of its fine-tuning and its mixing.
@@ -44,7 +44,7 @@ class RoundResult:
 
 @dataclass(frozen=True)
 class Seat:
-    """A device's place in a round.
+    """A seat is a device's place in a round.
 
     cluster: the number of its group.
     size: how many of its group are there.

@@ -48,7 +48,8 @@ class SweepFile(Section):
 
 @dataclass(frozen=True)
 class Point:
-    """One run: its place in the grid, the scenario that it plays, the name of its directory."""
+    """A point is one run: its place in the grid, the scenario that it plays, the name of its
+    directory."""
 
     name: str
     values: Mapping[str, Any]
@@ -59,7 +60,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep whose points are all valid."""
+    """A sweep has points that are all valid."""
 
     name: str
     scenario: Path

@@ -25,7 +25,8 @@ OWNER_FILE = ".owner"
 
 @dataclass(frozen=True)
 class Entry:
-    """One run of the index; seconds of wall time, set-up included, where it ended by itself."""
+    """An entry is one run of the index; seconds of wall time, set-up included, where it ended by
+    itself."""
 
     point: Point
     state: State

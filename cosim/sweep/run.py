@@ -23,7 +23,7 @@ from cosim.trace.manifest import read_manifest
 
 @dataclass(frozen=True)
 class Planned:
-    """A point, and what lies where its run belongs."""
+    """A planned run is a point, and what lies where its run belongs."""
 
     point: Point
     standing: Standing

@@ -37,7 +37,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Standing:
-    """The state of one directory, in words where it is neither pending nor completed."""
+    """A standing is how one directory is, in words where it is neither pending nor completed."""
 
     state: State
     note: str | None = None

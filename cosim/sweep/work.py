@@ -22,7 +22,7 @@ _TO_END_S = 10.0
 
 
 class Task(NamedTuple):
-    """A run to be played.
+    """A task is a run to be played.
 
     directory: new or empty, or with an interrupted run of the scenario.
     resumed: whether that run is to be resumed.

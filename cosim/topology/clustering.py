@@ -16,7 +16,7 @@ TIE = 1e-9
 
 @dataclass(frozen=True)
 class Merge:
-    """One step of AGNES: a cluster joins another.
+    """A merge is one step of AGNES: a cluster joins another.
 
     kept: the smallest member of the other, and of the union.
     absorbed: the smallest member of the one that joins, larger than `kept`.

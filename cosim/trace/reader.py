@@ -26,7 +26,7 @@ SCENARIO_FILE = "scenario.yaml"
 
 @dataclass(frozen=True)
 class Run:
-    """One run directory; each table is read when first asked for and then kept.
+    """A run is one directory; each table is read when first asked for and then kept.
 
     In the data frames a null number is NaN, except that nullable integers (`events.peer`) stay
     integers, with pandas' NA. `table` keeps null and NaN apart. To see what a running run has

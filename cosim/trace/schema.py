@@ -34,7 +34,7 @@ Y: TypeAlias = Annotated[float, Column("m", "position along the second axis")]
 
 
 class DeviceRow(NamedTuple):
-    """One device, as it begins the run."""
+    """A device row is one device, as it begins the run."""
 
     device: Device
     group: Annotated[int, Column("1", "number of its group in the scenario, from 0")]
@@ -52,7 +52,7 @@ class DeviceRow(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """One thing that happened."""
+    """An event row is one thing that happened."""
 
     time_s: Annotated[float, Column("s", "simulated time at which it happened")]
     round: Round
@@ -66,7 +66,7 @@ class EventRow(NamedTuple):
 
 
 class TransferRow(NamedTuple):
-    """One transmission."""
+    """A transfer row is one transmission."""
 
     number: Annotated[int, Column("1", "identity of the transmission in the run")]
     round: Round
@@ -94,7 +94,7 @@ class TransferRow(NamedTuple):
 
 
 class RoundRow(NamedTuple):
-    """One device's share of one round."""
+    """A round row is one device's share of one round."""
 
     round: Round
     device: Device
@@ -120,7 +120,7 @@ class RoundRow(NamedTuple):
 
 
 class TopologyRow(NamedTuple):
-    """One device's place in one plan."""
+    """A topology row is one device's place in one plan."""
 
     round: Round
     device: Device
@@ -135,7 +135,7 @@ class TopologyRow(NamedTuple):
 
 
 class LayerRow(NamedTuple):
-    """One adapted layer of one device."""
+    """A layer row is one adapted layer of one device."""
 
     device: Device
     layer: Annotated[int, Column("1", "index of the transformer block")]
@@ -149,7 +149,7 @@ class LayerRow(NamedTuple):
 
 
 class EvaluationRow(NamedTuple):
-    """One device's score on one task at one evaluation."""
+    """An evaluation row is one device's score on one task at one evaluation."""
 
     time_s: Annotated[float, Column("s", "simulated time of the evaluated state")]
     round: Round
@@ -161,7 +161,7 @@ class EvaluationRow(NamedTuple):
 
 
 class PositionRow(NamedTuple):
-    """One device's place at one moment."""
+    """A position row is one device's place at one moment."""
 
     time_s: Annotated[float, Column("s", "simulated time of the sample")]
     device: Device
@@ -170,7 +170,7 @@ class PositionRow(NamedTuple):
 
 
 class DiagnosticRow(NamedTuple):
-    """One diagnostic quantity at one evaluation; what does not belong to it is null."""
+    """A diagnostic row is one quantity at one evaluation; what does not belong to it is null."""
 
     time_s: Annotated[float, Column("s", "simulated time of the diagnosed state")]
     round: Round

@@ -16,7 +16,7 @@ MAX_LINES = 5
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong.
+    """A finding is one thing that is wrong.
 
     file: the file, in the run's directory.
     what: the column, event or key that is wrong.
@@ -39,7 +39,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Check:
-    """One line of a verification.
+    """A check is one line of a verification.
 
     name: what was checked.
     summary: what holds, in words.

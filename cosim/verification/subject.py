@@ -25,7 +25,7 @@ from cosim.verification.tables import read_tables
 
 @dataclass(frozen=True)
 class Subject:
-    """A run as far as it could be read.
+    """A subject is a run as far as it could be read.
 
     directory: where it is.
     manifest, scenario: None where they cannot be read.

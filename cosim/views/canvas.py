@@ -28,7 +28,7 @@ _WIDTHS = (0.7, 3.2)
 
 
 class Canvas:
-    """A square map in metres with a legend beside it."""
+    """A canvas is a square map in metres with a legend beside it."""
 
     def __init__(self, area: Area | None, points_m: FloatArray, snr_db: Any, dpi: int) -> None:
         self._width_in = _LEFT_IN + _MAP_IN + _LEGEND_IN

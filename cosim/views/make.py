@@ -14,7 +14,7 @@ _ROUNDS_OF_A_CHART = 3
 
 
 class Line(NamedTuple):
-    """One line for the person who asked for a view.
+    """A line is for the person who asked for a view.
 
     text: the path of a file that was written, or a note on what it leaves out.
     is_note: whether it is a note.

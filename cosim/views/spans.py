@@ -19,7 +19,7 @@ _ENDS_COMPUTING = {EventKind.COMPUTE_END, EventKind.CUT_OFF, EventKind.ROUND_END
 
 @dataclass(frozen=True)
 class DeviceRound:
-    """One device's round, from `start_s` to `end_s`.
+    """A device's round goes from `start_s` to `end_s`.
 
     device, round: whose, and which.
     start_s, end_s: simulated times.
@@ -35,7 +35,7 @@ class DeviceRound:
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of a device's round, with no other at the same time.
+    """A phase is a part of a device's round, with no other at the same time.
 
     device, round: whose, and of which.
     kind: `compute`, `send` or `wait`.

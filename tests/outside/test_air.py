@@ -1,5 +1,6 @@
 """Path losses, fadings and movements that an installed package brings."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,33 @@ def test_a_run_that_learns_goes_on_by_the_same_source_alone(
     manifest = read_manifest(tmp_path / "cut")
     assert manifest["results_sha256"] == whole.manifest["results_sha256"]
     assert manifest["resumed"] == 1
+
+
+def test_a_run_without_checkpoints_goes_on_by_the_same_source_alone(
+    cosim: Any, air: Path, written: Any, tmp_path: Path
+) -> None:
+    chosen, run = load(written(MOVING.replace("rounds: 2", "rounds: 3"))), tmp_path / "cut"
+    whole = play(chosen, out=tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        play(chosen, out=run, observers=[Stop()])
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    air.write_text(MODULE + "# touched\n", encoding="utf-8")
+    forget(air.parent)
+    ended = cosim("resume", run)
+    assert (ended.code, ended.out) == (2, "")
+    why = "its traces would not be those of one run: the code of my_air has changed."
+    assert ended.err == f"cosim: {run} cannot be resumed, because {why}\n"
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    air.write_text(MODULE, encoding="utf-8")
+    forget(air.parent)
+    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    damaged = json.dumps(manifest | {"outside": {"radio.fading": 3}})
+    (run / "manifest.json").write_text(damaged, encoding="utf-8")
+    ended = cosim("resume", run)
+    assert ended.code == 2
+    assert "manifest.json: 'outside' is not what cosim writes there" in ended.err
+    (run / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert resume(run).manifest["results_sha256"] == whole.manifest["results_sha256"]
 
 
 @pytest.mark.usefixtures("air")

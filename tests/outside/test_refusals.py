@@ -1,5 +1,6 @@
 """What a package does not take, packages that cannot be used, and those that fail."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import cosim as package
 from cosim.errors import OutsideError, ScenarioError
 from cosim.lifecycle.play import play
 from cosim.scenario.load import load
-from tests.outside.air_package import MODULE, MOVING, STILL, install
+from tests.outside.air_package import MODULE, MOVING, PROFILE, STILL, install
 
 SETTINGS = [
     ("path_loss: two_rai", "'two_rai' is not one of log_distance, paper, d2d_outdoor, two_ray; "
@@ -103,6 +104,40 @@ def test_a_path_loss_that_fails_is_one_sentence(
     assert "radio.path_loss: two_ray of my-air 1.0 " in line
     assert pytest.raises(ValueError, match=told).matches(ValueError(line)), line
     assert not Path("runs").exists() or not any(Path("runs").iterdir())
+
+
+def test_of_two_packages_with_one_name_inside_the_one_that_fails_is_named(
+    site: Path, written: Any, tmp_path: Path
+) -> None:
+    loss = MODULE.replace("class TwoRay", "class Air").replace("k = 2.0 * math.pi", "k = [1][7]")
+    install(site, source=loss, entry_points={"cosim.path_loss": {"two_ray": "Air"}})
+    install(
+        site,
+        module="other_air",
+        source=MODULE.replace("class Nakagami", "class Air"),
+        entry_points={"cosim.fading": {"nakagami": "Air"}},
+        distribution="other-air",
+    )
+    with pytest.raises(OutsideError) as failure:
+        play(load(written(STILL)), out=tmp_path / "run")
+    told = r"radio\.path_loss: two_ray of my-air 1\.0 failed at .*my_air\.py:\d+: IndexError"
+    assert re.match(told, str(failure.value)), failure.value
+
+
+@pytest.mark.parametrize("radii_m", [(7, 30), (30, 7)])
+def test_every_group_with_the_movement_that_fails_is_named(
+    site: Path, written: Any, tmp_path: Path, radii_m: tuple[int, int]
+) -> None:
+    fails = "random.random() / (self.radius_m - 7))"
+    install(site, source=MODULE.replace("random.random())", fails))
+    first, last = (f"mobility: {{model: circle, radius_m: {radius_m}" for radius_m in radii_m)
+    text = MOVING.replace("mobility: {model: circle, radius_m: 30", first)
+    text = text.replace("radio:", f"  - {{count: 1, profile: {PROFILE}, {last}}}}}\nradio:")
+    with pytest.raises(OutsideError) as failure:
+        play(load(written(text)), out=tmp_path / "run")
+    told = "devices.0.mobility, devices.2.mobility: circle of my-air 1.0 failed at "
+    assert str(failure.value).startswith(told)
+    assert "ZeroDivisionError" in str(failure.value)
 
 
 @pytest.mark.parametrize(

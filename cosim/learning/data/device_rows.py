@@ -14,7 +14,7 @@ CALIBRATION_ROUND = 0
 
 @dataclass(frozen=True)
 class DeviceRows:
-    """The training rows of every device.
+    """Device rows are the training rows of every device.
 
     pools: rows by task.
     tasks: of every device by id.

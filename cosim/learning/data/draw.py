@@ -24,7 +24,8 @@ Fits = Callable[[Sequence[Example]], Sequence[bool]]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The held-out rows of a task, and the rows to draw its training rows from, in this order.
+    """What is held out stands beside the rest: a task's held-out rows, and the rows to draw its
+    training rows from, in this order.
 
     too_long: test rows that were passed over.
     rows: of the training file, None where rows are made without end.
@@ -69,7 +70,7 @@ def hold_out(name: str, task: Task, seed: int, samples: int, fits: Fits) -> Held
 
 @dataclass
 class Drawing:
-    """The draw of a task's training rows: those kept, and counts of the others by reason.
+    """A drawing says which of a task's training rows were kept, and counts the others by reason.
 
     read: rows looked at.
     repeated: their prompt came before.

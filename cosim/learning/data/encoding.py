@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Encoded:
-    """One row: the prompt's tokens and the tokens that are to follow it."""
+    """An encoded row is the prompt's tokens and the tokens that are to follow it."""
 
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
@@ -25,7 +25,8 @@ class Encoded:
 
 @dataclass(frozen=True)
 class TokenRows:
-    """Rows padded on the right, with the flat positions whose next token is scored.
+    """Token rows are padded on the right; with them go the flat positions whose next token is
+    scored.
 
     input_ids: (rows, T). positions: (P,) into rows·T. targets: (P,). row: (P,) row of a position.
     """

@@ -16,7 +16,7 @@ from cosim.scenario.learning import Fields
 
 @dataclass(frozen=True)
 class Example:
-    """A prompt and its answer; with choices, `answer` is one of them.
+    """An example is a prompt and its answer; with choices, `answer` is one of them.
 
     marks: what examples of the same content share, whatever the task's template.
     """

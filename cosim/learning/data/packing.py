@@ -17,7 +17,8 @@ TOKENS_PER_PASS = 8192
 
 @dataclass(frozen=True)
 class Reading:
-    """One row as the model reads it, and the positions in it whose next token is scored.
+    """A reading is one row as the model reads it, and the positions in it whose next token is
+    scored.
 
     A token sees the trunk and its own branch before it, so that several continuations of one
     prompt are read beside each other. The first three have equal lengths, as have the others.
@@ -75,7 +76,8 @@ def candidates_reading(rows: Sequence[Encoded]) -> Reading:
 
 @dataclass(frozen=True)
 class PackedRows:
-    """The rows of one pass, end to end in the order given, groups of rows after each other.
+    """Packed rows are those of one pass, end to end in the order given, groups of rows after each
+    other.
 
     Rows of a group that share a prefix may store it once, as a *stem* row before them; such a row
     holds the tokens after the prefix and sees the stem.

@@ -20,7 +20,7 @@ from cosim.scenario.learning import Task
 
 @dataclass(frozen=True)
 class Question:
-    """One held-out example: its candidate rows and which of them is right.
+    """A question is one held-out example: its candidate rows and which of them is right.
 
     A free answer has one candidate; `lengths` are characters, for `acc_norm`.
     """
@@ -37,7 +37,7 @@ class Question:
 
 @dataclass(frozen=True)
 class TaskPool:
-    """Training rows and held-out questions of a task; no prompt is in both.
+    """A pool holds the training rows and held-out questions of a task; no prompt is in both.
 
     warnings: sentences on rows that were asked for and are not there. facts: what became of the
     rows of its file, where not all are used.

@@ -30,7 +30,7 @@ class StoredModule(_Part):
 
 
 class StoredStream(_Part):
-    """An A that a seed gives, and the hash of what it gives."""
+    """A stored stream names an A that a seed gives, and the hash of what it gives."""
 
     stream: tuple[Annotated[int, Field(ge=0, le=2**63 - 1)], _Size | Literal["shared"]] = Field(
         strict=False
@@ -40,7 +40,7 @@ class StoredStream(_Part):
 
 
 class StoredAdapter(_Part):
-    """The tensors of an adapter, by name."""
+    """A stored adapter is its tensors, by name."""
 
     values: str
     support: str | None
@@ -48,14 +48,14 @@ class StoredAdapter(_Part):
 
 
 class StoredExpert(StoredAdapter):
-    """An adapter that a device answers with."""
+    """A stored expert is an adapter that a device answers with."""
 
     owner: _Size | None
     task: str
 
 
 class StoredDevice(_Part):
-    """A device's own adapter and its experts."""
+    """A stored device has its own adapter and its experts."""
 
     device: _Size
     task: str
@@ -64,7 +64,7 @@ class StoredDevice(_Part):
 
 
 class StoreIndex(_Part):
-    """The whole index; tensors lie in files beside it, never elsewhere."""
+    """The index names everything stored; tensors lie in files beside it, never elsewhere."""
 
     format: Literal[1]
     rank: Annotated[int, Field(ge=1, le=4096)]

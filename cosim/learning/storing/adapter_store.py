@@ -34,7 +34,7 @@ INDEX_FILE = "index.json"
 
 @dataclass(frozen=True)
 class Stored:
-    """One expert that a device answers with; owner: None where it belongs to a task."""
+    """A stored expert is one that a device answers with; owner: None where it belongs to a task."""
 
     owner: int | None
     task: str
@@ -89,7 +89,7 @@ def held_experts(fleet: Fleet, device: int) -> list[Stored]:
 
 @dataclass(frozen=True)
 class AdapterStore:
-    """A folder of adapters, opened; tensors are read when they are asked for.
+    """A store is a folder of adapters, opened; tensors are read when they are asked for.
 
     ExportError for a tensor that is not there, or has another type or size than the layout.
     """

@@ -7,14 +7,14 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from cosim.methods.topology.slot import Edges, Topology
+from cosim.methods.topology.limited import Limited
+from cosim.methods.topology.slot import Edges
 from cosim.topology.link_power import LinkNeed
 from cosim.topology.nearest import nearest_edges
 
 
-class Nearest(Topology):
+class Nearest(Limited):
     """The nearest pairs are joined, by where the devices are when the round is planned.
 
     All pairs within range are taken nearest first, equally near ones by ids, and each is joined
@@ -22,27 +22,11 @@ class Nearest(Topology):
     """
 
     graph: Literal["nearest"] = "nearest"
-    degree: int = Field(2, ge=1, description="most neighbours of a device in a round")
-    range_m: float | None = Field(
-        None,
-        gt=0,
-        le=1e6,
-        description="devices farther apart than this are not joined; null: all may be",
-    )
 
     @property
     def needs_positions(self) -> bool:
         """True."""
         return True
-
-    @property
-    def farthest_m(self) -> float | None:
-        """The range."""
-        return self.range_m
-
-    def most_receivers(self, others: int) -> int:
-        """The degree."""
-        return min(self.degree, others)
 
     def edges(
         self,

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from cosim.methods.topology.slot import Edges, Topology
+from cosim.methods.topology.limited import Limited
+from cosim.methods.topology.slot import Edges
 from cosim.topology.link_power import LinkNeed
 from cosim.topology.random_graph import random_edges
 
 
-class RandomGraph(Topology):
+class RandomGraph(Limited):
     """A new uniform graph each round in which no device exceeds the given degree or its power.
 
     All pairs within range are taken in a uniform order, and each is joined that leaves both of
@@ -23,13 +24,6 @@ class RandomGraph(Topology):
     """
 
     graph: Literal["random"] = "random"
-    degree: int = Field(2, ge=1, description="most neighbours of a device in a round")
-    range_m: float | None = Field(
-        None,
-        gt=0,
-        le=1e6,
-        description="devices farther apart than this are not joined; null: all may be",
-    )
     limit_by_links: bool = Field(
         True,
         description="join only pairs whose links p_max carries by Γ beside the devices' others, by "
@@ -45,15 +39,6 @@ class RandomGraph(Topology):
     def limited(self) -> bool:
         """As the scenario says."""
         return self.limit_by_links
-
-    @property
-    def farthest_m(self) -> float | None:
-        """The range."""
-        return self.range_m
-
-    def most_receivers(self, others: int) -> int:
-        """The degree."""
-        return min(self.degree, others)
 
     def edges(
         self,

@@ -26,7 +26,7 @@ _ALSO = {
 
 @dataclass(frozen=True)
 class Chosen:
-    """The fields of a row that are used, by number from 0.
+    """What is chosen are the fields of a row that are used, by number from 0.
 
     time: its time.
     device: its device; None where the file is one device.

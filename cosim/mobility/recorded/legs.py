@@ -15,7 +15,7 @@ METRES_PER_DEGREE = 111_195.0
 
 @dataclass(frozen=True)
 class Legs:
-    """Steps (L,) from each sample to the same device's next one in time.
+    """Legs are the steps (L,) from each sample to the same device's next one in time.
 
     before, after: rows of the two samples.
     owner: number of the device.

@@ -15,7 +15,8 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class RecordedPath:
-    """A trajectory through given places; before the first and after the last a device stays.
+    """A recorded path goes through given places; before the first and after the last a device
+    stays.
 
     Two equal times are a jump: at that instant the device is at the later place, and has not
     travelled for it. A device that is away has a place too. ValueError for no places, times out of

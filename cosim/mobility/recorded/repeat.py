@@ -15,8 +15,9 @@ _PERIODS = 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class RepeatedPath:
-    """A recorded path, over and over: at each multiple of the period the device jumps to where it
-    was at 0, and has not travelled for it. ValueError for a period that is not positive.
+    """A repeated path is a recorded one, over and over: at each multiple of the period the device
+    jumps to where it was at 0, and has not travelled for it. ValueError for a period that is not
+    positive.
 
     once: the path.
     period_s: how much of it is repeated, from 0.

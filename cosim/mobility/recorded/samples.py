@@ -37,7 +37,7 @@ MAX_SECONDS = 1e12
 
 @dataclass(frozen=True)
 class Samples:
-    """All that a file says, in its own clock's seconds.
+    """Samples are all that a file says, in its own clock's seconds.
 
     devices: device → flat [time, x, y, time, x, y, …], in order of appearance.
     degrees: whether x and y are latitude and longitude; else they are metres.

@@ -70,11 +70,21 @@ def failures_told(scenario: Scenario) -> Iterator[None]:
             raise
         (code, line), cause = frames[0], f"{type(error).__name__}: {error}"
         culprit = files[code.co_filename].by
-        for path, point, thing in things:
-            inside = f"{thing.__qualname__}."
-            if any(code.co_qualname.startswith(inside) for code, _ in frames):
-                culprit = f"{path}: {point}"
+        for inner, _ in frames:
+            users = [
+                (path, point) for path, point, thing in things if _defines(thing, point, inner)
+            ]
+            if users:  # several groups may have one movement
+                paths, points = zip(*users, strict=True)
+                culprit = f"{', '.join(paths)}: {points[0]}"
+                break
         raise OutsideError(f"{culprit} failed at {code.co_filename}:{line}: {cause}") from error
+
+
+def _defines(thing: Any, point: Declared, code: CodeType) -> bool:
+    """Whether code lies in the body of a class or function from outside."""
+    file = str(point.source(thing)[1])
+    return code.co_filename == file and code.co_qualname.startswith(f"{thing.__qualname__}.")
 
 
 def _things(scenario: Scenario) -> Iterator[tuple[str, Declared, Any]]:

@@ -34,7 +34,7 @@ _FALLBACK_DOES = {
 
 @dataclass(frozen=True)
 class FirstLinks:
-    """The directed links at time zero, and what Lemma 1 asks for them.
+    """First links are the directed links at time zero, and what Lemma 1 asks for them.
 
     distances_m: lengths (L,).
     power_w: by sender, the power with the margin (S,).
