@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cosim.host.phases import Phase, Phases
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.target_modules import weight_of
 from cosim.learning.calibration.prompt_features import PromptReader
@@ -42,7 +43,10 @@ _AT_ONCE = 4
 
 
 class Calibrator:
-    """The calibrator reads a device's rows with the base model; a result depends on them alone."""
+    """The calibrator reads a device's rows with the base model; a result depends on them alone.
+
+    phases: the stopwatch that tells its spectra from its reading, and a learner's work besides.
+    """
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class Calibrator:
         work: Work,
         weights_sha256: str,
     ) -> None:
+        self.phases = Phases()
         self.model, self.layout, self.work, self.reader = model, layout, work, reader
         about = [str(reader.device), str(next(model.model.parameters()).dtype), str(model.lean)]
         about += [module.name for module in layout.modules]
@@ -94,7 +99,8 @@ class Calibrator:
         """`calibrate` of several devices' rows, some of them side by side; the same values."""
         # The padded pass sets hooks on the one model that all of them read.
         alone = not self.model.lean or self.reader.device.type != "cpu"
-        with one_thread_each(1 if alone else _AT_ONCE) as run:
+        at_once = 1 if alone else _AT_ONCE
+        with self.phases.during(Phase.CALIBRATION), one_thread_each(at_once) as run:
             if self._needs_features:
                 prompts = [[row.prompt for row in rows] for rows in rows_of]
                 passes = self.reader.passes(prompts)
@@ -129,14 +135,15 @@ class Calibrator:
                 lock=self._lock,
             )
             device = next(self.model.model.parameters()).device
-            self.model.walk(pack([[reading(row) for row in rows]], device), spectra.see)
+            see = self.phases.aside(Phase.SPECTRA, spectra.see)
+            self.model.walk(pack([[reading(row) for row in rows]], device), see)
             inputs = torch.cat(spectra.means).float() if self._needs_inputs else None
             if computed:
                 entropies = np.array(spectra.entropies)
                 if kept:
                     self._on_disk.keep(rows, entropies)
         if self._needs_entropies and self._printed:
-            entropies = self._entropies_of_weights()
+            entropies = self.phases.aside(Phase.SPECTRA, self._entropies_of_weights)()
         return Calibration(entropies, features, inputs)
 
     def _entropies_of_weights(self) -> NDArray[np.float64]:
