@@ -16,7 +16,7 @@ from cosim.simulation.clock import Deadline, EndOfInstant, then
 from cosim.simulation.links import reception
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.grid import Grid
-from cosim.simulation.links.start import start
+from cosim.simulation.links.foresight import Foresight
 from cosim.simulation.links.transmission import Burst, Forecast, Phase, Transmission, unended
 from cosim.simulation.message import Message
 from cosim.simulation.recorder import Recorder
@@ -61,6 +61,7 @@ class Medium:
         self.stations = stations
         self.record = record
         self._arrived = arrived
+        self._foresight = Foresight(channel, lambda device: stations[device].present)
         self._numbers = count()
         self._standing = Grid(self.radio.deadline_s, 1)
         self._bursts: list[list[Transmission]] = []
@@ -104,6 +105,12 @@ class Medium:
             self._bursts.append(started)
             self._settle_soon()
         return burst
+
+    def expect(
+        self, sender: Station, receivers: Sequence[int], turn: Turn, delay_s: float
+    ) -> None:
+        """Hears that a device will probably send in a while, which may save time then."""
+        self._foresight.expect(sender.id, receivers, turn, float(self.env.now) + delay_s)
 
     def deliver_due(self, sender: Station) -> None:
         """Ends those of a device's transmissions whose bits are through in this very instant, so
@@ -161,12 +168,13 @@ class Medium:
         bursts, self._bursts = self._bursts, []
         changed, self._changed = self._changed, {}
         bursts = [burst for burst in map(unended, bursts) if burst]
-        start(self.channel, bursts, float(self.env.now))
+        self._foresight.begin(bursts, float(self.env.now))
         for burst in bursts:
             self._begin(burst)
         started = [transmission for burst in bursts for transmission in burst]
         unsolved = unended([*started, *(changed[number] for number in sorted(changed))])
-        reception.forecast(self.channel, unsolved)
+        unforeseen = [each for each in unsolved if not each.goes_as_foreseen()]
+        reception.forecast(self.channel, unforeseen)
         for transmission in unsolved:
             self._await_end(transmission)
 
@@ -247,6 +255,7 @@ class Medium:
         elapsed_s = float(self.env.now) - transmission.start_s
         reception.count(self.channel, transmission, elapsed_s, as_forecast=as_forecast)
         transmission.gains.clear()
+        transmission.stages.clear()
         del sender.outgoing[transmission.number], receiver.incoming[transmission.number]
         chains_j = 0.0, 0.0
         if phase is not Phase.WAITING:
@@ -279,11 +288,11 @@ class Medium:
     def _share_anew(self, sender: Station) -> None:
         """Divides the whole bandwidth among those still in the air, at the power they have."""
         now_s = float(self.env.now)
-        for transmission in sender.outgoing.values():
-            if not transmission.through_by(now_s):
-                transmission.advance(self.channel, now_s - transmission.start_s)
-                transmission.share_hz = self.radio.bandwidth_hz / len(sender.outgoing)
-                self._change(transmission)
+        others = [each for each in sender.outgoing.values() if not each.through_by(now_s)]
+        reception.come_to(self.channel, [(each, now_s - each.start_s) for each in others])
+        for transmission in others:
+            transmission.share_hz = self.radio.bandwidth_hz / len(sender.outgoing)
+            self._change(transmission)
 
     def _change(self, transmission: Transmission) -> None:
         self._changed[transmission.number] = transmission
@@ -301,6 +310,7 @@ class Medium:
         if message.kind is TransferKind.UPDATE:
             inbox = self.stations[message.receiver].inbox
             inbox.end(transmission.sender, transmission.turn, in_time=in_time)
+        assert transmission.burst is not None
         transmission.burst.settle()
 
     def _ends(self, transmission: Transmission) -> tuple[Station, Station]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cosim.simulation.links.channel import Channel
-from cosim.simulation.links.fluid import solve
+from cosim.simulation.links.fluid import advance, solve
 from cosim.simulation.links.packets import chosen_efficiency, packets_until
 from cosim.simulation.links.transmission import Transmission
 from cosim.trace.schema import Cause, Outcome
@@ -29,7 +29,14 @@ def count(
     if as_forecast:
         transmission.complete(elapsed_s)
     else:
-        transmission.advance(channel, elapsed_s)
+        come_to(channel, [(transmission, elapsed_s)])
+
+
+def come_to(channel: Channel, moments: Sequence[tuple[Transmission, float]]) -> None:
+    """Counts what flowed of each transmission until a moment, in s after its start."""
+    unforeseen = [each for each in moments if not each[0].comes_as_foreseen(each[1])]
+    if unforeseen:
+        advance(channel, unforeseen)
 
 
 def sent_bits(channel: Channel, transmission: Transmission) -> float:

@@ -17,8 +17,8 @@ from cosim.trace.schema import Cause, TransferKind
 FloatArray = NDArray[np.float64]
 
 
-def start(channel: Channel, bursts: Sequence[Sequence[Transmission]], start_s: float) -> None:
-    """Gives all transmissions that begin at one moment their power, distance and slots.
+def start(channel: Channel, bursts: Sequence[Sequence[Transmission]]) -> None:
+    """Gives all transmissions of bursts, whenever each begins, their power, distance and slots.
 
     The transmissions of a burst share their device's p_max.
     """
@@ -26,9 +26,10 @@ def start(channel: Channel, bursts: Sequence[Sequence[Transmission]], start_s: f
     if not transmissions:
         return
     links = [transmission.link for transmission in transmissions]
-    distances = channel.distances_m(links, start_s)
-    gains = _known_gains(channel, transmissions, start_s)
-    slots = grids(channel, links, start_s, 0)
+    starts_s = np.array([transmission.start_s for transmission in transmissions])
+    distances = channel.distances_m(links, starts_s)
+    gains = _known_gains(channel, transmissions, starts_s)
+    slots = grids(channel, links, starts_s.tolist(), 0)
     starts = zip(transmissions, distances, slots, gains, strict=True)
     for transmission, distance, grid, gain in starts:
         transmission.distance_m, transmission.known_gain = float(distance), float(gain)
@@ -47,14 +48,14 @@ def start(channel: Channel, bursts: Sequence[Sequence[Transmission]], start_s: f
 
 
 def _known_gains(
-    channel: Channel, transmissions: Sequence[Transmission], start_s: float
+    channel: Channel, transmissions: Sequence[Transmission], starts_s: FloatArray
 ) -> FloatArray:
-    """The gains (L,) that the senders know: those at the start, or their means."""
+    """The gains (L,) that the senders know: those at the starts (L,), or their means."""
     power = channel.radio.power
     links = [transmission.link for transmission in transmissions]
     if power.policy == "lemma1" and power.channel_knowledge == "mean":
-        return channel.mean_gains(links, start_s)
-    return channel.gains(links, start_s, [transmission.round for transmission in transmissions])
+        return channel.mean_gains(links, starts_s)
+    return channel.gains(links, starts_s, [transmission.round for transmission in transmissions])
 
 
 def _required_w(
