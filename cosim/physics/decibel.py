@@ -1,5 +1,7 @@
 """Decibels, for the places where a person reads or writes; everything inside is linear SI."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -21,6 +23,8 @@ def ratio_to_db(ratio: ArrayLike) -> FloatArray:
 
     Any shape; the ratio 0 (no signal at all) is −inf dB. ValueError if negative or not finite.
     """
+    if isinstance(ratio, float) and 0.0 < ratio < math.inf:  # one number, ten times as fast
+        return np.asarray(10.0 * np.log10(ratio))[()]
     with np.errstate(divide="ignore"):
         return 10.0 * np.log10(non_negative(ratio, "ratio"))
 

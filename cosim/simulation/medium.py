@@ -16,6 +16,8 @@ from cosim.simulation.clock import Deadline, EndOfInstant, then
 from cosim.simulation.links import reception
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.grid import Grid
+from cosim.simulation.links.stages import foresee
+from cosim.simulation.links.start import start
 from cosim.simulation.links.foresight import Foresight
 from cosim.simulation.links.transmission import Burst, Forecast, Phase, Transmission, unended
 from cosim.simulation.message import Message
@@ -64,7 +66,8 @@ class Medium:
         self._foresight = Foresight(channel, lambda device: stations[device].present)
         self._numbers = count()
         self._standing = Grid(self.radio.deadline_s, 1)
-        self._bursts: list[list[Transmission]] = []
+        # What was sent in this instant, and whether it is solved already.
+        self._bursts: list[tuple[list[Transmission], bool]] = []
         self._changed: dict[int, Transmission] = {}
         self._settling = False
         self._due: dict[float, list[Transmission]] = {}
@@ -80,29 +83,32 @@ class Medium:
             self.deliver_due(sender)
             for transmission in list(sender.outgoing.values()):
                 self._end(transmission, Outcome.LATE, Cause.INTERRUPTED)
-        burst, started = Burst(self.env, sum(answers)), []
-        share_hz, now_s = self.radio.bandwidth_hz / max(sum(answers), 1), float(self.env.now)
+        heard = [message for message, answer in zip(messages, answers, strict=True) if answer]
+        burst, now_s = Burst(self.env, len(heard)), float(self.env.now)
+        drafts = self._foresight.drafts(sender.id, heard, turn, now_s)
+        share_hz, started = self.radio.bandwidth_hz / max(len(heard), 1), list(drafts)
+        ahead = iter(drafts)
         for message, answer in zip(messages, answers, strict=True):
-            receiver = self.stations[message.receiver]
-            transmission = Transmission(
-                number=next(self._numbers),
-                turn=turn,
-                sender=sender.id,
-                message=message,
-                burst=burst,
-                start_s=now_s,
-                share_hz=share_hz,
-                grid=self._standing,
-                receiver_mixings=receiver.inbox.mixings,
-            )
+            receiver, number = self.stations[message.receiver], next(self._numbers)
+            transmission = next(ahead, None) if answer else None
+            if transmission is None:
+                transmission = Transmission(
+                    turn=turn,
+                    sender=sender.id,
+                    message=message,
+                    start_s=now_s,
+                    share_hz=share_hz,
+                    grid=self._standing,
+                )
+                if answer:
+                    started.append(transmission)
+            transmission.take_off(number, message, burst, receiver.inbox.mixings)
             if answer:
-                sender.outgoing[transmission.number] = transmission
-                receiver.incoming[transmission.number] = transmission
-                started.append(transmission)
+                sender.outgoing[number] = receiver.incoming[number] = transmission
             else:
                 self._refuse(transmission)
         if started:
-            self._bursts.append(started)
+            self._bursts.append((started, bool(drafts)))
             self._settle_soon()
         return burst
 
@@ -167,14 +173,23 @@ class Medium:
         self._settling = False
         bursts, self._bursts = self._bursts, []
         changed, self._changed = self._changed, {}
-        bursts = [burst for burst in map(unended, bursts) if burst]
-        self._foresight.begin(bursts, float(self.env.now))
-        for burst in bursts:
+        begun, unforeseen = [], []
+        for burst, foreseen in bursts:
+            left = unended(burst)
+            if left:
+                begun.append(left)
+                if not foreseen or len(left) < len(burst):
+                    unforeseen.append(left)
+        if unforeseen:
+            start(self.channel, unforeseen)
+            foresee(self.channel, unforeseen)
+        for burst in begun:
             self._begin(burst)
-        started = [transmission for burst in bursts for transmission in burst]
+        started = [transmission for burst in begun for transmission in burst]
         unsolved = unended([*started, *(changed[number] for number in sorted(changed))])
-        unforeseen = [each for each in unsolved if not each.goes_as_foreseen()]
-        reception.forecast(self.channel, unforeseen)
+        reception.forecast(
+            self.channel, [each for each in unsolved if not each.goes_as_foreseen()]
+        )
         for transmission in unsolved:
             self._await_end(transmission)
 
@@ -202,8 +217,10 @@ class Medium:
             self._due[at_s] += transmissions
 
     def _await_end(self, transmission: Transmission) -> None:
+        """Has a transmission arrive by its forecast; where its share will change before, what
+        leaves it the next one awaits its end anew."""
         forecast = transmission.forecast
-        if forecast is not None and transmission.through_in_time:
+        if forecast is not None and transmission.through_in_time and not transmission.stages:
             then(_Arrival(self.env, transmission, forecast), self._arrive)
 
     def _arrive(self, at: Event) -> None:

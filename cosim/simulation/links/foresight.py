@@ -1,9 +1,9 @@
-"""What devices are going to send, evaluated together before they do.
+"""What devices are going to send, solved together before they do.
 
 Positions and fading are functions of time, and when a device ends its computing is known when it
-begins. So what it will send can be solved together with what others will send at other moments, as
-long as it turns out as expected; what does not is solved when it is sent, to the same numbers. A
-wrong guess costs time, and changes nothing.
+begins. So what it will send can be solved together with what others will send at other moments.
+What turns out otherwise is solved when it is sent, to the same numbers: a wrong guess costs time,
+and changes nothing.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ class _Expected:
 
 
 class Foresight:
-    """Starts bursts, those that were expected from what was evaluated before.
+    """Drafts the bursts that devices are expected to send, with powers, slots and stages.
 
-    What a device will say is guessed to be as long as what it said last, or as what anybody did.
+    What a device will say is guessed to be as long as what it says now to its last receiver, as
+    what it said before, or as what anybody did.
     """
 
     def __init__(self, channel: Channel, answers: Callable[[int], bool]) -> None:
@@ -62,36 +63,30 @@ class Foresight:
         self._expected[sender] = _Expected(at_s, turn, receivers)
         heappush(self._queue, (at_s, sender))
 
-    def begin(self, bursts: Sequence[Sequence[Transmission]], now_s: float) -> None:
-        """Gives all transmissions of the bursts that begin now their powers, distances and slots,
-        and the stages that lie ahead of them."""
-        unforeseen = [burst for burst in bursts if not self._adopted(burst, now_s)]
-        for burst in unforeseen:
-            for transmission in burst:
-                if transmission.message.kind is TransferKind.UPDATE:
-                    bits = transmission.message.bits
-                    self._said_bits[transmission.sender] = self._heard_bits = bits
-        start(self._channel, unforeseen)
-        foresee(self._channel, unforeseen)
-
-    def _adopted(self, burst: Sequence[Transmission], now_s: float) -> bool:
-        """Whether a burst is as it was expected; if so, it takes over what was evaluated."""
-        sender = burst[0].sender
+    def drafts(
+        self, sender: int, messages: Sequence[Message], turn: Turn, now_s: float
+    ) -> list[Transmission]:
+        """What was drafted for messages that a device sends now to all who are there; nothing where
+        it was expected otherwise."""
+        if messages and messages[-1].kind is TransferKind.UPDATE:
+            self._said_bits[sender] = self._heard_bits = messages[-1].bits
         expected = self._expected.get(sender)
         if expected is None or expected.at_s != now_s:
-            return False
+            return []
         if sender not in self._drafts:
             self._look_ahead(now_s)
         del self._expected[sender]
         drafts = self._drafts.pop(sender, [])
-        if [_content(each) for each in burst] != [_content(draft) for draft in drafts]:
-            return False
-        for transmission, draft in zip(burst, drafts, strict=True):
-            transmission.power_w, transmission.cause = draft.power_w, draft.cause
-            transmission.distance_m = draft.distance_m
-            transmission.known_gain = draft.known_gain
-            transmission.grid, transmission.stages = draft.grid, draft.stages
-        return True
+        if expected.turn != turn or len(drafts) != len(messages):
+            return []
+        # A share follows from how many there are.
+        alike = all(
+            said.receiver == draft.message.receiver
+            and said.bits == draft.message.bits
+            and said.kind is draft.message.kind
+            for said, draft in zip(messages, drafts, strict=True)
+        )
+        return drafts if alike else []
 
     def _look_ahead(self, now_s: float) -> None:
         """Evaluates what is expected next: all of this moment, and more until it is enough."""
@@ -119,23 +114,16 @@ class Foresight:
         if bits is None or not there:
             return []
         radio = self._channel.radio
-        grid = Grid(radio.deadline_s, 1)
+        share_hz, grid = radio.bandwidth_hz / len(there), Grid(radio.deadline_s, 1)
         return [
             Transmission(
-                number=-1,
                 turn=expected.turn,
                 sender=sender,
                 message=Message(receiver, bits, None),
-                burst=None,
                 start_s=expected.at_s,
-                share_hz=radio.bandwidth_hz / len(there),
+                share_hz=share_hz,
                 grid=grid,
             )
             for receiver in there
         ]
 
-
-def _content(transmission: Transmission) -> tuple[object, ...]:
-    """All that what becomes of a transmission hangs on, besides its sender and its start."""
-    message = transmission.message
-    return message.receiver, message.bits, message.kind, transmission.turn, transmission.share_hz

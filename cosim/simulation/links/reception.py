@@ -13,6 +13,8 @@ from cosim.trace.schema import Cause, Outcome
 
 def forecast(channel: Channel, transmissions: Sequence[Transmission]) -> None:
     """Gives every transmission the forecast of its end if nothing changes."""
+    if not transmissions:
+        return
     if channel.radio.packets.model == "fluid":
         solve(channel, transmissions)
         return

@@ -11,7 +11,8 @@ import math
 from collections.abc import Sequence
 
 from cosim.simulation.links.channel import Channel
-from cosim.simulation.links.reception import come_to, forecast
+from cosim.simulation.links.fluid import advance
+from cosim.simulation.links.reception import forecast
 from cosim.simulation.links.transmission import Transmission
 
 _Moment = tuple[Transmission, float]
@@ -22,6 +23,8 @@ def foresee(channel: Channel, bursts: Sequence[Sequence[Transmission]]) -> None:
     """Gives all transmissions of bursts, which have their powers and slots, the stages that they go
     through if nothing else happens to them; they stay at their start."""
     starts = [(transmission, transmission.grid) for burst in bursts for transmission in burst]
+    for transmission, _ in starts:
+        transmission.stages.clear()
     dynamic = channel.radio.share == "dynamic"
     flights = [_Flight(burst) for burst in bursts]
     if dynamic:
@@ -35,7 +38,7 @@ def foresee(channel: Channel, bursts: Sequence[Sequence[Transmission]]) -> None:
         if not dynamic:
             break
         moments = [flight.next_change() for flight in flights]
-        come_to(channel, [moment for of_flight in moments for moment in of_flight])
+        advance(channel, [moment for of_flight in moments for moment in of_flight])
         for flight, of_flight in zip(flights, moments, strict=True):
             flight.share(channel, of_flight)
         changed = [transmission for of_flight in moments for transmission, _ in of_flight]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +32,7 @@ class Phase(Enum):
     OVER = "ended"
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(NamedTuple):
     """The predicted end of a transmission under its present share and power.
 
     ends_s: s after its start; infinite where its bits are not through by the end of its last Γ.
@@ -45,8 +45,7 @@ class Forecast:
     snr_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(NamedTuple):
     """What is foreseen of a transmission from the moment on that gives it a share.
 
     since_s: that moment, in s after its start.
@@ -90,14 +89,14 @@ class Burst:
 class Transmission:
     """One message on one link, from its first bit on; seconds in it count from its start.
 
-    number: unique in a run; of one that is only expected, any.
     turn: the sender's round, and which of its mixings.
     sender: id of the sending device.
     message: what it carries.
-    burst: the transmissions that its sender started with it; None of one that is only expected.
     start_s: when it was sent, on the simulation's clock.
     share_hz: its present bandwidth.
     grid: the slots of its present Γ.
+    number: unique in a run; −1 as long as it is only expected.
+    burst: the transmissions that its sender started with it.
     first_share_hz: its bandwidth at the start; 0 if it never is on the air.
     receiver_mixings: how often its receiver had mixed at the start.
     power_w: radiated power.
@@ -116,14 +115,14 @@ class Transmission:
     link: ids of sender and receiver.
     """
 
-    number: int
     turn: Turn
     sender: int
     message: Message
-    burst: Burst | None
     start_s: float
     share_hz: float
     grid: Grid
+    number: int = -1
+    burst: Burst | None = None
     receiver_mixings: int = 0
     power_w: float = 0.0
     distance_m: float = 0.0
@@ -144,6 +143,11 @@ class Transmission:
     def __post_init__(self) -> None:
         self.first_share_hz = self.share_hz
         self.link = self.sender, self.message.receiver
+
+    def take_off(self, number: int, message: Message, burst: Burst, receiver_mixings: int) -> None:
+        """Is sent now, as it was expected to be."""
+        self.number, self.message, self.burst = number, message, burst
+        self.receiver_mixings = receiver_mixings
 
     @property
     def round(self) -> int:
