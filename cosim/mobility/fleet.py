@@ -91,7 +91,8 @@ class Fleet:
                 if not self._since_s[device] <= first[0] < self._until_s[device]:
                     self._look_up(device, float(first[0]))
                 since_s[at], until_s[at] = self._since_s[device], self._until_s[device]
-                start[:, *at], slope[:, *at] = self._start[rows, device], self._slope[rows, device]
+                of: tuple[slice | int, ...] = (slice(None), *at)
+                start[of], slope[of] = self._start[rows, device], self._slope[rows, device]
             on_one_leg = np.asarray((since_s <= first_s) & (last_s < until_s))
         passed_s = times_s - since_s[..., None]
         places = passed_s * slope[..., None]
@@ -102,7 +103,8 @@ class Fleet:
                 name = device, times.tobytes()
                 if name not in asked:
                     asked[name] = self._asked(rows, device, times)
-                places[:, *at] = asked[name]
+                everywhere: tuple[slice | int, ...] = (slice(None), *at)
+                places[everywhere] = asked[name]
         return places, on_one_leg
 
     @staticmethod

@@ -12,13 +12,12 @@ from itertools import count
 from simpy import Environment, Event, Timeout
 
 from cosim.methods.message import Turn
-from cosim.simulation.clock import Deadline, EndOfInstant, then
+from cosim.simulation.clock import Deadline, Deadlines, EndOfInstant, then
 from cosim.simulation.links import reception
 from cosim.simulation.links.channel import Channel
-from cosim.simulation.links.grid import Grid
-from cosim.simulation.links.stages import foresee
-from cosim.simulation.links.start import start
 from cosim.simulation.links.foresight import Foresight
+from cosim.simulation.links.stages import foresee
+from cosim.simulation.links.start import drafts, start
 from cosim.simulation.links.transmission import Burst, Forecast, Phase, Transmission, unended
 from cosim.simulation.message import Message
 from cosim.simulation.recorder import Recorder
@@ -65,12 +64,11 @@ class Medium:
         self._arrived = arrived
         self._foresight = Foresight(channel, lambda device: stations[device].present)
         self._numbers = count()
-        self._standing = Grid(self.radio.deadline_s, 1)
         # What was sent in this instant, and whether it is solved already.
         self._bursts: list[tuple[list[Transmission], bool]] = []
         self._changed: dict[int, Transmission] = {}
         self._settling = False
-        self._due: dict[float, list[Transmission]] = {}
+        self._deadlines = Deadlines(env, self._expire)
 
     def send(self, sender: Station, messages: Sequence[Message], turn: Turn) -> Burst:
         """Starts all messages at once, in equal shares of the sender's bandwidth.
@@ -85,38 +83,27 @@ class Medium:
                 self._end(transmission, Outcome.LATE, Cause.INTERRUPTED)
         heard = [message for message, answer in zip(messages, answers, strict=True) if answer]
         burst, now_s = Burst(self.env, len(heard)), float(self.env.now)
-        drafts = self._foresight.drafts(sender.id, heard, turn, now_s)
-        share_hz, started = self.radio.bandwidth_hz / max(len(heard), 1), list(drafts)
-        ahead = iter(drafts)
+        foreseen = self._foresight.drafted(sender.id, heard, turn, now_s)
+        started = foreseen or drafts(self.radio, sender.id, heard, turn, now_s)
+        on_air = iter(started)
         for message, answer in zip(messages, answers, strict=True):
             receiver, number = self.stations[message.receiver], next(self._numbers)
-            transmission = next(ahead, None) if answer else None
-            if transmission is None:
-                transmission = Transmission(
-                    turn=turn,
-                    sender=sender.id,
-                    message=message,
-                    start_s=now_s,
-                    share_hz=share_hz,
-                    grid=self._standing,
-                )
-                if answer:
-                    started.append(transmission)
-            transmission.take_off(number, message, burst, receiver.inbox.mixings)
             if answer:
+                transmission = next(on_air)
                 sender.outgoing[number] = receiver.incoming[number] = transmission
             else:
+                (transmission,) = drafts(self.radio, sender.id, [message], turn, now_s)
+            transmission.take_off(number, message, burst, receiver.inbox.mixings)
+            if not answer:
                 self._refuse(transmission)
         if started:
-            self._bursts.append((started, bool(drafts)))
+            self._bursts.append((started, bool(foreseen)))
             self._settle_soon()
         return burst
 
-    def expect(
-        self, sender: Station, receivers: Sequence[int], turn: Turn, delay_s: float
-    ) -> None:
-        """Hears that a device will probably send in a while, which may save time then."""
-        self._foresight.expect(sender.id, receivers, turn, float(self.env.now) + delay_s)
+    def expect(self, sender: Station, receivers: Sequence[int], turn: Turn, in_s: float) -> None:
+        """Hears that a device will probably send in a while, so that less is left to do then."""
+        self._foresight.expect(sender.id, receivers, turn, float(self.env.now) + in_s)
 
     def deliver_due(self, sender: Station) -> None:
         """Ends those of a device's transmissions whose bits are through in this very instant, so
@@ -175,21 +162,18 @@ class Medium:
         changed, self._changed = self._changed, {}
         begun, unforeseen = [], []
         for burst, foreseen in bursts:
-            left = unended(burst)
-            if left:
+            if left := unended(burst):
                 begun.append(left)
                 if not foreseen or len(left) < len(burst):
                     unforeseen.append(left)
-        if unforeseen:
-            start(self.channel, unforeseen)
-            foresee(self.channel, unforeseen)
+        start(self.channel, unforeseen)
+        foresee(self.channel, unforeseen)
         for burst in begun:
             self._begin(burst)
         started = [transmission for burst in begun for transmission in burst]
         unsolved = unended([*started, *(changed[number] for number in sorted(changed))])
-        reception.forecast(
-            self.channel, [each for each in unsolved if not each.goes_as_foreseen()]
-        )
+        surprised = [each for each in unsolved if not each.goes_as_foreseen()]
+        reception.forecast(self.channel, surprised)
         for transmission in unsolved:
             self._await_end(transmission)
 
@@ -204,17 +188,7 @@ class Medium:
         for transmission in burst:
             if transmission.power_w <= 0.0 and transmission.message.bits > 0:
                 self._end(transmission, Outcome.OUTAGE, Cause.INFEASIBLE_POWER)
-        self._watch(unended(burst))
-
-    def _watch(self, transmissions: Sequence[Transmission]) -> None:
-        """Has transmissions whose Γ ends in one instant expire together, before anybody acts."""
-        if transmissions:
-            at_s = float(self.env.now) + self.radio.deadline_s
-            if at_s not in self._due:
-                self._due[at_s] = []
-                deadline = Deadline(self.env, self.radio.deadline_s)
-                then(deadline, lambda _: self._expire(self._due.pop(at_s)))
-            self._due[at_s] += transmissions
+        self._deadlines.watch(unended(burst), self.radio.deadline_s)
 
     def _await_end(self, transmission: Transmission) -> None:
         """Has a transmission arrive by its forecast; where its share will change before, what
@@ -245,7 +219,7 @@ class Medium:
                 self._end(transmission, outcome, cause, as_forecast=True)
             else:
                 self._go_on(transmission)
-        self._watch(unended(expired))
+        self._deadlines.watch(unended(expired), self.radio.deadline_s)
 
     def _go_on(self, transmission: Transmission) -> None:
         """Lets a transmission keep its share beyond Γ, where nobody waits for it."""

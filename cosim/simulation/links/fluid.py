@@ -42,11 +42,11 @@ def advance(channel: Channel, moments: Sequence[tuple[Transmission, float]]) -> 
     its start."""
     alike: dict[Grid, list[tuple[Transmission, float]]] = defaultdict(list)
     for transmission, elapsed_s in moments:
-        if transmission.forecast is not None and transmission.power_w > 0.0:
-            if elapsed_s > transmission.since_s:
-                # What goes on needs these narrower slots no longer.
-                grid = finer(channel, transmission.grid, transmission.start_s, elapsed_s)
-                alike[grid].append((transmission, elapsed_s))
+        sends = transmission.forecast is not None and transmission.power_w > 0.0
+        if sends and elapsed_s > transmission.since_s:
+            # What goes on needs these narrower slots no longer.
+            grid = finer(channel, transmission.grid, transmission.start_s, elapsed_s)
+            alike[grid].append((transmission, elapsed_s))
     for grid, group in alike.items():
         for first in range(0, len(group), _TOGETHER):
             _advance(channel, group[first : first + _TOGETHER], grid)
@@ -54,9 +54,7 @@ def advance(channel: Channel, moments: Sequence[tuple[Transmission, float]]) -> 
         transmission.pass_until(elapsed_s)
 
 
-def _advance(
-    channel: Channel, moments: Sequence[tuple[Transmission, float]], grid: Grid
-) -> None:
+def _advance(channel: Channel, moments: Sequence[tuple[Transmission, float]], grid: Grid) -> None:
     chunks = [(grid.chunk_at(each.since_s), grid.chunk_at(until)) for each, until in moments]
     for chunk in range(min(chunks)[0], max(last for _, last in chunks) + 1):
         within = zip(moments, chunks, strict=True)

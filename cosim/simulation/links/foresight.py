@@ -14,9 +14,8 @@ from heapq import heappop, heappush
 
 from cosim.methods.message import Turn
 from cosim.simulation.links.channel import Channel
-from cosim.simulation.links.grid import Grid
 from cosim.simulation.links.stages import foresee
-from cosim.simulation.links.start import start
+from cosim.simulation.links.start import drafts, start
 from cosim.simulation.links.transmission import Transmission
 from cosim.simulation.message import Message
 from cosim.trace.schema import TransferKind
@@ -63,7 +62,7 @@ class Foresight:
         self._expected[sender] = _Expected(at_s, turn, receivers)
         heappush(self._queue, (at_s, sender))
 
-    def drafts(
+    def drafted(
         self, sender: int, messages: Sequence[Message], turn: Turn, now_s: float
     ) -> list[Transmission]:
         """What was drafted for messages that a device sends now to all who are there; nothing where
@@ -76,17 +75,17 @@ class Foresight:
         if sender not in self._drafts:
             self._look_ahead(now_s)
         del self._expected[sender]
-        drafts = self._drafts.pop(sender, [])
-        if expected.turn != turn or len(drafts) != len(messages):
+        burst = self._drafts.pop(sender, [])
+        if expected.turn != turn or len(burst) != len(messages):
             return []
         # A share follows from how many there are.
         alike = all(
             said.receiver == draft.message.receiver
             and said.bits == draft.message.bits
             and said.kind is draft.message.kind
-            for said, draft in zip(messages, drafts, strict=True)
+            for said, draft in zip(messages, burst, strict=True)
         )
-        return drafts if alike else []
+        return burst if alike else []
 
     def _look_ahead(self, now_s: float) -> None:
         """Evaluates what is expected next: all of this moment, and more until it is enough."""
@@ -97,33 +96,22 @@ class Foresight:
             expected = self._expected.get(sender)
             if expected is None or expected.at_s != at_s:
                 continue
-            drafts = self._drafted(sender, expected)
-            if at_s < now_s:
+            if at_s < now_s:  # it did not send then
                 del self._expected[sender]
-            elif drafts:
-                self._drafts[sender] = drafts
-                bursts.append(drafts)
-                many += len(drafts)
+                continue
+            burst = self._guessed(sender, expected)
+            if burst:
+                self._drafts[sender] = burst
+                bursts.append(burst)
+                many += len(burst)
         start(self._channel, bursts)
         foresee(self._channel, bursts)
 
-    def _drafted(self, sender: int, expected: _Expected) -> list[Transmission]:
+    def _guessed(self, sender: int, expected: _Expected) -> list[Transmission]:
         """What the sender will send if nothing changes; nothing where that cannot be guessed."""
         bits = self._said_bits.get(sender, self._heard_bits)
         there = [receiver for receiver in expected.receivers if self._answers(receiver)]
         if bits is None or not there:
             return []
-        radio = self._channel.radio
-        share_hz, grid = radio.bandwidth_hz / len(there), Grid(radio.deadline_s, 1)
-        return [
-            Transmission(
-                turn=expected.turn,
-                sender=sender,
-                message=Message(receiver, bits, None),
-                start_s=expected.at_s,
-                share_hz=share_hz,
-                grid=grid,
-            )
-            for receiver in there
-        ]
-
+        messages = [Message(receiver, bits, None) for receiver in there]
+        return drafts(self._channel.radio, sender, messages, expected.turn, expected.at_s)

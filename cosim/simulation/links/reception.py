@@ -18,8 +18,9 @@ def forecast(channel: Channel, transmissions: Sequence[Transmission]) -> None:
     if channel.radio.packets.model == "fluid":
         solve(channel, transmissions)
         return
-    for transmission in transmissions:
-        transmission.forecast = packets_until(channel, transmission, channel.radio.deadline_s)
+    forecasts = packets_until(channel, transmissions, channel.radio.deadline_s)
+    for transmission, found in zip(transmissions, forecasts, strict=True):
+        transmission.forecast = found
 
 
 def count(
@@ -27,7 +28,8 @@ def count(
 ) -> None:
     """Counts what came through of a transmission that ends now, as forecast or cut short."""
     if channel.radio.packets.model != "fluid" and not as_forecast:
-        transmission.forecast, as_forecast = packets_until(channel, transmission, elapsed_s), True
+        (transmission.forecast,) = packets_until(channel, [transmission], elapsed_s)
+        as_forecast = True
     if as_forecast:
         transmission.complete(elapsed_s)
     else:

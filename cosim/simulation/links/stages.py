@@ -22,8 +22,9 @@ _Moment = tuple[Transmission, float]
 def foresee(channel: Channel, bursts: Sequence[Sequence[Transmission]]) -> None:
     """Gives all transmissions of bursts, which have their powers and slots, the stages that they go
     through if nothing else happens to them; they stay at their start."""
-    starts = [(transmission, transmission.grid) for burst in bursts for transmission in burst]
-    for transmission, _ in starts:
+    everything = [transmission for burst in bursts for transmission in burst]
+    starts = [(transmission.grid, transmission.share_hz) for transmission in everything]
+    for transmission in everything:
         transmission.stages.clear()
     dynamic = channel.radio.share == "dynamic"
     flights = [_Flight(burst) for burst in bursts]
@@ -42,8 +43,8 @@ def foresee(channel: Channel, bursts: Sequence[Sequence[Transmission]]) -> None:
         for flight, of_flight in zip(flights, moments, strict=True):
             flight.share(channel, of_flight)
         changed = [transmission for of_flight in moments for transmission, _ in of_flight]
-    for transmission, grid in starts:
-        transmission.rewind(grid)
+    for transmission, (grid, share_hz) in zip(everything, starts, strict=True):
+        transmission.rewind(grid, share_hz)
 
 
 class _Flight:

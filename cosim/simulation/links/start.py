@@ -7,15 +7,37 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.methods.message import Turn
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import Allocation, allocate, lemma1_power_w
 from cosim.scenario.radio import Radio
 from cosim.simulation.links.channel import Channel
+from cosim.simulation.links.grid import Grid
 from cosim.simulation.links.slots import grids
 from cosim.simulation.links.transmission import Transmission
+from cosim.simulation.message import Message
 from cosim.trace.schema import Cause, TransferKind
 
 FloatArray = NDArray[np.float64]
+
+
+def drafts(
+    radio: Radio, sender: int, messages: Sequence[Message], turn: Turn, start_s: float
+) -> list[Transmission]:
+    """The transmissions of messages that a device sends at once, in equal shares of its bandwidth;
+    nothing else is known of them yet."""
+    grid, share_hz = Grid(radio.deadline_s, 1), radio.bandwidth_hz / max(len(messages), 1)
+    return [
+        Transmission(
+            turn=turn,
+            sender=sender,
+            message=message,
+            start_s=start_s,
+            share_hz=share_hz,
+            grid=grid,
+        )
+        for message in messages
+    ]
 
 
 def start(channel: Channel, bursts: Sequence[Sequence[Transmission]]) -> None:

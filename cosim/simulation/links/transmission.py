@@ -172,10 +172,11 @@ class Transmission:
             self.forecast,
         )
 
-    def rewind(self, grid: Grid) -> None:
-        """Takes it back to its start, where it had these slots; what is foreseen stays."""
+    def rewind(self, grid: Grid, share_hz: float) -> None:
+        """Takes it back to its start, where it had these slots and this share; what is foreseen
+        stays."""
         self.since_s = self.carried_bits = self.snr_s = self.hz_s = 0.0
-        self.share_hz, self.grid, self.gains, self.forecast = self.first_share_hz, grid, {}, None
+        self.grid, self.share_hz, self.gains, self.forecast = grid, share_hz, {}, None
 
     def goes_as_foreseen(self) -> bool:
         """Whether its present share is what was foreseen; its forecast then is, too."""
