@@ -94,17 +94,19 @@ class Fleet:
                 of: tuple[slice | int, ...] = (slice(None), *at)
                 start[of], slope[of] = self._start[rows, device], self._slope[rows, device]
             on_one_leg = np.asarray((since_s <= first_s) & (last_s < until_s))
-        passed_s = times_s - since_s[..., None]
-        places = passed_s * slope[..., None]
-        places += start[..., None]
+        turned: list[tuple[tuple[slice | int, ...], FloatArray]] = []
         if not on_one_leg.all():
             asked: dict[tuple[int, bytes], FloatArray] = {}
             for at, device, times in self._each(~on_one_leg, devices, times_s):
                 name = device, times.tobytes()
                 if name not in asked:
                     asked[name] = self._asked(rows, device, times)
-                everywhere: tuple[slice | int, ...] = (slice(None), *at)
-                places[everywhere] = asked[name]
+                turned.append(((slice(None), *at), asked[name]))
+        passed_s = times_s - since_s[..., None]
+        places = passed_s * slope[..., None]
+        places += start[..., None]
+        for everywhere, answer in turned:
+            places[everywhere] = answer
         return places, on_one_leg
 
     @staticmethod

@@ -119,8 +119,8 @@ class Medium:
         self._write(transmission, Outcome.CANCELLED, Cause.UNREACHABLE)
 
     def _keep_off_air(self, transmission: Transmission) -> None:
-        """Gives a transmission that never is on the air its distance, and no bandwidth."""
-        transmission.share_hz = transmission.first_share_hz = 0.0
+        """Gives a transmission that never is on the air its distance, no bandwidth and no power."""
+        transmission.share_hz = transmission.first_share_hz = transmission.power_w = 0.0
         distances_m = self.channel.distances_m([transmission.link], transmission.start_s)
         transmission.distance_m = float(distances_m[0])
 
