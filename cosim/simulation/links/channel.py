@@ -26,7 +26,10 @@ _NO_JUMPS: FloatArray = np.empty(0)
 
 class Channel:
     """The channel gives the gains of the links in use; a pair's fading is one reciprocal stream,
-    whoever sends."""
+    whoever sends.
+
+    fades_within_rounds: whether |z|² may change within a round.
+    """
 
     def __init__(self, radio: Radio, trajectories: Sequence[Trajectory], seed: int) -> None:
         self.radio = radio
@@ -34,6 +37,7 @@ class Channel:
         self._fleet = Fleet(trajectories)
         self._large_scale = LargeScale(radio, seed)
         self._small_scale = SmallScale(radio, self._fleet, seed)
+        self.fades_within_rounds = self._small_scale.moves
         self._limits_m_s = np.array([path.speed_limit_m_s for path in trajectories], dtype=float)
         self._never_jump = {
             device
@@ -91,11 +95,6 @@ class Channel:
     def smooth_m(self) -> float:
         """A way on which shadowing hardly changes; infinite without shadowing."""
         return self._large_scale.smooth_m
-
-    @property
-    def fades_within_rounds(self) -> bool:
-        """Whether |z|² may change within a round."""
-        return self._small_scale.moves
 
     def course(
         self, links: Sequence[Link], times_s: FloatArray

@@ -62,14 +62,16 @@ def _advance(channel: Channel, moments: Sequence[tuple[Transmission, float]], gr
         if not now:
             continue
         transmissions, edges = [transmission for transmission, _ in now], grid.edges_s(chunk)
-        kept = [each for each in transmissions if each.grid == grid]
-        narrower = [each for each in transmissions if each.grid != grid]
-        gains = np.empty((len(now), len(edges) - 1))
-        own = np.array([each.grid == grid for each in transmissions])
-        if kept:
-            gains[own] = _gains(channel, kept, chunk, edges)
-        if narrower:
-            gains[~own] = _evaluated(channel, narrower, edges)
+        own = [transmission.grid == grid for transmission in transmissions]
+        if all(own):
+            gains = _gains(channel, transmissions, chunk, edges)
+        else:
+            gains = np.empty((len(now), len(edges) - 1))
+            kept = [each for each, is_own in zip(transmissions, own, strict=True) if is_own]
+            narrower = [each for each, is_own in zip(transmissions, own, strict=True) if not is_own]
+            if kept:
+                gains[own] = _gains(channel, kept, chunk, edges)
+            gains[np.logical_not(own)] = _evaluated(channel, narrower, edges)
         share, power = _column(transmissions, "share_hz"), _column(transmissions, "power_w")
         noise = np.broadcast_to(channel.noise_w(share), power.shape)
         until = np.array([elapsed_s for _, elapsed_s in now])
@@ -152,10 +154,12 @@ def _solve(channel: Channel, transmissions: Sequence[Transmission], grid: Grid) 
     on_edge = (remaining > 0) & (remaining <= _ROUNDING * payload)
     horizon_s = (grid.span + 1) * grid.deadline_s
     ends[on_edge], carried[on_edge] = horizon_s, payload[on_edge]
-    totals = zip(transmissions, ends, carried, snr_s, strict=True)
-    for transmission, end_s, bits, total_snr_s in totals:
-        end_s = _on_time(float(end_s), horizon_s)
-        transmission.forecast = Forecast(end_s, float(bits), float(total_snr_s))
+    # Γ where the bits are through within rounding of it: log1p of expm1 is not exact.
+    near = np.isfinite(ends) & (np.abs(ends - horizon_s) <= _ROUNDING * np.maximum(ends, horizon_s))
+    ends[near] = horizon_s
+    totals = zip(transmissions, ends.tolist(), carried.tolist(), snr_s.tolist(), strict=True)
+    for transmission, *total in totals:
+        transmission.forecast = Forecast(*total)
 
 
 def _column(transmissions: Sequence[Transmission], name: str) -> FloatArray:
@@ -188,8 +192,3 @@ def _evaluated(
         _column(transmissions, "start_s")[:, None] + edges,
         [transmission.round for transmission in transmissions],
     )
-
-
-def _on_time(ends_s: float, horizon_s: float) -> float:
-    """Γ where the bits are through within rounding of it: log1p of expm1 is not exact."""
-    return horizon_s if math.isclose(ends_s, horizon_s, rel_tol=_ROUNDING) else ends_s
