@@ -166,8 +166,9 @@ class Medium:
                 begun.append(left)
                 if not foreseen or len(left) < len(burst):
                     unforeseen.append(left)
-        start(self.channel, unforeseen)
-        foresee(self.channel, unforeseen)
+        if unforeseen:
+            start(self.channel, unforeseen)
+            foresee(self.channel, unforeseen)
         for burst in begun:
             self._begin(burst)
         started = [transmission for burst in begun for transmission in burst]
@@ -191,8 +192,7 @@ class Medium:
         self._deadlines.watch(unended(burst), self.radio.deadline_s)
 
     def _await_end(self, transmission: Transmission) -> None:
-        """Has a transmission arrive by its forecast; where its share will change before, what
-        leaves it the next one awaits its end anew."""
+        """Has a transmission arrive by its forecast, unless its share will change before."""
         forecast = transmission.forecast
         if forecast is not None and transmission.through_in_time and not transmission.stages:
             then(_Arrival(self.env, transmission, forecast), self._arrive)
