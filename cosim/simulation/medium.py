@@ -1,7 +1,7 @@
 """The air: bandwidth, transmissions, deadlines. Devices never compute a delay.
 
-Whatever begins, ends or changes its share in an instant is solved together at the end of that
-instant, so that the number of events grows with transfers and not with slots.
+What is going to be sent is solved before; what begins or changes otherwise than foreseen, together
+at the end of its instant. The number of events grows with transfers and not with slots.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ from cosim.simulation.links.transmission import Transmission
 from cosim.simulation.message import Message
 from cosim.trace.schema import TransferKind
 
-# Transmissions that are looked ahead at together, at least: numpy's calls then cost less than what
-# they compute, and the gains of this many are held in memory before they are needed.
+# Transmissions that are solved ahead together, if there are as many: numpy's calls then cost less
+# than what they compute, and the gains of hardly more are held in memory before they are needed.
 _TOGETHER = 512
 
 
@@ -42,8 +42,7 @@ class _Expected:
 class Foresight:
     """Drafts the bursts that devices are expected to send, with powers, slots and stages.
 
-    What a device will say is guessed to be as long as what it says now to its last receiver, as
-    what it said before, or as what anybody did.
+    What a device will say is guessed to be as long as what it said last, or as what anybody did.
     """
 
     def __init__(self, channel: Channel, answers: Callable[[int], bool]) -> None:
