@@ -298,7 +298,8 @@ class Learner:
             device: [self.spoken[sender] for sender in together if sender in self.spoken]
             for device, together in sets.items()
         }
-        return Evaluation(measurements, self.diagnosis.of(devices, spoken))
+        degrees = {device: len(together) - 1 for device, together in sets.items()}
+        return Evaluation(measurements, self.diagnosis.of(devices, spoken, degrees))
 
     def describe(self, devices: Sequence[int], together: bool = False) -> Description:
         """What devices are going to send, by their masks or those that are planned."""
