@@ -131,11 +131,11 @@ def test_who_decides_by_round() -> None:
     part = RotatedMean()
     assert [part.deciding(number) for number in range(6)] == [None, None, "A", "B", "A", "B"]
     for anchor, factor in (("projection", "A"), ("expansion", "B")):
-        fixed = RotatedMean(anchor=anchor)  # type: ignore[arg-type]
+        fixed = RotatedMean(anchor=anchor)
         assert [fixed.deciding(number) for number in range(4)] == [None, None, factor, factor]
     own, said = held(factors(0), round_=1), heard(factors(0), factors(1))
     for reference in REFERENCES:
-        part = RotatedMean(strength=1, reference=reference)  # type: ignore[arg-type]
+        part = RotatedMean(strength=1, reference=reference)
         found = of(part.mix(own, said, mixing([1, 1])))
         for one, other in zip(found, of(Mean().mix(own, said, mixing([1, 1]))), strict=True):
             assert torch.equal(one, other)
