@@ -1,6 +1,7 @@
 """What averaging errs by, against dense matrices, and when it errs by nothing."""
 
 from collections.abc import Callable
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,15 @@ def test_a_sum_of_zero_has_no_relative_error() -> None:
     zero = torch.zeros(LAYOUT.expansion_size)
     found = mixing_errors(LAYOUT, adapters(*((zero, factors(n)[1]) for n in range(2))), [0.5, 0.5])
     assert (found.cross_term, found.aggregation, found.broadcast) == (0.0, None, None)
+
+
+def test_errors_of_what_is_not_finite_are_nan() -> None:
+    B, A = factors(1)
+    spoilt = (B.clone().index_fill_(0, torch.tensor([4]), torch.inf), A)
+    found = mixing_errors(LAYOUT, adapters(factors(0), spoilt), [0.5, 0.5])
+    assert found.broadcast is not None
+    assert isnan(found.broadcast)
+    assert isnan(found.cross_term)
 
 
 def test_the_cross_term_is_taken_of_what_differs() -> None:

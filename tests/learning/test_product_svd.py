@@ -8,6 +8,7 @@ from cosim.methods import METHODS
 from cosim.methods.aggregation.mean import Mean
 from cosim.methods.aggregation.product_svd import ProductSvd
 from cosim.methods.aggregation.products import core_of, largest_signs, truncated_sum
+from cosim.methods.aggregation.rotated_mean import RotatedMean
 from tests.learning.flat_factors import LAYOUT, RANK, drawn, factors, heard, held, mixing, of
 from tests.learning.flat_factors import products as products_of
 
@@ -153,6 +154,20 @@ def test_moments_go_with_the_basis_that_they_belong_to() -> None:
     assert not ProductSvd().mix(own, said, mixing([1, 1])).adapter.moments
     kept = ProductSvd(moments="kept").mix(own, said, mixing([1, 1])).adapter
     assert kept.moments is own.adapter.moments
+
+
+@pytest.mark.parametrize("wrong", [torch.inf, torch.nan])
+def test_a_sum_that_is_not_finite_is_nan_like_a_mean(wrong: float) -> None:
+    """What diverged is found where it is trained with, in its own sentence."""
+    B, A = factors(1)
+    spoilt = (B.clone().index_fill_(0, torch.tensor([4]), wrong), A)
+    own, said = held(factors(0)), heard(factors(0), spoilt)
+    B_mixed, A_mixed = of(ProductSvd().mix(own, said, mixing([1, 1])))
+    assert not B_mixed[:12].isfinite().any()
+    assert not A_mixed[:17].isfinite().any()
+    assert B_mixed[12 * RANK :].isfinite().all(), "the other module is as it would be"
+    turned = RotatedMean(strength=1).mix(own, said, mixing([1, 1]))
+    assert not turned.adapter.values[4].isfinite()
 
 
 def test_work_is_that_of_the_stacked_factors() -> None:

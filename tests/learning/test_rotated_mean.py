@@ -194,3 +194,58 @@ def test_what_turns_is_charged_by_message() -> None:
     assert RotatedMean().work([50] * 4, LAYOUT).flop == mean + 3 * turning
     by_sender = RotatedMean(reference="own_previous")
     assert by_sender.work([50] * 4, LAYOUT).flop == mean + turning
+
+
+def by_server(
+    start: tuple[Tensor, Tensor], steps: list[list[tuple[Tensor, Tensor]]], strength: float
+) -> tuple[Tensor, Tensor]:
+    """The paper's loop: a server sends its model, clients train, turn towards it and send back.
+
+    steps: what each client's training of each round adds to (B, A).
+    """
+    model = start
+    for state, added in enumerate(steps):
+        sent = []
+        for B_step, A_step in added:
+            B, A = model[0] + B_step, model[1] + A_step
+            if state > 0:  # the first round is not turned
+                parts = []
+                for (a, b), (a_ref, b_ref) in zip(
+                    LAYOUT.pairs(A, B), LAYOUT.pairs(model[1], model[0]), strict=True
+                ):
+                    odd = state % 2 == 1
+                    M = a[0] @ a_ref[0].mT if odd else b[0].mT @ b_ref[0]
+                    U, _, Vt = torch.linalg.svd(M.double())
+                    if float(torch.linalg.det(U @ Vt)) < 0:
+                        Vt[-1] *= -1
+                    U, _, Vt = torch.linalg.svd((1 - strength) * IDENTITY + strength * (U @ Vt))
+                    parts.append((b[0].double() @ (U @ Vt), (U @ Vt).mT @ a[0].double()))
+                B = torch.cat([b.flatten() for b, _ in parts]).float()
+                A = torch.cat([a.flatten() for _, a in parts]).float()
+            sent.append((B, A))
+        model = (
+            torch.stack([B for B, _ in sent]).mean(0),
+            torch.stack([A for _, A in sent]).mean(0),
+        )
+    return model
+
+
+@pytest.mark.parametrize("strength", [0.5, 1.0])
+def test_where_all_hear_all_it_is_the_papers_server(strength: float) -> None:
+    """Three rounds, of which A decides in the second and B in the third."""
+    part = RotatedMean(strength=strength, reference="own_previous")
+    steps = [[factors(10 * number + device) for device in range(3)] for number in range(3)]
+    start = (torch.zeros(LAYOUT.expansion_size), factors(99)[1])
+    states = [held(start, round_=0) for _ in range(3)]
+    for number, added in enumerate(steps, start=1):
+        trained = []
+        for own, (B_step, A_step) in zip(states, added, strict=True):
+            B, A = of(own)
+            trained.append(own.with_adapter(values=B + B_step, projection=A + A_step, round=number))
+        said = heard(*(says(part, own) for own in trained))
+        states = [part.mix(own, said, mixing([1, 1, 1])) for own in trained]
+    for own in states:
+        for found, wanted in zip(of(own), by_server(start, steps, strength), strict=True):
+            torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+    mean = by_server(start, steps, 0.0)
+    assert float((of(states[0])[1] - mean[1]).norm()) > 0.01 * float(mean[1].norm())

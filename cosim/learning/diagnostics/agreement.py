@@ -57,8 +57,12 @@ def cross_term(Bs: Tensor, As: Tensor, shares: Sequence[float]) -> float:
 
 
 def singular_values(Bs: Tensor, As: Tensor, shares: Sequence[float]) -> Tensor:
-    """Those of Σ_j w_j·B_j·A_j of one module, descending; Bs (J, d, r), As (J, r, k)."""
-    sigma: Tensor = torch.linalg.svdvals(core_of(list(Bs), list(As), shares).core)
+    """Those of Σ_j w_j·B_j·A_j of one module, descending; Bs (J, d, r), As (J, r, k); NaN where it
+    is not finite."""
+    core = core_of(list(Bs), list(As), shares).core
+    if not bool(core.isfinite().all()):
+        return torch.full((min(core.shape),), torch.nan, dtype=core.dtype)
+    sigma: Tensor = torch.linalg.svdvals(core)
     return sigma
 
 

@@ -67,14 +67,11 @@ class ProductSvd(Aggregation):
         module."""
         import torch
 
-        pairs = [
-            at.layout.pairs(part.message.projection.double(), part.message.values.double())
-            for part in heard
-        ]
+        pairs = [at.layout.pairs(part.message.projection, part.message.values) for part in heard]
         shares = [weight / at.total for weight in at.weights]
         expansions, projections, held = [], [], []
         for module in zip(*pairs, strict=True):
-            As, Bs = [A[0] for A, _ in module], [B[0] for _, B in module]
+            As, Bs = [A[0].double() for A, _ in module], [B[0].double() for _, B in module]
             found = truncated_sum(Bs, As, shares, at.layout.rank)
             B, A = self.factors(found, at.layout.rank)
             expansions.append(B.float().flatten())

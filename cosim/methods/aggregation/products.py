@@ -53,11 +53,15 @@ def truncated_sum(
     """The truncated SVD of Σ_j w_j·B_j·A_j, exact up to rounding; of each row of
     Vᵀ the entry of the largest magnitude is positive.
 
-    Values below 1e-10 of the largest one count as none.
+    Values below 1e-10 of the largest one count as none. NaN of a sum that is not finite.
     """
     import torch
 
     left, core, right = core_of(Bs, As, weights)
+    if not bool(core.isfinite().all()):
+        # As a mean has it: whoever trains with it finds that it diverged.
+        shapes = ((left.shape[0], rank), (rank,), (rank, right.shape[0]))
+        return Truncated(*(core.new_full(shape, torch.nan) for shape in shapes))
     U, sigma, Vt = torch.linalg.svd(core, full_matrices=False)
     held = int((sigma > _NOTHING * sigma[0]).sum())
     q = min(rank, held)

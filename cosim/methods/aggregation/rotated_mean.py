@@ -157,14 +157,14 @@ def turned(
     """Flat (B·R, Rᵀ·A) of flat factors (B, A), R module by module towards a reference (B, A)."""
     import torch
 
-    B, A = (part.double() for part in factors)
-    B_ref, A_ref = (part.double() for part in reference)
+    (B, A), (B_ref, A_ref) = factors, reference
     expansions, projections = [], []
-    for (a, b), (a_ref, b_ref) in zip(layout.pairs(A, B), layout.pairs(A_ref, B_ref), strict=True):
-        ends = (a[0], a_ref[0]) if factor == "A" else (b[0].mT, b_ref[0].mT)
-        R = procrustes(*ends, strength)
-        expansions.append((b[0] @ R).float().flatten())
-        projections.append((R.mT @ a[0]).float().flatten())
+    for pair, aim in zip(layout.pairs(A, B), layout.pairs(A_ref, B_ref), strict=True):
+        a, b = (part[0].double() for part in pair)
+        a_ref, b_ref = (part[0].double() for part in aim)
+        R = procrustes(*((a, a_ref) if factor == "A" else (b.mT, b_ref.mT)), strength)
+        expansions.append((b @ R).float().flatten())
+        projections.append((R.mT @ a).float().flatten())
     return torch.cat(expansions), torch.cat(projections)
 
 
