@@ -19,7 +19,7 @@ from cosim.learning.data.pool import TaskPool
 from cosim.learning.federation.planned_state import planned_content
 from cosim.learning.prepare import (
     densities_of,
-    memory_of,
+    fitting,
     read_tasks,
     refuse_unplayable,
     tasks_of,
@@ -68,7 +68,7 @@ def forecast_of(
     choice, method = scenario.base_model, scenario.method
     refuse_unplayable(scenario, model, tokenizer, pools)
     layout = layout_of(method, model, scenario.adapter.target_modules, scenario.adapter.rank)
-    estimate = memory_of(scenario, model, native_dtype(choice.dtype, choice.device), pools)
+    _, estimate = fitting(scenario, model, native_dtype(choice.dtype, choice.device), pools)
     if choice.device == "cpu":
         refuse_what_does_not_fit(estimate, scenario.device_count)
 
