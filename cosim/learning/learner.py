@@ -250,7 +250,8 @@ class Learner:
         self.fleet.states[device] = state
         if not speaks:
             return None
-        message = self.post.message(device, state.adapter.round)
+        with one_thread_each(1):  # a part may take small matrices apart for what it says
+            message = self.post.message(device, state.adapter.round)
         return Outgoing(message, {to: self.post.payload_bits(message, to) for to in receivers})
 
     def experts(

@@ -16,6 +16,7 @@ from cosim.learning.diagnostics.theorems import TheoremOne, product_norms, theor
 from cosim.learning.federation.fleet import Fleet
 from cosim.learning.federation.scoring import Scoring
 from cosim.learning.records import WATCHED_AT_MOST, Diagnostic
+from cosim.learning.threads import one_thread_each
 from cosim.learning.training.lesson import Batch
 from cosim.learning.training.trainer import GroupTrainer
 from cosim.methods.adapter import Adapter
@@ -113,7 +114,8 @@ class Diagnosis:
         if not shares:
             return []
         adapters = [Adapter(u.values, u.support, u.projection) for u in updates]
-        errors = mixing_errors(self.fleet.layout, adapters, shares)
+        with one_thread_each(1):
+            errors = mixing_errors(self.fleet.layout, adapters, shares)
         found = {
             "aggregation_error": errors.aggregation,
             "broadcast_error": errors.broadcast,
