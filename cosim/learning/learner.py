@@ -250,8 +250,7 @@ class Learner:
         self.fleet.states[device] = state
         if not speaks:
             return None
-        with one_thread_each(1):  # a part may take small matrices apart for what it says
-            message = self.post.message(device, state.adapter.round)
+        message = self.post.message(device, state.adapter.round)
         return Outgoing(message, {to: self.post.payload_bits(message, to) for to in receivers})
 
     def experts(
@@ -301,8 +300,7 @@ class Learner:
             device: [self.spoken[sender] for sender in together if sender in self.spoken]
             for device, together in sets.items()
         }
-        degrees = {device: len(together) - 1 for device, together in sets.items()}
-        return Evaluation(measurements, self.diagnosis.of(devices, spoken, degrees))
+        return Evaluation(measurements, self.diagnosis.of(devices, spoken, sets))
 
     def describe(self, devices: Sequence[int], together: bool = False) -> Description:
         """What devices are going to send, by their masks or those that are planned."""

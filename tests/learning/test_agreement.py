@@ -129,11 +129,11 @@ def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]
     return build
 
 
-def told(learner: Learner, updates: Any, degrees: Any = None) -> dict[str, list[float]]:
+def told(learner: Learner, updates: Any, together: Any = None) -> dict[str, list[float]]:
     """Values by quantity, of all devices, which exchange with all others."""
     sets = dict.fromkeys(range(3), updates)
     out: dict[str, list[float]] = {}
-    for found in learner.diagnosis.of([0, 1, 2], sets, degrees):
+    for found in learner.diagnosis.of([0, 1, 2], sets, together):
         if found.task is None and found.peer is None:
             out.setdefault(found.quantity, []).append(found.value)
     return out
@@ -186,6 +186,6 @@ def test_weights_that_ask_for_degrees_are_told_them(
     updates = one_round(learner)
     plain = told(learner, updates)["cross_term"]
     monkeypatch.setattr(ByRows, "asks_degrees", True)
-    assert told(learner, updates, {0: 2, 1: 2, 2: 2})["cross_term"] == plain
+    assert told(learner, updates, dict.fromkeys(range(3), range(3)))["cross_term"] == plain
     # Of a device that is not evaluated nobody knows the degree.
-    assert "cross_term" not in told(learner, updates, {0: 2, 1: 2})
+    assert "cross_term" not in told(learner, updates, dict.fromkeys(range(2), range(3)))

@@ -64,10 +64,11 @@ class Diagnosis:
         self,
         devices: Sequence[int],
         sets: Mapping[int, Sequence[Message]],
-        degrees: Mapping[int, int] | None = None,
+        together: Mapping[int, Sequence[int]] | None = None,
     ) -> list[Diagnostic]:
         """All of these devices' diagnostics; `sets` are the updates that each of them may have
-        averaged in this round, its own included, and `degrees` the neighbours of these devices."""
+        averaged in this round, its own included, and `together` itself and all its neighbours."""
+        degrees = {device: len(ids) - 1 for device, ids in (together or {}).items()}
         diagnosed = [device for device in self.diagnosed_devices if device in set(devices)]
         out = self.scoring.shares(diagnosed)
         if self.gradients is not None:
@@ -78,7 +79,7 @@ class Diagnosis:
                 name = tuple(update.number for update in updates)
                 if name not in gaps:
                     gaps[name] = self._theorem_one(self.gradients, updates)
-                shares = self._shares(device, updates, degrees or {})
+                shares = self._shares(device, updates, degrees)
                 weighed = tuple(zip(name, shares, strict=False))
                 if weighed not in errors:
                     errors[weighed] = self._errors(updates, shares)
