@@ -233,10 +233,11 @@ class _Run:
     def _device_rows(self) -> Iterator[DeviceRow]:
         devices = [station.device for station in self.world.stations]
         real: Any = self.learner
-        tasks = rows = None
-        if self.scenario.learning.model != "none":
-            tasks, rows = real.tasks, [len(real.rows.own(device.id)) for device in devices]
-        return device_rows(self.scenario, devices, tasks, rows)
+        if self.scenario.learning.model == "none":
+            return device_rows(self.scenario, devices, None, None)
+        rows = [len(real.rows.own(device.id)) for device in devices]
+        answers = [real.rows.answers(device.id) for device in devices]
+        return device_rows(self.scenario, devices, real.tasks, rows, answers)
 
 
 def _method_source(scenario: Scenario) -> bytes | None:
