@@ -7,7 +7,9 @@ of its own slot, and a line in `method.py`.
 from cosim.methods.adapter import Adapter, Moments
 from cosim.methods.calibration import Calibration, Need
 from cosim.methods.centralised import METHOD as CENTRALISED
+from cosim.methods.decaf import METHOD as DECAF
 from cosim.methods.expert import Expert
+from cosim.methods.fedrot_lora import METHOD as FEDROT_LORA
 from cosim.methods.full_finetune import METHOD as FULL_FINETUNE
 from cosim.methods.hard_moe import METHOD as HARD_MOE
 from cosim.methods.layout import AdaptedModule, Layout
@@ -17,6 +19,7 @@ from cosim.methods.lori import METHOD as LORI
 from cosim.methods.lori_dense import METHOD as LORI_DENSE
 from cosim.methods.message import Common, Heard, Mask, Message, Seed, Turn, Values
 from cosim.methods.method import Method
+from cosim.methods.product_sum import METHOD as PRODUCT_SUM
 from cosim.methods.proposed import METHOD as PROPOSED
 from cosim.methods.proposed_literal import METHOD as PROPOSED_LITERAL
 from cosim.methods.proposed_single_cluster import METHOD as PROPOSED_SINGLE_CLUSTER
@@ -34,6 +37,7 @@ from cosim.methods.slots import (
     Weights,
 )
 from cosim.methods.state import DeviceState
+from cosim.methods.sum_product import METHOD as SUM_PRODUCT
 from cosim.methods.topology.slot import Topology
 from cosim.methods.workload import Workload
 
@@ -50,11 +54,17 @@ METHODS: dict[str, Method] = {
         HARD_MOE,
         CENTRALISED,
         FULL_FINETUNE,
+        DECAF,
+        FEDROT_LORA,
+        SUM_PRODUCT,
+        PRODUCT_SUM,
     )
 }
 
 __all__ = [
     "CENTRALISED",
+    "DECAF",
+    "FEDROT_LORA",
     "FULL_FINETUNE",
     "HARD_MOE",
     "LOCAL",
@@ -62,9 +72,11 @@ __all__ = [
     "LORI",
     "LORI_DENSE",
     "METHODS",
+    "PRODUCT_SUM",
     "PROPOSED",
     "PROPOSED_LITERAL",
     "PROPOSED_SINGLE_CLUSTER",
+    "SUM_PRODUCT",
     "AdaptedModule",
     "Adapter",
     "Aggregation",
