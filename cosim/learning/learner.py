@@ -63,14 +63,13 @@ class Learner:
         remembers: bool = False,
     ) -> None:
         self.executor, self.devices_per_pass = executor or InProcess(), devices_per_pass
-        self.base, self.method, self.training = base, method, training
+        self.base, self.method, self.training, self.remembers = base, method, training, remembers
         self.pools, self.tasks, self.seed = pools, tuple(tasks), seed
         parts = trainable(base, method, adapter, training)
         self.layout, self.trainer, model = parts.layout, parts.trainer, parts.model
         self.settings = self.trainer.settings
-        self.work = work = Work.of(
-            base.model, self.layout, trainable_projection=self.settings.trainable_projection
-        )
+        moves = self.settings.trainable_projection
+        self.work = work = Work.of(base.model, self.layout, trainable_projection=moves)
         reader = PromptReader(model, *method.composition.reading)
         self.calibrator = Calibrator(model, self.layout, method.needs, reader, work, base.sha256)
         density_of = densities or [adapter.density] * len(self.tasks)
@@ -82,9 +81,9 @@ class Learner:
         self.scoring = Scoring(self.fleet, parts.evaluator, reader, pools, self.executor)
         self.pooled = Pools(method.data, tasks)
         self.queue: list[FineTuningJob] = []
-        self.remembers = remembers
         self.spoken: dict[int, Message] = {}
         self.found: dict[int, Calibration] = {}
+        self.awaited: list[int] = []
 
     @property
     def warnings(self) -> list[str]:
@@ -102,8 +101,9 @@ class Learner:
         return self.rows.calibration(device, self.method.calibration_samples)
 
     def _calibration(self, device: int) -> Calibration:
-        """What the device's calibration finds: it depends on no state, and is computed once."""
-        self._calibrate([device])
+        """What the device's rows tell, read once and side by side with those of all who wait."""
+        if device not in self.found:
+            self._calibrate([device, *self.awaited])
         return self.found[device]
 
     def _calibrate(self, devices: Sequence[int]) -> None:
@@ -116,8 +116,8 @@ class Learner:
         """A calibration on its own; None where the method needs none, or none any more."""
         if not self.method.needs or self.fleet.states[device].calibration is not None:
             return None
-        work = self.calibrator.workload(self.calibration_rows(device))
-        return CalibrationJob(self, device, work)
+        self.awaited.append(device)
+        return CalibrationJob(self, device, self.calibrator.workload(self.calibration_rows(device)))
 
     def accept_calibration(self, device: int, when: str) -> None:
         """Makes a calibration the device's own; called by the job.

@@ -138,3 +138,28 @@ def test_every_device_begins_with_the_projection_of_its_stream(
     shared = fleet.adapters[0].projection is fleet.adapters[1].projection
     assert shared == (seed == "shared")
     assert replace(fleet.adapters[0]).support is fleet.adapters[0].support
+
+
+def test_who_calibrates_first_calibrates_for_all_who_wait(
+    tiny_llama: Path, pools: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = METHODS["proposed"]
+    alone, together = (small_learner(tiny_llama, pools, recipe) for _ in range(2))
+    calls: list[int] = []
+    calibrate_all = together.calibrator.calibrate_all
+    monkeypatch.setattr(
+        together.calibrator,
+        "calibrate_all",
+        lambda rows: calls.append(len(rows)) or calibrate_all(rows),
+    )
+    jobs = [together.submit(device, 0) for device in range(len(DEVICES))]
+    jobs[1].discard()
+    for device in (2, 0):
+        jobs[device].result()
+        alone.submit(device, 0).result()
+        assert equal(together.found[device], alone.found[device])
+        found, wanted = (one.fleet.states[device].calibration for one in (together, alone))
+        assert equal(found, wanted)
+    assert [count for count in calls if count] == [len(DEVICES)]
+    assert together.fleet.states[1].calibration is None
+    assert together.submit(1, 0) is not None
