@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from cosim.contract.subject import DEGREES, DEVICES, Subject
+from cosim.contract.subject import DEVICES, GRAPH, Subject
 from cosim.contract.verdict import Broken
 from cosim.methods.message import Common, Mask, Message, Said, Seed, Turn, Values
 
@@ -56,7 +56,7 @@ def bits_of_content(subject: Subject) -> str:
                     first.setdefault((sender, receiver), bits)
                     memories.setdefault((sender, receiver), _once(outgoing.content))
         for device, inbox in inboxes.items():
-            learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, DEGREES).result()
+            learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, GRAPH).result()
     if not first:
         return "nobody said anything in three rounds"
     bits = max(first.values())

@@ -38,6 +38,11 @@ class Topology(Part):
         return False
 
     @property
+    def static(self) -> bool:
+        """Whether what is drawn is drawn once for all rounds."""
+        return False
+
+    @property
     def farthest_m(self) -> float | None:
         """The distance beyond which no two devices are joined; None: there is none."""
         return None

@@ -37,7 +37,8 @@ def plan_of(topology: Topology, world: World, round_: int, among: Sequence[Stati
     where_m = None
     if need is not None or topology.needs_positions:
         where_m = channel.positions_m(ids, now_s)
-    random = stream(world.scenario.seed, "topology", round_)
+    ids_of_stream = () if topology.static else (round_,)
+    random = stream(world.scenario.seed, "topology", *ids_of_stream)
     return Plan(round_, topology.neighbours(ids, random, where_m, need))
 
 
