@@ -29,6 +29,7 @@ from cosim.methods.expansion.magnitude_mask import MagnitudeMask
 from cosim.methods.field import OneOf
 from cosim.methods.origin import Origin
 from cosim.methods.part import Choice, Part, parts_of
+from cosim.methods.projection.alternating import Alternating
 from cosim.methods.projection.frozen import Frozen
 from cosim.methods.projection.none import NoProjection
 from cosim.methods.projection.trained import Trained
@@ -72,7 +73,7 @@ class Method(Choice):
 
     name: str = Field(description="of the method, or path:<file>")
     reference: str = Field(description="where the method comes from")
-    projection: Annotated[Projection, OneOf(Trained, Frozen, NoProjection)] = Field(
+    projection: Annotated[Projection, OneOf(Trained, Alternating, Frozen, NoProjection)] = Field(
         description="what A is at first, and in which rounds it is trained"
     )
     expansion: Annotated[

@@ -101,8 +101,9 @@ class Diagnosis:
     def _theorem_one(
         self, gradients: LocalGradients, updates: Sequence[Message]
     ) -> list[tuple[str, float]]:
-        """Both sides over all modules; nothing of a device that averages with nobody."""
-        if len(updates) < 2:
+        """Both sides over all modules; nothing of a device that averages with nobody, and of
+        messages of one factor."""
+        if len(updates) < 2 or not all(update.whole for update in updates):
             return []
         adapters = [Adapter(u.values, u.support, u.projection) for u in updates]
         norms = [
