@@ -90,6 +90,10 @@ class ProfileError(CosimError):
     """A machine whose training speed cannot be measured, or a profile that cannot be written."""
 
 
+class BusyMachineError(ProfileError):
+    """A machine that something else kept busy while it was measured."""
+
+
 class SweepError(CosimError):
     """A sweep whose directory cannot be used."""
 

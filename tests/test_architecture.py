@@ -112,7 +112,8 @@ FLOORS = {
         {"records", "data", "threads"},
         {"base"},
         {"adapters"},
-        {"costs", "evaluation"},
+        {"evaluation"},
+        {"costs"},
         {"calibration", "training"},
         {"execution"},
         {"federation"},
@@ -248,6 +249,7 @@ def test_no_global_random_generator() -> None:
 
 def test_the_host_clock_is_read_for_the_manifest_a_profile_and_to_stop_a_pattern_alone() -> None:
     readers = {
+        "cosim.host.phases",
         "cosim.host.timed_regex",
         "cosim.lifecycle.play",
         "cosim.lifecycle.journaled_learner",

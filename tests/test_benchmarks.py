@@ -1,4 +1,4 @@
-"""The benchmarks that nobody runs every day: all of them import, and the GPU's runs at toy size."""
+"""The benchmarks that nobody runs every day: all import, and what they are made of holds."""
 
 import json
 import os
@@ -50,3 +50,27 @@ def test_the_gpu_benchmark_on_a_cpu(model: str) -> None:
     assert cosim["tokens_per_s"] * cosim["step_s"] == pytest.approx(tokens, rel=0.01)
     assert 0 < cosim["share_of_the_limit"] < 1
     assert set(fitting) >= {"bytes_by_device", "devices_that_fit"}
+
+
+def test_busy_processes_end_with_their_block() -> None:
+    look = (
+        "import psutil, whole_runs\n"
+        "own = psutil.Process()\n"
+        "with whole_runs.busy(2):\n"
+        "    spinning = own.children()\n"
+        "    assert len(spinning) == 2, spinning\n"
+        "assert own.children() == []\n"
+    )
+    done = python("-c", look)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_fair_share_is_the_threads_part_of_the_cores() -> None:
+    told = (
+        "import busy\n"
+        "busy.cores = lambda: 2\n"
+        "print(*(busy.fair_wall_s(10.0, *case) for case in [(2, 0), (1, 0), (2, 4), (1, 1)]))\n"
+    )
+    done = python("-c", told)
+    # All of two cores, one of them, a third of two, and of two cores one for each.
+    assert done.stdout.split() == ["5.0", "10.0", "15.0", "10.0"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -15,9 +16,13 @@ from cosim.cli.finished_runs import compare, export, sweep, verify
 from cosim.cli.methods import methods
 from cosim.cli.reference import explain
 from cosim.cli.usage import Command, Group
+from cosim.errors import BusyMachineError
+from cosim.host.spinning import bound_spinning
 
 if TYPE_CHECKING:
     from cosim.simulation.observer import Observer
+
+_log = logging.getLogger(__name__)
 
 app = typer.Typer(
     cls=Group,
@@ -79,7 +84,8 @@ def run(
         with blaming(document):
             return play(config, out=out, observers=observers).directory
 
-    _watch(play_watched, config.rounds, quiet=quiet)
+    source = None if config.learning.model == "none" else config.base_model.source
+    _watch(play_watched, config.rounds, source, quiet=quiet)
 
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run directory")]
@@ -104,23 +110,27 @@ def resume(
 
         return go_on(run_, observers).directory
 
-    _watch(played, int(manifest.get("rounds") or 1), quiet=quiet)
+    _watch(played, int(manifest.get("rounds") or 1), manifest.get("base_model"), quiet=quiet)
 
 
-def _watch(play: Callable[[Sequence[Observer]], Path], rounds: int, *, quiet: bool) -> None:
-    """Plays a run with its progress before one's eyes, and prints what it came to."""
+def _watch(
+    play: Callable[[Sequence[Observer]], Path], rounds: int, source: str | None, *, quiet: bool
+) -> None:
+    """Plays a run with its progress before one's eyes, and prints what it came to.
+
+    source: of the base model, where something is learnt.
+    """
     from rich.console import Console
 
     from cosim.cli.progress import progress_for
-    from cosim.cli.summary import print_summary
+    from cosim.lifecycle.interrupted import Interrupted
 
     console = Console(markup=False, emoji=False)
     stop_as_asked()
     _echo_log(not quiet)
-
-    from cosim.lifecycle.play import Interrupted
-    from cosim.trace.reader import read_run
-
+    # To import torch takes seconds: whoever waits hears first what for. A live line says it, too.
+    if source is not None and not console.is_terminal:
+        _log.info("loading %s", source)
     try:
         if quiet:
             typer.echo(play([]))
@@ -131,12 +141,14 @@ def _watch(play: Callable[[Sequence[Observer]], Path], rounds: int, *, quiet: bo
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is written: a second one cannot help
         typer.echo(f"cosim: {stop}", err=True)
         raise typer.Exit(INTERRUPTED) from None
+    from cosim.cli.summary import print_summary
+    from cosim.trace.reader import read_run
+
     print_summary(read_run(directory), console)
 
 
 def _echo_log(loud: bool) -> None:
     """Fetching a model takes a while, the first time: say so, where errors go, or say nothing."""
-    import logging
 
     class Echo(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -196,7 +208,7 @@ def profile(
     """Measure how fast this machine trains a scenario's model, and write a device profile.
 
     A scenario uses it as `profile: path:FILE`. It takes minutes, on a machine that is left alone;
-    of a busy one nothing is written, and the exit code is 1.
+    a busy one is told as soon as it is plain, nothing is written, and the exit code is 1.
     """
     from rich.console import Console
 
@@ -213,20 +225,30 @@ def profile(
     refuse_unwritable(out)
     power = Power.named(power_of, compute_w, idle_w)
     console = Console(markup=False, emoji=False)
-    with blaming(document), console.status("loading the model", refresh_per_second=2) as status:
-        profiled = profile_machine(
-            config, power, lambda number, of: status.update(f"timed {number} of {of}")
+
+    def refuse(doubts: str) -> NoReturn:
+        typer.echo(
+            f"cosim: {doubts}; nothing is written: leave the machine alone and measure again, or "
+            "add --anyway",
+            err=True,
         )
+        raise typer.Exit(1)
+
+    with blaming(document), console.status("loading the model", refresh_per_second=2) as status:
+        try:
+            profiled = profile_machine(
+                config,
+                power,
+                lambda number, of: status.update(f"timed {number} of {of}"),
+                anyway=anyway,
+            )
+        except BusyMachineError as busy:
+            refuse(str(busy))
     console.print(timings_table(profiled, config.name))
     result = profiled.profile
     if doubts := "; ".join(profiled.doubts):
         if not anyway:
-            typer.echo(
-                f"cosim: {doubts}; nothing is written: leave the machine alone and measure again, "
-                "or add --anyway",
-                err=True,
-            )
-            raise typer.Exit(1)
+            refuse(doubts)
         typer.echo(f"cosim: {doubts}", err=True)
         result = result.model_copy(update={"source": f"{result.source}; {doubts}"})
     write_profile(result, out)
@@ -293,4 +315,5 @@ for command in (explain, methods, sweep, compare, export, verify):
 
 def main() -> None:
     """Runs the command line; what a user can put right ends with one message and code 2."""
+    bound_spinning()
     sys.exit(exit_code(lambda: app(standalone_mode=True)))

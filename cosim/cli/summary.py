@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _NAMED = 12
+# Phases of the host's time, and what is told as more than 0.0 s.
+_LONGEST = 3
+_LEAST_S = 0.05
 
 
 def print_summary(run: Run, console: Console) -> None:
@@ -43,7 +46,17 @@ def print_summary(run: Run, console: Console) -> None:
         f"outside the learner (set-up before it: {manifest['setup_wall_s']:.1f} s)",
         highlight=False,
     )
+    if longest := longest_phases(manifest):
+        console.print(f"most of it: {longest}", highlight=False)
     console.print(f"traces: {run.directory}", highlight=False, soft_wrap=True)
+
+
+def longest_phases(manifest: Mapping[str, Any]) -> str:
+    """The phases that took most of a run's wall time, in words; empty where none took long."""
+    walls_s = {name: taken["wall_s"] for name, taken in manifest.get("phases", {}).items()}
+    longest = sorted(walls_s, key=lambda name: -walls_s[name])[:_LONGEST]
+    told = [name for name in longest if walls_s[name] >= _LEAST_S]
+    return ", ".join(f"{name} {walls_s[name]:.1f} s" for name in told)
 
 
 def starvation(rounds: pd.DataFrame) -> list[str]:

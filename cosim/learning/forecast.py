@@ -15,12 +15,13 @@ from cosim.learning.calibration.prompt_features import gate_blocks
 from cosim.learning.costs.flop import Work
 from cosim.learning.costs.memory import GIB, MemoryEstimate, refuse_what_does_not_fit
 from cosim.learning.costs.storage import Storage, storage
+from cosim.learning.data.division import answers_in_words
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.pool import TaskPool
 from cosim.learning.federation.planned_state import planned_content
 from cosim.learning.prepare import (
     densities_of,
-    memory_of,
+    fitting,
     read_tasks,
     refuse_unplayable,
     tasks_of,
@@ -69,7 +70,7 @@ def forecast_of(
     choice, method = scenario.base_model, scenario.method
     refuse_unplayable(scenario, model, tokenizer, pools)
     layout = layout_of(method, model, scenario.adapter.target_modules, scenario.adapter.rank)
-    estimate = memory_of(scenario, model, native_dtype(choice.dtype, choice.device), pools)
+    _, estimate = fitting(scenario, model, native_dtype(choice.dtype, choice.device), pools)
     if choice.device == "cpu":
         refuse_what_does_not_fit(estimate, scenario.device_count)
 
@@ -100,10 +101,20 @@ def forecast_of(
         tasks={
             name: f"{len(pool.train)} training rows of {fmean(r.tokens for r in pool.train):.0f} "
             f"tokens, {len(pool.test)} held out{f'; {pool.facts}' if pool.facts else ''}"
+            f"{_division_words(pool)}"
             for name, pool in pools.items()
         },
         warnings=tuple(sentence for pool in pools.values() for sentence in pool.warnings),
     )
+
+
+def _division_words(pool: TaskPool) -> str:
+    """What each device of a task has, where it is divided otherwise than evenly."""
+    if not pool.parts:
+        return ""
+    if not pool.answers:
+        return f"; rows by device: {' | '.join(str(len(part)) for part in pool.parts)}"
+    return f"; by device: {answers_in_words(pool.answers, pool.parts)}"
 
 
 def _memory_words(estimate: MemoryEstimate, device: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from cosim.host.phases import Phase
 from cosim.learning.execution.executor import Executor
 from cosim.learning.federation.messages import Hearing
 from cosim.learning.records import FineTuned
@@ -36,7 +37,10 @@ class FineTuningJob:
     alone.
 
     calibrates: the device has not been calibrated, so that this is done first; `work` counts it.
+    phase: what its computing is counted as.
     """
+
+    phase = Phase.TRAINING
 
     def __init__(
         self,
@@ -65,6 +69,8 @@ class FineTuningJob:
 class CalibrationJob:
     """A calibration job calibrates one device, which gives its densities before it has a mask."""
 
+    phase = Phase.CALIBRATION
+
     def __init__(self, learner: Employer, device: int, work: Workload) -> None:
         self._learner = learner
         self.device, self.work = device, work
@@ -80,6 +86,8 @@ class CalibrationJob:
 
 class MixingJob:
     """A mixing job mixes a device's inbox: its work is known at once, its result when asked for."""
+
+    phase = Phase.MIXING
 
     def __init__(self, learner: Employer, device: int, hearing: Hearing, work: Workload) -> None:
         self._learner = learner

@@ -25,6 +25,7 @@ from cosim.learning.federation.scoring import Scoring
 from cosim.learning.jobs import CalibrationJob, FineTuningJob, MixingJob, train_together
 from cosim.learning.records import Description, Evaluation, FineTuned, Outgoing
 from cosim.learning.storing.adapter_store import save_adapters
+from cosim.learning.threads import one_thread_each
 from cosim.learning.training.lesson import Batch, Lesson, Outcome
 from cosim.learning.training.passes import DEVICES_PER_PASS
 from cosim.learning.training.trainable import trainable
@@ -67,11 +68,11 @@ class Learner:
         parts = trainable(base, method, adapter, training)
         self.layout, self.trainer, model = parts.layout, parts.trainer, parts.model
         self.settings = self.trainer.settings
-        self.work = Work.of(
+        self.work = work = Work.of(
             base.model, self.layout, trainable_projection=self.settings.trainable_projection
         )
         reader = PromptReader(model, *method.composition.reading)
-        self.calibrator = Calibrator(model, self.layout, method.needs, reader, self.work)
+        self.calibrator = Calibrator(model, self.layout, method.needs, reader, work, base.sha256)
         density_of = densities or [adapter.density] * len(self.tasks)
         self.fleet = Fleet(self.layout, method, tasks, seed, density_of, adapter.bits_per_value)
         self.rows = DeviceRows(pools, self.tasks, seed)
@@ -285,7 +286,8 @@ class Learner:
 
     def accept_mixture(self, job: MixingJob) -> None:
         """Makes a mixture the device's state; called by the job."""
-        self.post.mix(job.device, job.hearing)
+        with one_thread_each(1):  # sums too short to be worth a barrier each
+            self.post.mix(job.device, job.hearing)
 
     def evaluate(
         self, devices: Sequence[int], sets: Mapping[int, Sequence[int]] | None = None

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cosim.host.available_memory import available_bytes
 from cosim.host.collector import uncollected
 from cosim.host.malloc import return_freed_memory
 from cosim.host.ray_cluster import refuse_without_ray
@@ -24,7 +25,7 @@ from cosim.learning.data.pool import TaskPool, device_tasks, load_pools
 from cosim.learning.execution.ray_executor import ASKED, RayExecutor
 from cosim.learning.learner import Learner
 from cosim.learning.rehearsal import rehearse
-from cosim.learning.threads import one_thread_aside
+from cosim.learning.threads import MOST_THREADS, one_thread_aside
 from cosim.learning.training.full import layout_of
 from cosim.learning.training.passes import DEVICES_PER_PASS, passes
 from cosim.methods.calibration import Need
@@ -47,8 +48,9 @@ def prepare(scenario: Scenario) -> Learner:
         pools = read_tasks(scenario, loading.tokenizer)
         base = loading.base.result()
     refuse_unplayable(scenario, base.model, base.tokenizer, pools)
+    threads = 1
     if choice.device == "cpu":
-        estimate = memory_of(scenario, base.model, base.dtype, pools)
+        threads, estimate = fitting(scenario, base.model, base.dtype, pools)
         refuse_what_does_not_fit(estimate, scenario.device_count)
     tasks, learning = tasks_of(scenario), scenario.learning
     assert learning.model == "language_model"
@@ -58,7 +60,7 @@ def prepare(scenario: Scenario) -> Learner:
         executor = RayExecutor(
             base, scenario.method, scenario.adapter, scenario.training, learning.workers
         )
-    return Learner(
+    learner = Learner(
         base,
         scenario.method,
         scenario.adapter,
@@ -71,6 +73,8 @@ def prepare(scenario: Scenario) -> Learner:
         learning.devices_per_pass,
         remembers=scenario.trace.diagnostics,
     )
+    learner.trainer.threads = learner.scoring.evaluator.threads = threads
+    return learner
 
 
 def densities_of(scenario: Scenario) -> list[float]:
@@ -123,10 +127,27 @@ def refuse_unplayable(
     rehearse(method, layout_of(method, model, adapter.target_modules, adapter.rank))
 
 
-def memory_of(
+def fitting(
     scenario: Scenario, model: Any, dtype: torch.dtype, pools: Mapping[str, TaskPool]
+) -> tuple[int, MemoryEstimate]:
+    """How many threads compute side by side, fewer than there are where their memory would not
+    suffice, and what that needs."""
+    threads = min(torch.get_num_threads(), MOST_THREADS)
+    while True:
+        estimate = memory_of(scenario, model, dtype, pools, threads)
+        if threads <= 2 or estimate.total <= available_bytes():
+            return threads, estimate
+        threads //= 2
+
+
+def memory_of(
+    scenario: Scenario,
+    model: Any,
+    dtype: torch.dtype,
+    pools: Mapping[str, TaskPool],
+    threads: int,
 ) -> MemoryEstimate:
-    """What the scenario will need.
+    """What the scenario will need with so many threads.
 
     Padded rows are as long as the longest. Of rows end to end the tokens add up, as the answers'
     do, and a pass of many rows is close to their mean: three standard deviations above it. What
@@ -157,8 +178,9 @@ def memory_of(
             return min(TOKENS_PER_PASS, summed(tokens, group) - shared)
         return size * len(group) * lengths[group[-1]]
 
+    groups = passes(lengths, steps, padded=not lean, devices_per_pass=devices_per_pass)
     largest = max(
-        passes(lengths, steps, padded=not lean, devices_per_pass=devices_per_pass),
+        groups,
         key=lambda group: tokens_of(group) * (1 if lean else lengths[group[-1]]),
     )
     return estimate_memory(
@@ -173,4 +195,6 @@ def memory_of(
         longest=max(lengths[number] for number in largest),
         scored_per_pass=summed(answers, largest),
         lean=lean,
+        passes=len(groups),
+        threads=threads,
     )

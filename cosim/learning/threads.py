@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Executor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 import torch
+
+# More cores than that would wait for memory.
+MOST_THREADS = 16
 
 Given = TypeVar("Given")
 Found = TypeVar("Found")
@@ -44,37 +47,27 @@ def one_thread_each(at_once: int) -> Iterator[Each]:
     thousands of barriers: on a busy machine two threads that wait for each other there take
     several times as long as one. No item's values depend on how many are computed at once.
     """
-    with _side_by_side(min(at_once, torch.get_num_threads()), 1) as run:
-        yield run
-
-
-@contextmanager
-def divided_threads(parts: int) -> Iterator[Each]:
-    """Computes so many items at once inside the block, each with its part of the threads; one
-    after the other where there is one thread."""
     threads = torch.get_num_threads()
-    workers = min(parts, threads)
-    with _side_by_side(workers, threads // workers) as run:
-        yield run
-
-
-@contextmanager
-def _side_by_side(workers: int, threads_each: int) -> Iterator[Each]:
-    """So many workers with so many threads each; one worker is the caller itself."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(threads_each)
+    torch.set_num_threads(1)
     try:
-        if workers == 1:
+        if min(at_once, threads) <= 1:
             yield _in_turn
             return
         with ThreadPoolExecutor(
-            workers, initializer=torch.set_num_threads, initargs=(threads_each,)
+            min(at_once, threads), initializer=torch.set_num_threads, initargs=(1,)
         ) as pool:
 
             def side_by_side(
                 function: Callable[[Given], Found], items: Sequence[Given]
             ) -> list[Found]:
-                return list(pool.map(function, items))
+                futures = [pool.submit(function, item) for item in items]
+                try:
+                    wait(futures, return_when=FIRST_EXCEPTION)
+                finally:  # Ctrl-C too leaves in line nothing that has not begun
+                    for future in futures:
+                        future.cancel()
+                wait(futures)  # whoever fails leaves nobody behind who still writes
+                return [future.result() for future in futures if not future.cancelled()]
 
             yield side_by_side
     finally:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import numpy as np
 
+from cosim.host.phases import Phase
 from cosim.learning.records import (
     Description,
     Diagnostic,
@@ -71,12 +73,14 @@ class Form:
     rests: of what the simulation hears, whether little is on its way afterwards, so that a
         checkpoint is small.
     job: whether the answer is a job, which stays behind; its work is encoded.
+    phase: what the learner's time is counted as; a job has its own.
     """
 
     encode: Callable[[Underway, Call, Any], Any]
     decode: Callable[[Underway, Call, Any], Any]
     rests: Callable[[Any], bool] = lambda _: False
     job: bool = False
+    phase: Phase = Phase.MIXING
 
 
 def _same(_: Underway, __: Call, answer: Any) -> Any:
@@ -161,18 +165,20 @@ def _decode_description(underway: Underway, call: Call, record: Any) -> Descript
 
 
 AS_IT_IS = Form(_same, _same)
-JOB = Form(_encode_work, _decode_work, job=True)
+JOB = partial(Form, _encode_work, _decode_work, job=True)
 OUTGOING = Form(_encode_outgoing, _decode_outgoing)
 # What the simulation asks of the learner.
 VERBS = {
     "limit": AS_IT_IS,
-    "submit": JOB,
+    "submit": JOB(phase=Phase.TRAINING),
     "messages": OUTGOING,
     "experts": OUTGOING,
     "hear": AS_IT_IS,
     "lose": AS_IT_IS,
-    "mix": JOB,
-    "evaluate": Form(_encode_evaluation, _decode_evaluation, rests=lambda _: True),
+    "mix": JOB(),
+    "evaluate": Form(
+        _encode_evaluation, _decode_evaluation, rests=lambda _: True, phase=Phase.EVALUATION
+    ),
     "describe": Form(_encode_description, _decode_description),
 }
 # What it asks of a job, which is named by the number of its call.

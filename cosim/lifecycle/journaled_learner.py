@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
 from cosim.errors import CosimError
+from cosim.host.phases import Phases
 from cosim.lifecycle.answers import JOB_VERBS, VERBS, Call, Underway
 from cosim.lifecycle.journal import Handle, Journal, NoJournal
 from cosim.methods.outside import blamed
@@ -32,14 +34,17 @@ class JournaledLearner:
     learner's own. `simulated_s` and `at_rest` are to be set before the first call: every call is
     told with its simulated time, and `at_rest` is called when a device has mixed or was scored,
     which is when little is on its way. `wall_s` is the time that the inner learner took, on the
-    host's clock: for the manifest and for nothing else.
+    host's clock: for the manifest and for nothing else. `phases`: the stopwatch that tells what it
+    took it for; none where nothing is learnt, and a call takes less time than to look at a clock.
     """
 
-    def __init__(self, inner: Learner, journal: Journal | None = None) -> None:
+    def __init__(
+        self, inner: Learner, journal: Journal | None = None, phases: Phases | None = None
+    ) -> None:
         self.inner, self.journal = inner, journal or NoJournal()
         self.simulated_s: Callable[[], float] = lambda: 0.0
         self.at_rest: Callable[[], None] = lambda: None
-        self.wall_s = 0.0
+        self.wall_s, self._phases = 0.0, phases
         self.underway = Underway()
         self._calls = 0
 
@@ -106,11 +111,14 @@ class JournaledLearner:
 
     def _ask(self, verb: str, arguments: Sequence[Any]) -> Any:
         target: Any = self.inner
+        phase = _FORMS[verb].phase
         if verb in JOB_VERBS:
             target, arguments = self.underway.jobs.pop(arguments[0]), ()
+            phase = getattr(target, "phase", phase)
         start = perf_counter()
         try:
-            answer = getattr(target, verb)(*arguments)
+            with nullcontext() if self._phases is None else self._phases.during(phase):
+                answer = getattr(target, verb)(*arguments)
         except Exception as error:
             if not isinstance(error, CosimError) and (fault := blamed(error)) is not None:
                 raise fault from error

@@ -10,13 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 from cosim.errors import ResumeError, RunDirectoryError
+from cosim.host.phases import Phase, Phases
 from cosim.lifecycle.checkpoints import SPACING, Checkpoint, Checkpoints, newest
+from cosim.lifecycle.interrupted import Interrupted as Interrupted
 from cosim.lifecycle.journal import Journal
 from cosim.lifecycle.journaled_learner import JournaledLearner
 from cosim.lifecycle.provenance import opening_manifest, origins, outside_origins
+from cosim.lifecycle.timed_trace import TimedTrace
 from cosim.methods.outside import METHOD_FILE, source_of
 from cosim.preflight.disk import disk_of, require_disk
 from cosim.scenario.load import dump, load
@@ -48,16 +51,6 @@ class Played:
 
     directory: Path
     manifest: Mapping[str, Any]
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a run whose traces so far lie in `directory`."""
-
-    def __init__(self, directory: Path) -> None:
-        super().__init__(
-            f"interrupted; the traces so far: {directory}; go on with: cosim resume {directory}"
-        )
-        self.directory = directory
 
 
 def play(
@@ -145,12 +138,17 @@ class _Run:
     ) -> None:
         self.directory, self.scenario, self.learner = directory, scenario, learner
         self.manifest = {**opening_manifest(scenario, learner), "resumed": resumed}
-        self.trace = TraceWriter(directory)
+        alone, modelled = learner.base is None, cast("Any", learner)
+        self.phases: Phases = Phases() if alone else modelled.calibrator.phases
+        self.trace = TimedTrace(TraceWriter(directory), self.phases)
         self.checkpoints: Checkpoints | None = None
-        self._past_cost: dict[str, float] = {} if checkpoint is None else checkpoint.index["spent"]
+        self._past_cost: Mapping[str, Any] = {} if checkpoint is None else checkpoint.index["spent"]
         self._first_event = perf_counter()
-        keeps = learner.base is not None and scenario.trace.checkpoints
-        self.journaled = _journaled(learner, checkpoint) if keeps else JournaledLearner(learner)
+        keeps = not alone and scenario.trace.checkpoints
+        journal = _journal(checkpoint) if keeps else None
+        self.journaled = JournaledLearner(learner, journal, None if alone else self.phases)
+        if checkpoint is not None and keeps:
+            self.journaled.put_back(checkpoint.index["learner"], checkpoint.tensors())
         self.world = world_of(scenario, devices, self.journaled.learner, self.trace, observers)
         self.manifest["warnings"] = self.world.warnings
         if keeps:
@@ -168,16 +166,25 @@ class _Run:
             spacing=spacing,
             checkpoint=checkpoint,
         )
-        self.journaled.at_rest = self.checkpoints.consider
+        self.journaled.at_rest = self._at_rest
 
-    def _spent(self) -> dict[str, float]:
-        """Wall times since the first event, those before an interruption included."""
+    def _at_rest(self) -> None:
+        assert self.checkpoints is not None
+        with self.phases.during(Phase.CHECKPOINTS):
+            self.checkpoints.consider()
+
+    def _spent(self) -> dict[str, Any]:
+        """Times since the first event, those before the checkpoint of a resumed run included."""
         now = {
             "wall_s": perf_counter() - self._first_event,
             "learner_wall_s": self.journaled.wall_s,
             "checkpoints_wall_s": 0.0 if self.checkpoints is None else self.checkpoints.wall_s,
         }
-        return {name: time_s + self._past_cost.get(name, 0.0) for name, time_s in now.items()}
+        past = self._past_cost
+        return {
+            **{name: time_s + past.get(name, 0.0) for name, time_s in now.items()},
+            "phases": self.phases.so_far(past.get("phases")),
+        }
 
     def play(self, begun: float) -> Played:
         """Runs the event loop to its end; `begun`: when the set-up did."""
@@ -190,7 +197,8 @@ class _Run:
             write_manifest(directory, {**manifest, "status": Status.RUNNING})
             for row in self._device_rows():
                 world.record.write(row)
-            play_out(world)
+            with self.phases.during(Phase.NETWORK):
+                play_out(world)
             self.journaled.journal.refuse_early_end()
             closing = closing_warnings(world)
             status = Status.COMPLETED
@@ -198,23 +206,24 @@ class _Run:
             status = Status.INTERRUPTED
             raise Interrupted(directory) from None
         finally:
-            spent = self._spent()
-            outside_s = spent["wall_s"] - spent["learner_wall_s"] - spent["checkpoints_wall_s"]
             manifest |= {
                 "status": Status.FAILED,
                 "simulated_s": float(world.env.now),
                 "warnings": list(
                     dict.fromkeys([*world.warnings, *closing, *world.learner.warnings])
                 ),
-                **spent,
-                "outside_learner_share": max(outside_s, 0.0) / spent["wall_s"],
             }
             try:
-                self.trace.close()
-                if status is Status.COMPLETED and self.scenario.trace.adapters:
-                    world.learner.save(directory / ADAPTERS)
-                manifest |= {"status": status, "results_sha256": results_sha256(directory)}
+                with self.phases.during(Phase.TRACES):
+                    self.trace.close()
+                    if status is Status.COMPLETED and self.scenario.trace.adapters:
+                        world.learner.save(directory / ADAPTERS)
+                    manifest |= {"status": status, "results_sha256": results_sha256(directory)}
             finally:
+                spent = self._spent()
+                outside_s = spent["wall_s"] - spent["learner_wall_s"] - spent["checkpoints_wall_s"]
+                share = max(outside_s, 0.0) / spent["wall_s"]
+                manifest |= {**spent, "outside_learner_share": share}
                 write_manifest(directory, manifest)
                 self.learner.close()
         if self.checkpoints is not None:
@@ -224,10 +233,11 @@ class _Run:
     def _device_rows(self) -> Iterator[DeviceRow]:
         devices = [station.device for station in self.world.stations]
         real: Any = self.learner
-        tasks = rows = None
-        if self.scenario.learning.model != "none":
-            tasks, rows = real.tasks, [len(real.rows.own(device.id)) for device in devices]
-        return device_rows(self.scenario, devices, tasks, rows)
+        if self.scenario.learning.model == "none":
+            return device_rows(self.scenario, devices, None, None)
+        rows = [len(real.rows.own(device.id)) for device in devices]
+        answers = [real.rows.answers(device.id) for device in devices]
+        return device_rows(self.scenario, devices, real.tasks, rows, answers)
 
 
 def _method_source(scenario: Scenario) -> bytes | None:
@@ -249,13 +259,10 @@ def _kept(scenario: Scenario) -> Scenario:
     return scenario.model_copy(update={"method": method})
 
 
-def _journaled(learner: Learner, checkpoint: Checkpoint | None) -> JournaledLearner:
+def _journal(checkpoint: Checkpoint | None) -> Journal:
     if checkpoint is None:
-        return JournaledLearner(learner, Journal(iter(()), 0))
-    journal = Journal(checkpoint.lines(), checkpoint.index["journal"]["lines"])
-    journaled = JournaledLearner(learner, journal)
-    journaled.put_back(checkpoint.index["learner"], checkpoint.tensors())
-    return journaled
+        return Journal(iter(()), 0)
+    return Journal(checkpoint.lines(), checkpoint.index["journal"]["lines"])
 
 
 def _facts(scenario: Scenario, manifest: Mapping[str, Any], learner: Learner) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Many devices at the same moments: what each one's trajectory answers, for all of them at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,28 +39,35 @@ class Fleet:
         times_s: FloatArray,
         span_s: tuple[float, float] | None = None,
     ) -> FloatArray:
-        """The positions (…, T, 2) in m of devices (…) at times (T,) in s.
+        """The positions (…, T, 2) in m of devices (…) at times in s: the same (T,) for all of them,
+        or times (…, T) of each.
 
         span_s: the first and the last of all the times that are asked for in turn, so that the
         answers are those to all of them at once, to the last bit.
         """
-        places = self._along(_PLACE, devices, times_s, span_s)
+        places, _ = self._along(_PLACE, devices, times_s, span_s)
         return np.moveaxis(places, 0, -1)
 
     def travelled_m(self, devices: IntArray, times_s: FloatArray) -> FloatArray:
-        """The path lengths (…, T) in m of devices (…) at times (T,) in s."""
-        (lengths,) = self._along(_TRAVELLED, devices, times_s)
-        return np.asarray(lengths)
+        """The path lengths (…, T) in m of devices (…) at times (T,) or (…, T) in s."""
+        lengths, _ = self._along(_TRAVELLED, devices, times_s)
+        return np.asarray(lengths[0])
 
     def steady_m(self, devices: IntArray, times_s: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The path lengths (…) in m at the first of evenly spaced times (T,) in s, and what each
-        of them has more than the one before; NaN where that is not always the same."""
-        steps = max(len(times_s) - 1, 1)
-        first, last = np.moveaxis(self.travelled_m(devices, times_s[[0, -1]]), -1, 0)
+        """The path lengths (…) in m at the first of evenly spaced times (T,) or (…, T) in s, and
+        what each of them has more than the one before; NaN where that is not always the same."""
+        steps = max(times_s.shape[-1] - 1, 1)
+        (lengths,), on_one_leg = self._along(_TRAVELLED, devices, times_s[..., [0, -1]])
+        first, last = lengths[..., 0], lengths[..., 1]
         step = (last - first) / steps
-        for device in np.unique(devices[~self._on_one_leg(devices, times_s)]).tolist():
-            if not _even(self._trajectories[device].travelled_m(times_s)):
-                step[devices == device] = np.nan
+        if not on_one_leg.all():
+            even: dict[tuple[int, bytes], bool] = {}
+            for at, device, times in self._each(~on_one_leg, devices, times_s):
+                name = device, times.tobytes()
+                if name not in even:
+                    even[name] = _even(self._trajectories[device].travelled_m(times))
+                if not even[name]:
+                    step[at] = np.nan
         return first, step
 
     def _along(
@@ -69,32 +76,54 @@ class Fleet:
         devices: IntArray,
         times_s: FloatArray,
         span_s: tuple[float, float] | None = None,
-    ) -> FloatArray:
-        """The rows of `_start` (R, …, T) where their devices have come to at these times."""
-        on_one_leg = self._on_one_leg(devices, times_s if span_s is None else np.array(span_s))
-        turning = np.unique(devices[~on_one_leg]).tolist()
-        turned = {device: self._asked(rows, device, times_s) for device in turning}
-        passed_s = times_s - self._since_s[devices][..., None]
-        places = passed_s * self._slope[rows][:, devices][..., None]
-        places += self._start[rows][:, devices][..., None]
-        for device, answer in turned.items():
-            places[:, devices == device] = answer[:, None]
-        return places
+    ) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """The rows of `_start` (R, …, T) where their devices have come to at these times, and which
+        devices (…) are on one straight leg at all of them."""
+        if span_s is None:
+            first_s, last_s = times_s.min(axis=-1), times_s.max(axis=-1)
+        else:
+            first_s, last_s = np.asarray(span_s[0]), np.asarray(span_s[1])
+        since_s, until_s = self._since_s[devices], self._until_s[devices]
+        start, slope = self._start[rows][:, devices], self._slope[rows][:, devices]
+        on_one_leg = np.asarray((since_s <= first_s) & (last_s < until_s))
+        if not on_one_leg.all():
+            for at, device, first in self._each(~on_one_leg, devices, first_s[..., None]):
+                if not self._since_s[device] <= first[0] < self._until_s[device]:
+                    self._look_up(device, float(first[0]))
+                since_s[at], until_s[at] = self._since_s[device], self._until_s[device]
+                of: tuple[slice | int, ...] = (slice(None), *at)
+                start[of], slope[of] = self._start[rows, device], self._slope[rows, device]
+            on_one_leg = np.asarray((since_s <= first_s) & (last_s < until_s))
+        turned: list[tuple[tuple[slice | int, ...], FloatArray]] = []
+        if not on_one_leg.all():
+            asked: dict[tuple[int, bytes], FloatArray] = {}
+            for at, device, times in self._each(~on_one_leg, devices, times_s):
+                name = device, times.tobytes()
+                if name not in asked:
+                    asked[name] = self._asked(rows, device, times)
+                turned.append(((slice(None), *at), asked[name]))
+        passed_s = times_s - since_s[..., None]
+        places = passed_s * slope[..., None]
+        places += start[..., None]
+        for everywhere, answer in turned:
+            places[everywhere] = answer
+        return places, on_one_leg
+
+    @staticmethod
+    def _each(
+        chosen: NDArray[np.bool_], devices: IntArray, times_s: FloatArray
+    ) -> Iterator[tuple[tuple[int, ...], int, FloatArray]]:
+        """Where in (…) the chosen ones of devices (…) are, which ones, and the times (T,) of
+        each."""
+        times = np.broadcast_to(times_s, (*devices.shape, times_s.shape[-1]))
+        for index in np.argwhere(chosen).tolist():
+            at = tuple(index)
+            yield at, int(devices[at]), times[at]
 
     def _asked(self, rows: slice, device: int, times_s: FloatArray) -> FloatArray:
         """The rows (R, T) of one device, by its trajectory."""
         path = self._trajectories[device]
         return path.position_m(times_s).T if rows is _PLACE else path.travelled_m(times_s)[None]
-
-    def _on_one_leg(self, devices: IntArray, times_s: FloatArray) -> NDArray[np.bool_]:
-        """Which devices (…) are on one known leg at all of the times."""
-        first_s, last_s = times_s.min(), times_s.max()
-        known = (self._since_s[devices] <= first_s) & (last_s < self._until_s[devices])
-        if not known.all():
-            for device in np.unique(devices[~known]).tolist():
-                self._look_up(device, float(first_s))
-            known = (self._since_s[devices] <= first_s) & (last_s < self._until_s[devices])
-        return np.asarray(known)
 
     def _look_up(self, device: int, time_s: float) -> None:
         path = self._trajectories[device]

@@ -21,7 +21,8 @@ def non_negative(value: ArrayLike, name: str) -> FloatArray:
     if isinstance(value, _NUMBER) and 0.0 <= value < math.inf:
         return _one(value)
     array = np.asarray(value, dtype=np.float64)
-    if not np.all((array >= 0.0) & np.isfinite(array)):
+    # The least and the largest are found quicker than what is wrong with each; NaN is both.
+    if array.size and not (array.min() >= 0.0 and array.max() < math.inf):
         raise ValueError(f"{name} must be finite and not negative, got {value!r}")
     return array
 
@@ -31,7 +32,7 @@ def positive(value: ArrayLike, name: str) -> FloatArray:
     if isinstance(value, _NUMBER) and 0.0 < value < math.inf:
         return _one(value)
     array = np.asarray(value, dtype=np.float64)
-    if not np.all((array > 0.0) & np.isfinite(array)):
+    if array.size and not (array.min() > 0.0 and array.max() < math.inf):
         raise ValueError(f"{name} must be finite and positive, got {value!r}")
     return array
 
@@ -41,6 +42,6 @@ def fraction(value: ArrayLike, name: str) -> FloatArray:
     if isinstance(value, _NUMBER) and 0.0 < value <= 1.0:
         return _one(value)
     array = np.asarray(value, dtype=np.float64)
-    if not np.all((array > 0.0) & (array <= 1.0)):
+    if array.size and not (array.min() > 0.0 and array.max() <= 1.0):
         raise ValueError(f"{name} must be above 0 and at most 1, got {value!r}")
     return array

@@ -1,11 +1,18 @@
 """Decibels, for the places where a person reads or writes; everything inside is linear SI."""
 
+import math
+from collections.abc import Callable
+from typing import cast
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cosim.physics.checks import FloatArray, non_negative
 
 DBM_OF_ONE_WATT = 30.0
+
+# Of one positive number, which needs no guard against the logarithm of 0.
+_log10_of_one = cast(Callable[[float], FloatArray], np.log10)
 
 
 def db_to_ratio(value_db: ArrayLike) -> FloatArray:
@@ -21,6 +28,8 @@ def ratio_to_db(ratio: ArrayLike) -> FloatArray:
 
     Any shape; the ratio 0 (no signal at all) is −inf dB. ValueError if negative or not finite.
     """
+    if isinstance(ratio, float) and 0.0 < ratio < math.inf:
+        return 10.0 * _log10_of_one(ratio)
     with np.errstate(divide="ignore"):
         return 10.0 * np.log10(non_negative(ratio, "ratio"))
 

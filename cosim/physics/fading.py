@@ -171,15 +171,16 @@ def _phasors(angle: FloatArray) -> ComplexArray:
 
 def _geometric(first: ComplexArray | float, ratio: ComplexArray, count: int) -> ComplexArray:
     """first·ratio^k for k = 0 … count − 1: (L, count, N) from (L, N) each."""
-    terms = np.empty((len(ratio), count, ratio.shape[1]), dtype=np.complex128)
-    terms[:, 0] = first
+    # In memory k comes first, so that each product runs over all links without a gap.
+    terms = np.empty((count, *ratio.shape), dtype=np.complex128)
+    terms[0] = first
     filled = 1
     while filled < count:
         more = min(filled, count - filled)
-        np.multiply(terms[:, :more], ratio[:, None], out=terms[:, filled : filled + more])
+        np.multiply(terms[:more], ratio, out=terms[filled : filled + more])
         ratio = np.square(ratio)
         filled += more
-    return terms
+    return terms.transpose(1, 0, 2)
 
 
 def _waves(fadings: Sequence[ClarkeFading]) -> FloatArray:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from time import perf_counter, process_time
 
+from cosim.errors import BusyMachineError
+
 # Above this, durations are those of the machine and of what else it was doing.
 MOST_CONTENTION = 1.2
+# Above this there is no need to measure all jobs to know.
+PLAIN_CONTENTION = 1.5
 # Median of the fit's relative errors above which a profile predicts little.
 MOST_ERROR = 0.05
 # Clocks tell nothing about shorter times.
 _LEAST_S = 5e-3
+# Seconds after which a busy machine is told from a moment's disturbance.
+_PLAIN_S = 30.0
 _THREADS = Path("/proc/self/task")
 
 
@@ -47,6 +54,32 @@ class Watch:
         undisturbed_s = wall_s - max(waits_s, default=0.0)
         at_work_s = now.processor_s - self.processor_s
         return max(1.0, wall_s / max(min(undisturbed_s, at_work_s), _LEAST_S))
+
+
+class Patience:
+    """Measuring goes on until it is plain that the machine is busy.
+
+    most: the contention that is borne, of all the time since this was made.
+    """
+
+    def __init__(self, most: float = inf) -> None:
+        self._watch, self._most = Watch.started(), most
+
+    def check(self) -> None:
+        """Raises BusyMachineError where too little of enough time was this process' own."""
+        if perf_counter() - self._watch.wall_s < _PLAIN_S:
+            return
+        contention = self._watch.contention()
+        if contention > self._most:
+            raise BusyMachineError(busy_sentence(contention))
+
+
+def busy_sentence(contention: float) -> str:
+    """What so much contention means."""
+    return (
+        f"the machine was busy: the jobs took {contention:.1f} times as long as this process had a "
+        "processor"
+    )
 
 
 def _waited_s() -> dict[str, float]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import median
 from time import perf_counter
 
 from cosim.methods.workload import Workload
 from cosim.profiling.bench import Bench, Exercise
-from cosim.profiling.contention import Watch
+from cosim.profiling.contention import Patience, Watch
 from cosim.profiling.jobs import CalibrationJob
 from cosim.scenario.profile import Profile
 from cosim.simulation.compute_time import compute_time_s
@@ -40,16 +41,25 @@ def time_jobs(
     repeats: int = REPEATS,
     *,
     tell: Callable[[int, int], None] = lambda number, of: None,
+    most_contention: float = inf,
 ) -> list[Timing]:
     """Every job's duration; `tell` hears how many are done, and of how many.
+
+    Raises BusyMachineError as soon as it is plain that contention is above `most_contention`: on a
+    busy machine all repeats take many times as long as on one that is left alone.
 
     The repeats go round all jobs, so that a disturbance meets a repeat of several and not all
     of one. Nothing is timed until each job has been trained once.
     """
-    exercises = [exercise for job in jobs for exercise in bench.exercises(job)]
+    patience = Patience(most_contention)
+    exercises: list[Exercise] = []
+    for job in jobs:
+        exercises += bench.exercises(job)
+        patience.check()
     for exercise in exercises:
         if exercise.work.ranked == 0:  # those that choose a mask were trained to have one
             exercise.train()
+            patience.check()
     durations: list[list[float]] = [[] for _ in exercises]
     contentions: list[list[float]] = [[] for _ in exercises]
     for repeat in range(repeats):
@@ -57,6 +67,7 @@ def time_jobs(
             watch = Watch.started()
             durations[number].append(seconds_of(exercise))
             contentions[number].append(watch.contention())
+            patience.check()
             tell(repeat * len(exercises) + number + 1, repeats * len(exercises))
     return [
         Timing(exercise.job, exercise.work, median(times), median(ratios))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from statistics import median
 
 from cosim.errors import ProfileError
 from cosim.profiling.bench import Bench
-from cosim.profiling.contention import MOST_CONTENTION, MOST_ERROR
+from cosim.profiling.contention import MOST_CONTENTION, MOST_ERROR, PLAIN_CONTENTION, busy_sentence
 from cosim.profiling.fit import fit
 from cosim.profiling.jobs import calibration_jobs
 from cosim.profiling.machine import machine_name
@@ -61,10 +62,7 @@ class Profiled:
         doubts = []
         contention = median(timing.contention for timing in self.timings)
         if contention > MOST_CONTENTION and not self.on_gpu:
-            doubts.append(
-                f"the machine was busy: the jobs took {contention:.1f} times as long as this "
-                "process had a processor"
-            )
+            doubts.append(busy_sentence(contention))
         error = median(abs(timing.error(self.profile)) for timing in self.timings)
         if error > MOST_ERROR:
             doubts.append(f"the durations fit no profile: the median error is {error:.0%}")
@@ -72,18 +70,25 @@ class Profiled:
 
 
 def profile_machine(
-    scenario: Scenario, power: Power, tell: Callable[[int, int], None] = lambda number, of: None
+    scenario: Scenario,
+    power: Power,
+    tell: Callable[[int, int], None] = lambda number, of: None,
+    *,
+    anyway: bool = False,
 ) -> Profiled:
     """The present machine's profile for the scenario's model, target modules and rank.
 
-    Raises CosimError for a model or task that cannot be used, or durations that fit no profile.
+    Raises CosimError for a model or task that cannot be used, or durations that fit no profile,
+    and BusyMachineError where the machine is plainly busy, unless it is to be measured `anyway`.
     """
     bench = Bench(scenario)
     jobs = calibration_jobs(scenario.training.batch_size, bench.tokens, scenario.adapter.rank)
     _log.info("timing %d jobs; leave the machine alone meanwhile", len(jobs))
-    timings = time_jobs(bench, jobs, tell=tell)
+    on_gpu = scenario.base_model.device == "cuda"
+    most_contention = inf if anyway or on_gpu else PLAIN_CONTENTION
+    timings = time_jobs(bench, jobs, tell=tell, most_contention=most_contention)
     draft = measured_profile(fit(timings), power.profile, "measured", power.compute_w, power.idle_w)
     errors = [timing.error(draft) for timing in timings]
     source = source_of(scenario, machine_name(bench.base), errors, power.of, power.given)
     profile = draft.model_copy(update={"source": source})
-    return Profiled(profile, timings, scenario.base_model.device == "cuda")
+    return Profiled(profile, timings, on_gpu)

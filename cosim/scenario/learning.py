@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from cosim.scenario.division import Division
 from cosim.scenario.section import Section
 from cosim.spelling import nearest
 
@@ -119,6 +120,9 @@ class Task(Section):
         ge=0,
         le=2**63 - 1,
         description="a seed: answers are exchanged for one another, so that tasks disagree",
+    )
+    division: Division | None = Field(
+        None, description="how the training rows are divided among the task's devices; null: evenly"
     )
     fields: Fields = Fields()
 

@@ -3,13 +3,16 @@ then its end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 from simpy import Environment
 from simpy.events import Event, EventPriority
 
 # SimPy orders equal times by priority; its own events use 0 (urgent) and 1 (normal). Urgent are
 # the starts and interruptions of processes, which follow from something in their own instant.
+
+Late = TypeVar("Late")
 
 
 class _At(Event):
@@ -44,6 +47,25 @@ class EndOfInstant(_At):
     """The end of an instant fires when nothing else is left in it, deadlines included."""
 
     place, name = EventPriority(3), "end"
+
+
+class Deadlines(Generic[Late]):
+    """Deadlines that end in one instant end together, before anybody acts on any of them; `expire`
+    hears of all that they were for."""
+
+    def __init__(self, env: Environment, expire: Callable[[Sequence[Late]], None]) -> None:
+        self._env = env
+        self._expire = expire
+        self._due: dict[float, list[Late]] = {}
+
+    def watch(self, those: Sequence[Late], delay_s: float) -> None:
+        """Sets a deadline for all of those."""
+        if those:
+            at_s = float(self._env.now) + delay_s
+            if at_s not in self._due:
+                self._due[at_s] = []
+                then(Deadline(self._env, delay_s), lambda _: self._expire(self._due.pop(at_s)))
+            self._due[at_s] += those
 
 
 def then(event: Event, callback: Callable[[Event], None]) -> None:

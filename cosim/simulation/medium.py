@@ -1,7 +1,7 @@
 """The air: bandwidth, transmissions, deadlines. Devices never compute a delay.
 
-Whatever begins, ends or changes its share in an instant is solved together at the end of that
-instant, so that the number of events grows with transfers and not with slots.
+What is going to be sent is solved before; what begins or changes otherwise than foreseen, together
+at the end of its instant. The number of events grows with transfers and not with slots.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from itertools import count
 from simpy import Environment, Event, Timeout
 
 from cosim.methods.message import Turn
-from cosim.simulation.clock import Deadline, EndOfInstant, then
+from cosim.simulation.clock import Deadline, Deadlines, EndOfInstant, then
 from cosim.simulation.links import reception
 from cosim.simulation.links.channel import Channel
-from cosim.simulation.links.grid import Grid
-from cosim.simulation.links.start import start
+from cosim.simulation.links.foresight import Foresight
+from cosim.simulation.links.stages import foresee
+from cosim.simulation.links.start import drafts, start
 from cosim.simulation.links.transmission import Burst, Forecast, Phase, Transmission, unended
 from cosim.simulation.message import Message
 from cosim.simulation.recorder import Recorder
@@ -61,12 +62,13 @@ class Medium:
         self.stations = stations
         self.record = record
         self._arrived = arrived
+        self._foresight = Foresight(channel, lambda device: stations[device].present)
         self._numbers = count()
-        self._standing = Grid(self.radio.deadline_s, 1)
-        self._bursts: list[list[Transmission]] = []
+        # What was sent in this instant, and whether it is solved already.
+        self._bursts: list[tuple[list[Transmission], bool]] = []
         self._changed: dict[int, Transmission] = {}
         self._settling = False
-        self._due: dict[float, list[Transmission]] = {}
+        self._deadlines = Deadlines(env, self._expire)
 
     def send(self, sender: Station, messages: Sequence[Message], turn: Turn) -> Burst:
         """Starts all messages at once, in equal shares of the sender's bandwidth.
@@ -79,31 +81,29 @@ class Medium:
             self.deliver_due(sender)
             for transmission in list(sender.outgoing.values()):
                 self._end(transmission, Outcome.LATE, Cause.INTERRUPTED)
-        burst, started = Burst(self.env, sum(answers)), []
-        share_hz, now_s = self.radio.bandwidth_hz / max(sum(answers), 1), float(self.env.now)
+        heard = [message for message, answer in zip(messages, answers, strict=True) if answer]
+        burst, now_s = Burst(self.env, len(heard)), float(self.env.now)
+        foreseen = self._foresight.drafted(sender.id, heard, turn, now_s)
+        started = foreseen or drafts(self.radio, sender.id, heard, turn, now_s)
+        on_air = iter(started)
         for message, answer in zip(messages, answers, strict=True):
-            receiver = self.stations[message.receiver]
-            transmission = Transmission(
-                number=next(self._numbers),
-                turn=turn,
-                sender=sender.id,
-                message=message,
-                burst=burst,
-                start_s=now_s,
-                share_hz=share_hz,
-                grid=self._standing,
-                receiver_mixings=receiver.inbox.mixings,
-            )
+            receiver, number = self.stations[message.receiver], next(self._numbers)
             if answer:
-                sender.outgoing[transmission.number] = transmission
-                receiver.incoming[transmission.number] = transmission
-                started.append(transmission)
+                transmission = next(on_air)
+                sender.outgoing[number] = receiver.incoming[number] = transmission
             else:
+                (transmission,) = drafts(self.radio, sender.id, [message], turn, now_s)
+            transmission.take_off(number, message, burst, receiver.inbox.mixings)
+            if not answer:
                 self._refuse(transmission)
         if started:
-            self._bursts.append(started)
+            self._bursts.append((started, bool(foreseen)))
             self._settle_soon()
         return burst
+
+    def expect(self, sender: Station, receivers: Sequence[int], turn: Turn, in_s: float) -> None:
+        """Hears that a device will probably send in a while, so that less is left to do then."""
+        self._foresight.expect(sender.id, receivers, turn, float(self.env.now) + in_s)
 
     def deliver_due(self, sender: Station) -> None:
         """Ends those of a device's transmissions whose bits are through in this very instant, so
@@ -119,8 +119,8 @@ class Medium:
         self._write(transmission, Outcome.CANCELLED, Cause.UNREACHABLE)
 
     def _keep_off_air(self, transmission: Transmission) -> None:
-        """Gives a transmission that never is on the air its distance, and no bandwidth."""
-        transmission.share_hz = transmission.first_share_hz = 0.0
+        """Gives a transmission that never is on the air its distance, no bandwidth and no power."""
+        transmission.share_hz = transmission.first_share_hz = transmission.power_w = 0.0
         distances_m = self.channel.distances_m([transmission.link], transmission.start_s)
         transmission.distance_m = float(distances_m[0])
 
@@ -160,13 +160,21 @@ class Medium:
         self._settling = False
         bursts, self._bursts = self._bursts, []
         changed, self._changed = self._changed, {}
-        bursts = [burst for burst in map(unended, bursts) if burst]
-        start(self.channel, bursts, float(self.env.now))
-        for burst in bursts:
+        begun, unforeseen = [], []
+        for burst, foreseen in bursts:
+            if left := unended(burst):
+                begun.append(left)
+                if not foreseen or len(left) < len(burst):
+                    unforeseen.append(left)
+        if unforeseen:
+            start(self.channel, unforeseen)
+            foresee(self.channel, unforeseen)
+        for burst in begun:
             self._begin(burst)
-        started = [transmission for burst in bursts for transmission in burst]
+        started = [transmission for burst in begun for transmission in burst]
         unsolved = unended([*started, *(changed[number] for number in sorted(changed))])
-        reception.forecast(self.channel, unsolved)
+        surprised = [each for each in unsolved if not each.goes_as_foreseen()]
+        reception.forecast(self.channel, surprised)
         for transmission in unsolved:
             self._await_end(transmission)
 
@@ -181,21 +189,12 @@ class Medium:
         for transmission in burst:
             if transmission.power_w <= 0.0 and transmission.message.bits > 0:
                 self._end(transmission, Outcome.OUTAGE, Cause.INFEASIBLE_POWER)
-        self._watch(unended(burst))
-
-    def _watch(self, transmissions: Sequence[Transmission]) -> None:
-        """Has transmissions whose Γ ends in one instant expire together, before anybody acts."""
-        if transmissions:
-            at_s = float(self.env.now) + self.radio.deadline_s
-            if at_s not in self._due:
-                self._due[at_s] = []
-                deadline = Deadline(self.env, self.radio.deadline_s)
-                then(deadline, lambda _: self._expire(self._due.pop(at_s)))
-            self._due[at_s] += transmissions
+        self._deadlines.watch(unended(burst), self.radio.deadline_s)
 
     def _await_end(self, transmission: Transmission) -> None:
+        """Has a transmission arrive by its forecast, unless its share will change before."""
         forecast = transmission.forecast
-        if forecast is not None and transmission.through_in_time:
+        if forecast is not None and transmission.through_in_time and not transmission.stages:
             then(_Arrival(self.env, transmission, forecast), self._arrive)
 
     def _arrive(self, at: Event) -> None:
@@ -220,7 +219,7 @@ class Medium:
                 self._end(transmission, outcome, cause, as_forecast=True)
             else:
                 self._go_on(transmission)
-        self._watch(unended(expired))
+        self._deadlines.watch(unended(expired), self.radio.deadline_s)
 
     def _go_on(self, transmission: Transmission) -> None:
         """Lets a transmission keep its share beyond Γ, where nobody waits for it."""
@@ -247,6 +246,7 @@ class Medium:
         elapsed_s = float(self.env.now) - transmission.start_s
         reception.count(self.channel, transmission, elapsed_s, as_forecast=as_forecast)
         transmission.gains.clear()
+        transmission.stages.clear()
         del sender.outgoing[transmission.number], receiver.incoming[transmission.number]
         chains_j = 0.0, 0.0
         if phase is not Phase.WAITING:
@@ -279,11 +279,11 @@ class Medium:
     def _share_anew(self, sender: Station) -> None:
         """Divides the whole bandwidth among those still in the air, at the power they have."""
         now_s = float(self.env.now)
-        for transmission in sender.outgoing.values():
-            if not transmission.through_by(now_s):
-                transmission.advance(self.channel, now_s - transmission.start_s)
-                transmission.share_hz = self.radio.bandwidth_hz / len(sender.outgoing)
-                self._change(transmission)
+        others = [each for each in sender.outgoing.values() if not each.through_by(now_s)]
+        reception.come_to(self.channel, [(each, now_s - each.start_s) for each in others])
+        for transmission in others:
+            transmission.share_hz = self.radio.bandwidth_hz / len(sender.outgoing)
+            self._change(transmission)
 
     def _change(self, transmission: Transmission) -> None:
         self._changed[transmission.number] = transmission
@@ -301,6 +301,7 @@ class Medium:
         if message.kind is TransferKind.UPDATE:
             inbox = self.stations[message.receiver].inbox
             inbox.end(transmission.sender, transmission.turn, in_time=in_time)
+        assert transmission.burst is not None
         transmission.burst.settle()
 
     def _ends(self, transmission: Transmission) -> tuple[Station, Station]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +33,10 @@ def device_rows(
     devices: Iterable[Device],
     tasks: Sequence[str] | None,
     training_rows: Sequence[int] | None,
+    answers: Sequence[Mapping[str, int] | None] | None = None,
 ) -> Iterator[DeviceRow]:
-    """The row of every device as it begins; tasks and training_rows by id, None where nothing is
-    learnt."""
+    """The row of every device as it begins; tasks, training_rows and their answers by id, None
+    where nothing is learnt."""
     masked, common = scenario.method.expansion.masked, scenario.adapter.density
     for device in devices:
         density = scenario.devices[device.group].density
@@ -48,7 +50,12 @@ def device_rows(
             task=None if tasks is None else tasks[device.id],
             training_rows=None if training_rows is None else training_rows[device.id],
             density=(common if density is None else density) if masked else None,
+            answers=_as_json(answers[device.id]) if answers is not None else None,
         )
+
+
+def _as_json(counts: Mapping[str, int] | None) -> str | None:
+    return None if counts is None else json.dumps(counts, ensure_ascii=False)
 
 
 def transfer_row(

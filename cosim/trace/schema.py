@@ -49,6 +49,10 @@ class DeviceRow(NamedTuple):
     density: Annotated[
         float | None, Column("1", "share that the scenario has its mask keep; null without a mask")
     ]
+    answers: Annotated[
+        str | None,
+        Column("1", "its rows by answer, JSON; null where its task is not divided by answers"),
+    ] = None
 
 
 class EventRow(NamedTuple):

@@ -32,13 +32,13 @@ import json, sys
 from dataclasses import asdict
 from pathlib import Path
 from cosim.learning.base.base_model import native_dtype, skeleton
-from cosim.learning.prepare import memory_of, read_tasks
+from cosim.learning.prepare import fitting, read_tasks
 from cosim.scenario.load import load_with_document
 scenario, _ = load_with_document(Path(sys.argv[1]), sys.argv[2:])
 choice = scenario.base_model
 model, tokenizer = skeleton(choice.source)
 dtype = native_dtype(choice.dtype, choice.device)
-estimate = memory_of(scenario, model, dtype, read_tasks(scenario, tokenizer))
+_, estimate = fitting(scenario, model, dtype, read_tasks(scenario, tokenizer))
 print(json.dumps({**asdict(estimate), "total": estimate.total}))
 """
 

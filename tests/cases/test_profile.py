@@ -1,12 +1,14 @@
 """A machine that is busy with something else is not profiled."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
+from cosim.errors import BusyMachineError
 from cosim.methods.workload import Workload
 from cosim.profiling import contention
-from cosim.profiling.contention import Watch
+from cosim.profiling.contention import Patience, Watch
 from cosim.profiling.jobs import CalibrationJob
 from cosim.profiling.measure import Timing
 from cosim.profiling.profile import Profiled
@@ -43,6 +45,27 @@ def test_contention_is_wall_time_over_what_was_undisturbed(
 def test_a_moment_too_short_for_the_clocks_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contention, "perf_counter", lambda: 5.0)
     assert Watch.started().contention() == 1.0
+
+
+@pytest.mark.parametrize(
+    ("processor_s", "passed_s", "plain"),
+    [(20.0, 60.0, True), (10.0, 29.0, False), (45.0, 60.0, False)],
+)
+def test_a_busy_machine_is_plain_after_a_while(
+    monkeypatch: pytest.MonkeyPatch, processor_s: float, passed_s: float, plain: bool
+) -> None:
+    """On a system that tells of no waiting."""
+    now = {"wall": 5.0, "processor": 2.0}
+    monkeypatch.setattr(contention, "perf_counter", lambda: now["wall"])
+    monkeypatch.setattr(contention, "process_time", lambda: now["processor"])
+    monkeypatch.setattr(contention, "_waited_s", dict)
+    patience, anyway = Patience(1.5), Patience()
+    now["wall"] += passed_s
+    now["processor"] += processor_s
+    anyway.check()
+    expected = pytest.raises(BusyMachineError, match=r"busy: the jobs took 3\.0 times as long")
+    with expected if plain else nullcontext():
+        patience.check()
 
 
 def profiled(contention: float, factor: float, **more: Any) -> Profiled:

@@ -39,3 +39,21 @@ def test_nothing_is_written_unless_it_is_wanted_anyway(
     ended = cosim("profile", learning_file, "--out", "mine.yaml", "--anyway")
     assert ended.code == 0
     assert "the machine was busy" in named_profile("path:mine.yaml").source
+
+
+def test_a_busy_machine_is_told_before_all_is_measured(
+    cosim: Any, learning_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing has been timed yet: what the jobs are prepared with has shown it."""
+
+    def seconds_of(exercise: Exercise) -> float:
+        raise AssertionError("timed")
+
+    monkeypatch.setattr("cosim.profiling.measure.seconds_of", seconds_of)
+    monkeypatch.setattr("cosim.profiling.contention._PLAIN_S", 0.0)
+    monkeypatch.setattr(Watch, "contention", lambda self: 3.2)
+    ended = cosim("profile", learning_file, "--out", "mine.yaml")
+    assert (ended.code, ended.out) == (1, "")
+    assert "cosim: the machine was busy: the jobs took 3.2 times as long" in ended.err
+    assert "nothing is written" in ended.err
+    assert not Path("mine.yaml").exists()

@@ -1,6 +1,8 @@
 """`cosim run`: a complete run directory, plain lines, nothing overwritten."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +130,29 @@ def test_a_crash_is_no_message_for_users(
     assert run.manifest["status"] == "failed"
     assert (run.events["round"] == 1).all()
     assert len(run.events) > 0
+
+
+def test_what_takes_a_while_is_told_before_it_is_begun(tmp_path: Path, scenario_file: Path) -> None:
+    """To import torch takes seconds: the first line comes before."""
+    text = scenario_file.read_text(encoding="utf-8").replace("learning: none\n", "")
+    text += 'base_model: {source: "path:nowhere"}\ntasks: {sums: {dataset: chain_sum}}\n'
+    scenario_file.write_text(text, encoding="utf-8")
+    watched = (
+        "import logging, sys\n"
+        "class Look(logging.Handler):\n"
+        "    def emit(self, record): print('torch' in sys.modules, flush=True)\n"
+        "logging.getLogger().addHandler(Look())\n"
+        "from cosim.cli.app import main\n"
+        "sys.argv = ['cosim', 'run', sys.argv[1]]\n"
+        "main()\n"
+    )
+    command = [sys.executable, "-c", watched, str(scenario_file)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+    ) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        first, imported = run.stderr.readline(), run.stdout.readline()
+        run.kill()
+    assert first.decode() == f"cosim: loading path:{tmp_path / 'nowhere'}\n"
+    assert imported == b"False\n"

@@ -115,10 +115,10 @@ def test_equal_banks_of_two_clusters_are_scored_once(
     one_round(learner, 1, clusters)
     for device in range(4):
         learner.hear(device, learner.post.bank(3 if device < 2 else 0))
-    asked = []
-    score = learner.scoring.evaluator.scores
+    asked: list[Any] = []
+    score = learner.scoring.evaluator.scores_of
     monkeypatch.setattr(
-        learner.scoring.evaluator, "scores", lambda *args: asked.append(1) or score(*args)
+        learner.scoring.evaluator, "scores_of", lambda every: asked.extend(every) or score(every)
     )
     found = learner.evaluate(range(4)).measurements
     assert len(asked) == 2, "once a task, though the banks came by different ways"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cosim.learning.base.adapted_model import AdaptedModel
-from cosim.learning.base.base_model import load
+from cosim.learning.base.base_model import load, weights_sha256
 from cosim.learning.calibration.calibrator import Calibrator, _Spectra
 from cosim.learning.calibration.prompt_features import PromptReader, gate_blocks, unit_tokens
 from cosim.learning.calibration.spectrum import spectral_entropy
@@ -48,7 +48,7 @@ def calibrator(plain: Any, **changes: Any) -> Calibrator:
     layout = Layout(model.modules, 2)
     needs = METHODS["proposed"].with_(**changes).needs
     work = Work.of(plain, layout, trainable_projection=False)
-    return Calibrator(model, layout, needs, PromptReader(model, 4), work)
+    return Calibrator(model, layout, needs, PromptReader(model, 4), work, weights_sha256(plain))
 
 
 def inputs_of(plain: Any, module: str, rows: Sequence[Encoded] = ROWS) -> Tensor:

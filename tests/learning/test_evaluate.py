@@ -13,6 +13,7 @@ from cosim.learning.base.base_model import load
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.pool import Question
 from cosim.learning.evaluation.evaluator import Evaluator
+from cosim.learning.evaluation.request import ScoringRequest, groups_of
 from cosim.learning.records import Score
 from cosim.methods.adapter import Adapter
 from cosim.methods.expert import Expert
@@ -70,9 +71,9 @@ def naive(model: Any, row: Encoded) -> float:
 
 
 def likelihoods_of(evaluator: Evaluator, expert: Expert | None, rows: list[Encoded]) -> Any:
-    with torch.no_grad():
-        scored = evaluator._score(expert, [(row,) for row in rows])
-    return np.array([row.log_likelihood for (row,) in scored])
+    asked = ScoringRequest(expert, [Question((row,), 0, (1,)) for row in rows])
+    (answers,) = evaluator.answers([asked], ranks=True)
+    return np.array([candidate.log_likelihood for (candidate,) in answers])
 
 
 def random_row(random: np.random.Generator, prompt: tuple[int, ...] = ()) -> Encoded:
@@ -188,8 +189,8 @@ def test_where_nothing_is_ranked_the_matches_are_the_same(evaluator: Evaluator) 
     with torch.no_grad():
         best = evaluator.model.logits(evaluator.model.hidden(torch.tensor([[0, 41]])))[0, -1]
         rows.append((Encoded((0, 41), (int(best.argmax()),)),))
-        ranked = evaluator._score(None, rows)
-        matched = evaluator._score(None, rows, ranks=False)
+    asked = ScoringRequest(None, [Question(row, 0, (1,)) for row in rows])
+    (ranked,), (matched,) = (evaluator.answers([asked], ranks=ranks) for ranks in (True, False))
     assert [one.exact for (one,) in matched] == [one.exact for (one,) in ranked]
     assert [one.exact for (one,) in matched][1:] != [False] * 3
     assert all(np.isnan(one.log_likelihood) for (one,) in matched)
@@ -210,3 +211,38 @@ def test_free_answers_are_the_headline_of_a_mixed_task(evaluator: Evaluator) -> 
         ("acc", 3, False),
         ("acc_norm", 3, False),
     ]
+
+
+def test_requests_are_answered_together_as_each_alone(evaluator: Evaluator) -> None:
+    layout, questions = evaluator.layout, random_questions(90)
+    own = [adapter(layout, seed, masked=seed == 1) for seed in range(4)]
+    tasks = [questions[:20], questions[20:55], questions[55:60], questions]
+    experts = [None, *(Expert((one,)) for one in own), Expert(tuple(own[:2]))]
+    requests = [ScoringRequest(expert, task) for task in tasks for expert in experts]
+    groups = groups_of(requests)
+    assert sorted(number for group in groups for number in group) == list(range(len(requests)))
+    assert any(len(group) > 1 for group in groups)
+    together = evaluator.answers(requests)
+    for request, answers in zip(requests, together, strict=True):
+        (alone,) = evaluator.answers([request])
+        np.testing.assert_allclose(
+            [candidate.log_likelihood for question in answers for candidate in question],
+            [candidate.log_likelihood for question in alone for candidate in question],
+            atol=2e-4,
+        )
+
+
+def test_answers_do_not_depend_on_the_number_of_threads(evaluator: Evaluator) -> None:
+    own = [adapter(evaluator.layout, seed) for seed in range(3)]
+    questions = random_questions(40)
+    requests = [ScoringRequest(Expert((one,)), questions[:30]) for one in own]
+    requests += [ScoringRequest(None, questions), ScoringRequest(Expert(tuple(own)), questions)]
+    before, found = torch.get_num_threads(), []
+    try:
+        for count in (1, 2, 4):
+            torch.set_num_threads(count)
+            found.append(evaluator.answers(requests))
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1] == found[2]

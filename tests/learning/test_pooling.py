@@ -58,8 +58,10 @@ def test_whoever_is_cut_off_goes_on_from_where_it_was_in_either_order(
         learner = make(name)
         cut_off(learner, when)
         loss, values, steps = trained(learner, 1, 2)
-        assert (loss, steps) == (wanted[0], wanted[2]), when
-        assert torch.equal(values, wanted[1]), when
+        assert steps == wanted[2], when
+        # Who else trains in a pass decides how it is cut, and so how sums are rounded.
+        assert loss == pytest.approx(wanted[0], rel=1e-5), when
+        torch.testing.assert_close(values, wanted[1], rtol=0, atol=2e-5)
 
 
 @pytest.mark.parametrize("devices", [("sums", "times"), ("sums", "sums")])

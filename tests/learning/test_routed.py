@@ -13,6 +13,7 @@ from cosim.learning.base.base_model import load
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.pool import Question
 from cosim.learning.evaluation.evaluator import Evaluator
+from cosim.learning.evaluation.request import ScoringRequest
 from cosim.methods.adapter import Adapter
 from cosim.methods.composition.gate import Gate
 from cosim.methods.composition.ranks import Ranks, select_ranks
@@ -52,9 +53,9 @@ def rows(count: int) -> list[Encoded]:
 
 
 def likelihoods(evaluator: Evaluator, expert: Expert, them: list[Encoded], weights: Any) -> Any:
-    with torch.no_grad():
-        scored = evaluator._score(expert, [(row,) for row in them], weights)
-        return [row.log_likelihood for (row,) in scored]
+    asked = ScoringRequest(expert, [Question((row,), 0, (1,)) for row in them], weights)
+    (answers,) = evaluator.answers([asked], ranks=True)
+    return [candidate.log_likelihood for (candidate,) in answers]
 
 
 def test_rows_weigh_their_own_experts(evaluator: Evaluator) -> None:
@@ -134,8 +135,9 @@ def test_the_literal_route_keeps_the_largest_ranks_of_all(evaluator: Evaluator) 
         layer = model.model.get_submodule(module.name)
         layer.register_forward_hook(_printed(A, B))
     plain = Evaluator(model, layout, torch.float32, SCALE, rows=4)
-    with torch.no_grad():
-        wanted = [row.log_likelihood for (row,) in plain._score(None, [(r,) for r in them])]
+    asked = ScoringRequest(None, [Question((row,), 0, (1,)) for row in them])
+    (answers,) = plain.answers([asked], ranks=True)
+    wanted = [candidate.log_likelihood for (candidate,) in answers]
     np.testing.assert_allclose(found, wanted, atol=2e-4)
     mean = likelihoods(evaluator, Expert(members), them, None)
     assert np.abs(np.array(found) - mean).max() > 0.01

@@ -79,3 +79,23 @@ def test_a_time_that_is_none_is_refused(wrong_s: float) -> None:
         for _ in range(2):
             with pytest.raises(ValueError, match="times"):
                 Fleet([path]).position_m(np.array([0]), np.array([wrong_s]))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_each_device_may_be_asked_for_times_of_its_own(seed: int) -> None:
+    """Also where one device is asked for several, on several legs."""
+    fleet, alone = Fleet(mixed(seed)), mixed(seed)
+    random = stream(seed, "questions")
+    for _ in range(20):
+        span_s = random.choice([0.0, 0.3, 80.0])
+        times = random.uniform(0.0, 60.0, (6, 1, 1)) + np.linspace(0.0, span_s, 5)
+        devices = random.integers(len(alone), size=(6, 2))
+        places, lengths = fleet.position_m(devices, times), fleet.travelled_m(devices, times)
+        first, step = fleet.steady_m(devices, times)
+        for row, end in np.ndindex(6, 2):
+            path, own = alone[int(devices[row, end])], times[row, 0]
+            np.testing.assert_array_equal(places[row, end], path.position_m(own))
+            np.testing.assert_array_equal(lengths[row, end], path.travelled_m(own))
+            alone_first, alone_step = Fleet([path]).steady_m(np.array([0]), own)
+            assert first[row, end] == alone_first[0]
+            np.testing.assert_array_equal(step[row, end], alone_step[0])

@@ -253,7 +253,7 @@ def transmissions(
         )
         for number, (receiver, size) in enumerate(zip(receivers, bits, strict=True))
     ]
-    start(channel, [sent], start_s)
+    start(channel, [sent])
     solve(channel, sent)
     return sent
 

@@ -17,7 +17,7 @@ from cosim.scenario.model import Scenario
 from cosim.scenario.radio import Radio
 from cosim.simulation.links import grid as grid_room
 from cosim.simulation.links.channel import Channel
-from cosim.simulation.links.fluid import solve
+from cosim.simulation.links.fluid import advance, solve
 from cosim.simulation.links.transmission import Transmission
 from cosim.simulation.world import World
 from tests.simulation.small_networks import (
@@ -171,9 +171,9 @@ def test_a_cut_has_the_bits_of_the_rate_until_then(seed: int, share: float, bits
         on_air = min(duration_s(sent), channel.radio.deadline_s)
         elapsed = share * on_air
         carried = integrated_bits(channel, sent, sent.share_hz, 0.0, elapsed)
-        sent.advance(channel, elapsed)
+        advance(channel, [(sent, elapsed)])
         assert sent.carried_bits == pytest.approx(min(carried, bits), rel=1e-3, abs=1e-6)
-        sent.advance(channel, on_air)
+        advance(channel, [(sent, on_air)])
         assert sent.carried_bits == pytest.approx(delivered_bits(sent), rel=1e-3)
         assert sent.mean_snr_db == pytest.approx(mean_snr_db(sent), abs=5e-3)
 
@@ -196,7 +196,7 @@ def test_a_new_share_midway_is_solved_from_there(seed: int, at: float, factor: f
     for sent in solved(channel, wanted):
         before_s, before_hz = duration_s(sent), sent.share_hz
         changes_s = at * min(before_s, channel.radio.deadline_s)
-        sent.advance(channel, changes_s)
+        advance(channel, [(sent, changes_s)])
         sent.share_hz = before_hz * factor
         solve(channel, [sent])
         if factor == 1.0:

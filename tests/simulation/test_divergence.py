@@ -225,7 +225,7 @@ def test_the_module_whose_gradient_is_none_is_named(
 
     # With all of them in one share, row 2 is device 1's.
     monkeypatch.setattr(
-        "cosim.learning.training.trainer.shares", lambda tokens: [list(range(len(tokens)))]
+        "cosim.learning.training.trainer.shares", lambda tokens, _: [list(range(len(tokens)))]
     )
     monkeypatch.setattr(GroupTrainer, "_gradients", broken)
     with pytest.raises(

@@ -104,7 +104,7 @@ def slots_of(path: Trajectory, other: Trajectory, **radio: object) -> tuple[Chan
         {"bandwidth_hz": 1e7, "shadowing": {"sigma_db": 7.0, "decorrelation_m": 10.0}} | radio
     )
     channel = Channel(chosen, [path, other], seed=1)
-    (grid,) = grids(channel, [(0, 1)], 0.5, 0)
+    (grid,) = grids(channel, [(0, 1)], [0.5], 0)
     return channel, grid
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -32,13 +33,24 @@ class GroupedParameter:
         self._starts = self._ends - sizes
         total = groups * int(sizes.sum())
         self.buffer = torch.zeros(total, dtype=dtype, device=device)
+        self._shapes = shapes
+        self._have(trained=trained)
+
+    def _have(self, *, trained: bool) -> None:
+        """Takes the buffer's blocks, with gradients where it is trained."""
         self.gradient = torch.zeros_like(self.buffer) if trained else None
-        self.blocks = self._blocks(self.buffer, shapes)
+        self.blocks = self._blocks(self.buffer, self._shapes)
         if self.gradient is not None:
             self.blocks = [block.detach().requires_grad_() for block in self.blocks]
-            gradients = self._blocks(self.gradient, shapes)
+            gradients = self._blocks(self.gradient, self._shapes)
             for block, gradient in zip(self.blocks, gradients, strict=True):
                 block.grad = gradient
+
+    def beside(self) -> GroupedParameter:
+        """The same buffer with a gradient of its own."""
+        other = copy.copy(self)
+        other._have(trained=self.gradient is not None)
+        return other
 
     def _blocks(self, flat: Tensor, shapes: Sequence[tuple[int, int]]) -> list[Tensor]:
         parts = flat.split([self.groups * size for size in self._sizes])

@@ -13,9 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cosim.host.phases import Phase, Phases
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.target_modules import weight_of
 from cosim.learning.calibration.prompt_features import PromptReader
+from cosim.learning.calibration.spectra_on_disk import SpectraOnDisk
 from cosim.learning.calibration.spectrum import (
     Inputs,
     UnfitError,
@@ -34,12 +36,17 @@ from cosim.methods.workload import Workload
 
 # What may be kept of the weights for the devices that follow.
 _TRIANGLES_BYTES = 256 * 2**20
+# Spectra that cost less are found again in no time.
+_KEPT_FLOP = 10**9
 # Devices calibrated side by side: each holds one block's activations, a training pass all blocks'.
 _AT_ONCE = 4
 
 
 class Calibrator:
-    """The calibrator reads a device's rows with the base model; a result depends on them alone."""
+    """The calibrator reads a device's rows with the base model; a result depends on them alone.
+
+    phases: the stopwatch that tells its spectra from its reading, and a learner's work besides.
+    """
 
     def __init__(
         self,
@@ -48,8 +55,13 @@ class Calibrator:
         needs: frozenset[Need],
         reader: PromptReader,
         work: Work,
+        weights_sha256: str,
     ) -> None:
+        self.phases = Phases()
         self.model, self.layout, self.work, self.reader = model, layout, work, reader
+        about = [str(reader.device), str(next(model.model.parameters()).dtype), str(model.lean)]
+        about += [module.name for module in layout.modules]
+        self._on_disk = SpectraOnDisk(weights_sha256, about)
         self._needs_features, self._needs_inputs = Need.FEATURES in needs, Need.INPUTS in needs
         # As eq. 20 is printed, the spectrum is W0's own: the same for every task.
         self._printed = Need.ENTROPIES_OF_WEIGHTS in needs
@@ -64,12 +76,16 @@ class Calibrator:
         """One forward pass over the rows, and the spectra; nothing is trained."""
         flop = self.work.reading_flop(rows)
         if self._needs_entropies:
-            tokens = sum(row.tokens for row in rows)
-            for number, module in enumerate(self.layout.modules):
-                inputs = tokens if self._shared[number] == number else 0
-                size = (module.out_features, module.in_features)
-                flop += spectrum_flop(*size, None if self._printed else inputs)
+            flop += self._spectra_flop(rows)
         return Workload(flop=flop, passes=1, steps=0, samples=0, trained=0)
+
+    def _spectra_flop(self, rows: Sequence[Encoded]) -> int:
+        tokens, flop = sum(row.tokens for row in rows), 0
+        for number, module in enumerate(self.layout.modules):
+            inputs = tokens if self._shared[number] == number else 0
+            size = (module.out_features, module.in_features)
+            flop += spectrum_flop(*size, None if self._printed else inputs)
+        return flop
 
     def calibrate(self, rows: Sequence[Encoded]) -> Calibration:
         """The parts that the recipe asks for, from one pass over these rows.
@@ -83,7 +99,8 @@ class Calibrator:
         """`calibrate` of several devices' rows, some of them side by side; the same values."""
         # The padded pass sets hooks on the one model that all of them read.
         alone = not self.model.lean or self.reader.device.type != "cpu"
-        with one_thread_each(1 if alone else _AT_ONCE) as run:
+        at_once = 1 if alone else _AT_ONCE
+        with self.phases.during(Phase.CALIBRATION), one_thread_each(at_once) as run:
             if self._needs_features:
                 prompts = [[row.prompt for row in rows] for rows in rows_of]
                 passes = self.reader.passes(prompts)
@@ -105,20 +122,28 @@ class Calibrator:
             if non_finite := [n for n, h in enumerate(features) if not bool(h.isfinite().all())]:
                 block = self.reader.blocks[non_finite[0]]
                 raise UnfitError(f"what block {block} of the base model reads is not finite")
-        if self._needs_inputs or (self._needs_entropies and not self._printed):
+        computed = self._needs_entropies and not self._printed
+        kept = computed and self._spectra_flop(rows) >= _KEPT_FLOP
+        entropies = self._on_disk.entropies(rows) if kept else None
+        computed &= entropies is None
+        if self._needs_inputs or computed:
             spectra = _Spectra(
                 self._shared,
                 [module.name for module in self.layout.modules],
-                entropies=self._needs_entropies,
+                entropies=computed,
                 triangles=self._triangles,
                 lock=self._lock,
             )
             device = next(self.model.model.parameters()).device
-            self.model.walk(pack([[reading(row) for row in rows]], device), spectra.see)
-            entropies = np.array(spectra.entropies) if self._needs_entropies else None
+            see = self.phases.aside(Phase.SPECTRA, spectra.see)
+            self.model.walk(pack([[reading(row) for row in rows]], device), see)
             inputs = torch.cat(spectra.means).float() if self._needs_inputs else None
+            if computed:
+                entropies = np.array(spectra.entropies)
+                if kept:
+                    self._on_disk.keep(rows, entropies)
         if self._needs_entropies and self._printed:
-            entropies = self._entropies_of_weights()
+            entropies = self.phases.aside(Phase.SPECTRA, self._entropies_of_weights)()
         return Calibration(entropies, features, inputs)
 
     def _entropies_of_weights(self) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from cosim.errors import CosimError
 from cosim.host.available_memory import available, available_bytes
 from cosim.learning.base.geometry import Geometry
 from cosim.learning.base.packed_llama.geometry import KEPT_LENGTH
+from cosim.learning.evaluation.request import MEMBERS_TOGETHER, ROWS_PER_PASS
 from cosim.methods.layout import Layout
 from cosim.methods.method import Method
 
@@ -23,19 +24,28 @@ _PROCESS_BYTES = 0.8 * GIB
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """A memory estimate counts bytes by use; the total is meant to be within a fifth of the peak
-    that is measured."""
+    """A memory estimate is bytes by use; its total is meant to be within a fifth of the peak that
+    is measured.
+
+    base_model: the parameters.
+    device_states: what all devices hold between rounds.
+    working_copies: adapters of the training passes that are held at once.
+    activations: what these passes keep for their gradients.
+    experts: of all devices side by side, where all of them may answer.
+    answering: what the passes of an evaluation hold that are read at once, adapters included.
+    """
 
     base_model: float
     device_states: float
     working_copies: float
     activations: float
     experts: float = 0.0
+    answering: float = 0.0
 
     @property
     def total(self) -> float:
         """Everything together with the process itself; nobody trains while experts answer."""
-        at_once = max(self.working_copies + self.activations, self.experts)
+        at_once = max(self.working_copies + self.activations, self.experts + self.answering)
         return self.base_model + self.device_states + at_once + _PROCESS_BYTES
 
 
@@ -52,6 +62,8 @@ def estimate_memory(
     longest: int,
     scored_per_pass: int,
     lean: bool,
+    passes: int = 1,
+    threads: int = 2,
 ) -> MemoryEstimate:
     """Memory of a run in bytes.
 
@@ -62,8 +74,12 @@ def estimate_memory(
     transformer blocks keep for the backward pass, and the logits. The `lean` forward pass keeps
     4h + 2·h_kv + 2·inner + 7·r values by token and block, the attention weights of rows up to a
     length, and others of one product; transformers keeps more, and the attention weights by pair
-    of tokens of a row (`longest`).
+    of tokens of a row (`longest`). Answering: some rows without gradients, and the adapters of
+    several experts. passes: of a round's training. threads: that compute side by side where the
+    pass is lean, two a training pass and one a pass of an evaluation.
     """
+    side_by_side = lean and not method.expansion.every_parameter
+    at_once = min(passes, max(1, threads // 2)) if side_by_side else 1
     size = torch.finfo(dtype).bits // 8
     projection, expansion = method.projection, method.expansion
     kept = int(expansion.planned(layout, density, None).sum())
@@ -82,9 +98,11 @@ def estimate_memory(
     copies = devices_per_pass * (2.0 * size * layout.expansion_size + 12.0 * mastered)
     one_for_all = not (projection.own or projection.moves)
     # Each of two shares of a pass has an A and a gradient on its way.
-    side_by_side = min(2, devices_per_pass)
-    projections = side_by_side if one_for_all else devices_per_pass
-    copies += 2.0 * size * layout.projection_size * projections + 4.0 * mastered * side_by_side
+    shares = min(2, devices_per_pass)
+    projections = shares if one_for_all else devices_per_pass
+    copies += 2.0 * size * layout.projection_size * projections + 4.0 * mastered * shares
+    if devices_per_pass == 1:  # slices of its mini-batch have gradients of their own
+        copies += size * layout.expansion_size
     if expansion.every_parameter:
         # One device at a time: gradients, the base's own copy, float32 masters and their gradient.
         copies = (2.0 * size + 8.0) * layout.expansion_size
@@ -101,8 +119,8 @@ def estimate_memory(
         of_one_block = 4.0 * (hidden + inner)
         activations = tokens_per_pass * (blocks * kept_by_block + of_one_block) * size
         of_a_row = shape.heads * longest**2
-        at_once = min(max(ATTENTION_WEIGHTS, of_a_row), of_a_row // longest * tokens_per_pass)
-        activations += at_once * 3.0 * size
+        of_a_product = min(max(ATTENTION_WEIGHTS, of_a_row), of_a_row // longest * tokens_per_pass)
+        activations += of_a_product * 3.0 * size
     else:
         # Attention weights: the softmax in float32 and its copy in the model's dtype.
         weights = shape.attending * shape.heads * longest * (4.0 + size)
@@ -113,7 +131,21 @@ def estimate_memory(
         scored_per_pass * shape.vocabulary * (12.0 if expansion.every_parameter else size)
     )
     parameters = sum(value.numel() for value in model.parameters())
-    return MemoryEstimate(parameters * float(size), states, copies, activations, experts)
+    answering = 0.0
+    if side_by_side:
+        rows = min(ROWS_PER_PASS, tokens_per_pass)
+        of_a_pass = rows * longest * (7.0 * hidden + 3.0 * inner) * size
+        adapters = 1.0 if values else float(MEMBERS_TOGETHER)
+        adapters *= size * (layout.expansion_size + layout.projection_size)
+        answering = threads * (of_a_pass + adapters)
+    return MemoryEstimate(
+        parameters * float(size),
+        states,
+        at_once * copies,
+        at_once * activations,
+        experts,
+        answering,
+    )
 
 
 def refuse_what_does_not_fit(estimate: MemoryEstimate, devices: int) -> None:
@@ -125,8 +157,8 @@ def refuse_what_does_not_fit(estimate: MemoryEstimate, devices: int) -> None:
         raise CosimError(
             f"devices: {devices} devices need about {estimate.total / GIB:.1f} GiB of memory and "
             f"{room} (base model {estimate.base_model / GIB:.1f}, device "
-            f"states {estimate.device_states / GIB:.1f}, one training pass "
-            f"{(estimate.working_copies + estimate.activations) / GIB:.1f}, all experts side by "
-            f"side {estimate.experts / GIB:.1f}); use fewer devices, a smaller rank or density, or "
-            "a smaller batch"
+            f"states {estimate.device_states / GIB:.1f}, training "
+            f"{(estimate.working_copies + estimate.activations) / GIB:.1f}, an evaluation "
+            f"{(estimate.experts + estimate.answering) / GIB:.1f}); use fewer devices, a smaller "
+            "rank or density, or a smaller batch"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,11 +26,18 @@ class DeviceRows:
     tasks: Sequence[str]
     seed: int
 
-    def own(self, device: int) -> range:
-        """Numbers of a device's rows: every n-th of its task's, where n devices share it."""
+    def own(self, device: int) -> Sequence[int]:
+        """Numbers of a device's rows among its task's."""
         task = self.tasks[device]
         peers = [other for other, of in enumerate(self.tasks) if of == task]
-        return range(peers.index(device), len(self.pools[task].train), len(peers))
+        return self.pools[task].rows_of(peers.index(device), len(peers))
+
+    def answers(self, device: int) -> dict[str, int] | None:
+        """How many rows a device has of each answer; None where its task is not divided by them."""
+        pool = self.pools[self.tasks[device]]
+        if not pool.answers:
+            return None
+        return dict(sorted(Counter(pool.answers[number] for number in self.own(device)).items()))
 
     def batch(self, device: int, round_: int, step: int, size: int) -> tuple[Encoded, ...]:
         """The mini-batch of one step."""

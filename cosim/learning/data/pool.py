@@ -10,6 +10,7 @@ from typing import Any
 
 from cosim.errors import TaskError
 from cosim.learning.data.account import Account
+from cosim.learning.data.division import Parts, divided
 from cosim.learning.data.draw import Drawing, draw_training, hold_out, marks_of
 from cosim.learning.data.encoding import Encoded, encode_all
 from cosim.learning.data.example import Example
@@ -40,7 +41,8 @@ class TaskPool:
     """A pool holds the training rows and held-out questions of a task; no prompt is in both.
 
     warnings: sentences on rows that were asked for and are not there. facts: what became of the
-    rows of its file, where not all are used.
+    rows of its file, where not all are used. answers: of every training row, where they are classes
+    that the task is divided by. parts: the numbers of every device's rows, where they are divided.
     """
 
     name: str
@@ -48,9 +50,15 @@ class TaskPool:
     test: tuple[Question, ...]
     warnings: tuple[str, ...] = ()
     facts: str = ""
+    answers: tuple[str, ...] = ()
+    parts: Parts = ()
+
+    def rows_of(self, number: int, devices: int) -> Sequence[int]:
+        """The rows of one of so many devices that share the task: by default every n-th."""
+        return self.parts[number] if self.parts else range(number, len(self.train), devices)
 
     def batch(
-        self, own: range, *, seed: int, device: int, round_: int, step: int, size: int
+        self, own: Sequence[int], *, seed: int, device: int, round_: int, step: int, size: int
     ) -> tuple[Encoded, ...]:
         """A device's mini-batch from its own training rows, the same for every method.
 
@@ -109,13 +117,18 @@ def load_pools(
         if task.relabel is not None and train and test:
             train, test = relabelled(name, task.relabel, train, test)
         # Another answer may be longer than the one that was drawn.
-        rows = [row for row in encoder.rows(train) if row.tokens <= max_tokens]
+        usable = [
+            (row, example)
+            for row, example in zip(encoder.rows(train), train, strict=True)
+            if row.tokens <= max_tokens
+        ]
+        rows = [row for row, _ in usable]
         questions = [q for q in encoder.questions(test) if _longest(q) <= max_tokens]
-        for part, usable, total in (
+        for part, left, total in (
             ("training", rows, len(train) + drawn.too_long),
             ("test", questions, len(test) + held.too_long),
         ):
-            if not usable:
+            if not left:
                 raise TaskError(
                     f"tasks.{name}: all {total} {part} rows are longer than training.max_tokens "
                     f"({max_tokens})"
@@ -130,7 +143,21 @@ def load_pools(
                 f"devices: {shares[name]} devices share task '{name}', which has {len(rows)} "
                 f"training rows{facts}"
             )
-        pools[name] = TaskPool(name, tuple(rows), tuple(questions), account.warnings, account.facts)
+        answers: tuple[str, ...] = ()
+        of_devices: Parts = ()
+        if task.division is not None:
+            free = any(example.choices is None for _, example in usable)
+            answers = () if free else tuple(example.answer for _, example in usable)
+            of_devices = divided(name, task.division, answers, len(rows), shares[name], seed)
+        pools[name] = TaskPool(
+            name,
+            tuple(rows),
+            tuple(questions),
+            account.warnings,
+            account.facts,
+            answers,
+            of_devices,
+        )
     return pools
 
 

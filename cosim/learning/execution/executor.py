@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from torch import Tensor
-
-from cosim.learning.data.pool import Question
 from cosim.learning.evaluation.evaluator import Evaluator
+from cosim.learning.evaluation.request import ScoringRequest
 from cosim.learning.records import Score
 from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.trainable import Trainer
-from cosim.methods.expert import Expert
-
-
-@dataclass(frozen=True)
-class ScoringRequest:
-    """An expert is to be scored on a task's questions.
-
-    weights: a gate's, of the expert's members (questions, J); None without a gate.
-    """
-
-    expert: Expert | None
-    questions: Sequence[Question]
-    weights: Tensor | None
-
 
 Groups = Sequence[Sequence[Lesson]]
 Requests = Sequence[ScoringRequest]
@@ -47,15 +30,15 @@ class Executor(Protocol):
 
 
 class InProcess:
-    """Computes one pass after the other, in this process."""
+    """Computes all passes in this process."""
 
     def train(self, here: Trainer, groups: Groups) -> Sequence[Sequence[Outcome]]:
         """The outcomes of every pass, in order."""
-        return [here.train(group) for group in groups]
+        return here.train_all(groups)
 
     def score(self, here: Evaluator, requests: Requests) -> Sequence[Sequence[Score]]:
         """The scores of every expert that is asked, in order."""
-        return [here.scores(r.expert, r.questions, r.weights) for r in requests]
+        return here.scores_of(requests)
 
     def close(self) -> None:
         """There are no workers."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple
 
 import psutil
@@ -18,7 +19,8 @@ from cosim.errors import BaseModelError, CosimError, RayError
 from cosim.host.ray_cluster import RayCluster, connect
 from cosim.learning.base.base_model import BaseModel, load
 from cosim.learning.evaluation.evaluator import Evaluator
-from cosim.learning.execution.executor import Groups, Requests, ScoringRequest
+from cosim.learning.evaluation.request import ScoringRequest, groups_of
+from cosim.learning.execution.executor import Groups, Requests
 from cosim.learning.records import Score
 from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.pass_room import PassRoom, least
@@ -97,9 +99,9 @@ class Worker:
         outcomes = trainer.train(lessons)
         return [lighter(*pair) for pair in zip(outcomes, lessons, strict=True)], trainer.room
 
-    def score(self, request: ScoringRequest) -> list[Score]:
-        """The scores of one expert."""
-        return self._made.evaluator.scores(request.expert, request.questions, request.weights)
+    def score(self, requests: Sequence[ScoringRequest]) -> list[list[Score]]:
+        """The scores of requests that are answered in common passes."""
+        return self._made.evaluator.scores_of(requests)
 
     @cached_property
     def _made(self) -> Trainable:
@@ -176,7 +178,7 @@ class RayExecutor:
         Raises RayError where there are not enough workers, or where one dies again and again.
         """
         if len(groups) < 2:
-            return [here.train(group) for group in groups]
+            return here.train_all(groups)
         results = self._spread("train", [(list(group), here.room) for group in groups])
         here.room = least(room for _, room in results)
         return [
@@ -185,10 +187,14 @@ class RayExecutor:
         ]
 
     def score(self, here: Evaluator, requests: Requests) -> Sequence[Sequence[Score]]:
-        """The scores of every expert that is asked, in order; one that is alone is asked here."""
-        if len(requests) < 2:
-            return [here.scores(r.expert, r.questions, r.weights) for r in requests]
-        return self._spread("score", requests)
+        """The scores of every expert that is asked, in order; who is alone is asked here."""
+        asked = [request.without_idle() for request in requests]
+        groups = groups_of(asked)
+        if len(groups) < 2:
+            return here.scores_of(requests)
+        spread = self._spread("score", [[asked[number] for number in group] for group in groups])
+        scores = dict(zip(chain(*groups), chain(*spread), strict=True))
+        return [scores[number] for number in range(len(requests))]
 
     def _spread(self, method: str, parts: Sequence[Any]) -> list[Any]:
         """What the workers make of each part, which wait here until a worker is free."""

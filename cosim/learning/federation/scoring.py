@@ -11,7 +11,8 @@ from cosim.learning.calibration.prompt_features import PromptReader
 from cosim.learning.data.pool import TaskPool
 from cosim.learning.evaluation.evaluator import Evaluator
 from cosim.learning.evaluation.gate import voted_cosines
-from cosim.learning.execution.executor import Executor, ScoringRequest
+from cosim.learning.evaluation.request import ScoringRequest
+from cosim.learning.execution.executor import Executor
 from cosim.learning.federation.fleet import Fleet
 from cosim.learning.records import Diagnostic, Measurement, Score
 from cosim.methods.expert import Expert

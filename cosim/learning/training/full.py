@@ -15,15 +15,14 @@ from torch.nn import functional
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.target_modules import adapted_modules
 from cosim.learning.data.encoding import token_rows
-from cosim.learning.data.pool import Question
 from cosim.learning.evaluation.evaluator import Evaluator
+from cosim.learning.evaluation.request import ScoringRequest
 from cosim.learning.records import Score
 from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.optimiser import new_optimiser
 from cosim.learning.training.pass_room import PassRoom
 from cosim.learning.training.trainer import TrainingSettings
 from cosim.methods.adapter import Adapter
-from cosim.methods.expert import Expert
 from cosim.methods.layout import AdaptedModule, Layout
 from cosim.methods.method import Method
 
@@ -101,10 +100,15 @@ class FullTrainer:
     ) -> None:
         self.model, self.weights, self.settings = model, weights, settings
         self.room = PassRoom()  # one device's mini-batch is never taken apart
+        self.threads = 1  # at a time
 
     def train(self, lessons: Sequence[Lesson]) -> list[Outcome]:
         """Each lesson by itself: no two devices' weights fit into one pass."""
         return [self._train(lesson) for lesson in lessons]
+
+    def train_all(self, groups: Sequence[Sequence[Lesson]]) -> list[list[Outcome]]:
+        """The outcomes of every pass, one after the other."""
+        return [self.train(lessons) for lessons in groups]
 
     def _train(self, lesson: Lesson) -> Outcome:
         master = self.weights.moved(lesson.adapter.values).requires_grad_()
@@ -153,13 +157,15 @@ class FullEvaluator(Evaluator):
         self.weights = weights
 
     @torch.no_grad()
-    def scores(
-        self, expert: Expert | None, questions: Sequence[Question], weights: Tensor | None = None
-    ) -> list[Score]:
-        """Accuracy of one ΔW (None: the base model alone) on one task's questions."""
-        if expert is None:
-            return super().scores(None, questions)
-        (member,) = expert.members
+    def scores_of(self, requests: Sequence[ScoringRequest]) -> list[list[Score]]:
+        """The scores of every request, one after the other: all borrow the same parameters."""
+        return [self._scores(request) for request in requests]
+
+    def _scores(self, request: ScoringRequest) -> list[Score]:
+        asked = [ScoringRequest(None, request.questions)]
+        if request.expert is None:
+            return super().scores_of(asked)[0]
+        (member,) = request.expert.members
         with self.weights.borrowed():
             self.weights.write(self.weights.moved(member.values))
-            return super().scores(None, questions)
+            return super().scores_of(asked)[0]

@@ -39,3 +39,9 @@ def least(rooms: Iterable[PassRoom]) -> PassRoom:
     """What all of several processes have had room for."""
     bounds = list(rooms)
     return PassRoom(min(room.tokens for room in bounds), all(room.side_by_side for room in bounds))
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether torch says that it could get no memory: on a CPU there is no exception for that."""
+    words = ("not enough memory", "can't allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)

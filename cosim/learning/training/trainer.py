@@ -15,12 +15,14 @@ from torch import Tensor
 
 from cosim.errors import CosimError
 from cosim.learning.base.adapted_model import AdaptedModel
-from cosim.learning.data.packing import pack, pieces, reading
-from cosim.learning.threads import divided_threads
+from cosim.learning.data.packing import Reading, pack, pieces, reading
+from cosim.learning.threads import MOST_THREADS, Each, one_thread_each
+from cosim.learning.training.faults import first_non_finite, non_finite_factor
 from cosim.learning.training.lesson import Batch, Lesson, Outcome
-from cosim.learning.training.pass_room import PassRoom
-from cosim.learning.training.shares import shares
-from cosim.learning.training.working_copies import Optimisation, WorkingCopies
+from cosim.learning.training.pass_room import PassRoom, out_of_memory
+from cosim.learning.training.shares import shares, slices
+from cosim.learning.training.side_by_side import StoppedError, Unit, side_by_side
+from cosim.learning.training.working_copies import Optimisation, Pairs, WorkingCopies
 from cosim.methods.adapter import Adapter
 from cosim.methods.layout import Layout, kept_positions
 from cosim.methods.slots import Expansion
@@ -43,43 +45,6 @@ class TrainingSettings(Optimisation):
     scale: float
     density: float
     expansion: Expansion
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether torch says that it could get no memory: on a CPU there is no exception for that."""
-    words = ("not enough memory", "can't allocate memory", "out of memory")
-    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
-
-
-def first_non_finite(layout: Layout, flat: Tensor, sizes: Sequence[int]) -> str | None:
-    """The name of the first module whose part of a flat vector is not all finite numbers."""
-    if _sum_is_finite(flat):
-        return None
-    parts = zip(layout.modules, flat.split(list(sizes)), strict=True)
-    return next((m.name for m, part in parts if not bool(part.isfinite().all())), None)
-
-
-def _sum_is_finite(flat: Tensor) -> bool:
-    """False where any value is no finite number, which makes their sum none, and also where it
-    merely overflows; several times faster than looking at every value."""
-    return bool(flat.sum(dtype=torch.float32).isfinite())
-
-
-def non_finite_factor(layout: Layout, adapter: Adapter) -> str | None:
-    """What is wrong with a trained adapter's values; None where all are finite numbers."""
-    for factor, flat, sizes in (
-        ("B", adapter.values, layout.expansion_sizes),
-        ("A", adapter.projection, layout.projection_sizes),
-    ):
-        if not _sum_is_finite(flat):
-            whole = adapter.expansion(layout) if factor == "B" else flat
-            if module := first_non_finite(layout, whole, sizes):
-                return f"{factor} of {module} is not finite after the last step"
-    return None
-
-
-class _StoppedError(Exception):
-    """Another share of the lessons has failed, or the user has had enough."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +73,7 @@ class GroupTrainer:
     """Trains a group of lessons together; each lesson ends as it would alone.
 
     room: how much is held at once; less, and for good, where memory did not suffice.
+    threads: shares that are trained side by side at most.
     """
 
     def __init__(
@@ -117,58 +83,89 @@ class GroupTrainer:
         self.dtype, self.settings = dtype, settings
         self.device = next(model.model.parameters()).device
         self.room = PassRoom()
+        self.threads = MOST_THREADS
         self._divides = model.lean and self.device.type == "cpu"
         # Of a share: set where another one has failed.
         self._stopped: Event | None = None
+        # Reads slices of a mini-batch side by side.
+        self._each: Each | None = None
 
     def train(self, lessons: Sequence[Lesson]) -> list[Outcome]:
-        """All lessons, which must have equally many steps, in grouped steps (torch.bmm).
+        """All lessons of a pass, which must have equally many steps, in grouped steps."""
+        return self.train_all([lessons])[0]
 
-        On a processor two shares of them take their steps side by side, each with half of the
-        tokens that may be held at once. Ctrl-C waits for their present step.
+    def train_all(self, groups: Sequence[Sequence[Lesson]]) -> list[list[Outcome]]:
+        """The outcomes of every pass.
+
+        On a processor shares of the passes take their steps side by side, each in one thread and
+        with its part of the tokens that a pass may hold; passes that have no equal shares come
+        after them, each one's mini-batches in slices that are read side by side. Ctrl-C waits for
+        their present step.
         """
-        divides = self._divides and self.room.side_by_side
-        cut = shares([lesson.tokens for lesson in lessons]) if divides else []
-        if len(cut) < 2:
-            return self._steps(lessons, self._with_masks(lessons))
-        part, stopped = copy.copy(self), Event()
-        part._divides, part._stopped = False, stopped
-        part.room = self.room._replace(tokens=self.room.tokens // len(cut))
-
-        def trained(share: Sequence[int]) -> list[Outcome] | BaseException:
-            try:
-                return part.train([lessons[row] for row in share])
-            except BaseException as error:
-                stopped.set()
-                return error
-
-        with divided_threads(len(cut)) as run:
-            try:
-                results = run(trained, cut)
-            except BaseException:
-                stopped.set()
+        whole = [[list(range(len(lessons)))] for lessons in groups]
+        cuts = whole
+        if self._divides and self.room.side_by_side:
+            cuts = [
+                shares([lesson.tokens for lesson in lessons], len(lessons[0].batches))
+                for lessons in groups
+            ]
+        units = [
+            Unit([lessons[row] for row in share], (number, *share), len(cut))
+            for number, (lessons, cut) in enumerate(zip(groups, cuts, strict=True))
+            for share in cut
+            if len(cut) > 1
+        ]
+        outcomes: dict[tuple[int, int], Outcome] = {}
+        try:
+            for unit, results in zip(
+                units, side_by_side(units, self._share, self.threads), strict=True
+            ):
+                group, *rows = unit.place
+                outcomes |= zip(((group, row) for row in rows), results, strict=True)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
                 raise
-        failed = [result for result in results if isinstance(result, BaseException)]
-        if any(isinstance(error, Exception) and out_of_memory(error) for error in failed):
             _log.warning("out of memory: from here on no two shares of a pass side by side")
             self.room = self.room._replace(side_by_side=False)
-            return self.train(lessons)
-        for error in sorted(failed, key=lambda error: isinstance(error, _StoppedError)):
-            raise error
-        outcomes: dict[int, Outcome] = {}
-        for rows, result in zip(cut, results, strict=True):
-            assert not isinstance(result, BaseException)
-            outcomes |= zip(rows, result, strict=True)
-        return [outcomes[row] for row in range(len(lessons))]
+            return self.train_all(groups)
+        for number, lessons in enumerate(groups):
+            if (number, 0) not in outcomes:
+                keys = ((number, row) for row in range(len(lessons)))
+                outcomes |= zip(keys, self._by_slices(lessons), strict=True)
+        return [
+            [outcomes[number, row] for row in range(len(lessons))]
+            for number, lessons in enumerate(groups)
+        ]
 
-    def _steps(self, lessons: Sequence[Lesson], adapters: Sequence[Adapter]) -> list[Outcome]:
+    def _share(self, unit: Unit, stopped: Event) -> list[Outcome]:
+        """Trains a share in this thread, with its part of the tokens."""
+        part = copy.copy(self)
+        part._divides, part._stopped = False, stopped
+        part.room = self.room._replace(tokens=self.room.tokens // unit.shares)
+        return part._steps(unit.lessons)
+
+    def _by_slices(self, lessons: Sequence[Lesson]) -> list[Outcome]:
+        """One pass, whose mini-batches are read in slices side by side where there is room."""
+        if not (self._divides and self.room.side_by_side):
+            return self._steps(lessons)
+        with one_thread_each(self.threads) as run:
+            self._each = run
+            try:
+                return self._steps(lessons)
+            finally:
+                self._each = None
+
+    def _steps(
+        self, lessons: Sequence[Lesson], adapters: Sequence[Adapter] | None = None
+    ) -> list[Outcome]:
+        adapters = self._with_masks(lessons) if adapters is None else adapters
         copies = self._copies(adapters, [lesson.trains for lesson in lessons])
         losses = torch.zeros(len(lessons), dtype=torch.float64)
         steps = len(lessons[0].batches)
         faults: dict[int, str] = {}
         for step in range(steps):
             if self._stopped is not None and self._stopped.is_set():
-                raise _StoppedError
+                raise StoppedError
             losses_of_step = self._gradients(copies, [lesson.parts(step) for lesson in lessons])
             for row in (~losses_of_step.isfinite()).nonzero().flatten().tolist():
                 if row not in faults:
@@ -273,11 +270,26 @@ class GroupTrainer:
             [sum(len(row.answer) for row in batch) for batch in batches], device=self.device
         )
         weights = fractions / counts.clamp(min=1)
-        losses = torch.zeros(len(batches), device=self.device)
         readings = [[reading(row) for row in batch] for batch in batches]
-        for groups in pieces(readings, self.room.tokens):
+        cut = [readings] if self._each is None else slices(readings)
+        if self._each is None or len(cut) == 1:
+            return self._read(copies.pairs, readings, weights, self.room.tokens)
+        tokens = self.room.tokens // len(cut)
+        pairs = copies.pairs_beside(len(cut))
+        losses = self._each(
+            lambda part: self._read(pairs[part], cut[part], weights, tokens), range(len(cut))
+        )
+        copies.gather()
+        return torch.stack(losses).sum(0)
+
+    def _read(
+        self, pairs: Pairs, readings: Sequence[Sequence[Reading]], weights: Tensor, tokens: int
+    ) -> Tensor:
+        """Adds the gradients of readings, by lesson, to those of the pairs; their losses (G,)."""
+        losses = torch.zeros(len(readings), device=self.device)
+        for groups in pieces(readings, tokens):
             packed = pack(groups, self.device, stems=self.model.lean)
-            states = self.model.scored(packed, copies.pairs, self.settings.scale)
+            states = self.model.scored(packed, pairs, self.settings.scale)
             # The devices share no trained value, so the gradient of the sum is each one's own.
             nats, gradient = self.model.answer_loss(
                 states.detach(), packed.targets, weights[packed.owners]

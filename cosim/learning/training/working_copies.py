@@ -13,6 +13,9 @@ from cosim.learning.training.optimiser import Optimiser, new_optimiser
 from cosim.methods.adapter import Adapter, Moments
 from cosim.methods.layout import Layout
 
+Pairs = Sequence[tuple[Tensor, Tensor]]
+"""A (G, r, k) and B (G, d, r) of every module."""
+
 
 @dataclass(frozen=True)
 class Optimisation:
@@ -123,6 +126,8 @@ class WorkingCopies:
             trained=projected,
         )
         self.pairs = list(zip(self.projection.blocks, self.expansion.blocks, strict=True))
+        # The same values with gradients of their own, for slices of a mini-batch.
+        self._beside: list[tuple[GroupedParameter, GroupedParameter]] = []
         self._positions = [
             None if a.support is None else self.expansion.positions(row, a.support)
             for row, a in enumerate(adapters)
@@ -136,11 +141,27 @@ class WorkingCopies:
         for row, adapter in enumerate(adapters):
             self._write(row, "B", adapter.values.to(device))
 
+    def pairs_beside(self, count: int) -> list[Pairs]:
+        """So many times the pairs, each with gradients of its own, which `gather` adds up."""
+        while len(self._beside) < count - 1:
+            self._beside.append((self.projection.beside(), self.expansion.beside()))
+        beside = [list(zip(A.blocks, B.blocks, strict=True)) for A, B in self._beside[: count - 1]]
+        return [self.pairs, *beside]
+
+    def gather(self) -> None:
+        """Adds the gradients of the pairs beside to those of the first, in order."""
+        for factors in self._beside:
+            for factor, other in zip((self.projection, self.expansion), factors, strict=True):
+                if factor.gradient is not None and other.gradient is not None:
+                    factor.gradient += other.gradient
+                    other.gradient.zero_()
+
     def clear_gradients(self) -> None:
         """Sets every gradient to zero."""
-        for factor in (self.expansion, self.projection):
-            if factor.gradient is not None:
-                factor.gradient.zero_()
+        for factors in ((self.projection, self.expansion), *self._beside):
+            for factor in factors:
+                if factor.gradient is not None:
+                    factor.gradient.zero_()
 
     def optimiser_step(self) -> None:
         """Updates every row's trained factors by their gradients."""

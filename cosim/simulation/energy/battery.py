@@ -29,7 +29,7 @@ class Battery:
         """Sets the power that is drawn from now on."""
         self._use()
         self._watts = watts
-        if watts > 0.0:
+        if watts > 0.0 and self._since_s + self.left_j / watts < self._wakes_at_s:
             self._watch()
 
     def _use(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.mobility.fleet import Fleet
-from cosim.mobility.trajectory import Trajectory
+from cosim.mobility.trajectory import PiecewiseLinear, Static, Trajectory
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
 from cosim.physics.rate import noise_w
 from cosim.scenario.radio import Radio
@@ -21,10 +21,15 @@ FloatArray = NDArray[np.float64]
 Link = tuple[int, int]
 """Sender and receiver."""
 
+_NO_JUMPS: FloatArray = np.empty(0)
+
 
 class Channel:
     """The channel gives the gains of the links in use; a pair's fading is one reciprocal stream,
-    whoever sends."""
+    whoever sends.
+
+    fades_within_rounds: whether |z|² may change within a round.
+    """
 
     def __init__(self, radio: Radio, trajectories: Sequence[Trajectory], seed: int) -> None:
         self.radio = radio
@@ -32,7 +37,13 @@ class Channel:
         self._fleet = Fleet(trajectories)
         self._large_scale = LargeScale(radio, seed)
         self._small_scale = SmallScale(radio, self._fleet, seed)
+        self.fades_within_rounds = self._small_scale.moves
         self._limits_m_s = np.array([path.speed_limit_m_s for path in trajectories], dtype=float)
+        self._never_jump = {
+            device
+            for device, path in enumerate(trajectories)
+            if isinstance(path, PiecewiseLinear | Static)
+        }
         self._doppler_hz = doppler_hz(self._limits_m_s, radio.carrier_hz)
 
     def noise_w(self, share_hz: FloatArray | float) -> FloatArray:
@@ -53,13 +64,13 @@ class Channel:
         """The places (M, T, 2) of devices at times (T,); `span_s` as of `Fleet.position_m`."""
         return self._fleet.position_m(np.fromiter(devices, dtype=np.int64), times_s, span_s)
 
-    def distances_m(self, links: Sequence[Link], time_s: float) -> FloatArray:
-        """Distances (L,) at one moment."""
-        return apart_m(*self._ends(links, np.array([time_s])))[:, 0]
+    def distances_m(self, links: Sequence[Link], time_s: FloatArray | float) -> FloatArray:
+        """Distances (L,) at one moment, or at a moment (L,) of each link."""
+        return apart_m(*self._ends(links, _moments(time_s)))[:, 0]
 
-    def mean_gains(self, links: Sequence[Link], time_s: float) -> FloatArray:
-        """ḡ (L,) at one moment: path loss and shadowing."""
-        return self._large_scale.gains(links, *self._ends(links, np.array([time_s])))[:, 0]
+    def mean_gains(self, links: Sequence[Link], time_s: FloatArray | float) -> FloatArray:
+        """ḡ (L,) at one moment, or at a moment (L,) of each link: path loss and shadowing."""
+        return self._large_scale.gains(links, *self._ends(links, _moments(time_s)))[:, 0]
 
     def mean_gains_between(
         self, links: NDArray[np.int64], here_m: FloatArray, there_m: FloatArray
@@ -67,10 +78,13 @@ class Channel:
         """ḡ (L,) of links (L, 2) whose senders and receivers are at places (L, 2) in m."""
         return self._large_scale.gains(links, here_m, there_m)
 
-    def gains(self, links: Sequence[Link], time_s: float, rounds: Sequence[int]) -> FloatArray:
-        """h = ḡ·|z|² (L,) at one moment; `rounds` (L,) tells the blocks of block fading."""
-        times = np.array([time_s])
-        return self.mean_gains(links, time_s) * self._small_scale.gains(links, times, rounds)[:, 0]
+    def gains(
+        self, links: Sequence[Link], time_s: FloatArray | float, rounds: Sequence[int]
+    ) -> FloatArray:
+        """h = ḡ·|z|² (L,) at one moment, or at a moment (L,) of each link; `rounds` (L,) tells the
+        blocks of block fading."""
+        fades = self._small_scale.gains(links, _moments(time_s), rounds)
+        return self.mean_gains(links, time_s) * fades[:, 0]
 
     @property
     def nearest_m(self) -> float:
@@ -82,18 +96,13 @@ class Channel:
         """A way on which shadowing hardly changes; infinite without shadowing."""
         return self._large_scale.smooth_m
 
-    @property
-    def fades_within_rounds(self) -> bool:
-        """Whether |z|² may change within a round."""
-        return self._small_scale.moves
-
     def course(
         self, links: Sequence[Link], times_s: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
-        """Links at times (T,): how far their ends are apart and how far both have gone in m, ḡ,
-        and whether they have a line of sight that may be lost; (L, T) each."""
+        """Links at times (T,), or (L, T) of each: how far their ends are apart and how far both
+        have gone in m, ḡ, and whether they have a line of sight that may be lost; (L, T) each."""
         here, there = self._ends(links, times_s)
-        way_m = self._fleet.travelled_m(np.array(links), times_s).sum(axis=1)
+        way_m = self._fleet.travelled_m(np.array(links), times_s[..., None, :]).sum(axis=1)
         gains = self._large_scale.gains(links, here, there)
         apart = apart_m(here, there)
         return apart, way_m, gains, self._large_scale.sees(links, apart)
@@ -103,16 +112,20 @@ class Channel:
         (sees,) = self._large_scale.sees([link], apart_m(*self._ends([link], times_s)))
         return np.asarray(sees)
 
-    def jumps_s(self, links: Sequence[Link], since_s: float, span_s: float) -> list[FloatArray]:
-        """The moments within a span at which the ends of each link jump, in s after `since_s`."""
-        jumps = {
-            device: self.trajectories[device].jumps_s(since_s, since_s + span_s) - since_s
-            for device in dict.fromkeys(end for link in links for end in link)
-        }
-        return [
-            np.union1d(jumps[i], jumps[j]) if jumps[i].size + jumps[j].size else jumps[i]
-            for i, j in links
-        ]
+    def jumps_s(
+        self, links: Sequence[Link], since_s: Sequence[float], span_s: float
+    ) -> list[FloatArray]:
+        """The moments within a span of each link at which its ends jump, in s after its `since_s`
+        (L,)."""
+        jumps: list[FloatArray] = []
+        for link, begin_s in zip(links, since_s, strict=True):
+            of_ends = [
+                self.trajectories[device].jumps_s(begin_s, begin_s + span_s) - begin_s
+                for device in link
+                if device not in self._never_jump
+            ]
+            jumps.append(np.unique(np.concatenate(of_ends)) if of_ends else _NO_JUMPS)
+        return jumps
 
     def speed_limits_m_s(self, links: Sequence[Link]) -> FloatArray:
         """The speeds (L,) at which the ends of each link part or come nearer at most."""
@@ -137,13 +150,14 @@ class Channel:
     def steady(
         self,
         links: Sequence[Link],
-        since_s: float,
+        since_s: FloatArray,
         span_s: float,
         slots: FloatArray,
         part: float,
     ) -> NDArray[np.bool_]:
         """On which links (L,), if their ends don't jump, ḡ surely changes no more in one of so many
-        equal slots than over a way of `part` of the distance, by the speed limits of both ends.
+        equal slots from `since_s` (L,) on than over a way of `part` of the distance, by the speed
+        limits of both ends.
 
         Surely: a link may be steady of which this cannot be told without asking where it goes.
         """
@@ -161,15 +175,21 @@ class Channel:
     def slot_gains(
         self, links: Sequence[Link], edges_s: FloatArray, rounds: Sequence[int]
     ) -> FloatArray:
-        """h (L, T) at the middle of each slot."""
-        times = (edges_s[:-1] + edges_s[1:]) / 2
+        """h (L, T) at the middle of each slot between edges (T + 1,), or (L, T + 1) of each
+        link."""
+        times = (edges_s[..., :-1] + edges_s[..., 1:]) / 2
         mean = self._large_scale.gains(links, *self._ends(links, times))
         return mean * self._small_scale.gains(links, times, rounds)
 
     def _ends(self, links: Sequence[Link], times_s: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Positions (L, T, 2) of the senders and of the receivers."""
-        here, there = np.moveaxis(self._fleet.position_m(np.array(links), times_s), 1, 0)
-        return here, there
+        """Positions (L, T, 2) of the senders and of the receivers at times (T,) or (L, T)."""
+        places = self._fleet.position_m(np.array(links), times_s[..., None, :])
+        return places[:, 0], places[:, 1]
+
+
+def _moments(time_s: FloatArray | float) -> FloatArray:
+    """One time, or one (L,) of each link, as times (1,) or (L, 1)."""
+    return np.asarray(time_s, dtype=np.float64)[..., None]
 
 
 def _few_digits(slots: int) -> int:

@@ -13,7 +13,7 @@ from cosim.physics.rate import rate_bit_s
 from cosim.physics.transfer import slotted_transfer
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.grid import Grid
-from cosim.simulation.links.slots import grids
+from cosim.simulation.links.slots import finer, grids
 from cosim.simulation.links.transmission import Forecast, Transmission
 
 FloatArray = NDArray[np.float64]
@@ -37,6 +37,57 @@ def solve(channel: Channel, transmissions: Sequence[Transmission]) -> None:
     _solve_alike(channel, [each for each in transmissions if _refined(channel, each)])
 
 
+def advance(channel: Channel, moments: Sequence[tuple[Transmission, float]]) -> None:
+    """Counts what came through of each transmission at its present share until a moment, in s after
+    its start."""
+    alike: dict[Grid, list[tuple[Transmission, float]]] = defaultdict(list)
+    for transmission, elapsed_s in moments:
+        sends = transmission.forecast is not None and transmission.power_w > 0.0
+        if sends and elapsed_s > transmission.since_s:
+            # What goes on needs these narrower slots no longer.
+            grid = finer(channel, transmission.grid, transmission.start_s, elapsed_s)
+            alike[grid].append((transmission, elapsed_s))
+    for grid, group in alike.items():
+        for first in range(0, len(group), _TOGETHER):
+            _advance(channel, group[first : first + _TOGETHER], grid)
+    for transmission, elapsed_s in moments:
+        transmission.pass_until(elapsed_s)
+
+
+def _advance(channel: Channel, moments: Sequence[tuple[Transmission, float]], grid: Grid) -> None:
+    chunks = [(grid.chunk_at(each.since_s), grid.chunk_at(until)) for each, until in moments]
+    for chunk in range(min(chunks)[0], max(last for _, last in chunks) + 1):
+        within = zip(moments, chunks, strict=True)
+        now = [moment for moment, (first, last) in within if first <= chunk <= last]
+        if not now:
+            continue
+        transmissions, edges = [transmission for transmission, _ in now], grid.edges_s(chunk)
+        own = [transmission.grid == grid for transmission in transmissions]
+        if all(own):
+            gains = _gains(channel, transmissions, chunk, edges)
+        else:
+            gains = np.empty((len(now), len(edges) - 1))
+            kept = [each for each, is_own in zip(transmissions, own, strict=True) if is_own]
+            narrower = [each for each, is_own in zip(transmissions, own, strict=True) if not is_own]
+            if kept:
+                gains[own] = _gains(channel, kept, chunk, edges)
+            gains[np.logical_not(own)] = _evaluated(channel, narrower, edges)
+        share, power = _column(transmissions, "share_hz"), _column(transmissions, "power_w")
+        noise = np.broadcast_to(channel.noise_w(share), power.shape)
+        until = np.array([elapsed_s for _, elapsed_s in now])
+        starts = np.maximum(edges[:-1], _column(transmissions, "since_s")[:, None])
+        lengths = np.maximum(np.minimum(edges[1:], until[:, None]) - starts, 0.0)
+        snr = power[:, None] * gains / noise[:, None]
+        rates = rate_bit_s(share[:, None], snr)
+        for transmission, *rows in zip(transmissions, rates, snr, lengths, strict=True):
+            rate, of_noise, length = rows
+            transmission.carried_bits += float(rate @ length)
+            transmission.snr_s += float(of_noise @ length)
+    for transmission, _ in moments:
+        payload = float(transmission.message.bits)
+        transmission.carried_bits = min(transmission.carried_bits, payload)
+
+
 def _refined(channel: Channel, transmission: Transmission) -> bool:
     """Narrows a transmission's slots up to its forecast end; returns whether any was too wide."""
     forecast = transmission.forecast
@@ -47,11 +98,15 @@ def _refined(channel: Channel, transmission: Transmission) -> bool:
 
 def _cut_anew(channel: Channel, transmissions: Sequence[Transmission]) -> None:
     """Gives transmissions that go on beyond their Γ the slots of the next one."""
+    by_span: dict[int, list[Transmission]] = defaultdict(list)
     for transmission in transmissions:
-        span = transmission.spans - 1
-        if transmission.grid.span != span:
-            begins_s = transmission.start_s + span * transmission.grid.deadline_s
-            (transmission.grid,) = grids(channel, [transmission.link], begins_s, span)
+        if transmission.grid.span != transmission.spans - 1:
+            by_span[transmission.spans - 1].append(transmission)
+    for span, group in by_span.items():
+        begins_s = [each.start_s + span * each.grid.deadline_s for each in group]
+        cut = grids(channel, [each.link for each in group], begins_s, span)
+        for transmission, grid in zip(group, cut, strict=True):
+            transmission.grid = grid
             transmission.gains.clear()
 
 
@@ -99,10 +154,12 @@ def _solve(channel: Channel, transmissions: Sequence[Transmission], grid: Grid) 
     on_edge = (remaining > 0) & (remaining <= _ROUNDING * payload)
     horizon_s = (grid.span + 1) * grid.deadline_s
     ends[on_edge], carried[on_edge] = horizon_s, payload[on_edge]
-    totals = zip(transmissions, ends, carried, snr_s, strict=True)
-    for transmission, end_s, bits, total_snr_s in totals:
-        end_s = _on_time(float(end_s), horizon_s)
-        transmission.forecast = Forecast(end_s, float(bits), float(total_snr_s))
+    # Γ where the bits are through within rounding of it: log1p of expm1 is not exact.
+    near = np.isfinite(ends) & (np.abs(ends - horizon_s) <= _ROUNDING * np.maximum(ends, horizon_s))
+    ends[near] = horizon_s
+    totals = zip(transmissions, ends.tolist(), carried.tolist(), snr_s.tolist(), strict=True)
+    for transmission, *total in totals:
+        transmission.forecast = Forecast(*total)
 
 
 def _column(transmissions: Sequence[Transmission], name: str) -> FloatArray:
@@ -114,22 +171,24 @@ def _column(transmissions: Sequence[Transmission], name: str) -> FloatArray:
 def _gains(
     channel: Channel, transmissions: Sequence[Transmission], chunk: int, edges: FloatArray
 ) -> FloatArray:
-    """The gains (L, T) of one chunk; those not known yet are evaluated, together by start."""
-    missing: dict[float, list[Transmission]] = defaultdict(list)
-    for transmission in transmissions:
-        if chunk not in transmission.gains:
-            missing[transmission.start_s].append(transmission)
-    for start_s, new in missing.items():
-        rows = channel.slot_gains(
-            [transmission.link for transmission in new],
-            start_s + edges,
-            [transmission.round for transmission in new],
-        )
+    """The gains (L, T) of one chunk; those not known yet are evaluated together, whenever their
+    transmissions started."""
+    new = [transmission for transmission in transmissions if chunk not in transmission.gains]
+    if new:
+        rows = _evaluated(channel, new, edges)
         for transmission, row in zip(new, rows, strict=True):
             transmission.gains[chunk] = row
+        if len(new) == len(transmissions):
+            return rows
     return np.array([transmission.gains[chunk] for transmission in transmissions])
 
 
-def _on_time(ends_s: float, horizon_s: float) -> float:
-    """Γ where the bits are through within rounding of it: log1p of expm1 is not exact."""
-    return horizon_s if math.isclose(ends_s, horizon_s, rel_tol=_ROUNDING) else ends_s
+def _evaluated(
+    channel: Channel, transmissions: Sequence[Transmission], edges: FloatArray
+) -> FloatArray:
+    """The gains (L, T) between edges in s after each transmission's start."""
+    return channel.slot_gains(
+        [transmission.link for transmission in transmissions],
+        _column(transmissions, "start_s")[:, None] + edges,
+        [transmission.round for transmission in transmissions],
+    )

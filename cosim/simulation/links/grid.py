@@ -44,7 +44,7 @@ class Grid:
 
     def chunk_at(self, elapsed_s: float) -> int:
         """The chunk in which a moment lies; the nearest one for moments outside."""
-        return self.slot_at(elapsed_s) // _CHUNK
+        return self.slot_at(elapsed_s) // _CHUNK if self.slots > _CHUNK else 0
 
     def edges_s(self, chunk: int) -> FloatArray:
         """The edges of a chunk's slots; every multiple of Γ is exact."""

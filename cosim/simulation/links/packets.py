@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +22,7 @@ from cosim.physics.packets import (
 from cosim.physics.rate import rate_bit_s
 from cosim.scenario.radio import BlockPackets
 from cosim.simulation.links.channel import Channel
-from cosim.simulation.links.grid import UnevenGrid
+from cosim.simulation.links.grid import Grid, UnevenGrid
 from cosim.simulation.links.transmission import Forecast, Transmission
 
 FloatArray = NDArray[np.float64]
@@ -28,18 +30,31 @@ FloatArray = NDArray[np.float64]
 # Transmission intervals, or slots, evaluated at once.
 _CHUNK = 512
 
+# Transmissions whose intervals, or slots, are in memory at once.
+_TOGETHER = 256
+
 # A codeword whose bits lack no more than this part at Γ lacks them by rounding.
 _ROUNDING = 1e-12
 
 
-def packets_until(channel: Channel, transmission: Transmission, elapsed_s: float) -> Forecast:
-    """The forecast of a transmission that ends no later than `elapsed_s` after its start."""
-    if elapsed_s <= 0.0 or transmission.power_w <= 0.0:
-        return Forecast(0.0 if transmission.message.bits == 0 else math.inf, 0.0, 0.0)
+def packets_until(
+    channel: Channel, transmissions: Sequence[Transmission], elapsed_s: float
+) -> list[Forecast]:
+    """The forecasts of transmissions that end no later than `elapsed_s` after their starts; each
+    hangs on nothing but its transmission."""
     packets = channel.radio.packets
-    if isinstance(packets, BlockPackets):
-        return _blocks_until(channel, packets, transmission, elapsed_s)
-    return _codeword_until(channel, transmission, elapsed_s)
+    forecasts = {
+        each: Forecast(0.0 if each.message.bits == 0 else math.inf, 0.0, 0.0)
+        for each in transmissions
+    }
+    sent = [each for each in transmissions if each.power_w > 0.0 and elapsed_s > 0.0]
+    for first in range(0, len(sent), _TOGETHER):
+        part = sent[first : first + _TOGETHER]
+        if isinstance(packets, BlockPackets):
+            forecasts.update(_blocks_until(channel, packets, part, elapsed_s))
+        else:
+            forecasts.update(_codewords_until(channel, part, elapsed_s))
+    return list(forecasts.values())
 
 
 def chosen_efficiency(channel: Channel, packets: BlockPackets, transmission: Transmission) -> float:
@@ -50,90 +65,209 @@ def chosen_efficiency(channel: Channel, packets: BlockPackets, transmission: Tra
     return float(block_efficiency(snr, float(db_to_ratio(packets.backoff_db))))
 
 
-def _blocks_until(
-    channel: Channel, packets: BlockPackets, transmission: Transmission, elapsed_s: float
-) -> Forecast:
-    """The forecast of blocks, whose rate is chosen at the start, and kept."""
-    bits, size = transmission.message.bits, packets.block_bits
-    noise = float(channel.noise_w(transmission.share_hz))
-    efficiency = chosen_efficiency(channel, packets, transmission)
-    blocks = Blocks.waiting([int(block_count(bits, size))])
-    done, snr_s, ends_s = 0, 0.0, math.inf
-    interval_s = size / (transmission.share_hz * efficiency) if efficiency > 0.0 else math.inf
-    intervals = int(elapsed_s / interval_s * (1.0 + _ROUNDING))
-    for first in range(0, intervals, _CHUNK):
-        numbers = np.arange(first, min(first + _CHUNK, intervals) + 1, dtype=np.float64)
-        edges = numbers * interval_s
-        decoded_at, mean = _received(channel, transmission, edges, transmission.power_w / noise)
-        last, through, blocks = block_transfer(
-            blocks,
-            decoded_at[None],
+@dataclass(eq=False)
+class _Sending:
+    """Blocks of one transmission on their way.
+
+    transmission: it.
+    snr_of_one: its SNR at a gain of 1.
+    efficiency: the rate of its blocks in bit/s/Hz.
+    interval_s: how long each takes.
+    intervals: how many fit into the time.
+    blocks: what is left of them.
+    done: blocks that are through.
+    snr_s: ∫SNR dt.
+    ends_s: when the last is through, in s after its start.
+    """
+
+    transmission: Transmission
+    snr_of_one: float
+    efficiency: float
+    interval_s: float
+    intervals: int
+    blocks: Blocks
+    done: int = 0
+    snr_s: float = 0.0
+    ends_s: float = math.inf
+
+    @classmethod
+    def of(
+        cls, channel: Channel, packets: BlockPackets, transmission: Transmission, elapsed_s: float
+    ) -> _Sending:
+        """Blocks of which nothing was sent; their rate is chosen at the start, and kept."""
+        size, share_hz = packets.block_bits, transmission.share_hz
+        efficiency = chosen_efficiency(channel, packets, transmission)
+        interval_s = size / (share_hz * efficiency) if efficiency > 0.0 else math.inf
+        return cls(
+            transmission,
+            transmission.power_w / float(channel.noise_w(share_hz)),
             efficiency,
-            combining=packets.combining,
-            most=packets.transmissions,
+            interval_s,
+            int(elapsed_s / interval_s * (1.0 + _ROUNDING)),
+            Blocks.waiting([int(block_count(transmission.message.bits, size))]),
         )
-        sent = mean[: int(last[0]) + 1] if last[0] >= 0 else mean
-        snr_s += float(sent.sum()) * interval_s
-        done += int(through[0])
-        if last[0] >= 0:
-            ends_s = min((first + int(last[0]) + 1) * interval_s, elapsed_s)
-            break
-    else:
-        # An interval that is cut short carries nothing, but was in the air.
-        rest = (
-            np.array([intervals * interval_s, elapsed_s])
-            if intervals
-            else np.array([0.0, elapsed_s])
-        )
-        if rest[1] > rest[0]:
-            _, mean = _received(channel, transmission, rest, transmission.power_w / noise)
-            snr_s += float(mean[0]) * float(rest[1] - rest[0])
-    return Forecast(ends_s, float(bits if math.isfinite(ends_s) else min(done * size, bits)), snr_s)
+
+    def edges_s(self, first: int) -> FloatArray:
+        """The edges of a chunk of its intervals."""
+        last = min(first + _CHUNK, self.intervals)
+        return np.arange(first, last + 1, dtype=np.float64) * self.interval_s
+
+    def rest_s(self, elapsed_s: float) -> FloatArray:
+        """The edges of an interval that is cut short."""
+        begins_s = self.intervals * self.interval_s if self.intervals else 0.0
+        return np.array([begins_s, elapsed_s])
 
 
-def _codeword_until(channel: Channel, transmission: Transmission, elapsed_s: float) -> Forecast:
-    """The forecast of a codeword, of which nothing is decoded before Γ, and everything at Γ or
+def _blocks_until(
+    channel: Channel,
+    packets: BlockPackets,
+    transmissions: Sequence[Transmission],
+    elapsed_s: float,
+) -> dict[Transmission, Forecast]:
+    sendings = [_Sending.of(channel, packets, each, elapsed_s) for each in transmissions]
+    first, under_way = 0, [each for each in sendings if each.intervals > 0]
+    while under_way:
+        chunk = [(each, each.edges_s(first)) for each in under_way]
+        for group, edges in _alike(chunk):
+            _send(channel, packets, group, edges, first, elapsed_s)
+        first += _CHUNK
+        under_way = [
+            each for each in under_way if each.intervals > first and math.isinf(each.ends_s)
+        ]
+    # An interval that is cut short carries nothing, but was in the air.
+    rest = [(each, each.rest_s(elapsed_s)) for each in sendings if math.isinf(each.ends_s)]
+    for group, edges in _alike([(each, ends) for each, ends in rest if ends[1] > ends[0]]):
+        _, means = _received(channel, group, edges)
+        for sending, mean, ends in zip(group, means, edges, strict=True):
+            sending.snr_s += float(mean[0]) * float(ends[1] - ends[0])
+    forecasts = {}
+    for sending in sendings:
+        bits = sending.transmission.message.bits
+        through = math.isfinite(sending.ends_s)
+        carried = bits if through else min(sending.done * packets.block_bits, bits)
+        forecasts[sending.transmission] = Forecast(sending.ends_s, float(carried), sending.snr_s)
+    return forecasts
+
+
+def _alike(
+    wanted: Sequence[tuple[_Sending, FloatArray]],
+) -> Iterator[tuple[list[_Sending], FloatArray]]:
+    """Those that have as many intervals and samples, with their edges (L, T + 1)."""
+    groups: dict[tuple[object, ...], list[tuple[_Sending, FloatArray]]] = defaultdict(list)
+    for sending, edges in wanted:
+        grid = sending.transmission.grid
+        key = id(sending) if isinstance(grid, UnevenGrid) else _samples(grid, edges)
+        groups[len(edges), isinstance(grid, UnevenGrid), key].append((sending, edges))
+    for group in groups.values():
+        yield [sending for sending, _ in group], np.array([edges for _, edges in group])
+
+
+def _samples(grid: Grid, edges: FloatArray) -> int:
+    """The samples in each of some equal intervals: as many as a transmission's slots have in it."""
+    width_s = grid.deadline_s / grid.slots
+    return max(1, math.ceil(float(edges[1] - edges[0]) / width_s)) if grid.slots > 1 else 1
+
+
+def _send(
+    channel: Channel,
+    packets: BlockPackets,
+    group: Sequence[_Sending],
+    edges: FloatArray,
+    first: int,
+    elapsed_s: float,
+) -> None:
+    """Sends blocks in the intervals between edges (L, T + 1), of which `first` is the number of the
+    first."""
+    decoded_at, means = _received(channel, group, edges)
+    before = Blocks(
+        np.concatenate([sending.blocks.left for sending in group]),
+        np.concatenate([sending.blocks.combined_snr for sending in group]),
+        np.concatenate([sending.blocks.copies for sending in group]),
+    )
+    lasts, through, after = block_transfer(
+        before,
+        decoded_at,
+        np.array([sending.efficiency for sending in group]),
+        combining=packets.combining,
+        most=packets.transmissions,
+    )
+    for k, (sending, last) in enumerate(zip(group, lasts.tolist(), strict=True)):
+        part = slice(k, k + 1)
+        sending.blocks = Blocks(after.left[part], after.combined_snr[part], after.copies[part])
+        sent = means[k, : last + 1] if last >= 0 else means[k]
+        sending.snr_s += float(sent.sum()) * sending.interval_s
+        sending.done += int(through[k])
+        if last >= 0:
+            sending.ends_s = min((first + last + 1) * sending.interval_s, elapsed_s)
+
+
+def _codewords_until(
+    channel: Channel, transmissions: Sequence[Transmission], elapsed_s: float
+) -> dict[Transmission, Forecast]:
+    """The forecasts of codewords, of which nothing is decoded before Γ, and everything at Γ or
     never."""
-    noise = float(channel.noise_w(transmission.share_hz))
-    bits = snr_s = 0.0
-    for edges in _slots_until(transmission, elapsed_s):
-        snr = transmission.power_w / noise * _gains(channel, transmission, edges)
-        bits += float(rate_bit_s(transmission.share_hz, snr) @ np.diff(edges))
-        snr_s += float(snr @ np.diff(edges))
-    deadline_s, payload = transmission.grid.deadline_s, transmission.message.bits
-    if elapsed_s >= deadline_s and bits >= payload * (1.0 - _ROUNDING):
-        return Forecast(deadline_s, float(payload), snr_s)
-    return Forecast(math.inf, 0.0, snr_s)
+    alike: dict[Grid, list[Transmission]] = defaultdict(list)
+    for transmission in transmissions:
+        alike[transmission.grid].append(transmission)
+    forecasts = {}
+    for grid, group in alike.items():
+        share = np.array([each.share_hz for each in group])
+        noise = np.broadcast_to(channel.noise_w(share), share.shape)
+        of_one = np.array([each.power_w for each in group]) / noise
+        bits, snr_s = [0.0] * len(group), [0.0] * len(group)
+        for edges in _slots_until(grid, elapsed_s):
+            edges_of_all = np.broadcast_to(edges, (len(group), len(edges)))
+            snr = of_one[:, None] * _gains(channel, group, edges_of_all)
+            rates, lengths = rate_bit_s(share[:, None], snr), np.diff(edges)
+            for k in range(len(group)):
+                bits[k] += float(rates[k] @ lengths)
+                snr_s[k] += float(snr[k] @ lengths)
+        for transmission, carried, total in zip(group, bits, snr_s, strict=True):
+            payload = transmission.message.bits
+            whole = elapsed_s >= grid.deadline_s and carried >= payload * (1.0 - _ROUNDING)
+            ends_s, through = (grid.deadline_s, float(payload)) if whole else (math.inf, 0.0)
+            forecasts[transmission] = Forecast(ends_s, through, total)
+    return forecasts
 
 
-def _slots_until(transmission: Transmission, elapsed_s: float) -> Iterator[FloatArray]:
-    for chunk in range(transmission.grid.chunks):
-        edges = np.minimum(transmission.grid.edges_s(chunk), elapsed_s)
+def _slots_until(grid: Grid, elapsed_s: float) -> Iterator[FloatArray]:
+    for chunk in range(grid.chunks):
+        edges = np.minimum(grid.edges_s(chunk), elapsed_s)
         if edges[-1] > edges[0]:
             yield edges[: int(np.searchsorted(edges, elapsed_s)) + 1]
 
 
 def _received(
-    channel: Channel, transmission: Transmission, edges: FloatArray, snr_of_one: float
+    channel: Channel, group: Sequence[_Sending], edges: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """The effective and the mean SNR (T,) in each of T intervals, over as many samples as the
-    transmission's slots have in it; `snr_of_one` is the SNR at a gain of 1."""
-    grid = transmission.grid
+    """The effective and the mean SNR (L, T) in each of T intervals between edges (L, T + 1), over
+    as many samples as the slots of each transmission have in it; slots of its own come alone."""
+    transmissions = [sending.transmission for sending in group]
+    of_one = np.array([sending.snr_of_one for sending in group])[:, None]
+    grid = transmissions[0].grid
     if isinstance(grid, UnevenGrid):
-        within = grid.cuts_s[(grid.cuts_s > edges[0]) & (grid.cuts_s < edges[-1])]
-        fine = np.union1d(edges, within)
-        snr = snr_of_one * _gains(channel, transmission, fine)
-        return effective_snr_of_parts(snr, np.diff(fine), np.searchsorted(fine, edges[:-1]))
-    width_s = grid.deadline_s / grid.slots
-    times = max(1, math.ceil(float(edges[1] - edges[0]) / width_s)) if grid.slots > 1 else 1
-    fine = np.linspace(edges[:-1], edges[1:], times, endpoint=False, axis=1).ravel()
-    snr = snr_of_one * _gains(channel, transmission, np.append(fine, edges[-1]))
-    snr = snr.reshape(len(edges) - 1, times)
-    return effective_snr(snr), snr.mean(axis=1)
+        (own,) = edges
+        within = grid.cuts_s[(grid.cuts_s > own[0]) & (grid.cuts_s < own[-1])]
+        fine = np.union1d(own, within)
+        (snr,) = of_one * _gains(channel, transmissions, fine[None])
+        firsts = np.searchsorted(fine, own[:-1])
+        effective, mean = effective_snr_of_parts(snr, np.diff(fine), firsts)
+        return effective[None], mean[None]
+    times = _samples(grid, edges[0])
+    fine = np.linspace(edges[:, :-1], edges[:, 1:], times, endpoint=False, axis=2)
+    fine = np.concatenate([fine.reshape(len(group), -1), edges[:, -1:]], axis=1)
+    snr = of_one * _gains(channel, transmissions, fine)
+    snr = snr.reshape(len(group), -1, times)
+    return effective_snr(snr), snr.mean(axis=2)
 
 
-def _gains(channel: Channel, transmission: Transmission, edges: FloatArray) -> FloatArray:
-    (gains,) = channel.slot_gains(
-        [transmission.link], transmission.start_s + edges, [transmission.round]
+def _gains(
+    channel: Channel, transmissions: Sequence[Transmission], edges: FloatArray
+) -> FloatArray:
+    """The gains (L, T) between edges (L, T + 1) in s after each transmission's start."""
+    starts = np.array([transmission.start_s for transmission in transmissions])
+    return channel.slot_gains(
+        [transmission.link for transmission in transmissions],
+        starts[:, None] + edges,
+        [transmission.round for transmission in transmissions],
     )
-    return np.asarray(gains)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cosim.simulation.links.channel import Channel
-from cosim.simulation.links.fluid import solve
+from cosim.simulation.links.fluid import advance, solve
 from cosim.simulation.links.packets import chosen_efficiency, packets_until
 from cosim.simulation.links.transmission import Transmission
 from cosim.trace.schema import Cause, Outcome
@@ -13,11 +13,14 @@ from cosim.trace.schema import Cause, Outcome
 
 def forecast(channel: Channel, transmissions: Sequence[Transmission]) -> None:
     """Gives every transmission the forecast of its end if nothing changes."""
+    if not transmissions:
+        return
     if channel.radio.packets.model == "fluid":
         solve(channel, transmissions)
         return
-    for transmission in transmissions:
-        transmission.forecast = packets_until(channel, transmission, channel.radio.deadline_s)
+    forecasts = packets_until(channel, transmissions, channel.radio.deadline_s)
+    for transmission, found in zip(transmissions, forecasts, strict=True):
+        transmission.forecast = found
 
 
 def count(
@@ -25,11 +28,19 @@ def count(
 ) -> None:
     """Counts what came through of a transmission that ends now, as forecast or cut short."""
     if channel.radio.packets.model != "fluid" and not as_forecast:
-        transmission.forecast, as_forecast = packets_until(channel, transmission, elapsed_s), True
+        (transmission.forecast,) = packets_until(channel, [transmission], elapsed_s)
+        as_forecast = True
     if as_forecast:
         transmission.complete(elapsed_s)
     else:
-        transmission.advance(channel, elapsed_s)
+        come_to(channel, [(transmission, elapsed_s)])
+
+
+def come_to(channel: Channel, moments: Sequence[tuple[Transmission, float]]) -> None:
+    """Counts what flowed of each transmission until a moment, in s after its start."""
+    unforeseen = [each for each in moments if not each[0].comes_as_foreseen(each[1])]
+    if unforeseen:
+        advance(channel, unforeseen)
 
 
 def sent_bits(channel: Channel, transmission: Transmission) -> float:

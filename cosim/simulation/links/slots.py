@@ -61,21 +61,24 @@ _MOST = 8192
 _TOGETHER = 1024
 
 
-def grids(channel: Channel, links: Sequence[Link], begins_s: float, span: int) -> list[Grid]:
-    """The slots of each link's `span`-th Γ, which begins at a moment of the clock."""
+def grids(
+    channel: Channel, links: Sequence[Link], begins_s: Sequence[float], span: int
+) -> list[Grid]:
+    """The slots of each link's `span`-th Γ, which begins at a moment of the clock of its own."""
     if not links:
         return []
-    deadline_s = channel.radio.deadline_s
+    deadline_s, begins = channel.radio.deadline_s, np.array(begins_s, dtype=np.float64)
     moves = channel.speed_limits_m_s(links) > 0.0
     counts = np.array(channel.slots(links, deadline_s))
     counts = np.where(moves, np.maximum(counts, FEWEST), counts)
-    steady = channel.steady(links, begins_s, deadline_s, counts.astype(float), _OF_DISTANCE)
+    steady = channel.steady(links, begins, deadline_s, counts.astype(float), _OF_DISTANCE)
     jumps = channel.jumps_s(links, begins_s, deadline_s)
-    slots = [Grid(deadline_s, count, span) for count in counts.tolist()]
+    equal = {count: Grid(deadline_s, count, span) for count in set(counts.tolist())}
+    slots = [equal[count] for count in counts.tolist()]
     unsure = [k for k, still in enumerate(steady.tolist()) if jumps[k].size or not still]
     for first in range(0, len(unsure), _TOGETHER):
         of = unsure[first : first + _TOGETHER]
-        look = _Look(channel, begins_s, [links[k] for k in of], [jumps[k] for k in of])
+        look = _Look(channel, begins[of], [links[k] for k in of], [jumps[k] for k in of])
         for k, grid in zip(of, look.grids([slots[k] for k in of]), strict=True):
             slots[k] = grid
     return slots
@@ -101,16 +104,16 @@ def finer(channel: Channel, grid: Grid, begins_s: float, until_s: float) -> Grid
 
 @dataclass(frozen=True)
 class _Look:
-    """A closer look at links through one Γ.
+    """A closer look at links through one Γ of each.
 
     channel: what the links' gains are read from.
-    begins_s: the begin of the Γ on the clock.
+    begins_s: the begins (L,) of the Γs on the clock.
     links: the links (L,).
     jumps_s: when an end of each link jumps, in s after `begins_s`.
     """
 
     channel: Channel
-    begins_s: float
+    begins_s: FloatArray
     links: Sequence[Link]
     jumps_s: Sequence[FloatArray]
 
@@ -121,7 +124,7 @@ class _Look:
         for slots in _EVEN:
             edges = np.linspace(0.0, deadline_s, 2 * slots + 1)
             links = [self.links[k] for k in open_.tolist()]
-            apart, way, gain, sees = self.channel.course(links, self.begins_s + edges)
+            apart, way, gain, sees = self.channel.course(links, self.begins_s[open_, None] + edges)
             lost = sees[:, 1:] != sees[:, :-1]
             cut = lost[:, ::2] | lost[:, 1::2]
             for row, k in enumerate(open_.tolist()):
@@ -157,10 +160,11 @@ class _Look:
 
     def _step_s(self, k: int, since_s: float, until_s: float) -> tuple[float, float]:
         """The last moment before a line of sight is lost or won, and the first after it."""
-        least_s = _least_s(self.begins_s, until_s)
+        begins_s = float(self.begins_s[k])
+        least_s = _least_s(begins_s, until_s)
         while until_s - since_s > least_s:
             times = np.linspace(since_s, until_s, FEWEST + 1)
-            sees = self.channel.sees(self.links[k], self.begins_s + times)
+            sees = self.channel.sees(self.links[k], begins_s + times)
             after = max(int(np.argmax(sees != sees[0])), 1)
             since_s, until_s = float(times[after - 1]), float(times[after])
         return since_s, until_s
@@ -171,12 +175,13 @@ class _Look:
         span_s, slots = least.deadline_s, _MOST if shadowed else FEWEST
         edges = np.union1d(np.linspace(0.0, span_s, slots + 1), self.jumps_s[k])
         since, until = edges[:-1], edges[1:]
-        least_s = _least_s(self.begins_s, span_s)
+        begins_s = float(self.begins_s[k])
+        least_s = _least_s(begins_s, span_s)
         kept = [edges]
         while since.size:
             # An edge that is a jump belongs to the slot after it.
             last = np.where(np.isin(until, self.jumps_s[k]), until - least_s / 8, until)
-            times = self.begins_s + np.stack([since, (since + until) / 2, last], axis=1).ravel()
+            times = begins_s + np.stack([since, (since + until) / 2, last], axis=1).ravel()
             apart, way, gain, sees = self.channel.course([self.links[k]], times)
             rough = _near(self.channel, apart.reshape(-1, 3), way.reshape(-1, 3))[:, 0]
             rough |= np.ptp(sees.reshape(-1, 3).astype(int), axis=1) > 0

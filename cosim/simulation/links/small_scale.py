@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,11 +40,12 @@ class SmallScale:
     def gains(
         self, links: Sequence[tuple[int, int]], times_s: FloatArray, rounds: Sequence[int]
     ) -> FloatArray:
-        """|z|² (L, T): 1 without fading, one draw a pair and round for block, Clarke otherwise,
-        quickest where the times are evenly spaced; `rounds` (L,) tells the blocks."""
+        """|z|² (L, T) at times (T,), or (L, T) of each link: 1 without fading, one draw a pair and
+        round for block, Clarke otherwise, quickest where the times are evenly spaced; `rounds` (L,)
+        tells the blocks."""
         fading = self.radio.fading
         if isinstance(fading, NoFading):
-            return np.ones((len(links), len(times_s)))
+            return np.ones((len(links), times_s.shape[-1]))
         pairs = [pair(*link) for link in links]
         if isinstance(fading, OutsideFading):
             return self._outside(fading, pairs, times_s, rounds)
@@ -54,7 +54,7 @@ class SmallScale:
                 float(block_power_gain(stream(self.seed, "fading", *ends, round_)))
                 for ends, round_ in zip(pairs, rounds, strict=True)
             ]
-            return np.repeat(np.array(drawn)[:, None], len(times_s), axis=1)
+            return np.repeat(np.array(drawn)[:, None], times_s.shape[-1], axis=1)
         return self._clarke(fading, pairs, times_s)
 
     @property
@@ -88,17 +88,20 @@ class SmallScale:
         """By a fading from outside; raises OutsideError where its answer is no power gain."""
         if len(self._fades) > _PAIRS_KEPT:
             self._fades.clear()
-        travelled = self._fleet.travelled_m(np.array(pairs), times_s)
-        gains = np.empty((len(pairs), len(times_s)))
+        travelled = self._fleet.travelled_m(np.array(pairs), times_s[..., None, :])
+        gains = np.empty((len(pairs), times_s.shape[-1]))
+        times_of = np.broadcast_to(times_s, gains.shape)
         for link, (ends, round_) in enumerate(zip(pairs, rounds, strict=True)):
             name = (*ends, round_) if fading.per_round else ends
             if name not in self._fades:
                 random = stream(self.seed, "fading", *name)
                 self._fades[name] = fading.draw(random, self.radio.carrier_hz)
-            answer = np.asarray(self._fades[name](times_s, travelled[link]), dtype=np.float64)
-            if answer.shape not in ((), times_s.shape):
+            answer = np.asarray(
+                self._fades[name](times_of[link], travelled[link]), dtype=np.float64
+            )
+            if answer.shape not in ((), times_of[link].shape):
                 raise OutsideError(
-                    f"radio.fading: {fading} answers {len(times_s)} times with the shape "
+                    f"radio.fading: {fading} answers {times_s.shape[-1]} times with the shape "
                     f"{answer.shape}"
                 )
             gains[link] = answer
@@ -117,19 +120,20 @@ class SmallScale:
         from tables of phases."""
         drawn = self._draw(fading, pairs)
         ends = np.array(pairs)
-        gains = np.empty((len(pairs), len(times_s)))
-        first, step = self._fleet.steady_m(ends, times_s)
+        gains = np.empty((len(pairs), times_s.shape[-1]))
+        first, step = self._fleet.steady_m(ends, times_s[..., None, :])
         steady = ~np.isnan(step).any(axis=1) & _evenly_spaced(times_s)
         of = np.flatnonzero(steady)
         if of.size:
             gains[of] = clarke_power_gains_at_even_steps(
                 [drawn[k] for k in of.tolist()],
                 *(first[of, 0], step[of, 0], first[of, 1], step[of, 1]),
-                len(times_s),
+                times_s.shape[-1],
             )
         if not steady.all():
             of = np.flatnonzero(~steady)
-            travelled = self._fleet.travelled_m(ends[of], times_s)
+            times = times_s[of] if times_s.ndim == 2 else times_s
+            travelled = self._fleet.travelled_m(ends[of], times[..., None, :])
             gains[of] = clarke_power_gains(
                 [drawn[k] for k in of.tolist()], travelled[:, 0], travelled[:, 1]
             )
@@ -149,8 +153,11 @@ class SmallScale:
         return [self._drawn[ends] for ends in pairs]
 
 
-def _evenly_spaced(times_s: FloatArray) -> bool:
-    """Whether times (T,) are equally far apart, up to the clock's rounding of them."""
+def _evenly_spaced(times_s: FloatArray) -> NDArray[np.bool_]:
+    """Whether times (T,), or which times (L, T) of links, are equally far apart, up to the clock's
+    rounding of them."""
+    if times_s.shape[-1] == 1:
+        return np.ones(times_s.shape[:-1], dtype=np.bool_)
     gaps = np.diff(times_s)
-    rounding = 4.0 * math.ulp(float(times_s[-1]))
-    return gaps.size == 0 or bool(np.ptp(gaps) <= 1e-6 * gaps[0] + rounding)
+    rounding = 4.0 * np.spacing(times_s[..., -1])
+    return np.asarray(np.ptp(gaps, axis=-1) <= 1e-6 * gaps[..., 0] + rounding)

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.methods.message import Turn
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import Allocation, allocate, lemma1_power_w
+from cosim.scenario.radio import Radio
 from cosim.simulation.links.channel import Channel
+from cosim.simulation.links.grid import Grid
 from cosim.simulation.links.slots import grids
 from cosim.simulation.links.transmission import Transmission
+from cosim.simulation.message import Message
 from cosim.trace.schema import Cause, TransferKind
 
 FloatArray = NDArray[np.float64]
 
 
-def start(channel: Channel, bursts: Sequence[Sequence[Transmission]], start_s: float) -> None:
-    """Gives all transmissions that begin at one moment their power, distance and slots.
+def drafts(
+    radio: Radio, sender: int, messages: Sequence[Message], turn: Turn, start_s: float
+) -> list[Transmission]:
+    """The transmissions of messages that a device sends at once, in equal shares of its bandwidth;
+    nothing else is known of them yet."""
+    grid, share_hz = Grid(radio.deadline_s, 1), radio.bandwidth_hz / max(len(messages), 1)
+    return [
+        Transmission(
+            turn=turn,
+            sender=sender,
+            message=message,
+            start_s=start_s,
+            share_hz=share_hz,
+            grid=grid,
+        )
+        for message in messages
+    ]
+
+
+def start(channel: Channel, bursts: Sequence[Sequence[Transmission]]) -> None:
+    """Gives all transmissions of bursts, whenever each begins, their power, distance and slots.
 
     The transmissions of a burst share their device's p_max.
     """
@@ -26,35 +49,37 @@ def start(channel: Channel, bursts: Sequence[Sequence[Transmission]], start_s: f
     if not transmissions:
         return
     links = [transmission.link for transmission in transmissions]
-    distances = channel.distances_m(links, start_s)
-    gains = _known_gains(channel, transmissions, start_s)
-    slots = grids(channel, links, start_s, 0)
-    starts = zip(transmissions, distances, slots, gains, strict=True)
+    starts_s = np.array([transmission.start_s for transmission in transmissions])
+    distances = channel.distances_m(links, starts_s)
+    gains = _known_gains(channel, transmissions, starts_s)
+    slots = grids(channel, links, starts_s.tolist(), 0)
+    starts = zip(transmissions, distances.tolist(), slots, gains.tolist(), strict=True)
     for transmission, distance, grid, gain in starts:
-        transmission.distance_m, transmission.known_gain = float(distance), float(gain)
+        transmission.distance_m, transmission.known_gain = distance, gain
         transmission.grid = grid
     required = _required_w(channel, transmissions, gains)
+    power_of = _policy(channel.radio)
     first = 0
     for burst in bursts:
         demand = required[first : first + len(burst)]
         brief = all(transmission.message.kind is TransferKind.CONTROL for transmission in burst)
-        power = _equal(channel, len(burst)) if brief else _allocated(channel, demand)
+        power = power_of(demand, brief)
         first += len(burst)
         cause = Cause.COMPUTE_FINISHED if power.whole_margin else Cause.MARGIN_REDUCED
         cause = cause if power.feasible else Cause.INFEASIBLE_POWER
-        for transmission, own_w in zip(burst, power.power_w, strict=True):
-            transmission.power_w, transmission.cause = float(own_w), cause
+        for transmission, own_w in zip(burst, power.power_w.tolist(), strict=True):
+            transmission.power_w, transmission.cause = own_w, cause
 
 
 def _known_gains(
-    channel: Channel, transmissions: Sequence[Transmission], start_s: float
+    channel: Channel, transmissions: Sequence[Transmission], starts_s: FloatArray
 ) -> FloatArray:
-    """The gains (L,) that the senders know: those at the start, or their means."""
+    """The gains (L,) that the senders know: those at the starts (L,), or their means."""
     power = channel.radio.power
     links = [transmission.link for transmission in transmissions]
     if power.policy == "lemma1" and power.channel_knowledge == "mean":
-        return channel.mean_gains(links, start_s)
-    return channel.gains(links, start_s, [transmission.round for transmission in transmissions])
+        return channel.mean_gains(links, starts_s)
+    return channel.gains(links, starts_s, [transmission.round for transmission in transmissions])
 
 
 def _required_w(
@@ -75,15 +100,16 @@ def _required_w(
     )
 
 
-def _allocated(channel: Channel, required_w: FloatArray) -> Allocation:
-    power, p_max = channel.radio.power, float(dbm_to_w(channel.radio.p_max_dbm))
-    if power.policy == "max_power":
-        return _equal(channel, len(required_w))
-    return allocate(required_w, p_max, float(db_to_ratio(power.margin_db)), power.fallback)
+def _policy(radio: Radio) -> Callable[[FloatArray, bool], Allocation]:
+    """How the scenario's policy divides p_max by the demands (n,) of a burst, which may be a brief
+    one."""
+    policy, p_max_w = radio.power, float(dbm_to_w(radio.p_max_dbm))
+    margin = 1.0 if policy.policy == "max_power" else float(db_to_ratio(policy.margin_db))
 
+    def allocated(required_w: FloatArray, brief: bool) -> Allocation:
+        # A control message of a few bits has equal power too: Lemma 1 would stretch it over Γ.
+        if brief or policy.policy == "max_power":
+            return Allocation(np.full(len(required_w), p_max_w / len(required_w)), feasible=True)
+        return allocate(required_w, p_max_w, margin, policy.fallback)
 
-def _equal(channel: Channel, receivers: int) -> Allocation:
-    """Shares p_max equally; a control message of a few bits has it too, because Lemma 1 would
-    stretch it over the whole of Γ."""
-    equal = np.full(receivers, float(dbm_to_w(channel.radio.p_max_dbm)) / receivers)
-    return Allocation(equal, feasible=True)
+    return allocated

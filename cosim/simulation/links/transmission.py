@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,6 @@ from simpy import Environment, Event
 
 from cosim.methods.message import Turn
 from cosim.physics.decibel import ratio_to_db
-from cosim.physics.rate import rate_bit_s
 from cosim.simulation.links.channel import Channel, Link
 from cosim.simulation.links.grid import Grid
 from cosim.simulation.links.slots import finer
@@ -32,8 +32,7 @@ class Phase(Enum):
     OVER = "ended"
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(NamedTuple):
     """The predicted end of a transmission under its present share and power.
 
     ends_s: s after its start; infinite where its bits are not through by the end of its last Γ.
@@ -44,6 +43,25 @@ class Forecast:
     ends_s: float
     carried_bits: float
     snr_s: float
+
+
+class Stage(NamedTuple):
+    """What is foreseen of a transmission from the moment on that gives it a share.
+
+    since_s: that moment, in s after its start.
+    share_hz: the share.
+    carried_bits, snr_s: its sums until then.
+    grid, gains: its slots and their gains under this share.
+    forecast: its end under this share.
+    """
+
+    since_s: float
+    share_hz: float
+    carried_bits: float
+    snr_s: float
+    grid: Grid
+    gains: dict[int, FloatArray]
+    forecast: Forecast
 
 
 class Burst:
@@ -71,14 +89,14 @@ class Burst:
 class Transmission:
     """One message on one link, from its first bit on; seconds in it count from its start.
 
-    number: unique in a run.
     turn: the sender's round, and which of its mixings.
     sender: id of the sending device.
     message: what it carries.
-    burst: the transmissions that its sender started with it.
     start_s: when it was sent, on the simulation's clock.
     share_hz: its present bandwidth.
     grid: the slots of its present Γ.
+    number: unique in a run; −1 as long as it is only expected.
+    burst: the transmissions that its sender started with it.
     first_share_hz: its bandwidth at the start; 0 if it never is on the air.
     receiver_mixings: how often its receiver had mixed at the start.
     power_w: radiated power.
@@ -93,17 +111,18 @@ class Transmission:
     forecast: its end if nothing changes.
     phase: how far it has come.
     gains: its channel's gains (T,) by chunk of its grid, as far as they are known.
+    stages: what is foreseen of it, one stage after another, as long as it goes as foreseen.
     link: ids of sender and receiver.
     """
 
-    number: int
     turn: Turn
     sender: int
     message: Message
-    burst: Burst
     start_s: float
     share_hz: float
     grid: Grid
+    number: int = -1
+    burst: Burst | None = None
     receiver_mixings: int = 0
     power_w: float = 0.0
     distance_m: float = 0.0
@@ -117,12 +136,18 @@ class Transmission:
     forecast: Forecast | None = None
     phase: Phase = Phase.WAITING
     gains: dict[int, FloatArray] = field(default_factory=dict)
+    stages: list[Stage] = field(default_factory=list)
     first_share_hz: float = field(init=False)
     link: Link = field(init=False)
 
     def __post_init__(self) -> None:
         self.first_share_hz = self.share_hz
         self.link = self.sender, self.message.receiver
+
+    def take_off(self, number: int, message: Message, burst: Burst, receiver_mixings: int) -> None:
+        """Is sent now, as it was expected to be."""
+        self.number, self.message, self.burst = number, message, burst
+        self.receiver_mixings = receiver_mixings
 
     @property
     def round(self) -> int:
@@ -134,24 +159,49 @@ class Transmission:
         """The longest that it may last, from its start."""
         return self.spans * self.grid.deadline_s
 
-    def advance(self, channel: Channel, elapsed_s: float) -> None:
-        """Counts what came through at the present share until `elapsed_s`."""
-        if elapsed_s > self.since_s and self.forecast is not None and self.power_w > 0.0:
-            # A transmission that goes on needs its narrower slots no longer.
-            coarse_grid, coarse_gains = self.grid, self.gains.copy()
-            self.refine(channel, elapsed_s)
-            noise = channel.noise_w(self.share_hz)
-            grid = self.grid
-            for chunk in range(grid.chunk_at(self.since_s), grid.chunk_at(elapsed_s) + 1):
-                edges = grid.edges_s(chunk)
-                starts = np.maximum(edges[:-1], self.since_s)
-                lengths = np.maximum(np.minimum(edges[1:], elapsed_s) - starts, 0.0)
-                snr = self.power_w * self.gains_in(channel, chunk) / noise
-                self.carried_bits += float(rate_bit_s(self.share_hz, snr) @ lengths)
-                self.snr_s += float(snr @ lengths)
-            self.carried_bits = min(self.carried_bits, float(self.message.bits))
-            if self.grid is not coarse_grid:
-                self.grid, self.gains = coarse_grid, coarse_gains
+    def stage(self) -> Stage:
+        """Its present state and forecast, as a stage."""
+        assert self.forecast is not None
+        return Stage(
+            self.since_s,
+            self.share_hz,
+            self.carried_bits,
+            self.snr_s,
+            self.grid,
+            dict(self.gains),
+            self.forecast,
+        )
+
+    def rewind(self, grid: Grid, share_hz: float) -> None:
+        """Takes it back to its start, where it had these slots and this share; what is foreseen
+        stays."""
+        self.since_s = self.carried_bits = self.snr_s = self.hz_s = 0.0
+        self.grid, self.share_hz, self.gains, self.forecast = grid, share_hz, {}, None
+
+    def goes_as_foreseen(self) -> bool:
+        """Whether its present share is what was foreseen; its forecast then is, too."""
+        if not self.stages:
+            return False
+        stage = self.stages.pop(0)
+        if stage.since_s != self.since_s or stage.share_hz != self.share_hz:
+            self.stages.clear()
+            return False
+        self.grid, self.gains, self.forecast = stage.grid, stage.gains, stage.forecast
+        return True
+
+    def comes_as_foreseen(self, elapsed_s: float) -> bool:
+        """Whether its share is foreseen to change at this moment; if so, it has come to it."""
+        if elapsed_s > self.since_s:
+            if not self.stages or self.stages[0].since_s != elapsed_s:
+                self.stages.clear()
+                return False
+            stage = self.stages[0]
+            self.carried_bits, self.snr_s = stage.carried_bits, stage.snr_s
+        self.pass_until(elapsed_s)
+        return True
+
+    def pass_until(self, elapsed_s: float) -> None:
+        """Counts the band that it had until a moment, at which the present share ends."""
         self.hz_s += self.share_hz * (elapsed_s - self.since_s)
         self.since_s = elapsed_s
 
@@ -164,19 +214,11 @@ class Transmission:
         self.gains.clear()
         return True
 
-    def gains_in(self, channel: Channel, chunk: int) -> FloatArray:
-        """The gains (T,) of its channel in a chunk of its grid."""
-        if chunk not in self.gains:
-            edges = self.start_s + self.grid.edges_s(chunk)
-            self.gains[chunk] = channel.slot_gains([self.link], edges, [self.round])[0]
-        return self.gains[chunk]
-
     def complete(self, elapsed_s: float) -> None:
         """Counts what its forecast says of its end, which is now."""
         assert self.forecast is not None
         self.carried_bits, self.snr_s = self.forecast.carried_bits, self.forecast.snr_s
-        self.hz_s += self.share_hz * (elapsed_s - self.since_s)
-        self.since_s = elapsed_s
+        self.pass_until(elapsed_s)
 
     @property
     def mean_snr_db(self) -> float:

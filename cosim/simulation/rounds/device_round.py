@@ -84,8 +84,10 @@ def _fine_tune(
     assert job is not None, "a round that trains nothing"
     event(EventKind.COMPUTE_START, me, number, Cause.SCHEDULE)
     station.meter.compute(True)
+    takes_s = station.device.compute_time_s(job.work)
+    world.medium.expect(station, seat.neighbours, turn, takes_s)
     try:
-        yield world.env.timeout(station.device.compute_time_s(job.work))
+        yield world.env.timeout(takes_s)
     except Interrupt:
         job.discard()
         world.medium.silence(station, seat.neighbours, turn)

@@ -1,0 +1,186 @@
+"""Requests that are answered in common passes over the base model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cosim.learning.base.adapted_model import AdaptedModel, Mix
+from cosim.learning.data.encoding import Encoded
+from cosim.learning.data.packing import PackedRows, Reading, candidates_reading, pack, reading
+from cosim.learning.evaluation.request import ScoringRequest
+from cosim.methods.expert import Expert
+from cosim.methods.layout import Layout
+
+# Attention weights grow with the square of a row's tokens: 64 rows of 512 at a time, or fewer.
+_PAIRS_PER_PASS = 64 * 512**2
+
+
+@dataclass(frozen=True)
+class CandidateScore:
+    """A candidate's score is its answer's ln P, and whether every token of it is the argmax.
+
+    log_likelihood: nan where ranks are not asked for.
+    """
+
+    log_likelihood: float
+    exact: bool
+
+
+class Row(NamedTuple):
+    """A row is one question's reading, or one candidate's, of one of the requests."""
+
+    reading: Reading
+    request: int
+    question: int
+    place: int
+
+
+class CommonPasses:
+    """The passes that answer requests of experts of one shape together, each request a group.
+
+    requests: without idle members. rows: of a pass at most, fewer where they are long. ranks:
+    likelihoods are found even where no question ranks any. The passes may be read in any order and
+    side by side; adapters in the model's dtype are put together for the first and let go after the
+    last.
+    """
+
+    def __init__(
+        self,
+        model: AdaptedModel,
+        layout: Layout,
+        dtype: torch.dtype,
+        scale: float,
+        requests: Sequence[ScoringRequest],
+        rows: int,
+        *,
+        ranks: bool = False,
+    ) -> None:
+        self.model, self.layout, self.dtype, self.scale = model, layout, dtype, scale
+        self.requests = requests
+        self.device = next(model.model.parameters()).device
+        ranked = any(not question.free for r in requests for question in r.questions)
+        self.ranks = ranks or ranked
+        every = [
+            Row(reading, number, question, place)
+            for number, request in enumerate(requests)
+            for question, given in enumerate(request.questions)
+            for place, reading in enumerate(self._readings(given.candidates))
+        ]
+        self.passes = list(_passes(every, rows))
+        self._unread = len(self.passes)
+        self._pairs: list[tuple[Tensor, Tensor]] | None = None
+        self._lock = Lock()
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that all passes read, common beginnings counted for every row."""
+        return sum(len(row.reading.tokens) for part in self.passes for row in part)
+
+    def _readings(self, candidates: Sequence[Encoded]) -> list[Reading]:
+        """A question's prompt is read once, but where its answers would need branches that the
+        model cannot read."""
+        if self.model.lean or all(len(row.answer) == 1 for row in candidates):
+            return [candidates_reading(candidates)]
+        return [reading(row) for row in candidates]
+
+    @torch.no_grad()
+    def read(self, number: int) -> list[list[CandidateScore]]:
+        """The scores of one pass' rows, in their order."""
+        part = self.passes[number]
+        with self._lock:
+            if self._pairs is None and self.requests[0].expert is not None:
+                self._pairs = self._side_by_side()
+            pairs = self._pairs
+        # Tokens of rows with weights of their own are not alike, though their ids are.
+        stems = self.model.lean and self.requests[0].weights is None
+        of_request = [
+            [row.reading for row in part if row.request == request]
+            for request in range(len(self.requests))
+        ]
+        packed = pack(of_request, self.device, stems=stems)
+        hidden = self.model.scored(packed, pairs, self.scale, self._mix(part))
+        scores = self._scores(packed, hidden)
+        with self._lock:
+            self._unread -= 1
+            if self._unread == 0:
+                self._pairs = None
+        return scores
+
+    def _mix(self, part: Sequence[Row]) -> Mix | None:
+        """What becomes of the ranks z (n, J·r): weighed by row, some of them kept, or nothing."""
+        expert = self.requests[0].expert
+        if expert is None:
+            return None
+        if (select := expert.select) is not None:
+            shape = (len(expert.members), self.layout.rank)
+            return lambda z, _: select(z.unflatten(-1, shape)).flatten(-2)
+        if self.requests[0].weights is None:
+            return None
+        weights = torch.stack([self._weights(row) for row in part])
+        factors = weights.repeat_interleave(self.layout.rank, dim=1).to(self.device, self.dtype)
+        return lambda z, rows: z * factors[rows]
+
+    def _weights(self, row: Row) -> Tensor:
+        weights = self.requests[row.request].weights
+        assert weights is not None
+        return weights[row.question]
+
+    def _scores(self, packed: PackedRows, hidden: Tensor) -> list[list[CandidateScore]]:
+        # The first tokens of all a question's answers are read off one position.
+        _, index, place = np.unique(
+            packed.scored.numpy(force=True), return_index=True, return_inverse=True
+        )
+        positions = hidden[torch.from_numpy(index).to(self.device)]
+        places = torch.from_numpy(place).to(self.device)
+        found = self.model.answer_scores(positions, places, packed.targets, ranks=self.ranks)
+        candidates = packed.candidates.cpu()
+        likelihood = torch.zeros(sum(packed.candidate_counts), dtype=torch.float64)
+        likelihood.index_add_(0, candidates, found.log_likelihood.cpu())
+        misses = torch.zeros(len(likelihood), dtype=torch.long)
+        misses.index_add_(0, candidates, (~found.greedy).long().cpu())
+        scores = map(CandidateScore, likelihood.tolist(), (misses == 0).tolist())
+        return [list(islice(scores, count)) for count in packed.candidate_counts]
+
+    def _side_by_side(self) -> list[tuple[Tensor, Tensor]]:
+        """A (G, J·r, k) and B (G, d, J·r) of every module: an expert's members' ranks stacked."""
+        experts = [self.expert_pairs(r.expert) for r in self.requests if r.expert is not None]
+        return [
+            (torch.cat([A for A, _ in of_module]), torch.cat([B for _, B in of_module]))
+            for of_module in zip(*experts, strict=True)
+        ]
+
+    def expert_pairs(self, expert: Expert) -> list[tuple[Tensor, Tensor]]:
+        """A stacked over the members' ranks, B side by side, times their share of the output
+        if none is routed to."""
+        share = expert.share
+        if share is None:
+            share = 1.0 if expert.weigh is not None else 1.0 / len(expert.members)
+        parts = [
+            self.layout.pairs(member.projection, member.expansion(self.layout) * share)
+            for member in expert.members
+        ]
+        pairs = []
+        for by_member in zip(*parts, strict=True):
+            A = torch.cat([a for a, _ in by_member], dim=1)
+            B = torch.cat([b for _, b in by_member], dim=2)
+            pairs.append((A.to(self.device, self.dtype), B.to(self.device, self.dtype)))
+        return pairs
+
+
+def _passes(rows: Sequence[Row], most: int) -> Iterator[list[Row]]:
+    """Rows of similar lengths together, the longest first; those of one request after another."""
+    order = sorted(rows, key=lambda row: -len(row.reading.tokens))
+    start = 0
+    while start < len(order):
+        longest = len(order[start].reading.tokens)
+        fit = max(1, min(most, _PAIRS_PER_PASS // longest**2))
+        yield sorted(order[start : start + fit], key=lambda row: row.request)
+        start += fit
