@@ -56,10 +56,17 @@ def test_factors_by_turns_are_foreseen_as_the_mean_of_rounds_and_the_largest_mes
     assert expected.work[0].trained == round((2 * B + A) / 3)
     mean = sum(job.work.flop for job in jobs) / 3
     assert expected.work[0].flop == pytest.approx(mean, rel=0.1)
-    projection = {"name": "alternating", "factors": "active", "starts_with": "projection"}
-    parts |= {"method": {"name": "rolora", "projection": projection}}
-    turned = forecast(Scenario.model_validate(parts))
+    of = {}
+    for first in ("expansion", "projection"):
+        projection = {"name": "alternating", "factors": "active", "starts_with": first}
+        for interval in (1, 3):
+            method = {"name": "rolora", "projection": projection | {"interval": interval}}
+            of[first, interval] = forecast(Scenario.model_validate(parts | {"method": method}))
+    turned = of["projection", 1]
     assert (turned.first_bits, turned.later_bits) == (16 * A, 16 * B)
+    of_B, of_A = (of[first, 3].work[0].flop for first in ("expansion", "projection"))
+    assert of_B > of_A
+    assert expected.work[0].flop == pytest.approx((2 * of_B + of_A) / 3, rel=1e-12)
 
 
 def test_a_gpus_memory_is_not_taken_for_this_machines(

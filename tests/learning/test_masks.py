@@ -121,7 +121,9 @@ def test_each_expansion_has_its_rule() -> None:
         "proposed_literal": [3, 80, 100],
     }
     dense = {name for name, method in METHODS.items() if not method.expansion.masked}
-    assert dense == {"local", "lora", "lori_dense", "hard_moe", "centralised", "full_finetune"}
+    bounds = {"local", "hard_moe", "centralised"}
+    of_neighbours = {"tad_lora", "adf_lora", "rolora", "ffa_lora", "dec_lora"}
+    assert dense == {"lora", "lori_dense", "full_finetune"} | bounds | of_neighbours
     assert {name for name, method in METHODS.items() if method.expansion.warms_up} == {"lori"}
 
 
