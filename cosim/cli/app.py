@@ -22,8 +22,6 @@ from cosim.host.spinning import bound_spinning
 if TYPE_CHECKING:
     from cosim.simulation.observer import Observer
 
-_log = logging.getLogger(__name__)
-
 app = typer.Typer(
     cls=Group,
     help="Real LLM fine-tuning by mobile devices over simulated wireless links.",
@@ -129,8 +127,8 @@ def _watch(
     stop_as_asked()
     _echo_log(not quiet)
     # To import torch takes seconds: whoever waits hears first what for. A live line says it, too.
-    if source is not None and not console.is_terminal:
-        _log.info("loading %s", source)
+    if source is not None and not console.is_terminal and not quiet:
+        console.print(f"loading {source}", highlight=False, soft_wrap=True)
     try:
         if quiet:
             typer.echo(play([]))

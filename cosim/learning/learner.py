@@ -300,7 +300,7 @@ class Learner:
             device: [self.spoken[sender] for sender in together if sender in self.spoken]
             for device, together in sets.items()
         }
-        return Evaluation(measurements, self.diagnosis.of(devices, spoken))
+        return Evaluation(measurements, self.diagnosis.of(devices, spoken, sets))
 
     def describe(self, devices: Sequence[int], together: bool = False) -> Description:
         """What devices are going to send, by their masks or those that are planned."""

@@ -9,7 +9,9 @@ from cosim.methods.adf_lora import METHOD as ADF_LORA
 from cosim.methods.calibration import Calibration, Need
 from cosim.methods.centralised import METHOD as CENTRALISED
 from cosim.methods.dec_lora import METHOD as DEC_LORA
+from cosim.methods.decaf import METHOD as DECAF
 from cosim.methods.expert import Expert
+from cosim.methods.fedrot_lora import METHOD as FEDROT_LORA
 from cosim.methods.ffa_lora import METHOD as FFA_LORA
 from cosim.methods.full_finetune import METHOD as FULL_FINETUNE
 from cosim.methods.hard_moe import METHOD as HARD_MOE
@@ -20,6 +22,7 @@ from cosim.methods.lori import METHOD as LORI
 from cosim.methods.lori_dense import METHOD as LORI_DENSE
 from cosim.methods.message import Common, Heard, Mask, Message, Seed, Turn, Values
 from cosim.methods.method import Method
+from cosim.methods.product_sum import METHOD as PRODUCT_SUM
 from cosim.methods.proposed import METHOD as PROPOSED
 from cosim.methods.proposed_literal import METHOD as PROPOSED_LITERAL
 from cosim.methods.proposed_single_cluster import METHOD as PROPOSED_SINGLE_CLUSTER
@@ -38,6 +41,7 @@ from cosim.methods.slots import (
     Weights,
 )
 from cosim.methods.state import DeviceState
+from cosim.methods.sum_product import METHOD as SUM_PRODUCT
 from cosim.methods.tad_lora import METHOD as TAD_LORA
 from cosim.methods.topology.slot import Topology
 from cosim.methods.workload import Workload
@@ -60,13 +64,19 @@ METHODS: dict[str, Method] = {
         ROLORA,
         FFA_LORA,
         DEC_LORA,
+        DECAF,
+        FEDROT_LORA,
+        SUM_PRODUCT,
+        PRODUCT_SUM,
     )
 }
 
 __all__ = [
     "ADF_LORA",
     "CENTRALISED",
+    "DECAF",
     "DEC_LORA",
+    "FEDROT_LORA",
     "FFA_LORA",
     "FULL_FINETUNE",
     "HARD_MOE",
@@ -75,10 +85,12 @@ __all__ = [
     "LORI",
     "LORI_DENSE",
     "METHODS",
+    "PRODUCT_SUM",
     "PROPOSED",
     "PROPOSED_LITERAL",
     "PROPOSED_SINGLE_CLUSTER",
     "ROLORA",
+    "SUM_PRODUCT",
     "TAD_LORA",
     "AdaptedModule",
     "Adapter",

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from cosim.methods.aggregation.mean import Mean
 from cosim.methods.aggregation.none import NoAggregation
+from cosim.methods.aggregation.product_svd import ProductSvd
+from cosim.methods.aggregation.rotated_mean import RotatedMean
 from cosim.methods.aggregation.stacked import Stacked
 from cosim.methods.aggregation.support_normalised import SupportNormalised
 from cosim.methods.calibration import Need
@@ -95,9 +97,10 @@ class Method(Choice):
             description="how much each message counts; null: as the aggregation has it by itself",
         )
     )
-    aggregation: Annotated[Aggregation, OneOf(NoAggregation, Mean, SupportNormalised, Stacked)] = (
-        Field(description="what a device says, and what becomes of what it heard")
-    )
+    aggregation: Annotated[
+        Aggregation,
+        OneOf(NoAggregation, Mean, SupportNormalised, Stacked, ProductSvd, RotatedMean),
+    ] = Field(description="what a device says, and what becomes of what it heard")
     composition: Annotated[Composition, OneOf(Single, Oracle, Gate, UniformMerge, Ranks)] = Field(
         description="which experts answer a question"
     )

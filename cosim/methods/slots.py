@@ -215,6 +215,8 @@ class Aggregation(Part):
     keeps_experts: ClassVar[bool] = False
     # Whether what arrives is averaged with what the device has, its own message among the heard.
     averages: ClassVar[bool] = True
+    # Whether it mixes A and B apart, so that a message may hold one of them alone.
+    by_factor: ClassVar[bool] = False
     # The weights where a method names none.
     own_weights: ClassVar[str] = "by_rows"
 

@@ -81,7 +81,7 @@ def rows_at_most(
     duration_s = waits_s + rounds * _longest_round_s(scenario, work)
     checkpoints = 1 + rounds // scenario.evaluation.every
     diagnosed = min(devices, WATCHED_AT_MOST)
-    per_diagnosis = 4 * diagnosed**2 + 2 * modules + 6 * diagnosed + diagnosed * devices * tasks
+    per_diagnosis = 4 * diagnosed**2 + 2 * modules + 11 * diagnosed + diagnosed * devices * tasks
     return {
         "transfers": transfers,
         "rounds": float(devices * rounds),

@@ -73,6 +73,14 @@ class Quantity(StrEnum):
     gradients of G are those at each device's own update on its mini-batches of the round, S is
     measured.
 
+    Agreement, by `device`. Over the same updates, weighed as the method weighs them when fresh,
+    with Z = Σ_j w_j·B_j·A_j and Σw = 1, whatever the method makes of them: the cross term
+    ‖Σ_j w_j·(B_j − B̄)(A_j − Ā)‖_F, which is ‖Z − B̄·Ā‖_F; divided by ‖Z‖_F the aggregation error, of
+    averaging factor by factor; and the broadcast error ‖Z − P_r·Z‖_F/‖Z‖_F, of the best rank-r
+    matrix (arXiv 2508.01348). Of the adapters as they are evaluated: ‖A_i − Ā‖_F² and ‖B_i − B̄‖_F²,
+    with the plain mean over the diagnosed devices that have learnt something; the mean over the
+    devices is the consensus distance.
+
     Experts, by `device`, `task` and `peer`: share of the task's questions whose expert of the
     largest weight is the peer's.
     """
@@ -89,4 +97,9 @@ class Quantity(StrEnum):
     THEOREM1_OWN_SUPPORT_GAP = "theorem1_own_support_gap"
     THEOREM1_GRADIENT = "theorem1_gradient"
     THEOREM1_AVERAGE = "theorem1_average"
+    AGGREGATION_ERROR = "aggregation_error"
+    BROADCAST_ERROR = "broadcast_error"
+    CROSS_TERM = "cross_term"
+    CONSENSUS_PROJECTION = "consensus_projection"
+    CONSENSUS_EXPANSION = "consensus_expansion"
     EXPERT_SHARE = "expert_share"

@@ -138,10 +138,12 @@ def test_what_takes_a_while_is_told_before_it_is_begun(tmp_path: Path, scenario_
     text += 'base_model: {source: "path:nowhere"}\ntasks: {sums: {dataset: chain_sum}}\n'
     scenario_file.write_text(text, encoding="utf-8")
     watched = (
-        "import logging, sys\n"
-        "class Look(logging.Handler):\n"
-        "    def emit(self, record): print('torch' in sys.modules, flush=True)\n"
-        "logging.getLogger().addHandler(Look())\n"
+        "import io, sys\n"
+        "class Look(io.TextIOWrapper):\n"
+        "    def write(self, text):\n"
+        "        print('torch' in sys.modules, file=sys.stderr, flush=True)\n"
+        "        return super().write(text)\n"
+        "sys.stdout = Look(sys.stdout.buffer, write_through=True)\n"
         "from cosim.cli.app import main\n"
         "sys.argv = ['cosim', 'run', sys.argv[1]]\n"
         "main()\n"
@@ -152,7 +154,7 @@ def test_what_takes_a_while_is_told_before_it_is_begun(tmp_path: Path, scenario_
     ) as run:
         assert run.stdout is not None
         assert run.stderr is not None
-        first, imported = run.stderr.readline(), run.stdout.readline()
+        first, imported = run.stdout.readline(), run.stderr.readline()
         run.kill()
-    assert first.decode() == f"cosim: loading path:{tmp_path / 'nowhere'}\n"
+    assert first.decode() == f"loading path:{tmp_path / 'nowhere'}\n"
     assert imported == b"False\n"

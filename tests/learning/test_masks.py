@@ -121,9 +121,10 @@ def test_each_expansion_has_its_rule() -> None:
         "proposed_literal": [3, 80, 100],
     }
     dense = {name for name, method in METHODS.items() if not method.expansion.masked}
-    bounds = {"local", "hard_moe", "centralised"}
-    of_neighbours = {"tad_lora", "adf_lora", "rolora", "ffa_lora", "dec_lora"}
-    assert dense == {"lora", "lori_dense", "full_finetune"} | bounds | of_neighbours
+    alone = {"local", "hard_moe", "centralised"}
+    averaged = {"lora", "full_finetune", "decaf", "fedrot_lora", "sum_product", "product_sum"}
+    mixed = {"tad_lora", "adf_lora", "rolora", "ffa_lora", "dec_lora"}
+    assert dense == alone | averaged | mixed | {"lori_dense"}
     assert {name for name, method in METHODS.items() if method.expansion.warms_up} == {"lori"}
 
 

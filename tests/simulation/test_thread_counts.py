@@ -30,7 +30,16 @@ radio: {{bandwidth_hz: 3.0e5, p_max_dbm: 10}}
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("method", "schedule"), [("proposed", "synchronous"), ("lora", "asynchronous")]
+    ("method", "schedule"),
+    [
+        ("proposed", "synchronous"),
+        ("lora", "asynchronous"),
+        ("decaf", "asynchronous"),
+        (
+            "fedrot_lora, aggregation: {name: rotated_mean, reference: own_previous}",
+            "synchronous",
+        ),
+    ],
 )
 def test_one_two_and_four_threads_leave_the_same_traces(
     tiny_llama: Path, tmp_path: Path, method: str, schedule: str

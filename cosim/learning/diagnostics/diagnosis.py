@@ -1,4 +1,5 @@
-"""What a scenario's diagnostics ask of the learner: pairs of devices, Theorem 1, expert shares."""
+"""What a scenario's diagnostics ask of the learner: pairs of devices, Theorem 1, agreement, expert
+shares."""
 
 from __future__ import annotations
 
@@ -9,15 +10,17 @@ import torch
 from torch import Tensor
 
 from cosim.learning.adapters.factors import by_module
+from cosim.learning.diagnostics.agreement import mixing_errors, squared_distances
 from cosim.learning.diagnostics.overlap import overlaps
 from cosim.learning.diagnostics.theorems import TheoremOne, product_norms, theorem_one
 from cosim.learning.federation.fleet import Fleet
 from cosim.learning.federation.scoring import Scoring
 from cosim.learning.records import WATCHED_AT_MOST, Diagnostic
+from cosim.learning.threads import one_thread_each
 from cosim.learning.training.lesson import Batch
 from cosim.learning.training.trainer import GroupTrainer
 from cosim.methods.adapter import Adapter
-from cosim.methods.message import Message
+from cosim.methods.message import Heard, Message
 from cosim.randomness import stream
 
 
@@ -57,26 +60,91 @@ class Diagnosis:
         self.diagnosed_devices = diagnosed_devices(len(fleet.tasks), seed)
         self.norms: dict[int, tuple[int, Tensor]] = {}
 
-    def of(self, devices: Sequence[int], sets: Mapping[int, Sequence[Message]]) -> list[Diagnostic]:
+    def of(
+        self,
+        devices: Sequence[int],
+        sets: Mapping[int, Sequence[Message]],
+        together: Mapping[int, Sequence[int]] | None = None,
+    ) -> list[Diagnostic]:
         """All of these devices' diagnostics; `sets` are the updates that each of them may have
-        averaged in this round, its own included."""
+        averaged in this round, its own included, and `together` itself and all its neighbours."""
+        degrees = {device: len(ids) - 1 for device, ids in (together or {}).items()}
         diagnosed = [device for device in self.diagnosed_devices if device in set(devices)]
         out = self.scoring.shares(diagnosed)
         if self.gradients is not None:
             gaps: dict[tuple[int, ...], list[tuple[str, float]]] = {}
+            errors: dict[tuple[tuple[int, float], ...], list[tuple[str, float]]] = {}
             for device in diagnosed:
                 updates = sets.get(device, ())
                 name = tuple(update.number for update in updates)
                 if name not in gaps:
                     gaps[name] = self._theorem_one(self.gradients, updates)
-                out += [Diagnostic(quantity, value, device) for quantity, value in gaps[name]]
+                shares = self._shares(device, updates, degrees)
+                weighed = tuple(zip(name, shares, strict=False))
+                if weighed not in errors:
+                    errors[weighed] = self._errors(updates, shares)
+                found = gaps[name] + errors[weighed]
+                out += [Diagnostic(quantity, value, device) for quantity, value in found]
             out += self._overlaps(set(diagnosed))
+            out += self._distances(set(diagnosed))
         return out
+
+    @property
+    def _trained(self) -> list[int]:
+        """Those that diagnostics are of and that have learnt something."""
+        adapters = self.fleet.adapters
+        return [i for i in self.diagnosed_devices if bool(adapters[i].values.any())]
+
+    def _shares(
+        self, device: int, updates: Sequence[Message], degrees: Mapping[int, int]
+    ) -> list[float]:
+        """What each update counts for in the device's mixture, were all of them fresh; empty where
+        it averages with nobody, where they hold one factor, or where the method's weights ask for degrees that are not
+        known, or for a whole graph.
+        """
+        weighing = self.fleet.method.weighing
+        unknown = {update.device for update in updates} - degrees.keys()
+        if len(updates) < 2 or (weighing.asks_degrees and unknown) or weighing.asks_graph:
+            return []
+        if not all(update.whole for update in updates):
+            return []
+        weights = weighing.of(device, [Heard(update) for update in updates], degrees)
+        return [weight / sum(weights) for weight in weights] if sum(weights) > 0 else []
+
+    def _errors(
+        self, updates: Sequence[Message], shares: Sequence[float]
+    ) -> list[tuple[str, float]]:
+        """What averaging these updates factor by factor, or cut to rank r, would err by."""
+        if not shares:
+            return []
+        adapters = [Adapter(u.values, u.support, u.projection) for u in updates]
+        with one_thread_each(1):
+            errors = mixing_errors(self.fleet.layout, adapters, shares)
+        found = {
+            "aggregation_error": errors.aggregation,
+            "broadcast_error": errors.broadcast,
+            "cross_term": errors.cross_term,
+        }
+        return [(word, value) for word, value in found.items() if value is not None]
+
+    def _distances(self, diagnosed: set[int]) -> Iterator[Diagnostic]:
+        """Each device's distance from the mean, factor by factor, where two have learnt."""
+        trained = self._trained
+        if len(trained) < 2:
+            return
+        layout, adapters = self.fleet.layout, [self.fleet.adapters[i] for i in trained]
+        factors = {
+            "consensus_projection": [adapter.projection for adapter in adapters],
+            "consensus_expansion": [adapter.expansion(layout) for adapter in adapters],
+        }
+        for word, vectors in factors.items():
+            for device, distance in zip(trained, squared_distances(vectors), strict=True):
+                if device in diagnosed:
+                    yield Diagnostic(word, distance, device)
 
     def _overlaps(self, diagnosed: set[int]) -> Iterator[Diagnostic]:
         """Pairs of devices that have learnt something, one of them at least in `diagnosed`."""
-        adapters = self.fleet.adapters
-        trained = [i for i in self.diagnosed_devices if bool(adapters[i].values.any())]
+        adapters, trained = self.fleet.adapters, self._trained
         numbers = [
             (i, j)
             for j, second in enumerate(trained)

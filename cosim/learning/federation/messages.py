@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cosim.learning.federation.fleet import Fleet
 from cosim.learning.federation.planned_state import content_of, planned_content
 from cosim.learning.federation.returned import fitting, refuse_unreadable
+from cosim.learning.threads import one_thread_each
 from cosim.methods.adapter import Adapter
 from cosim.methods.message import (
     Graph,
@@ -102,7 +103,8 @@ class Messages:
         """What the device says now of its training of a round."""
         state = self.fleet.states[device]
         kept = self.fleet.kept_by_module(device)
-        content = content_of(self.method, self.fleet.layout, state, kept)
+        with one_thread_each(1):  # a part may take small matrices apart for what it says
+            content = content_of(self.method, self.fleet.layout, state, kept)
         refuse_unreadable(content, self.fleet.layout, self.method.aggregation)
         said = on_air(content, self.bits_per_value)
         return Message(device, round_, said, self.rows[device], self._number(device))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from cosim.methods.aggregation.averages import weighted_mean
 from cosim.methods.chosen import Chosen
@@ -17,6 +17,7 @@ class Mean(Aggregation):
     """FedAvg's mean between neighbours (eq. 9-10 of arXiv 2602.20492, renormalised)."""
 
     name: Literal["mean"] = "mean"
+    by_factor: ClassVar[bool] = True
 
     def refuses(self, method: Chosen) -> str | None:
         """An A of each device's own."""

@@ -35,16 +35,17 @@ class Alternating(Trained):
     moves: ClassVar[bool] = True
 
     def refuses(self, method: Chosen) -> str | None:
-        """A masked B, and experts that are kept whole though half of them is sent."""
+        """A masked B, and half a message for an aggregation that reads both factors."""
         if method.expansion.masked:
             return (
                 f"projection {self} trains B and A by turns, and expansion {method.expansion} "
                 "chooses its mask in a round that trains B: use 'dense'"
             )
-        if self.factors == "active" and method.aggregation.keeps_experts:
+        whole = method.aggregation.exchanges and not method.aggregation.by_factor
+        if self.factors == "active" and whole:
             return (
                 f"projection {self} sends one factor a round, and aggregation "
-                f"{method.aggregation} keeps whole experts: use 'mean', or factors: both"
+                f"{method.aggregation} reads both: use 'mean', or factors: both"
             )
         return None
 

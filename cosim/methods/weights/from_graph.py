@@ -56,8 +56,11 @@ class FromGraph(Weights):
         return [shares.get(sender, rest) for sender in senders]
 
     def of(self, device: int, heard: Sequence[Heard], degrees: Mapping[int, int]) -> list[float]:
-        """As where all who are heard hear each other: degrees alone are no graph."""
-        return self.within(device, heard, {})
+        """As where the device hears all of its neighbours, who have so many of their own."""
+        senders = (part.message.device for part in heard)
+        own = tuple(sender for sender in senders if sender != device)
+        graph = {member: (member,) * count for member, count in degrees.items()}
+        return self.within(device, heard, {**graph, device: own} if graph else {})
 
 
 def _complete(device: int, senders: Sequence[int]) -> Graph:

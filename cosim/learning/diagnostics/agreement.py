@@ -1,0 +1,88 @@
+"""How far factors of several devices agree, and what averaging them errs by: reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import torch
+from torch import Tensor
+
+from cosim.learning.adapters.factors import by_module
+from cosim.methods.adapter import Adapter
+from cosim.methods.aggregation.products import core_of
+from cosim.methods.layout import Layout
+
+
+@dataclass(frozen=True)
+class MixingErrors:
+    """Mixing errors are what two ways of averaging adapters leave of Z = Σ_j w_j·B_j·A_j, Σw = 1,
+    over all modules (arXiv 2508.01348).
+
+    cross_term: ‖Σ_j w_j·(B_j − B̄)(A_j − Ā)‖_F, which is ‖Z − B̄·Ā‖_F, what averaging factor by
+    factor leaves. aggregation: the same, divided by ‖Z‖_F. broadcast: ‖Z − P_r Z‖_F/‖Z‖_F, what
+    the best rank-r matrix leaves. Both are None where Z is zero.
+    """
+
+    cross_term: float
+    aggregation: float | None
+    broadcast: float | None
+
+
+@torch.no_grad()
+def mixing_errors(
+    layout: Layout, adapters: Sequence[Adapter], shares: Sequence[float]
+) -> MixingErrors:
+    """The errors of these adapters' mixture, by QR of stacked factors in float64; masked B as it
+    is with zeros off its support."""
+    crossed = whole = lost = 0.0
+    for A, B, _ in by_module(layout, adapters):
+        crossed += cross_term(B.double(), A.double(), shares) ** 2
+        sigma = singular_values(B.double(), A.double(), shares).square()
+        whole += float(sigma.sum())
+        lost += float(sigma[layout.rank :].sum())
+    if whole == 0.0:
+        return MixingErrors(sqrt(crossed), None, None)
+    return MixingErrors(sqrt(crossed), sqrt(crossed / whole), sqrt(lost / whole))
+
+
+def cross_term(Bs: Tensor, As: Tensor, shares: Sequence[float]) -> float:
+    """‖Σ_j w_j·(B_j − B̄)(A_j − Ā)‖_F of one module; Bs (J, d, r), As (J, r, k), Σw = 1.
+
+    Exactly 0 where all A or all B are equal.
+    """
+    core = core_of(list(centred(Bs, shares)), list(centred(As, shares)), shares).core
+    return float(core.norm())
+
+
+def singular_values(Bs: Tensor, As: Tensor, shares: Sequence[float]) -> Tensor:
+    """Those of Σ_j w_j·B_j·A_j of one module, descending; Bs (J, d, r), As (J, r, k); NaN where it
+    is not finite."""
+    core = core_of(list(Bs), list(As), shares).core
+    if not bool(core.isfinite().all()):
+        return torch.full((min(core.shape),), torch.nan, dtype=core.dtype)
+    sigma: Tensor = torch.linalg.svdvals(core)
+    return sigma
+
+
+def centred(factors: Tensor, shares: Sequence[float]) -> Tensor:
+    """F_j − Σ_i w_i·F_i (J, …); exactly 0 where all F are equal."""
+    moved = factors - factors[0]
+    mean: Tensor = torch.tensordot(torch.tensor(shares, dtype=factors.dtype), moved, dims=1)
+    return moved - mean
+
+
+@torch.no_grad()
+def squared_distances(vectors: Sequence[Tensor]) -> Iterator[float]:
+    """‖x_i − x̄‖² of each vector (n,), x̄ their plain mean; exactly 0 where all are equal.
+
+    Their mean over i is the consensus distance.
+    """
+    first = vectors[0].double()
+    total = torch.zeros_like(first)
+    for vector in vectors:
+        total += vector.double() - first
+    mean = total / len(vectors)
+    for vector in vectors:
+        yield float((vector.double() - first - mean).square().sum())
