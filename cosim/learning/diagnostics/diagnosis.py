@@ -99,8 +99,8 @@ class Diagnosis:
         self, device: int, updates: Sequence[Message], degrees: Mapping[int, int]
     ) -> list[float]:
         """What each update counts for in the device's mixture, were all of them fresh; empty where
-        it averages with nobody, where they hold one factor, or where the method's weights ask for degrees that are not
-        known, or for a whole graph.
+        it averages with nobody, where they hold one factor, and where the method's weights ask for
+        degrees that are not known, or for a whole graph.
         """
         weighing = self.fleet.method.weighing
         unknown = {update.device for update in updates} - degrees.keys()
