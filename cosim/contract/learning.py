@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cosim.contract.subject import DEGREES, DEVICES, Subject
+from cosim.contract.subject import DEVICES, GRAPH, Subject
 from cosim.contract.verdict import Broken
 from cosim.methods.message import Turn
 from cosim.methods.method import Method
@@ -119,7 +119,7 @@ def exchange(learner: Learner, turn: Turn, devices: Sequence[int] = DEVICES) -> 
         }
         for message in inbox.values():
             learner.hear(device, message)
-        learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, DEGREES).result()
+        learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, GRAPH).result()
 
 
 def _submitted(

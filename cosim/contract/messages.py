@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from cosim.contract.subject import DEGREES, DEVICES, Subject
+from cosim.contract.subject import DEVICES, GRAPH, Subject
 from cosim.contract.verdict import Broken
 from cosim.methods.message import Common, Mask, Message, Said, Seed, Turn, Values
 
@@ -29,7 +29,7 @@ def bits_of_content(subject: Subject) -> str:
     if not learner.method.aggregation.exchanges:
         return "nothing is said, and nothing charged"
     memories: dict[tuple[int, int], dict[str, Said]] = {}
-    first: dict[tuple[int, int], int] = {}
+    first: dict[tuple[int, int, frozenset[str]], int] = {}
     for round_ in range(1, _ROUNDS + 1):
         turn = Turn(round_)
         _train(learner, round_)
@@ -44,19 +44,20 @@ def bits_of_content(subject: Subject) -> str:
                 memory = memories.get((sender, receiver), {})
                 _charged(learner, outgoing, receiver, memory)
                 bits = outgoing.bits[receiver]
-                if bits > first.get((sender, receiver), bits):
+                said = sender, receiver, frozenset(part.name for part in outgoing.content.content)
+                if bits > first.get(said, bits):
                     raise Broken(
                         f"device {receiver} is charged {bits} bit for what device {sender} says "
-                        f"in round {round_}, and was charged {first[sender, receiver]} before, "
+                        f"in round {round_}, and was charged {first[said]} before, "
                         "with what is told once"
                     )
                 if (round_, receiver) != (1, 2):
                     learner.hear(receiver, outgoing.content)
                     inboxes[receiver][sender] = outgoing.content
-                    first.setdefault((sender, receiver), bits)
+                    first.setdefault(said, bits)
                     memories.setdefault((sender, receiver), _once(outgoing.content))
         for device, inbox in inboxes.items():
-            learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, DEGREES).result()
+            learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, GRAPH).result()
     if not first:
         return "nobody said anything in three rounds"
     bits = max(first.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cosim.contract.subject import DEGREES, DEVICES
+from cosim.contract.subject import DEVICES, GRAPH
 from cosim.methods.method import Method
 from cosim.simulation.learner import Learner
 
@@ -63,9 +63,9 @@ def _exchange(
             inboxes[2], ages[2] = {}, {}
         else:
             inbox = dict(inboxes[0])
-            learner.mix(0, inbox, ages[0], turn, DEGREES).discard()
+            learner.mix(0, inbox, ages[0], turn, GRAPH).discard()
         mixing = [
-            learner.mix(device, inboxes[device], ages[device], turn, DEGREES) for device in DEVICES
+            learner.mix(device, inboxes[device], ages[device], turn, GRAPH) for device in DEVICES
         ]
         for job in mixing:
             job.result()

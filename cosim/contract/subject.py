@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TASKS = ("sums", "products", "sums")
 DEVICES = tuple(range(len(TASKS)))
 # Each is the neighbour of all others.
-DEGREES = dict.fromkeys(DEVICES, len(DEVICES) - 1)
+GRAPH = {device: tuple(other for other in DEVICES if other != device) for device in DEVICES}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cosim.contract.content import digest
 from cosim.contract.learning import exchange
-from cosim.contract.subject import DEGREES, DEVICES, Subject
+from cosim.contract.subject import DEVICES, GRAPH, Subject
 from cosim.contract.verdict import Broken
 from cosim.methods.message import Turn
 
@@ -26,7 +26,7 @@ def empty_inbox(subject: Subject) -> str:
     before = learner.fleet.states
     for device in DEVICES:
         fingerprint = digest(before[device])
-        job = learner.mix(device, {}, {}, Turn(2), DEGREES)
+        job = learner.mix(device, {}, {}, Turn(2), GRAPH)
         if not job.work.idle:
             raise Broken(f"mixing nothing costs device {device} {job.work.flop:g} FLOP")
         job.result()
@@ -66,7 +66,7 @@ def _discard_a_mixture(learner: Learner) -> None:
     if outgoing is not None:
         learner.hear(2, outgoing.content)
         fingerprint = digest(learner.fleet.states)
-        learner.mix(2, {0: outgoing.content}, {0: 0}, Turn(2), DEGREES).discard()
+        learner.mix(2, {0: outgoing.content}, {0: 0}, Turn(2), GRAPH).discard()
         if digest(learner.fleet.states) != fingerprint:
             raise Broken("a mixing that was discarded changed a device")
 
@@ -97,7 +97,7 @@ def nothing_in_place(subject: Subject) -> str:
             inbox = {sender: message for sender, message in outbox.items() if sender != device}
             for message in inbox.values():
                 learner.hear(device, message)
-            mixture = learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, DEGREES)
+            mixture = learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, GRAPH)
             _watched(learner, outbox, f"mixing of device {device}", mixture.result)
         _watched(learner, outbox, "evaluation", partial(learner.evaluate, DEVICES))
     return "no tensor of a state or of a message is changed in place"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -78,9 +79,14 @@ def forecast_of(
     shape = Geometry.of(model)
     layers, _ = method.composition.reading
     features = len(gate_blocks(shape.blocks, layers)), shape.hidden
-    content = planned_content(method, layout, kept, features)
-    first = payload_bits(content, (), per_value)
-    later = payload_bits(content, [said.name for said in content], per_value)
+    first = payload_bits(planned_content(method, layout, kept, features), (), per_value)
+    rounds = range(1, scenario.rounds + 1)
+    of_each = {method.projection.sends(round_): round_ for round_ in rounds}
+    later = 0
+    for round_ in of_each.values():
+        content = planned_content(method, layout, kept, features, round_)
+        known = [said.name for said in content]
+        later = max(later, payload_bits(content, known, per_value))
     trains_projection = method.projection.moves
     work = Work.of(model, layout, trainable_projection=trains_projection)
     trainable = int(kept.sum()) + (layout.projection_size if trains_projection else 0)
@@ -123,13 +129,35 @@ def mean_rounds(
 ) -> list[Workload]:
     """A mean round's work by device, all of them of the largest density."""
     method = scenario.method
-    trained = int(method.expansion.planned(layout, max(densities_of(scenario)), None).sum())
-    trained += layout.projection_size if method.projection.moves else 0
-    by_task = {
-        name: _mean_round(work, pool.train, scenario.training, trained)
-        for name, pool in pools.items()
-    }
+    kept = int(method.expansion.planned(layout, max(densities_of(scenario)), None).sum())
+    sizes = {"A": layout.projection_size, "B": kept}
+    rounds = Counter(map(method.projection.trains, range(1, scenario.rounds + 1)))
+    by_task = {}
+    for name, pool in pools.items():
+        of_rounds = {
+            trains: _mean_round(
+                work.training(trains),
+                pool.train,
+                scenario.training,
+                sum(sizes[factor] for factor in trains),
+            )
+            for trains in rounds
+        }
+        by_task[name] = _mean(of_rounds, rounds)
     return [by_task[task] for task in tasks_of(scenario)]
+
+
+def _mean(works: Mapping[frozenset[str], Workload], rounds: Counter[frozenset[str]]) -> Workload:
+    """The mean over rounds that train these factors so often."""
+    first, *others = works.values()
+    flop, trained = 0.0, 0.0
+    for factors, work in works.items():
+        share = rounds[factors] / rounds.total()
+        flop += share * (work.flop - first.flop)
+        trained += share * (work.trained - first.trained)
+    if not others:
+        return first
+    return replace(first, flop=first.flop + flop, trained=round(first.trained + trained))
 
 
 def _mean_round(work: Work, rows: Sequence[Encoded], training: Training, trained: int) -> Workload:

@@ -31,7 +31,7 @@ from cosim.learning.training.passes import DEVICES_PER_PASS
 from cosim.learning.training.trainable import trainable
 from cosim.learning.training.trainer import GroupTrainer
 from cosim.methods.calibration import Calibration
-from cosim.methods.message import Message, Turn
+from cosim.methods.message import Graph, Message, Turn
 from cosim.methods.method import Method
 from cosim.methods.workload import Workload
 from cosim.scenario.learning import Adapter as AdapterChoice
@@ -278,11 +278,11 @@ class Learner:
         inbox: Mapping[int, Message],
         ages: Mapping[int, int],
         turn: Turn,
-        degrees: Mapping[int, int],
+        graph: Graph,
     ) -> MixingJob:
         """The mixing of what arrived; an empty inbox changes nothing."""
         work = self.post.mixing_work(device, inbox)
-        return MixingJob(self, device, Hearing(inbox, ages, turn, degrees), work)
+        return MixingJob(self, device, Hearing(inbox, ages, turn, graph), work)
 
     def accept_mixture(self, job: MixingJob) -> None:
         """Makes a mixture the device's state; called by the job."""

@@ -85,9 +85,10 @@ def _mixed(method: Method, layout: Layout) -> None:
         if speaks:
             inbox[sender] = post.message(sender, 1)
             post.hear(0, inbox[sender])
-    degrees = dict.fromkeys(range(_DEVICES), _DEVICES - 1)
+    ids = range(_DEVICES)
+    graph = {device: tuple(other for other in ids if other != device) for device in ids}
     post.mixing_work(0, inbox)
-    post.mix(0, Hearing(inbox, dict.fromkeys(inbox, 0), turn, degrees))
+    post.mix(0, Hearing(inbox, dict.fromkeys(inbox, 0), turn, graph))
 
 
 def _support(layout: Layout, kept: Sequence[int]) -> torch.Tensor:

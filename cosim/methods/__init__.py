@@ -5,11 +5,14 @@ of its own slot, and a line in `method.py`.
 """
 
 from cosim.methods.adapter import Adapter, Moments
+from cosim.methods.adf_lora import METHOD as ADF_LORA
 from cosim.methods.calibration import Calibration, Need
 from cosim.methods.centralised import METHOD as CENTRALISED
+from cosim.methods.dec_lora import METHOD as DEC_LORA
 from cosim.methods.decaf import METHOD as DECAF
 from cosim.methods.expert import Expert
 from cosim.methods.fedrot_lora import METHOD as FEDROT_LORA
+from cosim.methods.ffa_lora import METHOD as FFA_LORA
 from cosim.methods.full_finetune import METHOD as FULL_FINETUNE
 from cosim.methods.hard_moe import METHOD as HARD_MOE
 from cosim.methods.layout import AdaptedModule, Layout
@@ -23,6 +26,7 @@ from cosim.methods.product_sum import METHOD as PRODUCT_SUM
 from cosim.methods.proposed import METHOD as PROPOSED
 from cosim.methods.proposed_literal import METHOD as PROPOSED_LITERAL
 from cosim.methods.proposed_single_cluster import METHOD as PROPOSED_SINGLE_CLUSTER
+from cosim.methods.rolora import METHOD as ROLORA
 from cosim.methods.slots import (
     Aggregation,
     Choosing,
@@ -38,6 +42,7 @@ from cosim.methods.slots import (
 )
 from cosim.methods.state import DeviceState
 from cosim.methods.sum_product import METHOD as SUM_PRODUCT
+from cosim.methods.tad_lora import METHOD as TAD_LORA
 from cosim.methods.topology.slot import Topology
 from cosim.methods.workload import Workload
 
@@ -54,6 +59,11 @@ METHODS: dict[str, Method] = {
         HARD_MOE,
         CENTRALISED,
         FULL_FINETUNE,
+        TAD_LORA,
+        ADF_LORA,
+        ROLORA,
+        FFA_LORA,
+        DEC_LORA,
         DECAF,
         FEDROT_LORA,
         SUM_PRODUCT,
@@ -62,9 +72,12 @@ METHODS: dict[str, Method] = {
 }
 
 __all__ = [
+    "ADF_LORA",
     "CENTRALISED",
     "DECAF",
+    "DEC_LORA",
     "FEDROT_LORA",
+    "FFA_LORA",
     "FULL_FINETUNE",
     "HARD_MOE",
     "LOCAL",
@@ -76,7 +89,9 @@ __all__ = [
     "PROPOSED",
     "PROPOSED_LITERAL",
     "PROPOSED_SINGLE_CLUSTER",
+    "ROLORA",
     "SUM_PRODUCT",
+    "TAD_LORA",
     "AdaptedModule",
     "Adapter",
     "Aggregation",

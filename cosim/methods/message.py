@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 # A Philox key names every entry of a frozen Gaussian A.
 SEED_BITS = 64
+
+
+# The neighbours of devices, by id.
+Graph = Mapping[int, tuple[int, ...]]
 
 
 class Turn(NamedTuple):
@@ -164,7 +168,17 @@ class Message:
     @property
     def sends_projection(self) -> bool:
         """Whether A itself is on the air, and not what names it."""
-        return isinstance(self.by_name["A"], Values)
+        return isinstance(self.by_name.get("A"), Values)
+
+    @property
+    def sends_expansion(self) -> bool:
+        """Whether B is on the air, which it is not where a round sends A alone."""
+        return "B" in self.by_name
+
+    @property
+    def whole(self) -> bool:
+        """Whether a receiver learns both factors from it, or from what it has been told."""
+        return {"A", "B"} <= self.by_name.keys()
 
 
 def on_air(content: Sequence[Said], bits_per_value: int) -> tuple[Said, ...]:

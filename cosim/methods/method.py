@@ -31,6 +31,7 @@ from cosim.methods.expansion.magnitude_mask import MagnitudeMask
 from cosim.methods.field import OneOf
 from cosim.methods.origin import Origin
 from cosim.methods.part import Choice, Part, parts_of
+from cosim.methods.projection.alternating import Alternating
 from cosim.methods.projection.frozen import Frozen
 from cosim.methods.projection.none import NoProjection
 from cosim.methods.projection.trained import Trained
@@ -50,13 +51,18 @@ from cosim.methods.slots import (
 )
 from cosim.methods.topology.clusters import Clusters
 from cosim.methods.topology.complete import Complete
+from cosim.methods.topology.erdos_renyi import ErdosRenyi
+from cosim.methods.topology.line import Line
 from cosim.methods.topology.nearest import Nearest
 from cosim.methods.topology.none import NoExchange
+from cosim.methods.topology.pairs import Pairs
 from cosim.methods.topology.random import RandomGraph
 from cosim.methods.topology.ring import Ring
 from cosim.methods.topology.slot import Topology
 from cosim.methods.weights.as_printed import AsPrinted
 from cosim.methods.weights.by_rows import ByRows
+from cosim.methods.weights.laplacian import Laplacian
+from cosim.methods.weights.metropolis import Metropolis
 from cosim.methods.weights.uniform import Uniform
 
 
@@ -69,14 +75,15 @@ class Method(Choice):
 
     name: str = Field(description="of the method, or path:<file>")
     reference: str = Field(description="where the method comes from")
-    projection: Annotated[Projection, OneOf(Trained, Frozen, NoProjection)] = Field(
+    projection: Annotated[Projection, OneOf(Trained, Alternating, Frozen, NoProjection)] = Field(
         description="what A is at first, and in which rounds it is trained"
     )
     expansion: Annotated[
         Expansion, OneOf(Dense, GradientMask, EntropyMask, MagnitudeMask, EveryParameter)
     ] = Field(description="which positions of B are trained, and when that is chosen")
     topology: Annotated[
-        Topology, OneOf(NoExchange, Complete, Ring, RandomGraph, Nearest, Clusters)
+        Topology,
+        OneOf(NoExchange, Complete, Ring, Line, RandomGraph, ErdosRenyi, Pairs, Nearest, Clusters),
     ] = Field(description="who may hear whom in a round")
     schedule: Annotated[Schedule, OneOf(Synchronous, ByCluster, Asynchronous)] = Field(
         Synchronous(), description="when a round begins"
@@ -84,8 +91,11 @@ class Method(Choice):
     sending: Annotated[Sending, OneOf(EveryTurn)] = Field(
         EveryTurn(), description="when a device speaks"
     )
-    weights: Annotated[Weights, OneOf(ByRows, Uniform, AsPrinted)] | None = Field(
-        None, description="how much each message counts; null: as the aggregation has it by itself"
+    weights: Annotated[Weights, OneOf(ByRows, Uniform, Metropolis, Laplacian, AsPrinted)] | None = (
+        Field(
+            None,
+            description="how much each message counts; null: as the aggregation has it by itself",
+        )
     )
     aggregation: Annotated[
         Aggregation,

@@ -11,7 +11,7 @@ from cosim.methods.adapter import Adapter
 from cosim.methods.expansion.budget import IntArray
 from cosim.methods.expert import Expert
 from cosim.methods.layout import Layout
-from cosim.methods.message import Heard, Mask, Said, Turn, Values
+from cosim.methods.message import Graph, Heard, Mask, Said, Turn, Values
 from cosim.methods.part import Part
 from cosim.methods.state import DeviceState
 from cosim.methods.workload import Workload
@@ -101,6 +101,10 @@ class Projection(Part):
         """The factors that a round trains, of "A" and "B"."""
         return frozenset("AB") if self.moves else frozenset("B")
 
+    def sends(self, round_: int) -> frozenset[str]:
+        """The factors that are on the air after a round's training, of "A" and "B"."""
+        return frozenset("AB") if self.moves else frozenset("B")
+
     def owner(self, device: int) -> int | str:
         """Names the stream that draws a device's first A; who shares the name shares A."""
         return "shared"
@@ -182,12 +186,19 @@ class Weights(Part):
     slot: ClassVar[str] = "weights"
     # Whether the shares sum to 1 over what was heard.
     renormalised: ClassVar[bool] = True
-    # Whether `of` looks at the degrees of the round's graph; else it is given none.
+    # Whether it looks at the degrees of the round's graph; else it is given none.
     asks_degrees: ClassVar[bool] = False
+    # Whether it looks at all of that graph, and not at the device and whom it hears alone.
+    asks_graph: ClassVar[bool] = False
 
     def of(self, device: int, heard: Sequence[Heard], degrees: Mapping[int, int]) -> list[float]:
         """w_j ≥ 0 of each message heard, the device's own among them, freshness included."""
         raise NotImplementedError
+
+    def within(self, device: int, heard: Sequence[Heard], graph: Graph) -> list[float]:
+        """w_j of each message heard in the round's graph: by default they hang on its degrees."""
+        degrees = {member: len(others) for member, others in graph.items()}
+        return self.of(device, heard, degrees)
 
     def total(self, weights: Sequence[float], all_rows: float) -> float:
         """What w_j is divided by; all_rows: training rows of all devices."""
@@ -204,13 +215,17 @@ class Aggregation(Part):
     keeps_experts: ClassVar[bool] = False
     # Whether what arrives is averaged with what the device has, its own message among the heard.
     averages: ClassVar[bool] = True
+    # Whether it mixes A and B apart, so that a message may hold one of them alone.
+    by_factor: ClassVar[bool] = False
     # The weights where a method names none.
     own_weights: ClassVar[str] = "by_rows"
 
     def says(self, own: DeviceState, at: Speaking) -> tuple[Said, ...]:
         """The content of a device's message; its bits follow from it."""
         adapter = own.adapter
-        content: list[Said] = [Values("B", adapter.values)]
+        content: list[Said] = []
+        if "B" in at.projection.sends(adapter.round):
+            content.append(Values("B", adapter.values))
         if adapter.support is not None:
             content.append(Mask("M", adapter.support, at.layout.expansion_sizes, at.kept))
         return (

@@ -105,7 +105,8 @@ def _lemma_1(scenario: Scenario, links: FirstLinks) -> Fact:
         if links.present < 2:
             crowd = "nobody is" if links.present == 0 else "one device is"
             return Fact("Lemma 1", f"no link at the start: {crowd} there then")
-        text = f"no link at the start: no pair of {links.present} devices can be joined"
+        text = f"no link at the start: no pair of {links.present} devices "
+        text += "meets in round 1" if warning is None else "can be joined"
         return Fact("Lemma 1", text, warning)
     middle_m, most_m = np.quantile(links.distances_m, (0.5, 0.9))
     middle_w, most_w = np.quantile(links.power_w, (0.5, 0.9), method="higher")

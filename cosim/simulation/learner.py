@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from cosim.learning.records import Description, Evaluation, FineTuned, Outgoing
-from cosim.methods.message import Turn
+from cosim.methods.message import Graph, Turn
 from cosim.methods.workload import Workload
 
 if TYPE_CHECKING:
@@ -82,12 +82,12 @@ class Learner(Protocol):
         inbox: Mapping[int, Any],
         ages: Mapping[int, int],
         turn: Turn,
-        degrees: Mapping[int, int],
+        graph: Graph,
     ) -> Job[None]:
         """The mixing of what arrived into the device's state.
 
-        ages: how often the device has mixed since each message was sent. degrees: neighbours in
-        the round's graph, of the device and of those whom it hears.
+        ages: how often the device has mixed since each message was sent. graph: the neighbours of
+        the device and of those whom it hears, or of all, where the method's weights ask for them.
         """
 
     def evaluate(

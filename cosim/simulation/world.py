@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from simpy import Environment, Event
 
 from cosim.learning.records import LayerState
+from cosim.methods.message import Graph
 from cosim.scenario.model import Scenario
 from cosim.simulation.learner import Learner
 from cosim.simulation.medium import Medium
@@ -49,13 +50,13 @@ class Seat:
     cluster: the number of its group.
     size: how many of its group are there.
     neighbours: those of them that it exchanges with.
-    degrees: neighbours in the plan, of the device and of each of its neighbours.
+    graph: the plan's, as far as the method's weights ask for it.
     """
 
     cluster: int
     size: int
     neighbours: tuple[int, ...]
-    degrees: Mapping[int, int]
+    graph: Graph
 
 
 @dataclass

@@ -161,7 +161,9 @@ def cosim_rounds(given: argparse.Namespace) -> tuple[list[float], float]:
             Heard(Message(device, number, (Values("B", own.adapter.values), Common("A", A)), alpha))
             for device, (own, alpha) in enumerate(zip(found, rows, strict=True))
         ]
-        B, _ = weighted_mean(updates, rows, sum(rows), layout.expansion_size)
+        mean, _ = weighted_mean(updates, rows, sum(rows), layout.expansion_size)
+        assert mean is not None
+        B = mean
         ends.append(perf_counter())
         loss = sum(outcome.loss for outcome in found) / len(found)
         # A client forgets its adapter and its optimiser between rounds, as Flower's does.

@@ -204,7 +204,9 @@ def test_a_device_alone_trains_as_if_there_were_no_network(
     start = plain.fleet.calibrated(0, plain._calibration(0)).adapter
     kept = plain.fleet.planned(0, plain._calibration(0))
     for number in (1, 2, 3):
-        (after,) = plain.trainer.train([Lesson(start, plain.batches(0, number), kept)])
+        trains = recipe.projection.trains(number)
+        lesson = Lesson(start, plain.batches(0, number), kept, trains=trains)
+        (after,) = plain.trainer.train([lesson])
         start = after.adapter
     assert torch.equal(learner.fleet.adapters[0].values, start.values)
     assert torch.equal(learner.fleet.adapters[0].projection, start.projection)
@@ -249,7 +251,8 @@ def test_experts_that_cross_over_are_charged_once_and_stay_apart(
     if not before[0]:
         assert bits == 0
         return
-    assert bits > 16 * sum(before[0][owner].values.count_nonzero() for owner in before[0]) * 0.5
+    # Read back whole, two experts may be one average, and nothing be told of them besides.
+    assert bits >= 16 * sum(before[0][owner].values.count_nonzero() for owner in before[0]) * 0.5
     assert learner.fleet.banks[1].get(1) is before[1].get(1)
     assert (1 in before[1]) == recipe.composition.asks_experts
     assert all(learner.fleet.banks[1][owner] is expert for owner, expert in before[0].items())

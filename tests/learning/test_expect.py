@@ -41,6 +41,34 @@ def test_a_mean_rounds_work_is_near_a_real_ones(chosen: Scenario) -> None:
     assert expected.work[0].flop != expected.work[1].flop
 
 
+def test_factors_by_turns_are_foreseen_as_the_mean_of_rounds_and_the_largest_message(
+    chosen: Scenario,
+) -> None:
+    parts = chosen.model_dump(mode="json") | {"method": "rolora", "rounds": 3}
+    parts["adapter"] |= {"target_modules": ["up_proj"]}
+    by_turns = Scenario.model_validate(parts)
+    expected = forecast(by_turns)
+    learner = prepare(by_turns)
+    A, B = learner.layout.projection_size, learner.layout.expansion_size
+    assert expected.first_bits == expected.later_bits == 16 * max(A, B) == 16 * B
+    jobs = [learner.submit(0, number) for number in (1, 2, 3)]
+    assert [job.work.trained for job in jobs] == [B, A, B]
+    assert expected.work[0].trained == round((2 * B + A) / 3)
+    mean = sum(job.work.flop for job in jobs) / 3
+    assert expected.work[0].flop == pytest.approx(mean, rel=0.1)
+    of = {}
+    for first in ("expansion", "projection"):
+        projection = {"name": "alternating", "factors": "active", "starts_with": first}
+        for interval in (1, 3):
+            method = {"name": "rolora", "projection": projection | {"interval": interval}}
+            of[first, interval] = forecast(Scenario.model_validate(parts | {"method": method}))
+    turned = of["projection", 1]
+    assert (turned.first_bits, turned.later_bits) == (16 * A, 16 * B)
+    of_B, of_A = (of[first, 3].work[0].flop for first in ("expansion", "projection"))
+    assert of_B > of_A
+    assert expected.work[0].flop == pytest.approx((2 * of_B + of_A) / 3, rel=1e-12)
+
+
 def test_a_gpus_memory_is_not_taken_for_this_machines(
     chosen: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,11 +65,15 @@ def played(folder: Path, pools: Any, recipe: Method) -> dict[str, Any]:
 
 
 def recipes() -> dict[str, dict[str, Any]]:
+    """Those that were written down; where states are written anew, what has been registered since,
+    and as many drawn ones as there should be: what is drawn hangs on what is registered, and stays.
+    """
+    known = {name: state["recipe"] for name, state in written().items()}
     if not REGENERATE:
-        return {name: state["recipe"] for name, state in written().items()}
+        return known
     named = {name: method.model_dump(mode="json") for name, method in METHODS.items()}
     drawn = {f"drawn-{n}": recipe for n, recipe in enumerate(methods_drawn(DRAWN, SEED))}
-    return named | drawn
+    return drawn | known | named
 
 
 RECIPES = recipes()
@@ -97,8 +101,8 @@ def test_the_state_is_the_one_that_was_written_down(
 
 @pytest.fixture(scope="module")
 def golden_file() -> Iterator[dict[str, Any]]:
-    """What is found, written down at the end where that was asked for."""
-    found: dict[str, Any] = {}
+    """What is found, written down at the end where that was asked for, beside what is known."""
+    found = written() if REGENERATE else {}
     yield found
     if REGENERATE:
         lines = [f"{json.dumps(name)}: {json.dumps(state)}" for name, state in found.items()]

@@ -26,7 +26,7 @@ from cosim.lifecycle import journaled_learner
 from cosim.lifecycle.answers import JOB_VERBS, VERBS
 from cosim.lifecycle.journal import Handle, Journal
 from cosim.lifecycle.journaled_learner import JournaledLearner
-from cosim.methods.message import Turn
+from cosim.methods.message import Graph, Turn
 from cosim.methods.workload import Workload
 from cosim.simulation.learner import Job, Learner
 from cosim.simulation.null_learner import NullLearner
@@ -87,9 +87,9 @@ class Telling(NullLearner):
         inbox: Mapping[int, Any],
         ages: Mapping[int, int],
         turn: Turn,
-        degrees: Mapping[int, int],
+        graph: Graph,
     ) -> TellingMixture:
-        return TellingMixture(self, (device, dict(inbox), dict(ages), turn, dict(degrees)))
+        return TellingMixture(self, (device, dict(inbox), dict(ages), turn, dict(graph)))
 
     def evaluate(
         self, devices: Sequence[int], sets: Mapping[int, Sequence[int]] | None = None
@@ -150,7 +150,7 @@ def conversation(learner: Learner) -> list[Any]:
     learner.lose(2)
     learner.limit(1, 1e6)
     mixtures = [
-        learner.mix(3, inbox, {0: 0, 1: 2}, Turn(1), {3: 2, 0: 1, 1: 1}),
+        learner.mix(3, inbox, {0: 0, 1: 2}, Turn(1), {3: (0, 1), 0: (3,), 1: (3,)}),
         learner.mix(2, {}, {}, Turn(1, 1), {}),
     ]
     heard += [mixture.work for mixture in mixtures]
@@ -179,7 +179,14 @@ def test_what_is_heard_again_is_what_was_heard_and_nothing_is_asked() -> None:
     assert again.wall_s == 0.0
     assert heard.count((Handle, {3: 19, 4: 20})) == 2
     assert ("hear", 3, "of 0") in first.asked
-    mixed = ("mixed", 3, {0: "of 0", 1: "of 1"}, {0: 0, 1: 2}, Turn(1), {3: 2, 0: 1, 1: 1})
+    mixed = (
+        "mixed",
+        3,
+        {0: "of 0", 1: "of 1"},
+        {0: 0, 1: 2},
+        Turn(1),
+        {3: (0, 1), 0: (3,), 1: (3,)},
+    )
     assert mixed in first.asked
     assert ("experts", 1, {1: "an expert"}) in first.asked
     assert ("hear", 4, {1: "an expert"}) in first.asked

@@ -169,7 +169,7 @@ BROKEN: dict[str, tuple[str, str, str]] = {
         "foreseen",
         "`cosim check` could not be believed",
         saying(
-            "said if own.adapter.round == 0 else (*said, Values('x', own.adapter.values))",
+            "(*said, Values('x', own.adapter.values)) if own.adapter.moments else said",
             base="Mean",
         ),
     ),
@@ -194,8 +194,8 @@ class Twice(Synchronous):
     name: Literal["twice"] = "twice"
     def turns(self, round_):
         return (Turn(round_, 0), Turn(round_, 1))
-class Metropolis(Weights):
-    name: Literal["metropolis"] = "metropolis"
+class ByDegree(Weights):
+    name: Literal["by_degree"] = "by_degree"
     asks_degrees: ClassVar[bool] = True
     def of(self, device, heard, degrees):
         shares = [
@@ -210,7 +210,7 @@ class Metropolis(Weights):
         ]
 class Weighed(Mean):
     name: Literal["weighed"] = "weighed"
-    own_weights: ClassVar[str] = "metropolis"
+    own_weights: ClassVar[str] = "by_degree"
 METHOD = LORA.with_(
     name="gossip", reference="me", topology="ring", schedule=Twice(), aggregation=Weighed()
 )

@@ -85,14 +85,14 @@ MISTAKES = [
     (
         2,
         "method: {name: lora, topology: rnig}",
-        "a.yaml:2: method.topology.graph: 'rnig' is not one of none, complete, ring, random, "
-        "nearest, clusters; did you mean 'ring'?",
+        "a.yaml:2: method.topology.graph: 'rnig' is not one of none, complete, ring, line, "
+        "random, erdos_renyi, pairs, nearest, clusters; did you mean 'ring'?",
     ),
     (
         2,
         "method: {name: lora, projection: trainabel}",
-        "a.yaml:2: method.projection.name: 'trainabel' is not one of trained, frozen, none; did "
-        "you mean 'trained'?",
+        "a.yaml:2: method.projection.name: 'trainabel' is not one of trained, alternating, "
+        "frozen, none; did you mean 'trained'?",
     ),
     (
         2,

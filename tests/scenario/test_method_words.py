@@ -67,7 +67,7 @@ def test_settings_are_named_where_they_are_wrong(tmp_path: Path) -> None:
     for said, wanted in (
         ("{name: frozen, seed: won}", "seed: 'won' is not one of own, shared; did you mean 'own'?"),
         ("{name: frozen, sed: own}", "sed: unknown key; did you mean 'seed'?"),
-        ("{seed: own}", " the key 'name' is missing (one of trained, frozen, none)"),
+        ("{seed: own}", " the key 'name' is missing (one of trained, alternating, frozen, none)"),
     ):
         told = refusal(tmp_path, f"{{name: lora, projection: {said}}}")
         assert f":2: method.projection{'' if wanted[0] == ' ' else '.'}" in told

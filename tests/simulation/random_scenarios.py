@@ -13,7 +13,17 @@ def decades(low: float, high: float) -> st.SearchStrategy[float]:
 
 
 topologies = st.one_of(
-    st.sampled_from(["none", "complete", "ring"]),
+    st.sampled_from(["none", "complete", "ring", "line"]),
+    st.builds(
+        lambda graph, probability, range_m: {
+            "graph": graph,
+            "probability": probability,
+            "range_m": range_m,
+        },
+        st.sampled_from(["erdos_renyi", "pairs"]),
+        st.sampled_from([0.1, 0.5, 1.0]),
+        st.one_of(st.none(), decades(0, 4)),
+    ),
     st.builds(
         lambda graph, degree, range_m: {"graph": graph, "degree": degree, "range_m": range_m},
         st.sampled_from(["random", "nearest"]),

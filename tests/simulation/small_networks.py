@@ -9,7 +9,7 @@ from typing import Any
 from simpy import Environment
 
 from cosim.learning.records import FineTuned, Outgoing
-from cosim.methods.message import Turn
+from cosim.methods.message import Graph, Turn
 from cosim.methods.workload import Workload
 from cosim.mobility.availability import Spell
 from cosim.mobility.trajectory import Static, Trajectory
@@ -170,10 +170,10 @@ class RecordingLearner(NullLearner):
         inbox: Mapping[int, Any],
         ages: Mapping[int, int],
         turn: Turn,
-        degrees: Mapping[int, int],
+        graph: Graph,
     ) -> Any:
         """A job that keeps what the device mixes."""
-        job = super().mix(device, inbox, ages, turn, degrees)
+        job = super().mix(device, inbox, ages, turn, graph)
         work = self.mixing_work(device, inbox)
         return _RecordedMixing(job, self, (device, dict(inbox), dict(ages)), work)
 

@@ -186,3 +186,28 @@ def test_one_is_told_in_the_singular() -> None:
     for reduced, told in ((1, "1 sender less"), (2, "2 senders less")):
         fewer = replace(links, reduced=reduced)
         assert first_links.shortfall(chosen, fewer) == f"p_max leaves {told} than the margin"
+
+
+def test_links_at_the_start_are_those_of_the_first_round() -> None:
+    """Drawn anew every round or once for all, whoever asks first."""
+    for redraw in (True, False):
+        graph = {"graph": "erdos_renyi", "probability": 0.4, "redraw": redraw}
+        chosen = short(graph, learning=NO_LEARNING, area={"shape": "disc", "radius_m": 20})
+        trace = MemoryTrace()
+        play_to_the_end(world_of(chosen, trace))
+        sent = sum(row.round == 1 for row in trace.transfers)
+        (fact,) = [fact for fact in explain(chosen).facts if fact.name == "Lemma 1"]
+        assert sent > 0
+        assert fact.value.startswith(f"{sent} links at the start")
+
+
+def test_chance_that_joins_nobody_is_not_a_matter_of_the_radio() -> None:
+    for graph in ("erdos_renyi", "pairs"):
+        chosen = short({"graph": graph, "probability": 1e-9, "range_m": 1e4})
+        explained = explain(chosen)
+        assert of_lemma_1(explained.warnings) == []
+        (fact,) = [fact for fact in explained.facts if fact.name == "Lemma 1"]
+        assert fact.value == "no link at the start: no pair of 8 devices meets in round 1"
+        apart = short({"graph": graph, "probability": 1.0, "range_m": 1.0})
+        (said,) = of_lemma_1(explain(apart).warnings)
+        assert "no two devices are within range_m (1 m)" in said

@@ -99,11 +99,14 @@ class Diagnosis:
         self, device: int, updates: Sequence[Message], degrees: Mapping[int, int]
     ) -> list[float]:
         """What each update counts for in the device's mixture, were all of them fresh; empty where
-        it averages with nobody, or where the method's weights ask for degrees that are not known.
+        it averages with nobody, where they hold one factor, and where the method's weights ask for
+        degrees that are not known, or for a whole graph.
         """
         weighing = self.fleet.method.weighing
         unknown = {update.device for update in updates} - degrees.keys()
-        if len(updates) < 2 or (weighing.asks_degrees and unknown):
+        if len(updates) < 2 or (weighing.asks_degrees and unknown) or weighing.asks_graph:
+            return []
+        if not all(update.whole for update in updates):
             return []
         weights = weighing.of(device, [Heard(update) for update in updates], degrees)
         return [weight / sum(weights) for weight in weights] if sum(weights) > 0 else []
@@ -166,8 +169,9 @@ class Diagnosis:
     def _theorem_one(
         self, gradients: LocalGradients, updates: Sequence[Message]
     ) -> list[tuple[str, float]]:
-        """Both sides over all modules; nothing of a device that averages with nobody."""
-        if len(updates) < 2:
+        """Both sides over all modules; nothing of a device that averages with nobody, and of
+        messages of one factor."""
+        if len(updates) < 2 or not all(update.whole for update in updates):
             return []
         adapters = [Adapter(u.values, u.support, u.projection) for u in updates]
         norms = [

@@ -17,6 +17,7 @@ from cosim.learning.federation.returned import fitting, refuse_unreadable
 from cosim.learning.threads import one_thread_each
 from cosim.methods.adapter import Adapter
 from cosim.methods.message import (
+    Graph,
     Heard,
     Mask,
     Message,
@@ -41,13 +42,14 @@ class Hearing(NamedTuple):
     inbox: the newest message of each sender.
     ages: how often the device has mixed since each of them was sent.
     turn: when it mixes.
-    degrees: neighbours of the device and of those whom it heard, where a part asks for them.
+    graph: neighbours of the device and of those whom it heard, or of all, where a part asks for
+        them.
     """
 
     inbox: Mapping[int, Message]
     ages: Mapping[int, int]
     turn: Turn
-    degrees: Mapping[int, int]
+    graph: Graph
 
 
 class Messages:
@@ -130,8 +132,10 @@ class Messages:
         return payload_bits(self._planned(device), (), self.bits_per_value)
 
     def _planned(self, device: int, kept: NDArray[np.int64] | None = None) -> tuple[Said, ...]:
+        """What the device is going to say of the round after its last."""
         counts = self.fleet.kept_by_module(device) if kept is None else kept
-        return planned_content(self.method, self.fleet.layout, counts, self.shapes)
+        round_ = self.fleet.states[device].adapter.round + 1
+        return planned_content(self.method, self.fleet.layout, counts, self.shapes, round_)
 
     def values_in(self, bits: float) -> int:
         """How many values of B a device without a mask may send first in so many bits, were they
@@ -154,7 +158,7 @@ class Messages:
         A device mixes its own message as the others receive it, so that devices with the same
         inbox end with the same mixture. A message of age n weighs (1 + n)^−a.
         """
-        inbox, ages, turn, degrees = hearing
+        inbox, ages, turn, graph = hearing
         self.unmixed.get(device, set()).difference_update(inbox)
         aggregation, exponent = self.method.aggregation, self.method.staleness_exponent
         if not inbox or not aggregation.exchanges:
@@ -168,7 +172,7 @@ class Messages:
             heard.append(Heard(self.message(device, state.adapter.round)))
         heard.sort(key=lambda part: part.message.device)
         weighing = self.method.weighing
-        weights = weighing.of(device, heard, degrees)
+        weights = weighing.within(device, heard, graph)
         newest = max(part.message.round for part in heard)
         name = tuple(
             (part.message.number, weight) for part, weight in zip(heard, weights, strict=True)
@@ -181,7 +185,7 @@ class Messages:
             weighing.total(weights, sum(self.rows)),
             self.bits_per_value,
             weighing.renormalised,
-            degrees,
+            {member: len(others) for member, others in graph.items()},
             shared=lambda compute: self._shared(name, newest, compute),
             draw=lambda purpose: stream(self.seed, aggregation.slot, purpose, device, *turn),
         )
@@ -209,8 +213,10 @@ class Messages:
             return Workload.none()
         sizes = [numbers_in(message) for message in inbox.values()]
         if aggregation.averages and not self._empty_handed(device):
-            sizes.append(self.fleet.states[device].adapter.values.numel())
-            sizes[-1] += layout.projection_size if self.method.projection.moves else 0
+            adapter = self.fleet.states[device].adapter
+            sends = self.method.projection.sends(adapter.round)
+            sizes.append(adapter.values.numel() if "B" in sends else 0)
+            sizes[-1] += layout.projection_size if "A" in sends else 0
         return aggregation.work(sizes, layout)
 
     def bank(self, sender: int) -> Bank:

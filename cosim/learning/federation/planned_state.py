@@ -18,9 +18,9 @@ from cosim.methods.state import DeviceState
 
 
 def planned_state(
-    method: Method, layout: Layout, kept: NDArray[np.int64], shapes: tuple[int, int]
+    method: Method, layout: Layout, kept: NDArray[np.int64], shapes: tuple[int, int], round_: int
 ) -> DeviceState:
-    """The state after a first fine-tuning, on torch's meta device.
+    """The state after the fine-tuning of a round, on torch's meta device.
 
     kept: positions of each module's B that will be trained (L,); shapes: of the features (L, h).
     """
@@ -30,7 +30,7 @@ def planned_state(
 
     count = int(kept.sum())
     support = empty(count, dtype=torch.int64) if method.expansion.masked else None
-    adapter = Adapter(empty(count), support, empty(layout.projection_size))
+    adapter = Adapter(empty(count), support, empty(layout.projection_size), round=round_)
     needs = method.needs
     inputs = sum(module.in_features for module in layout.modules)
     calibration = Calibration(
@@ -41,14 +41,18 @@ def planned_state(
 
 
 def planned_content(
-    method: Method, layout: Layout, kept: NDArray[np.int64], shapes: tuple[int, int]
+    method: Method,
+    layout: Layout,
+    kept: NDArray[np.int64],
+    shapes: tuple[int, int],
+    round_: int = 1,
 ) -> tuple[Said, ...]:
-    """What a device will say after a first fine-tuning, without values.
+    """What a device will say after the fine-tuning of a round, without values.
 
     Raises MethodError where that hangs on them.
     """
     try:
-        return content_of(method, layout, planned_state(method, layout, kept, shapes), kept)
+        return content_of(method, layout, planned_state(method, layout, kept, shapes, round_), kept)
     except (NotImplementedError, RuntimeError) as error:
         if "meta" not in str(error):  # how torch says that there are no values to be read
             raise

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import replace
+from typing import ClassVar, Literal
 
 from cosim.methods.aggregation.averages import weighted_mean
 from cosim.methods.chosen import Chosen
-from cosim.methods.message import Heard
+from cosim.methods.message import Heard, Values, on_air
 from cosim.methods.slots import Aggregation, Mixing
 from cosim.methods.state import DeviceState
 
@@ -16,6 +17,7 @@ class Mean(Aggregation):
     """FedAvg's mean between neighbours (eq. 9-10 of arXiv 2602.20492, renormalised)."""
 
     name: Literal["mean"] = "mean"
+    by_factor: ClassVar[bool] = True
 
     def refuses(self, method: Chosen) -> str | None:
         """An A of each device's own."""
@@ -28,11 +30,32 @@ class Mean(Aggregation):
         return None
 
     def mix(self, own: DeviceState, heard: Sequence[Heard], at: Mixing) -> DeviceState:
-        """B on the device's support, and A where it is sent."""
-        size = at.layout.expansion_size
-        B, A = at.shared(lambda: weighted_mean(heard, at.weights, at.total, size))
-        adapter = own.adapter
-        return own.with_adapter(
-            values=B if adapter.support is None else B[adapter.support],
-            projection=adapter.projection if A is None else A,
-        )
+        """B on the device's support, and A, each where it is sent; else it stays as it is."""
+        size, adapter = at.layout.expansion_size, own.adapter
+        if (whole := _with_own(own, heard, at)) is None:
+            B, A = at.shared(lambda: weighted_mean(heard, at.weights, at.total, size))
+        else:
+            B, A = weighted_mean(whole, at.weights, at.total, size)
+        if B is None:
+            values = adapter.values
+        else:
+            values = B if adapter.support is None else B[adapter.support]
+        return own.with_adapter(values=values, projection=adapter.projection if A is None else A)
+
+
+def _with_own(own: DeviceState, heard: Sequence[Heard], at: Mixing) -> list[Heard] | None:
+    """What was heard, with the factors that others sent and the device did not added to its own
+    message: it comes from another round than theirs. None where there are none such."""
+    mine = next((part for part in heard if part.message.device == at.device), None)
+    if mine is None:
+        return None
+    missing = []
+    if not mine.message.sends_expansion and any(part.message.sends_expansion for part in heard):
+        missing.append(Values("B", own.adapter.values))
+    if "A" not in mine.message.by_name and any(part.message.sends_projection for part in heard):
+        missing.append(Values("A", own.adapter.projection))
+    if not missing:
+        return None
+    content = (*mine.message.content, *on_air(missing, at.bits_per_value))
+    completed = replace(mine, message=replace(mine.message, content=content))
+    return [completed if part is mine else part for part in heard]

@@ -54,7 +54,9 @@ class SupportNormalised(Aggregation):
         if at.renormalised:
             total = support_normalised_mean(heard, at.weights, size)
         else:
-            total, _ = weighted_mean(heard, at.weights, at.total, size)
+            mean, _ = weighted_mean(heard, at.weights, at.total, size)
+            assert mean is not None, "a message without B"
+            total = mean
         on_air = as_transmitted(total, at.bits_per_value)
         experts = {}
         for message in (part.message for part in heard):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.methods.part import Part
+from cosim.randomness import stream
 from cosim.topology.graphs import Neighbours, joined
 from cosim.topology.link_power import LinkNeed
 
@@ -36,6 +37,15 @@ class Topology(Part):
     def limited(self) -> bool:
         """Whether only pairs are joined whose links carry what the devices send."""
         return False
+
+    @property
+    def static(self) -> bool:
+        """Whether what is drawn is drawn once for all rounds."""
+        return False
+
+    def stream(self, seed: int, round_: int) -> np.random.Generator:
+        """What a round's graph is drawn from: a stream of the round, or one for all rounds."""
+        return stream(seed, "topology", *(() if self.static else (round_,)))
 
     @property
     def farthest_m(self) -> float | None:

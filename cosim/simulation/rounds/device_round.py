@@ -58,7 +58,7 @@ def _mix(
     result: RoundResult,
 ) -> Generator[Event, Any, None]:
     """Computes the mixing; what a device that is cut off meanwhile took is lost."""
-    job = world.learner.mix(station.id, messages, ages, turn, seat.degrees)
+    job = world.learner.mix(station.id, messages, ages, turn, seat.graph)
     if not job.work.idle:
         event = world.record.event
         event(EventKind.COMPUTE_START, station.id, turn.round, why)

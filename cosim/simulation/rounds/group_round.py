@@ -50,7 +50,7 @@ def group_round(
 
 def _seats(world: World, plan: Plan, players: Sequence[Station]) -> dict[int, Seat]:
     """Gives each of the players its place in a plan, among those who are there now."""
-    asks_degrees = world.scenario.method.weighing.asks_degrees
+    weighing = world.scenario.method.weighing
     sizes: dict[int, int] = {}  # each counted once: all devices may be one group
     seats = {}
     for station in players:
@@ -59,8 +59,9 @@ def _seats(world: World, plan: Plan, players: Sequence[Station]) -> dict[int, Se
             sizes[number] = sum(world.stations[device].present for device in group)
         others = plan.neighbours(station.id)
         neighbours = tuple(other for other in others if world.stations[other].present)
-        asked = (station.id, *neighbours) if asks_degrees else ()
-        degrees = {device: len(plan.neighbours(device)) for device in asked}
+        asked = (station.id, *neighbours) if weighing.asks_degrees else ()
+        near = {device: plan.neighbours(device) for device in asked}
+        graph = plan.graph if weighing.asks_graph else near
         size = sizes[number] if neighbours else 1
-        seats[station.id] = Seat(number, size, neighbours, degrees)
+        seats[station.id] = Seat(number, size, neighbours, graph)
     return seats

@@ -10,7 +10,6 @@ from simpy import Event
 
 from cosim.methods.topology.clusters import Clusters
 from cosim.methods.topology.slot import Topology
-from cosim.randomness import stream
 from cosim.simulation.links.link_need import link_need
 from cosim.simulation.rounds.negotiation import needs_reclustering, negotiate
 from cosim.simulation.rounds.plan import Plan
@@ -37,7 +36,7 @@ def plan_of(topology: Topology, world: World, round_: int, among: Sequence[Stati
     where_m = None
     if need is not None or topology.needs_positions:
         where_m = channel.positions_m(ids, now_s)
-    random = stream(world.scenario.seed, "topology", round_)
+    random = topology.stream(world.scenario.seed, round_)
     return Plan(round_, topology.neighbours(ids, random, where_m, need))
 
 

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import lemma1_power_w
-from cosim.randomness import stream
 from cosim.scenario.model import Scenario
 from cosim.scenario.outside.origins import failures_told
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.link_need import link_need, margin_db
 from cosim.simulation.station import Device
 from cosim.topology.graphs import Neighbours
+from cosim.topology.nearest import nearest_edges
 
 FloatArray = NDArray[np.float64]
 
@@ -121,6 +121,8 @@ def shortfall(scenario: Scenario, links: FirstLinks) -> str | None:
         if links.out_of_range:
             range_m = scenario.method.topology.farthest_m
             return f"no two devices are within range_m ({range_m:g} m) of each other at the start"
+        if not scenario.method.topology.limited:
+            return None  # no two happen to meet in the first round
         return f"infeasible: nobody is in reach within Γ; {_MORE}"
     radio, sentences = scenario.radio, []
     if links.unserved:
@@ -164,15 +166,13 @@ def _graph(
         some = {sender: tuple(other for other in ids if other != sender) for sender in senders}
         return some, f"of the first {len(senders)} senders"
     need = link_need(channel, ids, bits, 0.0) if topology.limited else None
-    random = stream(scenario.seed, "topology", 1)
+    random = topology.stream(scenario.seed, 1)
     return topology.neighbours(ids, random, where_m, need), ""
 
 
 def _out_of_range(scenario: Scenario, channel: Channel, ids: Sequence[int]) -> bool:
-    """Whether the graph's range leaves no pair, whatever the links carry."""
-    topology = scenario.method.topology
-    if topology.farthest_m is None or len(ids) < 2:
+    """Whether no pair is within the graph's range, whatever the links carry and chance has it."""
+    farthest_m = scenario.method.topology.farthest_m
+    if farthest_m is None or len(ids) < 2:
         return False
-    random = stream(scenario.seed, "topology", 1)
-    joined = topology.neighbours(ids, random, channel.positions_m(ids, 0.0))
-    return not any(joined.values())
+    return not nearest_edges(channel.positions_m(ids, 0.0), 1, farthest_m)
