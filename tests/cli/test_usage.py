@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from cosim.errors import ScenarioError
+from cosim.methods.part import PARTS
 from cosim.scenario.key_paths import key_paths, meant_path
 from cosim.scenario.load import load
 
@@ -87,7 +88,7 @@ def test_a_scenario_without_its_command(cosim: Any, scenario_file: Path) -> None
 WORDS = {
     "learning": ["none", "language_model"],
     "method": ["lora"],
-    "method.topology": ["none", "complete", "ring", "random", "nearest", "clusters"],
+    "method.topology": sorted(PARTS["topology"]),
     "radio.packets": ["fluid", "blocks", "codeword"],
     "radio.path_loss": ["log_distance", "paper", "d2d_outdoor"],
     "radio.fading": ["none", "block", "clarke"],

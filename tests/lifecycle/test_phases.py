@@ -126,7 +126,8 @@ def test_a_run_tells_what_its_time_went_to(chosen: Any, tmp_path: Path) -> None:
         assert taken["wall_s"] > 0
         assert taken["cpu_s"] > 0
     wall_s = sum(taken["wall_s"] for taken in phases.values())
-    assert 0.8 * manifest["wall_s"] <= wall_s <= manifest["wall_s"]
+    # Two stopwatches, which are looked at one after the other.
+    assert 0.8 * manifest["wall_s"] <= wall_s <= manifest["wall_s"] + 0.01
     learner_s = sum(phases[name]["wall_s"] for name in LEARNT - {"network", "traces"})
     assert learner_s == pytest.approx(manifest["learner_wall_s"], rel=0.1)
 
