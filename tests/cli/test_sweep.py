@@ -89,6 +89,7 @@ def test_runs_are_those_of_cosim_run_and_are_played_once(cosim: Any, sweep_file:
     pd.testing.assert_frame_equal(index(), rows)
 
 
+@pytest.mark.slow
 def test_what_is_new_is_played_and_what_was_cut_off_is_moved_aside(
     cosim: Any, sweep_file: Path
 ) -> None:
@@ -157,6 +158,7 @@ def test_a_dry_run_writes_nothing(cosim: Any, sweep_file: Path) -> None:
     assert not Path("elsewhere").exists()
 
 
+@pytest.mark.slow
 def test_a_failure_stops_nobody_and_is_tried_again(cosim: Any, sweep_file: Path) -> None:
     broken = "devices.0.mobility: [{model: trace, path: walks.csv}, {model: static}]"
     sweep_file.write_text(SWEEP.replace("method: [lora, local]", broken), encoding="utf-8")

@@ -125,6 +125,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     assert "no regular file" in refusal(lambda: read_trace(Path("/dev/zero"), endless), CosimError)
 
 
+@pytest.mark.slow
 def test_many_mistakes_take_no_longer_than_few(tmp_path: Path) -> None:
     path = tmp_path / "many.yaml"
     path.write_text(

@@ -10,4 +10,10 @@ DRAWN, SEED = 12, 20
 ALL = {**METHODS} | {
     f"drawn-{n}": Method.model_validate(parts) for n, parts in enumerate(methods_drawn(DRAWN, SEED))
 }
-every_method = pytest.mark.parametrize("recipe", ALL.values(), ids=ALL)
+every_method = pytest.mark.parametrize(
+    "recipe",
+    [
+        pytest.param(recipe, id=name, marks=() if name in METHODS else pytest.mark.slow)
+        for name, recipe in ALL.items()
+    ],
+)

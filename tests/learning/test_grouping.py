@@ -125,6 +125,7 @@ def make(tiny_llama: Path) -> Make:
     return learner
 
 
+@pytest.mark.slow
 # A failure is shown as it was drawn: to look for a smaller one would take minutes.
 @pytest.mark.parametrize("begun", METHODS.values(), ids=METHODS)
 @settings(max_examples=6, deadline=None, phases=[Phase.generate])

@@ -134,6 +134,7 @@ def judged(seed: int) -> list[Verdict]:
     return verdicts(Air(made, paths), trace.transfers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "first", [0, *(pytest.param(first, marks=pytest.mark.slow) for first in range(20, 200, 20))]
 )

@@ -85,6 +85,7 @@ def rows(chosen: Scenario, *, ahead: bool, learner: Any = None, spells: Any = No
     return trace.rows
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(scenarios)
 def test_a_random_scenario_has_the_same_rows(chosen: Scenario) -> None:
@@ -177,6 +178,7 @@ def solved(channel: Channel, bursts: Sequence[Sequence[Transmission]]) -> list[t
     ]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=12)
 @given(
     seed=st.integers(0, 10**6),

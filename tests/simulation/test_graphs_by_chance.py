@@ -88,6 +88,7 @@ def test_weights_are_told_as_much_of_the_graph_as_they_ask_for() -> None:
         assert learner.graphs == {1: expected, 2: expected}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["synchronous", "cluster", "asynchronous"])
 def test_runs_with_absent_devices_are_verified_on_every_schedule(
     tiny_llama: Path, tmp_path: Path, schedule: str

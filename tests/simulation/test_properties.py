@@ -94,6 +94,7 @@ def tell_what_occurred(chosen: Scenario, trace: MemoryTrace) -> None:
             event(f"expert {row.outcome.value}{' and whole' if late else ''}")
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(chosen=scenarios)
 def test_a_seed_gives_one_trace_and_another_seed_another(chosen: Scenario) -> None:
