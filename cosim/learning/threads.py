@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Executor, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 
 # More cores than that would wait for memory.
 MOST_THREADS = 16
+# A signal that arrives just before the main thread falls asleep does not wake it.
+LOOKS_FOR_CTRL_C_S = 0.5
 
 Given = TypeVar("Given")
 Found = TypeVar("Found")
@@ -25,6 +27,13 @@ class Each(Protocol):
 
 def _in_turn(function: Callable[[Given], Found], items: Sequence[Given]) -> list[Found]:
     return [function(item) for item in items]
+
+
+def _wait_for_a_fault(futures: Sequence[Future[Any]]) -> None:
+    """Waits until all are done or one has failed; Ctrl-C is noticed within half a second."""
+    while wait(futures, LOOKS_FOR_CTRL_C_S, FIRST_EXCEPTION).not_done:
+        if any(future.done() and future.exception() for future in futures):
+            return
 
 
 @contextmanager
@@ -62,7 +71,7 @@ def one_thread_each(at_once: int) -> Iterator[Each]:
             ) -> list[Found]:
                 futures = [pool.submit(function, item) for item in items]
                 try:
-                    wait(futures, return_when=FIRST_EXCEPTION)
+                    _wait_for_a_fault(futures)
                 finally:  # Ctrl-C too leaves in line nothing that has not begun
                     for future in futures:
                         future.cancel()
