@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -148,18 +149,24 @@ def modules() -> Iterator[tuple[Path, str]]:
         yield path, ".".join(("cosim", *path.relative_to(ROOT).with_suffix("").parts))
 
 
-def imports(path: Path, *, at_import_time: bool = False) -> Iterator[str]:
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imports(path: Path, *, at_import_time: bool = False) -> tuple[str, ...]:
     """Imported module names; with `at_import_time`, those outside functions and TYPE_CHECKING."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = tree.body if at_import_time else ast.walk(tree)
-    for node in nodes:
+    names: list[str] = []
+    for node in tree(path).body if at_import_time else ast.walk(tree(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             if node.module != "cosim":  # what is taken out of the package itself is a room, or not
-                yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+                names.append(node.module or "")
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return tuple(names)
 
 
 def room(name: str) -> str:
@@ -230,11 +237,11 @@ def test_imports_have_no_cycle() -> None:
     assert len(order) == len(known)
 
 
-def called(path: Path) -> Iterator[str]:
+@cache
+def called(path: Path) -> frozenset[str]:
     """Dotted names of everything that is called."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func)
+    calls = (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call))
+    return frozenset(ast.unparse(node.func) for node in calls)
 
 
 def test_no_global_random_generator() -> None:

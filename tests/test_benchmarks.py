@@ -31,6 +31,7 @@ def test_all_import() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_the_first_step_is_watched_for_in_modules_that_exist() -> None:
     look = "for part in first_step.WATCHED: importlib.import_module(f'cosim.learning.{part}')"
     done = python("-c", f"import first_step, importlib\n{look}")

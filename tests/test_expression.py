@@ -62,6 +62,7 @@ def test_an_honest_pattern_reads_as_many_rows_as_there_are() -> None:
     assert all(pattern.search(row)[1] == "72" for _ in range(100_000))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "line"),
     [("tasks.quiz.fields.answer_pattern", 8), ("adapter.target_modules", 3)],

@@ -22,8 +22,6 @@ from tests.readme_commands import (
 )
 from tests.readme_tables import READMES, ROOT
 
-# They play sweeps.
-SLOW = ("scenarios/README.md", "analysis/README.md")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SHOWN = {path: blocks(path.read_text(encoding="utf-8")) for path in READMES}
 COMMANDS = [
@@ -35,13 +33,9 @@ def id_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, id=id_of(path), marks=[pytest.mark.slow] * (id_of(path) in SLOW))
-        for path in READMES
-        if SHOWN[path]
-    ],
+    "path", [pytest.param(path, id=id_of(path)) for path in READMES if SHOWN[path]]
 )
 def test_what_it_shows_runs(
     path: Path,

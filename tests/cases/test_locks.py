@@ -138,6 +138,7 @@ def test_a_held_directory_is_neither_moved_nor_written_to(
     assert entry.state == "completed"
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_sweep_that_is_killed(sweep_file: Path, tmp_path: Path) -> None:
     sweep_file.write_text(f"{SWEEP}set: {{rounds: 1000000}}\n", encoding="utf-8")
     arguments = [sys.executable, "-m", "cosim", "sweep", str(sweep_file), "--out", "s"]

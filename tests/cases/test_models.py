@@ -59,6 +59,7 @@ def told(call: Any, scenario: Path, tmp_path: Path) -> list[str]:
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_model_of_another_family_plays_or_is_refused(
     kind: str,

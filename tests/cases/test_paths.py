@@ -15,6 +15,7 @@ from cosim.trace.directory import claim_run_directory
 from tests.cases.at_a_shell import Command, environment
 
 
+@pytest.mark.slow
 def test_a_directory_whose_name_is_no_text_is_refused_before_anything_is_simulated(
     command: Command, network: Path, tmp_path: Path
 ) -> None:

@@ -207,6 +207,7 @@ def test_round_robin_goes_on_over_groups() -> None:
     assert device_tasks(["a", "b", "c"], groups) == list("abcaccbca")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATASETS.is_dir(), reason="the real slices are not here")
 def test_every_real_slice_loads(pool: Any) -> None:
     folders = sorted(path.parent for path in DATASETS.glob("*/train.jsonl"))

@@ -128,6 +128,7 @@ def test_the_trace_is_the_golden_one(scenario_file: Path, tmp_path: Path, varian
             assert got == [close_to(value) for value in values], f"{name}.{column}"
 
 
+@pytest.mark.slow
 def test_one_scenario_gives_one_hash_whatever_the_hash_seed(
     scenario_file: Path, tmp_path: Path
 ) -> None:

@@ -55,6 +55,7 @@ def asked_w(
     return powers
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     count=st.integers(0, 40),

@@ -22,6 +22,7 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+@pytest.mark.slow
 def test_views_lie_beside_the_traces_and_leave_them_alone(call: Call, played: Run) -> None:
     directory, before = played.directory, contents(played.directory)
     names = {

@@ -39,6 +39,7 @@ def test_a_chart_shows_all_phases_and_outcomes(played: Run, tmp_path: Path) -> N
         assert shows(path, colour)
 
 
+@pytest.mark.slow
 def test_pictures_come_out_the_same_to_the_byte(played: Run, tmp_path: Path) -> None:
     for number in (1, 2):
         write_gantt(played, [1, 2], tmp_path / f"chart-{number}")
