@@ -13,6 +13,7 @@ from cosim.lifecycle import play
 from cosim.methods import METHODS
 from cosim.trace.content_hash import results_sha256
 from cosim.trace.reader import read_run
+from tests.learning.every_method import QUICK
 
 SCENARIO = """\
 seed: 2
@@ -148,7 +149,14 @@ def test_what_cannot_be_exported_is_told(cosim: Any, played: Any, scenario_file:
     assert not Path("out").exists()
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name != "full_finetune"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+        for name in METHODS
+        if name != "full_finetune"
+    ],
+)
 def test_every_method_with_adapters_can_be_exported(cosim: Any, played: Any, method: str) -> None:
     """As many adapters as the device can answer its two tasks with."""
     directory, learner = played(method)

@@ -18,7 +18,7 @@ from cosim.methods.aggregation.mean import Mean
 from cosim.methods.composition.single import Single
 from cosim.methods.data.own import Own
 from cosim.methods.method import Method
-from tests.learning.every_method import ALL, every_method
+from tests.learning.every_method import ALL, among, every_method
 from tests.learning.small_learners import mixed, one_round, small_learner, small_pools, tuned
 
 
@@ -190,10 +190,10 @@ def test_half_precision_on_the_air_is_what_the_receiver_reads(make: Callable[...
     assert torch.equal(update.projection, update.projection.half().float())
 
 
-ALONE = {name: recipe for name, recipe in ALL.items() if isinstance(recipe.data, Own)}
+ALONE = [name for name, recipe in ALL.items() if isinstance(recipe.data, Own)]
 
 
-@pytest.mark.parametrize("recipe", ALONE.values(), ids=ALONE)
+@pytest.mark.parametrize("recipe", among(ALONE))
 def test_a_device_alone_trains_as_if_there_were_no_network(
     make: Callable[..., Learner], recipe: Method
 ) -> None:
