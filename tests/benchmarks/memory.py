@@ -46,7 +46,7 @@ print(json.dumps({**asdict(estimate), "total": estimate.total}))
 def predicted(case: list[str], short: list[str]) -> dict[str, float]:
     """Bytes by use and in total, as the check before a run has them."""
     command = [sys.executable, "-c", PREDICT, *case, *short]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
