@@ -1,5 +1,6 @@
 """Tiny language models that the fixtures make, so that no test needs a network."""
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,21 @@ def tiny_llama(
 
     config = LlamaConfig(**SHAPE, **_ids(tiny_tokenizer), tie_word_embeddings=False)
     return save_model(config, tmp_path_factory.mktemp("tiny-llama"))
+
+
+@pytest.fixture(scope="session")
+def llama_of(
+    tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Any, save_model: Callable[..., Path]
+) -> Callable[[int], Path]:
+    """Gives the directory of a tiny Llama of so many blocks."""
+    from transformers import LlamaConfig
+
+    def save(blocks: int) -> Path:
+        shape = {**SHAPE, "num_hidden_layers": blocks}
+        config = LlamaConfig(**shape, **_ids(tiny_tokenizer), tie_word_embeddings=False)
+        return save_model(config, tmp_path_factory.mktemp(f"llama-of-{blocks}"))
+
+    return functools.cache(save)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cosim.contract.subject import DEVICES, GRAPH, Subject
 from cosim.contract.verdict import Broken
-from cosim.methods.message import Common, Mask, Message, Said, Seed, Turn, Values
+from cosim.methods.message import Blocks, Common, Mask, Message, Said, Seed, Turn, Values
 
 if TYPE_CHECKING:
     from cosim.learning.learner import Learner
@@ -145,6 +145,8 @@ def _bits(item: Said, memory: Collection[str], per_value: int) -> int:
             return 64
         case Common():
             return 0
+        case Blocks():
+            return math.ceil(math.log2(item.adapted + 1))
 
 
 def _counts(mask: Mask) -> Sequence[int]:
@@ -170,6 +172,8 @@ def _once(message: Message) -> dict[str, Said]:
 def _alike(first: Said, second: Said) -> bool:
     if type(first) is not type(second):
         return False
+    if isinstance(first, Blocks) or isinstance(second, Blocks):
+        return first == second
     one, other = (
         item.support if isinstance(item, Mask) else item.values for item in (first, second)
     )

@@ -10,6 +10,8 @@ from cosim.methods.method import Method
 from cosim.simulation.learner import Learner
 
 ROUNDS = 2
+# Of a round of two steps: the first one's gradients have come to the last of two blocks.
+_STOPPED_AT = 0.4
 
 
 def play(learner: Learner, method: Method) -> None:
@@ -17,7 +19,8 @@ def play(learner: Learner, method: Method) -> None:
 
     In the first, device 2 is cut off before it mixes. In the second, device 1 is cut off while it
     trains, and what it said before arrives late; device 0 is cut off while it mixes, and mixes
-    again. What devices say in a round they say when all have trained; each mixes then.
+    again; and device 2 is stopped in its first step, where the method keeps anything of that. What
+    devices say in a round they say when all have trained; each mixes then.
     """
     for device in DEVICES:
         if (calibrating := learner.submit(device, 0)) is not None:
@@ -31,6 +34,9 @@ def play(learner: Learner, method: Method) -> None:
         jobs = {device: learner.submit(device, round_) for device in DEVICES}
         if round_ == ROUNDS and (job := jobs.pop(1)) is not None:
             job.discard()
+        stopped = jobs[2]
+        if round_ == ROUNDS and method.aggregation.by_block and stopped is not None:
+            learner.cut(2, int(_STOPPED_AT * stopped.work.flop))
         for job in jobs.values():
             assert job is not None
             job.result()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from cosim.host.phases import Phase
+from cosim.learning.costs.round_costs import RoundCosts
 from cosim.learning.execution.executor import Executor
 from cosim.learning.federation.messages import Hearing
 from cosim.learning.records import FineTuned
@@ -37,6 +39,8 @@ class FineTuningJob:
     alone.
 
     calibrates: the device has not been calibrated, so that this is done first; `work` counts it.
+    cut: the FLOP after which it is stopped; None where it is not.
+    reached: how many adapted blocks, counted from the last, it trains; None: all of them.
     phase: what its computing is counted as.
     """
 
@@ -56,6 +60,25 @@ class FineTuningJob:
         self.device, self.round = device, round_
         self.lesson, self.work, self.calibrates = lesson, work, calibrates
         self.outcome: Outcome | None = None
+        self.cut: int | None = None
+        self.reached: int | None = None
+
+    @property
+    def dropped(self) -> bool:
+        """Whether it is stopped before there is anything to be kept."""
+        return self.reached == 0
+
+    def stop(self, flop: int, costs: RoundCosts) -> None:
+        """Has it, before it is settled, train what so many FLOP come to."""
+        lesson, layout = self.lesson, costs.layout
+        done = costs.progress(flop, self.work, lesson.batches, lesson.trains or frozenset())
+        depth, blocks = done.depth(layout), len(layout.blocks)
+        self.cut = flop
+        # A block that has ended one step holds something new.
+        self.reached = depth if done.steps == 0 and depth < blocks else None
+        batches = lesson.batches[: done.steps + (depth > 0)]
+        last = depth if 0 < depth < blocks else None
+        self.lesson = replace(lesson, batches=batches, reached=last)
 
     def result(self) -> FineTuned:
         """Settles every job submitted so far if need be, and hands the device its new adapter."""

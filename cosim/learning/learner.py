@@ -13,7 +13,7 @@ from cosim.learning.base.base_model import BaseModel
 from cosim.learning.base.geometry import Geometry
 from cosim.learning.calibration.calibrator import Calibrator
 from cosim.learning.calibration.prompt_features import PromptReader
-from cosim.learning.costs.flop import Work
+from cosim.learning.costs.round_costs import RoundCosts
 from cosim.learning.data.device_rows import CALIBRATION_ROUND, DeviceRows
 from cosim.learning.data.pool import TaskPool
 from cosim.learning.diagnostics.diagnosis import Diagnosis, LocalGradients
@@ -33,7 +33,6 @@ from cosim.learning.training.trainer import GroupTrainer
 from cosim.methods.calibration import Calibration
 from cosim.methods.message import Graph, Message, Turn
 from cosim.methods.method import Method
-from cosim.methods.workload import Workload
 from cosim.scenario.learning import Adapter as AdapterChoice
 from cosim.scenario.learning import Training
 
@@ -68,10 +67,12 @@ class Learner:
         parts = trainable(base, method, adapter, training)
         self.layout, self.trainer, model = parts.layout, parts.trainer, parts.model
         self.settings = self.trainer.settings
-        moves = self.settings.trainable_projection
-        self.work = work = Work.of(base.model, self.layout, trainable_projection=moves)
+        self.costs = RoundCosts(base.model, self.layout, method)
+        self.work = self.costs.work
         reader = PromptReader(model, *method.composition.reading)
-        self.calibrator = Calibrator(model, self.layout, method.needs, reader, work, base.sha256)
+        self.calibrator = Calibrator(
+            model, self.layout, method.needs, reader, self.work, base.sha256
+        )
         density_of = densities or [adapter.density] * len(self.tasks)
         self.fleet = Fleet(self.layout, method, tasks, seed, density_of, adapter.bits_per_value)
         self.rows = DeviceRows(pools, self.tasks, seed)
@@ -155,7 +156,7 @@ class Learner:
         adapter = state.adapter
         kept = self.fleet.planned(device, state.calibration)
         trains = self.method.projection.trains(round_)
-        work = self._workload(batches, int(kept.sum()), trains, chooses=adapter.unmasked)
+        work = self.costs.workload(batches, int(kept.sum()), trains, chooses=adapter.unmasked)
         if calibrating is not None:
             work = work.after(calibrating.work)
         lesson = Lesson(adapter, batches, kept, trains=trains)
@@ -163,19 +164,15 @@ class Learner:
         self.queue.append(job)
         return job
 
-    def _workload(
-        self, batches: Sequence[Batch], kept: int, trains: frozenset[str], *, chooses: bool
-    ) -> Workload:
-        trained = kept if "B" in trains else 0
-        trained += self.layout.projection_size if "A" in trains else 0
-        work = self.work.training(trains)
-        ranked = self.layout.expansion_size if chooses else 0
-        if chooses and self.method.expansion.warms_up:
-            return work.warm_up_workload(batches, trained=trained, ranked=ranked)
-        return work.workload(batches, trained=trained, ranked=ranked)
+    def cut(self, device: int, flop: int) -> None:
+        """Has the fine-tuning that a device submitted last do no more FLOP than these."""
+        next(job for job in reversed(self.queue) if job.device == device).stop(flop, self.costs)
+        self.queue = [job for job in self.queue if not job.dropped]
 
     def accept(self, job: FineTuningJob) -> FineTuned:
         """Makes a job's outcome the device's state; called by the job."""
+        if job.dropped:
+            return self._lost(job, FineTuned(None, dropped=True))
         if job.outcome is None:
             if self.pooled.gathered:
                 self._settle_pooled(job)
@@ -187,7 +184,7 @@ class Learner:
         if job.outcome.fault is not None:
             return self._diverged(job, job.outcome)
         first = self.fleet.states[job.device].adapter.round == 0
-        self.fleet.learnt(job.device, replace(job.outcome.adapter, round=job.round))
+        self.fleet.learnt(job.device, replace(job.outcome.adapter, round=job.round), job.reached)
         if self.remembers:
             self.spoken[job.device] = self.post.message(job.device, job.round)
         layers = tuple(self.fleet.layers(job.device)) if first else ()
@@ -201,8 +198,13 @@ class Learner:
                 f"{job.round}: {outcome.fault}; try a smaller training.learning_rate, or "
                 "training.divergence: quarantine to go on without such updates"
             )
+        return self._lost(job, FineTuned(outcome.loss, quarantined=True))
+
+    def _lost(self, job: FineTuningJob, tuned: FineTuned) -> FineTuned:
+        """A round in which a device has learnt nothing: it keeps what it had."""
         self.spoken.pop(job.device, None)
-        return FineTuned(outcome.loss, quarantined=True)
+        self.fleet.learnt_nothing(job.device)
+        return tuned
 
     def forget(self, job: FineTuningJob) -> None:
         """Drops a job, settled or not; called by the job."""
@@ -304,13 +306,9 @@ class Learner:
 
     def describe(self, devices: Sequence[int], together: bool = False) -> Description:
         """What devices are going to send, by their masks or those that are planned."""
-        densities, sizes = self.fleet.densities(devices)
-        return Description(
-            [self.post.first_bits(device) for device in devices],
-            densities,
-            sizes,
-            self.fleet.collision(devices) if together else None,
-        )
+        first_bits = [self.post.first_bits(device) for device in devices]
+        collision = self.fleet.collision(devices) if together else None
+        return Description(first_bits, *self.fleet.densities(devices), collision)
 
     @cached_property
     def diagnosis(self) -> Diagnosis:

@@ -25,7 +25,7 @@ from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.pass_room import PassRoom
 from cosim.methods.adapter import Adapter, Moments
 from cosim.methods.calibration import Calibration
-from cosim.methods.message import Common, Mask, Message, Seed, Turn, Values
+from cosim.methods.message import Blocks, Common, Mask, Message, Seed, Turn, Values
 from cosim.methods.state import DeviceState
 from cosim.methods.workload import Workload
 
@@ -54,7 +54,7 @@ class OpenJob:
     the scenario's.
 
     round, adapter: None of a calibration or a mixture. outcome: None until it is settled.
-    hearing: of a mixture.
+    hearing: of a mixture. cut: the FLOP after which it is stopped.
     """
 
     device: int
@@ -65,11 +65,12 @@ class OpenJob:
     calibrates: bool = False
     outcome: Outcome | None = None
     hearing: Hearing | None = None
+    cut: int | None = None
 
 
 KINDS = (
     *(Adapter, Calibration, DeviceState, Moments),
-    *(Common, Mask, Message, Seed, Values),
+    *(Blocks, Common, Mask, Message, Seed, Values),
     *(Hearing, OpenJob, Outcome, PassRoom, Score, Turn, Workload),
 )
 
@@ -113,7 +114,14 @@ def _open_job(job: FineTuningJob | CalibrationJob | MixingJob) -> OpenJob:
         return OpenJob(job.device, job.work)
     start = job.lesson
     return OpenJob(
-        job.device, job.work, job.round, start.adapter, start.kept, job.calibrates, job.outcome
+        job.device,
+        job.work,
+        job.round,
+        start.adapter,
+        start.kept,
+        job.calibrates,
+        job.outcome,
+        cut=job.cut,
     )
 
 
@@ -128,6 +136,8 @@ def _job(learner: Learner, job: OpenJob) -> FineTuningJob | CalibrationJob | Mix
     calibrates = job.calibrates
     tuning = FineTuningJob(learner, job.device, job.round, lesson, job.work, calibrates=calibrates)
     tuning.outcome = job.outcome
-    if job.outcome is None:
+    if job.cut is not None:
+        tuning.stop(job.cut, learner.costs)
+    if job.outcome is None and not tuning.dropped:
         learner.queue.append(tuning)
     return tuning

@@ -32,11 +32,14 @@ class FineTuned:
     loss: the mean over its steps, nats a token; None where nothing is trained.
     quarantined: the fine-tuning diverged; the device holds what it held before, and sends nothing.
     layers: what each adapted module trains and sends; empty but after a device's first fine-tuning.
+    dropped: the compute deadline came before there was anything to keep; the device holds what it
+        held before, and has nothing to say.
     """
 
     loss: float | None
     quarantined: bool = False
     layers: tuple[LayerState, ...] = ()
+    dropped: bool = False
 
 
 @dataclass(frozen=True)

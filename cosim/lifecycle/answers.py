@@ -106,8 +106,8 @@ def _encode_result(_: Underway, __: Call, result: FineTuned | None) -> Any:
 def _decode_result(_: Underway, __: Call, record: Any) -> FineTuned | None:
     if record is None:
         return None
-    loss, quarantined, layers = record
-    return FineTuned(loss, quarantined, tuple(LayerState(*layer) for layer in layers))
+    loss, quarantined, layers, dropped = record
+    return FineTuned(loss, quarantined, tuple(LayerState(*layer) for layer in layers), dropped)
 
 
 def _offered_handle(call: Call) -> Handle | None:
@@ -171,6 +171,7 @@ OUTGOING = Form(_encode_outgoing, _decode_outgoing)
 VERBS = {
     "limit": AS_IT_IS,
     "submit": JOB(phase=Phase.TRAINING),
+    "cut": AS_IT_IS,
     "messages": OUTGOING,
     "experts": OUTGOING,
     "hear": AS_IT_IS,

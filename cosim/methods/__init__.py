@@ -20,13 +20,14 @@ from cosim.methods.local import METHOD as LOCAL
 from cosim.methods.lora import METHOD as LORA
 from cosim.methods.lori import METHOD as LORI
 from cosim.methods.lori_dense import METHOD as LORI_DENSE
-from cosim.methods.message import Common, Heard, Mask, Message, Seed, Turn, Values
+from cosim.methods.message import Blocks, Common, Heard, Mask, Message, Seed, Turn, Values
 from cosim.methods.method import Method
 from cosim.methods.product_sum import METHOD as PRODUCT_SUM
 from cosim.methods.proposed import METHOD as PROPOSED
 from cosim.methods.proposed_literal import METHOD as PROPOSED_LITERAL
 from cosim.methods.proposed_single_cluster import METHOD as PROPOSED_SINGLE_CLUSTER
 from cosim.methods.rolora import METHOD as ROLORA
+from cosim.methods.salf import METHOD as SALF
 from cosim.methods.slots import (
     Aggregation,
     Choosing,
@@ -68,6 +69,7 @@ METHODS: dict[str, Method] = {
         FEDROT_LORA,
         SUM_PRODUCT,
         PRODUCT_SUM,
+        SALF,
     )
 }
 
@@ -90,11 +92,13 @@ __all__ = [
     "PROPOSED_LITERAL",
     "PROPOSED_SINGLE_CLUSTER",
     "ROLORA",
+    "SALF",
     "SUM_PRODUCT",
     "TAD_LORA",
     "AdaptedModule",
     "Adapter",
     "Aggregation",
+    "Blocks",
     "Calibration",
     "Choosing",
     "Common",

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 class Moments:
     """Moments are the optimiser's state over one factor of one device.
 
-    steps: optimiser steps taken. first, second: float32 (n,), AdamW's two moments.
+    steps: optimiser steps taken, or those of each module where some took fewer.
+    first, second: float32 (n,), AdamW's two moments.
     """
 
-    steps: int
+    steps: int | tuple[int, ...]
     first: Tensor
     second: Tensor
 

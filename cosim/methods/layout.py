@@ -61,6 +61,16 @@ class Layout:
         """Values of B over all modules."""
         return sum(self.expansion_sizes)
 
+    @property
+    def blocks(self) -> list[int]:
+        """The transformer blocks that have adapted modules, the first one first."""
+        return sorted({module.layer for module in self.modules})
+
+    def in_last(self, count: int) -> list[int]:
+        """The numbers of the modules in the last so many blocks that have any."""
+        last = set(self.blocks[len(self.blocks) - count :])
+        return [number for number, module in enumerate(self.modules) if module.layer in last]
+
     def pairs(self, projection: Tensor, expansion: Tensor) -> list[tuple[Tensor, Tensor]]:
         """(A, B) of each module as (1, r, k) and (1, d, r) views of flat vectors."""
         A = projection.split(self.projection_sizes)

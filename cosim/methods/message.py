@@ -97,7 +97,24 @@ class Common:
         return 0
 
 
-Said = Values | Mask | Seed | Common
+@dataclass(frozen=True)
+class Blocks:
+    """Blocks say that a message's factors hold the modules of a model's last blocks alone.
+
+    reached: how many blocks, counted from the last. adapted: how many have adapted modules.
+    """
+
+    name: str
+    reached: int
+    adapted: int
+    once: bool = False
+
+    def bits(self, per_value: int) -> int:
+        """⌈log2(L + 1)⌉, for a number from 0 to L."""
+        return self.adapted.bit_length()
+
+
+Said = Values | Mask | Seed | Common | Blocks
 
 
 def payload_bits(content: Sequence[Said], known: Collection[str], per_value: int) -> int:
@@ -162,7 +179,7 @@ class Message:
     def projection(self) -> Tensor:
         """Flat A as whoever hears the message has it."""
         said = self.by_name["A"]
-        assert not isinstance(said, Mask)
+        assert not isinstance(said, Mask | Blocks)
         return said.values
 
     @property
@@ -178,7 +195,13 @@ class Message:
     @property
     def whole(self) -> bool:
         """Whether a receiver learns both factors from it, or from what it has been told."""
-        return {"A", "B"} <= self.by_name.keys()
+        return {"A", "B"} <= self.by_name.keys() and self.reached is None
+
+    @property
+    def reached(self) -> int | None:
+        """How many blocks, counted from the last, its factors hold; None where they hold all."""
+        cuts = [said for said in self.content if isinstance(said, Blocks)]
+        return min((said.reached for said in cuts if said.reached < said.adapted), default=None)
 
 
 def on_air(content: Sequence[Said], bits_per_value: int) -> tuple[Said, ...]:

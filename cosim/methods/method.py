@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from cosim.methods.aggregation.layerwise_mean import LayerwiseMean
 from cosim.methods.aggregation.mean import Mean
 from cosim.methods.aggregation.none import NoAggregation
 from cosim.methods.aggregation.product_svd import ProductSvd
@@ -99,7 +100,9 @@ class Method(Choice):
     )
     aggregation: Annotated[
         Aggregation,
-        OneOf(NoAggregation, Mean, SupportNormalised, Stacked, ProductSvd, RotatedMean),
+        OneOf(
+            NoAggregation, Mean, SupportNormalised, Stacked, ProductSvd, RotatedMean, LayerwiseMean
+        ),
     ] = Field(description="what a device says, and what becomes of what it heard")
     composition: Annotated[Composition, OneOf(Single, Oracle, Gate, UniformMerge, Ranks)] = Field(
         description="which experts answer a question"

@@ -220,6 +220,22 @@ class Aggregation(Part):
     # The weights where a method names none.
     own_weights: ClassVar[str] = "by_rows"
 
+    @property
+    def by_block(self) -> bool:
+        """Whether a device that the compute deadline stops may keep and say the blocks that
+        back-propagation has reached; else all of its round's training is lost."""
+        return False
+
+    def learnt(
+        self, before: DeviceState, own: DeviceState, reached: int | None, layout: Layout
+    ) -> DeviceState:
+        """The state after a fine-tuning, with what the part remembers of it.
+
+        before: the state that the fine-tuning began with. reached: how many of the layout's blocks,
+        counted from the last, hold anything new; None: all of them.
+        """
+        return own
+
     def says(self, own: DeviceState, at: Speaking) -> tuple[Said, ...]:
         """The content of a device's message; its bits follow from it."""
         adapter = own.adapter
@@ -298,6 +314,8 @@ class Schedule(Part):
     slot: ClassVar[str] = "schedule"
     # Whether all devices end a round before any begins the next.
     in_step: ClassVar[bool] = False
+    # Whether a device mixes no sooner than its neighbours' messages of the turn have ended.
+    waits: ClassVar[bool] = False
 
     def turns(self, round_: int) -> Sequence[Turn]:
         """The turns of a round, in order."""

@@ -165,6 +165,14 @@ class Training(Section):
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="of the local fine-tuning")
     weight_decay: float = Field(0.0, ge=0, le=1, description="decoupled; on the support only")
     max_tokens: int = Field(512, ge=8, le=8192, description="longer samples are left out")
+    compute_deadline_s: float | None = Field(
+        None,
+        ge=0,
+        le=1e9,
+        description="how long a device fine-tunes in a round at most; one that has not ended then "
+        "keeps and sends nothing of it, or with aggregation 'layerwise_mean' the blocks that "
+        "back-propagation has reached; null: all finish",
+    )
     divergence: Literal["stop", "quarantine"] = Field(
         "stop",
         description="where a loss or value is no finite number: end the run, or go on without that "

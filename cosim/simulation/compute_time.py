@@ -27,3 +27,11 @@ def compute_time_s(profile: Profile, work: Workload) -> float:
             model.value_ranking_s,
         )
     return float(seconds) / profile.speed
+
+
+def flop_done(work: Workload, takes_s: float, until_s: float) -> int:
+    """The FLOP of work that takes so long which are done by a moment before its end.
+
+    What takes time besides FLOP, passes and updates, is spread evenly over them.
+    """
+    return int(work.flop * (until_s / takes_s))

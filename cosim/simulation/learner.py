@@ -58,6 +58,9 @@ class Learner(Protocol):
         Round 0 is the calibration alone; None where nothing is to be computed.
         """
 
+    def cut(self, device: int, flop: int) -> None:
+        """Has the fine-tuning that a device has just submitted do no more FLOP than these."""
+
     def messages(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
         """What a device says now, and what it weighs for each receiver, with what that must be
         told once; None where it keeps silent."""

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 @dataclass
 class _FineTuning:
     work: Workload
+    dropped: bool = False
 
     def result(self) -> FineTuned:
-        return FineTuned(loss=None)
+        return FineTuned(loss=None, dropped=self.dropped)
 
     def discard(self) -> None:
         """There is nothing to forget."""
@@ -58,6 +59,7 @@ class NullLearner:
         self._density = density
         self._values = payload_bits / per_value
         self._banks: dict[int, set[int]] = {}
+        self._submitted: dict[int, _FineTuning] = {}
         self.warnings: tuple[str, ...] = ()
         self.base = None
         self.pools: dict[str, TaskPool] = {}
@@ -67,7 +69,14 @@ class NullLearner:
 
     def submit(self, device: int, round_: int) -> Job[FineTuned] | None:
         """A job of the scenario's work; nothing is calibrated."""
-        return _FineTuning(self._work) if round_ else None
+        if not round_:
+            return None
+        job = self._submitted[device] = _FineTuning(self._work)
+        return job
+
+    def cut(self, device: int, flop: int) -> None:
+        """There are no blocks: whoever has not done all of its work has nothing to say."""
+        self._submitted[device].dropped = True
 
     def messages(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
         """The scenario's bits for everybody."""

@@ -180,6 +180,7 @@ def test_a_round_leaves_the_idle_factor_and_its_moments_alone(
         assert after.moments[idle] is before.moments[idle]
         other = "AB".replace(idle, "")
         steps = before.moments[other].steps if other in before.moments else 0
+        assert isinstance(steps, int)
         assert after.moments[other].steps == steps + 2
 
 

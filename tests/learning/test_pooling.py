@@ -45,7 +45,9 @@ def trained(learner: Learner, device: int, round_: int) -> tuple[float, Tensor, 
     """The loss, B and number of steps of a device's fine-tuning."""
     tuned = learner.submit(device, round_).result()
     adapter = learner.fleet.adapters[device]
-    return tuned.loss, adapter.values, adapter.moments["B"].steps
+    steps = adapter.moments["B"].steps
+    assert isinstance(steps, int)
+    return tuned.loss, adapter.values, steps
 
 
 @pytest.mark.parametrize("name", ["hard_moe", "local"])

@@ -4,8 +4,8 @@ import pytest
 
 from cosim.methods import METHODS
 from cosim.simulation.setup.build import build_learner
-from cosim.trace.schema import TopologyRow
-from tests.simulation.small_networks import scenario, simulate
+from cosim.trace.schema import RoundRow, TopologyRow, TransferRow
+from tests.simulation.small_networks import MemoryTrace, scenario, simulate, world_of
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -19,3 +19,34 @@ def test_only_a_method_with_masks_predicts_collisions(name: str) -> None:
     assert rows
     for row in rows:
         assert (row.collision_predicted is None) != METHODS[name].expansion.masked
+
+
+@pytest.mark.parametrize("name", ["lora", "salf"])
+def test_whoever_is_stopped_has_no_blocks_to_send(name: str) -> None:
+    """It has done, and drawn power for, the FLOP of the time until the deadline."""
+    profile = {"peak_flop_s": 1e12, "utilisation": 0.5, "compute_w": 3.0, "idle_w": 0.0}
+    radio = {"pa_efficiency": 0.35, "transmit_circuit_w": 0.5, "receive_w": 0.6}
+    chosen = scenario(
+        method={"name": name, "topology": "complete"},
+        learning={"model": "none", "flop": 1.0e12, "payload_bits": 1000},
+        training={"compute_deadline_s": 1.5},
+        devices=[
+            {"count": 2, "profile": profile | radio | {"peak_flop_s": 4e12}},
+            {"count": 1, "profile": profile | radio},
+        ],
+    )
+    played = simulate(chosen)
+    slow = [row for row in played.rows if isinstance(row, RoundRow) and row.device == 2]
+    assert slow
+    for row in slow:
+        assert (row.flop, row.compute_s) == (0.75e12, 1.5)
+        assert row.energy_compute_j == pytest.approx(4.5)
+        assert row.bits_sent == row.missed == 0
+        assert row.received == 2
+    sent = [row for row in played.rows if isinstance(row, TransferRow)]
+    assert {row.src for row in sent} == {0, 1}
+    warnings = world_of(chosen, MemoryTrace()).warnings
+    told = [sentence for sentence in warnings if "compute_deadline_s" in sentence]
+    assert len(told) == 1
+    assert told[0].startswith("training.compute_deadline_s stops 1 of 3 devices")
+    assert told[0].endswith("device 2")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
 from cosim.errors import BaseModelError
-from cosim.learning.base.target_modules import is_linear
+from cosim.learning.base.target_modules import block_of, is_linear
 
 # A layer of these kinds keeps no weight between each two tokens.
 _NOT_ATTENTION = ("linear_attention", "mamba", "recurrent", "conv", "ssm", "rwkv", "hybrid_mamba")
@@ -50,11 +51,8 @@ class Geometry:
         """Reads a causal language model's; raises `BaseModelError` with what is not said."""
         config = text_config(model)
         blocks, hidden = _number(config, "num_hidden_layers"), _number(config, "hidden_size")
-        kinds = _list(config, "layer_types") or _list(config, "layers_block_type")
         heads = _first(config, ("num_attention_heads",))
-        attending = blocks if heads else 0
-        if kinds:
-            attending = sum(not any(word in kind for word in _NOT_ATTENTION) for kind in kinds)
+        attending = sum(attends(model))
         heads = heads if heads and attending else 0
         size = _first(config, ("head_dim",)) or (hidden // heads if heads else 0)
         return cls(
@@ -67,6 +65,16 @@ class Geometry:
             _first(config, ("intermediate_size",)) or 4 * hidden,
             head_weight(model).shape[0],
         )
+
+
+def attends(model: Any) -> list[bool]:
+    """Whether each block of a model has attention weights; raises `BaseModelError`."""
+    config = text_config(model)
+    kinds = _list(config, "layer_types") or _list(config, "layers_block_type")
+    if kinds:
+        return [not any(word in kind for word in _NOT_ATTENTION) for kind in kinds]
+    heads = _first(config, ("num_attention_heads",))
+    return [heads is not None] * _number(config, "num_hidden_layers")
 
 
 def text_config(model: Any) -> Any:
@@ -131,10 +139,18 @@ def positions(model: Any) -> int | None:
 def multiplied(model: Any) -> int:
     """Multiply-adds by token of all weights but the output head's, Σ d·k for linear layers.
 
+    Raises `BaseModelError` as `multiplied_by_block`.
+    """
+    return multiplied_by_block(model).total()
+
+
+def multiplied_by_block(model: Any) -> Counter[int]:
+    """The same by transformer block; what is in none counts with the first.
+
     Of the experts of a mixture those that a token takes. Raises `BaseModelError` where the
     configuration does not say how many that are.
     """
-    head, total = model.get_output_embeddings(), 0
+    head, of_blocks = model.get_output_embeddings(), Counter[int]()
     for name, module in model.named_modules():
         if module is head or isinstance(module, nn.Embedding):
             continue
@@ -144,8 +160,8 @@ def multiplied(model: Any) -> int:
             of_experts = "expert" in f"{name}.{type(module).__name__}".lower()
             routed = of_experts and "shared_expert" not in name
             share = _experts_share(model) if routed else 1.0
-            total += sum(round(size * share) for size in matrices)
-    return total
+            of_blocks[block_of(name)] += sum(round(size * share) for size in matrices)
+    return of_blocks
 
 
 def _experts_share(model: Any) -> float:

@@ -39,11 +39,15 @@ def adapted_modules(
     """
     modules = []
     for name, linear in _targets(model, target_modules):
-        block = re.search(r"\.(\d+)\.", name)
-        number = int(block.group(1)) if block else 0
         rows, columns = weight_of(linear).shape
-        modules.append(AdaptedModule(name, number, rows, columns, _is_conv1d(linear)))
+        modules.append(AdaptedModule(name, block_of(name), rows, columns, _is_conv1d(linear)))
     return tuple(modules)
+
+
+def block_of(name: str) -> int:
+    """The transformer block that a module's name places it in; 0 where it is in none."""
+    block = re.search(r"\.(\d+)\.", name)
+    return int(block.group(1)) if block else 0
 
 
 def _targets(model: Any, targets: str | Sequence[str]) -> list[tuple[str, nn.Module]]:

@@ -86,13 +86,17 @@ class Work:
         That is what a device that trains alone computes; what a grouped pass pads besides, the
         host's convenience, is not counted.
         """
-        total = 0
-        for batch in batches:
-            longest = max(row.tokens for row in batch)
-            for row in batch:
-                scored = len(row.answer)
-                total += self.forward_flop(longest, scored) + self.backward_flop(longest, scored)
-        return total
+        return sum(self.forward_of(batch) + self.backward_of(batch) for batch in batches)
+
+    def forward_of(self, batch: Sequence[Encoded]) -> int:
+        """Forward over one mini-batch, its rows padded to the longest."""
+        longest = max(row.tokens for row in batch)
+        return sum(self.forward_flop(longest, len(row.answer)) for row in batch)
+
+    def backward_of(self, batch: Sequence[Encoded]) -> int:
+        """Backward over one mini-batch, its rows padded to the longest."""
+        longest = max(row.tokens for row in batch)
+        return sum(self.backward_flop(longest, len(row.answer)) for row in batch)
 
     def reading_flop(self, rows: Sequence[Encoded]) -> int:
         """One forward pass without adapters and head over all rows, padded to their longest."""

@@ -110,9 +110,19 @@ class Fleet:
         state = replace(state, calibration=heard)
         return state if A is state.adapter.projection else state.with_adapter(projection=A)
 
-    def learnt(self, device: int, adapter: Adapter) -> None:
-        """Makes an adapter the device's own, and its expert where experts are asked."""
-        state = replace(self.states[device], adapter=adapter)
+    def learnt_nothing(self, device: int) -> None:
+        """Notes that a fine-tuning of a device came to nothing."""
+        state = self.states[device]
+        self.states[device] = self.method.aggregation.learnt(state, state, 0, self.layout)
+
+    def learnt(self, device: int, adapter: Adapter, reached: int | None = None) -> None:
+        """Makes an adapter the device's own, and its expert where experts are asked.
+
+        reached: how many blocks, counted from the last, hold anything new; None: all of them.
+        """
+        before = self.states[device]
+        state = replace(before, adapter=adapter)
+        state = self.method.aggregation.learnt(before, state, reached, self.layout)
         if self.method.composition.asks_experts:
             values = as_transmitted(adapter.values, self.bits_per_value)
             state = state.hold({device: replace(adapter, values=values, moments={})})

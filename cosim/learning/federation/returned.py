@@ -8,7 +8,7 @@ import torch
 
 from cosim.errors import MethodError
 from cosim.methods.layout import Layout
-from cosim.methods.message import Mask, Said, Values
+from cosim.methods.message import Blocks, Mask, Said, Values
 from cosim.methods.part import where
 from cosim.methods.slots import Aggregation
 from cosim.methods.state import DeviceState
@@ -21,7 +21,10 @@ def refuse_unreadable(content: Sequence[Said], layout: Layout, aggregation: Aggr
     B, mask = kinds.get("B"), kinds.get("M")
     if not isinstance(B, Values):
         return
-    count, size = int(B.values.numel()), layout.expansion_size
+    sizes = layout.expansion_sizes
+    for blocks in (said for said in content if isinstance(said, Blocks)):
+        sizes = [layout.expansion_sizes[number] for number in layout.in_last(blocks.reached)]
+    count, size = int(B.values.numel()), sum(sizes)
     places = int(mask.support.numel()) if isinstance(mask, Mask) else size
     if count != places:
         among = f"a mask of {places}" if isinstance(mask, Mask) else f"no mask, and B has {size}"

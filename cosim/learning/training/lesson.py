@@ -21,6 +21,7 @@ class Lesson:
     kept: positions of each module that a mask will keep (L,), where none has been chosen yet.
     others: the mini-batches of further devices whose rows the adapter learns from as well.
     trains: the factors that are trained, of "A" and "B"; None: as the trainer's settings say.
+    reached: how many adapted blocks, counted from the last, the last step trains; None: all.
     """
 
     adapter: Adapter
@@ -28,6 +29,7 @@ class Lesson:
     kept: NDArray[np.int64] | None = None
     others: tuple[tuple[Batch, ...], ...] = ()
     trains: frozenset[str] | None = None
+    reached: int | None = None
 
     @property
     def longest(self) -> int:

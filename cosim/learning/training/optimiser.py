@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import torch
@@ -34,9 +35,17 @@ class FusedAdamW:
     """What `torch.optim.AdamW(fused=True)` makes of one vector, by the same kernel.
 
     torch.optim imports torch's compiler when it is first used, half a second of a start.
+    sizes: of the modules in the vector, which may each have taken steps of their own.
     """
 
-    def __init__(self, values: Tensor, rate: float, decay: float, moments: Moments | None) -> None:
+    def __init__(
+        self,
+        values: Tensor,
+        rate: float,
+        decay: float,
+        moments: Moments | None,
+        sizes: Sequence[int] = (),
+    ) -> None:
         self.values, self._rate, self._decay = values, rate, decay
         place = values.device
         if moments is None:
@@ -45,21 +54,39 @@ class FusedAdamW:
         else:
             self._first = moments.first.to(place, copy=True)
             self._second = moments.second.to(place, copy=True)
-        self._steps = torch.tensor(0.0 if moments is None else float(moments.steps), device=place)
+        taken = 0 if moments is None else moments.steps
+        self._sizes = list(sizes)
+        # Of the whole vector, or of each module.
+        counts = [taken] if isinstance(taken, int) else taken
+        self._steps = torch.tensor([float(count) for count in counts], device=place)
 
     @torch.no_grad()
-    def step(self) -> None:
-        """Updates the values by their gradient."""
+    def step(self, modules: Collection[int] | None = None) -> None:
+        """Updates the values by their gradient, or those of some modules by their part of it."""
         gradient = self.values.grad
         assert gradient is not None
-        self._steps += 1
+        vectors = [self.values, gradient, self._first, self._second]
+        if modules is None and len(self._steps) == 1:
+            values, gradients, first, second = ([vector] for vector in vectors)
+            steps = [self._steps[0]]
+        else:
+            if len(self._steps) == 1:
+                self._steps = self._steps.repeat(len(self._sizes))
+            numbers = range(len(self._sizes)) if modules is None else sorted(modules)
+            split = [vector.split(self._sizes) for vector in vectors]
+            values, gradients, first, second = (
+                [pieces[number] for number in numbers] for pieces in split
+            )
+            steps = [self._steps[number] for number in numbers]
+        for count in steps:
+            count += 1
         torch._fused_adamw_(
-            [self.values],
-            [gradient],
-            [self._first],
-            [self._second],
+            values,
+            gradients,
+            first,
+            second,
             [],
-            [self._steps],
+            steps,
             lr=self._rate,
             beta1=_BETAS[0],
             beta2=_BETAS[1],
@@ -71,19 +98,40 @@ class FusedAdamW:
 
     def moments(self) -> Moments | None:
         """Its state, on the CPU; None before the first step."""
-        steps = int(self._steps.item())
-        return Moments(steps, self._first.cpu(), self._second.cpu()) if steps else None
+        steps = tuple(int(count) for count in self._steps.tolist())
+        if not any(steps):
+            return None
+        return Moments(alike(steps), self._first.cpu(), self._second.cpu())
+
+
+def alike(steps: tuple[int, ...]) -> int | tuple[int, ...]:
+    """The steps of all modules; one number where they have taken equally many."""
+    return steps[0] if len(set(steps)) == 1 else steps
 
 
 class Sgd:
-    """`torch.optim.SGD` over one vector, which keeps no state."""
+    """`torch.optim.SGD` over one vector, which keeps no state.
 
-    def __init__(self, values: Tensor, rate: float, decay: float) -> None:
+    sizes: of the modules in the vector.
+    """
+
+    def __init__(
+        self, values: Tensor, rate: float, decay: float, sizes: Sequence[int] = ()
+    ) -> None:
         self._optimiser = torch.optim.SGD([values], lr=rate, weight_decay=decay)
+        self._values, self._sizes = values, list(sizes)
 
-    def step(self) -> None:
-        """Updates the values by their gradient."""
+    @torch.no_grad()
+    def step(self, modules: Collection[int] | None = None) -> None:
+        """Updates the values by their gradient, or those of some modules by their part of it."""
+        before = None if modules is None else self._values.detach().clone()
         self._optimiser.step()
+        if modules is None or before is None:
+            return
+        pairs = zip(self._values.split(self._sizes), before.split(self._sizes), strict=True)
+        for number, (new, old) in enumerate(pairs):
+            if number not in modules:
+                new.copy_(old)
 
     def moments(self) -> Moments | None:
         """None: there are none."""
@@ -93,12 +141,18 @@ class Sgd:
 Optimiser = FusedAdamW | Sgd
 
 
-def new_optimiser(values: Tensor, moments: Moments | None, choice: Choice) -> Optimiser:
-    """The recipe's optimiser, going on where the moments are."""
+def new_optimiser(
+    values: Tensor, moments: Moments | None, choice: Choice, sizes: Sequence[int] = ()
+) -> Optimiser:
+    """The recipe's optimiser, going on where the moments are.
+
+    sizes: of the modules in the vector, where some of them may take a step alone.
+    """
     match choice.optimizer:
         case "sgd":
-            return Sgd(values, choice.learning_rate, choice.weight_decay)
+            return Sgd(values, choice.learning_rate, choice.weight_decay, sizes)
         case "adamw":
-            return FusedAdamW(values, choice.learning_rate, choice.weight_decay, moments)
+            rate, decay = choice.learning_rate, choice.weight_decay
+            return FusedAdamW(values, rate, decay, moments, sizes)
         case other:
             raise CosimError(f"training.optimizer: nobody takes the steps of {other!r}")

@@ -171,13 +171,22 @@ class GroupTrainer:
                 if row not in faults:
                     faults[row] = self._fault(copies, row, step, float(losses_of_step[row]))
             losses += losses_of_step
-            copies.optimiser_step()
+            copies.optimiser_step(self._trained_in(step, lessons))
         mean = (losses / steps).tolist()
         out = []
         for row, (adapter, loss) in enumerate(zip(copies.adapters(), mean, strict=True)):
             fault = faults.get(row) or non_finite_factor(self.layout, adapter)
             out.append(Outcome(adapter, loss, fault))
         return out
+
+    def _trained_in(self, step: int, lessons: Sequence[Lesson]) -> list[Sequence[int] | None]:
+        """The modules of each lesson that a step updates; None: all of them."""
+        return [
+            None
+            if lesson.reached is None or step < len(lesson.batches) - 1
+            else self.layout.in_last(lesson.reached)
+            for lesson in lessons
+        ]
 
     def _fault(self, copies: WorkingCopies, row: int, step: int, loss: float) -> str:
         """Where a loss that is no number comes from: the first module whose gradient is none."""

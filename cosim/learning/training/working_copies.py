@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cosim.learning.adapters.grouped import GroupedParameter
-from cosim.learning.training.optimiser import Optimiser, new_optimiser
+from cosim.learning.training.optimiser import Optimiser, alike, new_optimiser
 from cosim.methods.adapter import Adapter, Moments
 from cosim.methods.layout import Layout
 
@@ -45,7 +45,12 @@ class _Master:
     """
 
     def __init__(
-        self, adapter: Adapter, factors: Sequence[str], place: torch.device, choice: Optimisation
+        self,
+        adapter: Adapter,
+        factors: Sequence[str],
+        layout: Layout,
+        place: torch.device,
+        choice: Optimisation,
     ) -> None:
         self.factors = tuple(factors)
         starts = [adapter.values if name == "B" else adapter.projection for name in factors]
@@ -53,11 +58,24 @@ class _Master:
         joined = torch.cat(starts) if len(starts) > 1 else starts[0].clone()
         self.values = joined.to(place).requires_grad_()
         moments = [adapter.moments[name] for name in factors if name in adapter.moments]
-        self.optimiser: Optimiser = new_optimiser(self.values, _joined(moments), choice)
+        by_factor = {"A": layout.projection_sizes, "B": layout.expansion_sizes}
+        # Where B has a mask, its modules are not told apart: each takes every step.
+        whole = adapter.support is not None
+        modules = [] if whole else [size for name in factors for size in by_factor[name]]
+        self._modules = len(layout.modules)
+        self.optimiser: Optimiser = new_optimiser(self.values, _joined(moments), choice, modules)
 
     def parts(self) -> dict[str, Tensor]:
         """Each factor's values, views."""
         return dict(zip(self.factors, self.values.detach().split(self.sizes), strict=True))
+
+    def step(self, modules: Sequence[int] | None) -> None:
+        """Takes an optimiser step, of the whole factors or of some modules of each."""
+        if modules is None:
+            self.optimiser.step()
+            return
+        starts = range(0, self._modules * len(self.factors), self._modules)
+        self.optimiser.step({start + module for start in starts for module in modules})
 
     def moments(self) -> dict[str, Moments]:
         """Each factor's moments, on the CPU; none before the first step."""
@@ -68,9 +86,14 @@ class _Master:
             return {self.factors[0]: moments}
         pairs = zip(moments.first.split(self.sizes), moments.second.split(self.sizes), strict=True)
         return {
-            name: Moments(moments.steps, mean.clone(), square.clone())
-            for name, (mean, square) in zip(self.factors, pairs, strict=True)
+            name: Moments(self._steps_of(number, moments.steps), mean.clone(), square.clone())
+            for number, (name, (mean, square)) in enumerate(zip(self.factors, pairs, strict=True))
         }
+
+    def _steps_of(self, factor: int, steps: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        if isinstance(steps, int):
+            return steps
+        return alike(steps[factor * self._modules : (factor + 1) * self._modules])
 
 
 def _joined(moments_of: Sequence[Moments]) -> Moments | None:
@@ -78,18 +101,23 @@ def _joined(moments_of: Sequence[Moments]) -> Moments | None:
         return moments_of[0] if moments_of else None
     mean = torch.cat([moments.first for moments in moments_of])
     square = torch.cat([moments.second for moments in moments_of])
-    return Moments(moments_of[0].steps, mean, square)
+    steps = moments_of[0].steps
+    return Moments(steps if isinstance(steps, int) else steps * len(moments_of), mean, square)
 
 
 def _masters(
-    adapter: Adapter, trains: frozenset[str], place: torch.device, choice: Optimisation
+    adapter: Adapter,
+    trains: frozenset[str],
+    layout: Layout,
+    place: torch.device,
+    choice: Optimisation,
 ) -> list[_Master]:
     """The factors that are trained, those of equally many steps together."""
-    by_steps: dict[int, list[str]] = {}
+    by_steps: dict[int | tuple[int, ...], list[str]] = {}
     for name in sorted(trains, reverse=True):
         moments = adapter.moments.get(name)
         by_steps.setdefault(0 if moments is None else moments.steps, []).append(name)
-    return [_Master(adapter, names, place, choice) for names in by_steps.values()]
+    return [_Master(adapter, names, layout, place, choice) for names in by_steps.values()]
 
 
 class WorkingCopies:
@@ -135,7 +163,7 @@ class WorkingCopies:
         for row, A in enumerate(projections):
             self.projection.write(row, A.to(device))
         self._masters = [
-            _masters(adapter, names, device, settings)
+            _masters(adapter, names, layout, device, settings)
             for adapter, names in zip(adapters, factors, strict=True)
         ]
         for row, adapter in enumerate(adapters):
@@ -163,14 +191,18 @@ class WorkingCopies:
                 if factor.gradient is not None:
                     factor.gradient.zero_()
 
-    def optimiser_step(self) -> None:
-        """Updates every row's trained factors by their gradients."""
-        for row, masters in enumerate(self._masters):
+    def optimiser_step(self, modules: Sequence[Sequence[int] | None] = ()) -> None:
+        """Updates every row's trained factors by their gradients.
+
+        modules: those of each row that alone are updated; None, or none given: all.
+        """
+        of_rows = modules or [None] * len(self._masters)
+        for row, (masters, of_row) in enumerate(zip(self._masters, of_rows, strict=True)):
             for master in masters:
                 parts = [self._gradient(row, name) for name in master.factors]
                 gradient = torch.cat(parts) if len(parts) > 1 else parts[0]
                 master.values.grad = gradient.float()
-                master.optimiser.step()
+                master.step(of_row)
                 # As large as the master itself, and made anew in the next step.
                 master.values.grad = None
                 for name, values in master.parts().items():

@@ -23,9 +23,9 @@ class Mean(Aggregation):
         """An A of each device's own."""
         if method.projection.owner(0) != method.projection.owner(1):
             return (
-                "aggregation 'mean' averages B matrices that multiply the same A; with projection "
-                f"{method.projection} every device has another A: use 'support_normalised' or "
-                "'stacked'"
+                f"aggregation '{self.word()}' averages B matrices that multiply the same A; with "
+                f"projection {method.projection} every device has another A: use "
+                "'support_normalised' or 'stacked'"
             )
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from cosim.methods.slots import Schedule
 
@@ -11,3 +11,4 @@ class ByCluster(Schedule):
     """A group begins a round when its own members have ended the one before."""
 
     name: Literal["cluster"] = "cluster"
+    waits: ClassVar[bool] = True

@@ -12,3 +12,4 @@ class Synchronous(Schedule):
 
     name: Literal["synchronous"] = "synchronous"
     in_step: ClassVar[bool] = True
+    waits: ClassVar[bool] = True

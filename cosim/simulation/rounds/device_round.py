@@ -9,6 +9,7 @@ from simpy import Event, Interrupt
 
 from cosim.learning.records import FineTuned
 from cosim.methods.message import Turn
+from cosim.simulation.compute_time import flop_done
 from cosim.simulation.message import Message
 from cosim.simulation.station import Station
 from cosim.simulation.world import RoundResult, Seat, World
@@ -34,6 +35,8 @@ def device_round(
         for turn in turns:
             if tuned.quarantined:
                 world.medium.silence(station, seat.neighbours, turn)
+            elif tuned.dropped:
+                world.medium.pass_over(station, seat.neighbours, turn)
             else:
                 last = number == world.scenario.rounds
                 yield from _send(world, station, turn, seat, waits=waits or last)
@@ -77,14 +80,20 @@ def _mix(
 def _fine_tune(
     world: World, station: Station, turn: Turn, seat: Seat, result: RoundResult
 ) -> Generator[Event, Any, FineTuned]:
-    """Fine-tunes; a device that is cut off meanwhile has computed nothing, and nobody hears of
-    it."""
+    """Fine-tunes, until the compute deadline at most; a device that is cut off meanwhile has
+    computed nothing, and nobody hears of it."""
     event, me, number = world.record.event, station.id, turn.round
     job = world.learner.submit(me, number)
     assert job is not None, "a round that trains nothing"
     event(EventKind.COMPUTE_START, me, number, Cause.SCHEDULE)
     station.meter.compute(True)
-    takes_s = station.device.compute_time_s(job.work)
+    takes_s, flop = station.device.compute_time_s(job.work), job.work.flop
+    why, deadline_s = Cause.COMPUTE_FINISHED, world.scenario.training.compute_deadline_s
+    if deadline_s is not None and takes_s > deadline_s:
+        # Known as it begins, so that nobody trains for it what it is not going to reach.
+        why, flop = Cause.DEADLINE, flop_done(job.work, takes_s, deadline_s)
+        world.learner.cut(me, flop)
+        takes_s = deadline_s
     world.medium.expect(station, seat.neighbours, turn, takes_s)
     try:
         yield world.env.timeout(takes_s)
@@ -94,8 +103,8 @@ def _fine_tune(
         raise
     station.meter.compute(False)
     tuned = job.result()
-    result.loss, result.flop = tuned.loss, job.work.flop
-    event(EventKind.COMPUTE_END, me, number, Cause.COMPUTE_FINISHED)
+    result.loss, result.flop = tuned.loss, flop
+    event(EventKind.COMPUTE_END, me, number, why)
     world.write_layers(me, tuned.layers)
     return tuned
 

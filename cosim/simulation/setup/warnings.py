@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -56,10 +57,11 @@ def world_warnings(
     sentences += _outside(scenario, recorded)
     longest_s = scenario.radio.deadline_s
     if work is not None:
-        longest_s += max(
-            device.compute_time_s(of_device)
-            for device, of_device in zip(devices, work, strict=True)
-        )
+        pairs = zip(devices, work, strict=True)
+        computes_s = [device.compute_time_s(of_device) for device, of_device in pairs]
+        deadline_s = scenario.training.compute_deadline_s
+        sentences += _stopped(scenario, devices, computes_s)
+        longest_s += min(max(computes_s), math.inf if deadline_s is None else deadline_s)
     sentences += _coverage(scenario, recorded, scenario.rounds * longest_s)
     sentences += _presence(devices, recorded, scenario.rounds * longest_s)
     wait_s = waits_s(scenario, devices)
@@ -117,6 +119,31 @@ def _recorded(device: Device) -> RecordedPath | None:
 def _recordings(paths: Iterable[RecordedPath]) -> list[Recording]:
     """The files that paths are of, each once."""
     return list({id(path.recording): path.recording for path in paths if path.recording}.values())
+
+
+def _stopped(
+    scenario: Scenario, devices: Sequence[Device], computes_s: Sequence[float]
+) -> list[str]:
+    """A sentence on devices whose mean round is longer than the compute deadline."""
+    deadline_s = scenario.training.compute_deadline_s
+    if deadline_s is None:
+        return []
+    late = [
+        device.id
+        for device, takes_s in zip(devices, computes_s, strict=True)
+        if takes_s > deadline_s
+    ]
+    if not late:
+        return []
+    left = "nothing of a round"
+    if scenario.method.aggregation.by_block:
+        left = "the last blocks"
+        if scenario.learning.model == "none":
+            left = "nothing, as there are no blocks where nothing is learnt"
+    return [
+        f"training.compute_deadline_s stops {len(late)} of {len(devices)} devices in a mean round, "
+        f"which keep {left}: {_devices(late)}"
+    ]
 
 
 def _choices(scenario: Scenario) -> list[RecordedTrace | None]:
