@@ -1,7 +1,8 @@
 """cosim: a discrete-event network-and-learning co-simulator.
 
 `load_scenario` reads and validates a YAML scenario, `run` plays it and writes the traces,
-`read_run` opens them again. Heavy imports happen inside the calls.
+`read_run` opens them again, `report` writes a page about them. Heavy imports happen inside the
+calls.
 
 What installed packages bring inherits from `PathLoss`, `Fading` or `Mobility`; whoever looks on at
 a run is an `Observer`.
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
     from cosim.trace.reader import Run
 
 __version__ = "0.1.0"
-__all__ = ["Fading", "Mobility", "Observer", "PathLoss", "load_scenario", "read_run", "run"]
+__all__ = [
+    "Fading",
+    "Mobility",
+    "Observer",
+    "PathLoss",
+    "load_scenario",
+    "read_run",
+    "report",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -86,3 +96,16 @@ def read_run(path: str | Path) -> Run:
     from cosim.trace.reader import read_run as read
 
     return read(Path(path))
+
+
+def report(runs: Run | Sequence[Run], out: str | Path | None = None) -> Path:
+    """Writes one HTML page about a run, or about several and their differences; returns its path.
+
+    out: default `report.html` beside the traces of a single run, in this folder for several.
+    Raises `cosim.errors.CosimError` for what a user can put right.
+    """
+    from cosim.reporting.write import write_report
+    from cosim.trace.reader import Run
+
+    chosen = [runs] if isinstance(runs, Run) else list(runs)
+    return write_report(chosen, Path(out) if out is not None else None)

@@ -15,6 +15,7 @@ from cosim.cli.exit_codes import INTERRUPTED, exit_code, stop_as_asked
 from cosim.cli.finished_runs import compare, export, sweep, verify
 from cosim.cli.methods import methods
 from cosim.cli.reference import explain
+from cosim.cli.report import report
 from cosim.cli.usage import Command, Group
 from cosim.errors import BusyMachineError
 from cosim.host.spinning import bound_spinning
@@ -307,7 +308,7 @@ def map_(
         typer.echo(line, err=note)
 
 
-for command in (explain, methods, sweep, compare, export, verify):
+for command in (report, explain, methods, sweep, compare, export, verify):
     app.command(cls=Command)(command)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cosim.cli.exit_codes import stop_as_asked
+from cosim.cli.opened_runs import opened_runs
 
 if TYPE_CHECKING:
     from cosim.sweep.index import Entry
@@ -170,17 +171,8 @@ def compare(
 
     from cosim.cli.comparison_table import print_comparison
     from cosim.comparison.groups import compare as compared
-    from cosim.sweep.index import completed_runs, is_sweep
-    from cosim.trace.reader import read_run
 
-    opened, notes = [], []
-    for path in runs:
-        if is_sweep(path):
-            directories, others = completed_runs(path)
-            opened += [read_run(directory) for directory in directories]
-            notes += [f"left out, {state}: {path / name}" for name, state in others.items()]
-        else:
-            opened.append(read_run(path))
+    opened, notes = opened_runs(runs)
     comparison = compared(opened, target, notes)
     print_comparison(comparison, target, Console(markup=False, emoji=False))
     if csv is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,8 @@ def print_summary(run: Run, console: Console) -> None:
     if longest := longest_phases(manifest):
         console.print(f"most of it: {longest}", highlight=False)
     console.print(f"traces: {run.directory}", highlight=False, soft_wrap=True)
+    named = shlex.quote(str(run.directory))
+    console.print(f"next: cosim report {named}", highlight=False, soft_wrap=True)
 
 
 def longest_phases(manifest: Mapping[str, Any]) -> str:

@@ -59,14 +59,19 @@ def figures_of(run: Run, target: float | None) -> Figures:
 
 
 def evaluated_rounds(run: Run) -> pd.DataFrame:
-    """A row a round that was scored: accuracy, time_s, energy_j up to and with that round."""
+    """A row a round that was scored: accuracy, time_s; energy_j and mbit up to and with it."""
     headline = _headline(run)
     points = _mean_by_round(headline, "value").to_frame("accuracy")
     points["time_s"] = headline.groupby("round")["time_s"].max()
-    energy = run.rounds.filter(regex="^energy_").sum(axis=1).groupby(run.rounds["round"]).sum()
-    spent = energy.cumsum()
-    points["energy_j"] = [float(spent[spent.index <= number].max()) for number in points.index]
-    return points.fillna({"energy_j": 0.0}).reset_index()
+    costs = pd.DataFrame(
+        {
+            "energy_j": run.rounds.filter(regex="^energy_").sum(axis=1),
+            "mbit": run.rounds["bits_sent"] / 1e6,
+        }
+    )
+    for name, spent in costs.groupby(run.rounds["round"]).sum().cumsum().items():
+        points[name] = [float(spent[spent.index <= number].max()) for number in points.index]
+    return points.fillna({"energy_j": 0.0, "mbit": 0.0}).reset_index()
 
 
 def forgetting(run: Run) -> pd.DataFrame:

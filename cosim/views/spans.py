@@ -76,7 +76,7 @@ def phases(run: Run, spans: Iterable[DeviceRound]) -> list[Phase]:
 
     A device that is off does not wait: it has no phase then.
     """
-    computing, sending, off = _computing(run), _sending(run), _off(run)
+    computing, sending, off = computing_spells(run), _sending(run), off_spells(run)
     pieces: list[Phase] = []
     for span in spans:
         compute = _clip(computing[span.device], span.start_s, span.end_s)
@@ -115,7 +115,7 @@ def _chosen(table: Any, rounds: Sequence[int]) -> Any:
     return table[table["round"].isin(rounds)]
 
 
-def _computing(run: Run) -> defaultdict[int, list[Interval]]:
+def computing_spells(run: Run) -> defaultdict[int, list[Interval]]:
     """Each device's spells of computing."""
     return _spells(run, {EventKind.COMPUTE_START}, _ENDS_COMPUTING)
 
@@ -124,13 +124,13 @@ def away_at(run: Run, time_s: float) -> set[int]:
     """The devices that are switched off at a moment."""
     return {
         device
-        for device, spells in _off(run).items()
+        for device, spells in off_spells(run).items()
         if any(start_s <= time_s < end_s for start_s, end_s in spells)
         or (spells and spells[-1][1] == time_s == horizon_s(run))
     }
 
 
-def _off(run: Run) -> defaultdict[int, list[Interval]]:
+def off_spells(run: Run) -> defaultdict[int, list[Interval]]:
     """Each device's spells of being away."""
     return _spells(run, {EventKind.LEAVE, EventKind.CUT_OFF}, {EventKind.JOIN})
 

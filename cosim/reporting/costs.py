@@ -1,0 +1,44 @@
+"""What each device spent, and what of it went into transmissions that were not in time."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from cosim.trace.reader import Run
+from cosim.trace.schema import Outcome
+
+_SUMMED = (
+    *("compute_s", "send_s", "wait_s", "off_s"),
+    *("energy_compute_j", "energy_tx_j", "energy_rx_j", "energy_idle_j"),
+)
+
+
+def device_costs(run: Run) -> pd.DataFrame:
+    """A row a device, those first that missed most: sums of `rounds`, and of what it sent.
+
+    sent, missed: its transmissions, and those of them that were not delivered in time.
+    late, outage, cancelled: how these ended.
+    missed_tx_j, missed_j: energy that they took from it, and from it and its receivers.
+    missed_mbit: what they put on the air.
+    """
+    costs = run.rounds.groupby("device")[list(_SUMMED)].sum()
+    known = {*costs.index, *run.transfers["src"], *run.devices["device"]}
+    costs = costs.reindex(sorted(known), fill_value=0.0).rename_axis("device")
+    sent = run.transfers
+    missed = sent[sent["outcome"] != Outcome.DELIVERED]
+    by_sender = missed.groupby("src")
+    counted = {
+        "sent": sent.groupby("src").size(),
+        "missed": by_sender.size(),
+        "missed_tx_j": by_sender["energy_tx_j"].sum(),
+        "missed_j": by_sender["energy_tx_j"].sum() + by_sender["energy_rx_j"].sum(),
+        "missed_mbit": by_sender["sent_bits"].sum() / 1e6,
+    }
+    for outcome in (Outcome.LATE, Outcome.OUTAGE, Outcome.CANCELLED):
+        counted[str(outcome)] = missed[missed["outcome"] == outcome].groupby("src").size()
+    for name, column in counted.items():
+        costs[name] = column.reindex(costs.index).fillna(0).astype(column.dtype)
+    ordered = costs.reset_index()
+    return ordered.sort_values(
+        ["missed", "missed_j", "device"], ascending=[False, False, True], ignore_index=True
+    )

@@ -1,0 +1,67 @@
+"""What a run is: its method, seed, status and hash, how to repeat it, and what verify found."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cosim.reporting.markup import Markup, tag
+from cosim.trace.manifest import Status
+from cosim.trace.reader import SCENARIO_FILE, Run
+from cosim.verification.finding import Check
+from cosim.verification.verify import verify
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A verdict is what a verification found, or why none was made.
+
+    sentence: in words.
+    wrong: the lines of what is wrong.
+    """
+
+    sentence: str
+    wrong: Sequence[str] = ()
+
+
+def verdict_of(run: Run, *, verified: bool) -> Verdict:
+    """The verdict on a run directory; none is made of a run that has not ended."""
+    if not verified:
+        return Verdict("not run; cosim verify does it")
+    status = run.manifest.get("status")
+    if status not in (Status.COMPLETED, Status.INTERRUPTED):
+        return Verdict(f"not run: the run's status is {status}")
+    checks: list[Check] = list(verify(run.directory))
+    failed = [check for check in checks if check.findings]
+    if failed:
+        names = ", ".join(check.name for check in failed)
+        lines = [line for check in failed for line in check.lines()]
+        return Verdict(f"{len(failed)} of {len(checks)} checks failed: {names}", lines)
+    made = sum(check.ok for check in checks)
+    return Verdict(f"{made} of {len(checks)} checks made, nothing wrong")
+
+
+def head(run: Run, verdict: Verdict) -> Markup:
+    """The name, what is known of the run as a whole, and warnings."""
+    manifest = run.manifest
+    digest = manifest.get("results_sha256")
+    command = f"cosim run {shlex.quote(str(run.directory / SCENARIO_FILE))}"
+    facts: list[tuple[str, str | Markup]] = [
+        ("method", str(manifest.get("method", "?"))),
+        ("seed", str(manifest.get("seed", "?"))),
+        ("status", str(manifest.get("status", "?"))),
+        ("results", tag("code", str(digest), class_="hash") if digest else "no hash yet"),
+        ("made by", f"cosim {manifest.get('cosim', '?')}"),
+        ("repeat it", tag("code", command)),
+        ("verify", tag("strong", verdict.sentence) if verdict.wrong else verdict.sentence),
+    ]
+    if manifest.get("base_model"):
+        facts.insert(2, ("base model", str(manifest["base_model"])))
+    warnings = [f"Warning: {sentence}" for sentence in manifest.get("warnings", ())]
+    return tag(
+        "header",
+        tag("h1", str(manifest.get("name", run.directory.name))),
+        tag("dl", [(tag("dt", name), tag("dd", words)) for name, words in facts], class_="facts"),
+        [tag("p", line, class_="warning") for line in [*verdict.wrong, *warnings]],
+    )
