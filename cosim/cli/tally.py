@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from cosim.learning.records import Measurement
-from cosim.trace.schema import Outcome, RoundRow, Row, TransferRow
+from cosim.trace.schema import Outcome, RoundRow, Row, TransferKind, TransferRow
 
 
 class Tally:
@@ -26,10 +26,11 @@ class Tally:
         self._scores: dict[tuple[int, str], float] = {}
 
     def saw(self, row: Row) -> None:
-        """Counts rounds and transfers, ignores the rest."""
+        """Counts rounds and transfers other than beacons, ignores the rest."""
         if isinstance(row, TransferRow):
-            self.transfers += 1
-            self.missed += row.outcome is not Outcome.DELIVERED
+            if row.kind is not TransferKind.BEACON:
+                self.transfers += 1
+                self.missed += row.outcome is not Outcome.DELIVERED
         elif isinstance(row, RoundRow):
             self.energy_j += row.energy_compute_j + row.energy_tx_j
             self.energy_j += row.energy_rx_j + row.energy_idle_j

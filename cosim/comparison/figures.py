@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from cosim.trace.reader import Run
-from cosim.trace.schema import HEADLINE_METRICS, Outcome
+from cosim.trace.schema import HEADLINE_METRICS, Outcome, TransferKind
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Figures:
     simulated_s: the end of the last round.
     energy_j: of all devices.
     mbit: on the air, 10⁶ bit.
-    missed: share of the transfers that were not delivered in time.
+    missed: share of the transfers that were not delivered in time, beacons left out.
     to_target_s: time of the first evaluation at which the accuracy reached the target.
     to_target_j: energy until then.
     """
@@ -42,6 +42,8 @@ def figures_of(run: Run, target: float | None) -> Figures:
     points = evaluated_rounds(run)
     losses = forgetting(run)
     reached = points if target is None else points[points["accuracy"] >= target]
+    # Who is silent misses nothing, and a beacon hardly ever fails.
+    messages = transfers[transfers["kind"] != TransferKind.BEACON]
     first = None if target is None or reached.empty else reached.iloc[0]
     return Figures(
         accuracy=None if points.empty else float(points["accuracy"].iloc[-1]),
@@ -50,9 +52,7 @@ def figures_of(run: Run, target: float | None) -> Figures:
         simulated_s=None if rounds.empty else float(rounds["end_s"].max()),
         energy_j=float(rounds.filter(regex="^energy_").to_numpy().sum()),
         mbit=float(transfers["sent_bits"].sum()) / 1e6,
-        missed=None
-        if transfers.empty
-        else float((transfers["outcome"] != Outcome.DELIVERED).mean()),
+        missed=None if messages.empty else float((messages["outcome"] != Outcome.DELIVERED).mean()),
         to_target_s=None if first is None else float(first["time_s"]),
         to_target_j=None if first is None else float(first["energy_j"]),
     )

@@ -19,14 +19,17 @@ T = TypeVar("T")
 
 
 def empty_inbox(subject: Subject) -> str:
-    """A device to which nothing came stays as it was when it mixes."""
+    """A device to which nothing came stays as it was when it mixes; one that remembers what its
+    neighbours said, where it has none."""
     learner = subject.learner()
     _trained(learner, 1)
     exchange(learner, Turn(1))
     before = learner.fleet.states
+    alone = dict.fromkeys(DEVICES, ())
+    graph = alone if learner.method.aggregation.remembers else GRAPH
     for device in DEVICES:
         fingerprint = digest(before[device])
-        job = learner.mix(device, {}, {}, Turn(2), GRAPH)
+        job = learner.mix(device, {}, {}, Turn(2), graph)
         if not job.work.idle:
             raise Broken(f"mixing nothing costs device {device} {job.work.flop:g} FLOP")
         job.result()

@@ -142,6 +142,10 @@ class Learner:
         to the rounding of a value a module; a mask that has been chosen stays."""
         self.fleet.limit(device, self.post.values_in(bits))
 
+    def inform(self, device: int, rate: float) -> None:
+        """Tells a device the rate of its links, of which the mean over all devices is 1."""
+        self.fleet.inform(device, rate)
+
     def submit(self, device: int, round_: int) -> FineTuningJob | CalibrationJob | None:
         """Queues a device's local fine-tuning; nothing is computed yet but what it takes.
 
@@ -248,12 +252,7 @@ class Learner:
 
     def messages(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
         """What a device says now, with its bits for each receiver; None where it keeps silent."""
-        state, speaks = self.method.sending.speaks(self.fleet.states[device], turn)
-        self.fleet.states[device] = state
-        if not speaks:
-            return None
-        message = self.post.message(device, state.adapter.round)
-        return Outgoing(message, {to: self.post.payload_bits(message, to) for to in receivers})
+        return self.post.say(device, turn, receivers)
 
     def experts(
         self, device: int, receivers: Sequence[int], offered: Bank | None = None
@@ -283,7 +282,7 @@ class Learner:
         graph: Graph,
     ) -> MixingJob:
         """The mixing of what arrived; an empty inbox changes nothing."""
-        work = self.post.mixing_work(device, inbox)
+        work = self.post.mixing_work(device, inbox, graph)
         return MixingJob(self, device, Hearing(inbox, ages, turn, graph), work)
 
     def accept_mixture(self, job: MixingJob) -> None:

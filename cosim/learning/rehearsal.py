@@ -87,7 +87,7 @@ def _mixed(method: Method, layout: Layout) -> None:
             post.hear(0, inbox[sender])
     ids = range(_DEVICES)
     graph = {device: tuple(other for other in ids if other != device) for device in ids}
-    post.mixing_work(0, inbox)
+    post.mixing_work(0, inbox, graph)
     post.mix(0, Hearing(inbox, dict.fromkeys(inbox, 0), turn, graph))
 
 

@@ -170,6 +170,7 @@ OUTGOING = Form(_encode_outgoing, _decode_outgoing)
 # What the simulation asks of the learner.
 VERBS = {
     "limit": AS_IT_IS,
+    "inform": AS_IT_IS,
     "submit": JOB(phase=Phase.TRAINING),
     "cut": AS_IT_IS,
     "messages": OUTGOING,

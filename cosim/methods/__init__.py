@@ -10,6 +10,8 @@ from cosim.methods.calibration import Calibration, Need
 from cosim.methods.centralised import METHOD as CENTRALISED
 from cosim.methods.dec_lora import METHOD as DEC_LORA
 from cosim.methods.decaf import METHOD as DECAF
+from cosim.methods.ef_hc import METHOD as EF_HC
+from cosim.methods.event_gossip import METHOD as EVENT_GOSSIP
 from cosim.methods.expert import Expert
 from cosim.methods.fedrot_lora import METHOD as FEDROT_LORA
 from cosim.methods.ffa_lora import METHOD as FFA_LORA
@@ -28,6 +30,7 @@ from cosim.methods.proposed_literal import METHOD as PROPOSED_LITERAL
 from cosim.methods.proposed_single_cluster import METHOD as PROPOSED_SINGLE_CLUSTER
 from cosim.methods.rolora import METHOD as ROLORA
 from cosim.methods.salf import METHOD as SALF
+from cosim.methods.sending.slot import Sending
 from cosim.methods.slots import (
     Aggregation,
     Choosing,
@@ -37,7 +40,6 @@ from cosim.methods.slots import (
     Mixing,
     Projection,
     Schedule,
-    Sending,
     Speaking,
     Weights,
 )
@@ -69,6 +71,8 @@ METHODS: dict[str, Method] = {
         FEDROT_LORA,
         SUM_PRODUCT,
         PRODUCT_SUM,
+        EVENT_GOSSIP,
+        EF_HC,
         SALF,
     )
 }
@@ -78,6 +82,8 @@ __all__ = [
     "CENTRALISED",
     "DECAF",
     "DEC_LORA",
+    "EF_HC",
+    "EVENT_GOSSIP",
     "FEDROT_LORA",
     "FFA_LORA",
     "FULL_FINETUNE",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from cosim.methods.sending.slot import Sending
 from cosim.methods.slots import (
     Aggregation,
     Composition,
@@ -11,7 +12,6 @@ from cosim.methods.slots import (
     Expansion,
     Projection,
     Schedule,
-    Sending,
     Weights,
 )
 from cosim.methods.topology.slot import Topology

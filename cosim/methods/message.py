@@ -20,10 +20,12 @@ Graph = Mapping[int, tuple[int, ...]]
 
 
 class Turn(NamedTuple):
-    """A device speaks and mixes in turns: the round, and which of its mixings, from 0 on."""
+    """A device speaks and mixes in turns: the round, and which of its mixings, from 0 on; and
+    whether it is what silent devices answer in, after the others have spoken."""
 
     round: int
     mixing: int = 0
+    answer: bool = False
 
 
 @dataclass(frozen=True)

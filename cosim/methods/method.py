@@ -12,6 +12,7 @@ from cosim.methods.aggregation.mean import Mean
 from cosim.methods.aggregation.none import NoAggregation
 from cosim.methods.aggregation.product_svd import ProductSvd
 from cosim.methods.aggregation.rotated_mean import RotatedMean
+from cosim.methods.aggregation.snapshots import Snapshots
 from cosim.methods.aggregation.stacked import Stacked
 from cosim.methods.aggregation.support_normalised import SupportNormalised
 from cosim.methods.calibration import Need
@@ -40,6 +41,8 @@ from cosim.methods.schedule.asynchronous import Asynchronous
 from cosim.methods.schedule.cluster import ByCluster
 from cosim.methods.schedule.synchronous import Synchronous
 from cosim.methods.sending.every_turn import EveryTurn
+from cosim.methods.sending.on_drift import OnDrift
+from cosim.methods.sending.slot import Sending
 from cosim.methods.slots import (
     Aggregation,
     Composition,
@@ -47,7 +50,6 @@ from cosim.methods.slots import (
     Expansion,
     Projection,
     Schedule,
-    Sending,
     Weights,
 )
 from cosim.methods.topology.clusters import Clusters
@@ -89,7 +91,7 @@ class Method(Choice):
     schedule: Annotated[Schedule, OneOf(Synchronous, ByCluster, Asynchronous)] = Field(
         Synchronous(), description="when a round begins"
     )
-    sending: Annotated[Sending, OneOf(EveryTurn)] = Field(
+    sending: Annotated[Sending, OneOf(EveryTurn, OnDrift)] = Field(
         EveryTurn(), description="when a device speaks"
     )
     weights: Annotated[Weights, OneOf(ByRows, Uniform, Metropolis, Laplacian, AsPrinted)] | None = (
@@ -101,7 +103,14 @@ class Method(Choice):
     aggregation: Annotated[
         Aggregation,
         OneOf(
-            NoAggregation, Mean, SupportNormalised, Stacked, ProductSvd, RotatedMean, LayerwiseMean
+            NoAggregation,
+            Mean,
+            SupportNormalised,
+            Stacked,
+            ProductSvd,
+            RotatedMean,
+            LayerwiseMean,
+            Snapshots,
         ),
     ] = Field(description="what a device says, and what becomes of what it heard")
     composition: Annotated[Composition, OneOf(Single, Oracle, Gate, UniformMerge, Ranks)] = Field(

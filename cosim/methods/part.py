@@ -97,6 +97,11 @@ class Part(Choice):
         """What it asks a calibration for."""
         return frozenset()
 
+    @property
+    def copies(self) -> float:
+        """How often a device's memory holds on to all that it trains, by this part."""
+        return 0.0
+
     def refuses(self, method: Any) -> str | None:
         """Why it does not fit the other parts of a method; None where it does."""
         return None

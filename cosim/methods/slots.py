@@ -11,7 +11,7 @@ from cosim.methods.adapter import Adapter
 from cosim.methods.expansion.budget import IntArray
 from cosim.methods.expert import Expert
 from cosim.methods.layout import Layout
-from cosim.methods.message import Graph, Heard, Mask, Said, Turn, Values
+from cosim.methods.message import Graph, Heard, Mask, Message, Said, Turn, Values
 from cosim.methods.part import Part
 from cosim.methods.state import DeviceState
 from cosim.methods.workload import Workload
@@ -170,16 +170,6 @@ class Expansion(Part):
         raise NotImplementedError
 
 
-class Sending(Part):
-    """A sending decides in which turns a device speaks."""
-
-    slot: ClassVar[str] = "sending"
-
-    def speaks(self, own: DeviceState, turn: Turn) -> tuple[DeviceState, bool]:
-        """Whether a device speaks now, and what it remembers of that."""
-        return own, True
-
-
 class Weights(Part):
     """Weights say how much each message counts in a mixture."""
 
@@ -217,8 +207,24 @@ class Aggregation(Part):
     averages: ClassVar[bool] = True
     # Whether it mixes A and B apart, so that a message may hold one of them alone.
     by_factor: ClassVar[bool] = False
+    # Whether it mixes in every turn, with what it remembers of neighbours of whom nothing arrived;
+    # its messages then lose no weight with their age.
+    remembers: ClassVar[bool] = False
     # The weights where a method names none.
     own_weights: ClassVar[str] = "by_rows"
+
+    def begins(self, own: DeviceState, first: Message) -> DeviceState:
+        """The state before the first round of a device whose aggregation `remembers`; first: what
+        each device would say then."""
+        return own
+
+    def said(self, own: DeviceState, message: Message) -> DeviceState:
+        """The state of a device that has put this message on the air."""
+        return own
+
+    def recalled(self, own: DeviceState, silent: Sequence[int]) -> Sequence[Message]:
+        """The messages that stand for neighbours of whom nothing has arrived."""
+        return ()
 
     @property
     def by_block(self) -> bool:
@@ -254,7 +260,8 @@ class Aggregation(Part):
         """The device's state after it has mixed what it heard, sorted by sender.
 
         Its own message, as others receive it, is among what it heard where it `averages` and the
-        device has something of its own. Nothing is called where no message of others arrived.
+        device has something of its own; so are messages that it `recalled`. Nothing is called where
+        there is no message of others.
         """
         raise NotImplementedError
 

@@ -19,11 +19,20 @@ class Counts:
     received: those that arrived by their deadline.
     stale: those that arrived after it.
     missed: those that were expected and did not arrive by it.
+    silent: those that were never sent, because their senders had nothing to say.
     """
 
     received: int = 0
     stale: int = 0
     missed: int = 0
+    silent: int = 0
+
+    @property
+    def edges_used(self) -> float | None:
+        """The share of those of whom something might have come that did come in time; None where
+        there were none."""
+        neighbours = self.received + self.missed + self.silent
+        return self.received / neighbours if neighbours else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,10 @@ class Inbox:
             event, self._all_ended = self._all_ended, None
             return event.succeed()
         return self._all_ended
+
+    def spoke(self, turn: Turn) -> set[int]:
+        """The senders of this turn whose updates lie here."""
+        return {sender for sender, entry in self._entries.items() if entry.turn == turn}
 
     def take(self) -> tuple[dict[int, Any], dict[int, int]]:
         """Empties the inbox for mixing; returns the content and the age of each sender's update,

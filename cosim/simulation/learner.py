@@ -52,6 +52,9 @@ class Learner(Protocol):
     def limit(self, device: int, bits: float) -> None:
         """Has a device that chooses a mask train no more than it can send in so many bits."""
 
+    def inform(self, device: int, rate: float) -> None:
+        """Tells a device the rate of its links, of which the mean over all devices is 1."""
+
     def submit(self, device: int, round_: int) -> Job[FineTuned] | None:
         """Queues a device's local fine-tuning, which calibrates first where it has not been.
 
@@ -63,7 +66,7 @@ class Learner(Protocol):
 
     def messages(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
         """What a device says now, and what it weighs for each receiver, with what that must be
-        told once; None where it keeps silent."""
+        told once; None where it keeps silent, which in a turn of answers it does not."""
 
     def experts(self, device: int, receivers: Sequence[int], offered: Any = None) -> Outgoing:
         """The experts that a device holds, and the bits of those that each receiver lacks.

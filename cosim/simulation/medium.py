@@ -298,9 +298,9 @@ class Medium:
     def _release(self, transmission: Transmission, *, in_time: bool) -> None:
         """Has nobody wait for this transmission any more."""
         message = transmission.message
-        if message.kind is TransferKind.UPDATE:
+        if message.ends_turn:
             inbox = self.stations[message.receiver].inbox
-            inbox.end(transmission.sender, transmission.turn, in_time=in_time)
+            inbox.end(transmission.sender, transmission.turn, in_time=in_time or message.brief)
         assert transmission.burst is not None
         transmission.burst.settle()
 

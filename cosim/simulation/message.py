@@ -22,3 +22,13 @@ class Message:
     bits: int
     content: Any
     kind: TransferKind = TransferKind.UPDATE
+
+    @property
+    def ends_turn(self) -> bool:
+        """Whether its receiver waits for it before it mixes, as for a beacon."""
+        return self.kind in (TransferKind.UPDATE, TransferKind.BEACON)
+
+    @property
+    def brief(self) -> bool:
+        """Whether it is of so few bits that Lemma 1 would stretch it over Γ."""
+        return self.kind in (TransferKind.CONTROL, TransferKind.BEACON)

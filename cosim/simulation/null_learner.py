@@ -67,6 +67,9 @@ class NullLearner:
     def limit(self, device: int, bits: float) -> None:
         """The bits are the scenario's."""
 
+    def inform(self, device: int, rate: float) -> None:
+        """Nothing hangs on it."""
+
     def submit(self, device: int, round_: int) -> Job[FineTuned] | None:
         """A job of the scenario's work; nothing is calibrated."""
         if not round_:

@@ -131,6 +131,8 @@ def round_row(
         received=counts.received,
         stale=counts.stale,
         missed=counts.missed,
+        silent=counts.silent,
+        edges_used=counts.edges_used,
         energy_compute_j=spent.compute_j,
         energy_tx_j=spent.tx_j,
         energy_rx_j=spent.rx_j,

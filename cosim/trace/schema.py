@@ -114,6 +114,13 @@ class RoundRow(NamedTuple):
     received: Annotated[int, Column("1", "updates that arrived in time")]
     stale: Annotated[int, Column("1", "updates that arrived after their deadline")]
     missed: Annotated[int, Column("1", "updates that were expected and did not arrive in time")]
+    silent: Annotated[
+        int, Column("1", "updates that were not sent: a neighbour had nothing to say")
+    ]
+    edges_used: Annotated[
+        float | None,
+        Column("1", "received over received, missed and silent; null where nothing was expected"),
+    ]
     energy_compute_j: Annotated[float, Column("J", "energy spent computing")]
     energy_tx_j: Annotated[float, Column("J", "energy spent sending")]
     energy_rx_j: EnergyRx

@@ -42,11 +42,13 @@ class Cause(StrEnum):
 
 
 class TransferKind(StrEnum):
-    """The kinds of messages that a transmission may carry."""
+    """The kinds of messages that a transmission may carry; a beacon tells a neighbour that a device
+    says nothing in this turn."""
 
     UPDATE = "update"
     CONTROL = "control"
     EXPERT = "expert"
+    BEACON = "beacon"
 
 
 class Outcome(StrEnum):
@@ -67,11 +69,11 @@ class Quantity(StrEnum):
     same by module (`layer`, `module`; no device) as mean over these pairs.
 
     Theorem 1 (eq. 23), by `device`: over the updates of the devices that it exchanges with and
-    its own, as they were sent, its two sides summed over the modules; the share of modules in
-    which the left side exceeds the right; the left side for the support-normalised mean read back
-    on each one's own support; and the largest G and P of its assumptions over modules. The
-    gradients of G are those at each device's own update on its mini-batches of the round, S is
-    measured.
+    its own, as they were sent or, of silent devices, would have been, its two sides summed over
+    the modules; the share of modules in which the left side exceeds the right; the left side for
+    the support-normalised mean read back on each one's own support; and the largest G and P of its
+    assumptions over modules. The gradients of G are those at each device's own update on its
+    mini-batches of the round, S is measured.
 
     Agreement, by `device`. Over the same updates, weighed as the method weighs them when fresh,
     with Z = Σ_j w_j·B_j·A_j and Σw = 1, whatever the method makes of them: the cross term

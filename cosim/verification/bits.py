@@ -20,7 +20,7 @@ _TRANSFERS, _ROUNDS = "transfers.parquet", "rounds.parquet"
 
 def check_bits(run: Subject) -> Check:
     """Each transfer's bits on the air and through, and per device the bits sent, updates received,
-    stale and missed."""
+    stale, missed and silent."""
     if "transfers" not in run.tables:
         return Check("bits", skipped=f"{_TRANSFERS} cannot be used")
     transfers = run.tables["transfers"]
@@ -31,6 +31,8 @@ def check_bits(run: Subject) -> Check:
     if run.completed:
         findings += _sums(transfers, run.tables["rounds"])
         findings += _missed(run, transfers, run.tables["rounds"])
+        findings += _silent(run, transfers, run.tables["rounds"])
+        findings += _edges(run.tables["rounds"])
         return Check("bits", f"{total} bit, the same in rounds and transfers", findings)
     summary = f"{total} bit in transfers; the run ended early, so the rounds count fewer"
     return Check("bits", summary, findings)
@@ -96,6 +98,32 @@ def _missed(run: Subject, transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iter
             what = f"sum of missed of device {device}"
             expected = f"{low} to {high}, the updates to it that were not in time"
             yield Finding(_ROUNDS, what, expected, f"{missed}{_rows(rounds, device)}")
+
+
+def _silent(run: Subject, transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iterator[Finding]:
+    """Where silence is told by a beacon, as many as beacons; fewer, where devices that kept silent
+    may answer after all."""
+    sending = None if run.scenario is None else run.scenario.method.sending
+    if sending is None or not sending.bits_of_silence:
+        return
+    beacons = transfers[transfers["kind"] == TransferKind.BEACON].groupby("dst").size()
+    for device, silent in rounds.groupby("device")["silent"].sum().items():
+        told = int(beacons.get(device, 0))
+        if silent > told or (silent < told and not sending.answers):
+            expected = f"{told}{' at most' if sending.answers else ''}, the beacons to it"
+            found = f"{silent}{_rows(rounds, device)}"
+            yield Finding(_ROUNDS, f"sum of silent of device {device}", expected, found)
+
+
+def _edges(rounds: pd.DataFrame) -> Iterator[Finding]:
+    """A share of edges that were used is that of the row's counts."""
+    received = rounds["received"].to_numpy(float)
+    expected = received + rounds["missed"].to_numpy(float) + rounds["silent"].to_numpy(float)
+    used = np.divide(received, expected, out=np.full_like(received, np.nan), where=expected > 0)
+    found = rounds["edges_used"].to_numpy(float)
+    for row in where(~np.isclose(found, used, rtol=_REL, atol=0.0, equal_nan=True)):
+        what = f"{written(used[row])}, received over received, missed and silent"
+        yield Finding(_ROUNDS, "edges_used", what, written(found[row]), row)
 
 
 def _rows(rounds: pd.DataFrame, device: object) -> str:

@@ -38,6 +38,8 @@ def feed(display: Tally) -> None:
         display.saw(round_row(loss, 0.5))
     for outcome in Outcome:
         display.saw(transfer(outcome))
+    # A beacon that is lost is nothing that is missed.
+    display.saw(transfer(Outcome.LATE)._replace(kind=TransferKind.BEACON))
     display.closed(1, 2.5)
 
 

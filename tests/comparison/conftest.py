@@ -27,9 +27,11 @@ def _round(number: int, device: int, joules: float) -> RoundRow:
     return RoundRow(**{**zero, "round": number, "device": device, **times, **energy})
 
 
-def _transfer(number: int, bits: float, outcome: Outcome) -> TransferRow:
+def _transfer(
+    number: int, bits: float, outcome: Outcome, kind: TransferKind = TransferKind.UPDATE
+) -> TransferRow:
     zero: dict[str, Any] = dict.fromkeys(TransferRow._fields, 0)
-    words = {"kind": TransferKind.UPDATE, "outcome": outcome, "cause": Cause.BITS_DELIVERED}
+    words = {"kind": kind, "outcome": outcome, "cause": Cause.BITS_DELIVERED}
     fields = {"round": number, "dst": 1, **words}
     return TransferRow(**{**zero, **fields, "sent_bits": bits, "delivered_bits": bits})
 
@@ -38,7 +40,8 @@ def _transfer(number: int, bits: float, outcome: Outcome) -> TransferRow:
 def by_hand(tmp_path: Path) -> Callable[..., Run]:
     """Writes a run of two devices and two tasks whose average accuracy after round n is given.
 
-    Every round takes 10 s and `joules`, and sends a delivered and a late transfer of 1 Mbit each.
+    Every round takes 10 s and `joules`, and sends a delivered and a late transfer of 1 Mbit each,
+    and delivers a beacon of 64 bit.
     """
 
     def write(
@@ -66,6 +69,7 @@ def by_hand(tmp_path: Path) -> Callable[..., Run]:
             if number:
                 trace.add(_transfer(number, 1e6, Outcome.DELIVERED))
                 trace.add(_transfer(number, 1e6, Outcome.LATE))
+                trace.add(_transfer(number, 64, Outcome.DELIVERED, TransferKind.BEACON))
         trace.close()
         words = {"seed": seed, "method": method, "graph": graph, "bandwidth_hz": bandwidth_hz}
         (directory / "scenario.yaml").write_text(SCENARIO.format(**words), encoding="utf-8")

@@ -20,8 +20,8 @@ def test_figures_by_hand(by_hand: Callable[..., Run]) -> None:
     assert figures.forgotten == pytest.approx(0.1)
     assert figures.simulated_s == 30.0
     assert figures.energy_j == pytest.approx(300.0)
-    assert figures.mbit == 6.0
-    assert figures.missed == 0.5
+    assert figures.mbit == 6.0 + 3 * 64e-6
+    assert figures.missed == 0.5, "beacons left out"
     assert figures.to_target_s == 20.0
     assert figures.to_target_j == pytest.approx(200.0)
 

@@ -274,7 +274,7 @@ def test_half_a_message_is_half_the_work_of_mixing(make: Callable[..., Learner])
         learner = make(method, devices=FOUR[:2], target_modules=WIDE)
         for number in (1, 2):
             said = [tuned(learner, learner.submit(device, number)) for device in range(2)]
-            work[method.name].append(learner.post.mixing_work(0, {1: said[1]}).flop)
+            work[method.name].append(learner.post.mixing_work(0, {1: said[1]}, {}).flop)
             learner.post.mix(0, Hearing({1: said[1]}, {1: 0}, Turn(number), {}))
     A, B = learner.layout.projection_size, learner.layout.expansion_size
     assert work == {"lora": [4.0 * (A + B)] * 2, "rolora": [4.0 * B, 4.0 * A]}

@@ -156,14 +156,14 @@ def test_bits_are_those_of_the_message_whatever_its_sender_holds_now(introducing
 
 def test_mixing_takes_two_operations_a_value(introducing: Messages) -> None:
     updates = {device: train(introducing, device, 1, 1.0) for device in (0, 1)}
-    assert introducing.mixing_work(2, {}).idle
-    assert introducing.mixing_work(2, updates).flop == 2 * 3
+    assert introducing.mixing_work(2, {}, {}).idle
+    assert introducing.mixing_work(2, updates, {}).flop == 2 * 3
     trained = messages_of([0.0] * 3, projection=Trained())
     updates = {device: train(trained, device, 1, 1.0) for device in (0, 1)}
-    assert trained.mixing_work(2, updates).flop == 2 * 6, "of A as well"
+    assert trained.mixing_work(2, updates, {}).flop == 2 * 6, "of A as well"
     stacked = messages_of([0.0] * 3, aggregation="stacked", composition="uniform")
     updates = {device: train(stacked, device, 1, 1.0) for device in (0, 1)}
-    assert stacked.mixing_work(2, updates).idle
+    assert stacked.mixing_work(2, updates, {}).idle
 
 
 def test_a_device_without_a_calibration_has_nothing_of_its_own_to_mix(
@@ -172,7 +172,7 @@ def test_a_device_without_a_calibration_has_nothing_of_its_own_to_mix(
     update = train(introducing, 0, 1, 1.0)
     state = introducing.fleet.states[1]
     introducing.fleet.states[1] = replace(state, calibration=None)
-    assert introducing.mixing_work(1, {0: update}).flop == 2
+    assert introducing.mixing_work(1, {0: update}, {}).flop == 2
     mix(introducing, 1, {0: update}, {0: 0})
     assert held(introducing, 1) == 1.0
     assert sorted(introducing.fleet.banks[1]) == [0]

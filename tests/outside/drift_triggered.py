@@ -12,14 +12,14 @@ from pydantic import Field
 from cosim.methods import LORA, DeviceState, Sending, Turn
 
 
-class OnDrift(Sending):
+class OnRelativeDrift(Sending):
     """A device speaks when B has moved away from what it last said, and keeps silent otherwise.
 
     It does when ‖B − B̂‖₂ > θ·‖B̂‖₂, B̂ the B of its last message: an event trigger as in SPARQ-SGD
     (Singh et al., arXiv 1910.14280), relative to the size of B. Its first message is always sent.
     """
 
-    name: Literal["on_drift"] = "on_drift"
+    name: Literal["on_relative_drift"] = "on_relative_drift"
     threshold: float = Field(0.5, ge=0, le=100, description="θ, a share of ‖B̂‖")
 
     def speaks(self, own: DeviceState, turn: Turn) -> tuple[DeviceState, bool]:
@@ -34,5 +34,5 @@ METHOD = LORA.with_(
     name="drift_triggered",
     reference="Singh et al., SPARQ-SGD, arXiv 1910.14280",
     topology="complete",
-    sending=OnDrift(),
+    sending=OnRelativeDrift(),
 )

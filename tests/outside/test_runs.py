@@ -103,7 +103,7 @@ def test_drift_keeps_devices_silent(scenario: Scenario, tmp_path: Path) -> None:
     path = scenario("path:drift_triggered.py")
     sent = {}
     for threshold in (0.0, 100.0):
-        setting = f"method.sending={{name: on_drift, threshold: {threshold}}}"
+        setting = f"method.sending={{name: on_relative_drift, threshold: {threshold}}}"
         chosen = load(path, [setting])
         run = play(chosen, out=tmp_path / f"run-{threshold:g}").directory
         sent[threshold] = len(pd.read_parquet(run / "transfers.parquet"))

@@ -60,6 +60,8 @@ def rows() -> dict[str, list[Row]]:
         received=2,
         stale=0,
         missed=1,
+        silent=1,
+        edges_used=0.5,
         energy_compute_j=5.0,
         energy_tx_j=0.2,
         energy_rx_j=0.1,

@@ -27,9 +27,8 @@ COLUMNS = {
     "bandwidth_hz, power_w, consumed_w, mean_snr_db, mean_rate_bit_s, sent_bits, delivered_bits, "
     "energy_tx_j, energy_rx_j, outcome, cause",
     "rounds": "round, device, start_s, end_s, compute_s, send_s, wait_s, off_s, flop, loss, "
-    "bits_sent, received, stale, missed, energy_compute_j, energy_tx_j, energy_rx_j, "
-    "energy_idle_j, battery_j, "
-    "x_m, y_m",
+    "bits_sent, received, stale, missed, silent, edges_used, energy_compute_j, energy_tx_j, "
+    "energy_rx_j, energy_idle_j, battery_j, x_m, y_m",
     "topology": "round, device, cluster, cluster_size, collision_predicted, collision_measured",
     "layers": "device, layer, module, spectral_entropy, density, parameters, active",
     "evaluations": "time_s, round, device, task, metric, value, n",
@@ -56,6 +55,7 @@ NULLABLE = {
     "events.peer",
     "events.transfer",
     "rounds.loss",
+    "rounds.edges_used",
     "rounds.battery_j",
     "topology.collision_predicted",
     "topology.collision_measured",

@@ -255,6 +255,14 @@ TAMPERED: dict[str, tuple[str, Any, str, str]] = {
         "rounds", lambda frame: frame.assign(missed=0), "bits",
         r"sum of missed of device \d: expected [1-9]\d* to \d+",
     ),
+    "silence of which no count is": (
+        "rounds", put("silent", 3, device=2), "bits",
+        r"edges_used: expected .*, received over received, missed and silent, found",
+    ),
+    "more edges used than there were": (
+        "rounds", put("edges_used", 2.0, device=2), "bits",
+        r"edges_used: expected .*, received over received, missed and silent, found 2",
+    ),
     "a transfer of another energy": (
         "transfers", at_air("energy_tx_j", more, "delivered"), "energy",
         r"transfers\.parquet row \d+: energy_tx_j: expected .*, consumed_w over its time",

@@ -68,8 +68,8 @@ def estimate_memory(
     """Memory of a run in bytes.
 
     Base: its parameters in `dtype`. Device states: float32 values, two moments, int64 positions
-    of a mask, A, and the bank of experts. Working copies: A and B of one pass with gradients,
-    and what the optimiser works on.
+    of a mask, A, what parts remember, and the bank of experts. Working copies: A and B of one pass
+    with gradients, and what the optimiser works on.
     Experts: of all devices side by side, where all of them may answer. Activations: what the
     transformer blocks keep for the backward pass, and the logits. The `lean` forward pass keeps
     4h + 2·h_kv + 2·inner + 7·r values by token and block, the attention weights of rows up to a
@@ -89,8 +89,10 @@ def estimate_memory(
     state += 4.0 * layout.projection_size if projection.own and not projection.moves else 0.0
     # Devices whose inboxes differ hold banks of their own: at worst all of them.
     bank = 4.0 * trained * devices**2 if method.aggregation.keeps_experts else 0.0
+    # What parts remember: a message is one for all who heard it, and older ones are few.
+    remembered = 4.0 * trained * sum(part.copies for part in method.parts())
     # Settling a round holds the states before and after it, and the update on its way.
-    states = devices * (2.0 * state + 4.0 * trained) + bank
+    states = devices * (2.0 * state + 4.0 * trained + remembered) + bank
     # Beside them the float32 masters with their moments, one gradient after the other: with LoRA's
     # trained A a fifth of the whole, measured on scenarios/paper/smollm2.yaml.
     # A mask by magnitude is found by training all of B.

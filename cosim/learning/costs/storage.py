@@ -25,10 +25,11 @@ def storage(layout: Layout, method: Method, densities: Sequence[float]) -> Stora
     """What devices of these densities store.
 
     A device: float32 values before and after a round, as they are sent and as they are read, two
-    moments and int64 positions in a checkpoint; values and int32 positions in `adapters/`, with A
-    where it is trained. Every expert of every bank is counted as one of its own, which is so where
-    no two devices heard the same. Devices that did share theirs, and may hold one adapter in the
-    end: that is what is written at least, and nothing of masks, which links may make small.
+    moments, int64 positions and what parts remember in a checkpoint; values and int32 positions in
+    `adapters/`, with A where it is trained. Every expert of every bank is counted as one of its
+    own, which is so where no two devices heard the same. Devices that did share theirs, and may
+    hold one adapter in the end: that is what is written at least, and nothing of masks, which links
+    may make small.
     """
     projection, expansion = method.projection, method.expansion
     moving = layout.projection_size if projection.moves else 0
@@ -42,7 +43,8 @@ def storage(layout: Layout, method: Method, densities: Sequence[float]) -> Stora
     devices = len(densities)
     banks = 4.0 * values * (devices - 1) if method.aggregation.keeps_experts else 0.0
     prototypes = 4.0 * refined * devices
-    checkpoint = 24.0 * values + 8.0 * positions + prototypes + banks + _INDEX_BYTES
+    remembered = 4.0 * values * sum(part.copies for part in method.parts())
+    checkpoint = remembered + 24.0 * values + 8.0 * positions + prototypes + banks + _INDEX_BYTES
     if expansion.every_parameter:
         return Storage(checkpoint, 0.0, 0.0)
     adapters = 4.0 * values + 4.0 * positions + prototypes

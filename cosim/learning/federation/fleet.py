@@ -74,10 +74,15 @@ class Fleet:
     def _first_states(self, densities: Sequence[float]) -> list[DeviceState]:
         """ΔW = 0 everywhere: B starts at zero, A as the method's projection says."""
         values, support = self.method.expansion.first(self.layout)
+        sending, projection = self.method.sending, self.method.projection
         return [
-            DeviceState(Adapter(values, support, A), density)
+            sending.begins(DeviceState(Adapter(values, support, A), density), projection)
             for A, density in zip(self.first_projections, densities, strict=True)
         ]
+
+    def inform(self, device: int, rate: float) -> None:
+        """Tells a device how fast its links are, in shares of the mean over all devices."""
+        self.states[device] = self.method.sending.informed(self.states[device], rate)
 
     def limit(self, device: int, values: float) -> None:
         """Lowers Q_budget of a device, in values of B; a mask that has been chosen stays."""

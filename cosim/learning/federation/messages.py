@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cosim.learning.federation.fleet import Fleet
 from cosim.learning.federation.planned_state import content_of, planned_content
 from cosim.learning.federation.returned import fitting, refuse_unreadable
+from cosim.learning.records import Outgoing
 from cosim.learning.threads import one_thread_each
 from cosim.methods.adapter import Adapter
 from cosim.methods.message import (
@@ -73,6 +74,18 @@ class Messages:
         self.numbered = 0
         self._numbers: dict[int, tuple[ref[Adapter], int]] = {}
         self._mixtures: dict[tuple[Any, ...], tuple[int, Any]] = {}
+        if self.method.aggregation.remembers:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Has every device remember what all of them begin with, and could say."""
+        adapter = self.fleet.states[0].adapter
+        content = [Values("B", adapter.values)]
+        if self.method.projection.moves:
+            content.append(Values("A", adapter.projection))
+        first = Message(0, 0, on_air(content, self.bits_per_value), 0.0)
+        aggregation, states = self.method.aggregation, self.fleet.states
+        self.fleet.states = [aggregation.begins(state, first) for state in states]
 
     def _number(self, device: int) -> int:
         """Names what the device holds now: the same until its adapter is another."""
@@ -108,6 +121,19 @@ class Messages:
         refuse_unreadable(content, self.fleet.layout, self.method.aggregation)
         said = on_air(content, self.bits_per_value)
         return Message(device, round_, said, self.rows[device], self._number(device))
+
+    def say(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
+        """What a device puts on the air in a turn, with its bits for each receiver; None where it
+        keeps silent. In a turn of answers it does not."""
+        states, method = self.fleet.states, self.method
+        if not turn.answer:
+            with one_thread_each(1):  # a sum's last bit may hang on who adds it up
+                states[device], speaks = method.sending.speaks(states[device], turn)
+            if not speaks:
+                return None
+        message = self.message(device, states[device].adapter.round)
+        states[device] = method.aggregation.said(states[device], message)
+        return Outgoing(message, {to: self.payload_bits(message, to) for to in receivers})
 
     def payload_bits(self, message: Message, receiver: int) -> int:
         """Bits of a message for this receiver: what it has not been told already."""
@@ -160,14 +186,16 @@ class Messages:
         """
         inbox, ages, turn, graph = hearing
         self.unmixed.get(device, set()).difference_update(inbox)
-        aggregation, exponent = self.method.aggregation, self.method.staleness_exponent
-        if not inbox or not aggregation.exchanges:
+        aggregation, state = self.method.aggregation, self.fleet.states[device]
+        recalled = self._recalled(device, inbox, graph)
+        if not (inbox or recalled) or not aggregation.exchanges:
             return
+        exponent = 0.0 if aggregation.remembers else self.method.staleness_exponent
         heard = [
             Heard(message, ages[sender], freshness(ages[sender], exponent))
             for sender, message in inbox.items()
         ]
-        state = self.fleet.states[device]
+        heard += map(Heard, recalled)
         if aggregation.averages and not self._empty_handed(device):
             heard.append(Heard(self.message(device, state.adapter.round)))
         heard.sort(key=lambda part: part.message.device)
@@ -187,9 +215,18 @@ class Messages:
             weighing.renormalised,
             {member: len(others) for member, others in graph.items()},
             shared=lambda compute: self._shared(name, newest, compute),
-            draw=lambda purpose: stream(self.seed, aggregation.slot, purpose, device, *turn),
+            draw=lambda purpose: stream(
+                self.seed, aggregation.slot, purpose, device, turn.round, turn.mixing
+            ),
         )
         self.fleet.states[device] = fitting(aggregation.mix(state, heard, at), state, aggregation)
+
+    def _recalled(
+        self, device: int, inbox: Mapping[int, Message], graph: Graph
+    ) -> Sequence[Message]:
+        """What the device remembers of its neighbours of whom nothing has arrived."""
+        silent = [other for other in graph.get(device, ()) if other not in inbox]
+        return self.method.aggregation.recalled(self.fleet.states[device], silent)
 
     def _shared(self, name: tuple[Any, ...], newest: int, compute: Callable[[], T]) -> T:
         """A mixture by the messages and weights that it is of, computed once; those of earlier
@@ -206,12 +243,13 @@ class Messages:
         """Whether a device has nothing of its own to mix: quarantined from its calibration on."""
         return bool(self.method.needs) and self.fleet.states[device].calibration is None
 
-    def mixing_work(self, device: int, inbox: Mapping[int, Message]) -> Workload:
-        """What mixing these and the device's own takes."""
+    def mixing_work(self, device: int, inbox: Mapping[int, Message], graph: Graph) -> Workload:
+        """What mixing these, what is remembered besides, and the device's own takes."""
         aggregation, layout = self.method.aggregation, self.fleet.layout
-        if not inbox or not aggregation.exchanges:
+        messages = [*inbox.values(), *self._recalled(device, inbox, graph)]
+        if not messages or not aggregation.exchanges:
             return Workload.none()
-        sizes = [numbers_in(message) for message in inbox.values()]
+        sizes = [numbers_in(message) for message in messages]
         if aggregation.averages and not self._empty_handed(device):
             adapter = self.fleet.states[device].adapter
             sends = self.method.projection.sends(adapter.round)

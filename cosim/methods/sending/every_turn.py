@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cosim.methods.slots import Sending
+from cosim.methods.sending.slot import Sending
 
 
 class EveryTurn(Sending):

@@ -16,7 +16,7 @@ from cosim.simulation.links.grid import Grid
 from cosim.simulation.links.slots import grids
 from cosim.simulation.links.transmission import Transmission
 from cosim.simulation.message import Message
-from cosim.trace.schema import Cause, TransferKind
+from cosim.trace.schema import Cause
 
 FloatArray = NDArray[np.float64]
 
@@ -62,7 +62,7 @@ def start(channel: Channel, bursts: Sequence[Sequence[Transmission]]) -> None:
     first = 0
     for burst in bursts:
         demand = required[first : first + len(burst)]
-        brief = all(transmission.message.kind is TransferKind.CONTROL for transmission in burst)
+        brief = all(transmission.message.brief for transmission in burst)
         power = power_of(demand, brief)
         first += len(burst)
         cause = Cause.COMPUTE_FINISHED if power.whole_margin else Cause.MARGIN_REDUCED
@@ -107,7 +107,7 @@ def _policy(radio: Radio) -> Callable[[FloatArray, bool], Allocation]:
     margin = 1.0 if policy.policy == "max_power" else float(db_to_ratio(policy.margin_db))
 
     def allocated(required_w: FloatArray, brief: bool) -> Allocation:
-        # A control message of a few bits has equal power too: Lemma 1 would stretch it over Γ.
+        # A message of a few bits has equal power too: Lemma 1 would stretch it over Γ.
         if brief or policy.policy == "max_power":
             return Allocation(np.full(len(required_w), p_max_w / len(required_w)), feasible=True)
         return allocate(required_w, p_max_w, margin, policy.fallback)

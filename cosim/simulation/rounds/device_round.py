@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from simpy import Event, Interrupt
@@ -13,7 +14,7 @@ from cosim.simulation.compute_time import flop_done
 from cosim.simulation.message import Message
 from cosim.simulation.station import Station
 from cosim.simulation.world import RoundResult, Seat, World
-from cosim.trace.schema import Cause, EventKind
+from cosim.trace.schema import Cause, EventKind, TransferKind
 
 
 def device_round(
@@ -24,29 +25,38 @@ def device_round(
     With `waits` a device stays until every neighbour's message of this turn has arrived, missed its
     deadline, or is not going to be sent; without, it mixes what has arrived so far and goes on,
     once the air is free of what it sent before. In its last round it stays until its own is sent.
+    Where the method's edges are used both ways, silent devices then answer those whom they heard.
     """
     result, me = RoundResult(), station.id
     turns = world.scenario.method.schedule.turns(number)
+    both_ways = waits and world.scenario.method.sending.answers
     why = Cause.NEIGHBOURS_SETTLED if waits else Cause.SCHEDULE
     try:
         tuned = yield from _fine_tune(world, station, turns[0], seat, result)
         if tuned.quarantined:
             world.record.event(EventKind.QUARANTINE, me, number, Cause.DIVERGENCE)
         for turn in turns:
+            speaks = False
             if tuned.quarantined:
                 world.medium.silence(station, seat.neighbours, turn)
+                _owe_nothing(world, station, [turn], seat)
             elif tuned.dropped:
-                world.medium.pass_over(station, seat.neighbours, turn)
+                _count_silence(world, seat.neighbours)
+                _owe_nothing(world, station, [turn], seat)
+                yield from _send_beacons(world, station, turn, seat, waits=waits)
             else:
                 last = number == world.scenario.rounds
-                yield from _send(world, station, turn, seat, waits=waits or last)
+                speaks = yield from _send(world, station, turn, seat, waits=waits or last)
             if waits:
                 yield station.inbox.all_ended(seat.neighbours, turn)
+            if both_ways and not (tuned.quarantined or tuned.dropped):
+                yield from _answer(world, station, turn, seat, speaks=speaks)
             messages, ages = station.inbox.take()
             yield from _mix(world, station, turn, seat, messages, ages, why, result)
             world.record.event(EventKind.AGGREGATE, me, number, why)
     except Interrupt as cut:
         world.record.event(EventKind.CUT_OFF, me, number, Cause(str(cut.cause)))
+        _owe_nothing(world, station, turns, seat)
     return result
 
 
@@ -111,17 +121,69 @@ def _fine_tune(
 
 def _send(
     world: World, station: Station, turn: Turn, seat: Seat, *, waits: bool
-) -> Generator[Event, Any, None]:
-    """Sends the message; its bits are those of the moment of sending, because a receiver may have
-    been told more while the air was still full of the turn before."""
+) -> Generator[Event, Any, bool]:
+    """Sends the message, or a beacon where there is none, and returns whether there was one; its
+    bits are those of the moment of sending, because a receiver may have been told more while the
+    air was still full of the turn before."""
     if station.burst is not None:
         yield station.burst.over
     world.medium.deliver_due(station)
     said = world.learner.messages(station.id, turn, seat.neighbours)
     if said is None:
-        world.medium.pass_over(station, seat.neighbours, turn)
-        return
+        if not world.scenario.method.sending.answers:
+            _count_silence(world, seat.neighbours)
+        yield from _send_beacons(world, station, turn, seat, waits=waits)
+        return False
     messages = [Message(receiver, bits, said.content) for receiver, bits in said.bits.items()]
+    _owe_nothing(world, station, [turn], seat)
     station.burst = world.medium.send(station, messages, turn)
     if waits:
         yield station.burst.over
+    return True
+
+
+def _send_beacons(
+    world: World, station: Station, turn: Turn, seat: Seat, *, waits: bool
+) -> Generator[Event, Any, None]:
+    """Tells the neighbours that nothing comes; where they know it without, nobody waits."""
+    bits = world.scenario.method.sending.bits_of_silence
+    if not bits:
+        world.medium.pass_over(station, seat.neighbours, turn)
+        return
+    if station.burst is not None:
+        yield station.burst.over
+    beacons = [Message(one, bits, None, TransferKind.BEACON) for one in seat.neighbours]
+    station.burst = world.medium.send(station, beacons, turn)
+    if waits:
+        yield station.burst.over
+
+
+def _answer(
+    world: World, station: Station, turn: Turn, seat: Seat, *, speaks: bool
+) -> Generator[Event, Any, None]:
+    """Waits for the answers of neighbours who kept silent; or answers those whom it heard."""
+    answering = turn._replace(answer=True)
+    if speaks:
+        yield station.inbox.all_ended(seat.neighbours, answering)
+        return
+    spoke = station.inbox.spoke(turn)
+    others = [device for device in seat.neighbours if device not in spoke]
+    _count_silence(world, others)
+    world.medium.pass_over(station, others, answering)
+    heard = replace(seat, neighbours=tuple(spoke.intersection(seat.neighbours)))
+    if heard.neighbours:
+        yield from _send(world, station, answering, heard, waits=True)
+
+
+def _count_silence(world: World, receivers: Sequence[int]) -> None:
+    """Notes that one more update was not sent to each of these."""
+    for receiver in receivers:
+        world.stations[receiver].inbox.counts.silent += 1
+
+
+def _owe_nothing(world: World, station: Station, turns: Sequence[Turn], seat: Seat) -> None:
+    """Has nobody wait for answers of a device that has spoken, or cannot any more."""
+    if world.scenario.method.sending.answers:
+        for turn in turns:
+            if not turn.answer:
+                world.medium.pass_over(station, seat.neighbours, turn._replace(answer=True))

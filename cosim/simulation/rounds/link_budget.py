@@ -1,4 +1,4 @@
-"""What a device's links carry by the deadline, before it chooses how much it trains."""
+"""What a device's links carry by the deadline: how much it may train, and how readily it speaks."""
 
 from __future__ import annotations
 
@@ -22,10 +22,31 @@ def cap_budgets_by_links(world: World) -> None:
     receivers = scenario.method.topology.budgeted_receivers(scenario.device_count - 1)
     if receivers == 0 or not scenario.method.expansion.masked or scenario.learning.model == "none":
         return
-    radio, channel = scenario.radio, world.medium.channel
+    for device, bits in enumerate(_carried_bits(world, receivers)):
+        world.learner.limit(device, bits)
+
+
+def tell_rates(world: World) -> None:
+    """Tells every device what its links carry, in shares of the mean over all devices, where the
+    method's sending asks; nobody is told anything where no links carry anything."""
+    scenario = world.scenario
+    receivers = scenario.method.topology.budgeted_receivers(scenario.device_count - 1)
+    if receivers == 0 or not scenario.method.sending.asks_rates:
+        return
+    carried = _carried_bits(world, receivers)
+    mean = sum(carried) / len(carried)
+    if mean > 0:
+        for device, bits in enumerate(carried):
+            world.learner.inform(device, bits / mean)
+
+
+def _carried_bits(world: World, receivers: int) -> list[float]:
+    """What Lemma 1 brings by Γ from each device to each of so many nearest ones."""
+    radio, channel = world.scenario.radio, world.medium.channel
     ids = [station.id for station in world.stations]
     where = channel.positions_m(ids, 0.0)
     margin_db = radio.power.margin_db if radio.power.policy == "lemma1" else 0.0
+    carried = []
     for number, device in enumerate(ids):
         apart = np.linalg.norm(where - where[number], axis=1)
         apart[number] = np.inf
@@ -38,4 +59,5 @@ def cap_budgets_by_links(world: World) -> None:
             noise_w=float(channel.noise_w(radio.bandwidth_hz / receivers)),
             margin_ratio=float(db_to_ratio(margin_db)),
         )
-        world.learner.limit(device, bits)
+        carried.append(float(bits))
+    return carried

@@ -18,7 +18,7 @@ from cosim.methods.slots import Schedule
 from cosim.scenario.outside.origins import failures_told
 from cosim.simulation.rounds.cluster_clocks import ClusterClocks
 from cosim.simulation.rounds.group_round import group_round
-from cosim.simulation.rounds.link_budget import cap_budgets_by_links
+from cosim.simulation.rounds.link_budget import cap_budgets_by_links, tell_rates
 from cosim.simulation.rounds.plan import Plan
 from cosim.simulation.rounds.planning import planned
 from cosim.simulation.rounds.presence import come_and_go
@@ -47,6 +47,7 @@ def life(world: World) -> Life:
     yield world.env.timeout(0)
     world.came_s |= {station.id: 0.0 for station in world.stations if station.present}
     cap_budgets_by_links(world)
+    tell_rates(world)
     world.evaluate(0, world.stations)
     yield from played(world.scenario.method.schedule, world)
 

@@ -25,7 +25,7 @@ from cosim.simulation.setup.placement import presence, trajectories
 from cosim.simulation.setup.warnings import world_warnings
 from cosim.simulation.station import Device, Station
 from cosim.simulation.world import World
-from cosim.trace.schema import Cause, TransferKind
+from cosim.trace.schema import Cause
 
 
 def build_devices(scenario: Scenario) -> list[Device]:
@@ -77,7 +77,7 @@ def world_of(
         world.leave(station, Cause.BATTERY_EMPTY, for_good=True)
 
     def arrived(message: Message) -> None:
-        if message.kind is not TransferKind.CONTROL:
+        if not message.brief:
             learner.hear(message.receiver, message.content)
 
     stations = [Station.of(env, device, empty) for device in devices]
