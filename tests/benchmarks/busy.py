@@ -16,6 +16,10 @@ busy processes C·n/(n + k) of C cores, and never more than n; a run that needs 
 alone should take S over that. What has one thread gets less, so that a run is above its fair share
 alone, too; what counts is how much further it is above it beside others.
 
+Beside it the machine's own limit: one thread that multiplies in bfloat16, and one that passes over
+16 MB, neither of which waits for anybody. What they take more beside others is what it costs to
+come back to caches that others have filled.
+
 No test: machines are noisy. Anything else that runs meanwhile is one more busy process.
 """
 
@@ -23,8 +27,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -32,6 +39,32 @@ from typing import NamedTuple
 from whole_runs import Spent, busy, checkouts, cores, middle, played
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "quickstart.yaml"
+# Processor seconds of each, in one thread; the quickstart's model has 30 blocks of width 576.
+ONE_THREAD = """
+import torch
+from time import process_time
+rows = torch.randn(256, 576).bfloat16()
+weights = [torch.randn(576, 576).bfloat16() for _ in range(30)]
+values = torch.randn(4_000_000)
+
+def products():
+    hidden = rows
+    for weight in weights:
+        hidden = torch.nn.functional.silu(hidden @ weight)
+
+def passes():
+    values.add_(1.0)
+
+def taken_s(work, times):
+    begun_s = process_time()
+    for _ in range(times):
+        work()
+    return process_time() - begun_s
+
+for work in (products, passes):
+    taken_s(work, 10)
+print(taken_s(products, 200), taken_s(passes, 400))
+"""
 
 
 class Variant(NamedTuple):
@@ -100,6 +133,7 @@ def main() -> None:
                     found.setdefault((variant, others), []).append(spent)
                     tell(given.scenario, variant, others, spent)
     print(table(found))
+    print(limit(given.busy, given.work, given.repeats))
 
 
 def tell(scenario: Path, variant: Variant, others: int, spent: Spent) -> None:
@@ -140,6 +174,38 @@ def table(found: dict[tuple[Variant, int], list[Spent]]) -> str:
         )
     equal = len({run.sha256 for runs in found.values() for run in runs}) == 1
     return "\n".join([*lines, f"the runs' results are {'equal' if equal else 'not equal'}"])
+
+
+def limit(busy_processes: Sequence[int], work: str, repeats: int) -> str:
+    """What one thread of products, and one of passes over memory, takes more beside others."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    taken_s: dict[int, list[list[float]]] = {}
+    for _ in range(repeats):
+        for others in busy_processes:
+            with busy(others, work):
+                done = subprocess.run(
+                    [sys.executable, "-c", ONE_THREAD],
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    check=True,
+                    env=environment,
+                )
+            taken_s.setdefault(others, []).append([float(word) for word in done.stdout.split()])
+    medians = {
+        others: [median(column) for column in zip(*runs, strict=True)]
+        for others, runs in taken_s.items()
+    }
+    lines = []
+    for others in busy_processes:
+        if others:
+            products, passes = (
+                beside / alone for beside, alone in zip(medians[others], medians[0], strict=True)
+            )
+            lines.append(
+                f"one thread that waits for nobody, beside {others}: {products:.2f} times the "
+                f"processor seconds for products, {passes:.2f} times for passes over memory"
+            )
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
