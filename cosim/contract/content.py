@@ -39,8 +39,12 @@ def _add(node: Any, add: Callable[[bytes], None]) -> None:
         parts = sorted(node, key=repr)
     elif isinstance(node, list | tuple):
         parts = list(node)
-    if parts is None or all(type(part) in (int, float, str) for part in parts):
+    if parts is None:
         add(f"{type(node).__name__} {node!r}".encode())
+        return
+    if all(type(part) in (int, float, str) for part in parts):
+        # Not the node's own words: a set's hang on the order in which it was filled.
+        add(f"{type(node).__name__} {parts!r}".encode())
         return
     add(f"({type(node).__name__} {len(parts)}".encode())
     for part in parts:

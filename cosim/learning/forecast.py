@@ -38,8 +38,8 @@ from cosim.scenario.model import Scenario
 class Forecast:
     """What `cosim check` predicts for a scenario's learning.
 
-    first_bits, later_bits: of transfers, an upper bound: the largest density of any device, even
-        over the modules.
+    first_bits, later_bits: of transfers to who has missed nothing, an upper bound: the largest
+        density of any device, even over the modules.
     work: a mean round's by device; a first round calibrates and chooses a mask besides.
     storage: what comes to lie on disk.
     modules: how many are adapted.

@@ -25,7 +25,7 @@ from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.pass_room import PassRoom
 from cosim.methods.adapter import Adapter, Moments
 from cosim.methods.calibration import Calibration
-from cosim.methods.message import Blocks, Common, Mask, Message, Seed, Turn, Values
+from cosim.methods.message import Blocks, Common, Mask, Message, Renewed, Seed, Turn, Values
 from cosim.methods.state import DeviceState
 from cosim.methods.workload import Workload
 
@@ -37,8 +37,10 @@ STORED = (
     "found",
     "post.knows",
     "post.unmixed",
-    "post.numbered",
-    "post.numbers",
+    "post.copies.had",
+    "post.copies.arrived",
+    "post.numbering.count",
+    "post.numbering.latest",
     "spoken",
     "scoring.known",
     "scoring.reader.known",
@@ -70,7 +72,7 @@ class OpenJob:
 
 KINDS = (
     *(Adapter, Calibration, DeviceState, Moments),
-    *(Blocks, Common, Mask, Message, Seed, Values),
+    *(Blocks, Common, Mask, Message, Renewed, Seed, Values),
     *(Hearing, OpenJob, Outcome, PassRoom, Score, Turn, Workload),
 )
 

@@ -83,7 +83,7 @@ def _mixed(method: Method, layout: Layout) -> None:
     for sender in range(1, _DEVICES):
         fleet.states[sender], speaks = method.sending.speaks(fleet.states[sender], turn)
         if speaks:
-            inbox[sender] = post.message(sender, 1)
+            inbox[sender] = post.tell(sender, turn, [0])
             post.hear(0, inbox[sender])
     ids = range(_DEVICES)
     graph = {device: tuple(other for other in ids if other != device) for device in ids}

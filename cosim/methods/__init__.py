@@ -8,6 +8,7 @@ from cosim.methods.adapter import Adapter, Moments
 from cosim.methods.adf_lora import METHOD as ADF_LORA
 from cosim.methods.calibration import Calibration, Need
 from cosim.methods.centralised import METHOD as CENTRALISED
+from cosim.methods.codec.slot import Codec, Coding
 from cosim.methods.dec_lora import METHOD as DEC_LORA
 from cosim.methods.decaf import METHOD as DECAF
 from cosim.methods.ef_hc import METHOD as EF_HC
@@ -22,7 +23,7 @@ from cosim.methods.local import METHOD as LOCAL
 from cosim.methods.lora import METHOD as LORA
 from cosim.methods.lori import METHOD as LORI
 from cosim.methods.lori_dense import METHOD as LORI_DENSE
-from cosim.methods.message import Blocks, Common, Heard, Mask, Message, Seed, Turn, Values
+from cosim.methods.message import Blocks, Common, Heard, Mask, Message, Renewed, Seed, Turn, Values
 from cosim.methods.method import Method
 from cosim.methods.product_sum import METHOD as PRODUCT_SUM
 from cosim.methods.proposed import METHOD as PROPOSED
@@ -107,6 +108,8 @@ __all__ = [
     "Blocks",
     "Calibration",
     "Choosing",
+    "Codec",
+    "Coding",
     "Common",
     "Composition",
     "Data",
@@ -122,6 +125,7 @@ __all__ = [
     "Moments",
     "Need",
     "Projection",
+    "Renewed",
     "Schedule",
     "Seed",
     "Sending",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from cosim.methods.codec.slot import Codec
 from cosim.methods.sending.slot import Sending
 from cosim.methods.slots import (
     Aggregation,
@@ -39,6 +40,10 @@ class Chosen(Protocol):
     @property
     def sending(self) -> Sending:
         """When a device speaks."""
+
+    @property
+    def codec(self) -> Codec:
+        """How values become bits."""
 
     @property
     def weighing(self) -> Weights:

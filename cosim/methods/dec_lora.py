@@ -8,7 +8,7 @@ take 1/6 of each neighbour's.
 Ours: the same rule on its ring, whose coefficients the paper does not state. A static random graph
 is `topology: {graph: erdos_renyi, probability: 0.5, redraw: false}`. `lora`, which also mixes both
 factors, has another graph every round and weighs by rows. Its four bits are those of a quantised
-base model, and not of messages.
+base model, and not of messages; messages of four bits are `codec: {name: rounded, bits: 4}`, ours.
 """
 
 from cosim.methods.lora import METHOD as LORA

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # A Philox key names every entry of a frozen Gaussian A.
 SEED_BITS = 64
+# A single-precision number by which integers are multiplied.
+SCALE_BITS = 32
 
 
 # The neighbours of devices, by id.
@@ -30,20 +32,44 @@ class Turn(NamedTuple):
 
 @dataclass(frozen=True)
 class Values:
-    """Values are numbers on the air, each of the scenario's bits per value.
+    """Values are numbers on the air, each of the scenario's bits per value, or of their own.
 
     name: what they are of.
     values: float32 (n,).
     once: a receiver that has had them needs them no more.
+    bits_per_value: their own; None: the scenario's.
+    scales: how many factors of 32 bit go with them.
     """
 
     name: str
     values: Tensor
     once: bool = False
+    bits_per_value: int | None = None
+    scales: int = 0
 
     def bits(self, per_value: int) -> int:
-        """n × bits per value."""
-        return int(self.values.numel()) * per_value
+        """n × bits per value, and the scales."""
+        own = per_value if self.bits_per_value is None else self.bits_per_value
+        return int(self.values.numel()) * own + SCALE_BITS * self.scales
+
+
+@dataclass(frozen=True)
+class Renewed(Values):
+    """Renewed values are those that were said before with some of them said anew.
+
+    kept: how many are said anew in every message.
+    version: how many messages there have been, this one included.
+    """
+
+    kept: int = 0
+    version: int = 0
+
+    def bits(self, per_value: int, had: int = 0) -> int:
+        """This message's bits and those of all that a receiver missed, which has `had` a version;
+        those of all values where that is less."""
+        count = int(self.values.numel())
+        missed = max(0, self.version - had)
+        return min(missed * renewal_bits(count, self.kept, per_value), count * per_value)
 
 
 @dataclass(frozen=True)
@@ -116,13 +142,31 @@ class Blocks:
         return self.adapted.bit_length()
 
 
-Said = Values | Mask | Seed | Common | Blocks
+Said = Values | Renewed | Mask | Seed | Common | Blocks
 
 
-def payload_bits(content: Sequence[Said], known: Collection[str], per_value: int) -> int:
-    """Bits of content for a receiver: what is told once only where its name is not `known`."""
+def payload_bits(
+    content: Sequence[Said],
+    known: Collection[str],
+    per_value: int,
+    had: Mapping[str, int] | None = None,
+) -> int:
+    """Bits of content for a receiver: what is told once only where its name is not `known`, and
+    what is renewed from the version on that it `had`."""
     fresh = [said for said in content if not (said.once and said.name in known)]
-    return sum(said.bits(per_value) for said in fresh)
+    return sum(
+        said.bits(per_value, (had or {}).get(said.name, 0))
+        if isinstance(said, Renewed)
+        else said.bits(per_value)
+        for said in fresh
+    )
+
+
+def renewal_bits(count: int, kept: int, per_value: int) -> int:
+    """Bits of `kept` values out of so many, with their places: ⌈log2 n⌉ bits each or a map of n
+    bits, whichever is less; none where all are kept."""
+    places = 0 if kept == count else min(kept * math.ceil(math.log2(count)), count)
+    return kept * per_value + places
 
 
 def mask_bits(positions: int, kept: int) -> int:

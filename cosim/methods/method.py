@@ -16,6 +16,10 @@ from cosim.methods.aggregation.snapshots import Snapshots
 from cosim.methods.aggregation.stacked import Stacked
 from cosim.methods.aggregation.support_normalised import SupportNormalised
 from cosim.methods.calibration import Need
+from cosim.methods.codec.floating import Floating
+from cosim.methods.codec.rounded import Rounded
+from cosim.methods.codec.slot import Codec
+from cosim.methods.codec.top_k import TopK
 from cosim.methods.composition.gate import Gate
 from cosim.methods.composition.oracle import Oracle
 from cosim.methods.composition.ranks import Ranks
@@ -94,6 +98,9 @@ class Method(Choice):
     sending: Annotated[Sending, OneOf(EveryTurn, OnDrift)] = Field(
         EveryTurn(), description="when a device speaks"
     )
+    codec: Annotated[Codec, OneOf(Floating, Rounded, TopK)] = Field(
+        Floating(), description="how the values of A and B become bits, and back"
+    )
     weights: Annotated[Weights, OneOf(ByRows, Uniform, Metropolis, Laplacian, AsPrinted)] | None = (
         Field(
             None,
@@ -163,6 +170,7 @@ class Method(Choice):
         yield self.data
         yield self.schedule
         yield self.sending
+        yield self.codec
 
     def with_(self, **parts: Any) -> Self:
         """The method with some of its parts replaced, by parts or as a scenario writes them."""

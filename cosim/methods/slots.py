@@ -207,8 +207,9 @@ class Aggregation(Part):
     averages: ClassVar[bool] = True
     # Whether it mixes A and B apart, so that a message may hold one of them alone.
     by_factor: ClassVar[bool] = False
-    # Whether it mixes in every turn, with what it remembers of neighbours of whom nothing arrived;
-    # its messages then lose no weight with their age.
+    # Whether a device's A and B are in the same basis after a mixing.
+    keeps_basis: ClassVar[bool] = True
+    # Whether it mixes in every turn, with what it remembers of the silent, whatever its age.
     remembers: ClassVar[bool] = False
     # The weights where a method names none.
     own_weights: ClassVar[str] = "by_rows"

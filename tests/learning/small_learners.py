@@ -50,16 +50,19 @@ def tuning(learner: Learner, device: int, round_: int) -> FineTuningJob:
 
 
 def tuned(learner: Learner, job: Any) -> Message:
-    """What the device has to say once a fine-tuning has ended."""
+    """What the device says to all others once a fine-tuning has ended."""
     job.result()
-    return learner.post.message(job.device, job.round)
+    others = [device for device in range(len(learner.tasks)) if device != job.device]
+    return learner.post.tell(job.device, Turn(job.round), others)
 
 
 def mixed(
     learner: Learner, device: int, inbox: Mapping[int, Message], ages: Mapping[int, int]
 ) -> None:
-    """Mixes these into the device's state, without the time that it takes."""
-    learner.mix(device, inbox, ages, Turn(1), {}).result()
+    """Mixes these into the device's state after its last fine-tuning, without the time that it
+    takes."""
+    turn = Turn(learner.fleet.adapters[device].round)
+    learner.mix(device, inbox, ages, turn, {}).result()
 
 
 def one_round(

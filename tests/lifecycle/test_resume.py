@@ -32,6 +32,12 @@ CASES = [
     ("lori", "cluster", {"late": "stale", "dtype": "bfloat16"}),
     ("full_finetune", "synchronous", {}),
     ("local", "asynchronous", {"availability": ON_OFF}),
+    ("proposed, codec: {name: rounded, bits: 4}", "synchronous", {}),
+    (
+        "lora, codec: {name: top_k, share: 0.3}",
+        "asynchronous",
+        {"availability": ON_OFF, "late": "stale", "diagnostics": "true"},
+    ),
 ]
 
 

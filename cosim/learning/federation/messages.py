@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
-from weakref import ref
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from cosim.learning.federation.coded import Speech, as_banked, read, spoken_in
+from cosim.learning.federation.copies import Copies
 from cosim.learning.federation.fleet import Fleet
+from cosim.learning.federation.numbering import Numbering
 from cosim.learning.federation.planned_state import content_of, planned_content
 from cosim.learning.federation.returned import fitting, refuse_unreadable
 from cosim.learning.records import Outgoing
 from cosim.learning.threads import one_thread_each
 from cosim.methods.adapter import Adapter
+from cosim.methods.codec.slot import Codec, Memory
 from cosim.methods.message import (
     Graph,
     Heard,
-    Mask,
     Message,
     Said,
     Turn,
     Values,
     freshness,
+    mask_bits,
     on_air,
     payload_bits,
 )
@@ -59,7 +62,8 @@ class Messages:
     rows: the devices' numbers of training rows, α_j of eq. 9-10.
     knows: names of what was told once, by (owner, receiver).
     unmixed: owners of whom a receiver knows such things from messages alone that it has not mixed.
-    numbered: contents that have been named so far.
+    copies: how far receivers have followed what is renewed in parts.
+    numbering: names of contents.
     shapes: L and h of a calibration's features (L, h).
     """
 
@@ -71,8 +75,8 @@ class Messages:
         self.rows, self.shapes, self.seed = rows, shapes, seed
         self.knows: dict[tuple[int, int], frozenset[str]] = {}
         self.unmixed: dict[int, set[int]] = {}
-        self.numbered = 0
-        self._numbers: dict[int, tuple[ref[Adapter], int]] = {}
+        self.numbering = Numbering(fleet)
+        self.copies = Copies()
         self._mixtures: dict[tuple[Any, ...], tuple[int, Any]] = {}
         if self.method.aggregation.remembers:
             self._begin()
@@ -87,40 +91,48 @@ class Messages:
         aggregation, states = self.method.aggregation, self.fleet.states
         self.fleet.states = [aggregation.begins(state, first) for state in states]
 
-    def _number(self, device: int) -> int:
-        """Names what the device holds now: the same until its adapter is another."""
-        adapter = self.fleet.states[device].adapter
-        adapter_ref, number = self._numbers.get(device, (None, 0))
-        if adapter_ref is None or adapter_ref() is not adapter:
-            self.numbered += 1
-            self._numbers[device] = ref(adapter), self.numbered
-            number = self.numbered
-        return number
+    def message(self, device: int, round_: int, turn: Turn | None = None) -> Message:
+        """What the device says now of its training of a round, as it is read; turn: the first of
+        that round if not given."""
+        return self._said(device, round_, turn or Turn(round_))[0]
 
-    @property
-    def numbers(self) -> dict[int, int]:
-        """The names of what devices hold now, of those who have said it."""
-        states = self.fleet.states
-        return {
-            device: number
-            for device, (adapter_ref, number) in sorted(self._numbers.items())
-            if adapter_ref() is states[device].adapter
-        }
+    def tell(self, device: int, turn: Turn, receivers: Sequence[int]) -> Message:
+        """What the device says now of its last training; its codec remembers what it has told
+        anybody."""
+        message, memory = self._said(device, self.fleet.states[device].adapter.round, turn)
+        if receivers:
+            self._remember(device, memory)
+        return message
 
-    @numbers.setter
-    def numbers(self, numbers: Mapping[int, int]) -> None:
-        adapters = self.fleet.adapters
-        self._numbers = {device: (ref(adapters[device]), n) for device, n in numbers.items()}
+    def _own(self, device: int, turn: Turn) -> Message:
+        """The device's own message where it mixes: what it said in the turn, if it did."""
+        round_ = self.fleet.states[device].adapter.round
+        message, memory = self._said(device, round_, turn, speaks=False)
+        self._remember(device, memory)
+        return message
 
-    def message(self, device: int, round_: int) -> Message:
-        """What the device says now of its training of a round."""
-        state = self.fleet.states[device]
+    def _remember(self, device: int, memory: Memory) -> None:
+        if memory:
+            states = self.fleet.states
+            states[device] = states[device].remember(Codec.slot, **memory)
+
+    def _said(
+        self, device: int, round_: int, turn: Turn, *, speaks: bool = True
+    ) -> tuple[Message, Memory]:
+        """A message, and what the device's codec remembers with it."""
+        state, layout, method = self.fleet.states[device], self.fleet.layout, self.method
         kept = self.fleet.kept_by_module(device)
+        known = None if method.projection.own else self.fleet.first_projections[device]
+        turn = spoken_in(turn)
+        draw = partial(stream, self.seed, Codec.slot, device, turn.round, turn.mixing)
+        at = Speech(turn, self.bits_per_value, known, draw, speaks=speaks)
         with one_thread_each(1):  # a part may take small matrices apart for what it says
-            content = content_of(self.method, self.fleet.layout, state, kept)
-        refuse_unreadable(content, self.fleet.layout, self.method.aggregation)
-        said = on_air(content, self.bits_per_value)
-        return Message(device, round_, said, self.rows[device], self._number(device))
+            content = content_of(method, layout, state, kept)
+            refuse_unreadable(content, layout, method.aggregation)
+            memory = state.memory.get(Codec.slot, {})
+            said, memory = read(method.codec, content, layout, kept.tolist(), memory, at)
+        number = self.numbering.of(device, turn)
+        return Message(device, round_, said, self.rows[device], number), memory
 
     def say(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
         """What a device puts on the air in a turn, with its bits for each receiver; None where it
@@ -131,17 +143,19 @@ class Messages:
                 states[device], speaks = method.sending.speaks(states[device], turn)
             if not speaks:
                 return None
-        message = self.message(device, states[device].adapter.round)
+        message = self.tell(device, turn, receivers)
         states[device] = method.aggregation.said(states[device], message)
         return Outgoing(message, {to: self.payload_bits(message, to) for to in receivers})
 
     def payload_bits(self, message: Message, receiver: int) -> int:
         """Bits of a message for this receiver: what it has not been told already."""
         known = self.knows.get((message.device, receiver), frozenset())
-        return payload_bits(message.content, known, self.bits_per_value)
+        had = self.copies.of(message.device, receiver)
+        return payload_bits(message.content, known, self.bits_per_value, had)
 
     def hear(self, device: int, message: Message) -> None:
         """A message has arrived whole: what is told once the device now knows."""
+        self.copies.hear(message, device)
         if (message.device, device) not in self.knows:
             self.knows[message.device, device] = told_once(message.content)
             self.unmixed.setdefault(device, set()).add(message.device)
@@ -149,6 +163,7 @@ class Messages:
     def lose(self, device: int) -> None:
         """What the device heard and did not mix is lost, and with it what was only told with
         that."""
+        self.copies.lose(device)
         for owner in self.unmixed.pop(device, ()):
             self.knows.pop((owner, device), None)
 
@@ -160,21 +175,23 @@ class Messages:
     def _planned(self, device: int, kept: NDArray[np.int64] | None = None) -> tuple[Said, ...]:
         """What the device is going to say of the round after its last."""
         counts = self.fleet.kept_by_module(device) if kept is None else kept
-        round_ = self.fleet.states[device].adapter.round + 1
-        return planned_content(self.method, self.fleet.layout, counts, self.shapes, round_)
+        state = self.fleet.states[device]
+        round_, memory = state.adapter.round + 1, state.memory.get(Codec.slot, {})
+        return planned_content(self.method, self.fleet.layout, counts, self.shapes, round_, memory)
 
     def values_in(self, bits: float) -> int:
         """How many values of B a device without a mask may send first in so many bits, were they
         spread evenly over the modules, which is when a mask has the most bits."""
         total = self.fleet.layout.expansion_size
         sizes = np.array(self.fleet.layout.expansion_sizes)
+        modules = range(len(sizes))
         others = [said for said in self._planned(0, sizes) if said.name not in ("B", "M")]
         other_bits = payload_bits(others, (), self.bits_per_value)
 
         def needed(kept: int) -> int:
-            support = torch.empty(kept, device="meta")
-            content = (Values("B", support), Mask("M", support, [total], [kept]))
-            return payload_bits(content, (), self.bits_per_value) + other_bits
+            counts = [kept // len(sizes) + (number < kept % len(sizes)) for number in modules]
+            bits = self.method.codec.factor_bits(counts, self.bits_per_value)
+            return bits + mask_bits(total, kept) + other_bits
 
         return max(0, bisect_right(range(total + 1), bits, key=needed) - 1)
 
@@ -186,6 +203,7 @@ class Messages:
         """
         inbox, ages, turn, graph = hearing
         self.unmixed.get(device, set()).difference_update(inbox)
+        self.copies.mix(device)
         aggregation, state = self.method.aggregation, self.fleet.states[device]
         recalled = self._recalled(device, inbox, graph)
         if not (inbox or recalled) or not aggregation.exchanges:
@@ -197,7 +215,8 @@ class Messages:
         ]
         heard += map(Heard, recalled)
         if aggregation.averages and not self._empty_handed(device):
-            heard.append(Heard(self.message(device, state.adapter.round)))
+            heard.append(Heard(self._own(device, turn)))
+            state = self.fleet.states[device]
         heard.sort(key=lambda part: part.message.device)
         weighing = self.method.weighing
         weights = weighing.within(device, heard, graph)
@@ -219,7 +238,8 @@ class Messages:
                 self.seed, aggregation.slot, purpose, device, turn.round, turn.mixing
             ),
         )
-        self.fleet.states[device] = fitting(aggregation.mix(state, heard, at), state, aggregation)
+        mixed = fitting(aggregation.mix(state, heard, at), state, aggregation)
+        self.fleet.states[device] = self.method.codec.settle(state, mixed, spoken_in(turn))
 
     def _recalled(
         self, device: int, inbox: Mapping[int, Message], graph: Graph
@@ -258,8 +278,12 @@ class Messages:
         return aggregation.work(sizes, layout)
 
     def bank(self, sender: int) -> Bank:
-        """Every expert that the sender holds, for another cluster or a member of its own."""
-        return dict(self.fleet.states[sender].bank)
+        """Every expert that the sender holds, for another cluster or a member of its own, in the
+        scenario's precision whatever the codec."""
+        bank = self.fleet.states[sender].bank
+        if self.method.codec.in_precision:
+            return dict(bank)
+        return {owner: as_banked(expert, self.bits_per_value) for owner, expert in bank.items()}
 
     def bank_bits(self, bank: Bank, receiver: int) -> int:
         """Bits of a bank for this receiver: experts that it has not, or has older, and what it must

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from cosim.errors import MethodError
+from cosim.learning.federation.coded import formed
 from cosim.methods.adapter import Adapter
 from cosim.methods.calibration import Calibration, Need
+from cosim.methods.codec.slot import Memory
 from cosim.methods.layout import Layout
 from cosim.methods.message import Said
 from cosim.methods.method import Method
@@ -46,13 +50,16 @@ def planned_content(
     kept: NDArray[np.int64],
     shapes: tuple[int, int],
     round_: int = 1,
+    memory: Memory = MappingProxyType({}),
 ) -> tuple[Said, ...]:
     """What a device will say after the fine-tuning of a round, without values.
 
-    Raises MethodError where that hangs on them.
+    memory: its codec's. Raises MethodError where it hangs on the values.
     """
     try:
-        return content_of(method, layout, planned_state(method, layout, kept, shapes, round_), kept)
+        state = planned_state(method, layout, kept, shapes, round_)
+        content = content_of(method, layout, state, kept)
+        return formed(method.codec, content, layout, kept.tolist(), memory)
     except (NotImplementedError, RuntimeError) as error:
         if "meta" not in str(error):  # how torch says that there are no values to be read
             raise

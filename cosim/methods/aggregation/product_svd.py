@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -31,6 +31,7 @@ class ProductSvd(Aggregation):
     """
 
     name: Literal["product_svd"] = "product_svd"
+    keeps_basis: ClassVar[bool] = False
     split: Literal["balanced", "expansion"] = Field(
         "balanced", description="B = U·√Σ and A = √Σ·Vᵀ; or B = U·Σ and A = Vᵀ"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -39,6 +39,7 @@ class RotatedMean(Aggregation):
     """
 
     name: Literal["rotated_mean"] = "rotated_mean"
+    keeps_basis: ClassVar[bool] = False
     strength: float = Field(0.5, ge=0, le=1, description="λ: 0 is the mean, 1 turns all the way")
     anchor: Literal["alternate", "projection", "expansion"] = Field(
         "alternate",

@@ -145,7 +145,8 @@ def _power_need(
     """The power that Lemma 1 asks for the values that each device sends a round, with the
     scenario's margin."""
     radio, adapter = world.scenario.radio, world.scenario.adapter
-    bits = np.rint(densities * sizes).sum(axis=1) * adapter.bits_per_value
+    codec, kept = world.scenario.method.codec, np.rint(densities * sizes).astype(int).tolist()
+    bits = np.array([codec.factor_bits(counts, adapter.bits_per_value) for counts in kept], float)
     margin = radio.power.margin_db if radio.power.policy == "lemma1" else 0.0
 
     def at_gain_one_w(degree: int) -> FloatArray:

@@ -1,0 +1,1 @@
+"""Codec parts: how the numbers of a message become bits."""
