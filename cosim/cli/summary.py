@@ -160,4 +160,8 @@ def _costs(run: Run) -> Table:
         if count:
             share = f"{count} of {len(transfers)}, {count / len(transfers):.1%}"
             table.add_row(f"transfers {outcome}", share)
+    once = transfers[transfers["packets_lost"].notna() & transfers["outcome"].eq(Outcome.DELIVERED)]
+    if len(once):
+        lost = 1 - once["delivered_bits"].sum() / once["bits"].sum()
+        table.add_row("of their bits lost", f"{lost:.1%}")
     return table

@@ -9,7 +9,7 @@ from typing import Protocol
 from cosim.host.phases import Phase
 from cosim.learning.costs.round_costs import RoundCosts
 from cosim.learning.execution.executor import Executor
-from cosim.learning.federation.messages import Hearing
+from cosim.learning.federation.hearing import Hearing
 from cosim.learning.records import FineTuned
 from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.passes import passes

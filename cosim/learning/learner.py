@@ -19,7 +19,8 @@ from cosim.learning.data.pool import TaskPool
 from cosim.learning.diagnostics.diagnosis import Diagnosis, LocalGradients
 from cosim.learning.execution.executor import Executor, InProcess
 from cosim.learning.federation.fleet import Fleet
-from cosim.learning.federation.messages import Bank, Hearing, Messages
+from cosim.learning.federation.hearing import Hearing
+from cosim.learning.federation.messages import Bank, Messages
 from cosim.learning.federation.pooled_data import Pools
 from cosim.learning.federation.scoring import Scoring
 from cosim.learning.jobs import CalibrationJob, FineTuningJob, MixingJob, train_together
@@ -31,7 +32,7 @@ from cosim.learning.training.passes import DEVICES_PER_PASS
 from cosim.learning.training.trainable import trainable
 from cosim.learning.training.trainer import GroupTrainer
 from cosim.methods.calibration import Calibration
-from cosim.methods.message import Graph, Message, Turn
+from cosim.methods.message import NOTHING_LOST, Flight, Graph, Message, Turn
 from cosim.methods.method import Method
 from cosim.scenario.learning import Adapter as AdapterChoice
 from cosim.scenario.learning import Training
@@ -157,13 +158,12 @@ class Learner:
             return calibrating
         batches = self.batches(device, round_)
         state = self.fleet.states[device]
-        adapter = state.adapter
         kept = self.fleet.planned(device, state.calibration)
         trains = self.method.projection.trains(round_)
-        work = self.costs.workload(batches, int(kept.sum()), trains, chooses=adapter.unmasked)
+        work = self.costs.workload(batches, int(kept.sum()), trains, chooses=state.adapter.unmasked)
         if calibrating is not None:
             work = work.after(calibrating.work)
-        lesson = Lesson(adapter, batches, kept, trains=trains)
+        lesson = Lesson(state.adapter, batches, kept, trains=trains)
         job = FineTuningJob(self, device, round_, lesson, work, calibrates=calibrating is not None)
         self.queue.append(job)
         return job
@@ -280,10 +280,11 @@ class Learner:
         ages: Mapping[int, int],
         turn: Turn,
         graph: Graph,
+        flights: Mapping[int, Flight] = NOTHING_LOST,
     ) -> MixingJob:
         """The mixing of what arrived; an empty inbox changes nothing."""
         work = self.post.mixing_work(device, inbox, graph)
-        return MixingJob(self, device, Hearing(inbox, ages, turn, graph), work)
+        return MixingJob(self, device, Hearing(inbox, ages, turn, graph, flights), work)
 
     def accept_mixture(self, job: MixingJob) -> None:
         """Makes a mixture the device's state; called by the job."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cosim.learning.federation.messages import Hearing
+from cosim.learning.federation.hearing import Hearing
 from cosim.learning.jobs import CalibrationJob, FineTuningJob, MixingJob
 from cosim.learning.learner import Learner
 from cosim.learning.records import Score
@@ -25,7 +25,17 @@ from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.pass_room import PassRoom
 from cosim.methods.adapter import Adapter, Moments
 from cosim.methods.calibration import Calibration
-from cosim.methods.message import Blocks, Common, Mask, Message, Renewed, Seed, Turn, Values
+from cosim.methods.message import (
+    Blocks,
+    Common,
+    Flight,
+    Mask,
+    Message,
+    Renewed,
+    Seed,
+    Turn,
+    Values,
+)
 from cosim.methods.state import DeviceState
 from cosim.methods.workload import Workload
 
@@ -73,7 +83,7 @@ class OpenJob:
 KINDS = (
     *(Adapter, Calibration, DeviceState, Moments),
     *(Blocks, Common, Mask, Message, Renewed, Seed, Values),
-    *(Hearing, OpenJob, Outcome, PassRoom, Score, Turn, Workload),
+    *(Flight, Hearing, OpenJob, Outcome, PassRoom, Score, Turn, Workload),
 )
 
 

@@ -11,7 +11,8 @@ import torch
 
 from cosim.errors import CosimError, MethodError
 from cosim.learning.federation.fleet import Fleet
-from cosim.learning.federation.messages import Hearing, Messages
+from cosim.learning.federation.hearing import Hearing
+from cosim.learning.federation.messages import Messages
 from cosim.methods.calibration import Calibration, Need
 from cosim.methods.layout import Layout
 from cosim.methods.message import Message, Turn

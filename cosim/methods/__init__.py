@@ -11,6 +11,7 @@ from cosim.methods.centralised import METHOD as CENTRALISED
 from cosim.methods.codec.slot import Codec, Coding
 from cosim.methods.dec_lora import METHOD as DEC_LORA
 from cosim.methods.decaf import METHOD as DECAF
+from cosim.methods.dfl_imperfect import METHOD as DFL_IMPERFECT
 from cosim.methods.ef_hc import METHOD as EF_HC
 from cosim.methods.event_gossip import METHOD as EVENT_GOSSIP
 from cosim.methods.expert import Expert
@@ -31,6 +32,7 @@ from cosim.methods.proposed_literal import METHOD as PROPOSED_LITERAL
 from cosim.methods.proposed_single_cluster import METHOD as PROPOSED_SINGLE_CLUSTER
 from cosim.methods.rolora import METHOD as ROLORA
 from cosim.methods.salf import METHOD as SALF
+from cosim.methods.schedule.slot import Schedule
 from cosim.methods.sending.slot import Sending
 from cosim.methods.slots import (
     Aggregation,
@@ -40,7 +42,6 @@ from cosim.methods.slots import (
     Expansion,
     Mixing,
     Projection,
-    Schedule,
     Speaking,
     Weights,
 )
@@ -72,6 +73,7 @@ METHODS: dict[str, Method] = {
         FEDROT_LORA,
         SUM_PRODUCT,
         PRODUCT_SUM,
+        DFL_IMPERFECT,
         EVENT_GOSSIP,
         EF_HC,
         SALF,
@@ -83,6 +85,7 @@ __all__ = [
     "CENTRALISED",
     "DECAF",
     "DEC_LORA",
+    "DFL_IMPERFECT",
     "EF_HC",
     "EVENT_GOSSIP",
     "FEDROT_LORA",

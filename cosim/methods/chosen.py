@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from cosim.methods.codec.slot import Codec
+from cosim.methods.schedule.slot import Schedule
 from cosim.methods.sending.slot import Sending
 from cosim.methods.slots import (
     Aggregation,
@@ -12,7 +13,6 @@ from cosim.methods.slots import (
     Data,
     Expansion,
     Projection,
-    Schedule,
     Weights,
 )
 from cosim.methods.topology.slot import Topology

@@ -72,14 +72,21 @@ def _made(kind: type[Part], mapping: Mapping[str, Any]) -> Part:
 
 
 def written(part: Part | None) -> Any:
-    """A part as a scenario writes it: its word, with its settings where it has any.
+    """A part as a scenario writes it: its word, with its settings where it has any, but for those
+    that are left out of what is written.
 
     A topology is a mapping always, so that `method.topology.graph` is there whatever the graph.
     """
     if part is None:
         return None
     word = getattr(part, part.key)
-    settings = {name: _plain(getattr(part, name)) for name in part.settings()}
+    fields = type(part).model_fields
+    values = {name: getattr(part, name) for name in part.settings()}
+    settings = {
+        name: _plain(value)
+        for name, value in values.items()
+        if (left_out := fields[name].exclude_if) is None or not left_out(value)
+    }
     return {part.key: word, **settings} if settings or part.key != Part.key else word
 
 

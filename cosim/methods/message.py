@@ -267,11 +267,60 @@ class Heard:
     message: what was said.
     age: how often the device has mixed since it was sent.
     freshness: what of the message's weight is left, (1 + age)^−a.
+    arrived: which of its values arrived (n,), by what they are of; None where all did. What did
+        not is still among the message's values, and a part must not look at it.
+    delivery: how probably a value arrived; None where nobody can tell.
     """
 
     message: Message
     age: int = 0
     freshness: float = 1.0
+    arrived: Mapping[str, Tensor] | None = None
+    delivery: float | None = 1.0
+
+
+class Flight(NamedTuple):
+    """A flight is what the air did to a message whose packets were sent once.
+
+    packet_bits: b; packet k, from 0 on, has the message's bits k·b to (k + 1)·b.
+    lost: numbers of the packets that did not arrive, in order.
+    delivery: how probably a packet arrived, as its receiver knows it; None where it cannot.
+    """
+
+    packet_bits: int
+    lost: tuple[int, ...]
+    delivery: float | None = None
+
+
+# The flights of messages none of which was sent in packets that may be lost.
+NOTHING_LOST: Mapping[int, Flight] = {}
+
+
+def arrived_of(content: Sequence[Said], per_value: int, flight: Flight) -> dict[str, Tensor]:
+    """Which values of a message arrived (n,), by what they are of: those of which no bit was in a
+    lost packet.
+
+    Bits are in the order of the content, value by value. ValueError where something else than
+    values that are told every time is on the air.
+    """
+    import torch
+
+    size, at = flight.packet_bits, 0
+    lost = torch.zeros(max((*flight.lost, 0)) + 2, dtype=torch.bool)
+    lost[list(flight.lost)] = True
+    lost_before = torch.cat([torch.zeros(1, dtype=torch.long), lost.long().cumsum(0)])
+    arrived = {}
+    for said in content:
+        bits = said.bits(per_value)
+        if bits and isinstance(said, Values) and not said.once:
+            first = (at + torch.arange(said.values.numel()) * per_value) // size
+            last = (at + torch.arange(1, said.values.numel() + 1) * per_value - 1) // size
+            first, last = first.clamp(max=len(lost) - 1), last.clamp(max=len(lost) - 1)
+            arrived[said.name] = lost_before[last + 1] == lost_before[first]
+        elif bits:
+            raise ValueError(f"a packet of a message was lost that tells '{said.name}' once")
+        at += bits
+    return arrived
 
 
 def freshness(age: int, exponent: float) -> float:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from cosim.methods.aggregation.erased_mean import ErasedMean
 from cosim.methods.aggregation.layerwise_mean import LayerwiseMean
 from cosim.methods.aggregation.mean import Mean
 from cosim.methods.aggregation.none import NoAggregation
@@ -43,6 +44,7 @@ from cosim.methods.projection.none import NoProjection
 from cosim.methods.projection.trained import Trained
 from cosim.methods.schedule.asynchronous import Asynchronous
 from cosim.methods.schedule.cluster import ByCluster
+from cosim.methods.schedule.slot import Schedule
 from cosim.methods.schedule.synchronous import Synchronous
 from cosim.methods.sending.every_turn import EveryTurn
 from cosim.methods.sending.on_drift import OnDrift
@@ -53,7 +55,6 @@ from cosim.methods.slots import (
     Data,
     Expansion,
     Projection,
-    Schedule,
     Weights,
 )
 from cosim.methods.topology.clusters import Clusters
@@ -112,6 +113,7 @@ class Method(Choice):
         OneOf(
             NoAggregation,
             Mean,
+            ErasedMean,
             SupportNormalised,
             Stacked,
             ProductSvd,

@@ -209,7 +209,10 @@ class Aggregation(Part):
     by_factor: ClassVar[bool] = False
     # Whether a device's A and B are in the same basis after a mixing.
     keeps_basis: ClassVar[bool] = True
-    # Whether it mixes in every turn, with what it remembers of the silent, whatever its age.
+    # Whether it mixes messages of whose values some were lost on their way.
+    reads_erased: ClassVar[bool] = False
+    # Whether it mixes in every turn, with what it remembers of neighbours of whom nothing arrived;
+    # its messages then lose no weight with their age.
     remembers: ClassVar[bool] = False
     # The weights where a method names none.
     own_weights: ClassVar[str] = "by_rows"
@@ -226,6 +229,11 @@ class Aggregation(Part):
     def recalled(self, own: DeviceState, silent: Sequence[int]) -> Sequence[Message]:
         """The messages that stand for neighbours of whom nothing has arrived."""
         return ()
+
+    @property
+    def asks_delivery(self) -> bool:
+        """Whether it must know how probably a value arrives."""
+        return False
 
     @property
     def by_block(self) -> bool:
@@ -314,17 +322,3 @@ class Data(Part):
     def pools(self, tasks: Sequence[str]) -> tuple[str, ...]:
         """The pool of every device by id; empty where each device has its own rows."""
         return ()
-
-
-class Schedule(Part):
-    """A schedule says when a round begins, and how often it mixes."""
-
-    slot: ClassVar[str] = "schedule"
-    # Whether all devices end a round before any begins the next.
-    in_step: ClassVar[bool] = False
-    # Whether a device mixes no sooner than its neighbours' messages of the turn have ended.
-    waits: ClassVar[bool] = False
-
-    def turns(self, round_: int) -> Sequence[Turn]:
-        """The turns of a round, in order."""
-        return (Turn(round_),)

@@ -69,13 +69,14 @@ def rows_at_most(
     """Rows by table.
 
     work: a mean round's by device; waits_s: in which nobody may be there. A round takes the slowest
-    device's time and Γ at most, and another where silent devices answer; clusters are taken to hold
-    all devices, and everybody to be there.
+    device's time and Γ a mixing at most, twice where silent devices answer; clusters are taken to
+    hold all devices, and everybody to be there.
     """
     devices, rounds = scenario.device_count, scenario.rounds
     tasks = len(scenario.tasks) if scenario.learning.model != "none" else 0
     topology = scenario.method.topology
-    transfers = float(devices * rounds * topology.most_receivers(devices - 1))
+    mixings = len(scenario.method.schedule.turns(1))
+    transfers = float(devices * rounds * topology.most_receivers(devices - 1) * mixings)
     transfers *= topology.transfers_per_update()
     if scenario.method.sending.answers:
         transfers *= 2  # a beacon first, and then the answer
@@ -156,7 +157,8 @@ def _sure_rounds(scenario: Scenario, work: Sequence[Workload]) -> int:
 def _longest_round_s(scenario: Scenario, work: Sequence[Workload]) -> float:
     profiles = [device.profile for device in equipment(scenario)]
     slowest_s = max(compute_time_s(*pair) for pair in zip(profiles, work, strict=True))
-    turns = 2 if scenario.method.sending.answers else 1
+    turns = len(scenario.method.schedule.turns(1))
+    turns *= 2 if scenario.method.sending.answers else 1
     return slowest_s + turns * scenario.radio.deadline_s
 
 

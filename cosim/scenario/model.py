@@ -116,6 +116,35 @@ class Scenario(Section):
         return self
 
     @model_validator(mode="after")
+    def _packets_may_be_lost(self) -> Self:
+        """Where nothing is learnt there is nothing in a packet."""
+        aggregation = self.method.aggregation
+        if self.radio.packets.model != "one_shot" or self.learning.model == "none":
+            return self
+        if aggregation.exchanges and not aggregation.reads_erased:
+            raise ValueError(
+                "radio.packets: 'one_shot' loses values of an update for good, and aggregation "
+                f"'{aggregation.word()}' of method '{self.method.name}' mixes whole ones, among "
+                "them positions, seeds and what else is told once: use packets 'blocks', or "
+                "aggregation 'erased_mean'"
+            )
+        codec = self.method.codec
+        if aggregation.exchanges and not codec.by_value:
+            raise ValueError(
+                f"radio.packets: 'one_shot' loses packets for good, and codec '{codec.word()}' of "
+                f"method '{self.method.name}' puts numbers into them by which many are read: "
+                "use codec 'floating', or packets 'blocks'"
+            )
+        if aggregation.asks_delivery and not self.radio.delivery_known:
+            raise ValueError(
+                f"method.aggregation: '{aggregation}' divides by the probability with which a "
+                "packet arrives, which a receiver knows where radio.packets.erasure states it, or "
+                "where radio.power is lemma1 with channel_knowledge: mean and radio.fading is "
+                "'block', 'clarke' or 'none'"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _reference_distance_lies_in_the_area(self) -> Self:
         path_loss = self.radio.path_loss
         reference_m = path_loss.reference_m if isinstance(path_loss, LogDistance) else 0.0

@@ -132,9 +132,33 @@ class Codeword(Section):
     model: Literal["codeword"] = "codeword"
 
 
+class OneShot(Section):
+    """Updates in packets that are sent once each: what is not decoded is lost for good.
+
+    Control messages and experts are sent again until decoded, without combining.
+    """
+
+    model: Literal["one_shot"] = "one_shot"
+    packet_bits: int = Field(8448, ge=1, le=10**9, description="the last is what is left")
+    backoff_db: float = Field(
+        0.0,
+        ge=0,
+        le=60,
+        description="below the SNR known at the start; never so slow that a pass outlasts Γ",
+    )
+    erasure: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="probability with which a packet is lost, drawn for each; null: the channel "
+        "decides",
+    )
+
+
+_Packets = Fluid | BlockPackets | Codeword | OneShot
 Packets = Annotated[
-    Annotated[Fluid | BlockPackets | Codeword, Field(discriminator="model")],
-    by_name("model", Fluid | BlockPackets | Codeword),
+    Annotated[_Packets, Field(discriminator="model")],
+    by_name("model", _Packets),
 ]
 
 
@@ -162,6 +186,16 @@ class Radio(Section):
     shadowing: Shadowing = Shadowing()
     fading: Fading = Field(ClarkeFading(), description="what moves the gain around its mean")
     power: PowerControl = Field(Lemma1Power(), description="p, radiated towards each receiver")
+
+    @property
+    def delivery_known(self) -> bool:
+        """Whether a receiver can know how probably a packet of a single pass gets through: as the
+        scenario states it, or by the mean gain where the rate was chosen by that, too."""
+        if self.packets.model != "one_shot" or self.packets.erasure is not None:
+            return True
+        by_mean = self.power.policy == "lemma1" and self.power.channel_knowledge == "mean"
+        fading = self.fading.model
+        return fading == "none" or (by_mean and fading in ("block", "clarke"))
 
     @model_validator(mode="after")
     def _packets_fit(self) -> Self:

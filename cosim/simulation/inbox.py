@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from simpy import Environment, Event
 
-from cosim.methods.message import Turn
+from cosim.methods.message import Flight, Turn
 from cosim.simulation.message import Message
 
 
@@ -42,11 +42,26 @@ class _Entry:
     message: the update.
     turn: when its sender spoke.
     mixings: how often the receiver had mixed when it was sent.
+    flight: what was lost of it; None where nothing can be.
     """
 
     message: Message
     turn: Turn
     mixings: int
+    flight: Flight | None
+
+
+class Taken(NamedTuple):
+    """What is taken out of an inbox for mixing, by sender.
+
+    contents: the newest update's content.
+    ages: how often the device has mixed since it was sent.
+    flights: what was lost of those whose packets were sent once.
+    """
+
+    contents: dict[int, Any]
+    ages: dict[int, int]
+    flights: dict[int, Flight]
 
 
 class Inbox:
@@ -60,18 +75,28 @@ class Inbox:
         self.env = env
         self.mixings = 0
         self.counts = Counts()
-        self._entries: dict[int, _Entry] = {}
+        # A sender's newest update, and what else it said in that round: whoever has mixed may speak
+        # again before others have.
+        self._entries: dict[int, list[_Entry]] = {}
         self._ended: set[tuple[int, Turn]] = set()
         self._waiting: set[tuple[int, Turn]] = set()
         self._all_ended: Event | None = None
 
     def deliver(
-        self, sender: int, message: Message, turn: Turn, mixings: int, *, in_time: bool
+        self,
+        sender: int,
+        message: Message,
+        turn: Turn,
+        mixings: int,
+        flight: Flight | None = None,
+        *,
+        in_time: bool,
     ) -> None:
         """Stores an update that has arrived; of one sender the newest counts."""
-        earlier = self._entries.get(sender)
-        if earlier is None or earlier.turn <= turn:
-            self._entries[sender] = _Entry(message, turn, mixings)
+        entries = self._entries.get(sender, [])
+        if not entries or entries[-1].turn <= turn:
+            of_round = [each for each in entries if each.turn.round == turn.round]
+            self._entries[sender] = [*of_round, _Entry(message, turn, mixings, flight)]
         if in_time:
             self.counts.received += 1
         else:
@@ -98,15 +123,28 @@ class Inbox:
 
     def spoke(self, turn: Turn) -> set[int]:
         """The senders of this turn whose updates lie here."""
-        return {sender for sender, entry in self._entries.items() if entry.turn == turn}
+        entries = self._entries.items()
+        return {sender for sender, some in entries if any(each.turn == turn for each in some)}
 
-    def take(self) -> tuple[dict[int, Any], dict[int, int]]:
-        """Empties the inbox for mixing; returns the content and the age of each sender's update,
-        the number of times that this device has mixed since it was sent."""
-        entries, self._entries = self._entries, {}
-        ages = {sender: self.mixings - entry.mixings for sender, entry in entries.items()}
+    def take(self, turn: Turn | None = None) -> Taken:
+        """Takes out what is mixed now, each sender's newest update; those of turns after a given
+        one stay."""
+        newest: dict[int, _Entry] = {}
+        stays: dict[int, list[_Entry]] = {}
+        for sender, entries in self._entries.items():
+            due = [entry for entry in entries if turn is None or entry.turn <= turn]
+            if due:
+                newest[sender] = due[-1]
+            if len(due) < len(entries):
+                stays[sender] = entries[len(due) :]
+        self._entries = stays
+        taken = Taken(
+            {sender: entry.message.content for sender, entry in newest.items()},
+            {sender: self.mixings - entry.mixings for sender, entry in newest.items()},
+            {at: entry.flight for at, entry in newest.items() if entry.flight is not None},
+        )
         self.mixings += 1
-        return {sender: entry.message.content for sender, entry in entries.items()}, ages
+        return taken
 
     def close_round(self) -> Counts:
         """Returns the counts since the last call; whoever was waited for no longer is."""

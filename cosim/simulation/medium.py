@@ -271,9 +271,9 @@ class Medium:
         message, receiver = transmission.message, self.stations[transmission.message.receiver]
         self._arrived(message)
         if message.kind is TransferKind.UPDATE:
-            sender, turn = transmission.sender, transmission.turn
+            sender, turn, flight = transmission.sender, transmission.turn, transmission.flight
             mixings = transmission.receiver_mixings
-            receiver.inbox.deliver(sender, message, turn, mixings, in_time=in_time)
+            receiver.inbox.deliver(sender, message, turn, mixings, flight, in_time=in_time)
         self._record_event(transmission, receiver, EventKind.RECEIVE, Cause.BITS_DELIVERED)
 
     def _share_anew(self, sender: Station) -> None:

@@ -71,11 +71,9 @@ def transfer_row(
     """The row of a transmission that ended, of which `sent_bits` were on the air; its sender draws
     the amplifier's energy and its part of the chain's."""
     airtime_s = end_s - transmission.start_s  # 0 where it never was on the air
-    bits = (
-        float(transmission.message.bits)
-        if outcome is Outcome.DELIVERED
-        else transmission.carried_bits
-    )
+    flight = transmission.flight
+    whole = outcome is Outcome.DELIVERED and flight is None
+    bits = float(transmission.message.bits) if whole else transmission.carried_bits
     amplifier_j = float(
         transmit_energy_j(airtime_s, transmission.power_w, sender.pa_efficiency, 0.0)
     )
@@ -102,6 +100,8 @@ def transfer_row(
         energy_rx_j=receiver_j,
         outcome=outcome,
         cause=cause,
+        mixing=transmission.turn.mixing,
+        packets_lost=None if flight is None else len(flight.lost),
     )
 
 

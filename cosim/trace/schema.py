@@ -95,6 +95,11 @@ class TransferRow(NamedTuple):
     energy_rx_j: EnergyRx
     outcome: Annotated[Outcome, Column("1", "how the transmission ended")]
     cause: Annotated[Cause, Column("1", "why the transmission ended")]
+    mixing: Annotated[int, Column("1", "which of the round's mixings it is for, from 0")] = 0
+    packets_lost: Annotated[
+        int | None,
+        Column("1", "packets lost of those sent; null where what is lost is sent again"),
+    ] = None
 
 
 class RoundRow(NamedTuple):

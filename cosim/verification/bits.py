@@ -46,8 +46,11 @@ def _each(transfers: pd.DataFrame) -> Iterator[Finding]:
         yield _one("delivered_bits", f"0 to the payload's {written(bits[row])}", delivered, row)
     for row in where(~((sent >= delivered) & (sent < np.inf))):
         yield _one("sent_bits", f"at least the {written(delivered[row])} delivered", sent, row)
-    for row in where(through & (delivered < bits)):
+    lost = transfers["packets_lost"].fillna(0).to_numpy(float)
+    for row in where(through & (lost == 0.0) & (delivered < bits)):
         yield _one("delivered_bits", f"all {written(bits[row])} bits", delivered, row)
+    for row in where((lost > 0.0) & (delivered >= bits)):
+        yield _one("packets_lost", "0, as all bits are delivered", lost, row)
     lasted = (transfers["end_s"] - transfers["start_s"]).to_numpy(float)
     rate = transfers["mean_rate_bit_s"].to_numpy(float)
     mean_bit_s = np.divide(delivered, lasted, out=np.zeros_like(lasted), where=lasted > 0.0)
@@ -80,7 +83,8 @@ def _sums(transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iterator[Finding]:
 
 def _missed(run: Subject, transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iterator[Finding]:
     """At least the updates that were on the air and not in time; besides them, at most those that
-    were never sent, because a sender was cut off or quarantined, or the receiver not there."""
+    were never sent, because a sender was cut off or quarantined, in each of a round's mixings, or
+    the receiver not there."""
     if "events" not in run.tables:
         return
     lost = (transfers["kind"] == TransferKind.UPDATE) & (transfers["outcome"] != Outcome.DELIVERED)
@@ -88,7 +92,7 @@ def _missed(run: Subject, transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iter
     counted = rounds.groupby("device")["missed"].sum()
     events = run.tables["events"]
     quiet = events["kind"].isin([EventKind.CUT_OFF, EventKind.QUARANTINE])
-    cut = events[quiet].groupby("device").size()
+    cut = events.loc[quiet, "round"].map(run.mixings).groupby(events["device"]).sum()
     most = transfers[lost].groupby("dst").size()
     least = transfers[lost & ~unsent].groupby("dst").size()
     for device, missed in counted.items():

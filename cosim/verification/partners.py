@@ -43,7 +43,7 @@ def check_transfers(run: Subject) -> Check:
     # What nobody could hear, or was cut in its first instant, was never on the air.
     aired = transfers["end_s"] > transfers["start_s"]
     every = aired | True
-    findings = [*_numbers(events, transfers), *_causes(transfers)]
+    findings = [*_numbers(events, transfers), *_causes(transfers), *_of_mixings(run, transfers)]
     forth, back = ["number", "round", "src", "dst"], ["number", "round", "dst", "src"]
     for kind, columns, time, among, must in (
         (EventKind.SEND_START, forth, ["start_s"], every, aired),
@@ -83,6 +83,13 @@ def _causes(transfers: pd.DataFrame) -> Iterator[Finding]:
         for row in where(wrong):
             expected = f"one of {', '.join(sorted(causes))} for a transfer that is {outcome}"
             yield Finding(_TRANSFERS, "cause", expected, written(transfers["cause"][row]), row)
+
+
+def _of_mixings(run: Subject, transfers: pd.DataFrame) -> Iterator[Finding]:
+    most = transfers["round"].map(run.mixings)
+    for row in where(~transfers["mixing"].between(0, most - 1)):
+        expected = f"0 to {most[row] - 1}, the mixings of round {transfers['round'][row]}"
+        yield Finding(_TRANSFERS, "mixing", expected, written(transfers["mixing"][row]), row)
 
 
 def _open(run: Subject, row: int) -> bool:
@@ -167,7 +174,7 @@ def _turns(run: Subject, events: pd.DataFrame) -> Iterator[Finding]:
             ended = compute.pop(device, None) if kind in _ENDS_COMPUTE else None
             planned = plan.get(device) if kind in _ENDS_PLAN else None
             mixed[device] += kind == EventKind.AGGREGATE
-            if kind == EventKind.CUT_OFF or mixed[device] == _mixings(run, round_):
+            if kind == EventKind.CUT_OFF or mixed[device] == run.mixings(round_):
                 plan.pop(device, None)
                 mixed[device] = 0
             if planned is not None:
@@ -182,11 +189,6 @@ def _turns(run: Subject, events: pd.DataFrame) -> Iterator[Finding]:
     if run.completed:
         for row in sorted([*compute.values(), *plan.values()]):
             yield _unended(events, row, _ENDED_BY[events["kind"][row]])
-
-
-def _mixings(run: Subject, round_: int) -> int:
-    """How often a device mixes in a round; once where nobody can tell."""
-    return 1 if run.scenario is None else len(run.scenario.method.schedule.turns(round_))
 
 
 _BEGINS = (EventKind.COMPUTE_START, EventKind.PLAN)

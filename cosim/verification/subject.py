@@ -46,6 +46,10 @@ class Subject:
         """Whether the run came to its end, so that whatever began in it has ended."""
         return self.manifest is not None and self.manifest.get("status") == Status.COMPLETED
 
+    def mixings(self, round_: int) -> int:
+        """How often a device mixes in a round; once where nobody can tell."""
+        return 1 if self.scenario is None else len(self.scenario.method.schedule.turns(round_))
+
     @cached_property
     def profiles(self) -> list[list[Profile]]:
         """The profiles that each device may have, by id: one, those of a mix, or none where a file

@@ -89,7 +89,7 @@ WORDS = {
     "learning": ["none", "language_model"],
     "method": ["lora"],
     "method.topology": sorted(PARTS["topology"]),
-    "radio.packets": ["fluid", "blocks", "codeword"],
+    "radio.packets": ["fluid", "blocks", "codeword", "one_shot"],
     "radio.path_loss": ["log_distance", "paper", "d2d_outdoor"],
     "radio.fading": ["none", "block", "clarke"],
     "radio.power": ["lemma1", "max_power"],

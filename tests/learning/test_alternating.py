@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from cosim.learning.data.pool import TaskPool
-from cosim.learning.federation.messages import Hearing
+from cosim.learning.federation.hearing import Hearing
 from cosim.learning.learner import Learner
 from cosim.methods import METHODS
 from cosim.methods.message import Graph, Turn

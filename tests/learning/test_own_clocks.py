@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from cosim.learning.federation.fleet import Fleet
-from cosim.learning.federation.messages import Hearing, Messages
+from cosim.learning.federation.hearing import Hearing
+from cosim.learning.federation.messages import Messages
 from cosim.methods import METHODS
 from cosim.methods.calibration import Calibration
 from cosim.methods.layout import AdaptedModule, Layout

@@ -26,7 +26,7 @@ from cosim.lifecycle import journaled_learner
 from cosim.lifecycle.answers import JOB_VERBS, VERBS
 from cosim.lifecycle.journal import Handle, Journal
 from cosim.lifecycle.journaled_learner import JournaledLearner
-from cosim.methods.message import Graph, Turn
+from cosim.methods.message import NOTHING_LOST, Flight, Graph, Turn
 from cosim.methods.workload import Workload
 from cosim.simulation.learner import Job, Learner
 from cosim.simulation.null_learner import NullLearner
@@ -88,8 +88,10 @@ class Telling(NullLearner):
         ages: Mapping[int, int],
         turn: Turn,
         graph: Graph,
+        flights: Mapping[int, Flight] = NOTHING_LOST,
     ) -> TellingMixture:
-        return TellingMixture(self, (device, dict(inbox), dict(ages), turn, dict(graph)))
+        told = device, dict(inbox), dict(ages), turn, dict(graph), dict(flights)
+        return TellingMixture(self, told)
 
     def evaluate(
         self, devices: Sequence[int], sets: Mapping[int, Sequence[int]] | None = None
@@ -149,8 +151,9 @@ def conversation(learner: Learner) -> list[Any]:
     learner.hear(3, inbox[0])
     learner.lose(2)
     learner.limit(1, 1e6)
+    graph = {3: (0, 1), 0: (3,), 1: (3,)}
     mixtures = [
-        learner.mix(3, inbox, {0: 0, 1: 2}, Turn(1), {3: (0, 1), 0: (3,), 1: (3,)}),
+        learner.mix(3, inbox, {0: 0, 1: 2}, Turn(1), graph, {1: Flight(8, (1, 3), 0.9)}),
         learner.mix(2, {}, {}, Turn(1, 1), {}),
     ]
     heard += [mixture.work for mixture in mixtures]
@@ -186,6 +189,7 @@ def test_what_is_heard_again_is_what_was_heard_and_nothing_is_asked() -> None:
         {0: 0, 1: 2},
         Turn(1),
         {3: (0, 1), 0: (3,), 1: (3,)},
+        {1: Flight(8, (1, 3), 0.9)},
     )
     assert mixed in first.asked
     assert ("experts", 1, {1: "an expert"}) in first.asked

@@ -16,7 +16,7 @@ WORDS = [
     ("radio.fading", "model", ["none", "block", "clarke"]),
     ("radio.path_loss", "model", ["log_distance", "paper", "d2d_outdoor"]),
     ("radio.power", "policy", ["lemma1", "max_power"]),
-    ("radio.packets", "model", ["fluid", "blocks", "codeword"]),
+    ("radio.packets", "model", ["fluid", "blocks", "codeword", "one_shot"]),
     ("devices.0.mobility", "model", ["static", "random_waypoint", "gauss_markov"]),
     ("devices.0.availability", "model", ["always"]),
     ("devices.0.compute", "model", ["flop"]),

@@ -55,7 +55,16 @@ flat = st.builds(
     topologies,
     st.sampled_from(["synchronous", "cluster", "asynchronous"]),
 )
-methods = st.one_of(flat, flat, clustered)
+several = st.builds(
+    lambda graph, mixings: {
+        "name": "lora",
+        "topology": graph,
+        "schedule": {"name": "synchronous", "mixings": mixings},
+    },
+    topologies.filter(lambda graph: graph != "none"),
+    st.integers(2, 3),
+)
+methods = st.one_of(flat, flat, several, clustered)
 availabilities = st.one_of(
     st.just("always"),
     st.just("always"),
@@ -174,15 +183,37 @@ packet_radios = st.builds(
             st.integers(1, 4),
             st.sampled_from([0.0, 3.0]),
         ),
+        st.builds(
+            lambda backoff, erasure: {
+                "model": "one_shot",
+                "packet_bits": 10**9,
+                "backoff_db": backoff,
+                "erasure": erasure,
+            },
+            st.sampled_from([0.0, 3.0]),
+            st.sampled_from([None, None, 0.0, 0.3, 1.0]),
+        ),
     ),
 )
+
+
+def cut(radio: dict[str, Any], method: Any, bits: int, packets: int) -> dict[str, Any]:
+    """A radio whose single pass has so many packets; experts are sent again, and stay in few."""
+    if radio.get("packets", {}).get("model") != "one_shot" or "exchange_every" in str(method):
+        return radio
+    size = min(max(1, -(-bits // packets)), 10**9)
+    return radio | {"packets": radio["packets"] | {"packet_bits": size}}
+
+
 scenarios = st.builds(
-    lambda load, flop, radio, **sections: scenario(
+    lambda load, flop, radio, method, packets, **sections: scenario(
         learning={"model": "none", "payload_bits": of_load(load, radio), "flop": flop},
         trace={"positions_every_s": 1.0},
-        radio=radio,
+        method=method,
+        radio=cut(radio, method, of_load(load, radio), packets),
         **sections,
     ),
+    packets=st.integers(1, 30),
     load=decades(-4, 2),
     flop=st.sampled_from([0.0, 1.0e9, 3.0e11]),
     seed=st.integers(0, 2**63 - 1),

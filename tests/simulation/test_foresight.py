@@ -41,6 +41,7 @@ PACKETS: dict[str, Any] = {
     "late": {"share": "dynamic", "late": "stale", "deadline_s": 0.3},
     "blocks": {"packets": {"model": "blocks", "block_bits": 50_000}},
     "codeword": {"packets": "codeword"},
+    "one_shot": {"packets": {"model": "one_shot", "packet_bits": 50_000}},
 }
 
 

@@ -66,7 +66,7 @@ def test_a_random_scenario_keeps_the_laws(chosen: Scenario) -> None:
     check_rounds(chosen, trace)
     check_lives(chosen, trace)
     check_experts(chosen, world, trace)
-    check_counts(trace, waits=chosen.method.schedule.word() != "asynchronous")
+    check_counts(chosen, trace)
     for device in range(chosen.device_count):
         check_time_and_energy(chosen, trace, device)
 

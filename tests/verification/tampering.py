@@ -226,6 +226,14 @@ TAMPERED: dict[str, tuple[str, Any, str, str]] = {
         "transfers", put("delivered_bits", 5.0, outcome="delivered"), "bits",
         r"transfers\.parquet row \d+: delivered_bits: expected all 2e7 bits, found 5",
     ),
+    "a packet lost of all that arrived": (
+        "transfers", put("packets_lost", 1, outcome="delivered"), "bits",
+        r"transfers\.parquet row \d+: packets_lost: expected 0, as all bits are delivered, found 1",
+    ),
+    "a mixing that the round has not": (
+        "transfers", put("mixing", 1), "transfers",
+        r"transfers\.parquet row 0: mixing: expected 0 to 0, the mixings of round 1, found 1",
+    ),
     "fewer bits on the air than through": (
         "transfers", put("sent_bits", 5.0, outcome="delivered"), "bits",
         r"transfers\.parquet row \d+: sent_bits: expected at least the 2e7 delivered, found 5",

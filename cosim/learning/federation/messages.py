@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cosim.learning.federation.coded import Speech, as_banked, read, spoken_in
 from cosim.learning.federation.copies import Copies
 from cosim.learning.federation.fleet import Fleet
+from cosim.learning.federation.hearing import Hearing
 from cosim.learning.federation.numbering import Numbering
 from cosim.learning.federation.planned_state import content_of, planned_content
 from cosim.learning.federation.returned import fitting, refuse_unreadable
@@ -27,7 +28,6 @@ from cosim.methods.message import (
     Said,
     Turn,
     Values,
-    freshness,
     mask_bits,
     on_air,
     payload_bits,
@@ -38,22 +38,6 @@ from cosim.randomness import stream
 
 T = TypeVar("T")
 Bank = Mapping[int, Adapter]
-
-
-class Hearing(NamedTuple):
-    """A hearing is all that a device mixes, and when.
-
-    inbox: the newest message of each sender.
-    ages: how often the device has mixed since each of them was sent.
-    turn: when it mixes.
-    graph: neighbours of the device and of those whom it heard, or of all, where a part asks for
-        them.
-    """
-
-    inbox: Mapping[int, Message]
-    ages: Mapping[int, int]
-    turn: Turn
-    graph: Graph
 
 
 class Messages:
@@ -201,7 +185,7 @@ class Messages:
         A device mixes its own message as the others receive it, so that devices with the same
         inbox end with the same mixture. A message of age n weighs (1 + n)^−a.
         """
-        inbox, ages, turn, graph = hearing
+        inbox, _, turn, graph, flights = hearing
         self.unmixed.get(device, set()).difference_update(inbox)
         self.copies.mix(device)
         aggregation, state = self.method.aggregation, self.fleet.states[device]
@@ -209,11 +193,7 @@ class Messages:
         if not (inbox or recalled) or not aggregation.exchanges:
             return
         exponent = 0.0 if aggregation.remembers else self.method.staleness_exponent
-        heard = [
-            Heard(message, ages[sender], freshness(ages[sender], exponent))
-            for sender, message in inbox.items()
-        ]
-        heard += map(Heard, recalled)
+        heard = [*hearing.heard(exponent, self.bits_per_value), *map(Heard, recalled)]
         if aggregation.averages and not self._empty_handed(device):
             heard.append(Heard(self._own(device, turn)))
             state = self.fleet.states[device]
@@ -233,7 +213,8 @@ class Messages:
             self.bits_per_value,
             weighing.renormalised,
             {member: len(others) for member, others in graph.items()},
-            shared=lambda compute: self._shared(name, newest, compute),
+            # What was lost on its way is another device's, and another mixture.
+            shared=lambda compute: compute() if flights else self._shared(name, newest, compute),
             draw=lambda purpose: stream(
                 self.seed, aggregation.slot, purpose, device, turn.round, turn.mixing
             ),

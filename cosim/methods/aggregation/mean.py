@@ -32,7 +32,7 @@ class Mean(Aggregation):
     def mix(self, own: DeviceState, heard: Sequence[Heard], at: Mixing) -> DeviceState:
         """B on the device's support, and A, each where it is sent; else it stays as it is."""
         size, adapter = at.layout.expansion_size, own.adapter
-        if (whole := _with_own(own, heard, at)) is None:
+        if (whole := with_own(own, heard, at)) is None:
             B, A = at.shared(lambda: weighted_mean(heard, at.weights, at.total, size))
         else:
             B, A = weighted_mean(whole, at.weights, at.total, size)
@@ -43,7 +43,7 @@ class Mean(Aggregation):
         return own.with_adapter(values=values, projection=adapter.projection if A is None else A)
 
 
-def _with_own(own: DeviceState, heard: Sequence[Heard], at: Mixing) -> list[Heard] | None:
+def with_own(own: DeviceState, heard: Sequence[Heard], at: Mixing) -> list[Heard] | None:
     """What was heard, with the factors that others sent and the device did not added to its own
     message: it comes from another round than theirs. None where there are none such."""
     mine = next((part for part in heard if part.message.device == at.device), None)

@@ -29,6 +29,7 @@ class Rounded(Codec):
     bits: Literal[8, 4] = Field(8, description="of an integer, its sign included")
     by_turn: ClassVar[bool] = True
     in_precision: ClassVar[bool] = False
+    by_value: ClassVar[bool] = False
 
     def factor_bits(self, counts: Sequence[int], per_value: int) -> int:
         """Integers, and a scale for each module that has any."""

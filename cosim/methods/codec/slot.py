@@ -54,6 +54,8 @@ class Codec(Part):
     by_turn: ClassVar[bool] = False
     # Whether what is read is in the scenario's precision.
     in_precision: ClassVar[bool] = True
+    # Whether every value has bits of its own, so that a lost packet is a few lost values.
+    by_value: ClassVar[bool] = True
 
     def factor_bits(self, counts: Sequence[int], per_value: int) -> int:
         """Bits of a first message of a factor with so many values in each module (L,)."""

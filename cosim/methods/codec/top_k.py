@@ -34,6 +34,7 @@ class TopK(Codec):
     name: Literal["top_k"] = "top_k"
     share: float = Field(0.1, gt=0, le=1, description="of a factor's values that a message renews")
     by_turn: ClassVar[bool] = True
+    by_value: ClassVar[bool] = False
 
     @property
     def copies(self) -> float:

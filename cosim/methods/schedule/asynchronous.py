@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cosim.methods.slots import Schedule
+from cosim.methods.schedule.own_clock import OwnClock
 
 
-class Asynchronous(Schedule):
+class Asynchronous(OwnClock):
     """A device mixes what has arrived, and begins its next round."""
 
     name: Literal["asynchronous"] = "asynchronous"

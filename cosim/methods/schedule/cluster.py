@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from cosim.methods.slots import Schedule
+from cosim.methods.schedule.own_clock import OwnClock
 
 
-class ByCluster(Schedule):
+class ByCluster(OwnClock):
     """A group begins a round when its own members have ended the one before."""
 
     name: Literal["cluster"] = "cluster"

@@ -28,11 +28,12 @@ class Channel:
     """The channel gives the gains of the links in use; a pair's fading is one reciprocal stream,
     whoever sends.
 
+    seed: of its random streams.
     fades_within_rounds: whether |z|² may change within a round.
     """
 
     def __init__(self, radio: Radio, trajectories: Sequence[Trajectory], seed: int) -> None:
-        self.radio = radio
+        self.radio, self.seed = radio, seed
         self.trajectories = trajectories
         self._fleet = Fleet(trajectories)
         self._large_scale = LargeScale(radio, seed)

@@ -1,4 +1,4 @@
-"""Bits that do not flow: blocks that are sent again until decoded, and whole codewords."""
+"""Bits that do not flow: packets that are sent again until decoded, or once; whole codewords."""
 
 from __future__ import annotations
 
@@ -16,19 +16,17 @@ from cosim.physics.packets import (
     block_count,
     block_efficiency,
     block_transfer,
-    effective_snr,
-    effective_snr_of_parts,
 )
 from cosim.physics.rate import rate_bit_s
-from cosim.scenario.radio import BlockPackets
+from cosim.scenario.radio import BlockPackets, OneShot
 from cosim.simulation.links.channel import Channel
-from cosim.simulation.links.grid import Grid, UnevenGrid
+from cosim.simulation.links.grid import Grid
+from cosim.simulation.links.intervals import CHUNK, Paced, alike, gains_between, received
+from cosim.simulation.links.single_pass import passes_until
 from cosim.simulation.links.transmission import Forecast, Transmission
+from cosim.trace.schema import TransferKind
 
 FloatArray = NDArray[np.float64]
-
-# Transmission intervals, or slots, evaluated at once.
-_CHUNK = 512
 
 # Transmissions whose intervals, or slots, are in memory at once.
 _TOGETHER = 256
@@ -52,9 +50,26 @@ def packets_until(
         part = sent[first : first + _TOGETHER]
         if isinstance(packets, BlockPackets):
             forecasts.update(_blocks_until(channel, packets, part, elapsed_s))
+        elif isinstance(packets, OneShot):
+            once = [each for each in part if sent_once(each) and each.message.bits > 0]
+            again = [each for each in part if not sent_once(each)]
+            forecasts.update(passes_until(channel, packets, once, elapsed_s))
+            forecasts.update(_blocks_until(channel, repeated(packets), again, elapsed_s))
         else:
             forecasts.update(_codewords_until(channel, part, elapsed_s))
     return list(forecasts.values())
+
+
+def sent_once(transmission: Transmission) -> bool:
+    """Whether nothing of a transmission is sent again: of an update, and of nothing else."""
+    return transmission.message.kind is TransferKind.UPDATE
+
+
+def repeated(packets: OneShot) -> BlockPackets:
+    """How what must arrive whole is sent where updates are sent once."""
+    return BlockPackets(
+        block_bits=packets.packet_bits, backoff_db=packets.backoff_db, combining="none"
+    )
 
 
 def chosen_efficiency(channel: Channel, packets: BlockPackets, transmission: Transmission) -> float:
@@ -66,25 +81,15 @@ def chosen_efficiency(channel: Channel, packets: BlockPackets, transmission: Tra
 
 
 @dataclass(eq=False)
-class _Sending:
-    """Blocks of one transmission on their way.
+class _Sending(Paced):
+    """Blocks of one transmission on their way, in as many intervals as fit into the time.
 
-    transmission: it.
-    snr_of_one: its SNR at a gain of 1.
-    efficiency: the rate of its blocks in bit/s/Hz.
-    interval_s: how long each takes.
-    intervals: how many fit into the time.
     blocks: what is left of them.
     done: blocks that are through.
     snr_s: ∫SNR dt.
     ends_s: when the last is through, in s after its start.
     """
 
-    transmission: Transmission
-    snr_of_one: float
-    efficiency: float
-    interval_s: float
-    intervals: int
     blocks: Blocks
     done: int = 0
     snr_s: float = 0.0
@@ -107,11 +112,6 @@ class _Sending:
             Blocks.waiting([int(block_count(transmission.message.bits, size))]),
         )
 
-    def edges_s(self, first: int) -> FloatArray:
-        """The edges of a chunk of its intervals."""
-        last = min(first + _CHUNK, self.intervals)
-        return np.arange(first, last + 1, dtype=np.float64) * self.interval_s
-
     def rest_s(self, elapsed_s: float) -> FloatArray:
         """The edges of an interval that is cut short."""
         begins_s = self.intervals * self.interval_s if self.intervals else 0.0
@@ -128,16 +128,16 @@ def _blocks_until(
     first, under_way = 0, [each for each in sendings if each.intervals > 0]
     while under_way:
         chunk = [(each, each.edges_s(first)) for each in under_way]
-        for group, edges in _alike(chunk):
+        for group, edges in alike(chunk):
             _send(channel, packets, group, edges, first, elapsed_s)
-        first += _CHUNK
+        first += CHUNK
         under_way = [
             each for each in under_way if each.intervals > first and math.isinf(each.ends_s)
         ]
     # An interval that is cut short carries nothing, but was in the air.
     rest = [(each, each.rest_s(elapsed_s)) for each in sendings if math.isinf(each.ends_s)]
-    for group, edges in _alike([(each, ends) for each, ends in rest if ends[1] > ends[0]]):
-        _, means = _received(channel, group, edges)
+    for group, edges in alike([(each, ends) for each, ends in rest if ends[1] > ends[0]]):
+        _, means = received(channel, group, edges)
         for sending, mean, ends in zip(group, means, edges, strict=True):
             sending.snr_s += float(mean[0]) * float(ends[1] - ends[0])
     forecasts = {}
@@ -147,25 +147,6 @@ def _blocks_until(
         carried = bits if through else min(sending.done * packets.block_bits, bits)
         forecasts[sending.transmission] = Forecast(sending.ends_s, float(carried), sending.snr_s)
     return forecasts
-
-
-def _alike(
-    wanted: Sequence[tuple[_Sending, FloatArray]],
-) -> Iterator[tuple[list[_Sending], FloatArray]]:
-    """Those that have as many intervals and samples, with their edges (L, T + 1)."""
-    groups: dict[tuple[object, ...], list[tuple[_Sending, FloatArray]]] = defaultdict(list)
-    for sending, edges in wanted:
-        grid = sending.transmission.grid
-        key = id(sending) if isinstance(grid, UnevenGrid) else _samples(grid, edges)
-        groups[len(edges), isinstance(grid, UnevenGrid), key].append((sending, edges))
-    for group in groups.values():
-        yield [sending for sending, _ in group], np.array([edges for _, edges in group])
-
-
-def _samples(grid: Grid, edges: FloatArray) -> int:
-    """The samples in each of some equal intervals: as many as a transmission's slots have in it."""
-    width_s = grid.deadline_s / grid.slots
-    return max(1, math.ceil(float(edges[1] - edges[0]) / width_s)) if grid.slots > 1 else 1
 
 
 def _send(
@@ -178,7 +159,7 @@ def _send(
 ) -> None:
     """Sends blocks in the intervals between edges (L, T + 1), of which `first` is the number of the
     first."""
-    decoded_at, means = _received(channel, group, edges)
+    decoded_at, means = received(channel, group, edges)
     before = Blocks(
         np.concatenate([sending.blocks.left for sending in group]),
         np.concatenate([sending.blocks.combined_snr for sending in group]),
@@ -217,7 +198,7 @@ def _codewords_until(
         bits, snr_s = [0.0] * len(group), [0.0] * len(group)
         for edges in _slots_until(grid, elapsed_s):
             edges_of_all = np.broadcast_to(edges, (len(group), len(edges)))
-            snr = of_one[:, None] * _gains(channel, group, edges_of_all)
+            snr = of_one[:, None] * gains_between(channel, group, edges_of_all)
             rates, lengths = rate_bit_s(share[:, None], snr), np.diff(edges)
             for k in range(len(group)):
                 bits[k] += float(rates[k] @ lengths)
@@ -235,39 +216,3 @@ def _slots_until(grid: Grid, elapsed_s: float) -> Iterator[FloatArray]:
         edges = np.minimum(grid.edges_s(chunk), elapsed_s)
         if edges[-1] > edges[0]:
             yield edges[: int(np.searchsorted(edges, elapsed_s)) + 1]
-
-
-def _received(
-    channel: Channel, group: Sequence[_Sending], edges: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """The effective and the mean SNR (L, T) in each of T intervals between edges (L, T + 1), over
-    as many samples as the slots of each transmission have in it; slots of its own come alone."""
-    transmissions = [sending.transmission for sending in group]
-    of_one = np.array([sending.snr_of_one for sending in group])[:, None]
-    grid = transmissions[0].grid
-    if isinstance(grid, UnevenGrid):
-        (own,) = edges
-        within = grid.cuts_s[(grid.cuts_s > own[0]) & (grid.cuts_s < own[-1])]
-        fine = np.union1d(own, within)
-        (snr,) = of_one * _gains(channel, transmissions, fine[None])
-        firsts = np.searchsorted(fine, own[:-1])
-        effective, mean = effective_snr_of_parts(snr, np.diff(fine), firsts)
-        return effective[None], mean[None]
-    times = _samples(grid, edges[0])
-    fine = np.linspace(edges[:, :-1], edges[:, 1:], times, endpoint=False, axis=2)
-    fine = np.concatenate([fine.reshape(len(group), -1), edges[:, -1:]], axis=1)
-    snr = of_one * _gains(channel, transmissions, fine)
-    snr = snr.reshape(len(group), -1, times)
-    return effective_snr(snr), snr.mean(axis=2)
-
-
-def _gains(
-    channel: Channel, transmissions: Sequence[Transmission], edges: FloatArray
-) -> FloatArray:
-    """The gains (L, T) between edges (L, T + 1) in s after each transmission's start."""
-    starts = np.array([transmission.start_s for transmission in transmissions])
-    return channel.slot_gains(
-        [transmission.link for transmission in transmissions],
-        starts[:, None] + edges,
-        [transmission.round for transmission in transmissions],
-    )

@@ -1,4 +1,4 @@
-"""How bits get through: flowing, in blocks, or as one codeword, as the scenario says."""
+"""How bits get through: flowing, in packets, or as one codeword, as the scenario says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.fluid import advance, solve
-from cosim.simulation.links.packets import chosen_efficiency, packets_until
+from cosim.simulation.links.packets import (
+    chosen_efficiency,
+    packets_until,
+    repeated,
+    sent_once,
+)
+from cosim.simulation.links.single_pass import pass_efficiency
 from cosim.simulation.links.transmission import Transmission
 from cosim.trace.schema import Cause, Outcome
 
@@ -46,8 +52,8 @@ def come_to(channel: Channel, moments: Sequence[tuple[Transmission, float]]) -> 
 def sent_bits(channel: Channel, transmission: Transmission) -> float:
     """Bits that a transmission that ends now has put on the air, got through or not.
 
-    What flows is sent at the rate that gets through; a codeword evenly over Γ; blocks at the rate
-    that was chosen, those that failed and were repeated included.
+    What flows is sent at the rate that gets through; a codeword evenly over Γ; packets at the rate
+    that was chosen, those that failed, and were repeated or not, included.
     """
     if transmission.power_w <= 0.0:
         return 0.0
@@ -56,7 +62,12 @@ def sent_bits(channel: Channel, transmission: Transmission) -> float:
         return transmission.carried_bits
     if packets.model == "codeword":
         return transmission.message.bits * min(airtime_s / transmission.grid.deadline_s, 1.0)
-    efficiency = chosen_efficiency(channel, packets, transmission)
+    if packets.model == "blocks":
+        efficiency = chosen_efficiency(channel, packets, transmission)
+    elif sent_once(transmission):
+        efficiency = pass_efficiency(channel, packets, transmission)
+    else:
+        efficiency = chosen_efficiency(channel, repeated(packets), transmission)
     return airtime_s * transmission.share_hz * efficiency
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from simpy import Environment, Event
 
-from cosim.methods.message import Turn
+from cosim.methods.message import Flight, Turn
 from cosim.physics.decibel import ratio_to_db
 from cosim.simulation.links.channel import Channel, Link
 from cosim.simulation.links.grid import Grid
@@ -38,11 +38,13 @@ class Forecast(NamedTuple):
     ends_s: s after its start; infinite where its bits are not through by the end of its last Γ.
     carried_bits: bits from the start to that end.
     snr_s: ∫SNR dt from the start to that end, in s.
+    flight: what is lost until then of packets that are sent once; None of what loses none.
     """
 
     ends_s: float
     carried_bits: float
     snr_s: float
+    flight: Flight | None = None
 
 
 class Stage(NamedTuple):
@@ -108,6 +110,7 @@ class Transmission:
     carried_bits: bits that got through.
     snr_s: ∫SNR dt.
     hz_s: ∫B dt.
+    flight: what was lost of it; None where nothing can be.
     forecast: its end if nothing changes.
     phase: how far it has come.
     gains: its channel's gains (T,) by chunk of its grid, as far as they are known.
@@ -133,6 +136,7 @@ class Transmission:
     carried_bits: float = 0.0
     snr_s: float = 0.0
     hz_s: float = 0.0
+    flight: Flight | None = None
     forecast: Forecast | None = None
     phase: Phase = Phase.WAITING
     gains: dict[int, FloatArray] = field(default_factory=dict)
@@ -217,7 +221,7 @@ class Transmission:
     def complete(self, elapsed_s: float) -> None:
         """Counts what its forecast says of its end, which is now."""
         assert self.forecast is not None
-        self.carried_bits, self.snr_s = self.forecast.carried_bits, self.forecast.snr_s
+        _, self.carried_bits, self.snr_s, self.flight = self.forecast
         self.pass_until(elapsed_s)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from simpy import Event, Interrupt
 from cosim.learning.records import FineTuned
 from cosim.methods.message import Turn
 from cosim.simulation.compute_time import flop_done
+from cosim.simulation.inbox import Taken
 from cosim.simulation.message import Message
 from cosim.simulation.station import Station
 from cosim.simulation.world import RoundResult, Seat, World
@@ -29,6 +30,7 @@ def device_round(
     """
     result, me = RoundResult(), station.id
     turns = world.scenario.method.schedule.turns(number)
+    later = turns[1:]
     both_ways = waits and world.scenario.method.sending.answers
     why = Cause.NEIGHBOURS_SETTLED if waits else Cause.SCHEDULE
     try:
@@ -36,7 +38,7 @@ def device_round(
         if tuned.quarantined:
             world.record.event(EventKind.QUARANTINE, me, number, Cause.DIVERGENCE)
         for turn in turns:
-            speaks = False
+            speaks, later = False, turns[turn.mixing + 1 :]
             if tuned.quarantined:
                 world.medium.silence(station, seat.neighbours, turn)
                 _owe_nothing(world, station, [turn], seat)
@@ -51,10 +53,12 @@ def device_round(
                 yield station.inbox.all_ended(seat.neighbours, turn)
             if both_ways and not (tuned.quarantined or tuned.dropped):
                 yield from _answer(world, station, turn, seat, speaks=speaks)
-            messages, ages = station.inbox.take()
-            yield from _mix(world, station, turn, seat, messages, ages, why, result)
+            taken = station.inbox.take(turn._replace(answer=True) if waits else None)
+            yield from _mix(world, station, turn, seat, taken, why, result)
             world.record.event(EventKind.AGGREGATE, me, number, why)
     except Interrupt as cut:
+        for unsaid in later:
+            world.medium.silence(station, seat.neighbours, unsaid)
         world.record.event(EventKind.CUT_OFF, me, number, Cause(str(cut.cause)))
         _owe_nothing(world, station, turns, seat)
     return result
@@ -65,13 +69,13 @@ def _mix(
     station: Station,
     turn: Turn,
     seat: Seat,
-    messages: Mapping[int, Any],
-    ages: Mapping[int, int],
+    taken: Taken,
     why: Cause,
     result: RoundResult,
 ) -> Generator[Event, Any, None]:
     """Computes the mixing; what a device that is cut off meanwhile took is lost."""
-    job = world.learner.mix(station.id, messages, ages, turn, seat.graph)
+    contents, ages, flights = taken
+    job = world.learner.mix(station.id, contents, ages, turn, seat.graph, flights)
     if not job.work.idle:
         event = world.record.event
         event(EventKind.COMPUTE_START, station.id, turn.round, why)

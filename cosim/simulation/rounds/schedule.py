@@ -13,8 +13,8 @@ from cosim.errors import MethodError
 from cosim.host.collector import seldom_collected
 from cosim.methods.schedule.asynchronous import Asynchronous
 from cosim.methods.schedule.cluster import ByCluster
+from cosim.methods.schedule.slot import Schedule
 from cosim.methods.schedule.synchronous import Synchronous
-from cosim.methods.slots import Schedule
 from cosim.scenario.outside.origins import failures_told
 from cosim.simulation.rounds.cluster_clocks import ClusterClocks
 from cosim.simulation.rounds.group_round import group_round

@@ -55,7 +55,7 @@ def world_warnings(
     ]
     sentences += _oddities(list(recorded.values()))
     sentences += _outside(scenario, recorded)
-    longest_s = scenario.radio.deadline_s
+    longest_s = len(scenario.method.schedule.turns(1)) * scenario.radio.deadline_s
     if work is not None:
         pairs = zip(devices, work, strict=True)
         computes_s = [device.compute_time_s(of_device) for device, of_device in pairs]
