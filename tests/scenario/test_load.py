@@ -79,8 +79,8 @@ MISTAKES = [
         2,
         "method: {name: lora, topolgy: ring}",
         "a.yaml:2: method.topolgy: unknown key; did you mean 'topology'? (expected one of: name, "
-        "reference, projection, expansion, topology, schedule, sending, codec, weights, aggregation, "
-        "composition, data, calibration_samples, staleness_exponent, origin)",
+        "reference, projection, expansion, topology, schedule, sending, codec, weights, "
+        "aggregation, composition, data, calibration_samples, staleness_exponent, origin)",
     ),
     (
         2,
