@@ -200,7 +200,7 @@ def scenario_files() -> str:
         ("file", "what it shows"),
         (
             (code(str(path.relative_to(ROOT))), _comment(path))
-            for folder in ("scenarios", "scenarios/paper")
+            for folder in ("scenarios", "scenarios/paper", "scenarios/rivals")
             for path in sorted((ROOT / folder).glob("*.yaml"))
         ),
     )
