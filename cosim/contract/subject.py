@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cosim.contract.tiny_model import save_tiny_model
 from cosim.methods.method import Method
@@ -102,6 +102,10 @@ def _subject(written: str, method: Method, folder: Path) -> Subject:
 
 def _scenario(method: Method, model: Path) -> Scenario:
     """Four phones on a square of 50 m, so near that hardly a message is lost."""
+    # Rates at which the loss of so small a model falls within some steps.
+    steps: dict[str, Any] = {"learning_rate": 0.01}
+    if method.needs_sgd:
+        steps = {"learning_rate": 0.3, "optimizer": "sgd"}
     return Scenario.model_validate(
         {
             "name": "contract",
@@ -122,7 +126,7 @@ def _scenario(method: Method, model: Path) -> Scenario:
                     "parameters": {"max_digits": 1},
                 },
             },
-            "training": {"steps": 2, "batch_size": 3, "learning_rate": 0.01, "max_tokens": 200},
+            "training": {"steps": 2, "batch_size": 3, "max_tokens": 200, **steps},
             "evaluation": {"samples": 3},
             "devices": [{"count": 4, "profile": "flagship_phone", "mobility": "static"}],
             "area": {"shape": "square", "side_m": 50},

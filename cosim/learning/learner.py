@@ -79,7 +79,8 @@ class Learner:
         self.rows = DeviceRows(pools, self.tasks, seed)
         counts = [float(len(self.rows.own(device))) for device in range(len(tasks))]
         hidden = Geometry.of(base.model).hidden
-        self.post = Messages(self.fleet, counts, (len(reader.blocks), hidden), seed)
+        descent, shapes = training.learning_rate * training.steps, (len(reader.blocks), hidden)
+        self.post = Messages(self.fleet, counts, shapes, seed, descent)
         self.scoring = Scoring(self.fleet, parts.evaluator, reader, pools, self.executor)
         self.pooled = Pools(method.data, tasks)
         self.queue: list[FineTuningJob] = []
@@ -163,7 +164,8 @@ class Learner:
         work = self.costs.workload(batches, int(kept.sum()), trains, chooses=state.adapter.unmasked)
         if calibrating is not None:
             work = work.after(calibrating.work)
-        lesson = Lesson(state.adapter, batches, kept, trains=trains)
+        correction = self.method.aggregation.correction(state)
+        lesson = Lesson(state.adapter, batches, kept, trains=trains, correction=correction)
         job = FineTuningJob(self, device, round_, lesson, work, calibrates=calibrating is not None)
         self.queue.append(job)
         return job

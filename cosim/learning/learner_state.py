@@ -8,7 +8,7 @@ to the same bits, are left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
@@ -66,7 +66,7 @@ class OpenJob:
     the scenario's.
 
     round, adapter: None of a calibration or a mixture. outcome: None until it is settled.
-    hearing: of a mixture. cut: the FLOP after which it is stopped.
+    hearing: of a mixture. cut: the FLOP after which it is stopped. correction: its lesson's.
     """
 
     device: int
@@ -78,6 +78,7 @@ class OpenJob:
     outcome: Outcome | None = None
     hearing: Hearing | None = None
     cut: int | None = None
+    correction: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 KINDS = (
@@ -134,6 +135,7 @@ def _open_job(job: FineTuningJob | CalibrationJob | MixingJob) -> OpenJob:
         job.calibrates,
         job.outcome,
         cut=job.cut,
+        correction=start.correction,
     )
 
 
@@ -144,7 +146,7 @@ def _job(learner: Learner, job: OpenJob) -> FineTuningJob | CalibrationJob | Mix
         return CalibrationJob(learner, job.device, job.work)
     trains = learner.method.projection.trains(job.round)
     batches = learner.batches(job.device, job.round)
-    lesson = Lesson(job.adapter, batches, job.kept, trains=trains)
+    lesson = Lesson(job.adapter, batches, job.kept, trains=trains, correction=job.correction)
     calibrates = job.calibrates
     tuning = FineTuningJob(learner, job.device, job.round, lesson, job.work, calibrates=calibrates)
     tuning.outcome = job.outcome

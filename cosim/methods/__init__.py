@@ -17,6 +17,7 @@ from cosim.methods.event_gossip import METHOD as EVENT_GOSSIP
 from cosim.methods.expert import Expert
 from cosim.methods.fedrot_lora import METHOD as FEDROT_LORA
 from cosim.methods.ffa_lora import METHOD as FFA_LORA
+from cosim.methods.flexatc import METHOD as FLEXATC
 from cosim.methods.full_finetune import METHOD as FULL_FINETUNE
 from cosim.methods.hard_moe import METHOD as HARD_MOE
 from cosim.methods.layout import AdaptedModule, Layout
@@ -43,12 +44,12 @@ from cosim.methods.slots import (
     Mixing,
     Projection,
     Speaking,
-    Weights,
 )
 from cosim.methods.state import DeviceState
 from cosim.methods.sum_product import METHOD as SUM_PRODUCT
 from cosim.methods.tad_lora import METHOD as TAD_LORA
 from cosim.methods.topology.slot import Topology
+from cosim.methods.weights.slot import Weights
 from cosim.methods.workload import Workload
 
 METHODS: dict[str, Method] = {
@@ -77,6 +78,7 @@ METHODS: dict[str, Method] = {
         EVENT_GOSSIP,
         EF_HC,
         SALF,
+        FLEXATC,
     )
 }
 
@@ -90,6 +92,7 @@ __all__ = [
     "EVENT_GOSSIP",
     "FEDROT_LORA",
     "FFA_LORA",
+    "FLEXATC",
     "FULL_FINETUNE",
     "HARD_MOE",
     "LOCAL",

@@ -13,9 +13,9 @@ from cosim.methods.slots import (
     Data,
     Expansion,
     Projection,
-    Weights,
 )
 from cosim.methods.topology.slot import Topology
+from cosim.methods.weights.slot import Weights
 
 
 class Chosen(Protocol):

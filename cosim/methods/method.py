@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from cosim.methods.aggregation.control_variate import ControlVariate
 from cosim.methods.aggregation.erased_mean import ErasedMean
 from cosim.methods.aggregation.layerwise_mean import LayerwiseMean
 from cosim.methods.aggregation.mean import Mean
@@ -46,6 +47,7 @@ from cosim.methods.schedule.asynchronous import Asynchronous
 from cosim.methods.schedule.cluster import ByCluster
 from cosim.methods.schedule.slot import Schedule
 from cosim.methods.schedule.synchronous import Synchronous
+from cosim.methods.sending.by_coin import ByCoin
 from cosim.methods.sending.every_turn import EveryTurn
 from cosim.methods.sending.on_drift import OnDrift
 from cosim.methods.sending.slot import Sending
@@ -55,7 +57,6 @@ from cosim.methods.slots import (
     Data,
     Expansion,
     Projection,
-    Weights,
 )
 from cosim.methods.topology.clusters import Clusters
 from cosim.methods.topology.complete import Complete
@@ -71,6 +72,7 @@ from cosim.methods.weights.as_printed import AsPrinted
 from cosim.methods.weights.by_rows import ByRows
 from cosim.methods.weights.laplacian import Laplacian
 from cosim.methods.weights.metropolis import Metropolis
+from cosim.methods.weights.slot import Weights
 from cosim.methods.weights.uniform import Uniform
 
 
@@ -96,7 +98,7 @@ class Method(Choice):
     schedule: Annotated[Schedule, OneOf(Synchronous, ByCluster, Asynchronous)] = Field(
         Synchronous(), description="when a round begins"
     )
-    sending: Annotated[Sending, OneOf(EveryTurn, OnDrift)] = Field(
+    sending: Annotated[Sending, OneOf(EveryTurn, OnDrift, ByCoin)] = Field(
         EveryTurn(), description="when a device speaks"
     )
     codec: Annotated[Codec, OneOf(Floating, Rounded, TopK)] = Field(
@@ -120,6 +122,7 @@ class Method(Choice):
             RotatedMean,
             LayerwiseMean,
             Snapshots,
+            ControlVariate,
         ),
     ] = Field(description="what a device says, and what becomes of what it heard")
     composition: Annotated[Composition, OneOf(Single, Oracle, Gate, UniformMerge, Ranks)] = Field(
@@ -184,9 +187,16 @@ class Method(Choice):
         if self.weights is not None:
             return self.weights
         kinds = parts_of("weights", type(self.aggregation).__module__)
-        weights = kinds[self.aggregation.own_weights]()
+        said = self.aggregation.own_weights
+        written = {"name": said} if isinstance(said, str) else said
+        weights = kinds[written["name"]].model_validate(written)
         assert isinstance(weights, Weights)
         return weights
+
+    @property
+    def needs_sgd(self) -> bool:
+        """Whether a part counts on local steps along the gradient."""
+        return any(part.needs_sgd for part in self.parts())
 
     @property
     def needs(self) -> frozenset[Need]:

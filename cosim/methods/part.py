@@ -64,6 +64,8 @@ class Part(Choice):
     key: ClassVar[str] = "name"
     # Settings by which the part is as arXiv 2602.20492 prints it.
     printed: ClassVar[dict[str, Any]] = {}
+    # Whether it counts on local steps along the gradient, as SGD's are and AdamW's are not.
+    needs_sgd: ClassVar[bool] = False
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

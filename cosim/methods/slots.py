@@ -11,7 +11,7 @@ from cosim.methods.adapter import Adapter
 from cosim.methods.expansion.budget import IntArray
 from cosim.methods.expert import Expert
 from cosim.methods.layout import Layout
-from cosim.methods.message import Graph, Heard, Mask, Message, Said, Turn, Values
+from cosim.methods.message import Heard, Mask, Message, Said, Turn, Values
 from cosim.methods.part import Part
 from cosim.methods.state import DeviceState
 from cosim.methods.workload import Workload
@@ -52,6 +52,8 @@ class Mixing:
     bits_per_value: the air's precision.
     renormalised: whether the shares sum to 1, so that a value that fewer devices hold may be
         divided by less.
+    descent: η·K, the lengths of a round's local steps together.
+    open_share: in how many of all rounds devices speak at all.
     degrees: neighbours of the device and of those whom it heard, by id, where the graph is known.
     shared: computes what depends on the heard messages and their weights alone, once for all
         devices that heard the same.
@@ -65,6 +67,8 @@ class Mixing:
     total: float
     bits_per_value: int
     renormalised: bool = True
+    descent: float = 1.0
+    open_share: float = 1.0
     degrees: Mapping[int, int] = field(default_factory=dict)
     shared: Callable[[Callable[[], T]], T] = lambda compute: compute()
     draw: Callable[..., np.random.Generator] | None = None
@@ -170,31 +174,6 @@ class Expansion(Part):
         raise NotImplementedError
 
 
-class Weights(Part):
-    """Weights say how much each message counts in a mixture."""
-
-    slot: ClassVar[str] = "weights"
-    # Whether the shares sum to 1 over what was heard.
-    renormalised: ClassVar[bool] = True
-    # Whether it looks at the degrees of the round's graph; else it is given none.
-    asks_degrees: ClassVar[bool] = False
-    # Whether it looks at all of that graph, and not at the device and whom it hears alone.
-    asks_graph: ClassVar[bool] = False
-
-    def of(self, device: int, heard: Sequence[Heard], degrees: Mapping[int, int]) -> list[float]:
-        """w_j ≥ 0 of each message heard, the device's own among them, freshness included."""
-        raise NotImplementedError
-
-    def within(self, device: int, heard: Sequence[Heard], graph: Graph) -> list[float]:
-        """w_j of each message heard in the round's graph: by default they hang on its degrees."""
-        degrees = {member: len(others) for member, others in graph.items()}
-        return self.of(device, heard, degrees)
-
-    def total(self, weights: Sequence[float], all_rows: float) -> float:
-        """What w_j is divided by; all_rows: training rows of all devices."""
-        return sum(weights)
-
-
 class Aggregation(Part):
     """An aggregation makes a device's message and mixes those that it heard."""
 
@@ -209,13 +188,15 @@ class Aggregation(Part):
     by_factor: ClassVar[bool] = False
     # Whether a device's A and B are in the same basis after a mixing.
     keeps_basis: ClassVar[bool] = True
+    # Whether it moves a device from what it holds, said or not, and not from what it said.
+    keeps_own: ClassVar[bool] = False
     # Whether it mixes messages of whose values some were lost on their way.
     reads_erased: ClassVar[bool] = False
     # Whether it mixes in every turn, with what it remembers of neighbours of whom nothing arrived;
     # its messages then lose no weight with their age.
     remembers: ClassVar[bool] = False
-    # The weights where a method names none.
-    own_weights: ClassVar[str] = "by_rows"
+    # The weights where a method names none, as a scenario writes them.
+    own_weights: ClassVar[str | Mapping[str, str]] = "by_rows"
 
     def begins(self, own: DeviceState, first: Message) -> DeviceState:
         """The state before the first round of a device whose aggregation `remembers`; first: what
@@ -240,6 +221,11 @@ class Aggregation(Part):
         """Whether a device that the compute deadline stops may keep and say the blocks that
         back-propagation has reached; else all of its round's training is lost."""
         return False
+
+    def correction(self, own: DeviceState) -> Mapping[str, Tensor]:
+        """What is taken off the gradient in each local step, by factor, flat as its values are;
+        nothing of a factor that is not named."""
+        return {}
 
     def learnt(
         self, before: DeviceState, own: DeviceState, reached: int | None, layout: Layout

@@ -116,6 +116,17 @@ class Scenario(Section):
         return self
 
     @model_validator(mode="after")
+    def _steps_are_as_the_method_counts_on(self) -> Self:
+        plain = self.learning.model == "none" or self.training.optimizer == "sgd"
+        for part in () if plain else self.method.parts():
+            if part.needs_sgd:
+                raise ValueError(
+                    f"training.optimizer: method.{part.slot} '{getattr(part, part.key)}' counts on "
+                    f"steps along the gradient, which {self.training.optimizer}'s are not: use sgd"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _packets_may_be_lost(self) -> Self:
         """Where nothing is learnt there is nothing in a packet."""
         aggregation = self.method.aggregation

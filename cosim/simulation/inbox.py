@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -43,12 +43,14 @@ class _Entry:
     turn: when its sender spoke.
     mixings: how often the receiver had mixed when it was sent.
     flight: what was lost of it; None where nothing can be.
+    in_time: whether it arrived by its deadline.
     """
 
     message: Message
     turn: Turn
     mixings: int
     flight: Flight | None
+    in_time: bool
 
 
 class Taken(NamedTuple):
@@ -96,7 +98,10 @@ class Inbox:
         entries = self._entries.get(sender, [])
         if not entries or entries[-1].turn <= turn:
             of_round = [each for each in entries if each.turn.round == turn.round]
-            self._entries[sender] = [*of_round, _Entry(message, turn, mixings, flight)]
+            self._entries[sender] = [
+                *of_round,
+                _Entry(message, turn, mixings, flight, in_time),
+            ]
         if in_time:
             self.counts.received += 1
         else:
@@ -126,14 +131,23 @@ class Inbox:
         entries = self._entries.items()
         return {sender for sender, some in entries if any(each.turn == turn for each in some)}
 
-    def take(self, turn: Turn | None = None) -> Taken:
+    def in_time(self, turn: Turn) -> set[int]:
+        """The senders of this turn, or of its answers, whose updates arrived by their deadline."""
+        answer = turn._replace(answer=True)
+        return {
+            sender
+            for sender, entries in self._entries.items()
+            if any(each.in_time and each.turn in (turn, answer) for each in entries)
+        }
+
+    def take(self, turn: Turn | None = None, senders: Set[int] | None = None) -> Taken:
         """Takes out what is mixed now, each sender's newest update; those of turns after a given
-        one stay."""
+        one stay. senders: whose updates alone are mixed; None: all of them are."""
         newest: dict[int, _Entry] = {}
         stays: dict[int, list[_Entry]] = {}
         for sender, entries in self._entries.items():
             due = [entry for entry in entries if turn is None or entry.turn <= turn]
-            if due:
+            if due and (senders is None or sender in senders):
                 newest[sender] = due[-1]
             if len(due) < len(entries):
                 stays[sender] = entries[len(due) :]

@@ -302,7 +302,7 @@ class Medium:
             inbox = self.stations[message.receiver].inbox
             inbox.end(transmission.sender, transmission.turn, in_time=in_time or message.brief)
         assert transmission.burst is not None
-        transmission.burst.settle()
+        transmission.burst.settle(heard_by=message.receiver if in_time else None)
 
     def _ends(self, transmission: Transmission) -> tuple[Station, Station]:
         sender, receiver = transmission.link

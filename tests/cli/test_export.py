@@ -159,7 +159,8 @@ def test_what_cannot_be_exported_is_told(cosim: Any, played: Any, scenario_file:
 )
 def test_every_method_with_adapters_can_be_exported(cosim: Any, played: Any, method: str) -> None:
     """As many adapters as the device can answer its two tasks with."""
-    directory, learner = played(method)
+    plain = ("--set", "training.optimizer=sgd") if METHODS[method].needs_sgd else ()
+    directory, learner = played(method, *plain)
     ended = cosim("export", directory, "--device", 0, "--to", "out")
     assert (ended.code, ended.err) == (0, "")
     members = {

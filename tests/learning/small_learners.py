@@ -19,6 +19,8 @@ TASKS = {
 DEVICES = ["sums", "times", "sums"]
 ADAPTER = Adapter(rank=2, alpha=4, density=0.1)
 TRAINING = Training(steps=2, batch_size=3, learning_rate=1e-2, max_tokens=200)
+# For methods whose steps must be along the gradient.
+PLAIN = TRAINING.model_copy(update={"optimizer": "sgd", "learning_rate": 0.3})
 
 
 def small_pools(folder: Path) -> dict[str, TaskPool]:
@@ -39,7 +41,8 @@ def small_learner(
 ) -> Learner:
     base = load(f"path:{folder}", "float32")
     choice = ADAPTER.model_copy(update=adapter)
-    return Learner(base, recipe, choice, TRAINING, pools, devices, seed=1, densities=densities)
+    training = PLAIN if recipe.needs_sgd else TRAINING
+    return Learner(base, recipe, choice, training, pools, devices, seed=1, densities=densities)
 
 
 def tuning(learner: Learner, device: int, round_: int) -> FineTuningJob:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from cosim.methods import METHODS
 from cosim.methods.message import Graph, Heard, Message
-from cosim.methods.slots import Weights
 from cosim.methods.topology.complete import Complete
 from cosim.methods.topology.erdos_renyi import ErdosRenyi
 from cosim.methods.topology.line import Line
@@ -18,6 +17,7 @@ from cosim.methods.topology.ring import Ring
 from cosim.methods.topology.slot import Topology
 from cosim.methods.weights.laplacian import Laplacian
 from cosim.methods.weights.metropolis import Metropolis
+from cosim.methods.weights.slot import Weights
 from cosim.methods.weights.uniform import Uniform
 from cosim.randomness import stream
 from cosim.topology.mixing import best_interval, contraction, largest_laplacian_eigenvalue

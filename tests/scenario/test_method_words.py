@@ -77,9 +77,10 @@ def test_settings_are_named_where_they_are_wrong(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_written_down_is_read_as_it_was(tmp_path: Path, name: str) -> None:
     path = tmp_path / "a.yaml"
+    optimizer = "sgd" if METHODS[name].needs_sgd else "adamw"
     path.write_text(
         f"rounds: 1\nmethod: {name}\ntasks:\n  sums: {{dataset: chain_sum}}\n"
-        "devices:\n- count: 2\n",
+        f"training: {{optimizer: {optimizer}}}\ndevices:\n- count: 2\n",
         encoding="utf-8",
     )
     scenario = load(path)

@@ -64,7 +64,19 @@ several = st.builds(
     topologies.filter(lambda graph: graph != "none"),
     st.integers(2, 3),
 )
-methods = st.one_of(flat, flat, several, clustered)
+# Rounds in which nobody speaks, and edges that count both ways.
+coined = st.builds(
+    lambda graph, schedule, p: {
+        "name": "flexatc",
+        "topology": graph,
+        "schedule": schedule,
+        "sending": {"name": "by_coin", "probability": p},
+    },
+    topologies.filter(lambda graph: graph != "none"),
+    st.sampled_from(["synchronous", "cluster", {"name": "synchronous", "mixings": 2}]),
+    st.sampled_from([0.3, 0.7, 1.0]),
+)
+methods = st.one_of(flat, flat, several, clustered, coined)
 availabilities = st.one_of(
     st.just("always"),
     st.just("always"),

@@ -49,14 +49,20 @@ class Messages:
     copies: how far receivers have followed what is renewed in parts.
     numbering: names of contents.
     shapes: L and h of a calibration's features (L, h).
+    descent: η·K, the lengths of a round's local steps together.
     """
 
     def __init__(
-        self, fleet: Fleet, rows: Sequence[float], shapes: tuple[int, int] = (0, 0), seed: int = 0
+        self,
+        fleet: Fleet,
+        rows: Sequence[float],
+        shapes: tuple[int, int] = (0, 0),
+        seed: int = 0,
+        descent: float = 1.0,
     ) -> None:
         self.fleet, self.method = fleet, fleet.method
         self.bits_per_value = fleet.bits_per_value
-        self.rows, self.shapes, self.seed = rows, shapes, seed
+        self.rows, self.shapes, self.seed, self.descent = rows, shapes, seed, descent
         self.knows: dict[tuple[int, int], frozenset[str]] = {}
         self.unmixed: dict[int, set[int]] = {}
         self.numbering = Numbering(fleet)
@@ -212,6 +218,8 @@ class Messages:
             weighing.total(weights, sum(self.rows)),
             self.bits_per_value,
             weighing.renormalised,
+            self.descent,
+            self.method.sending.open_share,
             {member: len(others) for member, others in graph.items()},
             # What was lost on its way is another device's, and another mixture.
             shared=lambda compute: compute() if flights else self._shared(name, newest, compute),

@@ -113,6 +113,9 @@ class FullTrainer:
     def _train(self, lesson: Lesson) -> Outcome:
         master = self.weights.moved(lesson.adapter.values).requires_grad_()
         optimiser = new_optimiser(master, lesson.adapter.moments.get("B"), self.settings)
+        correction = lesson.correction.get("B")
+        if correction is not None:
+            correction = correction.to(master.device)
         losses = []
         with self.weights.borrowed(trained=True):
             for step in range(len(lesson.batches)):
@@ -120,7 +123,8 @@ class FullTrainer:
                 for value in self.weights.parameters:
                     value.grad = None
                 losses.append(self._backward(lesson, step))
-                master.grad = self.weights.gradient()
+                gradient = self.weights.gradient()
+                master.grad = gradient if correction is None else gradient - correction
                 optimiser.step()
         difference = (master.detach() - self.weights.base.float()).cpu()
         start = lesson.adapter

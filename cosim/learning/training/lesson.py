@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.packing import common_length
@@ -22,6 +24,7 @@ class Lesson:
     others: the mini-batches of further devices whose rows the adapter learns from as well.
     trains: the factors that are trained, of "A" and "B"; None: as the trainer's settings say.
     reached: how many adapted blocks, counted from the last, the last step trains; None: all.
+    correction: what is taken off the gradient in each step, by factor.
     """
 
     adapter: Adapter
@@ -30,6 +33,7 @@ class Lesson:
     others: tuple[tuple[Batch, ...], ...] = ()
     trains: frozenset[str] | None = None
     reached: int | None = None
+    correction: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def longest(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
 
@@ -158,8 +158,10 @@ class GroupTrainer:
     def _steps(
         self, lessons: Sequence[Lesson], adapters: Sequence[Adapter] | None = None
     ) -> list[Outcome]:
+        # Of a dense B that chooses a mask nobody has a correction.
+        corrections = [lesson.correction for lesson in lessons] if adapters is None else ()
         adapters = self._with_masks(lessons) if adapters is None else adapters
-        copies = self._copies(adapters, [lesson.trains for lesson in lessons])
+        copies = self._copies(adapters, [lesson.trains for lesson in lessons], corrections)
         losses = torch.zeros(len(lessons), dtype=torch.float64)
         steps = len(lessons[0].batches)
         faults: dict[int, str] = {}
@@ -196,9 +198,14 @@ class GroupTrainer:
         return f"the loss of step {step + 1} is {loss}{where}"
 
     def _copies(
-        self, adapters: Sequence[Adapter], trains: Sequence[frozenset[str] | None] = ()
+        self,
+        adapters: Sequence[Adapter],
+        trains: Sequence[frozenset[str] | None] = (),
+        corrections: Sequence[Mapping[str, Tensor]] = (),
     ) -> WorkingCopies:
-        return WorkingCopies(self.layout, adapters, self.dtype, self.device, self.settings, trains)
+        return WorkingCopies(
+            self.layout, adapters, self.dtype, self.device, self.settings, trains, corrections
+        )
 
     def _with_masks(self, lessons: Sequence[Lesson]) -> list[Adapter]:
         """Adapters with a support: where it is missing it is chosen now, and B is zero again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,6 +42,7 @@ class _Master:
     """float32 values of one device's factors that have taken equally many steps, in one vector.
 
     factors: their names, B before A.
+    correction: what is taken off their gradient in each step; None: nothing.
     """
 
     def __init__(
@@ -51,12 +52,18 @@ class _Master:
         layout: Layout,
         place: torch.device,
         choice: Optimisation,
+        correction: Mapping[str, Tensor],
     ) -> None:
         self.factors = tuple(factors)
         starts = [adapter.values if name == "B" else adapter.projection for name in factors]
         self.sizes = [start.numel() for start in starts]
         joined = torch.cat(starts) if len(starts) > 1 else starts[0].clone()
         self.values = joined.to(place).requires_grad_()
+        self.correction: Tensor | None = None
+        if any(name in correction for name in factors):
+            pairs = zip(factors, starts, strict=True)
+            parts = [correction.get(name, torch.zeros_like(start)) for name, start in pairs]
+            self.correction = torch.cat(parts).to(place)
         moments = [adapter.moments[name] for name in factors if name in adapter.moments]
         by_factor = {"A": layout.projection_sizes, "B": layout.expansion_sizes}
         # Where B has a mask, its modules are not told apart: each takes every step.
@@ -69,8 +76,10 @@ class _Master:
         """Each factor's values, views."""
         return dict(zip(self.factors, self.values.detach().split(self.sizes), strict=True))
 
-    def step(self, modules: Sequence[int] | None) -> None:
+    def step(self, gradient: Tensor, modules: Sequence[int] | None) -> None:
         """Takes an optimiser step, of the whole factors or of some modules of each."""
+        corrected = gradient if self.correction is None else gradient - self.correction
+        self.values.grad = corrected
         if modules is None:
             self.optimiser.step()
             return
@@ -111,13 +120,16 @@ def _masters(
     layout: Layout,
     place: torch.device,
     choice: Optimisation,
+    correction: Mapping[str, Tensor],
 ) -> list[_Master]:
     """The factors that are trained, those of equally many steps together."""
     by_steps: dict[int | tuple[int, ...], list[str]] = {}
     for name in sorted(trains, reverse=True):
         moments = adapter.moments.get(name)
         by_steps.setdefault(0 if moments is None else moments.steps, []).append(name)
-    return [_Master(adapter, names, layout, place, choice) for names in by_steps.values()]
+    return [
+        _Master(adapter, names, layout, place, choice, correction) for names in by_steps.values()
+    ]
 
 
 class WorkingCopies:
@@ -126,6 +138,8 @@ class WorkingCopies:
 
     pairs: A (G, r, k) and B (G, d, r) of every module; A (1, r, k) where it is the same for all of
     them and stays so.
+    corrections: what is taken off each adapter's gradients in each step, by factor; none given:
+        nothing.
     """
 
     def __init__(
@@ -136,6 +150,7 @@ class WorkingCopies:
         device: torch.device,
         settings: Optimisation,
         trains: Sequence[frozenset[str] | None] = (),
+        corrections: Sequence[Mapping[str, Tensor]] = (),
     ) -> None:
         self._start = adapters
         factors = [names or settings.trains for names in trains or [None] * len(adapters)]
@@ -163,8 +178,10 @@ class WorkingCopies:
         for row, A in enumerate(projections):
             self.projection.write(row, A.to(device))
         self._masters = [
-            _masters(adapter, names, layout, device, settings)
-            for adapter, names in zip(adapters, factors, strict=True)
+            _masters(adapter, names, layout, device, settings, correction)
+            for adapter, names, correction in zip(
+                adapters, factors, corrections or [{}] * len(adapters), strict=True
+            )
         ]
         for row, adapter in enumerate(adapters):
             self._write(row, "B", adapter.values.to(device))
@@ -201,8 +218,7 @@ class WorkingCopies:
             for master in masters:
                 parts = [self._gradient(row, name) for name in master.factors]
                 gradient = torch.cat(parts) if len(parts) > 1 else parts[0]
-                master.values.grad = gradient.float()
-                master.step(of_row)
+                master.step(gradient.float(), of_row)
                 # As large as the master itself, and made anew in the next step.
                 master.values.grad = None
                 for name, values in master.parts().items():

@@ -55,6 +55,12 @@ class TopK(Codec):
                 f"codec {self} and aggregation {method.aggregation} both remember what was last "
                 "said: use codec 'floating' or 'rounded', or aggregation 'mean'"
             )
+        if method.aggregation.keeps_own:
+            return (
+                f"codec {self} gives back to a device what it did not say, and aggregation "
+                f"'{method.aggregation.word()}' never takes it away: use codec 'floating' or "
+                "'rounded', or aggregation 'mean'"
+            )
         if method.aggregation.by_block:
             return (
                 f"codec {self} renews the whole of A and B in parts, and aggregation "

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 from cosim.methods.message import Turn
 from cosim.methods.part import Part
 from cosim.methods.state import DeviceState
+from cosim.randomness import stream
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from cosim.methods.slots import Projection
 
 
@@ -16,6 +19,22 @@ class Sending(Part):
     """A sending decides in which turns a device speaks."""
 
     slot: ClassVar[str] = "sending"
+
+    @property
+    def open_share(self) -> float:
+        """In how many of all rounds devices speak to each other at all."""
+        return 1.0
+
+    def opens(self, round_: int, random: np.random.Generator) -> bool:
+        """Whether devices speak to each other at all in a round; where not, nobody is waited for.
+
+        random: a stream of the round which all devices share, so that nobody need be told.
+        """
+        return True
+
+    def stream(self, seed: int, round_: int) -> np.random.Generator:
+        """What all devices draw from for a round, each for itself."""
+        return stream(seed, self.slot, "open", round_)
 
     @property
     def bits_of_silence(self) -> int:

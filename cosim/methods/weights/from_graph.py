@@ -9,28 +9,48 @@ from pydantic import Field
 
 from cosim.methods.chosen import Chosen
 from cosim.methods.message import Graph, Heard
-from cosim.methods.slots import Weights
+from cosim.methods.weights.slot import Weights
 
 
 class FromGraph(Weights):
     """Weights from a graph give a pair one share, the same from both ends, and a device the rest.
 
     Over a round in which every message arrives they are symmetric and doubly stochastic: the mean
-    over all devices stays. A message that does not arrive breaks that, whatever is set here, where
-    the one in the other direction does.
+    over all devices stays. A message that does not arrive breaks that where the one in the other
+    direction does, but for `mutual`: then neither counts. For that a device must know which of its
+    messages arrived, as the sender of a transfer here does at its end: acknowledgements are free
+    and certain. On the air one would be a bit an edge and direction, besides its headers.
     """
 
     name: str
-    absent: Literal["keep_own", "renormalise"] = Field(
+    absent: Literal["keep_own", "renormalise", "mutual"] = Field(
         "keep_own",
         description="the share of a neighbour that was not heard goes to the device itself, or to "
-        "all that it mixes in proportion",
+        "all that it mixes in proportion; mutual: to itself, also where the neighbour was heard, "
+        "and has not heard it by Γ in this turn",
     )
 
+    @property
+    def mutual(self) -> bool:
+        """As it is set."""
+        return self.absent == "mutual"
+
     def refuses(self, method: Chosen) -> str | None:
-        """Aggregations that average nothing."""
+        """Aggregations that average nothing; and mutual ones where nobody waits to be heard."""
         if not method.aggregation.averages:
             return f"weights '{self.word()}' are about aggregations that average"
+        if self.mutual and not method.schedule.waits:
+            return (
+                f"weights '{self.word()}' with absent: mutual count what both of two devices heard "
+                f"in a turn, and with schedule {method.schedule} they share none: use schedule "
+                "'synchronous' or 'cluster', or absent: keep_own"
+            )
+        if self.mutual and method.aggregation.remembers:
+            return (
+                f"weights '{self.word()}' with absent: mutual count nothing where a message was "
+                f"lost, and aggregation {method.aggregation} what was said before: use absent: "
+                "keep_own"
+            )
         return None
 
     def share(self, device: int, other: int, graph: Graph) -> float:
@@ -38,12 +58,17 @@ class FromGraph(Weights):
         raise NotImplementedError
 
     def within(self, device: int, heard: Sequence[Heard], graph: Graph) -> list[float]:
-        """The shares times the freshness, and the device's own: what is left of 1."""
+        """The shares times the freshness, and the device's own: what is left of 1.
+
+        Mutual messages are all of the turn, also those that were sent before the device had mixed
+        in the turn before; their shares are whole, as from the other end.
+        """
         senders = [part.message.device for part in heard]
         if device not in graph:
             graph = _complete(device, senders)
         shares = {
-            part.message.device: self.share(device, part.message.device, graph) * part.freshness
+            part.message.device: self.share(device, part.message.device, graph)
+            * (1.0 if self.mutual else part.freshness)
             for part in heard
             if part.message.device != device
         }

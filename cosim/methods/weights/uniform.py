@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from cosim.methods.message import Heard
-from cosim.methods.slots import Weights
+from cosim.methods.weights.slot import Weights
 
 
 class Uniform(Weights):

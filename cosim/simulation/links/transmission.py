@@ -72,16 +72,21 @@ class Burst:
 
     It does not know its transmissions, so that what they carry is gone from memory when they have
     ended.
+
+    heard: whom its messages have reached by their deadline.
     """
 
     def __init__(self, env: Environment, transmissions: int) -> None:
         self.over: Event = env.event()
+        self.heard: set[int] = set()
         self._unsettled = transmissions
         if transmissions == 0:
             self.over.succeed()
 
-    def settle(self) -> None:
-        """Counts one transmission that need not be waited for any more."""
+    def settle(self, heard_by: int | None = None) -> None:
+        """Counts one transmission that need not be waited for any more, and whom it reached."""
+        if heard_by is not None:
+            self.heard.add(heard_by)
         self._unsettled -= 1
         if self._unsettled == 0:
             self.over.succeed()

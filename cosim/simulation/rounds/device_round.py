@@ -27,10 +27,12 @@ def device_round(
     deadline, or is not going to be sent; without, it mixes what has arrived so far and goes on,
     once the air is free of what it sent before. In its last round it stays until its own is sent.
     Where the method's edges are used both ways, silent devices then answer those whom they heard.
+    Where they are mutual, a device mixes in a turn those alone whom it heard and who heard it.
     """
     result, me = RoundResult(), station.id
     turns = world.scenario.method.schedule.turns(number)
     later = turns[1:]
+    mutual = world.scenario.method.weighing.mutual
     both_ways = waits and world.scenario.method.sending.answers
     why = Cause.NEIGHBOURS_SETTLED if waits else Cause.SCHEDULE
     try:
@@ -52,8 +54,9 @@ def device_round(
             if waits:
                 yield station.inbox.all_ended(seat.neighbours, turn)
             if both_ways and not (tuned.quarantined or tuned.dropped):
-                yield from _answer(world, station, turn, seat, speaks=speaks)
-            taken = station.inbox.take(turn._replace(answer=True) if waits else None)
+                speaks |= yield from _answer(world, station, turn, seat, speaks=speaks)
+            both = _heard_both_ways(station, turn, speaks=speaks) if mutual else None
+            taken = station.inbox.take(turn._replace(answer=True) if waits else None, both)
             yield from _mix(world, station, turn, seat, taken, why, result)
             world.record.event(EventKind.AGGREGATE, me, number, why)
     except Interrupt as cut:
@@ -164,12 +167,13 @@ def _send_beacons(
 
 def _answer(
     world: World, station: Station, turn: Turn, seat: Seat, *, speaks: bool
-) -> Generator[Event, Any, None]:
-    """Waits for the answers of neighbours who kept silent; or answers those whom it heard."""
+) -> Generator[Event, Any, bool]:
+    """Waits for the answers of neighbours who kept silent; or answers those whom it heard, and
+    returns whether there were such."""
     answering = turn._replace(answer=True)
     if speaks:
         yield station.inbox.all_ended(seat.neighbours, answering)
-        return
+        return False
     spoke = station.inbox.spoke(turn)
     others = [device for device in seat.neighbours if device not in spoke]
     _count_silence(world, others)
@@ -177,6 +181,14 @@ def _answer(
     heard = replace(seat, neighbours=tuple(spoke.intersection(seat.neighbours)))
     if heard.neighbours:
         yield from _send(world, station, answering, heard, waits=True)
+    return bool(heard.neighbours)
+
+
+def _heard_both_ways(station: Station, turn: Turn, *, speaks: bool) -> set[int]:
+    """Those whom the device has heard in a turn by Γ, and who have heard it."""
+    if not speaks or station.burst is None:
+        return set()
+    return station.inbox.in_time(turn) & station.burst.heard
 
 
 def _count_silence(world: World, receivers: Sequence[int]) -> None:

@@ -49,8 +49,10 @@ def group_round(
 
 
 def _seats(world: World, plan: Plan, players: Sequence[Station]) -> dict[int, Seat]:
-    """Gives each of the players its place in a plan, among those who are there now."""
-    weighing = world.scenario.method.weighing
+    """Gives each of the players its place in a plan, among those who are there now; in a round in
+    which nobody speaks it has no neighbours."""
+    weighing, sending = world.scenario.method.weighing, world.scenario.method.sending
+    opens = sending.opens(plan.round, sending.stream(world.scenario.seed, plan.round))
     sizes: dict[int, int] = {}  # each counted once: all devices may be one group
     seats = {}
     for station in players:
@@ -63,5 +65,5 @@ def _seats(world: World, plan: Plan, players: Sequence[Station]) -> dict[int, Se
         near = {device: plan.neighbours(device) for device in asked}
         graph = plan.graph if weighing.asks_graph else near
         size = sizes[number] if neighbours else 1
-        seats[station.id] = Seat(number, size, neighbours, graph)
+        seats[station.id] = Seat(number, size, neighbours if opens else (), graph)
     return seats
