@@ -57,7 +57,7 @@ class Taken(NamedTuple):
     """What is taken out of an inbox for mixing, by sender.
 
     contents: the newest update's content.
-    ages: how often the device has mixed since it was sent.
+    ages: how often the device has mixed since it was sent; 0 of what was said in this turn.
     flights: what was lost of those whose packets were sent once.
     """
 
@@ -154,11 +154,16 @@ class Inbox:
         self._entries = stays
         taken = Taken(
             {sender: entry.message.content for sender, entry in newest.items()},
-            {sender: self.mixings - entry.mixings for sender, entry in newest.items()},
+            {sender: self._age(entry, turn) for sender, entry in newest.items()},
             {at: entry.flight for at, entry in newest.items() if entry.flight is not None},
         )
         self.mixings += 1
         return taken
+
+    def _age(self, entry: _Entry, turn: Turn | None) -> int:
+        """None of the turn that is mixed is old, even if it was sent before the last was mixed."""
+        of_turn = turn is not None and entry.turn[:2] == turn[:2]
+        return 0 if of_turn else self.mixings - entry.mixings
 
     def close_round(self) -> Counts:
         """Returns the counts since the last call; whoever was waited for no longer is."""

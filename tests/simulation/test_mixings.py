@@ -95,7 +95,7 @@ def test_every_mixing_is_sent_waited_for_and_mixed_by_itself() -> None:
     for (device, turn), (inbox, ages) in learner.mixed.items():
         others = [other for other in (device - 1, device + 1) if 0 <= other < 5]
         assert inbox == {other: (other, turn) for other in others}
-        assert set(ages.values()) == {0} or turn.mixing > 0
+        assert set(ages.values()) == {0}
     assert Counter(Turn(row.round, row.mixing) for row in trace.transfers) == dict.fromkeys(
         turns, 8
     )

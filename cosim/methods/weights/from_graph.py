@@ -58,17 +58,12 @@ class FromGraph(Weights):
         raise NotImplementedError
 
     def within(self, device: int, heard: Sequence[Heard], graph: Graph) -> list[float]:
-        """The shares times the freshness, and the device's own: what is left of 1.
-
-        Mutual messages are all of the turn, also those that were sent before the device had mixed
-        in the turn before; their shares are whole, as from the other end.
-        """
+        """The shares times the freshness, and the device's own: what is left of 1."""
         senders = [part.message.device for part in heard]
         if device not in graph:
             graph = _complete(device, senders)
         shares = {
-            part.message.device: self.share(device, part.message.device, graph)
-            * (1.0 if self.mutual else part.freshness)
+            part.message.device: self.share(device, part.message.device, graph) * part.freshness
             for part in heard
             if part.message.device != device
         }
