@@ -107,10 +107,10 @@ def _readable(message: Message) -> None:
     if doubles := [name for name in names if names.count(name) > 1]:
         raise Broken(f"{speaker} '{doubles[0]}' twice in one message")
     for item in message.content:
-        if type(item) not in (Values, Renewed, Mask, Seed, Common):
+        if type(item) not in (Values, Renewed, Mask, Seed, Common, Blocks):
             raise Broken(
                 f"{speaker} '{item.name}' as {type(item).__name__}, whose bits nobody can check: "
-                "expected Values, Renewed, Mask, Seed or Common"
+                "expected Values, Renewed, Mask, Seed, Common or Blocks"
             )
         if isinstance(item, Values) and not bool(item.values.isfinite().all()):
             raise Broken(f"{speaker} '{item.name}' with a value that is no finite number")

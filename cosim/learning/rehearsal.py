@@ -85,6 +85,7 @@ def _mixed(method: Method, layout: Layout) -> None:
         fleet.states[sender], speaks = method.sending.speaks(fleet.states[sender], turn)
         if speaks:
             inbox[sender] = post.tell(sender, turn, [0])
+            fleet.states[sender] = method.aggregation.said(fleet.states[sender], inbox[sender])
             post.hear(0, inbox[sender])
     ids = range(_DEVICES)
     graph = {device: tuple(other for other in ids if other != device) for device in ids}

@@ -90,7 +90,7 @@ def rows_at_most(
         "transfers": transfers,
         "rounds": float(devices * rounds),
         "positions": devices * (1.0 + math.floor(duration_s / scenario.trace.positions_every_s)),
-        "events": _EVENTS_PER_ROUND * devices * rounds + _EVENTS_PER_TRANSFER * transfers,
+        "events": _EVENTS_PER_ROUND * devices * rounds * mixings + _EVENTS_PER_TRANSFER * transfers,
         "topology": float(devices * rounds),
         "layers": float(devices * modules),
         "devices": float(devices),
@@ -118,7 +118,8 @@ def estimate_disk(
     files = _BYTES_PER_FILE * (len(sizes) + _PARTS_PER_ROUND * scenario.rounds)
     traces = 2.0 * sum(sizes.values()) + files
     surely = _LEAST_BYTES["rounds"] * rows["rounds"]
-    if not scenario.method.topology.negotiated:
+    speaking = scenario.method.sending.every_turn and scenario.training.compute_deadline_s is None
+    if speaking and not scenario.method.topology.negotiated:
         surely += _LEAST_BYTES["transfers"] * rows["transfers"]
     surely *= _sure_rounds(scenario, work) / scenario.rounds
     waited = scenario.device_count * absent_s / scenario.trace.positions_every_s

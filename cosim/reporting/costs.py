@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from cosim.trace.reader import Run
-from cosim.trace.schema import Outcome
+from cosim.trace.schema import Outcome, TransferKind
 
 _SUMMED = (
     *("compute_s", "send_s", "wait_s", "off_s"),
@@ -16,7 +16,7 @@ _SUMMED = (
 def device_costs(run: Run) -> pd.DataFrame:
     """A row a device, those first that missed most: sums of `rounds`, and of what it sent.
 
-    sent, missed: its transmissions, and those of them that were not delivered in time.
+    sent, missed: its transmissions but beacons, and those of them that were not in time.
     late, outage, cancelled: how these ended.
     missed_tx_j, missed_j: energy that they took from it, and from it and its receivers.
     missed_mbit: what they put on the air.
@@ -24,7 +24,8 @@ def device_costs(run: Run) -> pd.DataFrame:
     costs = run.rounds.groupby("device")[list(_SUMMED)].sum()
     known = {*costs.index, *run.transfers["src"], *run.devices["device"]}
     costs = costs.reindex(sorted(known), fill_value=0.0).rename_axis("device")
-    sent = run.transfers
+    # Who is silent misses nothing, and a beacon hardly ever fails.
+    sent = run.transfers[run.transfers["kind"] != TransferKind.BEACON]
     missed = sent[sent["outcome"] != Outcome.DELIVERED]
     by_sender = missed.groupby("src")
     counted = {

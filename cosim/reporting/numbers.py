@@ -6,6 +6,7 @@ from cosim.comparison.figures import Figures
 from cosim.reporting.markup import Markup, tag
 from cosim.reporting.quantity import accuracy_text, exact, rounded, share
 from cosim.trace.reader import Run
+from cosim.trace.schema import TransferKind
 
 
 def four_numbers(run: Run, figures: Figures) -> Markup:
@@ -25,11 +26,11 @@ def four_numbers(run: Run, figures: Figures) -> Markup:
         if figures.accuracy is not None
         else "nothing was scored"
     )
+    messages = int((run.transfers["kind"] != TransferKind.BEACON).sum())
     missed = (
-        "nothing was sent"
+        "no message was sent"
         if figures.missed is None
-        else f"{rounded(100 * figures.missed, 3)} % of {len(run.transfers)} transmissions not in "
-        "time"
+        else f"{rounded(100 * figures.missed, 3)} % of {messages} transmissions not in time"
     )
     cells = [
         ("final accuracy", exact(figures.accuracy, accuracy_text(figures.accuracy)), best),

@@ -60,11 +60,11 @@ def page(runs: Sequence[Run], *, verified: bool = True, notes: Sequence[str] = (
         )
         articles.append(tag("article", *top, *sections, data_run=number, hidden=number > 0))
     title = ", ".join(_name(run) for run in runs[:3])
+    paragraphs = [tag("p", note, class_="note") for note in notes]
     if len(runs) == 1:
-        told = [tag("p", note, class_="note") for note in notes]
-        body = together(articles, told)
+        body = together(articles, paragraphs)
     else:
-        beside = None if comparison is None else comparison_section(comparison)
+        beside = paragraphs if comparison is None else comparison_section(comparison)
         heading = tag("h1", f"{len(runs)} runs")
         body = together(heading, beside, chart, _chooser([name for _, name in labels]), articles)
     return _document(title, body, {"courses": courses, "runs": facts})

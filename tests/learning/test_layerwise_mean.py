@@ -183,6 +183,7 @@ def test_the_papers_weighting_is_biased_where_devices_are_unequal() -> None:
         ({"expansion": "gradient_mask"}, "use expansion 'dense'"),
         ({"expansion": "every_parameter", "projection": "none"}, "use expansion 'dense'"),
         ({"schedule": "asynchronous"}, "use schedule 'synchronous' or 'cluster'"),
+        ({"schedule": {"name": "synchronous", "mixings": 2}}, "use mixings: 1"),
         ({"weights": "as_printed"}, "do not sum to 1"),
         ({"projection": "frozen"}, "another A"),
         ({"projection": {"name": "alternating", "factors": "active"}}, "reads both"),

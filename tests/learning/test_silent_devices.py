@@ -144,6 +144,19 @@ def test_the_present_state_among_snapshots_is_pulled_to_the_start_for_ever(
 
 
 @pytest.mark.parametrize("name", ["event_gossip", "ef_hc"])
+def test_what_is_said_to_nobody_has_not_been_said(make: Callable[..., Learner], name: str) -> None:
+    """A device that moves out of range drifts on, and speaks when it has neighbours again."""
+    learner = make(with_threshold(name, 1e-6))
+    tuning(learner, 0, 1).result()
+    remembered = learner.fleet.states[0].memory
+    learner.messages(0, Turn(1), ())
+    assert learner.fleet.states[0].memory == remembered
+    outgoing = learner.messages(0, Turn(2), RING[0])
+    assert outgoing is not None
+    assert set(outgoing.bits) == set(RING[0])
+
+
+@pytest.mark.parametrize("name", ["event_gossip", "ef_hc"])
 def test_mixing_keeps_the_mean_whoever_is_silent(make: Callable[..., Learner], name: str) -> None:
     learner = make(with_threshold(name, 0.02, by="rate"), bits_per_value=32)
     for device, rate in enumerate((4.0, 0.4, 1.0, 0.4)):

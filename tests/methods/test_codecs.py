@@ -168,6 +168,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("decaf", "top_k", "puts them into another basis"),
     ("fedrot_lora", {"name": "top_k", "share": 0.5}, "top_k .share: 0.5. renews some values"),
     ("event_gossip", "top_k", "both remember what was last said"),
+    ("ef_hc", "top_k", "takes all of it for said"),
     ("salf", "top_k", "says the blocks that were reached"),
     ("lora", {"name": "rounded", "bits": 16}, "4"),
     ("lora", {"name": "top_k", "share": 0}, "greater than 0"),

@@ -126,15 +126,16 @@ class Messages:
 
     def say(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
         """What a device puts on the air in a turn, with its bits for each receiver; None where it
-        keeps silent. In a turn of answers it does not."""
+        keeps silent. In a turn of answers it does not, and what is said to nobody is not said."""
         states, method = self.fleet.states, self.method
-        if not turn.answer:
+        if receivers and not turn.answer:
             with one_thread_each(1):  # a sum's last bit may hang on who adds it up
                 states[device], speaks = method.sending.speaks(states[device], turn)
             if not speaks:
                 return None
         message = self.tell(device, turn, receivers)
-        states[device] = method.aggregation.said(states[device], message)
+        if receivers:
+            states[device] = method.aggregation.said(states[device], message)
         return Outgoing(message, {to: self.payload_bits(message, to) for to in receivers})
 
     def payload_bits(self, message: Message, receiver: int) -> int:

@@ -70,6 +70,11 @@ class LayerwiseMean(Mean):
                 f"round, and with schedule {method.schedule} devices share none: use schedule "
                 "'synchronous' or 'cluster'"
             )
+        if len(method.schedule.turns(1)) > 1:
+            return (
+                "aggregation 'layerwise_mean' mixes what of a round's training each device has "
+                f"reached, and schedule {method.schedule} mixes mixtures again: use mixings: 1"
+            )
         if not method.weighing.renormalised:
             return (
                 "aggregation 'layerwise_mean' moves old values towards a mean, and the shares of "

@@ -55,6 +55,12 @@ class TopK(Codec):
                 f"codec {self} and aggregation {method.aggregation} both remember what was last "
                 "said: use codec 'floating' or 'rounded', or aggregation 'mean'"
             )
+        if method.sending.copies:
+            return (
+                f"codec {self} says a part of what has been learnt, and sending {method.sending} "
+                "takes all of it for said: use codec 'floating' or 'rounded', or sending "
+                "'every_turn'"
+            )
         if method.aggregation.keeps_own:
             return (
                 f"codec {self} gives back to a device what it did not say, and aggregation "

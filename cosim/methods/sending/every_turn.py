@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from cosim.methods.sending.slot import Sending
 
@@ -11,3 +11,4 @@ class EveryTurn(Sending):
     """Nothing is held back."""
 
     name: Literal["every_turn"] = "every_turn"
+    every_turn: ClassVar[bool] = True

@@ -19,6 +19,8 @@ class Sending(Part):
     """A sending decides in which turns a device speaks."""
 
     slot: ClassVar[str] = "sending"
+    # Whether every device speaks in every turn.
+    every_turn: ClassVar[bool] = False
 
     @property
     def open_share(self) -> float:

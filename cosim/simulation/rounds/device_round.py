@@ -178,7 +178,7 @@ def _answer(
     others = [device for device in seat.neighbours if device not in spoke]
     _count_silence(world, others)
     world.medium.pass_over(station, others, answering)
-    heard = replace(seat, neighbours=tuple(spoke.intersection(seat.neighbours)))
+    heard = replace(seat, neighbours=tuple(sorted(spoke.intersection(seat.neighbours))))
     if heard.neighbours:
         yield from _send(world, station, answering, heard, waits=True)
     return bool(heard.neighbours)
