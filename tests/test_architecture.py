@@ -81,7 +81,7 @@ MAY_IMPORT = {
         "spelling",
         "trace",
     },
-    "comparison": {"errors", "scenario", "trace"},
+    "comparison": {"errors", "randomness", "scenario", "trace"},
     "verification": {"errors", "scenario", "trace"},
     "views": {"errors", "scenario", "trace"},
     "reporting": {"comparison", "errors", "scenario", "trace", "verification", "views"},

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from cosim.cli.compare import compare
 from cosim.cli.exit_codes import INTERRUPTED, exit_code, stop_as_asked
-from cosim.cli.finished_runs import compare, export, sweep, verify
+from cosim.cli.finished_runs import export, sweep, verify
 from cosim.cli.methods import methods
 from cosim.cli.reference import explain
 from cosim.cli.report import report

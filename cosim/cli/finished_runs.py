@@ -1,4 +1,4 @@
-"""The commands about runs that have been played: sweep, compare, export, verify."""
+"""The commands about runs that have been played: sweep, export, verify."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cosim.cli.exit_codes import stop_as_asked
-from cosim.cli.opened_runs import opened_runs
 
 if TYPE_CHECKING:
     from cosim.sweep.index import Entry
@@ -145,41 +144,6 @@ def _summarised(entries: list[Entry], fresh: int, directory: Path) -> bool:
     typer.echo(f"{len(entries)} runs: {tally}{already}")
     typer.echo(f"index: {directory / 'runs.parquet'}")
     return set(counts) == {"completed"}
-
-
-def compare(
-    runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN…", help="run directories, or directories of sweeps")
-    ],
-    target: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=1, metavar="ACCURACY", help="time and energy until this was reached, too"
-        ),
-    ] = None,
-    csv: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="write a row a run, replacing FILE")
-    ] = None,
-) -> None:
-    """Compare runs: accuracy, time, energy, bits and misses, and their differences by seed.
-
-    Runs that differ in their seed alone are one row, the mean over seeds.
-
-    Differences are to the first row, over the seeds that both have.
-    """
-    from rich.console import Console
-
-    from cosim.cli.comparison_table import print_comparison
-    from cosim.comparison.groups import compare as compared
-
-    opened, notes = opened_runs(runs)
-    comparison = compared(opened, target, notes)
-    print_comparison(comparison, target, Console(markup=False, emoji=False))
-    if csv is not None:
-        from cosim.comparison.table import write_csv
-
-        write_csv(comparison, csv)
-        typer.echo(f"written: {csv}")
 
 
 def export(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import pandas as pd
 
+from cosim.comparison.budgets import Budget
 from cosim.trace.reader import Run
 from cosim.trace.schema import HEADLINE_METRICS, Outcome, TransferKind
 
@@ -22,7 +24,10 @@ class Figures:
     mbit: on the air, 10⁶ bit.
     missed: share of the transfers that were not delivered in time, beacons left out.
     to_target_s: time of the first evaluation at which the accuracy reached the target.
-    to_target_j: energy until then.
+    to_target_j: energy until then, with all of that round.
+    to_target_mbit: on the air until then, likewise.
+    at_budgets: accuracy at each budget, by the name of that figure.
+    spent: of each cost in all, by the column of `evaluated_rounds`.
     """
 
     accuracy: float | None
@@ -34,9 +39,25 @@ class Figures:
     missed: float | None
     to_target_s: float | None
     to_target_j: float | None
+    to_target_mbit: float | None
+    at_budgets: Mapping[str, float | None]
+    spent: Mapping[str, float]
+
+    def value(self, name: str) -> float | None:
+        """The figure of that name."""
+        found: float | None = (
+            self.at_budgets[name] if name in self.at_budgets else getattr(self, name)
+        )
+        return found
+
+    def values(self) -> dict[str, float | None]:
+        """Every figure by its name."""
+        rest = ("at_budgets", "spent")
+        plain = [one.name for one in fields(self) if one.name not in rest]
+        return {name: self.value(name) for name in (*plain, *self.at_budgets)}
 
 
-def figures_of(run: Run, target: float | None) -> Figures:
+def figures_of(run: Run, target: float | None, budgets: Sequence[Budget] = ()) -> Figures:
     """The figures of a run; raises RunDirectoryError where a table cannot be read."""
     rounds, transfers = run.rounds, run.transfers
     points = evaluated_rounds(run)
@@ -45,16 +66,22 @@ def figures_of(run: Run, target: float | None) -> Figures:
     # Who is silent misses nothing, and a beacon hardly ever fails.
     messages = transfers[transfers["kind"] != TransferKind.BEACON]
     first = None if target is None or reached.empty else reached.iloc[0]
+    simulated_s = None if rounds.empty else float(rounds["end_s"].max())
+    energy_j = float(rounds.filter(regex="^energy_").to_numpy().sum())
+    mbit = float(transfers["sent_bits"].sum()) / 1e6
     return Figures(
         accuracy=None if points.empty else float(points["accuracy"].iloc[-1]),
         best=None if points.empty else float(points["accuracy"].max()),
         forgotten=None if losses.empty else float(_mean_by_round(losses, "forgotten").iloc[-1]),
-        simulated_s=None if rounds.empty else float(rounds["end_s"].max()),
-        energy_j=float(rounds.filter(regex="^energy_").to_numpy().sum()),
-        mbit=float(transfers["sent_bits"].sum()) / 1e6,
+        simulated_s=simulated_s,
+        energy_j=energy_j,
+        mbit=mbit,
         missed=None if messages.empty else float((messages["outcome"] != Outcome.DELIVERED).mean()),
         to_target_s=None if first is None else float(first["time_s"]),
         to_target_j=None if first is None else float(first["energy_j"]),
+        to_target_mbit=None if first is None else float(first["mbit"]),
+        at_budgets={budget.name: budget.accuracy(points) for budget in budgets},
+        spent={"time_s": simulated_s or 0.0, "energy_j": energy_j, "mbit": mbit},
     )
 
 

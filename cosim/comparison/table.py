@@ -1,20 +1,166 @@
-"""The figures of every compared run as a file."""
+"""A comparison as tables of text: what groups reached, and their differences."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-import pandas as pd
-
+from cosim.comparison.estimate import Estimate
+from cosim.comparison.group import Group
 from cosim.comparison.groups import Comparison
-from cosim.errors import RunDirectoryError
-from cosim.trace.files import replacing
+from cosim.comparison.measures import Measure
+from cosim.comparison.questions import AnswerDifference, by_question
+from cosim.comparison.twins import differing
+from cosim.scenario.reading.one_line import shorten
+
+# A number that is not 0 shows so many significant digits.
+_SIGNIFICANT = 3
+_MOST_DIGITS = 6
 
 
-def write_csv(comparison: Comparison, path: Path) -> None:
-    """A row a run, replacing the file; raises RunDirectoryError where it cannot be written."""
-    try:
-        with replacing(path) as temporary:
-            pd.DataFrame(comparison.rows()).to_csv(temporary, index=False)
-    except OSError as error:
-        raise RunDirectoryError(f"{path} cannot be written: {error.strerror}.") from error
+class Cell(NamedTuple):
+    """A cell is a text, and whether it stands out."""
+
+    text: str
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table has a title, which may be empty, heads, and a row a group."""
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+
+
+def tables(comparison: Comparison) -> list[Table]:
+    """A row a group; the differences to the first; the differences of each to its twin."""
+    groups, measures = comparison.groups, told(comparison)
+    several = any(len(group.runs) > 1 for group in groups)
+    columns = [[Cell(group.label) for group in groups]]
+    columns.append([Cell(str(len(group.runs))) for group in groups])
+    for measure in measures:
+        cells = _cells([group.estimate(measure.name) for group in groups], measure)
+        best = [_stands_out(group, groups, measure) for group in groups]
+        columns.append([Cell(*pair) for pair in zip(cells, best, strict=True)])
+    heads = ["method", "seeds", *(measure.head for measure in measures)]
+    found = [_table("mean over seeds" if several else "", heads, columns)]
+    if len(groups) > 1:
+        title = f"difference to {groups[0].label}, paired by seed"
+        found.append(_differences(title, [(group, groups[0]) for group in groups[1:]], measures))
+    if pairs := [(group, group.twin) for group in groups if group.twin is not None]:
+        found.append(_differences("difference to its twin, paired by seed", pairs, measures))
+    return found
+
+
+def told(comparison: Comparison) -> list[Measure]:
+    """The measures that any group has: an accuracy without learning takes no room."""
+    groups = comparison.groups
+    return [one for one in comparison.measures if any(group.estimate(one.name) for group in groups)]
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    """What the tables mean and lack."""
+    groups = comparison.groups
+    found = []
+    if any(len(group.runs) > 1 for group in groups):
+        found.append("±: half of the 95 % interval over seeds (Student's t)")
+    pairs = [(group, groups[0]) for group in groups[1:]]
+    twins = [(group, group.twin) for group in groups if group.twin is not None]
+    for group, twin in twins:
+        keys = ", ".join(
+            f"{path} {shorten(str(own), 30)} (twin: {shorten(str(others), 30)})"
+            for path, (own, others) in differing(group, twin).items()
+        )
+        found.append(f"{group.label} and its twin differ in {keys}")
+    for n, (group, other) in enumerate([*pairs, *twins]):
+        difference = by_question(group, other)
+        name = other.label if n < len(pairs) else "its twin"
+        if isinstance(difference, str):
+            found.append(difference)
+        elif difference is not None:
+            found.append(in_words(group.label, name, difference))
+    return [*found, *comparison.notes]
+
+
+def in_words(label: str, other: str, difference: AnswerDifference) -> str:
+    """The difference by seed and question as a sentence."""
+    points = 100 * difference.mean
+    more = "more" if points >= 0 else "fewer"
+    low, high = sorted((100 * difference.low, 100 * difference.high))
+    if points < 0:
+        low, high = -high, -low
+    questions = f"{difference.questions} questions"
+    over = f"{difference.seeds} seeds × {questions}"
+    if difference.seeds == 1:
+        over = f"{questions} of one seed, which says nothing of other seeds"
+    return (
+        f"{label} answers {abs(points):.1f} points {more} than {other}, 95 % from {low:.1f} to "
+        f"{high:.1f} over {over} (paired bootstrap)"
+    )
+
+
+def _differences(
+    title: str, pairs: Sequence[tuple[Group, Group]], measures: Sequence[Measure]
+) -> Table:
+    """Every group minus the other of its pair, over the seeds that both have."""
+    compared = [measure for measure in measures if measure.compared]
+    counts = [sum(seed in other.runs for seed in group.runs) for group, other in pairs]
+    columns = [[Cell(group.label) for group, _ in pairs], [Cell(str(count)) for count in counts]]
+    for measure in compared:
+        found = [group.difference(other, measure.name) for group, other in pairs]
+        columns.append([Cell(text) for text in _cells(found, measure, "+")])
+    return _table(title, ["method", "pairs", *(measure.head for measure in compared)], columns)
+
+
+def _table(title: str, heads: Sequence[str], columns: Sequence[Sequence[Cell]]) -> Table:
+    return Table(title, heads, list(zip(*columns, strict=True)))
+
+
+def _stands_out(group: Group, groups: Sequence[Group], measure: Measure) -> bool:
+    """Whether a group is better than every other, and no interval of these differences holds 0."""
+    for other in groups:
+        if other is group:
+            continue
+        difference = group.difference(other, measure.name)
+        if difference is None or difference.half_width is None:
+            return False
+        low, high = difference.interval()
+        if not (low > 0 if measure.more_is_better else high < 0):
+            return False
+    return len(groups) > 1
+
+
+def _cells(found: Sequence[Estimate | None], measure: Measure, sign: str = "") -> list[str]:
+    """One column, all of it with as many digits as its smallest number needs."""
+    sizes = [abs(one.mean) for one in found if one is not None and one.mean]
+    digits = measure.digits
+    if sizes and not measure.rate:
+        needed = _SIGNIFICANT - 1 - math.floor(math.log10(min(sizes)))
+        digits = min(_MOST_DIGITS, max(digits, needed))
+    return [_cell(one, digits, measure, sign) for one in found]
+
+
+def _cell(estimate: Estimate | None, digits: int, measure: Measure, sign: str) -> str:
+    if estimate is None:
+        return "–"
+    text = f"{estimate.mean:{sign},.{digits}f}"
+    if estimate.half_width is None:
+        return text
+    if measure.rate:  # whose interval ends where no share of anything can be
+        bounds = bounds_of(measure, difference=bool(sign))
+        interval = estimate.interval(*bounds)
+        if interval != estimate.interval():
+            low, high = (f"{end:{sign},.{digits}f}" for end in interval)
+            return f"{text} ({low} to {high})"
+    return f"{text} ±{estimate.half_width:,.{digits}f}"
+
+
+def bounds_of(measure: Measure, *, difference: bool = False) -> tuple[float, float]:
+    """What a measure, or a difference in it, lies between."""
+    if not measure.rate:
+        return -math.inf if difference else 0.0, math.inf
+    return (-1.0 if difference else 0.0), 1.0

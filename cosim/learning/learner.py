@@ -297,14 +297,14 @@ class Learner:
         self, devices: Sequence[int], sets: Mapping[int, Sequence[int]] | None = None
     ) -> Evaluation:
         """Every device on every task, equal experts scored once; with sets the diagnostics too."""
-        measurements = self.scoring.evaluate(devices)
+        evaluation = self.scoring.evaluate(devices)
         if sets is None:
-            return Evaluation(measurements)
+            return evaluation
         spoken = {
             device: [self.spoken[sender] for sender in together if sender in self.spoken]
             for device, together in sets.items()
         }
-        return Evaluation(measurements, self.diagnosis.of(devices, spoken, sets))
+        return replace(evaluation, diagnostics=self.diagnosis.of(devices, spoken, sets))
 
     def describe(self, devices: Sequence[int], together: bool = False) -> Description:
         """What devices are going to send, by their masks or those that are planned."""

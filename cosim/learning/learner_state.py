@@ -19,7 +19,7 @@ from torch import Tensor
 from cosim.learning.federation.hearing import Hearing
 from cosim.learning.jobs import CalibrationJob, FineTuningJob, MixingJob
 from cosim.learning.learner import Learner
-from cosim.learning.records import Score
+from cosim.learning.records import AnswerSheet, Score
 from cosim.learning.state_tree import flatten, unflatten
 from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.pass_room import PassRoom
@@ -53,6 +53,7 @@ STORED = (
     "post.numbering.latest",
     "spoken",
     "scoring.known",
+    "scoring.sheets",
     "scoring.reader.known",
     "pooled.latest",
     "pooled.ended",
@@ -84,7 +85,7 @@ class OpenJob:
 KINDS = (
     *(Adapter, Calibration, DeviceState, Moments),
     *(Blocks, Common, Mask, Message, Renewed, Seed, Values),
-    *(Flight, Hearing, OpenJob, Outcome, PassRoom, Score, Turn, Workload),
+    *(AnswerSheet, Flight, Hearing, OpenJob, Outcome, PassRoom, Score, Turn, Workload),
 )
 
 

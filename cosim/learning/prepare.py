@@ -73,6 +73,7 @@ def prepare(scenario: Scenario) -> Learner:
         learning.devices_per_pass,
         remembers=scenario.trace.diagnostics,
     )
+    learner.scoring.keeps_answers = scenario.keeps_answers
     learner.trainer.threads = learner.scoring.evaluator.threads = threads
     return learner
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -61,14 +61,16 @@ class Description:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """An evaluation holds scores and diagnostics of one moment.
+    """An evaluation holds scores, answers and diagnostics of one moment.
 
     measurements: scores of devices on tasks.
     diagnostics: what the scenario's diagnostics are at this moment.
+    sheets: by device and task, where answers are kept; equal experts share one.
     """
 
     measurements: Sequence[Measurement]
     diagnostics: Sequence[Diagnostic] = ()
+    sheets: Sequence[tuple[int, AnswerSheet]] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,36 @@ class Measurement:
     device: int
     task: str
     score: Score
+
+
+class Mark(NamedTuple):
+    """A mark says how one question was answered.
+
+    right: 1 or 0. chosen: the most likely candidate, None of a free answer. margin: ln P of the
+    right candidate minus that of the best wrong one, None of a free answer. right_by_length: where
+    ln P is divided by characters, as `acc_norm` does; None of a free answer.
+    """
+
+    right: int
+    chosen: int | None = None
+    margin: float | None = None
+    right_by_length: int | None = None
+
+
+@dataclass(frozen=True)
+class AnswerSheet:
+    """An answer sheet holds how the questions of one task were answered, in their order.
+
+    questions: names of their content. right, chosen, margins: of their marks. asked: the device
+    whose expert had the largest weight for each; empty where no gate chooses.
+    """
+
+    task: str
+    questions: tuple[int, ...]
+    right: tuple[int, ...]
+    chosen: tuple[int | None, ...]
+    margins: tuple[float | None, ...]
+    asked: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import numpy as np
 
 from cosim.host.phases import Phase
 from cosim.learning.records import (
+    AnswerSheet,
     Description,
     Diagnostic,
     Evaluation,
@@ -134,14 +135,23 @@ def _decode_outgoing(underway: Underway, call: Call, record: Any) -> Outgoing | 
 
 
 def _encode_evaluation(_: Underway, __: Call, evaluation: Evaluation) -> Any:
+    """Sheets that devices share are written once."""
     measurements, diagnostics = evaluation.measurements, evaluation.diagnostics
-    return [list(map(astuple, measurements)), list(map(astuple, diagnostics))]
+    numbers: dict[int, int] = {}
+    own = [(d, numbers.setdefault(id(sheet), len(numbers))) for d, sheet in evaluation.sheets]
+    distinct = {id(sheet): sheet for _, sheet in evaluation.sheets}
+    sheets = [list(map(astuple, distinct.values())), own] if own else []
+    return [list(map(astuple, measurements)), list(map(astuple, diagnostics)), *sheets]
 
 
 def _decode_evaluation(_: Underway, __: Call, record: Any) -> Evaluation:
-    measurements, diagnostics = record
+    measurements, diagnostics, *sheets = record
+    distinct, own = sheets or ((), ())
+    by_number = [AnswerSheet(task, *map(tuple, columns)) for task, *columns in distinct]
     return Evaluation(
-        [_score(*row) for row in measurements], [Diagnostic(*row) for row in diagnostics]
+        [_score(*row) for row in measurements],
+        [Diagnostic(*row) for row in diagnostics],
+        [(device, by_number[number]) for device, number in own],
     )
 
 

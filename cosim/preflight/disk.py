@@ -24,6 +24,7 @@ from cosim.simulation.station import Device
 _BYTES = {
     "transfers": 100.0, "rounds": 100.0, "positions": 24.0, "events": 6.0, "topology": 6.0,
     "layers": 12.0, "evaluations": 12.0, "diagnostics": 16.0, "devices": 20.0,
+    "answers": 12.0,
 }  # fmt: skip
 # Of a file without rows: parquet's own description of the columns.
 _BYTES_PER_FILE = 10e3
@@ -34,6 +35,7 @@ _METRICS = 3
 # One is written while the last two are kept.
 _CHECKPOINTS = 3
 _JOURNAL_BYTES = 100.0
+_JOURNAL_BYTES_PER_ANSWER = 50.0
 # Of a row that is like the others: where nothing fades or nothing arrives, rows hardly differ, and
 # have taken 0.9 bytes a transfer and 10 bytes a round.
 _LEAST_BYTES = {"transfers": 0.5, "rounds": 5.0, "positions": 0.5}
@@ -96,6 +98,7 @@ def rows_at_most(
         "devices": float(devices),
         "evaluations": float(checkpoints * devices * tasks * _METRICS),
         "diagnostics": float(checkpoints * per_diagnosis if scenario.trace.diagnostics else 0),
+        "answers": float(scenario.answers_at_most if scenario.keeps_answers else 0),
     }
 
 
@@ -129,6 +132,7 @@ def estimate_disk(
         if scenario.trace.checkpoints:
             checkpoints = _CHECKPOINTS * storage.checkpoint
             checkpoints += _JOURNAL_BYTES * (rows["transfers"] + rows["events"])
+            checkpoints += _JOURNAL_BYTES_PER_ANSWER * rows["answers"]
         if scenario.trace.adapters:
             adapters = storage.adapters
             surely += storage.adapters_at_least

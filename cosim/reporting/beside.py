@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cosim.comparison.groups import Comparison, Estimate, compare
+from cosim.comparison.estimate import Estimate
+from cosim.comparison.groups import Comparison, compare
 from cosim.errors import RunDirectoryError
 from cosim.reporting.markup import Markup, table, tag
 from cosim.reporting.quantity import exact, rounded

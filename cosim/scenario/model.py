@@ -45,6 +45,10 @@ MAX_DEVICES = 1_000_000
 WHO_COMPUTES = ("learning.executor", "learning.workers", "method.origin.path")
 
 
+# Answers that are written by themselves: some 3 MB.
+ANSWERS_AT_MOST = 250_000
+
+
 class TraceChoice(Section):
     """What is sampled besides the events."""
 
@@ -58,6 +62,11 @@ class TraceChoice(Section):
         description="orthogonality, both sides of Theorem 1 and expert shares at every evaluation, "
         "of 16 devices at most; costs the host about one more fine-tuning of every device each "
         "time, and no simulated time",
+    )
+    answers: bool | Literal["auto"] = Field(
+        "auto",
+        description="write every answer to every held-out question; auto: where they are 250,000 "
+        "at most",
     )
     observers: tuple[ObserverName, ...] = Field(
         (), description="who looks on at the run: names that installed packages declare"
@@ -170,3 +179,18 @@ class Scenario(Section):
     def device_count(self) -> int:
         """Devices in all groups together."""
         return sum(group.count for group in self.devices)
+
+    @property
+    def answers_at_most(self) -> int:
+        """Answers of all devices to all held-out questions, as many as are asked for."""
+        if self.learning.model == "none":
+            return 0
+        evaluations = 1 + -(-self.rounds // self.evaluation.every)
+        return evaluations * self.device_count * len(self.tasks) * self.evaluation.samples
+
+    @property
+    def keeps_answers(self) -> bool:
+        """Whether answers are written down."""
+        if self.trace.answers == "auto":
+            return self.answers_at_most <= ANSWERS_AT_MOST
+        return self.trace.answers

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.learning.records import Diagnostic, LayerState, Measurement
+from cosim.learning.records import AnswerSheet, Diagnostic, LayerState, Measurement
 from cosim.physics.energy import transmit_energy_j
 from cosim.scenario.model import Scenario
 from cosim.scenario.profile import Profile
 from cosim.simulation.links.transmission import Transmission
 from cosim.simulation.station import Device, Station
 from cosim.trace.schema import (
+    AnswerRow,
     Cause,
     DeviceRow,
     DiagnosticRow,
@@ -158,6 +159,15 @@ def evaluation_rows(
             value=score.value,
             n=score.n,
         )
+
+
+def answer_rows(sheets: Iterable[tuple[int, AnswerSheet]], round_: int) -> Iterator[AnswerRow]:
+    """The row of every answer of every device."""
+    for device, sheet in sheets:
+        asked = sheet.asked or (None,) * len(sheet.right)
+        columns = (sheet.questions, sheet.right, sheet.chosen, sheet.margins, asked)
+        for number, answer in enumerate(zip(*columns, strict=True)):
+            yield AnswerRow(round_, device, sheet.task, number, *answer)
 
 
 def layer_rows(device: int, layers: Iterable[LayerState]) -> Iterator[LayerRow]:

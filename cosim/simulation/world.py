@@ -17,6 +17,7 @@ from cosim.simulation.learner import Learner
 from cosim.simulation.medium import Medium
 from cosim.simulation.recorder import Recorder
 from cosim.simulation.rows import (
+    answer_rows,
     diagnostic_rows,
     evaluation_rows,
     layer_rows,
@@ -105,6 +106,8 @@ class World:
         measurements, now_s = evaluation.measurements, float(self.env.now)
         for row in evaluation_rows(measurements, now_s, round_):
             self.record.write(row)
+        for answer_row in answer_rows(evaluation.sheets, round_):
+            self.record.write(answer_row)
         for device in dict.fromkeys(measured.device for measured in measurements):
             self.record.event(EventKind.EVALUATE, device, round_, Cause.SCHEDULE)
         self.record.scored(round_, measurements)

@@ -86,6 +86,11 @@ class Run:
         """One row per diagnostic quantity and what it is about; empty unless asked for."""
         return self._frame("diagnostics")
 
+    @cached_property
+    def answers(self) -> pd.DataFrame:
+        """One row per device, question and evaluation; empty where answers are not kept."""
+        return self._frame("answers")
+
     def table(self, name: str) -> pa.Table:
         """The table as pyarrow holds it, with units as field metadata; read anew at each call.
 

@@ -199,6 +199,37 @@ class DiagnosticRow(NamedTuple):
     value: Annotated[float, Column("1", "the quantity, without a unit")]
 
 
+class AnswerRow(NamedTuple):
+    """An answer row is one device's answer to one held-out question at one evaluation.
+
+    The mean of `right` over a task's questions is its accuracy in `evaluations`: `acc` of those
+    with candidates, `exact_match` of those that are answered freely.
+    """
+
+    round: Round
+    device: Device
+    task: Annotated[str, Column("1", "name of the task")]
+    question: Annotated[int, Column("1", "number of the task's held-out question, from 0")]
+    content: Annotated[
+        int, Column("1", "name of its tokens: the same question in every run", pa.int64())
+    ]
+    right: Annotated[int, Column("1", "1 where the answer is right, else 0", pa.int8())]
+    chosen: Annotated[
+        int | None, Column("1", "number of the most likely candidate; null of a free answer")
+    ]
+    margin: Annotated[
+        float | None,
+        Column(
+            "1",
+            "ln P of the right candidate minus that of the best wrong one; null of a free answer",
+        ),
+    ]
+    expert: Annotated[
+        int | None,
+        Column("1", "device whose expert had the largest weight; null where no gate chooses"),
+    ]
+
+
 Row: TypeAlias = (
     DeviceRow
     | EventRow
@@ -209,6 +240,7 @@ Row: TypeAlias = (
     | EvaluationRow
     | PositionRow
     | DiagnosticRow
+    | AnswerRow
 )
 
 ROWS: MappingProxyType[str, type[Row]] = MappingProxyType(
@@ -225,7 +257,9 @@ ROWS: MappingProxyType[str, type[Row]] = MappingProxyType(
 )
 
 # Tables that a run has where its scenario asks for them and there is a row for them.
-OPTIONAL_ROWS: MappingProxyType[str, type[Row]] = MappingProxyType({"diagnostics": DiagnosticRow})
+OPTIONAL_ROWS: MappingProxyType[str, type[Row]] = MappingProxyType(
+    {"diagnostics": DiagnosticRow, "answers": AnswerRow}
+)
 
 
 def _field(name: str, annotation: Any) -> pa.Field:

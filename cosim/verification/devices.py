@@ -12,7 +12,7 @@ from cosim.verification.finding import Check, Finding, where, written
 from cosim.verification.subject import Subject
 
 _FILE = "devices.parquet"
-_DEVICES = ("device", "src", "dst", "peer")
+_DEVICES = ("device", "src", "dst", "peer", "expert")
 # Among the diagnostics a device's peer may be itself: its own expert.
 _PAIRS = {"transfers": ("src", "dst"), "events": ("device", "peer")}
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cosim.verification.adapters import check_adapters
+from cosim.verification.answers import check_answers
 from cosim.verification.bits import check_bits
 from cosim.verification.clock import check_time
 from cosim.verification.devices import check_devices
@@ -27,6 +28,7 @@ _CHECKS = (
     check_tiles,
     check_bits,
     check_energy,
+    check_answers,
     check_hash,
     check_adapters,
     check_outside,

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from cosim.trace.reader import Run
 from cosim.trace.schema import Outcome
 from cosim.views.spans import DeviceRound, device_rounds, lanes, phases
@@ -170,8 +172,11 @@ def _metadata(name: str, tid: int, args: dict[str, Any]) -> Event:
 
 
 def _plain(row: Any) -> dict[str, Any]:
-    """A row's columns; JSON has no NaN and no infinity, which become null."""
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in row._asdict().items()
-    }
+    """A row's columns; JSON has no NaN, no infinity and no missing integer, which become null."""
+    return {name: _plain_value(value) for name, value in row._asdict().items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value.item() if hasattr(value, "item") else value

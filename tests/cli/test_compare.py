@@ -1,5 +1,7 @@
 """`cosim compare`: one table, of runs or of a sweep, in any terminal, and as CSV."""
 
+import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +34,84 @@ def test_a_table_of_groups_and_their_differences(
     lines = ended.out.splitlines()
     first = next(line for line in lines if line.startswith("  lora"))
     assert first.split()[:2] == ["lora", "2"]
-    assert first.split()[2] == f"{lora['simulated_s'].mean():.1f}"
+    assert first.split()[2] == f"{lora['simulated_s'].mean():.2f}"
     assert any(line.startswith("difference to lora, paired by seed") for line in lines)
     assert "missing seed 2: local" in lines
     assert "accuracy" not in ended.out, "nothing was learnt"
     assert lines[-1] == "written: table.csv"
 
 
-@pytest.mark.parametrize("width", [40, 80, 200])
-def test_no_figure_is_cut_whatever_the_terminal(
-    cosim: Any, runs: list[str], monkeypatch: pytest.MonkeyPatch, width: int
+def test_away_from_a_terminal_no_line_is_broken(
+    cosim: Any, runs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", str(width))
-    out = cosim("compare", *runs[:1]).out
-    assert "…" not in out
-    for head in ("time s", "energy J", "air Mbit", "missed"):
-        assert head in out
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = cosim("compare", *runs).out.splitlines()
+    heads = [line.split() for line in lines if line.startswith("  method")]
+    assert heads == [
+        ["method", "seeds", "time", "s", "energy", "J", "air", "Mbit", "missed"],
+        ["method", "pairs", "time", "s", "energy", "J", "air", "Mbit", "missed"],
+    ]
+    assert max(map(len, lines)) > 40
+
+
+def test_budgets_targets_and_formats(cosim: Any, runs: list[str]) -> None:
+    given = ("--target", 0.5, "--budget", "1s,2kJ", "--format")
+    rows = pd.read_csv(io.StringIO(cosim("compare", *runs, *given, "csv").out))
+    assert {"to_target_s", "to_target_j", "to_target_mbit"} <= set(rows.columns)
+    assert {"accuracy_at_1s", "accuracy_at_2kJ"} <= set(rows.columns)
+    told = json.loads(cosim("compare", *runs, *given, "json").out)
+    assert [group["label"] for group in told["groups"]] == ["lora", "local"]
+    assert [run["directory"] for run in told["groups"][0]["runs"]] == runs[:2]
+    assert told["differences"][0]["pairs"] == 1
+    assert cosim("compare", *runs, *given, "latex").out.count(r"\begin{tabular}") == 2
+    assert "| method | seeds |" in cosim("compare", *runs, *given, "markdown").out
+    ended = cosim("compare", *runs, "--format", "excel")
+    assert (ended.code, ended.out) == (2, "")
+    assert "'excel' is no format (one of table, csv, json, latex, markdown)" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("t.csv", "label,"),
+        ("t.json", "{"),
+        ("t.md", "mean over"),
+        ("t.tex", "% mean"),
+        ("t", "mean"),
+    ],
+)
+def test_a_files_name_says_its_format(cosim: Any, runs: list[str], name: str, begins: str) -> None:
+    ended = cosim("compare", *runs, "--out", name)
+    assert (ended.code, ended.out) == (0, f"written: {name}\n")
+    assert Path(name).read_text(encoding="utf-8").startswith(begins)
+
+
+def test_a_dash_is_the_terminal(cosim: Any, runs: list[str]) -> None:
+    plain = cosim("compare", *runs).out
+    assert cosim("compare", *runs, "--out", "-").out == plain
+    csv = cosim("compare", *runs, "--csv", "-").out
+    assert csv == cosim("compare", *runs, "--format", "csv").out
+    assert not Path("-").exists()
+
+
+def test_twins_are_told_by_what_they_differ_in(
+    cosim: Any, runs: list[str], scenario_file: Path
+) -> None:
+    for method in ("lora", "local"):
+        given = ("--set", f"method={method}", "--set", "radio.bandwidth_hz=2e4", "--seed", 1)
+        cosim("run", scenario_file, *given, "--out", f"narrow-{method}", "--quiet")
+    narrow = ("narrow-lora", "narrow-local")
+    ended = cosim("compare", *narrow, "--against", runs[0], "--against", runs[2])
+    assert ended.code == 0
+    assert "difference to its twin, paired by seed" in ended.out
+    assert "lora and its twin differ in radio.bandwidth_hz 20000.0 (twin: 20000000.0)" in ended.out
+    told = json.loads(cosim("compare", *narrow, "--against", runs[0], "--format", "json").out)
+    (twin,) = told["twins"]
+    clean = pd.read_parquet(f"{runs[0]}/transfers.parquet")
+    assert pd.read_parquet("narrow-lora/transfers.parquet").empty
+    assert twin["figures"]["mbit"]["mean"] == pytest.approx(-clean["sent_bits"].sum() / 1e6)
+    assert twin["differs"] == {"radio.bandwidth_hz": [2e4, 2e7]}
+    assert "no twin, or several as near: local" in told["notes"]
 
 
 def test_a_sweep_is_its_completed_runs(cosim: Any, scenario_file: Path) -> None:

@@ -66,7 +66,10 @@ def test_an_option_like_nothing_is_told_with_those_there_are(cosim: Any) -> None
         assert "did you mean" not in ended.err
     assert ended.err.startswith("cosim: ")
     ended = cosim("compare", "a", "--xyzzy")
-    assert ended.err == "cosim: --xyzzy is no option of compare (one of --target, --csv, --help)\n"
+    assert ended.err == (
+        "cosim: --xyzzy is no option of compare (one of --target, --budget, --against, --format, "
+        "--out, --csv, --help)\n"
+    )
 
 
 def test_a_value_without_its_option(cosim: Any, scenario_file: Path) -> None:

@@ -1,6 +1,6 @@
 """Run directories written by hand: chosen accuracies, times, energies and bits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,15 @@ import pytest
 from cosim.trace.content_hash import results_sha256
 from cosim.trace.manifest import write_manifest
 from cosim.trace.reader import Run, read_run
-from cosim.trace.schema import Cause, EvaluationRow, Outcome, RoundRow, TransferKind, TransferRow
+from cosim.trace.schema import (
+    AnswerRow,
+    Cause,
+    EvaluationRow,
+    Outcome,
+    RoundRow,
+    TransferKind,
+    TransferRow,
+)
 from cosim.trace.writer import TraceWriter
 
 SCENARIO = """\
@@ -41,7 +49,7 @@ def by_hand(tmp_path: Path) -> Callable[..., Run]:
     """Writes a run of two devices and two tasks whose average accuracy after round n is given.
 
     Every round takes 10 s and `joules`, and sends a delivered and a late transfer of 1 Mbit each,
-    and delivers a beacon of 64 bit.
+    and delivers a beacon of 64 bit. Answers are written as they are given.
     """
 
     def write(
@@ -54,6 +62,7 @@ def by_hand(tmp_path: Path) -> Callable[..., Run]:
         joules: float = 100.0,
         status: str = "completed",
         name: str | None = None,
+        answers: Iterable[AnswerRow] = (),
     ) -> Run:
         directory = tmp_path / (name or f"{method}-{graph}-{bandwidth_hz:g}-{seed}")
         trace = TraceWriter(directory)
@@ -70,6 +79,8 @@ def by_hand(tmp_path: Path) -> Callable[..., Run]:
                 trace.add(_transfer(number, 1e6, Outcome.DELIVERED))
                 trace.add(_transfer(number, 1e6, Outcome.LATE))
                 trace.add(_transfer(number, 64, Outcome.DELIVERED, TransferKind.BEACON))
+        for answer in answers:
+            trace.add(answer)
         trace.close()
         words = {"seed": seed, "method": method, "graph": graph, "bandwidth_hz": bandwidth_hz}
         (directory / "scenario.yaml").write_text(SCENARIO.format(**words), encoding="utf-8")

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import cosim
+from cosim.comparison.estimate import estimate
 from cosim.comparison.figures import figures_of, forgetting
-from cosim.comparison.groups import compare, estimate
+from cosim.comparison.groups import compare
 from cosim.errors import RunDirectoryError
 from cosim.trace.reader import Run
 

@@ -116,9 +116,9 @@ def test_equal_banks_of_two_clusters_are_scored_once(
     for device in range(4):
         learner.hear(device, learner.post.bank(3 if device < 2 else 0))
     asked: list[Any] = []
-    score = learner.scoring.evaluator.scores_of
+    score = learner.scoring.evaluator.marks_of
     monkeypatch.setattr(
-        learner.scoring.evaluator, "scores_of", lambda every: asked.extend(every) or score(every)
+        learner.scoring.evaluator, "marks_of", lambda every: asked.extend(every) or score(every)
     )
     found = learner.evaluate(range(4)).measurements
     assert len(asked) == 2, "once a task, though the banks came by different ways"

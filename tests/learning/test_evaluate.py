@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,31 @@ def test_acc_and_acc_norm_are_those_of_full_logits(
         Score("acc", float(np.mean(right)), 40, True),
         Score("acc_norm", float(np.mean(normalised)), 40, False),
     ]
+
+
+def test_marks_name_the_choice_and_its_margin_over_the_others(
+    plain: Any, evaluator: Evaluator
+) -> None:
+    free = Question((random_row(np.random.default_rng(5)),), 0, (1,))
+    ranked = [question for question in random_questions(12) if not question.free]
+    (marks,) = evaluator.marks_of([ScoringRequest(None, [free, *ranked])])
+    exact = evaluator.scores(None, [free])[0].value
+    assert marks[0] == (exact, None, None, None)
+    for question, mark in zip(ranked, marks[1:], strict=True):
+        likelihood = [naive(plain, row) for row in question.candidates]
+        best_wrong = max(x for number, x in enumerate(likelihood) if number != question.right)
+        assert mark.chosen == int(np.argmax(likelihood))
+        assert mark.right == (mark.chosen == question.right)
+        assert mark.margin == pytest.approx(likelihood[question.right] - best_wrong, abs=1e-4)
+
+
+def test_a_question_is_named_by_its_tokens() -> None:
+    one, other = random_questions(2)
+    assert one.content == replace(one).content
+    assert 0 <= one.content < 2**63
+    variants = [one, other, replace(one, candidates=one.candidates[::-1])]
+    variants.append(replace(one, right=one.right + 1))
+    assert len({question.content for question in variants}) == 4
 
 
 def test_an_expert_of_two_answers_with_the_mean_of_both_updates(

@@ -13,6 +13,7 @@ import pytest
 from cosim.errors import ResumeError
 from cosim.learning.learner import Learner as ModelLearner
 from cosim.learning.records import (
+    AnswerSheet,
     Description,
     Diagnostic,
     Evaluation,
@@ -49,6 +50,10 @@ def test_every_verb_has_a_form_and_no_form_is_without_a_verb() -> None:
 def test_learners_are_asked_as_the_protocol_says(kind: type, verb: str) -> None:
     asked = list(inspect.signature(getattr(Learner, verb)).parameters)
     assert list(inspect.signature(getattr(kind, verb)).parameters) == asked
+
+
+SHEET = AnswerSheet("sums", (2**62, 7), (1, 0), (2, None), (0.1 + 0.2, None), (3, 0))
+UNGATED = AnswerSheet("sums", (5,), (0,), (1,), (-1e-17,))
 
 
 class Telling(NullLearner):
@@ -100,8 +105,9 @@ class Telling(NullLearner):
         score = Score("accuracy", float(np.float32(0.1)), 10, headline=True)
         measurements = [Measurement(device, "sums", score) for device in devices]
         if sets is None:
-            return Evaluation(measurements, [])
-        return Evaluation(measurements, [Diagnostic("gap", 0.5, device) for device in devices])
+            return Evaluation(measurements, [], [(device, SHEET) for device in devices])
+        gaps = [Diagnostic("gap", 0.5, device) for device in devices]
+        return Evaluation(measurements, gaps, [(device, UNGATED) for device in devices])
 
     def describe(self, devices: Sequence[int], together: bool = False) -> Description:
         self.asked.append(("describe", together))

@@ -56,6 +56,7 @@ def test_a_run_killed_after_a_checkpoint_ends_as_if_it_had_not_been(
     play(asked, out=tmp_path / "whole", spacing=0)
     whole = everything(tmp_path / "whole")
     assert whole == everything(tmp_path / "without")
+    assert (tmp_path / "whole" / "answers.parquet").exists(), "which the hash counts"
     assert len(snapshots) > 6
     resumes_to([snapshots[len(snapshots) // 2], snapshots[-2]], whole)
 

@@ -167,7 +167,7 @@ def test_what_verify_finds_is_a_warning(report: Report, networked: Run, tmp_path
     write_manifest(copy, {**networked.manifest, "results_sha256": "0" * 64})
     shutil.copy(networked.directory / "events.parquet", copy)
     _, page = report(read_run(copy))
-    assert "1 of 12 checks failed: hash" in page.text
+    assert "1 of 13 checks failed: hash" in page.text
     warnings = [a for _, a in page.elements if a.get("class") == "warning"]
     assert len(warnings) == 1
 

@@ -148,7 +148,7 @@ def test_the_head_says_how_to_repeat_it_and_what_verify_found(report: Report, le
     _, page = report(learnt)
     assert str(learnt.manifest["results_sha256"]) in page.text
     assert f"cosim run {learnt.directory / 'scenario.yaml'}" in page.text
-    assert "12 of 12 checks made, nothing wrong" in page.text
+    assert "13 of 13 checks made, nothing wrong" in page.text
     assert " ".join(learnt.scenario_text.split()) in page.text
     _, page = report(learnt, verified=False)
     assert "verify not run" in page.text

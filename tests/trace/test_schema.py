@@ -102,9 +102,14 @@ def test_closed_vocabularies() -> None:
     assert list(Outcome) == ["delivered", "late", "outage", "cancelled"]
 
 
-def test_the_optional_table_is_as_documented() -> None:
-    assert list(OPTIONAL_SCHEMAS) == ["diagnostics"]
-    assert list(EVERY_SCHEMA) == [*SCHEMAS, "diagnostics"]
+def test_the_optional_tables_are_as_documented() -> None:
+    assert list(OPTIONAL_SCHEMAS) == ["diagnostics", "answers"]
+    assert list(EVERY_SCHEMA) == [*SCHEMAS, "diagnostics", "answers"]
+    answers = OPTIONAL_SCHEMAS["answers"]
+    columns = "round, device, task, question, content, right, chosen, margin, expert"
+    assert ", ".join(answers.names) == columns
+    assert {f.name for f in answers if f.nullable} == {"chosen", "margin", "expert"}
+    assert (answers.field("right").type, answers.field("content").type) == (pa.int8(), pa.int64())
     schema = OPTIONAL_SCHEMAS["diagnostics"]
     columns = "time_s, round, device, peer, task, layer, module, quantity, value"
     assert ", ".join(schema.names) == columns

@@ -10,7 +10,7 @@ from tests.verification.tampering import TAMPERED
 
 CHECKS = [
     "files", "schema", "time", "devices", "transfers", "rounds",
-    "tiles", "bits", "energy", "hash", "adapters", "outside",
+    "tiles", "bits", "energy", "answers", "hash", "adapters", "outside",
 ]  # fmt: skip
 
 
@@ -20,7 +20,7 @@ def test_a_run_as_it_was_played(verify: Any, played: Path) -> None:
     assert (code, err) == (0, "")
     assert list(told)[:-1] == CHECKS
     assert all(told[name].startswith("ok: ") for name in CHECKS)
-    assert told[str(played) + ":"] == "12 of 12 checks made, nothing wrong"
+    assert told[str(played) + ":"] == "13 of 13 checks made, nothing wrong"
     assert {path.name: path.read_bytes() for path in played.iterdir()} == before
 
 
@@ -62,5 +62,5 @@ def test_a_long_list_of_findings_is_cut(copy: Path, edit: Any, verify: Any) -> N
 
 
 def test_every_check_of_the_tables_has_a_case() -> None:
-    others = {"files", "schema", "adapters", "outside"}
+    others = {"files", "schema", "answers", "adapters", "outside"}
     assert {case[2] for case in TAMPERED.values()} == set(CHECKS) - others

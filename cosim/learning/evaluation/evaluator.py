@@ -13,7 +13,7 @@ from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.data.pool import Question
 from cosim.learning.evaluation.common_passes import CandidateScore, CommonPasses
 from cosim.learning.evaluation.request import ROWS_PER_PASS, ScoringRequest, groups_of
-from cosim.learning.records import Score
+from cosim.learning.records import Mark, Score
 from cosim.learning.threads import MOST_THREADS, one_thread_each
 from cosim.methods.expert import Expert
 from cosim.methods.layout import Layout
@@ -55,8 +55,15 @@ class Evaluator:
 
     def scores_of(self, requests: Sequence[ScoringRequest]) -> list[list[Score]]:
         """The scores of every request, in order."""
+        return [metrics(marks) for marks in self.marks_of(requests)]
+
+    def marks_of(self, requests: Sequence[ScoringRequest]) -> list[list[Mark]]:
+        """How every question was answered, by request."""
         answers = self.answers(requests)
-        return [_metrics(r.questions, own) for r, own in zip(requests, answers, strict=True)]
+        return [
+            [_mark(*pair) for pair in zip(request.questions, own, strict=True)]
+            for request, own in zip(requests, answers, strict=True)
+        ]
 
     def answers(
         self, requests: Sequence[ScoringRequest], *, ranks: bool = False
@@ -112,25 +119,29 @@ class Evaluator:
         return out
 
 
-def _metrics(
-    questions: Sequence[Question], answers_of: Sequence[Sequence[CandidateScore]]
-) -> list[Score]:
-    """The metrics of one task from its candidates' scores."""
-    matches: list[bool] = []
-    ranked: list[bool] = []
-    normalised: list[bool] = []
-    for question, answers in zip(questions, answers_of, strict=True):
-        if question.free:
-            matches.append(answers[0].exact)
-            continue
-        likelihood = np.array([row.log_likelihood for row in answers])
-        ranked.append(int(likelihood.argmax()) == question.right)
-        by_length = likelihood / np.maximum(question.lengths, 1)
-        normalised.append(int(by_length.argmax()) == question.right)
+def _mark(question: Question, answers: Sequence[CandidateScore]) -> Mark:
+    if question.free:
+        return Mark(int(answers[0].exact))
+    likelihood = np.array([row.log_likelihood for row in answers])
+    chosen = int(likelihood.argmax())
+    by_length = likelihood / np.maximum(question.lengths, 1)
+    return Mark(
+        right=int(chosen == question.right),
+        chosen=chosen,
+        margin=float(likelihood[question.right] - np.delete(likelihood, question.right).max()),
+        right_by_length=int(int(by_length.argmax()) == question.right),
+    )
+
+
+def metrics(marks: Sequence[Mark]) -> list[Score]:
+    """The metrics of one task from how its questions were answered."""
+    matches = [mark.right for mark in marks if mark.chosen is None]
+    ranked = [mark.right for mark in marks if mark.chosen is not None]
+    by_length = [mark.right_by_length for mark in marks if mark.right_by_length is not None]
     out = []
     if matches:
         out.append(Score("exact_match", float(np.mean(matches)), len(matches), True))
     if ranked:
         out.append(Score("acc", float(np.mean(ranked)), len(ranked), not matches))
-        out.append(Score("acc_norm", float(np.mean(normalised)), len(ranked), False))
+        out.append(Score("acc_norm", float(np.mean(by_length)), len(ranked), False))
     return out

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from cosim.learning.evaluation.evaluator import Evaluator
 from cosim.learning.evaluation.request import ScoringRequest
-from cosim.learning.records import Score
+from cosim.learning.records import Mark
 from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.trainable import Trainer
 
@@ -22,8 +22,8 @@ class Executor(Protocol):
     def train(self, here: Trainer, groups: Groups) -> Sequence[Sequence[Outcome]]:
         """The outcomes of every pass, in order."""
 
-    def score(self, here: Evaluator, requests: Requests) -> Sequence[Sequence[Score]]:
-        """The scores of every expert that is asked, in order."""
+    def score(self, here: Evaluator, requests: Requests) -> Sequence[Sequence[Mark]]:
+        """How every expert that is asked answers, in order."""
 
     def close(self) -> None:
         """Lets the workers go; the next pass gathers them again."""
@@ -36,9 +36,9 @@ class InProcess:
         """The outcomes of every pass, in order."""
         return here.train_all(groups)
 
-    def score(self, here: Evaluator, requests: Requests) -> Sequence[Sequence[Score]]:
-        """The scores of every expert that is asked, in order."""
-        return here.scores_of(requests)
+    def score(self, here: Evaluator, requests: Requests) -> Sequence[Sequence[Mark]]:
+        """How every expert that is asked answers, in order."""
+        return here.marks_of(requests)
 
     def close(self) -> None:
         """There are no workers."""

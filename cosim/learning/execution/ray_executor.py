@@ -21,7 +21,7 @@ from cosim.learning.base.base_model import BaseModel, load
 from cosim.learning.evaluation.evaluator import Evaluator
 from cosim.learning.evaluation.request import ScoringRequest, groups_of
 from cosim.learning.execution.executor import Groups, Requests
-from cosim.learning.records import Score
+from cosim.learning.records import Mark
 from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.pass_room import PassRoom, least
 from cosim.learning.training.trainable import Trainable, Trainer, trainable
@@ -99,9 +99,9 @@ class Worker:
         outcomes = trainer.train(lessons)
         return [lighter(*pair) for pair in zip(outcomes, lessons, strict=True)], trainer.room
 
-    def score(self, requests: Sequence[ScoringRequest]) -> list[list[Score]]:
-        """The scores of requests that are answered in common passes."""
-        return self._made.evaluator.scores_of(requests)
+    def score(self, requests: Sequence[ScoringRequest]) -> list[list[Mark]]:
+        """How requests are answered that are answered in common passes."""
+        return self._made.evaluator.marks_of(requests)
 
     @cached_property
     def _made(self) -> Trainable:
@@ -186,12 +186,12 @@ class RayExecutor:
             for (outcomes, _), group in zip(results, groups, strict=True)
         ]
 
-    def score(self, here: Evaluator, requests: Requests) -> Sequence[Sequence[Score]]:
-        """The scores of every expert that is asked, in order; who is alone is asked here."""
+    def score(self, here: Evaluator, requests: Requests) -> Sequence[Sequence[Mark]]:
+        """How every expert that is asked answers, in order; who is alone is asked here."""
         asked = [request.without_idle() for request in requests]
         groups = groups_of(asked)
         if len(groups) < 2:
-            return here.scores_of(requests)
+            return here.marks_of(requests)
         spread = self._spread("score", [[asked[number] for number in group] for group in groups])
         scores = dict(zip(chain(*groups), chain(*spread), strict=True))
         return [scores[number] for number in range(len(requests))]

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from cosim.learning.calibration.prompt_features import PromptReader
 from cosim.learning.data.pool import TaskPool
-from cosim.learning.evaluation.evaluator import Evaluator
+from cosim.learning.evaluation.evaluator import Evaluator, metrics
 from cosim.learning.evaluation.gate import voted_cosines
 from cosim.learning.evaluation.request import ScoringRequest
 from cosim.learning.execution.executor import Executor
 from cosim.learning.federation.fleet import Fleet
-from cosim.learning.records import Diagnostic, Measurement, Score
+from cosim.learning.records import (
+    AnswerSheet,
+    Diagnostic,
+    Evaluation,
+    Mark,
+    Measurement,
+    Score,
+)
 from cosim.methods.expert import Expert
 
 
 class Scoring:
-    """Scores a fleet on the held-out questions of all tasks; the executor asks the experts."""
+    """Scores a fleet on the held-out questions of all tasks; the executor asks the experts.
+
+    keeps_answers: whether evaluations come with what every question was answered.
+    """
 
     def __init__(
         self,
@@ -31,9 +41,11 @@ class Scoring:
     ) -> None:
         self.fleet, self.evaluator, self.reader, self.pools = fleet, evaluator, reader, pools
         self.executor = executor
+        self.keeps_answers = False
         self.known: dict[tuple[str, str], list[Score]] = {}
+        self.sheets: dict[tuple[str, str], AnswerSheet] = {}
 
-    def evaluate(self, devices: Iterable[int]) -> list[Measurement]:
+    def evaluate(self, devices: Iterable[int]) -> Evaluation:
         """Measures every device on every task; equal experts are scored once, and those of last
         time not again."""
         keys: list[tuple[int, tuple[str, str]]] = []
@@ -48,15 +60,32 @@ class Scoring:
         requests = [self._asked(experts[key], key[0]) for key in fresh]
         outcomes = self.executor.score(self.evaluator, requests)
         measured = {key: earlier for key in experts if (earlier := self.known.get(key))}
-        for key, scores in zip(fresh, outcomes, strict=True):
+        sheets = {key: self.sheets[key] for key in experts if key in self.sheets}
+        for key, marks in zip(fresh, outcomes, strict=True):
             expert = experts[key]
-            measured[key] = list(scores)
+            measured[key] = metrics(marks)
+            owners: tuple[int, ...] = ()
             if expert is not None and expert.weigh is not None:
-                measured[key].append(self._routing(expert, key[0]))
+                owners = self._owners(expert, key[0])
+                measured[key].append(self._routing(owners, key[0]))
+            if self.keeps_answers:
+                sheets[key] = self._sheet(key[0], marks, owners)
         self.known = {key: measured[key] for key in experts}
-        return [
-            Measurement(device, key[0], score) for device, key in keys for score in measured[key]
-        ]
+        self.sheets = {key: sheets[key] for key in experts if key in sheets}
+        return Evaluation(
+            [Measurement(device, key[0], score) for device, key in keys for score in measured[key]],
+            sheets=[(device, self.sheets[key]) for device, key in keys if key in self.sheets],
+        )
+
+    def _sheet(self, task: str, marks: Sequence[Mark], owners: tuple[int, ...]) -> AnswerSheet:
+        return AnswerSheet(
+            task,
+            questions=tuple(question.content for question in self.pools[task].test),
+            right=tuple(mark.right for mark in marks),
+            chosen=tuple(mark.chosen for mark in marks),
+            margins=tuple(mark.margin for mark in marks),
+            asked=owners,
+        )
 
     def _asked(self, expert: Expert | None, task: str) -> ScoringRequest:
         weights = None
@@ -72,10 +101,14 @@ class Scoring:
         assert expert.weigh is not None
         return expert.weigh(cosines)
 
-    def _routing(self, expert: Expert, task: str) -> Score:
-        """Share of questions whose expert of the largest weight was trained on their task."""
+    def _owners(self, expert: Expert, task: str) -> tuple[int, ...]:
+        """Of each question, the device whose expert has the largest weight."""
         members = self.weights(expert, task).argmax(1).tolist()
-        right = [self.fleet.tasks[expert.owners[number]] == task for number in members]
+        return tuple(expert.owners[number] for number in members)
+
+    def _routing(self, owners: Sequence[int], task: str) -> Score:
+        """Share of questions whose expert of the largest weight was trained on their task."""
+        right = [self.fleet.tasks[owner] == task for owner in owners]
         return Score("routing", sum(right) / len(right), len(right), False)
 
     def shares(self, devices: Iterable[int]) -> list[Diagnostic]:

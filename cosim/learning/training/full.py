@@ -17,7 +17,7 @@ from cosim.learning.base.target_modules import adapted_modules
 from cosim.learning.data.encoding import token_rows
 from cosim.learning.evaluation.evaluator import Evaluator
 from cosim.learning.evaluation.request import ScoringRequest
-from cosim.learning.records import Score
+from cosim.learning.records import Mark
 from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.optimiser import new_optimiser
 from cosim.learning.training.pass_room import PassRoom
@@ -161,15 +161,16 @@ class FullEvaluator(Evaluator):
         self.weights = weights
 
     @torch.no_grad()
-    def scores_of(self, requests: Sequence[ScoringRequest]) -> list[list[Score]]:
-        """The scores of every request, one after the other: all borrow the same parameters."""
-        return [self._scores(request) for request in requests]
+    def marks_of(self, requests: Sequence[ScoringRequest]) -> list[list[Mark]]:
+        """How every question was answered: one request after the other, as all borrow the same
+        parameters."""
+        return [self._marks(request) for request in requests]
 
-    def _scores(self, request: ScoringRequest) -> list[Score]:
+    def _marks(self, request: ScoringRequest) -> list[Mark]:
         asked = [ScoringRequest(None, request.questions)]
         if request.expert is None:
-            return super().scores_of(asked)[0]
+            return super().marks_of(asked)[0]
         (member,) = request.expert.members
         with self.weights.borrowed():
             self.weights.write(self.weights.moved(member.values))
-            return super().scores_of(asked)[0]
+            return super().marks_of(asked)[0]

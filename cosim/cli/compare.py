@@ -1,0 +1,104 @@
+"""The command that sets runs beside each other."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cosim.cli.opened_runs import opened_runs
+from cosim.errors import UsageError
+
+if TYPE_CHECKING:
+    from cosim.comparison.formats import Format
+
+
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN…", help="run directories, or directories of sweeps")
+    ],
+    target: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, metavar="ACCURACY", help="seconds, joules and Mbit until this was reached"
+        ),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="100s,4kJ,500Mbit", help="the last accuracy measured within so much, too"
+        ),
+    ] = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="runs, or a sweep, of the same methods undisturbed: differences to the twin, too; "
+            "may be repeated",
+        ),
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="table, csv (a row a run), json, latex or markdown; default: what FILE's name "
+            "ends with says, or table",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="a file to replace; - is the terminal")
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="write a row a run as well; -: that alone"),
+    ] = None,
+) -> None:
+    """Compare runs: accuracy, time, energy, bits and misses, and their differences by seed.
+
+    Runs that differ in their seed alone are one row, the mean over seeds.
+
+    Differences are to the first row, over the seeds that both have; where answers are kept, by
+    question as well.
+    """
+    from cosim.comparison.budgets import read_budgets
+    from cosim.comparison.formats import Format, write_file, written
+    from cosim.comparison.groups import compare as compared
+
+    wanted = _format(format_, out)
+    budgets = [] if budget is None else read_budgets(budget)
+    opened, notes = opened_runs(runs)
+    twins, lacking = opened_runs(against or [])
+    comparison = compared(opened, target, [*notes, *lacking], budgets=budgets, against=twins)
+    if csv is not None and str(csv) == "-":
+        typer.echo(written(comparison, Format.CSV), nl=False)
+        return
+    if out is None or str(out) == "-":
+        typer.echo(written(comparison, wanted, _width()), nl=False)
+    else:
+        write_file(written(comparison, wanted), out)
+        typer.echo(f"written: {out}")
+    if csv is not None:
+        write_file(written(comparison, Format.CSV), csv)
+        typer.echo(f"written: {csv}")
+
+
+def _format(name: str | None, out: Path | None) -> Format:
+    from cosim.comparison.formats import FORMAT_OF, Format
+
+    if name is None:
+        name = FORMAT_OF.get("" if out is None else out.suffix.lower(), "table")
+    if name not in list(Format):
+        raise UsageError(f"--format: {name!r} is no format (one of {', '.join(Format)})")
+    return Format(name)
+
+
+def _width() -> int | None:
+    """Of the terminal; None where the text goes elsewhere, whose reader wants whole lines."""
+    if not sys.stdout.isatty():
+        return None
+    from rich.console import Console
+
+    return Console().width

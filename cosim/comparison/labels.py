@@ -1,0 +1,53 @@
+"""What groups are called: by their method, and by what else tells them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cosim.comparison.group import Group
+from cosim.scenario.reading.one_line import number_text, short_paths, shorten
+
+# Beyond this many differences a label that lists them is no label.
+_TELLING_AT_MOST = 6
+
+
+def label(groups: Sequence[Group]) -> None:
+    """The method, and what else tells the groups apart, by the shortest end of its path.
+
+    A part of a method is told only where groups of that method differ in it.
+    """
+    paths = dict.fromkeys(path for group in groups for path in group.setting)
+    telling: dict[str, set[str]] = {}  # path → the methods whose groups differ in it
+    for path in paths:
+        values: dict[str, set[str]] = {}
+        for group in groups:
+            alike = group.method if path.startswith("method.") else ""
+            values.setdefault(alike, set()).add(repr(group.setting.get(path)))
+        if differing := {alike for alike, variants in values.items() if len(variants) > 1}:
+            telling[path] = differing
+    short = short_paths(telling)
+    for group in groups:
+        parts = [
+            f"{short[path]}={_word(group.setting[path])}"
+            for path, methods in telling.items()
+            if methods & {"", group.method} and group.setting.get(path) is not None
+        ]
+        group.label = " ".join([group.method, *parts])
+    # Scenarios that have little in common are told apart by what somebody called them.
+    by_name: dict[str, list[Group]] = {}
+    for group in groups:
+        by_name.setdefault(_name(group), []).append(group)
+    if len(telling) > _TELLING_AT_MOST and len(by_name) > 1:
+        for name, namesakes in by_name.items():
+            label(namesakes)
+            for group in namesakes:
+                group.label = f"{name}: {group.label}"
+
+
+def _name(group: Group) -> str:
+    return str(next(iter(group.runs.values())).manifest["name"])
+
+
+def _word(value: Any) -> str:
+    return number_text(value) if isinstance(value, float) else shorten(str(value), 40)
