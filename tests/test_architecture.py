@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "scenario": {"errors", "methods", "mobility", "spelling"},
     "topology": set(),
     "trace": {"errors"},
-    "learning": {"errors", "host", "methods", "randomness", "scenario", "spelling"},
+    "learning": {"errors", "host", "methods", "randomness", "scenario", "spelling", "topology"},
     "simulation": {
         "errors",
         "host",

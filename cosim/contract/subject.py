@@ -15,6 +15,7 @@ from cosim.methods.method import Method
 from cosim.methods.outside import forget
 from cosim.scenario.method import read_method
 from cosim.scenario.model import Scenario
+from cosim.simulation.setup.build import settled
 
 if TYPE_CHECKING:
     from cosim.learning.base.base_model import BaseModel
@@ -63,6 +64,7 @@ class Subject:
             method = read_method(self.written)
         training = self.scenario.training.model_copy(update={"steps": steps})
         seed, adapter = self.scenario.seed, self.scenario.adapter
+        method = settled(self.scenario.model_copy(update={"method": method}))[0].method
         # A learner wraps the modules of its model.
         base = replace(self.base, model=copy.deepcopy(self.base.model))
         return Learner(base, method, adapter, training, self.pools, TASKS, seed)

@@ -16,7 +16,7 @@ from cosim.learning.calibration.prompt_features import PromptReader
 from cosim.learning.costs.round_costs import RoundCosts
 from cosim.learning.data.device_rows import CALIBRATION_ROUND, DeviceRows
 from cosim.learning.data.pool import TaskPool
-from cosim.learning.diagnostics.diagnosis import Diagnosis, LocalGradients
+from cosim.learning.diagnostics.diagnosis import Diagnosis, LocalGradients, updates_of
 from cosim.learning.execution.executor import Executor, InProcess
 from cosim.learning.federation.fleet import Fleet
 from cosim.learning.federation.hearing import Hearing
@@ -192,7 +192,7 @@ class Learner:
         first = self.fleet.states[job.device].adapter.round == 0
         self.fleet.learnt(job.device, replace(job.outcome.adapter, round=job.round), job.reached)
         if self.remembers:
-            self.spoken[job.device] = self.post.message(job.device, job.round)
+            self.spoken[job.device] = self.diagnosis.whole(self.post.message(job.device, job.round))
         layers = tuple(self.fleet.layers(job.device)) if first else ()
         return FineTuned(job.outcome.loss, layers=layers)
 
@@ -290,8 +290,11 @@ class Learner:
 
     def accept_mixture(self, job: MixingJob) -> None:
         """Makes a mixture the device's state; called by the job."""
+        before = self.fleet.states[job.device].adapter
         with one_thread_each(1):  # sums too short to be worth a barrier each
-            self.post.mix(job.device, job.hearing)
+            shares = self.post.mix(job.device, job.hearing)
+        if self.remembers:
+            self.diagnosis.mixed(job.device, job.hearing.turn, shares, before)
 
     def evaluate(
         self, devices: Sequence[int], sets: Mapping[int, Sequence[int]] | None = None
@@ -300,11 +303,8 @@ class Learner:
         evaluation = self.scoring.evaluate(devices)
         if sets is None:
             return evaluation
-        spoken = {
-            device: [self.spoken[sender] for sender in together if sender in self.spoken]
-            for device, together in sets.items()
-        }
-        return replace(evaluation, diagnostics=self.diagnosis.of(devices, spoken, sets))
+        updates = updates_of(self.spoken, sets)
+        return replace(evaluation, diagnostics=self.diagnosis.of(devices, updates, sets))
 
     def describe(self, devices: Sequence[int], together: bool = False) -> Description:
         """What devices are going to send, by their masks or those that are planned."""

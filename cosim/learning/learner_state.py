@@ -58,6 +58,7 @@ STORED = (
     "pooled.latest",
     "pooled.ended",
     "diagnosis.norms",
+    "diagnosis.realised.state",
 )
 
 

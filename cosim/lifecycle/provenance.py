@@ -61,6 +61,10 @@ def opening_manifest(scenario: Scenario, learner: Learner) -> dict[str, Any]:
             "base_model": learner.base.source,
             "base_model_sha256": learner.base.sha256,
         }
+        learnt: Any = learner
+        asking = [part.slot for part in scenario.method.parts() if part.asks_contraction]
+        if asking:
+            manifest["told"] = {slot: str(getattr(learnt.method, slot)) for slot in asking}
     return manifest
 
 

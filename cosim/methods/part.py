@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -103,6 +103,16 @@ class Part(Choice):
     def copies(self) -> float:
         """How often a device's memory holds on to all that it trains, by this part."""
         return 0.0
+
+    @property
+    def asks_contraction(self) -> bool:
+        """Whether it must be `told` how fast devices agree before the run begins."""
+        return False
+
+    def told(self, contraction: float) -> Self:
+        """The part with what follows from ρ of the method's topology and weights at the start, in
+        [0, 1); it asks for nothing more."""
+        return self
 
     def refuses(self, method: Any) -> str | None:
         """Why it does not fit the other parts of a method; None where it does."""

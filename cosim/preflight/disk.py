@@ -88,6 +88,7 @@ def rows_at_most(
     checkpoints = 1 + rounds // scenario.evaluation.every
     diagnosed = min(devices, WATCHED_AT_MOST)
     per_diagnosis = 4 * diagnosed**2 + 2 * modules + 11 * diagnosed + diagnosed * devices * tasks
+    per_diagnosis += 3
     return {
         "transfers": transfers,
         "rounds": float(devices * rounds),
@@ -199,6 +200,8 @@ def disk_of(scenario: Scenario, learner: Any, devices: Sequence[Device] = ()) ->
     from cosim.learning.forecast import mean_rounds
     from cosim.learning.prepare import densities_of
 
+    # The learner's method has been told what the scenario's may ask for.
+    scenario = scenario.model_copy(update={"method": learner.method})
     work = mean_rounds(scenario, learner.layout, learner.work, learner.pools)
     stored = storage(learner.layout, scenario.method, densities_of(scenario))
     modules = len(learner.layout.modules)

@@ -18,7 +18,7 @@ from cosim.scenario.model import Scenario
 from cosim.scenario.radio import D2dOutdoor, Radio
 from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.links.link_need import margin_db
-from cosim.simulation.setup.build import build_devices, channel_of, given_work
+from cosim.simulation.setup.build import build_devices, channel_of, given_work, settled
 from cosim.simulation.setup.equipment import equipment
 from cosim.simulation.setup.first_links import FirstLinks, first_links, shortfall
 from cosim.simulation.setup.waiting import nobody_before_s, waits_s
@@ -165,6 +165,8 @@ def explain(scenario: Scenario) -> Explanation:
     parts += f"{method.aggregation} aggregation, {method.composition} expert"
     facts = [Fact("method", f"{method.name}: {parts}")]
     devices, cautions = build_devices(scenario), []
+    scenario, agreement = settled(scenario)
+    facts += [] if agreement is None else [Fact("agreement", agreement)]
     waited_s, absent_s = waits_s(scenario, devices), nobody_before_s(devices)
     if learning.model == "none":
         bits, work = (learning.payload_bits,) * 2, [given_work(scenario)] * scenario.device_count

@@ -10,7 +10,7 @@ from typing import Any
 from cosim.errors import CosimError
 from cosim.preflight.disk import estimate_disk, require_disk
 from cosim.scenario.model import Scenario
-from cosim.simulation.setup.build import build_devices, given_work
+from cosim.simulation.setup.build import build_devices, given_work, settled
 
 # What a scenario's model, tasks, memory and disk do not depend on, or hardly.
 _APART = {"seed", "name"}
@@ -35,6 +35,7 @@ class Preflight:
             name: values[name] for name in ("devices", "area", "rounds", "tasks") if name in values
         }
         self._once(("devices", where), lambda: build_devices(scenario) and None)
+        scenario, _ = settled(scenario)
         if scenario.learning.model == "none":
             disk = estimate_disk(scenario, [given_work(scenario)] * scenario.device_count)
         else:

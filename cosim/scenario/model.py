@@ -59,9 +59,9 @@ class TraceChoice(Section):
     )
     diagnostics: bool = Field(
         False,
-        description="orthogonality, both sides of Theorem 1 and expert shares at every evaluation, "
-        "of 16 devices at most; costs the host about one more fine-tuning of every device each "
-        "time, and no simulated time",
+        description="orthogonality, Theorem 1's two sides, agreement, mixing and expert shares at "
+        "every evaluation, of 16 devices at most; costs the host about one more fine-tuning of "
+        "every device each time, and no simulated time",
     )
     answers: bool | Literal["auto"] = Field(
         "auto",

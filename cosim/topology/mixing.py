@@ -26,7 +26,12 @@ def contraction(weights: Sequence[FloatArray]) -> float:
     second: FloatArray = np.zeros((devices, devices))
     for W in weights:
         second += W.T @ W
-    excess = second / len(weights) - 1 / devices
+    return contraction_of(second, len(weights))
+
+
+def contraction_of(second: FloatArray, rounds: int) -> float:
+    """ρ of so many rounds by the sum of their WᵀW (m, m)."""
+    excess = second / rounds - 1 / len(second)
     return max(0.0, float(np.linalg.eigvalsh(excess)[-1]))
 
 

@@ -190,7 +190,7 @@ class DiagnosticRow(NamedTuple):
 
     time_s: Annotated[float, Column("s", "simulated time of the diagnosed state")]
     round: Round
-    device: Annotated[int | None, Column("1", "identity of the device; null for a module")]
+    device: Annotated[int | None, Column("1", "identity of the device; null of a module or of all")]
     peer: Annotated[int | None, Column("1", "the other device of a pair, or an expert's owner")]
     task: Annotated[str | None, Column("1", "name of the task whose questions are counted")]
     layer: Annotated[int | None, Column("1", "index of the transformer block")]

@@ -79,9 +79,22 @@ class Quantity(StrEnum):
     with Z = Σ_j w_j·B_j·A_j and Σw = 1, whatever the method makes of them: the cross term
     ‖Σ_j w_j·(B_j − B̄)(A_j − Ā)‖_F, which is ‖Z − B̄·Ā‖_F; divided by ‖Z‖_F the aggregation error, of
     averaging factor by factor; and the broadcast error ‖Z − P_r·Z‖_F/‖Z‖_F, of the best rank-r
-    matrix (arXiv 2508.01348). Of the adapters as they are evaluated: ‖A_i − Ā‖_F² and ‖B_i − B̄‖_F²,
-    with the plain mean over the diagnosed devices that have learnt something; the mean over the
-    devices is the consensus distance.
+    matrix (arXiv 2508.01348). Where a round sends one factor, Z has of the other what each sender
+    holds, and the aggregation error is that of the receiver i, which keeps its own: ‖Z − B̄·A_i‖_F
+    or ‖Z − B_i·Ā‖_F, divided by ‖Z‖_F. Of the adapters as they are evaluated: ‖A_i − Ā‖_F² and
+    ‖B_i − B̄‖_F², with the plain mean over the diagnosed devices that have learnt something; the
+    mean over the devices is the consensus distance.
+
+    Mixing, of all devices (neither `device` nor `module`), where they end a round before any begins
+    the next and average what they hear. W_t (m, m) holds the shares that each device used in round
+    t over what arrived, in part or whole, and for itself; one that mixed nothing keeps what it had,
+    and of several mixings in a round W is the product. The contraction, λmax(mean of WᵀW − 11ᵀ/m),
+    is over all rounds so far, and over few of drawn graphs above that of their law. Where W is
+    doubly stochastic, squared distances from the mean shrink by it a round at least; where it is
+    not, they are those from the mean before, and it may exceed 1. The drift, ‖x̄ after − x̄ before‖²
+    of each factor that was on the air in the evaluated round, is of the mean x̄ over all devices, as
+    mixing moved it: on the scale of the consensus distance, and 0 up to the precision of the air
+    where W is doubly stochastic and the aggregation a mean.
 
     Experts, by `device`, `task` and `peer`: share of the task's questions whose expert of the
     largest weight is the peer's.
@@ -104,4 +117,7 @@ class Quantity(StrEnum):
     CROSS_TERM = "cross_term"
     CONSENSUS_PROJECTION = "consensus_projection"
     CONSENSUS_EXPANSION = "consensus_expansion"
+    CONTRACTION = "contraction"
+    DRIFT_PROJECTION = "drift_projection"
+    DRIFT_EXPANSION = "drift_expansion"
     EXPERT_SHARE = "expert_share"

@@ -62,6 +62,12 @@ def test_a_run_that_asks_has_one_more_table_and_is_else_the_same(play: Any) -> N
     gaps = theorem.groupby(["round", "quantity"])["value"].first().unstack()
     assert (gaps["theorem1_own_support_gap"] < gaps["theorem1_gap"]).all()
     assert found["value"].notna().all()
+    # All of them weigh alike in every mixture, and masks that collide move the mean.
+    of_all = found[found["device"].isna() & found["module"].isna()].set_index("quantity")["value"]
+    assert of_all["contraction"].to_list() == pytest.approx([0.0, 0.0], abs=1e-12)
+    assert len(of_all["drift_expansion"]) == 2
+    assert (of_all["drift_expansion"] > 0).all()
+    assert len(of_all) == 4
     assert (found.query("quantity == 'update_similarity_max'")["value"] < 1).all()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from math import sqrt
 
 import torch
@@ -20,9 +21,10 @@ class MixingErrors:
     """Mixing errors are what two ways of averaging adapters leave of Z = Σ_j w_j·B_j·A_j, Σw = 1,
     over all modules (arXiv 2508.01348).
 
-    cross_term: ‖Σ_j w_j·(B_j − B̄)(A_j − Ā)‖_F, which is ‖Z − B̄·Ā‖_F, what averaging factor by
-    factor leaves. aggregation: the same, divided by ‖Z‖_F. broadcast: ‖Z − P_r Z‖_F/‖Z‖_F, what
-    the best rank-r matrix leaves. Both are None where Z is zero.
+    cross_term: ‖Σ_j w_j·(B_j − B̄)(A_j − Ā)‖_F, which is ‖Z − B̄·Ā‖_F. aggregation: what averaging
+    factor by factor leaves, divided by ‖Z‖_F: the same, or where a receiver keeps a factor of its
+    own, ‖Z − B̄·A_i‖_F or ‖Z − B_i·Ā‖_F. broadcast: ‖Z − P_r Z‖_F/‖Z‖_F, what the best rank-r matrix
+    leaves. Both are None where Z is zero.
     """
 
     cross_term: float
@@ -32,19 +34,36 @@ class MixingErrors:
 
 @torch.no_grad()
 def mixing_errors(
-    layout: Layout, adapters: Sequence[Adapter], shares: Sequence[float]
+    layout: Layout,
+    adapters: Sequence[Adapter],
+    shares: Sequence[float],
+    receiver: Adapter | None = None,
+    keeps: str | None = None,
 ) -> MixingErrors:
     """The errors of these adapters' mixture, by QR of stacked factors in float64; masked B as it
-    is with zeros off its support."""
-    crossed = whole = lost = 0.0
-    for A, B, _ in by_module(layout, adapters):
-        crossed += cross_term(B.double(), A.double(), shares) ** 2
-        sigma = singular_values(B.double(), A.double(), shares).square()
+    is with zeros off its support.
+
+    keeps: the factor, "A" or "B", that stays the receiver's own; None: both are averaged.
+    """
+    crossed = left = whole = lost = 0.0
+    own = by_module(layout, [receiver]) if receiver is not None and keeps else repeat(None)
+    for (A, B, _), kept in zip(by_module(layout, adapters), own, strict=False):
+        A, B = A.double(), B.double()
+        crossed += cross_term(B, A, shares) ** 2
+        if kept is not None:
+            left += _norm(B, A - kept[0], shares) if keeps == "A" else _norm(B - kept[1], A, shares)
+        sigma = singular_values(B, A, shares).square()
         whole += float(sigma.sum())
         lost += float(sigma[layout.rank :].sum())
     if whole == 0.0:
         return MixingErrors(sqrt(crossed), None, None)
-    return MixingErrors(sqrt(crossed), sqrt(crossed / whole), sqrt(lost / whole))
+    left = left if keeps else crossed
+    return MixingErrors(sqrt(crossed), sqrt(left / whole), sqrt(lost / whole))
+
+
+def _norm(Bs: Tensor, As: Tensor, shares: Sequence[float]) -> float:
+    """‖Σ_j w_j·B_j·A_j‖²_F of one module."""
+    return float(core_of(list(Bs), list(As), shares).core.square().sum())
 
 
 def cross_term(Bs: Tensor, As: Tensor, shares: Sequence[float]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from torch import Tensor
 from cosim.learning.adapters.factors import by_module
 from cosim.learning.diagnostics.agreement import mixing_errors, squared_distances
 from cosim.learning.diagnostics.overlap import overlaps
+from cosim.learning.diagnostics.realised import RealisedMixing
 from cosim.learning.diagnostics.theorems import TheoremOne, product_norms, theorem_one
 from cosim.learning.federation.fleet import Fleet
 from cosim.learning.federation.scoring import Scoring
@@ -20,7 +22,7 @@ from cosim.learning.threads import one_thread_each
 from cosim.learning.training.lesson import Batch
 from cosim.learning.training.trainer import GroupTrainer
 from cosim.methods.adapter import Adapter
-from cosim.methods.message import Heard, Message
+from cosim.methods.message import Heard, Message, Turn, Values
 from cosim.randomness import stream
 
 
@@ -45,6 +47,7 @@ class Diagnosis:
     """Computes the diagnostics of a fleet; it draws and changes nothing that the fleet uses.
 
     gradients: None where all parameters are trained. batches: a device's mini-batches of a round.
+    realised: what devices have mixed so far, where all end a round before any begins the next.
     """
 
     def __init__(
@@ -59,6 +62,34 @@ class Diagnosis:
         self.gradients, self.batches = gradients, batches
         self.diagnosed_devices = diagnosed_devices(len(fleet.tasks), seed)
         self.norms: dict[int, tuple[int, Tensor]] = {}
+        self.realised = RealisedMixing(len(fleet.tasks))
+
+    def whole(self, message: Message) -> Message:
+        """What a device says, and besides, where a round sends one factor, the other as the device
+        has it and nobody hears it."""
+        if not self.fleet.method.projection.moves:
+            return message
+        adapter = self.fleet.adapters[message.device]
+        factors = (Values("A", adapter.projection), Values("B", adapter.values))
+        idle = [factor for factor in factors if factor.name not in message.by_name]
+        return replace(message, content=(*message.content, *idle))
+
+    def mixed(self, device: int, turn: Turn, shares: Mapping[int, float], before: Adapter) -> None:
+        """Notes what a device has mixed just now, by the shares of the senders; before: its
+        adapter until then."""
+        method, layout = self.fleet.method, self.fleet.layout
+        if not (method.schedule.in_step and method.aggregation.averages):
+            return
+        moved = {}
+        if shares and self.gradients is not None:
+            after = self.fleet.adapters[device]
+            expansions = after.expansion(layout), before.expansion(layout)
+            factors = {"A": (after.projection, before.projection), "B": expansions}
+            sent = method.projection.sends(turn.round)
+            moved = {
+                name: x.double() - y.double() for name, (x, y) in factors.items() if name in sent
+            }
+        self.realised.note(device, turn, shares, moved)
 
     def of(
         self,
@@ -68,26 +99,41 @@ class Diagnosis:
     ) -> list[Diagnostic]:
         """All of these devices' diagnostics; `sets` are the updates that each of them may have
         averaged in this round, its own included, and `together` itself and all its neighbours."""
-        degrees = {device: len(ids) - 1 for device, ids in (together or {}).items()}
         diagnosed = [device for device in self.diagnosed_devices if device in set(devices)]
         out = self.scoring.shares(diagnosed)
         if self.gradients is not None:
             gaps: dict[tuple[int, ...], list[tuple[str, float]]] = {}
-            errors: dict[tuple[tuple[int, float], ...], list[tuple[str, float]]] = {}
+            errors: dict[tuple[Any, ...], list[tuple[str, float]]] = {}
             for device in diagnosed:
                 updates = sets.get(device, ())
                 name = tuple(update.number for update in updates)
                 if name not in gaps:
                     gaps[name] = self._theorem_one(self.gradients, updates)
-                shares = self._shares(device, updates, degrees)
-                weighed = tuple(zip(name, shares, strict=False))
+                out += [Diagnostic(quantity, value, device) for quantity, value in gaps[name]]
+                shares = self._shares(device, updates, together or {})
+                idle = self._idle(updates)
+                weighed = device if idle else None, tuple(zip(name, shares, strict=False))
                 if weighed not in errors:
-                    errors[weighed] = self._errors(updates, shares)
-                found = gaps[name] + errors[weighed]
-                out += [Diagnostic(quantity, value, device) for quantity, value in found]
+                    errors[weighed] = self._errors(device, updates, shares, idle)
+                out += [Diagnostic(word, value, device) for word, value in errors[weighed]]
             out += self._overlaps(set(diagnosed))
             out += self._distances(set(diagnosed))
-        return out
+        rounds = [update.round for updates in sets.values() for update in updates]
+        return [*out, *self._mixing(max(rounds, default=0))]
+
+    def _mixing(self, round_: int) -> Iterator[Diagnostic]:
+        """What the mixing of the rounds so far was like, and how it moved the mean over all."""
+        if 0 < self.realised.round <= round_:
+            yield Diagnostic("contraction", self.realised.contraction(round_))
+            words = {"A": "drift_projection", "B": "drift_expansion"}
+            for factor, value in self.realised.drifts(round_).items():
+                yield Diagnostic(words[factor], value)
+
+    def _idle(self, updates: Sequence[Message]) -> str:
+        """The factors, of "A" and "B", that these updates hold and nobody heard of."""
+        projection = self.fleet.method.projection
+        sent = [projection.sends(update.round) for update in updates if projection.moves]
+        return "".join(sorted(set("AB") - frozenset("AB").intersection(*sent)))
 
     @property
     def _trained(self) -> list[int]:
@@ -96,30 +142,42 @@ class Diagnosis:
         return [i for i in self.diagnosed_devices if bool(adapters[i].values.any())]
 
     def _shares(
-        self, device: int, updates: Sequence[Message], degrees: Mapping[int, int]
+        self, device: int, updates: Sequence[Message], together: Mapping[int, Sequence[int]]
     ) -> list[float]:
         """What each update counts for in the device's mixture, were all of them fresh; empty where
-        it averages with nobody, where they hold one factor, and where the method's weights ask for
-        degrees that are not known, or for a whole graph.
+        it averages with nobody, where they hold some blocks or factors of several kinds of rounds,
+        and where the method's weights ask for degrees or a whole graph that are not known.
         """
-        weighing = self.fleet.method.weighing
-        unknown = {update.device for update in updates} - degrees.keys()
-        if len(updates) < 2 or (weighing.asks_degrees and unknown) or weighing.asks_graph:
+        weighing, schedule = self.fleet.method.weighing, self.fleet.method.schedule
+        asked = {update.device for update in updates}
+        if weighing.asks_graph:
+            asked = asked.union(*together.values())
+        looks = weighing.asks_degrees or weighing.asks_graph
+        unknown = looks and not asked <= together.keys()
+        if len(updates) < 2 or unknown or (weighing.asks_graph and not schedule.in_step):
             return []
-        if not all(update.whole for update in updates):
+        if not all(update.whole for update in updates) or len(self._idle(updates)) > 1:
             return []
-        weights = weighing.of(device, [Heard(update) for update in updates], degrees)
+        heard = [Heard(update) for update in updates]
+        if weighing.asks_graph:
+            graph = {one: tuple(i for i in ids if i != one) for one, ids in together.items()}
+            weights = weighing.within(device, heard, graph)
+        else:
+            degrees = {one: len(ids) - 1 for one, ids in together.items()}
+            weights = weighing.of(device, heard, degrees)
         return [weight / sum(weights) for weight in weights] if sum(weights) > 0 else []
 
     def _errors(
-        self, updates: Sequence[Message], shares: Sequence[float]
+        self, device: int, updates: Sequence[Message], shares: Sequence[float], idle: str
     ) -> list[tuple[str, float]]:
-        """What averaging these updates factor by factor, or cut to rank r, would err by."""
+        """What averaging these updates factor by factor, or cut to rank r, would err by; the idle
+        factor stays the device's own."""
         if not shares:
             return []
         adapters = [Adapter(u.values, u.support, u.projection) for u in updates]
         with one_thread_each(1):
-            errors = mixing_errors(self.fleet.layout, adapters, shares)
+            own = self.fleet.adapters[device]
+            errors = mixing_errors(self.fleet.layout, adapters, shares, own, idle or None)
         found = {
             "aggregation_error": errors.aggregation,
             "broadcast_error": errors.broadcast,
@@ -173,6 +231,8 @@ class Diagnosis:
         messages of one factor."""
         if len(updates) < 2 or not all(update.whole for update in updates):
             return []
+        if self._idle(updates):
+            return []
         adapters = [Adapter(u.values, u.support, u.projection) for u in updates]
         norms = [
             self._gradient_norms(gradients, update, adapter)
@@ -204,6 +264,16 @@ class Diagnosis:
             norms = torch.cat([product_norms(slope, A) for A, slope in pairs])
             self.norms[update.device] = entry = (update.number, norms)
         return entry[1]
+
+
+def updates_of(
+    spoken: Mapping[int, Message], sets: Mapping[int, Sequence[int]]
+) -> dict[int, list[Message]]:
+    """What there is of each set of devices, of what each of them had to say."""
+    return {
+        device: [spoken[sender] for sender in together if sender in spoken]
+        for device, together in sets.items()
+    }
 
 
 def diagnosed_devices(devices: int, seed: int) -> list[int]:

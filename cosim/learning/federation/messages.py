@@ -186,8 +186,9 @@ class Messages:
 
         return max(0, bisect_right(range(total + 1), bits, key=needed) - 1)
 
-    def mix(self, device: int, hearing: Hearing) -> None:
-        """Mixes what arrived into the device's state; an empty inbox changes nothing.
+    def mix(self, device: int, hearing: Hearing) -> dict[int, float]:
+        """Mixes what arrived into the device's state, and returns the share of each sender, its own
+        included; an empty inbox changes nothing, and has none.
 
         A device mixes its own message as the others receive it, so that devices with the same
         inbox end with the same mixture. A message of age n weighs (1 + n)^−a.
@@ -198,7 +199,7 @@ class Messages:
         aggregation, state = self.method.aggregation, self.fleet.states[device]
         recalled = self._recalled(device, inbox, graph)
         if not (inbox or recalled) or not aggregation.exchanges:
-            return
+            return {}
         exponent = 0.0 if aggregation.remembers else self.method.staleness_exponent
         heard = [*hearing.heard(exponent, self.bits_per_value), *map(Heard, recalled)]
         if aggregation.averages and not self._empty_handed(device):
@@ -230,6 +231,8 @@ class Messages:
         )
         mixed = fitting(aggregation.mix(state, heard, at), state, aggregation)
         self.fleet.states[device] = self.method.codec.settle(state, mixed, spoken_in(turn))
+        senders = (part.message.device for part in heard)
+        return {sender: w / at.total for sender, w in zip(senders, weights, strict=True)}
 
     def _recalled(
         self, device: int, inbox: Mapping[int, Message], graph: Graph

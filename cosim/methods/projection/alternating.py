@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -11,16 +11,26 @@ from cosim.methods.layout import Layout
 from cosim.methods.message import Said, Values
 from cosim.methods.projection.trained import Trained
 from cosim.methods.state import DeviceState
+from cosim.topology.mixing import best_interval
 
 _FACTORS = {"expansion": "BA", "projection": "AB"}
 
 
 class Alternating(Trained):
-    """A starts the same for all devices; round t trains B or A, by ⌊(t − 1)/T⌋ mod 2."""
+    """A starts the same for all devices; round t trains B or A, by ⌊(t − 1)/T⌋ mod 2.
+
+    With `interval: connectivity` T is round(1/√(1 − ρ)), at least 1, the order in which the best T
+    grows (arXiv 2602.00451). Ours are the constant 1 and where ρ comes from: from the topology's
+    law and the weights, with devices where they are at the start, all of them there, equal in rows,
+    speaking in every round, and heard. So all of them know T before they begin, and it stays for
+    the run. `cosim check` tells it.
+    """
 
     name: Literal["alternating"] = "alternating"  # type: ignore[assignment]
-    interval: int = Field(
-        1, ge=1, description="T, rounds in a row that train one factor, before they train the other"
+    interval: Annotated[int, Field(ge=1)] | Literal["connectivity"] = Field(
+        1,
+        description="T, rounds in a row that train one factor, before they train the other; or "
+        "connectivity, 1/√(1 − ρ) by how fast devices agree in the topology with these weights",
     )
     starts_with: Literal["expansion", "projection"] = Field(
         "expansion",
@@ -47,11 +57,49 @@ class Alternating(Trained):
                 f"projection {self} sends one factor a round, and aggregation "
                 f"{method.aggregation} reads both: use 'mean', or factors: both"
             )
+        return self._unknown(method) if self.asks_contraction else None
+
+    def _unknown(self, method: Chosen) -> str | None:
+        """Why ρ is not defined for a method; None where it is."""
+        needs = f"projection {self} needs ρ of a round's mixing: "
+        if not method.schedule.waits:
+            return (
+                f"{needs}with schedule '{method.schedule.word()}' devices mix what has come by "
+                "then; give T as a number"
+            )
+        if method.topology.negotiated:
+            return (
+                f"{needs}groups of topology '{method.topology.word()}' form by messages, and are "
+                "not known before; give T as a number"
+            )
+        if not (method.aggregation.exchanges and method.aggregation.averages):
+            return f"{needs}aggregation '{method.aggregation.word()}' averages nothing; give T"
+        if not method.weighing.renormalised:
+            return (
+                f"{needs}the shares of weights '{method.weighing.word()}' do not sum to 1; use "
+                "others, or give T as a number"
+            )
         return None
 
+    @property
+    def asks_contraction(self) -> bool:
+        """Where T hangs on it."""
+        return self.interval == "connectivity"
+
+    def told(self, contraction: float) -> Self:
+        """With T as a number."""
+        if not self.asks_contraction:
+            return self
+        return self.model_copy(update={"interval": best_interval(contraction)})
+
     def trains(self, round_: int) -> frozenset[str]:
-        """The factor whose turn it is."""
-        return frozenset(_FACTORS[self.starts_with][(max(round_, 1) - 1) // self.interval % 2])
+        """The factor whose turn it is; whatever T, the first round's is known."""
+        turn, before = 0, max(round_, 1) - 1
+        if before:
+            if not isinstance(self.interval, int):
+                raise ValueError(f"projection {self} has not been told how fast devices agree")
+            turn = before // self.interval % 2
+        return frozenset(_FACTORS[self.starts_with][turn])
 
     def sends(self, round_: int) -> frozenset[str]:
         """Both, or the one that was trained."""
