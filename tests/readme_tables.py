@@ -19,7 +19,8 @@ from cosim.methods.words import method_words
 from cosim.scenario.catalogue import catalogue
 from cosim.scenario.reference import Key, sections
 from cosim.scenario.values import written
-from cosim.trace.schema import OPTIONAL_ROWS, ROWS, Column
+from cosim.trace.column import Column
+from cosim.trace.schema import OPTIONAL_ROWS, ROWS
 
 ROOT = Path(__file__).parent.parent
 READMES = [

@@ -134,6 +134,7 @@ FLOORS = {
         {"energy", "null_learner"},
         {"station"},
         {"rows"},
+        {"superposition"},
         {"medium"},
         {"world"},
         {"rounds"},

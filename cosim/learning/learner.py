@@ -32,7 +32,7 @@ from cosim.learning.training.passes import DEVICES_PER_PASS
 from cosim.learning.training.trainable import trainable
 from cosim.learning.training.trainer import GroupTrainer
 from cosim.methods.calibration import Calibration
-from cosim.methods.message import NOTHING_LOST, Flight, Graph, Message, Turn
+from cosim.methods.message import NOTHING_LOST, Graph, Message, Passage, Turn
 from cosim.methods.method import Method
 from cosim.scenario.learning import Adapter as AdapterChoice
 from cosim.scenario.learning import Training
@@ -282,10 +282,10 @@ class Learner:
         ages: Mapping[int, int],
         turn: Turn,
         graph: Graph,
-        flights: Mapping[int, Flight] = NOTHING_LOST,
+        flights: Mapping[int, Passage] = NOTHING_LOST,
     ) -> MixingJob:
         """The mixing of what arrived; an empty inbox changes nothing."""
-        work = self.post.mixing_work(device, inbox, graph)
+        work = self.post.mixing_work(device, inbox, graph, flights)
         return MixingJob(self, device, Hearing(inbox, ages, turn, graph, flights), work)
 
     def accept_mixture(self, job: MixingJob) -> None:

@@ -33,6 +33,7 @@ from cosim.methods.message import (
     Message,
     Renewed,
     Seed,
+    Superposed,
     Turn,
     Values,
 )
@@ -86,7 +87,7 @@ class OpenJob:
 KINDS = (
     *(Adapter, Calibration, DeviceState, Moments),
     *(Blocks, Common, Mask, Message, Renewed, Seed, Values),
-    *(AnswerSheet, Flight, Hearing, OpenJob, Outcome, PassRoom, Score, Turn, Workload),
+    *(AnswerSheet, Flight, Hearing, OpenJob, Outcome, PassRoom, Score, Superposed, Turn, Workload),
 )
 
 

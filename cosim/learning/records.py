@@ -19,10 +19,12 @@ class Outgoing:
 
     content: a message or experts, or whatever stands for them on the way.
     bits: what that weighs for each receiver.
+    scales: how many of its vectors have a mean and a scale that a receiver of their sum must know.
     """
 
     content: Any
     bits: Mapping[int, int]
+    scales: int = 0
 
 
 @dataclass(frozen=True)

@@ -117,12 +117,13 @@ def _offered_handle(call: Call) -> Handle | None:
 
 
 def _encode_outgoing(underway: Underway, call: Call, outgoing: Outgoing | None) -> Any:
-    """Bits by receiver; the content stays behind a handle, its first where it was offered."""
+    """Bits by receiver, and scales; the content stays behind a handle, its first where it was
+    offered."""
     if outgoing is None:
         return None
     if _offered_handle(call) is None:
         underway.put(call.number, outgoing.content)
-    return list(outgoing.bits.items())
+    return [list(outgoing.bits.items()), outgoing.scales]
 
 
 def _decode_outgoing(underway: Underway, call: Call, record: Any) -> Outgoing | None:
@@ -131,7 +132,8 @@ def _decode_outgoing(underway: Underway, call: Call, record: Any) -> Outgoing | 
         return None
     first_handle = _offered_handle(call)
     handle = underway.handle(call.number) if first_handle is None else first_handle
-    return Outgoing(handle, dict(record))
+    bits, scales = record
+    return Outgoing(handle, dict(bits), scales)
 
 
 def _encode_evaluation(_: Underway, __: Call, evaluation: Evaluation) -> Any:

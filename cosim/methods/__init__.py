@@ -6,9 +6,11 @@ of its own slot, and a line in `method.py`.
 
 from cosim.methods.adapter import Adapter, Moments
 from cosim.methods.adf_lora import METHOD as ADF_LORA
+from cosim.methods.air_fedavg import METHOD as AIR_FEDAVG
 from cosim.methods.calibration import Calibration, Need
 from cosim.methods.centralised import METHOD as CENTRALISED
 from cosim.methods.codec.slot import Codec, Coding
+from cosim.methods.data.slot import Data
 from cosim.methods.dec_lora import METHOD as DEC_LORA
 from cosim.methods.decaf import METHOD as DECAF
 from cosim.methods.dfl_imperfect import METHOD as DFL_IMPERFECT
@@ -39,7 +41,6 @@ from cosim.methods.slots import (
     Aggregation,
     Choosing,
     Composition,
-    Data,
     Expansion,
     Mixing,
     Projection,
@@ -79,11 +80,13 @@ METHODS: dict[str, Method] = {
         EF_HC,
         SALF,
         FLEXATC,
+        AIR_FEDAVG,
     )
 }
 
 __all__ = [
     "ADF_LORA",
+    "AIR_FEDAVG",
     "CENTRALISED",
     "DECAF",
     "DEC_LORA",

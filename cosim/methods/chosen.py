@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Protocol
 
 from cosim.methods.codec.slot import Codec
+from cosim.methods.data.slot import Data
 from cosim.methods.schedule.slot import Schedule
 from cosim.methods.sending.slot import Sending
 from cosim.methods.slots import (
     Aggregation,
     Composition,
-    Data,
     Expansion,
     Projection,
 )

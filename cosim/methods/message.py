@@ -270,6 +270,7 @@ class Heard:
     arrived: which of its values arrived (n,), by what they are of; None where all did. What did
         not is still among the message's values, and a part must not look at it.
     delivery: how probably a value arrived; None where nobody can tell.
+    superposed: what the air added to the sum that it is a part of; None where it came by itself.
     """
 
     message: Message
@@ -277,6 +278,7 @@ class Heard:
     freshness: float = 1.0
     arrived: Mapping[str, Tensor] | None = None
     delivery: float | None = 1.0
+    superposed: Superposed | None = None
 
 
 class Flight(NamedTuple):
@@ -292,35 +294,22 @@ class Flight(NamedTuple):
     delivery: float | None = None
 
 
-# The flights of messages none of which was sent in packets that may be lost.
-NOTHING_LOST: Mapping[int, Flight] = {}
+class Superposed(NamedTuple):
+    """What is superposed was sent at once, and added up by the air: the receiver has the sum.
 
-
-def arrived_of(content: Sequence[Said], per_value: int, flight: Flight) -> dict[str, Tensor]:
-    """Which values of a message arrived (n,), by what they are of: those of which no bit was in a
-    lost packet.
-
-    Bits are in the order of the content, value by value. ValueError where something else than
-    values that are told every time is on the air.
+    eta_w: η, the power with which each sender's symbols arrived.
+    noise_w: σ_z², of the receiver.
     """
-    import torch
 
-    size, at = flight.packet_bits, 0
-    lost = torch.zeros(max((*flight.lost, 0)) + 2, dtype=torch.bool)
-    lost[list(flight.lost)] = True
-    lost_before = torch.cat([torch.zeros(1, dtype=torch.long), lost.long().cumsum(0)])
-    arrived = {}
-    for said in content:
-        bits = said.bits(per_value)
-        if bits and isinstance(said, Values) and not said.once:
-            first = (at + torch.arange(said.values.numel()) * per_value) // size
-            last = (at + torch.arange(1, said.values.numel() + 1) * per_value - 1) // size
-            first, last = first.clamp(max=len(lost) - 1), last.clamp(max=len(lost) - 1)
-            arrived[said.name] = lost_before[last + 1] == lost_before[first]
-        elif bits:
-            raise ValueError(f"a packet of a message was lost that tells '{said.name}' once")
-        at += bits
-    return arrived
+    eta_w: float
+    noise_w: float
+
+
+# What the air did to a message that it did not bring whole and by itself.
+Passage = Flight | Superposed
+
+# The passages of messages all of which came so.
+NOTHING_LOST: Mapping[int, Passage] = {}
 
 
 def freshness(age: int, exponent: float) -> float:

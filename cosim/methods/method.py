@@ -16,6 +16,7 @@ from cosim.methods.aggregation.product_svd import ProductSvd
 from cosim.methods.aggregation.rotated_mean import RotatedMean
 from cosim.methods.aggregation.snapshots import Snapshots
 from cosim.methods.aggregation.stacked import Stacked
+from cosim.methods.aggregation.superposed_mean import SuperposedMean
 from cosim.methods.aggregation.support_normalised import SupportNormalised
 from cosim.methods.calibration import Need
 from cosim.methods.codec.floating import Floating
@@ -29,6 +30,7 @@ from cosim.methods.composition.single import Single
 from cosim.methods.composition.uniform import UniformMerge
 from cosim.methods.data.own import Own
 from cosim.methods.data.pooled import Pooled
+from cosim.methods.data.slot import Data
 from cosim.methods.data.task import Task
 from cosim.methods.earlier_spelling import respelt
 from cosim.methods.expansion.dense import Dense
@@ -54,7 +56,6 @@ from cosim.methods.sending.slot import Sending
 from cosim.methods.slots import (
     Aggregation,
     Composition,
-    Data,
     Expansion,
     Projection,
 )
@@ -123,6 +124,7 @@ class Method(Choice):
             LayerwiseMean,
             Snapshots,
             ControlVariate,
+            SuperposedMean,
         ),
     ] = Field(description="what a device says, and what becomes of what it heard")
     composition: Annotated[Composition, OneOf(Single, Oracle, Gate, UniformMerge, Ranks)] = Field(

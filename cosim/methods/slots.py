@@ -192,6 +192,9 @@ class Aggregation(Part):
     keeps_own: ClassVar[bool] = False
     # Whether it mixes messages of whose values some were lost on their way.
     reads_erased: ClassVar[bool] = False
+    # Whether all that it makes of others' messages is sums of their values, so that the air may add
+    # them up.
+    superposes: ClassVar[bool] = False
     # Whether it mixes in every turn, with what it remembers of neighbours of whom nothing arrived;
     # its messages then lose no weight with their age.
     remembers: ClassVar[bool] = False
@@ -210,6 +213,11 @@ class Aggregation(Part):
     def recalled(self, own: DeviceState, silent: Sequence[int]) -> Sequence[Message]:
         """The messages that stand for neighbours of whom nothing has arrived."""
         return ()
+
+    @property
+    def says_held(self) -> bool:
+        """Whether what it says of A and B is what the device holds, and not what changed."""
+        return True
 
     @property
     def asks_delivery(self) -> bool:
@@ -293,18 +301,4 @@ class Composition(Part):
 
     def says(self, own: DeviceState) -> tuple[Said, ...]:
         """What a receiver must know of an expert to ask it."""
-        return ()
-
-
-class Data(Part):
-    """Data says whose rows an adapter learns from."""
-
-    slot: ClassVar[str] = "data"
-    # Whether a task has one expert, which all of its devices train.
-    by_task: ClassVar[bool] = False
-    # The composition that answers where rows lie in one place; None: any.
-    answered_with: ClassVar[str | None] = None
-
-    def pools(self, tasks: Sequence[str]) -> tuple[str, ...]:
-        """The pool of every device by id; empty where each device has its own rows."""
         return ()

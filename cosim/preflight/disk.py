@@ -13,6 +13,7 @@ from cosim.errors import RunDirectoryError
 from cosim.learning.records import WATCHED_AT_MOST
 from cosim.methods.workload import Workload
 from cosim.physics.decibel import dbm_to_w
+from cosim.physics.over_the_air import analog_symbols, symbols_time_s
 from cosim.scenario.model import Scenario
 from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.setup.build import given_work
@@ -71,8 +72,8 @@ def rows_at_most(
     """Rows by table.
 
     work: a mean round's by device; waits_s: in which nobody may be there. A round takes the slowest
-    device's time and Γ a mixing at most, twice where silent devices answer; clusters are taken to
-    hold all devices, and everybody to be there.
+    device's time and Γ a mixing at most, or a turn a device, twice where silent devices answer;
+    clusters are taken to hold all devices, and everybody to be there.
     """
     devices, rounds = scenario.device_count, scenario.rounds
     tasks = len(scenario.tasks) if scenario.learning.model != "none" else 0
@@ -82,6 +83,8 @@ def rows_at_most(
     transfers *= topology.transfers_per_update()
     if scenario.method.sending.answers:
         transfers *= 2  # a beacon first, and then the answer
+    if scenario.radio.access.model == "air":
+        transfers *= 2  # what a receiver tells, and the sum
     if topology.negotiated:
         transfers += devices  # announcements of heads
     duration_s = waits_s + rounds * _longest_round_s(scenario, work)
@@ -165,6 +168,11 @@ def _longest_round_s(scenario: Scenario, work: Sequence[Workload]) -> float:
     slowest_s = max(compute_time_s(*pair) for pair in zip(profiles, work, strict=True))
     turns = len(scenario.method.schedule.turns(1))
     turns *= 2 if scenario.method.sending.answers else 1
+    if scenario.radio.access.model == "air":
+        # Of both factors, where one alone may be trained; scalars are a small part.
+        values = 2 * max(each.trained for each in work)
+        turn_s = float(symbols_time_s(analog_symbols(values), scenario.radio.bandwidth_hz))
+        return slowest_s + turns * scenario.device_count * turn_s
     return slowest_s + turns * scenario.radio.deadline_s
 
 

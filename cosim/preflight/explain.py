@@ -12,6 +12,7 @@ import numpy as np
 from cosim.methods.workload import Workload
 from cosim.physics.decibel import w_to_dbm
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
+from cosim.physics.over_the_air import analog_symbols, symbols_time_s
 from cosim.physics.power import spectral_efficiency_needed
 from cosim.preflight.disk import disk_words, estimate_disk
 from cosim.scenario.model import Scenario
@@ -56,6 +57,8 @@ def radio_facts(
     """Payload against W·Γ, Lemma 1's power over the first links, coherence time against Γ."""
     radio = scenario.radio
     receivers = scenario.method.topology.most_receivers(scenario.device_count - 1)
+    if radio.access.model == "air" and receivers:
+        return _sums_on_the_air(scenario, _coherence_s(scenario, devices), first_bits)
     if links is None:
         silent = not scenario.method.aggregation.exchanges
         why = f"method '{scenario.method.name}' sends nothing" if silent else "one device is alone"
@@ -70,9 +73,7 @@ def radio_facts(
     efficiency = float(
         spectral_efficiency_needed(first_bits, receivers, radio.bandwidth_hz, radio.deadline_s)
     )
-    speeds = sorted((device.trajectory.speed_limit_m_s for device in devices), reverse=True)
-    dopplers = [float(doppler_hz(speed, radio.carrier_hz)) for speed in [*speeds[:2], 0.0][:2]]
-    coherence_s = float(coherence_time_s(float(effective_doppler_hz(*dopplers))))
+    coherence_s = _coherence_s(scenario, devices)
     warning = (
         None
         if efficiency <= _DEMANDING_BIT_S_HZ
@@ -94,6 +95,40 @@ def radio_facts(
             if np.isinf(coherence_s)
             else f"{coherence_s * 1e3:.1f} ms for the fastest pair; Γ is "
             f"{radio.deadline_s / coherence_s:.0f} of them",
+        ),
+    ]
+
+
+def _coherence_s(scenario: Scenario, devices: Sequence[Device]) -> float:
+    """The coherence time of the fastest pair."""
+    speeds = sorted((device.trajectory.speed_limit_m_s for device in devices), reverse=True)
+    carrier_hz = scenario.radio.carrier_hz
+    dopplers = [float(doppler_hz(speed, carrier_hz)) for speed in [*speeds[:2], 0.0][:2]]
+    return float(coherence_time_s(float(effective_doppler_hz(*dopplers))))
+
+
+def _sums_on_the_air(scenario: Scenario, coherence_s: float, bits: int) -> list[Fact]:
+    """What a receiver's turn takes, how many there may be, and whether channels stand still."""
+    values, band_hz = bits // scenario.adapter.bits_per_value, scenario.radio.bandwidth_hz
+    turn_s = float(symbols_time_s(analog_symbols(values), band_hz))
+    shorter = scenario.radio.fading.model != "none" and coherence_s < turn_s
+    warning = (
+        "shorter than a turn, through which channels are held to be coherent: its sums come out "
+        "better than they would"
+    )
+    return [
+        Fact("payload", f"{values:,} real values, to all receivers alike"),
+        Fact(
+            "turns",
+            f"{turn_s:.4g} s each on {band_hz:.4g} Hz and what a receiver tells before; at most "
+            f"{scenario.device_count} a round, as many as receivers that share a neighbour",
+        ),
+        Fact(
+            "coherence time",
+            "infinite: nothing moves"
+            if np.isinf(coherence_s)
+            else f"{coherence_s * 1e3:.1f} ms for the fastest pair",
+            warning if shorter else None,
         ),
     ]
 

@@ -165,6 +165,52 @@ class Scenario(Section):
         return self
 
     @model_validator(mode="after")
+    def _signals_add_up(self) -> Self:
+        if self.radio.access.model == "air" and self.method.aggregation.exchanges:
+            refusal = self._not_superposed()
+            if refusal is not None:
+                raise ValueError(f"radio.access: 'air' {refusal}")
+        return self
+
+    def _not_superposed(self) -> str | None:
+        """Why the air cannot add up what the method's devices send."""
+        method = self.method
+        if not method.aggregation.superposes:
+            return (
+                "brings the sum of what neighbours send, and aggregation "
+                f"'{method.aggregation.word()}' of method '{method.name}' needs each by itself: "
+                "use aggregation 'superposed_mean'"
+            )
+        if not method.schedule.waits:
+            return (
+                "has neighbours send at once, and with schedule "
+                f"'{method.schedule.word()}' nobody waits for anybody: use 'synchronous'"
+            )
+        if len(method.schedule.turns(1)) > 1:
+            return "has one turn a receiver and round: use schedule 'synchronous' with mixings: 1"
+        if not method.sending.every_turn:
+            return (
+                "has all neighbours send in a receiver's turn, and with sending "
+                f"'{method.sending}' they may not: use 'every_turn'"
+            )
+        if method.topology.limited or method.topology.negotiated:
+            return (
+                f"knows no links of their own, by which topology '{method.topology}' chooses "
+                "pairs: use another, or limit_by_links: false"
+            )
+        if not method.codec.by_value:
+            return (
+                f"adds up real values, and codec '{method.codec.word()}' makes bits of them that "
+                "do not add up: use 'floating'"
+            )
+        if self.adapter.bits_per_value != 32:
+            return (
+                "sends real values, which are not rounded: use adapter.bits_per_value: 32, by "
+                "which they are counted and stored"
+            )
+        return None
+
+    @model_validator(mode="after")
     def _reference_distance_lies_in_the_area(self) -> Self:
         path_loss = self.radio.path_loss
         reference_m = path_loss.reference_m if isinstance(path_loss, LogDistance) else 0.0

@@ -162,6 +162,50 @@ Packets = Annotated[
 ]
 
 
+class Digital(Section):
+    """Each message is sent by itself, in bits."""
+
+    model: Literal["digital"] = "digital"
+
+
+class OverTheAir(Section):
+    """The air adds up what all neighbours of a device send it at once, as real values.
+
+    Each device is the receiver in a turn of D/(2W) for D values, on the whole band; a colouring of
+    the round's graph in which receivers share no neighbour has several in one turn. Whoever takes
+    part inverts its channel as it is at the turn's start, held to be coherent until its end. Ours:
+    what a turn has besides, and that its symbols are at unit power.
+    """
+
+    model: Literal["air"] = "air"
+    threshold_db: float | None = Field(
+        0.0,
+        ge=-100,
+        le=100,
+        description="signal-to-noise ratio at p_max below which a neighbour takes no part, so that "
+        "the others need not turn down to it; null: all do",
+    )
+    pilot_symbols: int = Field(
+        64, ge=0, le=10**6, description="of a receiver at the start of its turn, for its channels"
+    )
+    scalar_bits: int = Field(
+        32,
+        ge=1,
+        le=64,
+        description="of each mean and scale that a receiver tells, by module and factor, of its "
+        "own values and of what all are to use, and of η",
+    )
+    control_bit_s_hz: float = Field(
+        1.0, gt=0, le=20, description="the rate of these, for neighbours far away to read them"
+    )
+
+
+Access = Annotated[
+    Annotated[Digital | OverTheAir, Field(discriminator="model")],
+    by_name("model", Digital | OverTheAir),
+]
+
+
 class Radio(Section):
     """One carrier; each sender splits its bandwidth W evenly over its receivers (OFDMA)."""
 
@@ -181,6 +225,11 @@ class Radio(Section):
         description="beyond Γ: lost, or kept on the air until it is through, and mixed then, or "
         "until its sender sends again",
     )
+    access: Access = Field(
+        Digital(),
+        description="how neighbours share the air: links of their own, or a sum; then `packets`, "
+        "`power`, `late` and Γ are those of control messages alone",
+    )
     packets: Packets = Field(Fluid(), description="how bits get through")
     path_loss: PathLoss = Field(LogDistance(), description="mean gain ḡ over the distance d")
     shadowing: Shadowing = Shadowing()
@@ -196,6 +245,21 @@ class Radio(Section):
         by_mean = self.power.policy == "lemma1" and self.power.channel_knowledge == "mean"
         fading = self.fading.model
         return fading == "none" or (by_mean and fading in ("block", "clarke"))
+
+    @model_validator(mode="after")
+    def _access_fits(self) -> Self:
+        if self.access.model == "air":
+            for name, value, found in (
+                ("packets", "fluid", self.packets.model),
+                ("share", "fixed", self.share),
+                ("late", "drop", self.late),
+            ):
+                if found != value:
+                    raise ValueError(
+                        f"{name} '{found}' is of messages that are sent by themselves; with access "
+                        f"'air' all are sent at once and end on time: use '{value}'"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _packets_fit(self) -> Self:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from simpy import Environment, Event
 
-from cosim.methods.message import Flight, Turn
+from cosim.methods.message import Passage, Turn
 from cosim.simulation.message import Message
 
 
@@ -42,14 +42,14 @@ class _Entry:
     message: the update.
     turn: when its sender spoke.
     mixings: how often the receiver had mixed when it was sent.
-    flight: what was lost of it; None where nothing can be.
+    flight: what the air did to it; None where it came whole and by itself.
     in_time: whether it arrived by its deadline.
     """
 
     message: Message
     turn: Turn
     mixings: int
-    flight: Flight | None
+    flight: Passage | None
     in_time: bool
 
 
@@ -58,12 +58,12 @@ class Taken(NamedTuple):
 
     contents: the newest update's content.
     ages: how often the device has mixed since it was sent; 0 of what was said in this turn.
-    flights: what was lost of those whose packets were sent once.
+    flights: what the air did to those that it did not bring whole and by themselves.
     """
 
     contents: dict[int, Any]
     ages: dict[int, int]
-    flights: dict[int, Flight]
+    flights: dict[int, Passage]
 
 
 class Inbox:
@@ -90,7 +90,7 @@ class Inbox:
         message: Message,
         turn: Turn,
         mixings: int,
-        flight: Flight | None = None,
+        flight: Passage | None = None,
         *,
         in_time: bool,
     ) -> None:

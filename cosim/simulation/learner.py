@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from cosim.learning.records import Description, Evaluation, FineTuned, Outgoing
-from cosim.methods.message import NOTHING_LOST, Flight, Graph, Turn
+from cosim.methods.message import NOTHING_LOST, Graph, Passage, Turn
 from cosim.methods.workload import Workload
 
 if TYPE_CHECKING:
@@ -89,13 +89,13 @@ class Learner(Protocol):
         ages: Mapping[int, int],
         turn: Turn,
         graph: Graph,
-        flights: Mapping[int, Flight] = NOTHING_LOST,
+        flights: Mapping[int, Passage] = NOTHING_LOST,
     ) -> Job[None]:
         """The mixing of what arrived into the device's state.
 
         ages: how often the device has mixed since each message was sent. graph: the neighbours of
         the device and of those whom it hears, or of all, where the method's weights ask for them.
-        flights: of the messages whose packets were sent once, by sender.
+        flights: of the messages whose packets were sent once, or that the air added up, by sender.
         """
 
     def evaluate(

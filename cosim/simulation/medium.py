@@ -21,17 +21,10 @@ from cosim.simulation.links.start import drafts, start
 from cosim.simulation.links.transmission import Burst, Forecast, Phase, Transmission, unended
 from cosim.simulation.message import Message
 from cosim.simulation.recorder import Recorder
-from cosim.simulation.rows import transfer_row
+from cosim.simulation.rows import LAST_BIT, transfer_row
 from cosim.simulation.station import Station
+from cosim.simulation.superposition import Superposition
 from cosim.trace.schema import Cause, EventKind, Outcome, TransferKind
-
-# Why the last bit was sent, as far as the sender's own event says it; its transfer says more.
-_LAST_BIT = {
-    Outcome.DELIVERED: Cause.BITS_DELIVERED,
-    Outcome.LATE: Cause.DEADLINE,
-    Outcome.OUTAGE: Cause.OUTAGE,
-    Outcome.CANCELLED: Cause.INTERRUPTED,
-}
 
 
 class _Arrival(Timeout):
@@ -45,7 +38,8 @@ class _Arrival(Timeout):
 class Medium:
     """Carries messages between stations over the channel and writes every transfer down.
 
-    `arrived` hears of every message that is whole at its receiver, in time or late.
+    `arrived` hears of every message that is whole at its receiver, in time or late. What is sent
+    to be added up goes by `superposition`.
     """
 
     def __init__(
@@ -64,6 +58,7 @@ class Medium:
         self._arrived = arrived
         self._foresight = Foresight(channel, lambda device: stations[device].present)
         self._numbers = count()
+        self.superposition = Superposition(env, channel, stations, record, arrived, self._numbers)
         # What was sent in this instant, and whether it is solved already.
         self._bursts: list[tuple[list[Transmission], bool]] = []
         self._changed: dict[int, Transmission] = {}
@@ -127,6 +122,7 @@ class Medium:
     def cancel(self, station: Station, cause: Cause) -> None:
         """Ends every transmission from or to a device that is no longer there, and frees the
         spectrum; what is through in this very instant counts. cause: why it is not there."""
+        self.superposition.cancel(station, cause)
         for transmission in [*station.outgoing.values(), *station.incoming.values()]:
             if transmission.through_by(float(self.env.now)):
                 self._deliver(transmission)
@@ -262,7 +258,7 @@ class Medium:
         elif phase is not Phase.OVERDUE:
             self._release(transmission, in_time=in_time)
         if phase is not Phase.WAITING:
-            self._record_event(transmission, sender, EventKind.SEND_END, _LAST_BIT[outcome])
+            self._record_event(transmission, sender, EventKind.SEND_END, LAST_BIT[outcome])
         if self.radio.share == "dynamic":
             self._share_anew(sender)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cosim.learning.records import Description, Evaluation, FineTuned, Outgoing
-from cosim.methods.message import NOTHING_LOST, Flight, Graph, Turn
+from cosim.methods.message import NOTHING_LOST, Graph, Passage, Turn
 from cosim.methods.workload import Workload
 from cosim.simulation.learner import Job
 
@@ -107,7 +107,7 @@ class NullLearner:
         ages: Mapping[int, int],
         turn: Turn,
         graph: Graph,
-        flights: Mapping[int, Flight] = NOTHING_LOST,
+        flights: Mapping[int, Passage] = NOTHING_LOST,
     ) -> Job[None]:
         """Nothing is learnt or computed; the device holds one more expert of each sender."""
         return _Mixing(self.bank(device), list(inbox), Workload.none())

@@ -28,6 +28,14 @@ from cosim.trace.schema import (
     TransferRow,
 )
 
+# Why the last bit was sent, as far as the sender's own event says it; its transfer says more.
+LAST_BIT = {
+    Outcome.DELIVERED: Cause.BITS_DELIVERED,
+    Outcome.LATE: Cause.DEADLINE,
+    Outcome.OUTAGE: Cause.OUTAGE,
+    Outcome.CANCELLED: Cause.INTERRUPTED,
+}
+
 
 def device_rows(
     scenario: Scenario,

@@ -10,27 +10,12 @@ from typing import Annotated, Any, NamedTuple, TypeAlias, get_args, get_origin, 
 
 import pyarrow as pa
 
+from cosim.trace.column import Column, Device, EnergyRx, Round, X, Y
 from cosim.trace.vocabulary import Cause as Cause
 from cosim.trace.vocabulary import EventKind as EventKind
 from cosim.trace.vocabulary import Outcome as Outcome
 from cosim.trace.vocabulary import Quantity as Quantity
 from cosim.trace.vocabulary import TransferKind as TransferKind
-
-
-class Column(NamedTuple):
-    """Unit and meaning of one column, and its stored type where `int` alone does not say it."""
-
-    unit: str
-    description: str
-    stored: Any = None
-
-
-# Payload bits are counted, so they are integers; what accumulates at a varying rate is a float.
-Round: TypeAlias = Annotated[int, Column("1", "number of the round")]
-Device: TypeAlias = Annotated[int, Column("1", "identity of the device the row is about")]
-EnergyRx: TypeAlias = Annotated[float, Column("J", "energy spent receiving")]
-X: TypeAlias = Annotated[float, Column("m", "position along the first axis")]
-Y: TypeAlias = Annotated[float, Column("m", "position along the second axis")]
 
 
 class DeviceRow(NamedTuple):
@@ -99,6 +84,18 @@ class TransferRow(NamedTuple):
     packets_lost: Annotated[
         int | None,
         Column("1", "packets lost of those sent; null where what is lost is sent again"),
+    ] = None
+    symbols: Annotated[
+        int | None,
+        Column("1", "complex symbols of two real values each; null of what is sent in bits"),
+    ] = None
+    estimate_error: Annotated[
+        float | None,
+        Column(
+            "1",
+            "mean squared error that noise adds to the mean of a sum on the air, of values of unit "
+            "power; null of what is no part of one",
+        ),
     ] = None
 
 

@@ -51,6 +51,14 @@ def _each(transfers: pd.DataFrame) -> Iterator[Finding]:
         yield _one("delivered_bits", f"all {written(bits[row])} bits", delivered, row)
     for row in where((lost > 0.0) & (delivered >= bits)):
         yield _one("packets_lost", "0, as all bits are delivered", lost, row)
+    analog = transfers["symbols"].notna().to_numpy()
+    for row in where(analog & (bits > 0.0)):
+        yield _one("bits", "0, as real values are sent", bits, row)
+    error = transfers["estimate_error"].to_numpy(float)
+    for row in where(~(analog & through) & ~np.isnan(error)):
+        yield _one("estimate_error", "null, as nothing came of it in a sum", error, row)
+    for row in where(analog & through & ~(error >= 0.0)):
+        yield _one("estimate_error", "what noise adds to a sum", error, row)
     lasted = (transfers["end_s"] - transfers["start_s"]).to_numpy(float)
     rate = transfers["mean_rate_bit_s"].to_numpy(float)
     mean_bit_s = np.divide(delivered, lasted, out=np.zeros_like(lasted), where=lasted > 0.0)

@@ -12,6 +12,7 @@ from torch import Tensor
 from cosim.methods import METHODS
 from cosim.methods.aggregation.erased_mean import ErasedMean
 from cosim.methods.aggregation.mean import Mean
+from cosim.methods.arrival import arrived_of
 from cosim.methods.message import (
     Common,
     Flight,
@@ -19,7 +20,6 @@ from cosim.methods.message import (
     Message,
     Seed,
     Values,
-    arrived_of,
 )
 from cosim.methods.topology.ring import Ring
 from cosim.methods.weights.metropolis import Metropolis

@@ -124,7 +124,7 @@ def test_each_expansion_has_its_rule() -> None:
     alone = {"local", "hard_moe", "centralised"}
     averaged = {"lora", "full_finetune", "decaf", "fedrot_lora", "sum_product", "product_sum"}
     mixed = {"tad_lora", "adf_lora", "rolora", "ffa_lora", "dec_lora"}
-    others = {"event_gossip", "ef_hc", "salf", "dfl_imperfect"}
+    others = {"event_gossip", "ef_hc", "salf", "dfl_imperfect", "air_fedavg", "flexatc"}
     assert dense == alone | averaged | mixed | others | {"lori_dense"}
     assert {name for name, method in METHODS.items() if method.expansion.warms_up} == {"lori"}
 

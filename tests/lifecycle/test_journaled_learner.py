@@ -27,7 +27,7 @@ from cosim.lifecycle import journaled_learner
 from cosim.lifecycle.answers import JOB_VERBS, VERBS
 from cosim.lifecycle.journal import Handle, Journal
 from cosim.lifecycle.journaled_learner import JournaledLearner
-from cosim.methods.message import NOTHING_LOST, Flight, Graph, Turn
+from cosim.methods.message import NOTHING_LOST, Flight, Graph, Passage, Superposed, Turn
 from cosim.methods.workload import Workload
 from cosim.simulation.learner import Job, Learner
 from cosim.simulation.null_learner import NullLearner
@@ -52,6 +52,7 @@ def test_learners_are_asked_as_the_protocol_says(kind: type, verb: str) -> None:
     assert list(inspect.signature(getattr(kind, verb)).parameters) == asked
 
 
+PASSAGES: Mapping[int, Passage] = {0: Superposed(2e-9, 1e-12), 1: Flight(8, (1, 3), 0.9)}
 SHEET = AnswerSheet("sums", (2**62, 7), (1, 0), (2, None), (0.1 + 0.2, None), (3, 0))
 UNGATED = AnswerSheet("sums", (5,), (0,), (1,), (-1e-17,))
 
@@ -73,7 +74,7 @@ class Telling(NullLearner):
         self.asked.append(("messages", device, turn))
         if device == 2:
             return None
-        return Outgoing(f"of {device}", {receiver: 16 + receiver for receiver in receivers})
+        return Outgoing(f"of {device}", {receiver: 16 + receiver for receiver in receivers}, 3)
 
     def experts(self, device: int, receivers: Sequence[int], offered: Any = None) -> Outgoing:
         self.asked.append(("experts", device, offered))
@@ -93,7 +94,7 @@ class Telling(NullLearner):
         ages: Mapping[int, int],
         turn: Turn,
         graph: Graph,
-        flights: Mapping[int, Flight] = NOTHING_LOST,
+        flights: Mapping[int, Passage] = NOTHING_LOST,
     ) -> TellingMixture:
         told = device, dict(inbox), dict(ages), turn, dict(graph), dict(flights)
         return TellingMixture(self, told)
@@ -159,7 +160,14 @@ def conversation(learner: Learner) -> list[Any]:
     learner.limit(1, 1e6)
     graph = {3: (0, 1), 0: (3,), 1: (3,)}
     mixtures = [
-        learner.mix(3, inbox, {0: 0, 1: 2}, Turn(1), graph, {1: Flight(8, (1, 3), 0.9)}),
+        learner.mix(
+            3,
+            inbox,
+            {0: 0, 1: 2},
+            Turn(1),
+            graph,
+            PASSAGES,
+        ),
         learner.mix(2, {}, {}, Turn(1, 1), {}),
     ]
     heard += [mixture.work for mixture in mixtures]
@@ -195,7 +203,7 @@ def test_what_is_heard_again_is_what_was_heard_and_nothing_is_asked() -> None:
         {0: 0, 1: 2},
         Turn(1),
         {3: (0, 1), 0: (3,), 1: (3,)},
-        {1: Flight(8, (1, 3), 0.9)},
+        PASSAGES,
     )
     assert mixed in first.asked
     assert ("experts", 1, {1: "an expert"}) in first.asked

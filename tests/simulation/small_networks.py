@@ -9,7 +9,7 @@ from typing import Any
 from simpy import Environment
 
 from cosim.learning.records import FineTuned, Outgoing
-from cosim.methods.message import NOTHING_LOST, Flight, Graph, Turn
+from cosim.methods.message import NOTHING_LOST, Graph, Passage, Turn
 from cosim.methods.workload import Workload
 from cosim.mobility.availability import Spell
 from cosim.mobility.trajectory import Static, Trajectory
@@ -171,7 +171,7 @@ class RecordingLearner(NullLearner):
         ages: Mapping[int, int],
         turn: Turn,
         graph: Graph,
-        flights: Mapping[int, Flight] = NOTHING_LOST,
+        flights: Mapping[int, Passage] = NOTHING_LOST,
     ) -> Any:
         """A job that keeps what the device mixes."""
         job = super().mix(device, inbox, ages, turn, graph)

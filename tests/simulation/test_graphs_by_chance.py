@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cosim.lifecycle.play import play
-from cosim.methods.message import NOTHING_LOST, Flight, Graph, Turn
+from cosim.methods.message import NOTHING_LOST, Graph, Passage, Turn
 from cosim.scenario.model import Scenario
 from cosim.simulation.null_learner import NullLearner
 from cosim.simulation.setup import build
@@ -34,7 +34,7 @@ class Told(NullLearner):
         ages: Mapping[int, int],
         turn: Turn,
         graph: Graph,
-        flights: Mapping[int, Flight] = NOTHING_LOST,
+        flights: Mapping[int, Passage] = NOTHING_LOST,
     ) -> Any:
         self.graphs[turn.round][device] = graph
         return super().mix(device, inbox, ages, turn, graph, flights)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from cosim.learning.records import FineTuned, Outgoing
 from cosim.methods import METHODS
-from cosim.methods.message import NOTHING_LOST, Flight, Graph, Turn
+from cosim.methods.message import NOTHING_LOST, Graph, Passage, Turn
 from cosim.scenario.model import Scenario
 from cosim.simulation.null_learner import NullLearner
 from cosim.simulation.setup import build
@@ -59,7 +59,7 @@ class Talking(NullLearner):
         ages: Mapping[int, int],
         turn: Turn,
         graph: Graph,
-        flights: Mapping[int, Flight] = NOTHING_LOST,
+        flights: Mapping[int, Passage] = NOTHING_LOST,
     ) -> Any:
         assert (device, turn) not in self.mixed
         self.mixed[device, turn] = dict(inbox), dict(ages)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from cosim.methods.message import NOTHING_LOST, Flight, Graph, Turn
+from cosim.methods.message import NOTHING_LOST, Flight, Graph, Passage, Turn
 from cosim.scenario.model import Scenario
 from cosim.simulation.null_learner import NullLearner
 from cosim.simulation.setup import build
@@ -40,10 +40,12 @@ class Told(NullLearner):
         ages: Mapping[int, int],
         turn: Turn,
         graph: Graph,
-        flights: Mapping[int, Flight] = NOTHING_LOST,
+        flights: Mapping[int, Passage] = NOTHING_LOST,
     ) -> Any:
         assert set(flights) == set(inbox)
-        self.flights.update({(turn, device, sender): one for sender, one in flights.items()})
+        for sender, one in flights.items():
+            assert isinstance(one, Flight)
+            self.flights[turn, device, sender] = one
         return super().mix(device, inbox, ages, turn, graph, flights)
 
 

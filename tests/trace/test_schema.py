@@ -25,7 +25,7 @@ COLUMNS = {
     "events": "time_s, round, device, kind, peer, cause, transfer",
     "transfers": "number, round, src, dst, kind, bits, start_s, end_s, deadline_at_s, distance_m, "
     "bandwidth_hz, power_w, consumed_w, mean_snr_db, mean_rate_bit_s, sent_bits, delivered_bits, "
-    "energy_tx_j, energy_rx_j, outcome, cause, mixing, packets_lost",
+    "energy_tx_j, energy_rx_j, outcome, cause, mixing, packets_lost, symbols, estimate_error",
     "rounds": "round, device, start_s, end_s, compute_s, send_s, wait_s, off_s, flop, loss, "
     "bits_sent, received, stale, missed, silent, edges_used, energy_compute_j, energy_tx_j, "
     "energy_rx_j, energy_idle_j, battery_j, x_m, y_m",
@@ -55,6 +55,8 @@ NULLABLE = {
     "events.peer",
     "events.transfer",
     "transfers.packets_lost",
+    "transfers.symbols",
+    "transfers.estimate_error",
     "rounds.loss",
     "rounds.edges_used",
     "rounds.battery_j",

@@ -230,6 +230,14 @@ TAMPERED: dict[str, tuple[str, Any, str, str]] = {
         "transfers", put("packets_lost", 1, outcome="delivered"), "bits",
         r"transfers\.parquet row \d+: packets_lost: expected 0, as all bits are delivered, found 1",
     ),
+    "symbols of what was sent in bits": (
+        "transfers", put("symbols", 7), "bits",
+        r"transfers\.parquet row 0: bits: expected 0, as real values are sent, found 2e7",
+    ),
+    "an error of what is no part of a sum": (
+        "transfers", put("estimate_error", 0.5), "bits",
+        r"transfers\.parquet row 0: estimate_error: expected null, .*, found 0.5",
+    ),
     "a mixing that the round has not": (
         "transfers", put("mixing", 1), "transfers",
         r"transfers\.parquet row 0: mixing: expected 0 to 0, the mixings of round 1, found 1",

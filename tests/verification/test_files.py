@@ -58,7 +58,7 @@ SCHEMA_CASES: dict[str, tuple[Any, str]] = {
     ),
     "another order": (
         lambda table: table.select(table.column_names[::-1]),
-        r"columns: expected number, round, src, .*, found packets_lost, mixing, cause, outcome",
+        r"columns: expected number, round, src, .*, found estimate_error, symbols, packets_lost,",
     ),
     "another type": (retyped, r"type of column bits: expected int64, found double"),
     "nulls allowed": (nullable, r"column src: expected never null, found null allowed"),

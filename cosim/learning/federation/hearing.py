@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from cosim.methods.arrival import arrived_of
 from cosim.methods.message import (
     NOTHING_LOST,
-    Flight,
     Graph,
     Heard,
     Message,
+    Passage,
+    Superposed,
     Turn,
-    arrived_of,
     freshness,
 )
 
@@ -25,14 +26,14 @@ class Hearing(NamedTuple):
     turn: when it mixes.
     graph: neighbours of the device and of those whom it heard, or of all, where a part asks for
         them.
-    flights: of the messages whose packets were sent once, by sender.
+    flights: of the messages whose packets were sent once, or that the air added up, by sender.
     """
 
     inbox: Mapping[int, Message]
     ages: Mapping[int, int]
     turn: Turn
     graph: Graph
-    flights: Mapping[int, Flight] = NOTHING_LOST
+    flights: Mapping[int, Passage] = NOTHING_LOST
 
     def heard(self, exponent: float, bits_per_value: int) -> list[Heard]:
         """The messages as they arrived; one of age n weighs (1 + n)^−exponent."""
@@ -45,6 +46,8 @@ class Hearing(NamedTuple):
         age = self.ages[message.device]
         if (flight := self.flights.get(message.device)) is None:
             return Heard(message, age, fresh)
+        if isinstance(flight, Superposed):
+            return Heard(message, age, fresh, superposed=flight)
         lost = bool(flight.lost)
         arrived = arrived_of(message.content, bits_per_value, flight) if lost else None
         return Heard(message, age, fresh, arrived, flight.delivery)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.learning.federation.coded import Speech, as_banked, read, spoken_in
+from cosim.learning.federation.contents import numbers_in, scales_in, told_once
 from cosim.learning.federation.copies import Copies
 from cosim.learning.federation.fleet import Fleet
 from cosim.learning.federation.hearing import Hearing
@@ -22,10 +23,13 @@ from cosim.learning.threads import one_thread_each
 from cosim.methods.adapter import Adapter
 from cosim.methods.codec.slot import Codec, Memory
 from cosim.methods.message import (
+    NOTHING_LOST,
     Graph,
     Heard,
     Message,
+    Passage,
     Said,
+    Superposed,
     Turn,
     Values,
     mask_bits,
@@ -136,7 +140,9 @@ class Messages:
         message = self.tell(device, turn, receivers)
         if receivers:
             states[device] = method.aggregation.said(states[device], message)
-        return Outgoing(message, {to: self.payload_bits(message, to) for to in receivers})
+        bits = {to: self.payload_bits(message, to) for to in receivers}
+        added = method.aggregation.superposes
+        return Outgoing(message, bits, scales_in(message, self.fleet.layout) if added else 0)
 
     def payload_bits(self, message: Message, receiver: int) -> int:
         """Bits of a message for this receiver: what it has not been told already."""
@@ -256,13 +262,22 @@ class Messages:
         """Whether a device has nothing of its own to mix: quarantined from its calibration on."""
         return bool(self.method.needs) and self.fleet.states[device].calibration is None
 
-    def mixing_work(self, device: int, inbox: Mapping[int, Message], graph: Graph) -> Workload:
-        """What mixing these, what is remembered besides, and the device's own takes."""
+    def mixing_work(
+        self,
+        device: int,
+        inbox: Mapping[int, Message],
+        graph: Graph,
+        flights: Mapping[int, Passage] = NOTHING_LOST,
+    ) -> Workload:
+        """What mixing these, what is remembered besides, and the device's own takes; what the air
+        has added up is one message."""
         aggregation, layout = self.method.aggregation, self.fleet.layout
         messages = [*inbox.values(), *self._recalled(device, inbox, graph)]
         if not messages or not aggregation.exchanges:
             return Workload.none()
         sizes = [numbers_in(message) for message in messages]
+        if any(isinstance(passage, Superposed) for passage in flights.values()):
+            sizes = [max(sizes)]
         if aggregation.averages and not self._empty_handed(device):
             adapter = self.fleet.states[device].adapter
             sends = self.method.projection.sends(adapter.round)
@@ -309,14 +324,3 @@ class Messages:
             for owner, expert in sorted(bank.items())
             if owner != receiver and (owner not in experts or experts[owner].round < expert.round)
         ]
-
-
-def told_once(content: Sequence[Said]) -> frozenset[str]:
-    """The names of what a receiver need be told only once."""
-    return frozenset(said.name for said in content if said.once)
-
-
-def numbers_in(message: Message) -> int:
-    """Values that a message has on the air every time."""
-    values = [said for said in message.content if isinstance(said, Values) and not said.once]
-    return sum(said.values.numel() for said in values)

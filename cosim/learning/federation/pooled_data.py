@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cosim.learning.training.lesson import Batch, Lesson, Outcome
-from cosim.methods.slots import Data
+from cosim.methods.data.slot import Data
 
 
 class Pools:

@@ -50,6 +50,12 @@ class TopK(Codec):
                 f"aggregation '{method.aggregation.word()}' puts them into another basis: use "
                 "codec 'floating' or 'rounded', or aggregation 'mean'"
             )
+        if not method.aggregation.says_held:
+            return (
+                f"codec {self} renews some values of A and B and keeps others as they were, and "
+                f"aggregation {method.aggregation} says what changed: use codec 'floating' or "
+                "'rounded', or sends: model"
+            )
         if method.aggregation.remembers:
             return (
                 f"codec {self} and aggregation {method.aggregation} both remember what was last "

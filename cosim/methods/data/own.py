@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cosim.methods.slots import Data
+from cosim.methods.data.slot import Data
 
 
 class Own(Data):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cosim.methods.chosen import Chosen
-from cosim.methods.slots import Data
+from cosim.methods.data.slot import Data
 
 
 class Together(Data):

@@ -19,6 +19,8 @@ class Weights(Part):
     asks_degrees: ClassVar[bool] = False
     # Whether it looks at all of that graph, and not at the device and whom it hears alone.
     asks_graph: ClassVar[bool] = False
+    # Whether all that is fresh weighs the same, whoever said it.
+    alike: ClassVar[bool] = False
 
     @property
     def mutual(self) -> bool:

@@ -13,13 +13,20 @@ from cosim.methods.message import Turn
 from cosim.simulation.compute_time import flop_done
 from cosim.simulation.inbox import Taken
 from cosim.simulation.message import Message
+from cosim.simulation.rounds.air_turns import AirTurns
 from cosim.simulation.station import Station
 from cosim.simulation.world import RoundResult, Seat, World
 from cosim.trace.schema import Cause, EventKind, TransferKind
 
 
 def device_round(
-    world: World, station: Station, number: int, seat: Seat, *, waits: bool
+    world: World,
+    station: Station,
+    number: int,
+    seat: Seat,
+    air: AirTurns | None = None,
+    *,
+    waits: bool,
 ) -> Generator[Event, Any, RoundResult]:
     """Fine-tune; then, once a turn: send, wait for the neighbours, mix. Time passes at `yield`.
 
@@ -28,6 +35,7 @@ def device_round(
     once the air is free of what it sent before. In its last round it stays until its own is sent.
     Where the method's edges are used both ways, silent devices then answer those whom they heard.
     Where they are mutual, a device mixes in a turn those alone whom it heard and who heard it.
+    Where the air adds up what is sent, all send and listen by turns.
     """
     result, me = RoundResult(), station.id
     turns = world.scenario.method.schedule.turns(number)
@@ -36,12 +44,14 @@ def device_round(
     both_ways = waits and world.scenario.method.sending.answers
     why = Cause.NEIGHBOURS_SETTLED if waits else Cause.SCHEDULE
     try:
-        tuned = yield from _fine_tune(world, station, turns[0], seat, result)
+        tuned = yield from _fine_tune(world, station, turns[0], seat, result, air)
         if tuned.quarantined:
             world.record.event(EventKind.QUARANTINE, me, number, Cause.DIVERGENCE)
         for turn in turns:
             speaks, later = False, turns[turn.mixing + 1 :]
-            if tuned.quarantined:
+            if air is not None:
+                yield from _by_turns(world, air, station, turn, seat, tuned)
+            elif tuned.quarantined:
                 world.medium.silence(station, seat.neighbours, turn)
                 _owe_nothing(world, station, [turn], seat)
             elif tuned.dropped:
@@ -64,7 +74,25 @@ def device_round(
             world.medium.silence(station, seat.neighbours, unsaid)
         world.record.event(EventKind.CUT_OFF, me, number, Cause(str(cut.cause)))
         _owe_nothing(world, station, turns, seat)
+        if air is not None:
+            air.withdraw(me)
     return result
+
+
+def _by_turns(
+    world: World, air: AirTurns, station: Station, turn: Turn, seat: Seat, tuned: FineTuned
+) -> Generator[Event, Any, None]:
+    """Speaks, if there is anything to say, and stays until all have had their turn."""
+    said = None
+    if tuned.dropped:
+        _count_silence(world, seat.neighbours)
+    elif not tuned.quarantined:
+        said = world.learner.messages(station.id, turn, seat.neighbours)
+    if said is None:
+        air.listen(station.id, silent=tuned.dropped)
+    else:
+        air.speak(station.id, said)
+    yield air.over
 
 
 def _mix(
@@ -95,7 +123,12 @@ def _mix(
 
 
 def _fine_tune(
-    world: World, station: Station, turn: Turn, seat: Seat, result: RoundResult
+    world: World,
+    station: Station,
+    turn: Turn,
+    seat: Seat,
+    result: RoundResult,
+    air: AirTurns | None,
 ) -> Generator[Event, Any, FineTuned]:
     """Fine-tunes, until the compute deadline at most; a device that is cut off meanwhile has
     computed nothing, and nobody hears of it."""
@@ -111,12 +144,14 @@ def _fine_tune(
         why, flop = Cause.DEADLINE, flop_done(job.work, takes_s, deadline_s)
         world.learner.cut(me, flop)
         takes_s = deadline_s
-    world.medium.expect(station, seat.neighbours, turn, takes_s)
+    if air is None:
+        world.medium.expect(station, seat.neighbours, turn, takes_s)
     try:
         yield world.env.timeout(takes_s)
     except Interrupt:
         job.discard()
-        world.medium.silence(station, seat.neighbours, turn)
+        if air is None:
+            world.medium.silence(station, seat.neighbours, turn)
         raise
     station.meter.compute(False)
     tuned = job.result()

@@ -7,6 +7,8 @@ from typing import Any
 
 from simpy import Event, Process
 
+from cosim.methods.message import Turn
+from cosim.simulation.rounds.air_turns import AirTurns
 from cosim.simulation.rounds.device_round import device_round
 from cosim.simulation.rounds.expert_exchange import spread_experts
 from cosim.simulation.rounds.plan import Plan
@@ -29,8 +31,11 @@ def group_round(
         station.round = plan.round
         world.record.event(EventKind.PLAN, station.id, plan.round, Cause.SCHEDULE)
     seats = _seats(world, plan, players)
+    air = None
+    if world.scenario.radio.access.model == "air":
+        air = AirTurns(world, Turn(plan.round), seats)
     for station in players:
-        round_ = device_round(world, station, plan.round, seats[station.id], waits=waits)
+        round_ = device_round(world, station, plan.round, seats[station.id], air, waits=waits)
         station.life = lives[station.id] = world.env.process(round_)
     ended = yield world.env.all_of(list(lives.values()))
     values = ended.todict()  # asked one by one, it looks through all of them each time

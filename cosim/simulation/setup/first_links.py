@@ -61,12 +61,14 @@ def first_links(
     scenario: Scenario, devices: Sequence[Device], channel: Channel, bits: int
 ) -> FirstLinks | None:
     """The graph of round 1 among the devices that are there at time zero, `bits` on each link;
-    None where nothing is ever sent.
+    None where nothing is ever sent, or not by links of their own.
 
     It takes nothing that a run would miss: the graph has a stream of its own by its round, places
     are functions of time, and spells that can be gone through once are not looked at.
     """
     if scenario.method.topology.most_receivers(scenario.device_count - 1) == 0:
+        return None
+    if scenario.radio.access.model == "air":
         return None
     with failures_told(scenario):
         return _judged(scenario, devices, channel, bits)

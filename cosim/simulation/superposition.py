@@ -1,0 +1,253 @@
+"""Sums on the air: what neighbours of one receiver send at once, at powers that invert their
+channels.
+
+A receiver's turn has two parts. First it tells its neighbours, in digital symbols to all of them at
+p_max, what its and their vectors' means and scales are and the η that they aim at, after a pilot by
+which each knows its channel. Then all who take part send one real value on I and one on Q of each
+symbol. It ends on time: nothing is sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from simpy import Environment
+
+from cosim.methods.message import Superposed, Turn
+from cosim.physics.decibel import db_to_ratio, dbm_to_w
+from cosim.physics.over_the_air import (
+    estimate_error,
+    inversion_power,
+    inverted_power_w,
+    symbols_time_s,
+)
+from cosim.scenario.radio import OverTheAir
+from cosim.simulation.links.channel import Channel
+from cosim.simulation.links.grid import Grid
+from cosim.simulation.links.transmission import Phase, Transmission
+from cosim.simulation.message import Message
+from cosim.simulation.recorder import Recorder
+from cosim.simulation.rows import LAST_BIT, transfer_row
+from cosim.simulation.station import Station
+from cosim.trace.schema import Cause, EventKind, Outcome, TransferKind
+
+
+@dataclass(eq=False)
+class Star:
+    """A star is a receiver, and its neighbours who have something to say to it in its turn.
+
+    receiver: id of the device in the middle.
+    messages: what each of them says, by id, as long as it is not sent.
+    symbols: that each of them sends.
+    turn: when.
+    eta_w: η; 0 before the channels are known, and where nobody takes part.
+    on_air: the open transmissions of its present part, by number.
+    """
+
+    receiver: int
+    messages: dict[int, Message]
+    symbols: int
+    turn: Turn
+    eta_w: float = 0.0
+    on_air: dict[int, Transmission] = field(default_factory=dict)
+
+
+class Superposition:
+    """Carries stars, those of one turn side by side, and writes down what each sender did.
+
+    `arrived` hears of every message that is in a sum at the end.
+    """
+
+    def __init__(
+        self,
+        env: Environment,
+        channel: Channel,
+        stations: Sequence[Station],
+        record: Recorder,
+        arrived: Callable[[Message], None],
+        numbers: Iterator[int],
+    ) -> None:
+        self.env, self.channel, self.stations, self.record = env, channel, stations, record
+        self._arrived, self._numbers = arrived, numbers
+        # Those of all turns that are not over: groups have theirs by clocks of their own.
+        self._stars: list[Star] = []
+
+    @property
+    def _noise_w(self) -> float:
+        """σ_z² over the whole band."""
+        return float(self.channel.noise_w(self.channel.radio.bandwidth_hz))
+
+    @property
+    def _p_max_w(self) -> float:
+        return float(dbm_to_w(self.channel.radio.p_max_dbm))
+
+    @property
+    def _least_gain(self) -> float:
+        """g_th, the gain that brings the threshold's signal-to-noise ratio at p_max."""
+        threshold_db = self._access.threshold_db
+        if threshold_db is None:
+            return 0.0
+        return float(db_to_ratio(threshold_db)) * self._noise_w / self._p_max_w
+
+    @property
+    def _access(self) -> OverTheAir:
+        access = self.channel.radio.access
+        assert isinstance(access, OverTheAir), "links are digital"
+        return access
+
+    def control_s(self, bits: int) -> float:
+        """How long a receiver's pilot and so many bits take."""
+        band_hz, access = self.channel.radio.bandwidth_hz, self._access
+        pilot_s = float(symbols_time_s(access.pilot_symbols, band_hz))
+        return pilot_s + bits / (access.control_bit_s_hz * band_hz)
+
+    def symbols_s(self, symbols: int) -> float:
+        """How long so many symbols take, whoever sends them."""
+        return float(symbols_time_s(symbols, self.channel.radio.bandwidth_hz))
+
+    def begin_control(self, stars: Sequence[Star], bits: int) -> None:
+        """Has the receivers speak to their neighbours, each at p_max, of which a neighbour's row
+        has its share."""
+        self._stars += stars
+        for star in stars:
+            links = [(star.receiver, sender) for sender in star.messages]
+            gains = self._gains(star, links)
+            power_w = self._p_max_w / len(links)
+            for (_, sender), gain in zip(links, gains, strict=True):
+                message = Message(sender, bits, None, TransferKind.CONTROL)
+                grid = Grid(self.control_s(bits), 1)
+                self._open(star, star.receiver, message, grid, power_w, gain)
+
+    def end_control(self, stars: Sequence[Star]) -> None:
+        """Ends what the receivers said."""
+        for star in stars:
+            for transmission in list(star.on_air.values()):
+                transmission.carried_bits = transmission.message.bits
+                self._end(star, transmission, Outcome.DELIVERED, Cause.BITS_DELIVERED)
+
+    def begin_sums(self, stars: Sequence[Star]) -> None:
+        """Has those take part whose channels are good enough for it as they are now."""
+        for star in stars:
+            messages, star.messages = star.messages, {}
+            senders = list(messages)
+            if not senders:
+                continue
+            gains = np.array(self._gains(star, [(one, star.receiver) for one in senders]))
+            taking_part, star.eta_w = inversion_power(gains, self._p_max_w, self._least_gain)
+            grid = Grid(self.symbols_s(star.symbols), 1)
+            parts = zip(senders, gains.tolist(), taking_part.tolist(), strict=True)
+            for sender, gain, takes_part in parts:
+                power_w = 0.0
+                if takes_part:
+                    power_w = float(inverted_power_w(gain, star.eta_w, self._p_max_w))
+                message = messages[sender]
+                transmission = self._open(star, sender, message, grid, power_w, gain)
+                if not takes_part:
+                    self._end(star, transmission, Outcome.OUTAGE, Cause.INFEASIBLE_POWER)
+
+    def end_sums(self, stars: Sequence[Star]) -> None:
+        """Hands the sums to their receivers."""
+        for star in stars:
+            error = None
+            if star.on_air:
+                error = float(estimate_error(star.eta_w, self._noise_w, len(star.on_air)))
+            for transmission in list(star.on_air.values()):
+                self._end(star, transmission, Outcome.DELIVERED, Cause.BITS_DELIVERED, error)
+        self._stars = [star for star in self._stars if star not in stars]
+
+    def cancel(self, station: Station, cause: Cause) -> None:
+        """Ends what a device that is no longer there has a part in. A sum goes on without a sender,
+        and what it had sent of its values is not counted."""
+        for star in list(self._stars):
+            for transmission in list(star.on_air.values()):
+                if station.id in transmission.link:
+                    self._end(star, transmission, Outcome.CANCELLED, cause)
+            if station.id == star.receiver:
+                star.messages.clear()
+            elif star.messages.pop(station.id, None) is not None:
+                inbox = self.stations[star.receiver].inbox
+                inbox.end(station.id, star.turn, in_time=False)
+
+    def _gains(self, star: Star, links: Sequence[tuple[int, int]]) -> list[float]:
+        rounds = [star.turn.round] * len(links)
+        return [float(gain) for gain in self.channel.gains(links, float(self.env.now), rounds)]
+
+    def _open(
+        self, star: Star, sender: int, message: Message, grid: Grid, power_w: float, gain: float
+    ) -> Transmission:
+        """Begins a transmission over the whole band; one without power is never on the air."""
+        now_s, on_air = float(self.env.now), power_w > 0.0
+        transmission = Transmission(
+            turn=star.turn,
+            sender=sender,
+            message=message,
+            start_s=now_s,
+            share_hz=self.channel.radio.bandwidth_hz if on_air else 0.0,
+            grid=grid,
+            number=next(self._numbers),
+            receiver_mixings=self.stations[message.receiver].inbox.mixings,
+            power_w=power_w,
+            known_gain=gain,
+            phase=Phase.ON_AIR if on_air else Phase.WAITING,
+        )
+        (distance_m,) = self.channel.distances_m([transmission.link], now_s)
+        transmission.distance_m = float(distance_m)
+        star.on_air[transmission.number] = transmission
+        why = Cause.COMPUTE_FINISHED if on_air else Cause.INFEASIBLE_POWER
+        self._event(transmission, sender, EventKind.SEND_START, why)
+        if on_air:
+            self.stations[sender].meter.open_transmitter(transmission.number, power_w)
+            self.stations[message.receiver].meter.open_receiver(transmission.number)
+        return transmission
+
+    def _end(
+        self,
+        star: Star,
+        transmission: Transmission,
+        outcome: Outcome,
+        cause: Cause,
+        error: float | None = None,
+    ) -> None:
+        """Ends a transmission, here and nowhere else, and tells its receiver where it waits."""
+        del star.on_air[transmission.number]
+        message, number = transmission.message, transmission.number
+        sender, receiver = (self.stations[device] for device in transmission.link)
+        elapsed_s = float(self.env.now) - transmission.start_s
+        received_w = transmission.power_w * transmission.known_gain
+        transmission.snr_s = received_w / self._noise_w * elapsed_s
+        transmission.pass_until(elapsed_s)
+        chains_j = 0.0, 0.0
+        aired = transmission.phase is Phase.ON_AIR
+        if aired:
+            chains_j = sender.meter.close_transmitter(number), receiver.meter.close_receiver(number)
+        sent_bits = message.bits * min(elapsed_s / transmission.grid.deadline_s, 1.0)
+        now_s, profile = float(self.env.now), sender.device.profile
+        row = transfer_row(transmission, outcome, cause, profile, now_s, sent_bits, *chains_j)
+        in_time = outcome is Outcome.DELIVERED
+        if message.kind is TransferKind.UPDATE:
+            symbols = star.symbols if in_time else self._symbols_in(star, elapsed_s)
+            row = row._replace(symbols=symbols, estimate_error=error)
+        sender.meter.spent.sent_bits += row.sent_bits
+        self.record.write(row)
+        if in_time:
+            self._arrived(message)
+        if message.kind is TransferKind.UPDATE:
+            if in_time:
+                superposed = Superposed(star.eta_w, self._noise_w)
+                mixings = transmission.receiver_mixings
+                deliver = receiver.inbox.deliver
+                deliver(sender.id, message, star.turn, mixings, superposed, in_time=True)
+            receiver.inbox.end(sender.id, star.turn, in_time=in_time)
+        if in_time:
+            self._event(transmission, receiver.id, EventKind.RECEIVE, Cause.BITS_DELIVERED)
+        self._event(transmission, sender.id, EventKind.SEND_END, LAST_BIT[outcome])
+
+    def _symbols_in(self, star: Star, elapsed_s: float) -> int:
+        """Whole symbols in a part of a turn."""
+        return min(int(elapsed_s * self.channel.radio.bandwidth_hz), star.symbols)
+
+    def _event(self, transmission: Transmission, of: int, kind: EventKind, cause: Cause) -> None:
+        peer = next(device for device in transmission.link if device != of)
+        self.record.event(kind, of, transmission.round, cause, peer, transmission.number)

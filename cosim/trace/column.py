@@ -1,0 +1,19 @@
+"""What is said of a column, and the columns that several tables have."""
+
+from typing import Annotated, Any, NamedTuple, TypeAlias
+
+
+class Column(NamedTuple):
+    """Unit and meaning of one column, and its stored type where `int` alone does not say it."""
+
+    unit: str
+    description: str
+    stored: Any = None
+
+
+# Payload bits are counted, so they are integers; what accumulates at a varying rate is a float.
+Round: TypeAlias = Annotated[int, Column("1", "number of the round")]
+Device: TypeAlias = Annotated[int, Column("1", "identity of the device the row is about")]
+EnergyRx: TypeAlias = Annotated[float, Column("J", "energy spent receiving")]
+X: TypeAlias = Annotated[float, Column("m", "position along the first axis")]
+Y: TypeAlias = Annotated[float, Column("m", "position along the second axis")]
