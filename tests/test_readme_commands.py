@@ -87,7 +87,8 @@ def test_scripts_in_a_sentence_take_the_options_that_are_shown(
 def a_scenario_with(fragment: str, folder: Path) -> None:
     """A scenario that holds the keys of a fragment is valid."""
     keys = YAML(typ="safe").load(fragment)
-    rest = {"rounds": 1, "method": "local", "devices": [{"count": 2}]}
+    tasks = {"sums": {"dataset": "chain_sum"}}
+    rest = {"rounds": 1, "method": "local", "devices": [{"count": 2}], "tasks": tasks}
     path = folder / "fragment.yaml"
     with path.open("w", encoding="utf-8") as file:
         YAML(typ="safe").dump({**rest, **keys}, file)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, cast, get_args, get_origin
 
 import pytest
 import torch
@@ -34,6 +34,11 @@ def kinds(slot: str) -> list[type[Part]]:
 
 def setting(field: FieldInfo) -> st.SearchStrategy[Any]:
     """What a field admits by its type and its declared bounds."""
+    return of_type(field.annotation, declared(field))
+
+
+def declared(field: FieldInfo) -> dict[str, Any]:
+    """Its bounds, as hypothesis names them."""
     bounds: dict[str, Any] = {}
     for bound in field.metadata:
         match bound:
@@ -47,7 +52,7 @@ def setting(field: FieldInfo) -> st.SearchStrategy[Any]:
                 bounds |= {"max_value": bound.lt, "exclude_max": True}
             case _:
                 raise AssertionError(f"a bound that nothing is drawn by: {bound}")
-    return of_type(field.annotation, bounds)
+    return bounds
 
 
 def of_type(annotation: Any, bounds: dict[str, Any]) -> st.SearchStrategy[Any]:
@@ -62,6 +67,9 @@ def of_type(annotation: Any, bounds: dict[str, Any]) -> st.SearchStrategy[Any]:
         return st.none()
     if get_origin(annotation) is Literal:
         return st.sampled_from(get_args(annotation))
+    if get_origin(annotation) is Annotated:
+        kind, field = get_args(annotation)
+        return of_type(kind, declared(field))
     choices = get_args(annotation)
     assert choices, f"a type that nothing is drawn of: {annotation}"
     return st.one_of([of_type(choice, bounds) for choice in choices])
@@ -99,7 +107,10 @@ def methods(draw: st.DrawFn, begun: Method) -> Method:
             # Parts may not fit together; but no setting within its bounds is refused by itself.
             if any(error["loc"] for error in refusal.errors()):
                 raise
-    return method.with_(**{name: draw(setting(Method.model_fields[name])) for name in NUMBERS})
+    numbers = {name: draw(setting(Method.model_fields[name])) for name in NUMBERS}
+    # A run tells its parts how fast devices agree, before they learn.
+    asking = {part.slot: part.told(0.5) for part in method.parts() if part.asks_contraction}
+    return method.with_(**asking, **numbers)
 
 
 def vectors(learner: Learner) -> Iterator[tuple[str, Tensor]]:

@@ -98,7 +98,7 @@ def test_if_nothing_arrives_it_is_local(chosen: Any, tmp_path: Path, missing: st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["event_gossip", "ef_hc", "tad_lora, topology: ring", "salf"])
+@pytest.mark.parametrize("method", ["event_gossip", "ef_hc", "tad_lora, topology: ring"])
 def test_other_methods_mix_several_times_too(
     chosen: Any, snapshots: list[Path], tmp_path: Path, method: str
 ) -> None:
