@@ -75,6 +75,7 @@ def test_a_model_of_another_family_plays_or_is_refused(
     assert all("base_model" in err or "target_modules" in err for err in said)
 
 
+@pytest.mark.slow
 def test_the_text_of_a_model_that_sees(
     called: Any, learning: Callable[..., Path], tiny_tokenizer: Any, tmp_path: Path
 ) -> None:

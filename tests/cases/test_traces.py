@@ -32,6 +32,7 @@ def limited() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there", ["trace", "always"])
 def test_one_fix_of_1970_is_told_and_costs_nothing(
     command: Command, tmp_path: Path, there: str

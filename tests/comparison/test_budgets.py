@@ -38,6 +38,7 @@ def accuracy_within(run: Run, column: str, most: float) -> float | None:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [0, 9.9, 10, 25, 30, 1000])
 def test_the_last_measured_at_or_before_counts(by_hand: Callable[..., Run], most: float) -> None:
     run = by_hand([0.1, 0.4, 0.7, 0.6])
@@ -83,6 +84,7 @@ def test_a_target_costs_bits_too(by_hand: Callable[..., Run]) -> None:
     assert figures_of(run, 0.9).to_target_mbit is None
 
 
+@pytest.mark.slow
 def test_a_twin_is_of_the_same_method_and_nearest(by_hand: Callable[..., Run]) -> None:
     disturbed = [
         by_hand([0, 0.4 + 0.1 * seed], seed=seed, method=method, bandwidth_hz=1e6)

@@ -102,6 +102,7 @@ def expected(runs: list[Run], draws: int = 4000) -> tuple[float, float, float]:
     return plain, float(low), float(high)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crossed", [True, False])
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_the_interval_is_that_of_a_bootstrap_written_out(

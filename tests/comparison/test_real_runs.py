@@ -33,6 +33,7 @@ def accuracy(run: Path) -> float:
     return sum(last) / 4
 
 
+@pytest.mark.slow
 def test_the_difference_by_question_is_that_of_the_scores(tiny_llama: Path, tmp_path: Path) -> None:
     path = tmp_path / "scenario.yaml"
     rows = [

@@ -20,18 +20,14 @@ NAMES = (
     *("proposed", "salf", "event_gossip", "ef_hc", "flexatc"),
 )
 CASES = [
-    pytest.param(
-        name,
-        codec,
-        id=f"{name}, {codec}",
-        marks=() if name == "lora" else pytest.mark.slow,
-    )
+    pytest.param(name, codec, id=f"{name}, {codec}")
     for name in NAMES
     for codec in CODECS
     if codec.refuses(METHODS[name]) is None
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "codec"), CASES)
 def test_the_contract_holds_with_a_codec(name: str, codec: Codec) -> None:
     with on_trial(name) as subject:

@@ -132,6 +132,7 @@ def test_rounding_hangs_on_device_and_turn_and_not_on_who_speaks_first(make: Mak
     assert later.number != forward[0].number, "another content has another name"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lora", "proposed_single_cluster", "lori", "rolora"])
 @pytest.mark.parametrize("per_value", [16, 32])
 def test_all_values_renewed_end_as_floating_point_to_the_bit(
@@ -206,6 +207,7 @@ def test_the_mean_is_of_what_was_said_with_the_leftovers_on_top(make: Make) -> N
         torch.testing.assert_close(factors(learner, device)["B"], expected, rtol=1e-5, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_who_missed_a_message_is_sent_it_with_the_next_up_to_all_values(make: Make) -> None:
     learner = make("lora", TENTH)
     sizes = [learner.layout.expansion_size, learner.layout.projection_size]

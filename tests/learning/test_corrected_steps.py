@@ -130,6 +130,7 @@ def corrections(learner: Learner) -> dict[str, Tensor]:
     return {name: torch.stack([h[name] for h in of]) for name in of[0]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [16, 32])
 @pytest.mark.parametrize("recipe", [FLEXATC, FULL, FROZEN], ids=["trained", "full", "frozen"])
 def test_corrections_of_real_rounds_sum_to_zero(

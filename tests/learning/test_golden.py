@@ -85,7 +85,10 @@ def recipes() -> dict[str, dict[str, Any]]:
 RECIPES = recipes()
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in METHODS else pytest.mark.slow) for name in RECIPES],
+)
 def test_the_state_is_the_one_that_was_written_down(
     tiny_llama: Path, pools: Any, name: str, golden_file: dict[str, Any]
 ) -> None:

@@ -152,6 +152,7 @@ def drawn_means(reach: list[float], weighting: Weighting, draws: int = 20_000) -
     return torch.cat(found).double() / (sum(range(1, len(reach) + 1)) / len(reach))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reach", "weighting", "expected"),
     [

@@ -118,6 +118,7 @@ def exchanged(
     return updates
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("topology", "rounds", "rho", "slack"),
     [

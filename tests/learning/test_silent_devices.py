@@ -93,6 +93,7 @@ def same(first: Learner, second: Learner) -> bool:
     return all(map(torch.equal, held(first), held(second)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [16, 32])
 @pytest.mark.parametrize(
     "recipe",
@@ -116,6 +117,7 @@ def test_the_form_that_keeps_the_mean_is_the_same_to_rounding(make: Callable[...
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["event_gossip", "ef_hc"])
 def test_with_a_threshold_that_nobody_reaches_every_device_is_alone(
     make: Callable[..., Learner], name: str

@@ -77,6 +77,7 @@ def vectors(layout: Layout, adapter: Adapter) -> dict[str, list[Tensor]]:
     return {name: of_blocks(*pair) for name, pair in found.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 @pytest.mark.parametrize("reached", range(1, BLOCKS))
 @pytest.mark.parametrize("steps", [1, 2])
@@ -178,6 +179,7 @@ def cost_of(learner: Learner, job: FineTuningJob, steps: int, depth: int) -> int
     return sum(whole[:steps]) + work.forward_of(batch) + head + (depth + 1) * back - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("steps", "depth", "reached"),
     [(0, 0, 0), (0, 1, 1), (0, 3, 3), (1, 0, None), (1, 2, None), (2, 0, None)],
@@ -208,6 +210,7 @@ def test_a_job_is_stopped_at_the_step_and_the_block_that_its_flop_come_to(
     assert told.loss == expected.loss
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lora", "local", "lori", "full_finetune", "proposed"])
 def test_other_methods_lose_the_round(learners: Callable[..., Learner], name: str) -> None:
     """And whoever was stopped trains in the next one as if there had been none."""

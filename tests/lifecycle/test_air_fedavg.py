@@ -50,6 +50,7 @@ def test_it_is_verified_and_ends_as_if_it_had_not_been_cut_off(
     resumes_to(snapshots[1::3], everything(run))
 
 
+@pytest.mark.slow
 def test_strong_channels_leave_what_digital_links_leave(chosen: Any, tmp_path: Path) -> None:
     """And weak ones do not; where all hear all, both ways of sending are the uniform mean."""
     strong: dict[str, Any] = {"p_max_dbm": 60.0, "bandwidth_hz": 1e5, "deadline_s": 100.0}

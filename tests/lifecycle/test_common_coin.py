@@ -52,6 +52,7 @@ def asked(tiny_llama: Path, tmp_path: Path) -> Make:
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("late", "schedule"),
     [

@@ -93,6 +93,7 @@ def test_a_deadline_that_nobody_meets_is_none(chosen: Make, tmp_path: Path) -> N
         assert stopped(run).empty
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["salf", "lora"])
 def test_by_a_deadline_of_nothing_nothing_is_trained_or_sent(
     chosen: Make, tmp_path: Path, method: str
@@ -117,6 +118,7 @@ def test_a_model_of_one_block_is_reached_or_dropped(chosen: Make, tmp_path: Path
     assert found(runs["layerwise"]) == found(runs["drop"])
 
 
+@pytest.mark.slow
 def test_what_is_dropped_is_missed_by_nobody_and_the_others_go_on(
     chosen: Make, tmp_path: Path
 ) -> None:
@@ -149,6 +151,7 @@ def costs(scenario: Scenario, device: int, round_: int) -> tuple[int, int, int]:
     return forward, head, block
 
 
+@pytest.mark.slow
 def test_a_device_has_done_its_rate_times_the_deadline(chosen: Make, tmp_path: Path) -> None:
     """FLOP, joules, blocks and bits of one device, reckoned by hand."""
     scenario = chosen("salf", rounds=1)

@@ -52,6 +52,7 @@ def test_it_is_verified_and_ends_as_if_it_had_not_been_cut_off(
     resumes_to(snapshots[1::3], everything(run))
 
 
+@pytest.mark.slow
 def test_without_losses_it_is_the_mean_to_the_bit(chosen: Any, tmp_path: Path) -> None:
     """The same run but for its aggregation, all of whose traces and adapters are the same."""
     found = []
@@ -63,6 +64,7 @@ def test_without_losses_it_is_the_mean_to_the_bit(chosen: Any, tmp_path: Path) -
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_packets_none_of_which_is_lost_leave_the_same_adapters(chosen: Any, tmp_path: Path) -> None:
     """ε = 0: what is learnt is what it is where nothing can be lost and everything arrives."""
     asked = chosen("dfl_imperfect", "synchronous")
@@ -78,6 +80,7 @@ def test_packets_none_of_which_is_lost_leave_the_same_adapters(chosen: Any, tmp_
     assert adapters[0] == adapters[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["own", "renormalise"])
 def test_if_nothing_arrives_it_is_local(chosen: Any, tmp_path: Path, missing: str) -> None:
     asked = chosen("dfl_imperfect", "synchronous")

@@ -74,6 +74,7 @@ def test_what_is_rounded_is_a_multiple_of_the_scale_within_one_of_it(
     assert (off <= 1 + slack).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [4, 8])
 def test_rounding_is_unbiased(bits: int) -> None:
     """Over n draws a mean is off by a normal variable of at most scale/(2·√n)."""
@@ -131,6 +132,7 @@ def test_renewed_values_cost_themselves_and_the_shorter_list_of_places(
     assert payload_bits([first], (), per_value) == min(one, n * per_value)
 
 
+@pytest.mark.slow
 @given(vector=vectors, other=vectors, per_value=st.sampled_from([16, 32]))
 def test_all_values_renewed_are_what_floating_point_is(
     vector: list[float], other: list[float], per_value: int

@@ -48,6 +48,7 @@ def test_rows_of_weights_from_the_graph(weights: Weights) -> None:
     assert W.sum(axis=0) == pytest.approx(np.ones(4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("topology", "rho", "slack", "graphs"),
     [
@@ -87,6 +88,7 @@ def test_a_round_that_mixes_twice_contracts_as_two() -> None:
     assert words.startswith(f"ρ = {once**3:.3g} ")
 
 
+@pytest.mark.slow
 def test_places_count_where_the_topology_looks_at_them() -> None:
     apart = np.array([[0.0, 0.0], [9.0, 0.0], [100.0, 0.0], [109.0, 0.0]])
     for range_m, rho in ((10.0, 1.0), (None, 0.0)):
@@ -107,6 +109,7 @@ def scenario(count: int = 10, **method: Any) -> Scenario:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("topology", "interval"),
     [
@@ -185,6 +188,7 @@ trace: {{adapters: false}}
 """
 
 
+@pytest.mark.slow
 def test_a_run_is_that_of_its_number_to_the_bit(tiny_llama: Path, tmp_path: Path) -> None:
     """Ten devices in a ring: T = 2."""
     sums = []

@@ -155,6 +155,7 @@ def test_it_is_scaffnew_over_the_complete_graph(p: float) -> None:
 MIXINGS = 700
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 3])
 @pytest.mark.parametrize("p", [1.0, 0.5, 0.2])
 def test_all_come_to_the_joint_minimum(p: float, steps: int) -> None:
@@ -179,6 +180,7 @@ def lost_in(random: np.random.Generator, graph: Graph, rate: float, *, mutual: b
     return frozenset(lost | {(j, i) for i, j in lost} if mutual else lost)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutual", [True, False])
 def test_corrections_sum_to_zero_unless_one_direction_is_lost_alone(mutual: bool) -> None:
     """Then they do not, and devices come to another place than the minimum."""

@@ -72,6 +72,7 @@ def test_the_error_of_the_chain_is_the_formula_within_5_percent(gains: list[floa
 TABLE = {0.05: (0.166, 0.028, 0.015, 0.013), 0.2: (0.158, 0.070, 0.059, 0.060)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("threshold", "share"), [(0.05, 0.95), (0.2, 0.82)])
 def test_the_table_of_errors_under_rayleigh_fading(threshold: float, share: float) -> None:
     """The error of a mean over those who take part as an estimate of the mean of all: for signals

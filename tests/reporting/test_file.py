@@ -70,6 +70,7 @@ def test_a_page_of_one_run_is_the_same_twice(learnt: Run, tmp_path: Path) -> Non
     assert len(pages[0]) <= 250_000
 
 
+@pytest.mark.slow
 def test_a_thousand_devices_fit_into_three_megabytes(report: Report, crowd: Run) -> None:
     assert len(crowd.transfers) == 80_000
     path, page = report(crowd, verified=False)
@@ -192,6 +193,7 @@ def test_the_command_and_where_it_writes(
     assert call("report", tmp_path / "nothing")[0] == 2
 
 
+@pytest.mark.slow
 def test_from_python_it_is_one_call(learnt: Run, networked: Run, tmp_path: Path) -> None:
     out = tmp_path / "page.html"
     assert cosim.report([learnt, networked], out) == out

@@ -154,6 +154,7 @@ def test_the_head_says_how_to_repeat_it_and_what_verify_found(report: Report, le
     assert "verify not run" in page.text
 
 
+@pytest.mark.slow
 def test_differences_are_those_of_compare(report: Report, learnt: Run, learnt_by_lora: Run) -> None:
     _, page = report(learnt_by_lora, learnt)
     assert "Difference to lora, paired by seed" in page.text

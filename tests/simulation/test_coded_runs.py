@@ -58,6 +58,7 @@ def shapes(scenario: Scenario) -> tuple[list[int], int]:
     return [layout.projection_size, layout.expansion_size], len(layout.modules)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("codec", "per_value", "width"),
     [
@@ -81,6 +82,7 @@ def test_every_transfer_has_the_bits_of_its_values_and_scales(
     assert all(check.ok for check in verify(run.directory))
 
 
+@pytest.mark.slow
 def test_who_missed_a_transfer_is_charged_it_with_the_next(asked: Asked, tmp_path: Path) -> None:
     scenario = asked("{name: top_k, share: 0.1}", bandwidth_hz=6.0e3)
     counts, _ = shapes(scenario)

@@ -126,6 +126,7 @@ def test_certain_erasures(epsilon: float) -> None:
     assert {row.packets_lost for row in trace.transfers} == {round(packets * epsilon)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("backoff_db", "least"), [(0.0, 0.6), (6.0, 0.2), (12.0, 0.09)])
 def test_in_block_fading_messages_are_lost_as_the_outage_formula_has_it(
     backoff_db: float, least: float

@@ -195,6 +195,7 @@ CASES: dict[str, tuple[Any, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_tampered_answers_are_refused(
     kept: Path, verify: Any, tmp_path: Path, case: tuple[Any, str]
