@@ -21,8 +21,7 @@ from tests.learning.small_learners import small_learner, small_pools
 
 DEVICES = range(3)
 GRAPH = {device: tuple(other for other in DEVICES if other != device) for device in DEVICES}
-ROUNDED = {"name": "rounded", "bits": 8}
-TENTH = {"name": "top_k", "share": 0.1}
+ROUNDED, TENTH = {"name": "rounded", "bits": 8}, {"name": "top_k", "share": 0.1}
 Make = Callable[..., Learner]
 
 
@@ -207,7 +206,6 @@ def test_the_mean_is_of_what_was_said_with_the_leftovers_on_top(make: Make) -> N
         torch.testing.assert_close(factors(learner, device)["B"], expected, rtol=1e-5, atol=1e-8)
 
 
-@pytest.mark.slow
 def test_who_missed_a_message_is_sent_it_with_the_next_up_to_all_values(make: Make) -> None:
     learner = make("lora", TENTH)
     sizes = [learner.layout.expansion_size, learner.layout.projection_size]
