@@ -54,6 +54,7 @@ class Loop:
         self.itself = self
 
 
+@pytest.mark.slow
 def test_what_was_made_inside_is_old_and_its_cycles_are_found_later() -> None:
     gc.enable()
     with uncollected():

@@ -95,6 +95,7 @@ def test_a_method_with_other_parts_is_told_by_them(sweep: Callable[..., Path]) -
     assert read_sweep(directory, allow_missing=False).labels == ["lora", "lora topology=ring"]
 
 
+@pytest.mark.slow
 def test_the_command_line_ends_with_a_sentence() -> None:
     ended = subprocess.run(
         [sys.executable, ROOT / "analysis" / "figure6.py", "nowhere", "--out", "unused"],
@@ -134,6 +135,7 @@ def test_the_scenarios_and_sweeps_of_the_paper_are_valid(path: Path) -> None:
         assert cosim.load_scenario(path).device_count <= 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["missing_seeds", "updated"])
 def test_a_table_of_another_script_is_a_sentence(
     sweep: Callable[..., Path],

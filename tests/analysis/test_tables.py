@@ -92,6 +92,7 @@ def test_accuracy_over_cost_is_where_it_was_measured(
     assert {(0.0, 10.0), (0.0, 20.0)} <= marks, "every mark is a measurement"
 
 
+@pytest.mark.slow
 def test_a_seventh_method_has_a_panel_of_its_own(
     sweep: Callable[..., Path], table: Callable[..., pd.DataFrame], drawn: Callable[[], Figure]
 ) -> None:

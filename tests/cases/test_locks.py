@@ -116,6 +116,7 @@ def test_a_directory_is_held_while_the_model_is_loaded(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_held_directory_is_neither_moved_nor_written_to(
     sweep_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,6 +88,7 @@ def test_the_text_of_a_model_that_sees(
     told(called, learning(tmp_path / "m", ROWS), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_token_that_the_embedding_has_no_row_for(
     called: Any,
     learning: Callable[..., Path],
@@ -159,6 +160,7 @@ def index(weight_map: Any) -> Callable[[Path], None]:
 NO_NAMES = "model.safetensors.index.json names no files of weights"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [

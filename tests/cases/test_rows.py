@@ -11,6 +11,7 @@ ROWS = [{"prompt": f"question {n}: the sun?", "answer": f"{n}"} for n in range(1
 CHOICES = ["yes", "no"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "row",
     [

@@ -43,6 +43,7 @@ def test_what_an_encoding_lacks_is_replaced(
     assert b"deadline_s" in (tmp_path / "out").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["check", "net.yaml"], ["run", "net.yaml"], ["check", "Γ"]])
 def test_commands_and_their_errors_print_in_cp1252(
     command: Command, network: Path, arguments: list[str]
@@ -53,6 +54,7 @@ def test_commands_and_their_errors_print_in_cp1252(
     assert b"?: no such file" in done.stderr if "Γ" in arguments else done.stderr == b""
 
 
+@pytest.mark.slow
 @full_disk
 def test_a_run_outlives_the_disk_of_its_log(
     command: Command, network: Path, tmp_path: Path
@@ -65,6 +67,7 @@ def test_a_run_outlives_the_disk_of_its_log(
     assert done.stderr.count(told) == 1
 
 
+@pytest.mark.slow
 @full_disk
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_an_answer_that_nobody_could_get_is_an_error(command: Command, unbuffered: str) -> None:
@@ -75,6 +78,7 @@ def test_an_answer_that_nobody_could_get_is_an_error(command: Command, unbuffere
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_outlives_the_reader_of_its_log(network: Path, tmp_path: Path) -> None:
     """As `| head -n 1` leaves it, long before the last round."""
     read, write = os.pipe()

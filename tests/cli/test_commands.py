@@ -87,6 +87,7 @@ def test_check_of_a_method_without_exchange(cosim: Any, scenario_file: Path) -> 
     assert "'local' sends nothing" in ended.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["run", "--help"], ["sweep", "--help"], ["--version"], None]
 )

@@ -70,6 +70,7 @@ def test_budgets_targets_and_formats(cosim: Any, runs: list[str]) -> None:
     assert "'excel' is no format (one of table, csv, json, latex, markdown)" in ended.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "begins"),
     [
@@ -86,6 +87,7 @@ def test_a_files_name_says_its_format(cosim: Any, runs: list[str], name: str, be
     assert Path(name).read_text(encoding="utf-8").startswith(begins)
 
 
+@pytest.mark.slow
 def test_a_dash_is_the_terminal(cosim: Any, runs: list[str]) -> None:
     plain = cosim("compare", *runs).out
     assert cosim("compare", *runs, "--out", "-").out == plain
@@ -94,6 +96,7 @@ def test_a_dash_is_the_terminal(cosim: Any, runs: list[str]) -> None:
     assert not Path("-").exists()
 
 
+@pytest.mark.slow
 def test_twins_are_told_by_what_they_differ_in(
     cosim: Any, runs: list[str], scenario_file: Path
 ) -> None:
@@ -114,6 +117,7 @@ def test_twins_are_told_by_what_they_differ_in(
     assert "no twin, or several as near: local" in told["notes"]
 
 
+@pytest.mark.slow
 def test_a_sweep_is_its_completed_runs(cosim: Any, scenario_file: Path) -> None:
     sweep = "scenario: small.yaml\nseeds: [1, 2]\ngrid: {method: [lora, local]}\n"
     Path("pair.yaml").write_text(sweep, encoding="utf-8")

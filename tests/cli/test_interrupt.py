@@ -40,6 +40,7 @@ def long_run(scenario_file: Path, tmp_path: Path) -> Iterator[subprocess.Popen[s
             process.kill()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_interrupted_leaves_what_it_has(
     long_run: subprocess.Popen[str], tmp_path: Path
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_run_that_is_interrupted_leaves_what_it_has(
 RESUMED = "cosim: resuming out from its start: there is no checkpoint\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quiet", [True, False])
 def test_an_interrupt_in_the_middle_of_the_learner(
     cosim: Any, scenario_file: Path, monkeypatch: pytest.MonkeyPatch, quiet: bool

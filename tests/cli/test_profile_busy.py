@@ -23,6 +23,7 @@ def learning_file(tmp_path: Path, tiny_llama: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_nothing_is_written_unless_it_is_wanted_anyway(
     cosim: Any, learning_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,6 +76,7 @@ def test_out_is_used_as_named_but_not_if_it_holds_something(
     assert {path: path.read_bytes() for path in Path("here/it/is").iterdir()} == contents
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["plain", "a[b]c", "in/a:smile:b", "x" * 120, "mit Leer"])
 def test_quiet_prints_the_directory_alone_as_it_is(
     cosim: Any, scenario_file: Path, name: str

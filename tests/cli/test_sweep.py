@@ -181,6 +181,7 @@ def test_a_failure_stops_nobody_and_is_tried_again(cosim: Any, sweep_file: Path)
         assert read_run(HERE / name).manifest["status"] == "completed"
 
 
+@pytest.mark.slow
 def test_a_run_of_another_scenario_is_refused_and_kept(cosim: Any, sweep_file: Path) -> None:
     cosim("sweep", sweep_file)
     before = contents(HERE / NAMES[0])
@@ -251,6 +252,7 @@ def test_ctrl_c_leaves_readable_runs_and_the_same_command_goes_on(
     )
 
 
+@pytest.mark.slow
 def test_the_death_of_a_worker_costs_one_run(scenario_file: Path, tmp_path: Path) -> None:
     scenario = load(scenario_file)
     endless = load(scenario_file, ["rounds=1000000"])

@@ -62,6 +62,7 @@ def test_small_numbers_keep_three_digits(by_hand: Write) -> None:
     assert table.rows[0][table.heads.index("energy J")].text == "0.0298"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [36, 60, 80, 130, 200])
 def test_a_table_is_as_wide_as_its_terminal(comparison: Comparison, width: int) -> None:
     whole = written(comparison, Format.TABLE)

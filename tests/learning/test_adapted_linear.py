@@ -79,6 +79,7 @@ def test_a_name_of_no_layer_lists_the_layers(plain: Any, wanted: str | list[str]
     )
 
 
+@pytest.mark.slow
 def test_a_broken_regular_expression_is_refused(plain: Any) -> None:
     with pytest.raises(BaseModelError, match=r"'\(' is not a regular expression: missing \)"):
         adapted_modules(plain, "(")

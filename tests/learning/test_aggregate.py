@@ -63,6 +63,7 @@ updates = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(updates)
 def test_support_normalised_is_the_mean_of_those_who_hold_a_position(given_: list[Heard]) -> None:
     found = normalised(given_, SIZE)

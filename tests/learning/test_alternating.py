@@ -85,6 +85,7 @@ def test_the_turns_of_an_interval() -> None:
     assert TAD.projection.sends(3) == {"A", "B"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("topology", [Complete(), Ring()], ids=str)
 @pytest.mark.parametrize("weights", [Uniform(), Metropolis()], ids=str)
 def test_an_interval_of_all_rounds_is_ffa_to_the_bit(
@@ -104,6 +105,7 @@ def test_an_interval_of_all_rounds_is_ffa_to_the_bit(
         assert B.any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interval", [1, 2])
 def test_in_a_complete_graph_all_agree_and_a_phase_has_no_cross_term(
     make: Callable[..., Learner], interval: int

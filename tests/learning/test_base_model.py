@@ -107,6 +107,7 @@ def test_a_home_directory_is_expanded(tiny_llama: Path, monkeypatch: pytest.Monk
     assert cache_directory() == Path("/somewhere/else")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "content", "reason"),
     [

@@ -53,6 +53,7 @@ def bits_of(content: Iterable[Said], known: Collection[str] = ()) -> float:
     return total
 
 
+@pytest.mark.slow
 @every_method
 def test_payload_bits_follow_from_the_content(make: Callable[..., Learner], recipe: Method) -> None:
     learner = make(recipe)
@@ -68,6 +69,7 @@ def test_payload_bits_follow_from_the_content(make: Callable[..., Learner], reci
             assert learner.post.payload_bits(update, receiver) == expected
 
 
+@pytest.mark.slow
 @every_method
 def test_bits_before_a_first_round_are_those_of_its_messages(
     make: Callable[..., Learner], recipe: Method

@@ -24,6 +24,7 @@ def modules(draw: st.DrawFn) -> tuple[list[float], list[int], list[int]]:
     return draw(st.lists(entropy, **exactly)), sizes, blocks
 
 
+@pytest.mark.slow
 @given(modules(), share_of_total)
 def test_the_total_is_exact_and_nobody_exceeds_its_size(
     given_: tuple[list[float], list[int], list[int]], share: float

@@ -69,6 +69,7 @@ def test_factors_are_those_of_the_flat_vectors(make: Callable[..., Learner]) -> 
     assert kept == masked.values.numel()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["proposed_single_cluster", "lora", "local"])
 def test_pairs_are_those_of_the_dense_products(make: Callable[..., Learner], name: str) -> None:
     learner = make(name)
@@ -199,6 +200,7 @@ def test_what_has_no_projection_has_no_diagnostics(make: Callable[..., Learner])
     assert diagnosed(learner, one_round(learner)) == []
 
 
+@pytest.mark.slow
 def test_diagnosing_changes_nothing(make: Callable[..., Learner]) -> None:
     observed, alone = make("proposed_single_cluster"), make("proposed_single_cluster")
     for number in (1, 2):

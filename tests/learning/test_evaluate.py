@@ -97,6 +97,7 @@ def values(scores: Sequence[Score]) -> dict[str, float]:
     return {score.metric: score.value for score in scores}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("members", [0, 1, 2])
 def test_acc_and_acc_norm_are_those_of_full_logits(
     plain: Any, evaluator: Evaluator, members: int
@@ -239,6 +240,7 @@ def test_free_answers_are_the_headline_of_a_mixed_task(evaluator: Evaluator) -> 
     ]
 
 
+@pytest.mark.slow
 def test_requests_are_answered_together_as_each_alone(evaluator: Evaluator) -> None:
     layout, questions = evaluator.layout, random_questions(90)
     own = [adapter(layout, seed, masked=seed == 1) for seed in range(4)]
@@ -258,6 +260,7 @@ def test_requests_are_answered_together_as_each_alone(evaluator: Evaluator) -> N
         )
 
 
+@pytest.mark.slow
 def test_answers_do_not_depend_on_the_number_of_threads(evaluator: Evaluator) -> None:
     own = [adapter(evaluator.layout, seed) for seed in range(3)]
     questions = random_questions(40)

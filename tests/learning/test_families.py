@@ -80,6 +80,7 @@ def made(kind: str, shape: dict[str, Any], device: str) -> Any:
         return transformers.AutoModelForCausalLM.from_config(config, **how).eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 @pytest.mark.parametrize("kind", PLAYED)
 def test_a_family_is_taken(kind: str, device: str) -> None:
@@ -93,6 +94,7 @@ def test_a_family_is_taken(kind: str, device: str) -> None:
     assert positions(model) == (256 if kind in learned else None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 @pytest.mark.parametrize("kind", REFUSED)
 def test_a_family_is_refused_in_one_sentence(kind: str, device: str) -> None:

@@ -220,6 +220,7 @@ def test_what_trains_every_parameter_has_a_model_of_transformers(cache: Path) ->
     assert not isinstance(begun(f"path:{folder}")[1].model, ConvertedLlama)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "changes"),
     [

@@ -36,6 +36,7 @@ BEGUN: Groups = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("projected", [False, True])
 def test_rows_that_continue_a_stem_are_read_as_if_whole(known: Any, projected: bool) -> None:
     adapted, lean = both(known)

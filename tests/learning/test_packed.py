@@ -71,6 +71,7 @@ BEGUN = st.lists(
 ).filter(lambda groups: any(groups))
 
 
+@pytest.mark.slow
 @given(BEGUN)
 def test_a_stem_lies_once_and_every_row_continues_it(groups: list[list[Encoded]]) -> None:
     packed = pack([[reading(row) for row in group] for group in groups], stems=True)

@@ -46,6 +46,7 @@ def round_of(learner: Learner, number: int) -> tuple[list[float], list[str]]:
     return losses, [adapter.digest for adapter in learner.fleet.adapters]
 
 
+@pytest.mark.slow
 def test_a_run_that_halved_and_was_resumed_goes_on_in_halves(
     make: Callable[..., Learner], monkeypatch: pytest.MonkeyPatch
 ) -> None:

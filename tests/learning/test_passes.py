@@ -56,6 +56,7 @@ def estimate(tiny_llama: Path, recipe: Method, devices: int) -> MemoryEstimate:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", METHODS.values(), ids=METHODS)
 def test_the_base_model_is_counted_once_and_the_devices_each(
     tiny_llama: Path, recipe: Method

@@ -83,6 +83,7 @@ def test_a_wheel_is_fetched_once_without_its_dependencies(
     assert f"delete {kept} to fetch it again" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pin", "hint"),
     [

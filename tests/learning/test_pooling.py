@@ -50,6 +50,7 @@ def trained(learner: Learner, device: int, round_: int) -> tuple[float, Tensor, 
     return tuned.loss, adapter.values, steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["hard_moe", "local"])
 def test_whoever_is_cut_off_goes_on_from_where_it_was_in_either_order(
     make: Callable[..., Learner], name: str
@@ -66,6 +67,7 @@ def test_whoever_is_cut_off_goes_on_from_where_it_was_in_either_order(
         torch.testing.assert_close(values, wanted[1], rtol=0, atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("devices", [("sums", "times"), ("sums", "sums")])
 @pytest.mark.parametrize("name", POOLED)
 def test_the_order_of_a_cut_and_an_end_changes_nothing_for_anybody(
@@ -116,6 +118,7 @@ def test_a_later_round_of_a_peer_is_not_made_older_by_an_earlier_one(
     assert torch.equal(learner.fleet.adapters[1].values, newest.values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["result", "discard"])
 @pytest.mark.parametrize("name", POOLED)
 def test_a_checkpoint_between_an_end_and_a_cut_holds_what_is_needed(

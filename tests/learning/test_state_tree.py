@@ -128,6 +128,7 @@ def likeness(node: Any, seen: dict[Any, int]) -> Any:
     return [type(node).__name__, [likeness(part, seen) for part in held]]
 
 
+@pytest.mark.slow
 @settings(
     max_examples=200,
     deadline=None,

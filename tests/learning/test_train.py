@@ -94,6 +94,7 @@ def assert_same(first: Any, second: Any, rtol: float = 2e-4) -> None:
         assert torch.linalg.vector_norm(a - b) <= rtol * torch.linalg.vector_norm(b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [

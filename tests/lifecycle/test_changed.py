@@ -22,6 +22,7 @@ def test_a_checkpoint_of_another_format_is_refused(cut: Any) -> None:
     refused(run, "its checkpoint has format 1, and this version of cosim reads format 2")
 
 
+@pytest.mark.slow
 def test_what_has_changed_is_refused_by_name(cut: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     run, whole = cut
     path = run / "scenario.yaml"

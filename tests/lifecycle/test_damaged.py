@@ -26,6 +26,7 @@ def test_where_the_last_checkpoint_is_damaged_the_one_before_is_used(
     assert everything(run) == whole
 
 
+@pytest.mark.slow
 def test_a_torn_end_of_the_journal_is_cut_off(cut: Any) -> None:
     run, whole = cut
     with (run / "checkpoint" / "journal.jsonl").open("a", encoding="utf-8") as journal:
@@ -34,6 +35,7 @@ def test_a_torn_end_of_the_journal_is_cut_off(cut: Any) -> None:
     assert everything(run) == whole
 
 
+@pytest.mark.slow
 def test_without_a_whole_checkpoint_a_run_begins_anew(cut: Any) -> None:
     run, whole = cut
     spoil(run / "checkpoint" / "journal.jsonl")

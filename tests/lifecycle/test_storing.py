@@ -24,6 +24,7 @@ from tests.lifecycle.runs_cut_off import everything
 from tests.simulation.small_networks import scenario as network
 
 
+@pytest.mark.slow
 def test_a_disk_that_refuses_stops_nothing(
     chosen: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -62,6 +63,7 @@ def test_checkpoints_take_three_percent_at_most(
     assert stored[0] == pytest.approx(40.0), "33 times what 100 MB take a slow disk"
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_sentence_and_no_loss(
     chosen: Callable[..., Scenario], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

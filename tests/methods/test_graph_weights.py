@@ -74,6 +74,7 @@ def test_the_weights_of_a_whole_round_are_symmetric_and_doubly_stochastic(
     assert np.linalg.eigvalsh(W)[0] > -1.0 + 1e-9, "it would swing for ever"
 
 
+@pytest.mark.slow
 @given(graph=random_graphs)
 def test_laplacian_weights_are_the_formula_with_eigenvalues_from_a_third(graph: Graph) -> None:
     A = np.zeros((len(graph), len(graph)))
@@ -138,6 +139,7 @@ def test_a_bank_of_experts_has_no_such_weights(weights: Weights) -> None:
         METHODS["lori"].with_(weights=weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("topology", "rho", "slack"),
     [

@@ -100,6 +100,7 @@ def test_a_part_of_another_slot_is_refused(slot: str) -> None:
     assert {error["loc"][0] for error in refused.value.errors()} == {slot}
 
 
+@pytest.mark.slow
 def test_every_combination_of_words_is_refused_in_a_sentence_or_comes_back_as_it_was() -> None:
     slots = ("projection", "expansion", "topology", "aggregation", "composition", "data")
     admitted = 0

@@ -48,6 +48,7 @@ def test_the_velocity_has_the_variance_and_the_autocorrelation_of_the_process() 
         assert _agree(products, SIGMA_M_S**2 * a**k, bias), f"lag {k}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("area", "second_moment"), [(Disc(12.0), 0.5 * 12.0**2), (Square(18.0), 18.0**2 / 6.0)]
 )

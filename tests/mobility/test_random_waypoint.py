@@ -29,6 +29,7 @@ def _speeds(devices: list[Trajectory], time_s: float) -> np.ndarray:
     return np.array([np.diff(device.travelled_m(probe))[0] for device in devices]) / PROBE_S
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("time_s", [0.0, 60.0])
 def test_the_state_is_stationary_on_the_disc(time_s: float) -> None:
     radius = 100.0
@@ -46,6 +47,7 @@ def test_the_state_is_stationary_on_the_disc(time_s: float) -> None:
     assert abs(r2.mean() - 11.0 / 35.0) < 4.5 * r2.std() / np.sqrt(DEVICES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("time_s", [0.0, 25.0])
 def test_the_state_is_stationary_on_the_square(time_s: float) -> None:
     devices = _devices(Square(50.0), seed=2)
@@ -55,6 +57,7 @@ def test_the_state_is_stationary_on_the_square(time_s: float) -> None:
         assert abs(x2.mean() - 0.0533) < 4.5 * x2.std() / np.sqrt(DEVICES) + 5e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("time_s", [0.0, 7.0, 45.0])
 def test_the_paused_share_is_stationary(time_s: float) -> None:
     area, pause_s = Disc(40.0), (2.0, 20.0)
@@ -65,6 +68,7 @@ def test_the_paused_share_is_stationary(time_s: float) -> None:
     assert abs(paused - exact) < 4.5 * np.sqrt(exact * (1.0 - exact) / DEVICES)
 
 
+@pytest.mark.slow
 def test_the_residual_pause_has_the_equilibrium_law() -> None:
     # Mean E[T²]/(2E[T]) of the residual of a pause uniform on [a, b]; it is the time until the
     # device first moves, seen through the first instant at which it has travelled.

@@ -131,6 +131,7 @@ def test_nearly_right_files(format_: Format, texts: st.SearchStrategy[str], fold
     assert not all(usable)
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(
     st.binary(max_size=80) | st.text(max_size=80).map(lambda text: text.encode("utf-8", "replace")),

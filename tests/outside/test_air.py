@@ -86,6 +86,7 @@ def test_devices_go_round_their_circle(written: Any, tmp_path: Path) -> None:
     assert len(run.transfers) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("air")
 @pytest.mark.parametrize("text", [STILL, MOVING])
 def test_a_run_names_what_it_took_and_its_scenario_plays_again(
@@ -147,6 +148,7 @@ def test_no_link_lies_beyond_the_reach_of_a_loss_that_rises_and_falls(written: A
         assert last < reach < 1.02 * last
 
 
+@pytest.mark.slow
 def test_verify_refuses_another_source(cosim: Any, air: Path, written: Any) -> None:
     assert cosim("run", written(MOVING), "--out", "run").code == 0
     ended = cosim("verify", "run")
@@ -221,6 +223,7 @@ def test_a_run_that_learns_goes_on_by_the_same_source_alone(
     assert manifest["resumed"] == 1
 
 
+@pytest.mark.slow
 def test_a_run_without_checkpoints_goes_on_by_the_same_source_alone(
     cosim: Any, air: Path, written: Any, tmp_path: Path
 ) -> None:

@@ -152,6 +152,7 @@ def listing(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["run", "check", "methods"])
 @pytest.mark.parametrize("what", BAD)
 def test_a_bad_file_is_told_in_a_sentence_with_its_line(

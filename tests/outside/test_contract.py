@@ -246,6 +246,7 @@ def heavy(cases: Iterable[str], checks: Iterable[str]) -> list[Any]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", heavy(BROKEN, [check for check, *_ in BROKEN.values()]))
 def test_a_broken_method_is_found_by_the_check_that_is_meant_for_it(
     tried: Callable[[str, str], Verdict], what: str
@@ -257,6 +258,7 @@ def test_a_broken_method_is_found_by_the_check_that_is_meant_for_it(
     assert "\n" not in str(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", heavy(CHECKS, CHECKS))
 def test_a_mean_written_outside_passes_every_check(
     tried: Callable[[str, str], Verdict], check: str

@@ -67,6 +67,7 @@ def test_a_scenario_names_it(cosim: Command, scenario: Scenario, site: Path) -> 
         assert cosim("verify", run).code == 0
 
 
+@pytest.mark.slow
 def test_another_version_of_the_package_is_refused_by_another_process(
     cosim: Command, scenario: Scenario, site: Path
 ) -> None:
@@ -168,6 +169,7 @@ METHOD = LORA.with_(name="failing", reference="nobody", sending=Failing())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "source", "line"),
     [

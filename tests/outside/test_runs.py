@@ -78,6 +78,7 @@ def outcome(run: Path) -> dict[str, Any]:
     return {**files, "status": manifest["status"], "sha256": manifest["results_sha256"]}
 
 
+@pytest.mark.slow
 def test_a_run_keeps_its_method_and_is_whole(
     cosim: Command, scenario: Scenario, example: str, tmp_path: Path
 ) -> None:
@@ -141,6 +142,7 @@ def test_a_run_goes_on_in_the_process_that_was_interrupted(
     assert outcome(run) == outcome(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["resume", "verify"])
 def test_another_method_in_the_run_directory_is_refused(
     cosim: Command, scenario: Scenario, example: str, tmp_path: Path, command: str

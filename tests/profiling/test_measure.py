@@ -84,6 +84,7 @@ def test_the_median_of_the_repeats_counts(bench: Bench, monkeypatch: pytest.Monk
     assert told == [(done, 6) for done in range(1, 7)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("lawful_machine")
 def test_a_lawful_machine_is_profiled_exactly(chosen: Scenario) -> None:
     profiled = profile_machine(chosen, Power.named("raspberry_pi_5", idle_w=2.5))

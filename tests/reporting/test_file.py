@@ -64,6 +64,7 @@ def test_texts_of_a_run_stay_texts(report: Report, networked: Run, tmp_path: Pat
     )
 
 
+@pytest.mark.slow
 def test_a_page_of_one_run_is_the_same_twice(learnt: Run, tmp_path: Path) -> None:
     pages = [write_report([learnt], tmp_path / name).read_bytes() for name in ("a.html", "b.html")]
     assert pages[0] == pages[1]
@@ -173,6 +174,7 @@ def test_what_verify_finds_is_a_warning(report: Report, networked: Run, tmp_path
     assert len(warnings) == 1
 
 
+@pytest.mark.slow
 def test_the_command_and_where_it_writes(
     learnt: Run, networked: Run, tmp_path: Path, call: Callable[..., tuple[int, list[str], str]],
     monkeypatch: pytest.MonkeyPatch,

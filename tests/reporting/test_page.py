@@ -39,6 +39,7 @@ def facts(page: Page) -> dict[str, Any]:
     return json.loads(text)
 
 
+@pytest.mark.slow
 def test_the_four_numbers_are_the_traces(report: Report, learnt: Run) -> None:
     _, page = report(learnt)
     reached = accuracies(learnt)
@@ -72,6 +73,7 @@ def test_the_curve_is_of_the_measurements_alone(report: Report, learnt: Run) -> 
     assert course["s"] == sorted(course["s"])
 
 
+@pytest.mark.slow
 def test_which_device_missed_most_and_what_that_cost(report: Report, networked: Run) -> None:
     _, page = report(networked)
     missed = [row for row in rows(networked, "transfers") if row["outcome"] != "delivered"]

@@ -244,6 +244,7 @@ TREES = st.recursive(
 JARGON = ("Input should", "union_tag", "http", "pydantic", "Extra inputs", "Field required")
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -227,6 +227,7 @@ def test_any_text_is_a_document_or_a_scenario_error(text: str) -> None:
     assert "\n" not in message
 
 
+@pytest.mark.slow
 @FUZZ
 @given(argument=YAML_LIKE, path=st.sampled_from(["", "rounds=", "devices.0=", "devices.1.speed."]))
 def test_any_override_is_a_document_or_a_scenario_error(argument: str, path: str) -> None:

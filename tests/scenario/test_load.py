@@ -257,6 +257,7 @@ VARIANTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("override", VARIANTS)
 def test_the_dump_loads_to_an_equal_scenario(override: str) -> None:
     scenario = load(write(TEXT, "deep/b.yaml"), [override])

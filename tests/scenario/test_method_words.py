@@ -74,6 +74,7 @@ def test_settings_are_named_where_they_are_wrong(tmp_path: Path) -> None:
         assert wanted.strip() in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_written_down_is_read_as_it_was(tmp_path: Path, name: str) -> None:
     path = tmp_path / "a.yaml"

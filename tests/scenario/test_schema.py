@@ -14,6 +14,7 @@ SCENARIO_FILES = [p for p in sorted(SCENARIOS.rglob("*.yaml")) if ".sweep" not i
 SCHEMA = Scenario.model_json_schema()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SCENARIO_FILES, ids=lambda path: path.stem)
 def test_every_scenario_of_the_project_fits(path: Path) -> None:
     jsonschema.validate(read_document(path).data, SCHEMA)

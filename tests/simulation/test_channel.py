@@ -145,6 +145,7 @@ class Paused(Static):
     speed_limit_m_s = 3.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [64, 320, 511, 512])
 def test_lemma_1_ends_at_the_deadline_however_many_chunks_there_are(
     monkeypatch: pytest.MonkeyPatch, chunk: int

@@ -39,6 +39,7 @@ def play(tiny_llama: Path, tmp_path: Path) -> Any:
     return run
 
 
+@pytest.mark.slow
 def test_a_run_that_asks_has_one_more_table_and_is_else_the_same(play: Any) -> None:
     asked, plain = play("true"), play("false")
     assert not (plain.directory / "diagnostics.parquet").exists()

@@ -69,6 +69,7 @@ def measured(
     return play_it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "rounds"), [(4, 3), (60, 10)])
 def test_traces_take_what_was_said(measured: Any, count: int, rounds: int) -> None:
     said, most, left = measured(NETWORK.format(count=count, rounds=rounds))
@@ -77,6 +78,7 @@ def test_traces_take_what_was_said(measured: Any, count: int, rounds: int) -> No
     assert 0 < said.surely < left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["lora", "proposed", "lori", "hard_moe", "full_finetune"])
 def test_learning_takes_no_more_than_was_said(measured: Any, tiny_llama: Path, method: str) -> None:
     said, most, left = measured(LEARNING.format(method=method, model=tiny_llama))
@@ -86,6 +88,7 @@ def test_learning_takes_no_more_than_was_said(measured: Any, tiny_llama: Path, m
     assert 0 < said.surely < left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("radio", "stay"),
     [
@@ -109,6 +112,7 @@ def test_a_folder_that_is_not_there_yet_has_the_room_of_the_one_above(tmp_path: 
     assert free_bytes(Path("runs-of-this-name") / "x") > 0
 
 
+@pytest.mark.slow
 def test_what_has_surely_no_room_is_refused_before_it_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -133,6 +133,7 @@ def test_a_device_that_cannot_be_calibrated_ends_the_run(
         played(method, "stop")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unreadable")
 @pytest.mark.parametrize("method", ["proposed_single_cluster", "proposed", "proposed_literal"])
 def test_or_is_quarantined_in_every_round(played: Play, method: str) -> None:
@@ -167,6 +168,7 @@ def test_one_adapter_of_a_task_keeps_what_it_was(
     assert calls[2].values.equal(calls[0].values), "the second round begins as the first did"
 
 
+@pytest.mark.slow
 def test_a_fault_that_was_found_before_a_kill_is_one_after_it(
     tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +237,7 @@ def test_the_module_whose_gradient_is_none_is_named(
         played("local", "stop")
 
 
+@pytest.mark.slow
 def test_values_that_explode_are_noticed(played: Play) -> None:
     """Nothing is patched: η = 10 with weight decay 1 multiplies B by -9 a step."""
     training = "steps: 60, batch_size: 2, learning_rate: 10, optimizer: sgd, weight_decay: 1"

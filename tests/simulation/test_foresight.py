@@ -94,6 +94,7 @@ def test_a_random_scenario_has_the_same_rows(chosen: Scenario) -> None:
     assert rows(chosen, ahead=True) == rows(chosen, ahead=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("radio", PACKETS.values(), ids=PACKETS)
 def test_almost_everything_is_sent_as_expected(
     monkeypatch: pytest.MonkeyPatch, radio: dict[str, Any]
@@ -114,6 +115,7 @@ def test_almost_everything_is_sent_as_expected(
     assert found == rows(chosen, ahead=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("radio", PACKETS.values(), ids=PACKETS)
 def test_a_wrong_guess_changes_nothing(radio: dict[str, Any]) -> None:
     """Messages that are longer than the last ones, and devices that come, go, and miss others."""

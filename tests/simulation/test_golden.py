@@ -103,6 +103,7 @@ def close_to(value: Any) -> Any:
     return pytest.approx(value, rel=1e-9, abs=1e-12) if isinstance(value, float) else value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_trace_is_the_golden_one(scenario_file: Path, tmp_path: Path, variant: str) -> None:
     chosen = load_scenario(scenario_file, VARIANTS[variant])

@@ -103,6 +103,7 @@ def test_shadowing_over_pairs_has_its_deviation() -> None:
     assert abs(np.mean((found / 6.0) ** 2) - 1) < 4.5 * math.sqrt(2 / 2_000)
 
 
+@pytest.mark.slow
 def test_what_is_kept_of_pairs_is_bounded_and_what_is_not_is_drawn_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -46,6 +46,7 @@ def _density(run: Run) -> float:
     return float(run.layers["active"].sum() / run.layers["parameters"].sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["proposed", "proposed_single_cluster", "lori"])
 def test_a_narrow_band_makes_sparse_masks_that_arrive(play: Any, method: str) -> None:
     wide, narrow = play(method, 50e6), play(method, 400.0)

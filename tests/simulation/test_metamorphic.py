@@ -109,6 +109,7 @@ def test_the_cases_above_are_not_all_alike() -> None:
     assert outcomes == {Outcome.DELIVERED, Outcome.LATE, Outcome.OUTAGE}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("power", POWERS)
 @pytest.mark.parametrize("fading", FADINGS)
 @pytest.mark.parametrize("large_scale", [{}, {"path_loss": {"model": "d2d_outdoor"}}])

@@ -179,6 +179,7 @@ def pacing() -> Iterator[Leg]:
         yield 0.05, 1_000.0, 0.0
 
 
+@pytest.mark.slow
 def test_a_long_transfer_tends_to_the_ergodic_rate() -> None:
     """Oracle 5 with Clarke's fading: Q·n/(W·C).
 

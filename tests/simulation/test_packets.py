@@ -69,6 +69,7 @@ def faded(packets: Any, rounds: int, payload_bits: int, **fields: Any) -> Memory
     return simulate(chosen, at=[(0.0, 0.0), (300.0, 0.0)])
 
 
+@pytest.mark.slow
 def test_a_codeword_is_decoded_at_the_deadline_or_never() -> None:
     """Oracle 2: the outage is 1 − exp(−(2^x − 1)/γ); with block fading nothing else happens."""
     rounds, deadline_s, payload_bits = 600, 0.5, 4_600_000

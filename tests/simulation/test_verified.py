@@ -34,6 +34,7 @@ def test_a_random_scenario_is_verified(chosen: Scenario, folder: Path) -> None:
     assert refusals(chosen, folder) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("availability", ["always", "exponential"])
 def test_clusters_with_announcements_and_experts_are_verified(
     folder: Path, availability: str

@@ -156,6 +156,7 @@ def test_a_mistake_of_the_scenario_is_told_with_its_own_line(
         read_sweep(write())
 
 
+@pytest.mark.slow
 def test_too_many_runs_are_refused(write: Callable[..., Path]) -> None:
     path = write(("[3, 1]", str(list(range(10_001)))))
     with pytest.raises(ScenarioError, match="asks for 40004 runs"):

@@ -48,6 +48,7 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False)
 values = st.dictionaries(st.from_regex(r"[a-z]+(\.[a-z0-9]+){0,2}", fullmatch=True), scalars)
 
 
+@pytest.mark.slow
 @given(values, st.integers(0, 2**63 - 1))
 def test_a_name_is_portable_and_of_a_length_that_fits(values: dict[str, Any], seed: int) -> None:
     name = point_name(values, seed)

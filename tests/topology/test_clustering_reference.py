@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -111,6 +112,7 @@ def cases(draw: st.DrawFn) -> Case:
     )
 
 
+@pytest.mark.slow
 @given(case=cases())
 def test_it_does_what_the_text_says(case: Case) -> None:
     found = agnes(case.densities, case.max_collision_rate, weights=case.weights, power=case.need())

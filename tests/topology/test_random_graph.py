@@ -66,6 +66,7 @@ def test_every_graph_is_as_likely_as_in_a_uniform_order_of_its_pairs(
         assert found[graph] / draws == pytest.approx(share, abs=5 * noise + 1e-12)
 
 
+@pytest.mark.slow
 def test_the_drawn_and_the_listed_have_the_same_law(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 12 devices with degree 2: how many edges there are, and how many triangles; the
     difference of two means of 3000, within 5 of its standard deviations."""

@@ -38,6 +38,7 @@ def test_it_reads_back_and_keeps_its_integers(tmp_path: Path, close: bool) -> No
     assert frame["device"].isna().tolist() == [False, True, False]
 
 
+@pytest.mark.slow
 def test_without_rows_there_is_no_file_and_no_trace_of_it_in_the_hash(
     tmp_path: Path, rows: dict[str, list[Any]]
 ) -> None:

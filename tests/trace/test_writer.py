@@ -212,6 +212,7 @@ weird_floats = st.floats() | st.sampled_from(
 ids = st.integers(-(2**31), 2**31 - 1)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     positions=st.lists(st.builds(PositionRow, weird_floats, ids, weird_floats, weird_floats)),

@@ -37,6 +37,7 @@ def learnt(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
+@pytest.mark.slow
 def test_a_run_that_learnt_is_verified(verify: Any, learnt: Path) -> None:
     code, told, err = verify(learnt)
     assert (code, err) == (0, ""), told
@@ -116,6 +117,7 @@ CASES: dict[str, tuple[Callable[[Path], Any], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_broken_adapters_are_told(
     verify: Any, learnt: Path, tmp_path: Path, case: tuple[Callable[[Path], Any], str]

@@ -62,6 +62,7 @@ def kept(play: Play) -> Path:
     return play("true")
 
 
+@pytest.mark.slow
 def test_their_means_are_the_scores(kept: Path) -> None:
     answers = pq.read_table(kept / "answers.parquet").to_pylist()
     scores = pq.read_table(kept / "evaluations.parquet").to_pylist()
@@ -117,6 +118,7 @@ def test_other_seeds_name_the_same_questions_alike(play: Play, kept: Path) -> No
     assert one & other, "14 of 40 rows, drawn twice"
 
 
+@pytest.mark.slow
 def test_nothing_else_moves_and_the_hash_counts_them(play: Play, kept: Path) -> None:
     without = play("false")
     assert not (without / "answers.parquet").exists()

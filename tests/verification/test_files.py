@@ -71,6 +71,7 @@ SCHEMA_CASES: dict[str, tuple[Any, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SCHEMA_CASES.values(), ids=SCHEMA_CASES)
 def test_another_schema_is_refused(copy: Path, verify: Any, case: tuple[Any, str]) -> None:
     change, said = case
@@ -139,6 +140,7 @@ FILE_CASES: dict[str, tuple[Any, str, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", FILE_CASES.values(), ids=FILE_CASES)
 def test_broken_files_are_told(copy: Path, verify: Any, case: tuple[Any, str, str]) -> None:
     change, check, said = case

@@ -43,6 +43,7 @@ def test_views_lie_beside_the_traces_and_leave_them_alone(call: Call, played: Ru
         Path(path).unlink()
 
 
+@pytest.mark.slow
 def test_out_is_a_folder_of_its_own(call: Call, played: Run, tmp_path: Path) -> None:
     before = contents(played.directory)
     out = tmp_path / "a" / "b"

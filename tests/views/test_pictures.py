@@ -32,6 +32,7 @@ def shows(path: Path, colour: str, tolerance: int = 2) -> bool:
     return bool((abs(pixels(path).astype(int) - wanted).max(axis=-1) <= tolerance).any())
 
 
+@pytest.mark.slow
 def test_a_chart_shows_all_phases_and_outcomes(played: Run, tmp_path: Path) -> None:
     path = tmp_path / "chart.png"
     assert write_gantt(played, [1, 2, 3], path) is None
@@ -72,6 +73,7 @@ def test_a_chart_of_many_devices_says_that_it_shows_the_first(
     assert note == "The map shows no numbers: there are 110 devices, above 100."
 
 
+@pytest.mark.slow
 def test_an_animation_has_a_frame_a_sample_and_stays_small(played: Run, tmp_path: Path) -> None:
     path = tmp_path / "map.gif"
     assert write_animation(played, path) is None
@@ -133,6 +135,7 @@ def test_the_palette_of_the_animation_fits_into_a_gif() -> None:
     assert colours[0].tolist() == [255, 255, 255]
 
 
+@pytest.mark.slow
 def test_no_global_state_of_matplotlib_is_touched(played: Run, tmp_path: Path) -> None:
     code = f"""
 import matplotlib, sys

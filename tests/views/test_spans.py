@@ -61,6 +61,7 @@ def test_a_crashed_run_lasts_until_the_last_thing_known(crashed: Run) -> None:
     ]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 6), st.integers(0, 4)), max_size=25),
 )
