@@ -28,7 +28,7 @@ app = typer.Typer(
     cls=Group,
     help="Real LLM fine-tuning by mobile devices over simulated wireless links.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from statistics import fmean
+from time import monotonic
 
 from cosim.learning.records import Measurement
 from cosim.trace.schema import Outcome, RoundRow, Row, TransferKind, TransferRow
 
 
-class Tally:
-    """Adds up what is written; the base of every display."""
+# Rounds by whose wall time the remaining ones are foreseen.
+_RECENT = 4
 
-    def __init__(self, rounds: int) -> None:
+
+class Tally:
+    """A tally adds up what is written; it is the base of every display.
+
+    clock: the host's, in s, of which nothing reaches a trace.
+    """
+
+    def __init__(self, rounds: int, clock: Callable[[], float] = monotonic) -> None:
         self.rounds = rounds
+        self._clock = clock
+        self._closings_s: deque[float] = deque(maxlen=_RECENT + 1)
         self.round = 0
         self.time_s = 0.0
         self.loss: float | None = None
@@ -49,15 +60,28 @@ class Tally:
     def closed(self, round_: int, time_s: float) -> None:
         """Moves on to the next round."""
         self.round, self.time_s = round_, time_s
+        self._closings_s.append(self._clock())
         self.loss = fmean(self._losses) if self._losses else None
         self._losses = []
 
+    @property
+    def left_s(self) -> float | None:
+        """The wall time that is left, in s, if a round takes what each of the last ones took.
+
+        None before the second round's end: the first one also scores the base model and calibrates.
+        """
+        spans = len(self._closings_s) - 1
+        if spans < 1 or self.round >= self.rounds:
+            return None
+        mean_s = (self._closings_s[-1] - self._closings_s[0]) / spans
+        return mean_s * (self.rounds - self.round)
+
     def words(self) -> dict[str, str]:
         """What is shown, in order; an accuracy of an earlier round with the round it is of."""
-        texts = {
-            "round": f"{self.round}/{self.rounds}",
-            "simulated": f"{self.time_s:.2f} s",
-        }
+        texts = {"round": f"{self.round}/{self.rounds}"}
+        if self.left_s is not None:
+            texts["left"] = clock_text(self.left_s)
+        texts["simulated"] = f"{self.time_s:.2f} s"
         if self.loss is not None:
             texts["loss"] = f"{self.loss:.3f}"
         if self.accuracy is not None:
@@ -66,3 +90,14 @@ class Tally:
         texts["energy so far"] = f"{self.energy_j:.1f} J"
         texts["missed so far"] = f"{self.missed} of {self.transfers}"
         return texts
+
+
+def clock_text(duration_s: float) -> str:
+    """A wall time in words that get shorter the longer it is: 8 s, 1:10 min, 2:05 h."""
+    whole_s = round(duration_s)
+    if whole_s < 60:
+        return f"{whole_s} s"
+    if whole_s < 3600:
+        return f"{whole_s // 60}:{whole_s % 60:02} min"
+    minutes = round(duration_s / 60)
+    return f"{minutes // 60}:{minutes % 60:02} h"

@@ -18,7 +18,11 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_][\w.]*=")
 
 
 class Command(TyperCommand):
-    """A command knows what its unknown options were meant to be."""
+    """A command knows what its unknown options were meant to be; a flag's help asks for no value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Every parameter, the help's own among them."""
+        return _without_flags_types(super().get_params(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parses a command's words; raises UsageError for an option or a word that it lacks."""
@@ -57,11 +61,23 @@ class Command(TyperCommand):
 class Group(TyperGroup):
     """A group holds the commands, one of which was forgotten where a file comes first."""
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Every parameter, the help's own among them."""
+        return _without_flags_types(super().get_params(ctx))
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Finds the command of a word; raises UsageError for a file where a command belongs."""
         if args and args[0].endswith((".yaml", ".yml")):
             raise UsageError(f"'{args[0]}' is no command; did you mean: cosim run {args[0]}?")
         return super().resolve_command(ctx, args)
+
+
+def _without_flags_types(params: Sequence[Any]) -> list[Any]:
+    """Parameters of which the flags, in the help, ask for no value."""
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.display_type_rich = lambda ctx: None
+    return list(params)
 
 
 def _value_of(option: str, arguments: Sequence[str]) -> str:

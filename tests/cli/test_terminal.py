@@ -17,7 +17,7 @@ from cosim.cli.summary import (
     isolation,
     starvation,
 )
-from cosim.cli.tally import Tally
+from cosim.cli.tally import Tally, clock_text
 from cosim.learning.records import Measurement, Score
 from cosim.trace.schema import EventRow, Outcome, RoundRow, TransferKind, TransferRow
 
@@ -56,6 +56,27 @@ def test_the_numbers_are_sums_and_means() -> None:
     tally.saw(round_row(None, 0.0))
     tally.closed(2, 5.0)
     assert "loss" not in tally.words()
+
+
+def test_what_is_left_is_told_by_the_last_rounds_and_not_by_the_first() -> None:
+    # The first round ends after 100 s; the others take 1, 2, 3, … s of the host's clock.
+    instants = iter([100.0, 101.0, 103.0, 106.0, 110.0, 115.0])
+    tally = Tally(6, lambda: next(instants))
+    left_s = []
+    for number in range(1, 7):
+        tally.closed(number, 0.0)
+        left_s.append(tally.left_s)
+        assert ("left" in tally.words()) == (tally.left_s is not None)
+    # Of round 5 the last four spans: (1 + 2 + 3 + 4) / 4.
+    assert left_s == [None, 4 * 1.0, 3 * 1.5, 2 * 2.0, 2.5, None]
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "words"),
+    [(7.6, "8 s"), (59.6, "1:00 min"), (70, "1:10 min"), (3599.6, "1:00 h"), (7490, "2:05 h")],
+)
+def test_a_wall_time_in_words(duration_s: float, words: str) -> None:
+    assert clock_text(duration_s) == words
 
 
 def test_a_pipe_gets_lines_and_a_terminal_a_bar() -> None:
