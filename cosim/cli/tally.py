@@ -10,7 +10,6 @@ from time import monotonic
 from cosim.learning.records import Measurement
 from cosim.trace.schema import Outcome, RoundRow, Row, TransferKind, TransferRow
 
-
 # Rounds by whose wall time the remaining ones are foreseen.
 _RECENT = 4
 

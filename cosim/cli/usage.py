@@ -18,7 +18,7 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_][\w.]*=")
 
 
 class Command(TyperCommand):
-    """A command knows what its unknown options were meant to be; a flag's help asks for no value."""
+    """A command knows what its unknown options were meant to be."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Every parameter, the help's own among them."""
