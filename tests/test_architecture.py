@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "errors": set(),
     "randomness": set(),
     "spelling": set(),
+    "si_prefix": set(),
     "physics": set(),
     "host": {"errors"},
     "mobility": {"errors", "randomness"},
@@ -44,6 +45,7 @@ MAY_IMPORT = {
         "methods",
         "physics",
         "scenario",
+        "si_prefix",
         "simulation",
         "topology",
     },
@@ -98,6 +100,7 @@ MAY_IMPORT = {
         "profiling",
         "reporting",
         "scenario",
+        "si_prefix",
         "simulation",
         "spelling",
         "sweep",
@@ -266,6 +269,7 @@ def test_the_host_clock_is_read_for_the_manifest_a_profile_and_to_stop_a_pattern
         "cosim.lifecycle.journaled_learner",
         "cosim.profiling.contention",
         "cosim.profiling.measure",
+        "cosim.profiling.wall_time",
     }
     for path, name in modules():
         assert not {"secrets", "uuid"} & set(imports(path)), name

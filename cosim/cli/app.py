@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -11,10 +10,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from cosim.cli.check import Overrides, ScenarioPath, check
 from cosim.cli.compare import compare
+from cosim.cli.echoed_log import echo_log
 from cosim.cli.exit_codes import INTERRUPTED, exit_code, stop_as_asked
 from cosim.cli.finished_runs import export, sweep, verify
 from cosim.cli.methods import methods
+from cosim.cli.new import new
 from cosim.cli.reference import explain
 from cosim.cli.report import report
 from cosim.cli.usage import Command, Group
@@ -31,12 +33,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-
-ScenarioPath = Annotated[Path, typer.Argument(metavar="SCENARIO", help="a scenario YAML file")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY.PATH=VALUE", help="override a value; may be repeated"),
-]
 
 
 def _print_version(flag: bool) -> None:
@@ -127,7 +123,7 @@ def _watch(
 
     console = Console(markup=False, emoji=False)
     stop_as_asked()
-    _echo_log(not quiet)
+    echo_log(not quiet)
     # To import torch takes seconds: whoever waits hears first what for. A live line says it, too.
     if source is not None and not console.is_terminal and not quiet:
         console.print(f"loading {source}", highlight=False, soft_wrap=True)
@@ -145,43 +141,6 @@ def _watch(
     from cosim.trace.reader import read_run
 
     print_summary(read_run(directory), console)
-
-
-def _echo_log(loud: bool) -> None:
-    """Fetching a model takes a while, the first time: say so, where errors go, or say nothing."""
-
-    class Echo(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            typer.echo(f"cosim: {record.getMessage()}", err=True)
-
-    log = logging.getLogger("cosim")
-    log.handlers[:] = [Echo()] if loud else []
-    log.setLevel(logging.INFO)
-
-
-@app.command(cls=Command)
-def check(scenario: ScenarioPath, set_: Overrides = None) -> None:
-    """Validate a scenario and explain what it asks for, without running it."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from cosim.preflight.explain import explain
-    from cosim.scenario.complaints.blame import blaming
-    from cosim.scenario.load import load_with_document
-
-    config, document = load_with_document(scenario, set_ or [])
-    _echo_log(True)
-    with blaming(document):
-        explanation = explain(config)
-    table = Table(title=f"{config.name}: {config.device_count} devices, {config.rounds} rounds")
-    table.add_column()
-    table.add_column()
-    for fact in explanation.facts:
-        table.add_row(fact.name, fact.value)
-    console = Console(markup=False, emoji=False)
-    console.print(table)
-    for sentence in explanation.warnings:
-        console.print(f"warning: {sentence}", highlight=False)
 
 
 @app.command(cls=Command)
@@ -216,7 +175,7 @@ def profile(
     from cosim.scenario.load import load_with_document
 
     config, document = load_with_document(scenario, set_ or [])
-    _echo_log(True)
+    echo_log(True)
 
     from cosim.profiling.profile import Power, profile_machine
     from cosim.profiling.table import timings_table
@@ -309,7 +268,7 @@ def map_(
         typer.echo(line, err=note)
 
 
-for command in (report, explain, methods, sweep, compare, export, verify):
+for command in (new, check, report, explain, methods, sweep, compare, export, verify):
     app.command(cls=Command)(command)
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cosim.errors import MethodError, UsageError
 
 if TYPE_CHECKING:
+    from cosim.contract.verdict import Verdict
     from cosim.methods.method import Method
+
+# Slots by which most methods differ.
+_COLUMNS = ("projection", "topology", "aggregation", "sending")
+# Where there is no terminal a row is a line.
+_WIDE = 240
 
 
 def methods(
@@ -20,8 +28,9 @@ def methods(
     check: Annotated[
         bool, typer.Option("--check", help="try METHOD on a tiny model and say what fails")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
 ) -> None:
-    """List the methods and the parts that each is made of, or check that one keeps the contract.
+    """List the methods, tell every part of one, or check that it keeps the contract.
 
     --check needs no network and writes nothing. A line a check; the exit code is 1 where one
     fails, 2 where METHOD cannot be used.
@@ -29,42 +38,98 @@ def methods(
     if method is None:
         if check:
             raise UsageError("--check: which method? cosim methods --check path:my_method.py")
-        _tell_all()
+        known, broken = _known()
+        if as_json:
+            typer.echo(_json([_content(method, name) for name, method in known.items()]))
+        else:
+            _list(known)
+        for line in broken:
+            typer.echo(f"cosim: {line}", err=True)
         return
     from cosim.scenario.method import read_method
 
-    _tell(read_method(method))
-    if check:
-        _check(method)
+    chosen = read_method(method)
+    if not as_json:
+        _tell(chosen)
+        verdicts = _verdicts(method, told=True) if check else []
+    else:
+        verdicts = _verdicts(method, told=False) if check else []
+        checks = [
+            {"name": verdict.name, "holds": verdict.holds, "sentence": verdict.sentence}
+            for verdict in verdicts
+        ]
+        typer.echo(_json(_content(chosen) | ({"checks": checks} if check else {})))
+    if not all(verdict.holds for verdict in verdicts):
+        raise typer.Exit(1)
 
 
-def _tell_all() -> None:
+def _known() -> tuple[dict[str, Method], list[str]]:
+    """The methods of this package and of those that are installed; a line for each broken one."""
     from cosim.methods import METHODS
     from cosim.methods.outside import installed, method_of_package
 
-    for method in METHODS.values():
-        _tell(method)
+    known, broken = dict(METHODS), []
     for point in installed():
         try:
             outside = method_of_package(point.name)
         except MethodError as error:  # one broken package keeps nobody from the others
-            typer.secho(point.name, bold=True)
-            typer.echo(f"  cannot be used: {error}")
+            broken.append(f"{point.name} cannot be used: {error}")
             continue
         if outside is not None:
-            _tell(outside, point.name)
+            known[point.name] = outside
+    return known, broken
 
 
-def _tell(method: Method, name: str | None = None) -> None:
+def _list(known: Mapping[str, Method]) -> None:
+    """A row a method: where it comes from, and the parts by which most of them differ."""
+    from rich.console import Console
+    from rich.table import Table
+
     from cosim.methods.words import method_words
 
-    typer.secho(name or method.name, bold=True)
+    table = Table(caption="cosim methods NAME tells every part of one", row_styles=["", "dim"])
+    table.add_column("method", no_wrap=True)
+    table.add_column("source")
+    for slot in _COLUMNS:
+        table.add_column(slot)
+    for name, method in known.items():
+        words = dict(method_words(method))
+        # What is in braces has settings, which are told in full elsewhere.
+        table.add_row(name, method.reference, *(_head(words[slot]) for slot in _COLUMNS))
+    console = Console(markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _WIDE
+    console.print(table)
+
+
+def _head(words: str) -> str:
+    """A part's own name, without its settings."""
+    if not words.startswith("{"):
+        return words
+    return words[1:-1].split(",")[0].partition(": ")[2]
+
+
+def _content(method: Method, name: str | None = None) -> dict[str, Any]:
+    """A method for programs: parts with all their settings, as a scenario takes them."""
+    parts = method.model_dump(mode="json", exclude={"name", "reference"})
+    return {"name": name or method.name, "reference": method.reference, "parts": parts}
+
+
+def _json(content: object) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def _tell(method: Method) -> None:
+    from cosim.methods.words import method_words
+
+    typer.secho(method.name, bold=True)
     typer.echo(f"  {method.reference}")
     for slot, part in method_words(method):
         typer.echo(f"  {slot:20} {part}")
 
 
-def _check(method: str) -> None:
+def _verdicts(method: str, *, told: bool) -> list[Verdict]:
+    """Every check of the contract, told as it is made or not at all."""
     from cosim.cli.exit_codes import stop_as_asked
     from cosim.host.collector import uncollected
 
@@ -75,9 +140,12 @@ def _check(method: str) -> None:
     verdicts = []
     for verdict in contract(method):
         verdicts.append(verdict)
-        typer.echo(str(verdict))
+        if told:
+            typer.echo(str(verdict))
     faults = [verdict.name for verdict in verdicts if not verdict.holds]
-    if faults:
-        typer.echo(f"{method}: {len(faults)} of {len(verdicts)} checks failed: {', '.join(faults)}")
-        raise typer.Exit(1)
-    typer.echo(f"{method}: {len(verdicts)} of {len(verdicts)} checks made, nothing wrong")
+    count = len(verdicts)
+    end = f"{len(faults)} of {count} checks failed: {', '.join(faults)}"
+    if told:
+        clean = f"{count} of {count} checks made, nothing wrong"
+        typer.echo(f"{method}: {end if faults else clean}")
+    return verdicts

@@ -17,7 +17,7 @@ from cosim.learning.costs.memory import GIB, MemoryEstimate, refuse_what_does_no
 from cosim.learning.costs.storage import Storage, storage
 from cosim.learning.data.division import answers_in_words
 from cosim.learning.data.encoding import Encoded
-from cosim.learning.data.pool import TaskPool
+from cosim.learning.data.pool import Question, TaskPool
 from cosim.learning.federation.planned_state import planned_content
 from cosim.learning.prepare import (
     densities_of,
@@ -41,6 +41,8 @@ class Forecast:
     first_bits, later_bits: of transfers to who has missed nothing, an upper bound: the largest
         density of any device, even over the modules.
     work: a mean round's by device; a first round calibrates and chooses a mask besides.
+    scoring_flop: forward passes over all that a device is asked in one evaluation, a question's
+        candidates behind a prompt that is read once.
     storage: what comes to lie on disk.
     modules: how many are adapted.
     """
@@ -49,6 +51,7 @@ class Forecast:
     later_bits: int
     trained: int
     work: list[Workload]
+    scoring_flop: float
     memory: str
     storage: Storage
     modules: int
@@ -95,6 +98,7 @@ def forecast_of(
         later_bits=later,
         trained=trainable,
         work=mean_rounds(scenario, layout, work, pools),
+        scoring_flop=sum(_asked_flop(work, row) for pool in pools.values() for row in pool.test),
         storage=storage(layout, method, densities_of(scenario)),
         modules=len(layout.modules),
         memory=_memory_words(estimate, choice.device),
@@ -106,6 +110,13 @@ def forecast_of(
         },
         warnings=tuple(sentence for pool in pools.values() for sentence in pool.warnings),
     )
+
+
+def _asked_flop(work: Work, question: Question) -> int:
+    """A forward pass over a question: its prompt once, then what each candidate adds."""
+    answers = (len(row.answer) for row in question.candidates)
+    prompt = work.forward_flop(len(question.candidates[0].prompt), 0)
+    return prompt + sum(work.forward_flop(tokens, tokens) for tokens in answers)
 
 
 def _division_words(pool: TaskPool) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -17,6 +17,7 @@ from cosim.physics.power import spectral_efficiency_needed
 from cosim.preflight.disk import disk_words, estimate_disk
 from cosim.scenario.model import Scenario
 from cosim.scenario.radio import D2dOutdoor, Radio
+from cosim.si_prefix import span, with_prefix
 from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.links.link_need import margin_db
 from cosim.simulation.setup.build import build_devices, channel_of, given_work, settled
@@ -32,19 +33,33 @@ _DEMANDING_BIT_S_HZ = 4.0
 
 @dataclass(frozen=True)
 class Fact:
-    """A fact is one line of an explanation; a warning says what will probably go wrong."""
+    """A fact is one line of an explanation.
+
+    value: in words.
+    warning: what will probably go wrong.
+    amounts: the numbers in it, by a name that ends with their unit, for programs.
+    """
 
     name: str
     value: str
     warning: str | None = None
+    amounts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a scenario asks for, a line each, and what its user should look twice at."""
+    """An explanation holds what a scenario asks for and what its user should look twice at.
+
+    facts: a line each.
+    warnings: sentences.
+    work: a mean round's by device.
+    scoring_flop: of a device's evaluation; None where nothing is learnt.
+    """
 
     facts: tuple[Fact, ...]
     warnings: tuple[str, ...]
+    work: tuple[Workload, ...] = ()
+    scoring_flop: float | None = None
 
 
 def radio_facts(
@@ -80,10 +95,18 @@ def radio_facts(
         else f"more than {_DEMANDING_BIT_S_HZ:g}: size bandwidth_hz·deadline_s to at least "
         f"{first_bits * receivers / _DEMANDING_BIT_S_HZ:.3g}"
     )
+    share_hz = radio.bandwidth_hz / receivers
     return [
-        Fact("payload", f"{first_bits:,} bit first, {later_bits:,} bit later, to each receiver"),
         Fact(
-            "receivers", f"at most {receivers}, each with {radio.bandwidth_hz / receivers:.4g} Hz"
+            "payload",
+            f"{with_prefix(first_bits, 'bit')} first, {with_prefix(later_bits, 'bit')} later, to "
+            "each receiver, at most",
+            amounts={"first_bit": first_bits, "later_bit": later_bits},
+        ),
+        Fact(
+            "receivers",
+            f"at most {receivers}, each with {with_prefix(share_hz, 'Hz')}",
+            amounts={"receivers": receivers, "share_hz": share_hz},
         ),
         Fact("Q·n/(W·Γ)", f"{efficiency:.2f} bit/s/Hz", warning),
         *([Fact("packets", packets.model, no_retransmission)] if packets.model != "fluid" else []),
@@ -120,7 +143,8 @@ def _sums_on_the_air(scenario: Scenario, coherence_s: float, bits: int) -> list[
         Fact("payload", f"{values:,} real values, to all receivers alike"),
         Fact(
             "turns",
-            f"{turn_s:.4g} s each on {band_hz:.4g} Hz and what a receiver tells before; at most "
+            f"{with_prefix(turn_s, 's')} each on {with_prefix(band_hz, 'Hz')} and what a receiver "
+            f"tells before; at most "
             f"{scenario.device_count} a round, as many as receivers that share a neighbour",
         ),
         Fact(
@@ -180,13 +204,17 @@ def compute_fact(scenario: Scenario, work: Sequence[Workload]) -> Fact:
     for device, workload in zip(equipment(scenario), work, strict=True):
         by_profile.setdefault(device.name, []).append(compute_time_s(device.profile, workload))
     times = [time_s for spans in by_profile.values() for time_s in spans]
-    words = f"{min(flop):.3g} to {max(flop):.3g} FLOP a round: "
-    words += f"{min(times):.2f} to {max(times):.2f} s"
+    words = f"{span(min(flop), max(flop), 'FLOP')} a round: {span(min(times), max(times), 's')}"
     if len(by_profile) > 1:
         slower = sorted(by_profile.items(), key=lambda item: median(item[1]))
-        medians = ", ".join(f"{len(spans)} {name}: {median(spans):.2f} s" for name, spans in slower)
+        medians = ", ".join(
+            f"{len(spans)} {name}: {with_prefix(median(spans), 's')}" for name, spans in slower
+        )
         words += f" (medians: {medians})"
-    return Fact("fine-tuning", words)
+    amounts = {"least_flop": min(flop), "most_flop": max(flop)}
+    return Fact(
+        "fine-tuning", words, amounts={**amounts, "least_s": min(times), "most_s": max(times)}
+    )
 
 
 def explain(scenario: Scenario) -> Explanation:
@@ -194,8 +222,7 @@ def explain(scenario: Scenario) -> Explanation:
 
     Raises `CosimError` where the scenario could not start.
     """
-    learning = scenario.learning
-    method = scenario.method
+    learning, method, scoring_flop = scenario.learning, scenario.method, None
     parts = f"A {method.projection}, B {method.expansion}, {method.topology} graph, "
     parts += f"{method.aggregation} aggregation, {method.composition} expert"
     facts = [Fact("method", f"{method.name}: {parts}")]
@@ -211,7 +238,8 @@ def explain(scenario: Scenario) -> Explanation:
 
         expected = forecast(scenario)
         bits, work = (expected.first_bits, expected.later_bits), expected.work
-        facts.append(Fact("trained", f"{expected.trained:,} values a device"))
+        scoring_flop = expected.scoring_flop
+        facts.append(Fact("trained", f"{expected.trained:,} values a device at most"))
         facts += [Fact(f"task {name}", words) for name, words in expected.tasks.items()]
         facts.append(Fact("memory", expected.memory))
         cautions = list(expected.warnings)
@@ -224,4 +252,4 @@ def explain(scenario: Scenario) -> Explanation:
     warnings = [*world_warnings(scenario, devices, work, links), *cautions]
     oddities = [f"{fact.name}: {fact.warning}" for fact in facts if fact.warning is not None]
     remainder = [sentence for sentence in warnings if sentence not in oddities]
-    return Explanation(tuple(facts), (*remainder, *oddities))
+    return Explanation(tuple(facts), (*remainder, *oddities), tuple(work), scoring_flop)

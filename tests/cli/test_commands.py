@@ -29,11 +29,27 @@ def test_version_and_help(cosim: Any) -> None:
 def test_methods_lists_every_method_and_where_it_comes_from(cosim: Any) -> None:
     ended = cosim("methods")
     assert (ended.code, ended.err) == (0, "")
-    lines = ended.out.splitlines()
-    for name, recipe in METHODS.items():
-        assert name in lines
-        assert f"  {recipe.reference}" in lines
+    rows = {cells[0]: cells[1:] for line in ended.out.splitlines() if (cells := cells_of(line))}
+    for name, method in METHODS.items():
+        assert rows[name][0] == method.reference
+        assert rows[name][1:] == [
+            method.projection.name,
+            method.topology.graph,
+            method.aggregation.name,
+            method.sending.name,
+        ]
+
+
+def cells_of(line: str) -> list[str]:
+    """A row of a table that is drawn with rules."""
+    return [cell.strip() for cell in line.split("│")[1:-1]]
+
+
+def test_a_method_is_told_part_by_part(cosim: Any) -> None:
+    lines = cosim("methods", "lora").out.splitlines()
+    assert lines[:2] == ["lora", f"  {METHODS['lora'].reference}"]
     assert "  topology             {graph: random, degree: 2, limit_by_links: true}" in lines
+    lines = cosim("methods", "lori").out.splitlines()
     assert "  composition          {name: uniform, total: 1.2}" in lines
     assert not [line for line in lines if line.endswith(" ") or "()" in line]
 
@@ -60,7 +76,7 @@ def test_check_says_what_the_scenario_asks_for(cosim: Any, scenario_file: Path) 
     ended = cosim("check", scenario_file)
     assert (ended.code, ended.err) == (0, "")
     # 8 Mbit to two receivers in 20 MHz and 2 s, 1 TFLOP on 2.77 TFLOP/s at 30 %.
-    for said in ("small: 3 devices, 3 rounds", "8,000,000 bit", "0.40 bit/s/Hz", "1.20 to 1.20 s"):
+    for said in ("small: 3 devices, 3 rounds", "8 Mbit first", "0.40 bit/s/Hz", ": 1.2 s"):
         assert said in ended.out
     assert "infinite: nothing moves" in ended.out
     assert "warning" not in ended.out

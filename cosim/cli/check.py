@@ -1,0 +1,97 @@
+"""The command that looks at a scenario and runs nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cosim.cli.echoed_log import echo_log
+
+if TYPE_CHECKING:
+    from cosim.preflight.explain import Explanation, Fact
+    from cosim.scenario.model import Scenario
+
+ScenarioPath = Annotated[Path, typer.Argument(metavar="SCENARIO", help="a scenario YAML file")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY.PATH=VALUE", help="override a value; may be repeated"),
+]
+
+
+def check(
+    scenario: ScenarioPath,
+    set_: Overrides = None,
+    timed: Annotated[
+        bool,
+        typer.Option(
+            "--timed/--untimed", help="train two steps to tell how long the run takes here"
+        ),
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
+) -> None:
+    """Validate a scenario and explain what it asks for, without running it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from cosim.preflight.explain import explain
+    from cosim.scenario.complaints.blame import blaming
+    from cosim.scenario.load import load_with_document
+
+    config, document = load_with_document(scenario, set_ or [])
+    echo_log(True)
+    with blaming(document):
+        explanation = explain(config)
+        facts = [*explanation.facts, *_wall_time(config, explanation, timed=timed)]
+    if as_json:
+        typer.echo(_json(config, facts, explanation.warnings))
+        return
+    table = Table(
+        title=f"{config.name}: {config.device_count} devices, {config.rounds} rounds",
+        show_header=False,
+    )
+    table.add_column()
+    table.add_column()
+    for fact in facts:
+        table.add_row(fact.name, fact.value)
+    console = Console(markup=False, emoji=False)
+    console.print(table)
+    for sentence in explanation.warnings:
+        console.print(f"warning: {sentence}", highlight=False)
+
+
+def _wall_time(scenario: Scenario, explanation: Explanation, *, timed: bool) -> list[Fact]:
+    """How long the run takes on this machine, where it learns and that is wanted."""
+    if explanation.scoring_flop is None or not timed:
+        return []
+    from cosim.cli.tally import clock_text
+    from cosim.preflight.explain import Fact
+    from cosim.profiling.contention import MOST_CONTENTION
+    from cosim.profiling.wall_time import wall_time
+
+    foreseen = wall_time(scenario, explanation.work, explanation.scoring_flop)
+    words = f"about {clock_text(foreseen.total_s)} on this machine left alone: training "
+    words += f"{clock_text(foreseen.training_s)}, evaluation {clock_text(foreseen.evaluation_s)}; "
+    words += foreseen.source
+    if foreseen.contention > MOST_CONTENTION:
+        words += f", which took {foreseen.contention:.1f} times as long as left alone"
+    amounts = {"training_s": foreseen.training_s, "evaluation_s": foreseen.evaluation_s}
+    return [Fact("wall time", words, amounts=amounts)]
+
+
+def _json(scenario: Scenario, facts: list[Fact], warnings: tuple[str, ...]) -> str:
+    """The facts by name, in words and in numbers whose names end with their units."""
+    content = {
+        "name": scenario.name,
+        "method": scenario.method.name,
+        "devices": scenario.device_count,
+        "rounds": scenario.rounds,
+        "facts": {
+            fact.name: {"words": fact.value, "warning": fact.warning, **fact.amounts}
+            for fact in facts
+        },
+        "warnings": list(warnings),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False)

@@ -1,0 +1,48 @@
+"""What is said of a scenario for programs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosim.methods import METHODS
+
+
+def test_check_for_programs(cosim: Any, scenario_file: Path) -> None:
+    ended = cosim("check", scenario_file, "--json", "--set", "radio.bandwidth_hz=1.0e6")
+    assert (ended.code, ended.err) == (0, "")
+    content = json.loads(ended.out)
+    facts = content["facts"]
+    assert (facts["payload"]["first_bit"], facts["payload"]["words"]) == (
+        8_000_000,
+        "8 Mbit first, 8 Mbit later, to each receiver, at most",
+    )
+    assert facts["receivers"]["share_hz"] == 0.5e6
+    # 1 TFLOP on 2.77 TFLOP/s at 30 %.
+    assert facts["fine-tuning"]["most_s"] == pytest.approx(1e12 / (0.3 * 2.77e12))
+    assert content["warnings"] == [f"Q·n/(W·Γ): {facts['Q·n/(W·Γ)']['warning']}"]
+    assert "wall time" not in facts
+
+
+def test_a_method_for_programs(cosim: Any) -> None:
+    methods = json.loads(cosim("methods", "--json").out)
+    alone = json.loads(cosim("methods", "tad_lora", "--json").out)
+    assert alone in methods
+    assert alone["parts"] == METHODS["tad_lora"].model_dump(
+        mode="json", exclude={"name", "reference"}
+    )
+
+
+def test_verify_for_programs(cosim: Any, scenario_file: Path) -> None:
+    directory = cosim("run", scenario_file, "--quiet").out.strip()
+    whole = cosim("verify", directory, "--json")
+    checks = json.loads(whole.out)["checks"]
+    assert whole.code == 0
+    assert len(checks) == 13
+    assert not any(check["findings"] for check in checks)
+    with (Path(directory) / "rounds.parquet").open("ab") as file:
+        file.write(b"x")
+    broken = cosim("verify", directory, "--json")
+    assert broken.code == 1
+    assert any(check["findings"] for check in json.loads(broken.out)["checks"])

@@ -1,0 +1,62 @@
+"""How long a run is foreseen to take here."""
+
+from pathlib import Path
+
+import pytest
+
+from cosim.learning.forecast import forecast
+from cosim.profiling.bench import Bench
+from cosim.profiling.machine import machine_name
+from cosim.profiling.wall_time import wall_time
+from cosim.scenario.catalogue import named_profile
+from cosim.scenario.load import to_yaml
+from cosim.scenario.model import Scenario
+from cosim.simulation.compute_time import compute_time_s
+
+
+def test_a_question_is_its_prompt_once_and_what_each_answer_adds(chosen: Scenario) -> None:
+    from cosim.learning.base.base_model import skeleton
+    from cosim.learning.costs.flop import Work
+    from cosim.learning.prepare import read_tasks
+    from cosim.learning.training.full import layout_of
+
+    model, tokenizer = skeleton(chosen.base_model.source)
+    layout = layout_of(chosen.method, model, chosen.adapter.target_modules, chosen.adapter.rank)
+    work = Work.of(model, layout, trainable_projection=False)
+    asked = read_tasks(chosen, tokenizer)["sums"].test
+    by_hand = sum(
+        work.forward_flop(len(question.candidates[0].prompt), 0)
+        + sum(work.forward_flop(len(row.answer), len(row.answer)) for row in question.candidates)
+        for question in asked
+    )
+    assert forecast(chosen).scoring_flop == by_hand > 0
+
+
+def test_by_a_job_that_is_timed(chosen: Scenario) -> None:
+    """Both are as their FLOP: 5 rounds of 3 devices, which are scored after 2, 4 and 5."""
+    longer = {"rounds": 5, "devices": [{"count": 3}], "evaluation": {"samples": 8, "every": 2}}
+    scenario = Scenario.model_validate({**chosen.model_dump(mode="json"), **longer})
+    expected = forecast(scenario)
+    foreseen = wall_time(scenario, expected.work, expected.scoring_flop)
+    training_flop = 5 * sum(work.flop for work in expected.work)
+    scores_flop = (3 * 3 + 1) * expected.scoring_flop
+    assert foreseen.total_s > 0
+    assert foreseen.contention >= 1
+    assert foreseen.evaluation_s / foreseen.training_s == pytest.approx(scores_flop / training_flop)
+
+
+def test_by_a_profile_that_was_measured_here(
+    chosen: Scenario, tmp_path: Path, bench: Bench
+) -> None:
+    profile = named_profile("laptop")
+    source = f"measured: {machine_name(bench.base)}, a tiny model"
+    here = profile.model_copy(update={"source": source})
+    path = tmp_path / "here.yaml"
+    path.write_text(to_yaml(here.model_dump(mode="json")), encoding="utf-8")
+    measured = {"rounds": 4, "devices": [{"count": 2, "profile": f"path:{path}"}]}
+    scenario = Scenario.model_validate({**chosen.model_dump(mode="json"), **measured})
+    expected = forecast(scenario)
+    foreseen = wall_time(scenario, expected.work, expected.scoring_flop)
+    a_round_s = sum(compute_time_s(here, work) for work in expected.work)
+    assert foreseen.training_s == pytest.approx(4 * a_round_s)
+    assert foreseen.source == "by the profile here"
