@@ -115,7 +115,7 @@ MAY_IMPORT = {
 # may import what lies below it, and nothing beside it on its floor.
 FLOORS = {
     "learning": [
-        {"state_tree"},
+        {"divergence", "state_tree"},
         {"records", "data", "threads"},
         {"base"},
         {"adapters"},

@@ -37,6 +37,7 @@ class Subject:
     scenario: a tiny one that plays it.
     base, pools: what its devices learn from.
     folder: a temporary one, for whatever a check writes.
+    ranks: of the devices, by id; None: all have the scenario's.
     """
 
     written: str
@@ -44,6 +45,7 @@ class Subject:
     base: BaseModel
     pools: dict[str, TaskPool]
     folder: Path
+    ranks: tuple[int, ...] | None = None
 
     @property
     def method(self) -> Method:
@@ -67,7 +69,8 @@ class Subject:
         method = settled(self.scenario.model_copy(update={"method": method}))[0].method
         # A learner wraps the modules of its model.
         base = replace(self.base, model=copy.deepcopy(self.base.model))
-        return Learner(base, method, adapter, training, self.pools, TASKS, seed)
+        parts = base, method, adapter, training, self.pools, TASKS, seed
+        return Learner(*parts, ranks=self.ranks)
 
 
 @contextmanager

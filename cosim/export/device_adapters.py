@@ -33,7 +33,7 @@ def export_device(run: Run, device: int, to: Path) -> list[Path]:
             f"--device {device}: {run.directory} has the devices 0 to {last}; the nearest is "
             f"{min(max(device, 0), last)}."
         )
-    experts = store.experts(device)
+    experts, layout = store.experts(device), store.layout_of(device)
     if not experts:
         raise ExportError(
             f"--device {device}: it holds no expert: it finished no fine-tuning and heard of none."
@@ -54,7 +54,7 @@ def export_device(run: Run, device: int, to: Path) -> list[Path]:
             complete = Path(scratch) / "whole"
             for leaf, expert in zip(names, experts, strict=True):
                 place = complete / leaf
-                write_peft(place, store.layout, store.scale, expert.adapter, _base_model(run))
+                write_peft(place, layout, store.scale, expert.adapter, _base_model(run))
             complete.replace(to)
     except OSError as error:
         raise ExportError(f"{to} cannot be written: {error.strerror}.") from error

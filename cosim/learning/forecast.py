@@ -35,11 +35,23 @@ from cosim.scenario.model import Scenario
 
 
 @dataclass(frozen=True)
+class RankForecast:
+    """What devices of one rank train and send, in values and in bits."""
+
+    rank: int
+    devices: int
+    trained: int
+    first_bits: int
+    later_bits: int
+
+
+@dataclass(frozen=True)
 class Forecast:
     """What `cosim check` predicts for a scenario's learning.
 
     first_bits, later_bits: of transfers to who has missed nothing, an upper bound: the largest
-        density of any device, even over the modules.
+        density and rank of any device, even over the modules.
+    ranks: the same by rank, the largest first; one where all devices have the same.
     work: a mean round's by device; a first round calibrates and chooses a mask besides.
     scoring_flop: forward passes over all that a device is asked in one evaluation, a question's
         candidates behind a prompt that is read once.
@@ -50,6 +62,7 @@ class Forecast:
     first_bits: int
     later_bits: int
     trained: int
+    ranks: tuple[RankForecast, ...]
     work: list[Workload]
     scoring_flop: float
     memory: str
@@ -77,29 +90,24 @@ def forecast_of(
     if choice.device == "cpu":
         refuse_what_does_not_fit(estimate, scenario.device_count)
 
-    kept = method.expansion.planned(layout, max(densities_of(scenario)), None)
-    per_value = scenario.adapter.bits_per_value
     shape = Geometry.of(model)
     layers, _ = method.composition.reading
     features = len(gate_blocks(shape.blocks, layers)), shape.hidden
-    first = payload_bits(planned_content(method, layout, kept, features), (), per_value)
-    rounds = range(1, scenario.rounds + 1)
-    of_each = {method.projection.sends(round_): round_ for round_ in rounds}
-    later = 0
-    for round_ in of_each.values():
-        content = planned_content(method, layout, kept, features, round_)
-        known = [said.name for said in content]
-        later = max(later, payload_bits(content, known, per_value))
-    trains_projection = method.projection.moves
-    work = Work.of(model, layout, trainable_projection=trains_projection)
-    trainable = int(kept.sum()) + (layout.projection_size if trains_projection else 0)
+    devices = Counter(scenario.ranks)
+    by_rank = tuple(
+        _of_rank(scenario, layout.of_rank(rank), features, devices[rank])
+        for rank in sorted(devices, reverse=True)
+    )
+    largest = by_rank[0]
+    work = Work.of(model, layout, trainable_projection=method.projection.moves)
     return Forecast(
-        first_bits=first,
-        later_bits=later,
-        trained=trainable,
+        first_bits=largest.first_bits,
+        later_bits=largest.later_bits,
+        trained=largest.trained,
+        ranks=by_rank,
         work=mean_rounds(scenario, layout, work, pools),
         scoring_flop=sum(_asked_flop(work, row) for pool in pools.values() for row in pool.test),
-        storage=storage(layout, method, densities_of(scenario)),
+        storage=storage(layout, method, densities_of(scenario), scenario.ranks),
         modules=len(layout.modules),
         memory=_memory_words(estimate, choice.device),
         tasks={
@@ -117,6 +125,24 @@ def _asked_flop(work: Work, question: Question) -> int:
     answers = (len(row.answer) for row in question.candidates)
     prompt = work.forward_flop(len(question.candidates[0].prompt), 0)
     return prompt + sum(work.forward_flop(tokens, tokens) for tokens in answers)
+
+
+def _of_rank(
+    scenario: Scenario, layout: Layout, features: tuple[int, int], devices: int
+) -> RankForecast:
+    """What so many devices of a layout's rank train and send."""
+    method, per_value = scenario.method, scenario.adapter.bits_per_value
+    kept = method.expansion.planned(layout, max(densities_of(scenario)), None)
+    first = payload_bits(planned_content(method, layout, kept, features), (), per_value)
+    rounds = range(1, scenario.rounds + 1)
+    of_each = {method.projection.sends(round_): round_ for round_ in rounds}
+    later = 0
+    for round_ in of_each.values():
+        content = planned_content(method, layout, kept, features, round_)
+        known = [said.name for said in content]
+        later = max(later, payload_bits(content, known, per_value))
+    trained = int(kept.sum()) + (layout.projection_size if method.projection.moves else 0)
+    return RankForecast(layout.rank, devices, trained, first, later)
 
 
 def _division_words(pool: TaskPool) -> str:
@@ -138,24 +164,26 @@ def _memory_words(estimate: MemoryEstimate, device: str) -> str:
 def mean_rounds(
     scenario: Scenario, layout: Layout, work: Work, pools: Mapping[str, TaskPool]
 ) -> list[Workload]:
-    """A mean round's work by device, all of them of the largest density."""
-    method = scenario.method
-    kept = int(method.expansion.planned(layout, max(densities_of(scenario)), None).sum())
-    sizes = {"A": layout.projection_size, "B": kept}
+    """A mean round's work by device, all of them of the largest density, each of its own rank."""
+    method, density = scenario.method, max(densities_of(scenario))
     rounds = Counter(map(method.projection.trains, range(1, scenario.rounds + 1)))
-    by_task = {}
-    for name, pool in pools.items():
+    devices = list(zip(tasks_of(scenario), scenario.ranks, strict=True))
+    found = {}
+    for name, rank in dict.fromkeys(devices):
+        own = layout.of_rank(rank)
+        kept = int(method.expansion.planned(own, density, None).sum())
+        sizes = {"A": own.projection_size, "B": kept}
         of_rounds = {
             trains: _mean_round(
-                work.training(trains),
-                pool.train,
+                work.adapted(own).training(trains),
+                pools[name].train,
                 scenario.training,
                 sum(sizes[factor] for factor in trains),
             )
             for trains in rounds
         }
-        by_task[name] = _mean(of_rounds, rounds)
-    return [by_task[task] for task in tasks_of(scenario)]
+        found[name, rank] = _mean(of_rounds, rounds)
+    return [found[device] for device in devices]
 
 
 def _mean(works: Mapping[frozenset[str], Workload], rounds: Counter[frozenset[str]]) -> Workload:

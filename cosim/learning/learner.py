@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from cosim.errors import DivergenceError
 from cosim.learning.base.base_model import BaseModel
 from cosim.learning.base.geometry import Geometry
 from cosim.learning.calibration.calibrator import Calibrator
@@ -17,6 +16,7 @@ from cosim.learning.costs.round_costs import RoundCosts
 from cosim.learning.data.device_rows import CALIBRATION_ROUND, DeviceRows
 from cosim.learning.data.pool import TaskPool
 from cosim.learning.diagnostics.diagnosis import Diagnosis, LocalGradients, updates_of
+from cosim.learning.divergence import diverged, uncalibrated
 from cosim.learning.execution.executor import Executor, InProcess
 from cosim.learning.federation.fleet import Fleet
 from cosim.learning.federation.hearing import Hearing
@@ -42,9 +42,9 @@ class Learner:
     """A learner holds all devices' adapters over one frozen base model; it plays the parts that the
     method chose.
 
-    `densities` are the devices' own, Q_budget/Σd·r; the adapter's for all of them if not given.
-    `executor`: who computes training passes, each of `devices_per_pass` devices at most, and
-    scores experts. `remembers`: what each device had to say last is kept, for diagnostics.
+    `densities` are the devices' own, Q_budget/Σd·r, and `ranks` r_i; the adapter's for all of them
+    if not given. `executor`: who computes training passes, each of `devices_per_pass` devices at
+    most, and scores experts. `remembers`: what devices had to say last is kept, for diagnostics.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class Learner:
         executor: Executor | None = None,
         devices_per_pass: int = DEVICES_PER_PASS,
         *,
+        ranks: Sequence[int] | None = None,
         remembers: bool = False,
     ) -> None:
         self.executor, self.devices_per_pass = executor or InProcess(), devices_per_pass
@@ -75,7 +76,8 @@ class Learner:
             model, self.layout, method.needs, reader, self.work, base.sha256
         )
         density_of = densities or [adapter.density] * len(self.tasks)
-        self.fleet = Fleet(self.layout, method, tasks, seed, density_of, adapter.bits_per_value)
+        per_value = adapter.bits_per_value
+        self.fleet = Fleet(self.layout, method, tasks, seed, density_of, per_value, ranks)
         self.rows = DeviceRows(pools, self.tasks, seed)
         counts = [float(len(self.rows.own(device))) for device in range(len(tasks))]
         hidden = Geometry.of(base.model).hidden
@@ -93,6 +95,10 @@ class Learner:
         """Sentences on rows that are not there, and on memory that has not sufficed so far."""
         of_pools = [sentence for pool in self.pools.values() for sentence in pool.warnings]
         return [*of_pools, *self.trainer.room.warnings]
+
+    def costs_of(self, device: int) -> RoundCosts:
+        """What rounds of a device of its rank cost."""
+        return self.costs.of(self.fleet.own[device].layout)
 
     def batches(self, device: int, round_: int) -> tuple[Batch, ...]:
         """A device's mini-batches of a round, in order."""
@@ -133,11 +139,7 @@ class Learner:
         if calibration.fault is None:
             self.fleet.states[device] = self.fleet.calibrated(device, calibration)
         elif self.training.divergence == "stop":
-            raise DivergenceError(
-                f"training: device {device} ({self.tasks[device]}) cannot be calibrated {when}: "
-                f"{calibration.fault}; choose another base_model or base_model.dtype, or "
-                "training.divergence: quarantine to go on without that device's updates"
-            )
+            raise uncalibrated(device, self.tasks[device], when, calibration.fault)
 
     def limit(self, device: int, bits: float) -> None:
         """Lowers Q_budget of a device to what it can send with mask, seed and h in so many bits, up
@@ -161,7 +163,8 @@ class Learner:
         state = self.fleet.states[device]
         kept = self.fleet.planned(device, state.calibration)
         trains = self.method.projection.trains(round_)
-        work = self.costs.workload(batches, int(kept.sum()), trains, chooses=state.adapter.unmasked)
+        costs, unmasked = self.costs_of(device), state.adapter.unmasked
+        work = costs.workload(batches, int(kept.sum()), trains, chooses=unmasked)
         if calibrating is not None:
             work = work.after(calibrating.work)
         correction = self.method.aggregation.correction(state)
@@ -172,7 +175,8 @@ class Learner:
 
     def cut(self, device: int, flop: int) -> None:
         """Has the fine-tuning that a device submitted last do no more FLOP than these."""
-        next(job for job in reversed(self.queue) if job.device == device).stop(flop, self.costs)
+        job = next(job for job in reversed(self.queue) if job.device == device)
+        job.stop(flop, self.costs_of(device))
         self.queue = [job for job in self.queue if not job.dropped]
 
     def accept(self, job: FineTuningJob) -> FineTuned:
@@ -199,11 +203,7 @@ class Learner:
     def _diverged(self, job: FineTuningJob, outcome: Outcome) -> FineTuned:
         """As the scenario says: the run ends, or the device keeps what it had."""
         if self.training.divergence == "stop":
-            raise DivergenceError(
-                f"training: device {job.device} ({self.tasks[job.device]}) diverged in round "
-                f"{job.round}: {outcome.fault}; try a smaller training.learning_rate, or "
-                "training.divergence: quarantine to go on without such updates"
-            )
+            raise diverged(job.device, self.tasks[job.device], job.round, outcome.fault)
         return self._lost(job, FineTuned(outcome.loss, quarantined=True))
 
     def _lost(self, job: FineTuningJob, tuned: FineTuned) -> FineTuned:

@@ -154,7 +154,7 @@ def _job(learner: Learner, job: OpenJob) -> FineTuningJob | CalibrationJob | Mix
     tuning = FineTuningJob(learner, job.device, job.round, lesson, job.work, calibrates=calibrates)
     tuning.outcome = job.outcome
     if job.cut is not None:
-        tuning.stop(job.cut, learner.costs)
+        tuning.stop(job.cut, learner.costs_of(job.device))
     if job.outcome is None and not tuning.dropped:
         learner.queue.append(tuning)
     return tuning

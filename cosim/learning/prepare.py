@@ -71,6 +71,7 @@ def prepare(scenario: Scenario) -> Learner:
         densities_of(scenario),
         executor,
         learning.devices_per_pass,
+        ranks=scenario.ranks,
         remembers=scenario.trace.diagnostics,
     )
     learner.scoring.keeps_answers = scenario.keeps_answers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -70,6 +70,10 @@ class Layout:
         """The numbers of the modules in the last so many blocks that have any."""
         last = set(self.blocks[len(self.blocks) - count :])
         return [number for number, module in enumerate(self.modules) if module.layer in last]
+
+    def of_rank(self, rank: int) -> Layout:
+        """The same modules with adapters of another rank."""
+        return self if rank == self.rank else replace(self, rank=rank)
 
     def pairs(self, projection: Tensor, expansion: Tensor) -> list[tuple[Tensor, Tensor]]:
         """(A, B) of each module as (1, r, k) and (1, d, r) views of flat vectors."""

@@ -118,6 +118,11 @@ class Part(Choice):
         """Why it does not fit the other parts of a method; None where it does."""
         return None
 
+    def refuses_ranks(self) -> str | None:
+        """Why it has no meaning where some devices have a lower rank than others; None where it
+        has one."""
+        return None
+
     def __str__(self) -> str:
         """Its word, with the settings that differ from the defaults."""
         fields = type(self).model_fields

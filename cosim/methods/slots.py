@@ -152,6 +152,17 @@ class Expansion(Part):
         """Whether every position is trained, whatever the budget."""
         return not self.masked
 
+    def refuses_ranks(self) -> str | None:
+        """A part of B, or no B."""
+        if self.every_parameter:
+            return f"expansion '{self.word()}' has no adapters: leave the rank out"
+        if self.masked:
+            return (
+                f"expansion '{self.word()}' keeps positions of B wherever they lie, and a lower "
+                "rank has a part of them: use expansion 'dense', or a density in place of the rank"
+            )
+        return None
+
     def first(self, layout: Layout) -> tuple[Tensor, Tensor | None]:
         """B = 0 and its support before the first round: values and positions."""
         import torch
@@ -195,11 +206,23 @@ class Aggregation(Part):
     # Whether all that it makes of others' messages is sums of their values, so that the air may add
     # them up.
     superposes: ClassVar[bool] = False
+    # Why factors that are padded by zeros, as their senders have a lower rank, mean nothing to it;
+    # None where they do.
+    unpadded: ClassVar[str | None] = "does not say what it makes of factors padded by zeros"
     # Whether it mixes in every turn, with what it remembers of neighbours of whom nothing arrived;
     # its messages then lose no weight with their age.
     remembers: ClassVar[bool] = False
     # The weights where a method names none, as a scenario writes them.
     own_weights: ClassVar[str | Mapping[str, str]] = "by_rows"
+
+    def refuses_ranks(self) -> str | None:
+        """Factors padded by zeros."""
+        if self.unpadded is None or not self.exchanges:
+            return None
+        return (
+            f"aggregation '{self.word()}' {self.unpadded}: use 'mean' or 'product_svd', or one "
+            "rank for all"
+        )
 
     def begins(self, own: DeviceState, first: Message) -> DeviceState:
         """The state before the first round of a device whose aggregation `remembers`; first: what

@@ -211,7 +211,8 @@ def disk_of(scenario: Scenario, learner: Any, devices: Sequence[Device] = ()) ->
     # The learner's method has been told what the scenario's may ask for.
     scenario = scenario.model_copy(update={"method": learner.method})
     work = mean_rounds(scenario, learner.layout, learner.work, learner.pools)
-    stored = storage(learner.layout, scenario.method, densities_of(scenario))
+    densities = densities_of(scenario)
+    stored = storage(learner.layout, scenario.method, densities, scenario.ranks)
     modules = len(learner.layout.modules)
     return estimate_disk(scenario, work, stored, modules, waits_s=waited_s, absent_s=absent_s)
 

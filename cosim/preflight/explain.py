@@ -240,6 +240,16 @@ def explain(scenario: Scenario) -> Explanation:
         bits, work = (expected.first_bits, expected.later_bits), expected.work
         scoring_flop = expected.scoring_flop
         facts.append(Fact("trained", f"{expected.trained:,} values a device at most"))
+        facts += [
+            Fact(
+                f"rank {own.rank}",
+                f"{own.devices} devices train {own.trained:,} values and send "
+                f"{with_prefix(own.first_bits, 'bit')} first, {with_prefix(own.later_bits, 'bit')} "
+                "later",
+            )
+            for own in expected.ranks
+            if len(expected.ranks) > 1
+        ]
         facts += [Fact(f"task {name}", words) for name, words in expected.tasks.items()]
         facts.append(Fact("memory", expected.memory))
         cautions = list(expected.warnings)

@@ -62,6 +62,12 @@ class DeviceGroup(Section):
     density: float | None = Field(
         None, gt=0, le=1, description="s, share of B that they train; null: as the adapter says"
     )
+    rank: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="r_i of their adapters, at most the adapter's rank; null: as the adapter says",
+    )
     speed_sigma: float = Field(
         0.0, ge=0, le=2, description="σ of ln(speed) over the group's devices"
     )

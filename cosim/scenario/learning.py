@@ -49,8 +49,12 @@ class BaseModelChoice(Section):
 class Adapter(Section):
     """LoRA: ΔW = (alpha/rank)·B·A on every target module."""
 
-    rank: int = Field(32, ge=1, le=4096, description="r, of every adapter")
-    alpha: float = Field(64.0, gt=0, le=1e5, description="α; the scale is α/r")
+    rank: int = Field(
+        32, ge=1, le=4096, description="r, of every adapter, unless a device group has a lower one"
+    )
+    alpha: float = Field(
+        64.0, gt=0, le=1e5, description="α; the scale is α/r, also of a lower rank"
+    )
     density: float = Field(0.1, gt=0, le=1, description="s, share of B that a mask keeps")
     target_modules: Pattern | tuple[str, ...] = Field(
         "all-linear", description="'all-linear', a regular expression, or names of modules"

@@ -136,6 +136,25 @@ class Scenario(Section):
         return self
 
     @model_validator(mode="after")
+    def _ranks_are_for_the_method(self) -> Self:
+        most, method = self.adapter.rank, self.method
+        for number, group in enumerate(self.devices):
+            rank = most if group.rank is None else group.rank
+            if rank > most:
+                raise ValueError(
+                    f"devices.{number}.rank: {rank} is above adapter.rank, {most}, which is the "
+                    f"largest of all devices; expected at most {most}"
+                )
+            if rank == most or self.learning.model == "none":
+                continue
+            for part in method.parts():
+                if (reason := part.refuses_ranks()) is not None:
+                    raise ValueError(
+                        f"devices.{number}.rank: {rank} is below adapter.rank, {most}, and {reason}"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _packets_may_be_lost(self) -> Self:
         """Where nothing is learnt there is nothing in a packet."""
         aggregation = self.method.aggregation
@@ -225,6 +244,15 @@ class Scenario(Section):
     def device_count(self) -> int:
         """Devices in all groups together."""
         return sum(group.count for group in self.devices)
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """r_i of every device, by id: its group's, or the adapter's."""
+        return tuple(
+            self.adapter.rank if group.rank is None else group.rank
+            for group in self.devices
+            for _ in range(group.count)
+        )
 
     @property
     def answers_at_most(self) -> int:

@@ -47,6 +47,8 @@ def device_rows(
     """The row of every device as it begins; tasks, training_rows and their answers by id, None
     where nothing is learnt."""
     masked, common = scenario.method.expansion.masked, scenario.adapter.density
+    adapted = scenario.learning.model != "none" and scenario.method.projection.exists
+    ranks = scenario.ranks
     for device in devices:
         density = scenario.devices[device.group].density
         yield DeviceRow(
@@ -59,6 +61,7 @@ def device_rows(
             task=None if tasks is None else tasks[device.id],
             training_rows=None if training_rows is None else training_rows[device.id],
             density=(common if density is None else density) if masked else None,
+            rank=ranks[device.id] if adapted else None,
             answers=_as_json(answers[device.id]) if answers is not None else None,
         )
 

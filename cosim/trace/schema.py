@@ -34,6 +34,9 @@ class DeviceRow(NamedTuple):
     density: Annotated[
         float | None, Column("1", "share that the scenario has its mask keep; null without a mask")
     ]
+    rank: Annotated[
+        int | None, Column("1", "rank of its adapter; null where nothing is learnt, or no adapter")
+    ]
     answers: Annotated[
         str | None,
         Column("1", "its rows by answer, JSON; null where its task is not divided by answers"),

@@ -47,6 +47,7 @@ def _described(run: Subject, scenario: Scenario) -> Iterator[Finding]:
     """Checks what a row says against its group, and the batteries of the rounds against its own."""
     groups = [(k, group) for k, group in enumerate(scenario.devices) for _ in range(group.count)]
     learns, masked = scenario.learning.model != "none", scenario.method.expansion.masked
+    ranks = scenario.ranks if learns and scenario.method.projection.exists else None
     rounds = run.tables.get("rounds")
     charge_j = {} if rounds is None else rounds.groupby("device")["battery_j"].max()
     for row, device in enumerate(run.tables["devices"].to_dict("records")):
@@ -55,6 +56,7 @@ def _described(run: Subject, scenario: Scenario) -> Iterator[Finding]:
         number, group = groups[device["device"]]
         density = scenario.adapter.density if group.density is None else group.density
         figures = {"group": {number}, "density": {density if masked else None}}
+        figures["rank"] = {None if ranks is None else ranks[device["device"]]}
         figures["task"] = set(scenario.tasks) if learns else {None}
         if learns and group.tasks != "round_robin":
             figures["task"] = {group.tasks}

@@ -37,12 +37,19 @@ def small_learner(
     recipe: Method,
     devices: Sequence[str] = DEVICES,
     densities: Sequence[float] | None = None,
+    ranks: Sequence[int] | None = None,
+    training: Training = TRAINING,
     **adapter: Any,
 ) -> Learner:
     base = load(f"path:{folder}", "float32")
     choice = ADAPTER.model_copy(update=adapter)
-    training = PLAIN if recipe.needs_sgd else TRAINING
-    return Learner(base, recipe, choice, training, pools, devices, seed=1, densities=densities)
+    training = PLAIN if recipe.needs_sgd else training
+    return Learner(
+        *(base, recipe, choice, training, pools, devices),
+        seed=1,
+        densities=densities,
+        ranks=ranks,
+    )
 
 
 def tuning(learner: Learner, device: int, round_: int) -> FineTuningJob:

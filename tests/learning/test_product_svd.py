@@ -172,9 +172,9 @@ def test_a_sum_that_is_not_finite_is_nan_like_a_mean(wrong: float) -> None:
 
 def test_work_is_that_of_the_stacked_factors() -> None:
     """Two modules with d + k = 29 and 23, three messages of rank 3: m = 9."""
-    flop = ProductSvd().work([100, 100, 100], LAYOUT).flop
+    flop = ProductSvd().work([3 * 52] * 3, LAYOUT).flop
     assert flop == 2 * (29 + 23) * 9 * (9 + 3) + 2 * 21 * 9**3
-    two = ProductSvd().work([100, 100], LAYOUT).flop
+    two = ProductSvd().work([3 * 52] * 2, LAYOUT).flop
     assert flop > 1.5**2 * two
 
 

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from cosim.errors import ExportError
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load
+from cosim.learning.federation.own_rank import OwnRank
 from cosim.learning.storing.adapter_store import read_adapters, save_adapters
 from cosim.learning.storing.peft import write_peft
 from cosim.methods.adapter import Adapter
@@ -71,6 +72,7 @@ def fleet(
     bank = {n: Adapter(one.values * 0.5, one.support, one.projection) for n, one in enumerate(own)}
     return SimpleNamespace(
         layout=layout,
+        own=[OwnRank(layout, layout.rank)] * len(TASKS),
         method=SimpleNamespace(**parts),
         tasks=TASKS,
         adapters=own,
@@ -218,3 +220,42 @@ def test_peft_adapts_the_modules_of_the_run_and_no_others(base: Any, tmp_path: P
     theirs: Any = PeftModel.from_pretrained(copy.deepcopy(base.model), tmp_path).base_model.model
     found = [name for name, module in theirs.named_modules() if isinstance(module, LoraLayer)]
     assert found == [module.name for module in chosen]
+
+
+@pytest.mark.parametrize("projection", [Trained(), Frozen(seed="shared")], ids=str)
+def test_a_device_of_a_lower_rank_is_stored_and_exported_without_padding(
+    base: Any, adapted: AdaptedModel, layout: Layout, tmp_path: Path, projection: Projection
+) -> None:
+    """Its `r` is its own, and lora_alpha/r the federation's scale."""
+    from peft import PeftModel
+
+    rank = 2
+    saved = fleet(layout, projection, masked=False)
+    saved.own[1] = own = OwnRank(layout, rank)
+    wide = saved.adapters[1]
+    padded = Adapter(own.trimmed("B", wide.values), None, own.trimmed("A", wide.projection))
+    saved.adapters[1] = padded
+    save_adapters(tmp_path / "adapters", saved, scale=ALPHA / RANK, seed=SEED)
+    index = json.loads((tmp_path / "adapters" / "index.json").read_text(encoding="utf-8"))
+    assert [device.get("rank") for device in index["devices"]] == [None, rank, None]
+    store = read_adapters(tmp_path / "adapters")
+    found, others = store.adapter(1), store.adapter(2)
+    assert store.layout_of(1) == layout.of_rank(rank)
+    assert torch.equal(own.widened("B", found.values), padded.values)
+    assert torch.equal(own.widened("A", found.projection), padded.projection)
+    assert same(others, saved.adapters[2])
+
+    write_peft(tmp_path / "peft", store.layout_of(1), store.scale, found, None)
+    theirs = PeftModel.from_pretrained(copy.deepcopy(base.model), tmp_path / "peft")
+    config: Any = theirs.peft_config["default"]
+    assert config.r == rank
+    assert config.lora_alpha / config.r == pytest.approx(ALPHA / RANK, rel=1e-12)
+    tokens = torch.randint(2, 300, (4, 9), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        pairs = layout.pairs(padded.projection, padded.values)
+        with adapted.adapters(pairs, ALPHA / RANK):
+            ours = adapted.logits(adapted.hidden(tokens))
+        logits = theirs(input_ids=tokens).logits
+        plain = base.model(input_ids=tokens).logits
+    torch.testing.assert_close(logits, ours, rtol=0, atol=1e-5)
+    assert (plain - ours).abs().max() > 0.1

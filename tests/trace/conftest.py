@@ -72,8 +72,8 @@ def rows() -> dict[str, list[Row]]:
     )
     return {
         "devices": [
-            DeviceRow(0, 0, "pi", 1.5, 1e11, 100.0, "arithmetic", 60, 0.1),
-            DeviceRow(1, 1, "devices.1.profile", 1.0, 2e11, None, None, None, None),
+            DeviceRow(0, 0, "pi", 1.5, 1e11, 100.0, "arithmetic", 60, 0.1, 4),
+            DeviceRow(1, 1, "devices.1.profile", 1.0, 2e11, None, None, None, None, None),
         ],
         "events": [
             EventRow(0.0, 1, 0, EventKind.PLAN, None, Cause.SCHEDULE),

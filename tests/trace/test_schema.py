@@ -21,7 +21,7 @@ from cosim.trace.schema import (
 
 COLUMNS = {
     "devices": "device, group, profile, speed, peak_flop_s, battery_j, task, training_rows, "
-    "density, answers",
+    "density, rank, answers",
     "events": "time_s, round, device, kind, peer, cause, transfer",
     "transfers": "number, round, src, dst, kind, bits, start_s, end_s, deadline_at_s, distance_m, "
     "bandwidth_hz, power_w, consumed_w, mean_snr_db, mean_rate_bit_s, sent_bits, delivered_bits, "
@@ -51,6 +51,7 @@ NULLABLE = {
     "devices.task",
     "devices.training_rows",
     "devices.density",
+    "devices.rank",
     "devices.answers",
     "events.peer",
     "events.transfer",

@@ -101,6 +101,10 @@ TAMPERED: dict[str, tuple[str, Any, str, str]] = {
         "devices", lambda frame: frame.assign(task="arithmetic"), "devices",
         r"devices\.parquet row 0: task: expected null, found arithmetic",
     ),
+    "a rank where nothing is learnt": (
+        "devices", lambda frame: frame.assign(rank=4), "devices",
+        r"devices\.parquet row 0: rank: expected null, found 4",
+    ),
     "a battery that was never as full": (
         "devices", put("battery_j", 1.0, device=4), "devices",
         r"devices\.parquet row 4: battery_j: expected 100, found 1",

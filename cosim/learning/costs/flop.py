@@ -50,6 +50,13 @@ class Work:
             trainable_base=full,
         )
 
+    def adapted(self, layout: Layout) -> Work:
+        """The same with adapters of another layout."""
+        if self.trainable_base:
+            return self
+        sizes = layout.projection_size, layout.expansion_size
+        return replace(self, adapter_in=sizes[0], adapter_out=sizes[1])
+
     def training(self, trains: Collection[str]) -> Work:
         """The same where a round trains these factors, of "A" and "B"."""
         return replace(self, trainable_projection="A" in trains, trainable_expansion="B" in trains)

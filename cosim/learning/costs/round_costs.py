@@ -25,6 +25,13 @@ class RoundCosts:
     def __init__(self, model: Any, layout: Layout, method: Method) -> None:
         self.layout, self.method, self._model = layout, method, model
         self.work = Work.of(model, layout, trainable_projection=method.projection.moves)
+        self._by_rank = {layout.rank: self}
+
+    def of(self, layout: Layout) -> RoundCosts:
+        """The costs of devices whose adapters have this layout's rank, one record a rank."""
+        if layout.rank not in self._by_rank:
+            self._by_rank[layout.rank] = RoundCosts(self._model, layout, self.method)
+        return self._by_rank[layout.rank]
 
     @cached_property
     def _blocks(self) -> tuple[Work, ...]:

@@ -39,11 +39,13 @@ def mixing_errors(
     shares: Sequence[float],
     receiver: Adapter | None = None,
     keeps: str | None = None,
+    rank: int | None = None,
 ) -> MixingErrors:
     """The errors of these adapters' mixture, by QR of stacked factors in float64; masked B as it
     is with zeros off its support.
 
-    keeps: the factor, "A" or "B", that stays the receiver's own; None: both are averaged.
+    keeps: the factor, "A" or "B", that stays the receiver's own; None: both are averaged. rank: the
+    receiver's; None: the layout's.
     """
     crossed = left = whole = lost = 0.0
     own = by_module(layout, [receiver]) if receiver is not None and keeps else repeat(None)
@@ -54,7 +56,7 @@ def mixing_errors(
             left += _norm(B, A - kept[0], shares) if keeps == "A" else _norm(B - kept[1], A, shares)
         sigma = singular_values(B, A, shares).square()
         whole += float(sigma.sum())
-        lost += float(sigma[layout.rank :].sum())
+        lost += float(sigma[rank or layout.rank :].sum())
     if whole == 0.0:
         return MixingErrors(sqrt(crossed), None, None)
     left = left if keeps else crossed

@@ -66,7 +66,8 @@ class Diagnosis:
 
     def whole(self, message: Message) -> Message:
         """What a device says, and besides, where a round sends one factor, the other as the device
-        has it and nobody hears it."""
+        has it and nobody hears it; padded to the federation's rank."""
+        message = self.fleet.own[message.device].heard(message)
         if not self.fleet.method.projection.moves:
             return message
         adapter = self.fleet.adapters[message.device]
@@ -112,7 +113,8 @@ class Diagnosis:
                 out += [Diagnostic(quantity, value, device) for quantity, value in gaps[name]]
                 shares = self._shares(device, updates, together or {})
                 idle = self._idle(updates)
-                weighed = device if idle else None, tuple(zip(name, shares, strict=False))
+                rank = self.fleet.own[device].layout.rank
+                weighed = device if idle else None, rank, tuple(zip(name, shares, strict=False))
                 if weighed not in errors:
                     errors[weighed] = self._errors(device, updates, shares, idle)
                 out += [Diagnostic(word, value, device) for word, value in errors[weighed]]
@@ -170,14 +172,14 @@ class Diagnosis:
     def _errors(
         self, device: int, updates: Sequence[Message], shares: Sequence[float], idle: str
     ) -> list[tuple[str, float]]:
-        """What averaging these updates factor by factor, or cut to rank r, would err by; the idle
-        factor stays the device's own."""
+        """What averaging these updates factor by factor, or cut to the device's rank, would err by,
+        before it trims a mean; the idle factor stays the device's own."""
         if not shares:
             return []
         adapters = [Adapter(u.values, u.support, u.projection) for u in updates]
         with one_thread_each(1):
-            own = self.fleet.adapters[device]
-            errors = mixing_errors(self.fleet.layout, adapters, shares, own, idle or None)
+            own, rank = self.fleet.adapters[device], self.fleet.own[device].layout.rank
+            errors = mixing_errors(self.fleet.layout, adapters, shares, own, idle or None, rank)
         found = {
             "aggregation_error": errors.aggregation,
             "broadcast_error": errors.broadcast,

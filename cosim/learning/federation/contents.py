@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from cosim.methods.adapter import Adapter
 from cosim.methods.layout import Layout
 from cosim.methods.message import Message, Said, Values
 
@@ -17,6 +18,13 @@ def numbers_in(message: Message) -> int:
     """Values that a message has on the air every time."""
     values = [said for said in message.content if isinstance(said, Values) and not said.once]
     return sum(said.values.numel() for said in values)
+
+
+def numbers_of(adapter: Adapter, sends: Collection[str], layout: Layout) -> int:
+    """Values of these factors that a device holds; layout: of its own rank."""
+    dense = adapter.support is None
+    of_B = layout.expansion_size if dense else int(adapter.values.numel())
+    return ("B" in sends) * of_B + ("A" in sends) * layout.projection_size
 
 
 def scales_in(message: Message, layout: Layout) -> int:

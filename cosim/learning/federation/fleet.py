@@ -11,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from cosim.learning.federation.collision import measured_collision_rate
+from cosim.learning.federation.own_rank import OwnRank
 from cosim.learning.records import LayerState
 from cosim.methods.adapter import Adapter
 from cosim.methods.calibration import Calibration
 from cosim.methods.expert import Expert
 from cosim.methods.layout import Layout
-from cosim.methods.message import as_transmitted
+from cosim.methods.message import Heard, as_transmitted
 from cosim.methods.method import Method
 from cosim.methods.state import DeviceState
 
@@ -26,6 +27,7 @@ class Fleet:
 
     states: of every device; replaced, never changed.
     shared: a task's one expert where its data lies in one place.
+    own: the rank of every device; the layout's if none are given.
     first_projections: A of every device at the start, which follows from the scenario.
     """
 
@@ -37,9 +39,12 @@ class Fleet:
         seed: int,
         densities: Sequence[float],
         bits_per_value: int,
+        ranks: Sequence[int] | None = None,
     ) -> None:
         self.layout, self.method, self.tasks = layout, method, tuple(tasks)
         self.bits_per_value = bits_per_value
+        by_rank = {rank: OwnRank(layout, rank) for rank in {layout.rank, *(ranks or ())}}
+        self.own = [by_rank[rank] for rank in ranks or [layout.rank] * len(tasks)]
         self.first_projections = self._projections(seed)
         self.states = self._first_states(densities)
         self.shared: dict[str, Adapter] = {}
@@ -69,7 +74,15 @@ class Fleet:
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
             first = pool.map(lambda owner: projection.first(self.layout, seed, owner), distinct)
             by_owner = dict(zip(distinct, first, strict=True))
-        return [by_owner[owner] for owner in owners]
+        # Who shares an A and a rank shares the tensor.
+        cut = {
+            (owner, own.layout.rank): (own, by_owner[owner])
+            for owner, own in zip(owners, self.own, strict=True)
+        }
+        trimmed = {key: own.trimmed("A", A) for key, (own, A) in cut.items()}
+        return [
+            trimmed[owner, own.layout.rank] for owner, own in zip(owners, self.own, strict=True)
+        ]
 
     def _first_states(self, densities: Sequence[float]) -> list[DeviceState]:
         """ΔW = 0 everywhere: B starts at zero, A as the method's projection says."""
@@ -79,6 +92,11 @@ class Fleet:
             sending.begins(DeviceState(Adapter(values, support, A), density), projection)
             for A, density in zip(self.first_projections, densities, strict=True)
         ]
+
+    def padded(self, part: Heard) -> Heard:
+        """What is heard, with the factors of a sender of a lower rank padded."""
+        sender = self.own[part.message.device]
+        return part if sender.whole else replace(part, message=sender.heard(part.message))
 
     def inform(self, device: int, rate: float) -> None:
         """Tells a device how fast its links are, in shares of the mean over all devices."""
@@ -153,15 +171,15 @@ class Fleet:
 
     def layers(self, device: int) -> list[LayerState]:
         """Spectral entropy, density and size of B by module."""
-        kept = self.kept_by_module(device)
+        kept, sizes = self.kept_by_module(device), self.own[device].layout.expansion_sizes
         calibration = self.states[device].calibration
         entropies = None if calibration is None else calibration.entropies
         return [
             LayerState(
                 module.layer,
                 module.name,
-                int(kept[number]) / int(self._sizes[number]),
-                int(self._sizes[number]),
+                int(kept[number]) / sizes[number],
+                sizes[number],
                 int(kept[number]),
                 None if entropies is None else float(entropies[number]),
             )
@@ -171,10 +189,12 @@ class Fleet:
     def densities(self, devices: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """(M, L) densities by device and module, and the modules' sizes d·r as weights (L,).
 
-        Those of the mask, or before there is one those that are planned.
+        Those of the mask, or before there is one those that are planned; of all that a device of a
+        lower rank has.
         """
         kept = [self.kept_by_module(device) for device in devices]
-        return np.array(kept) / self._sizes, self._sizes
+        sizes = [self.own[device].layout.expansion_sizes for device in devices]
+        return np.array(kept) / np.array(sizes), self._sizes
 
     def collision(self, devices: Sequence[int]) -> float:
         """Measured share of positions of B that at least two of the devices train."""
@@ -200,4 +220,4 @@ class Fleet:
     def planned(self, device: int, calibration: Calibration | None) -> NDArray[np.int64]:
         """How many positions of each module the device will train with this calibration (L,)."""
         density = self.states[device].density
-        return self.method.expansion.planned(self.layout, density, calibration)
+        return self.method.expansion.planned(self.own[device].layout, density, calibration)

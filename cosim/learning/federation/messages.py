@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.learning.federation.coded import Speech, as_banked, read, spoken_in
-from cosim.learning.federation.contents import numbers_in, scales_in, told_once
+from cosim.learning.federation.contents import numbers_in, numbers_of, scales_in, told_once
 from cosim.learning.federation.copies import Copies
 from cosim.learning.federation.fleet import Fleet
 from cosim.learning.federation.hearing import Hearing
@@ -116,15 +116,16 @@ class Messages:
         """A message, and what the device's codec remembers with it."""
         state, layout, method = self.fleet.states[device], self.fleet.layout, self.method
         kept = self.fleet.kept_by_module(device)
-        known = None if method.projection.own else self.fleet.first_projections[device]
+        own, first = self.fleet.own[device], self.fleet.first_projections[device]
+        known = None if method.projection.own else own.narrowed("A", first)
         turn = spoken_in(turn)
         draw = partial(stream, self.seed, Codec.slot, device, turn.round, turn.mixing)
         at = Speech(turn, self.bits_per_value, known, draw, speaks=speaks)
         with one_thread_each(1):  # a part may take small matrices apart for what it says
             content = content_of(method, layout, state, kept)
             refuse_unreadable(content, layout, method.aggregation)
-            memory = state.memory.get(Codec.slot, {})
-            said, memory = read(method.codec, content, layout, kept.tolist(), memory, at)
+            memory, content = state.memory.get(Codec.slot, {}), own.said(content)
+            said, memory = read(method.codec, content, own.layout, kept.tolist(), memory, at)
         number = self.numbering.of(device, turn)
         return Message(device, round_, said, self.rows[device], number), memory
 
@@ -174,13 +175,14 @@ class Messages:
         counts = self.fleet.kept_by_module(device) if kept is None else kept
         state = self.fleet.states[device]
         round_, memory = state.adapter.round + 1, state.memory.get(Codec.slot, {})
-        return planned_content(self.method, self.fleet.layout, counts, self.shapes, round_, memory)
+        layout = self.fleet.own[device].layout
+        return planned_content(self.method, layout, counts, self.shapes, round_, memory)
 
     def values_in(self, bits: float) -> int:
         """How many values of B a device without a mask may send first in so many bits, were they
         spread evenly over the modules, which is when a mask has the most bits."""
-        total = self.fleet.layout.expansion_size
-        sizes = np.array(self.fleet.layout.expansion_sizes)
+        sizes = np.array(self.fleet.own[0].layout.expansion_sizes)
+        total = int(sizes.sum())
         modules = range(len(sizes))
         others = [said for said in self._planned(0, sizes) if said.name not in ("B", "M")]
         other_bits = payload_bits(others, (), self.bits_per_value)
@@ -211,13 +213,11 @@ class Messages:
         if aggregation.averages and not self._empty_handed(device):
             heard.append(Heard(self._own(device, turn)))
             state = self.fleet.states[device]
-        heard.sort(key=lambda part: part.message.device)
+        heard = [self.fleet.padded(part) for part in sorted(heard, key=lambda p: p.message.device)]
         weighing = self.method.weighing
         weights = weighing.within(device, heard, graph)
         newest = max(part.message.round for part in heard)
-        name = tuple(
-            (part.message.number, weight) for part, weight in zip(heard, weights, strict=True)
-        )
+        name = tuple((p.message.number, weight) for p, weight in zip(heard, weights, strict=True))
         at = Mixing(
             self.fleet.layout,
             device,
@@ -236,7 +236,9 @@ class Messages:
             ),
         )
         mixed = fitting(aggregation.mix(state, heard, at), state, aggregation)
-        self.fleet.states[device] = self.method.codec.settle(state, mixed, spoken_in(turn))
+        codec, states = self.method.codec, self.fleet.states
+        own = self.fleet.own[device]
+        states[device] = own.settled(codec, state, mixed, spoken_in(turn))
         senders = (part.message.device for part in heard)
         return {sender: w / at.total for sender, w in zip(senders, weights, strict=True)}
 
@@ -271,7 +273,7 @@ class Messages:
     ) -> Workload:
         """What mixing these, what is remembered besides, and the device's own takes; what the air
         has added up is one message."""
-        aggregation, layout = self.method.aggregation, self.fleet.layout
+        aggregation, layout = self.method.aggregation, self.fleet.own[device].layout
         messages = [*inbox.values(), *self._recalled(device, inbox, graph)]
         if not messages or not aggregation.exchanges:
             return Workload.none()
@@ -281,8 +283,7 @@ class Messages:
         if aggregation.averages and not self._empty_handed(device):
             adapter = self.fleet.states[device].adapter
             sends = self.method.projection.sends(adapter.round)
-            sizes.append(adapter.values.numel() if "B" in sends else 0)
-            sizes[-1] += layout.projection_size if "A" in sends else 0
+            sizes.append(numbers_of(adapter, sends, layout))
         return aggregation.work(sizes, layout)
 
     def bank(self, sender: int) -> Bank:

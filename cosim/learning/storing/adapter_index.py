@@ -13,6 +13,7 @@ from cosim.errors import ExportError
 FORMAT = 1
 
 _Size = Annotated[int, Field(ge=0, le=10**9)]
+_Rank = Annotated[int, Field(ge=1, le=4096)]
 
 
 class _Part(BaseModel):
@@ -61,13 +62,15 @@ class StoredDevice(_Part):
     task: str
     adapter: StoredAdapter
     experts: list[StoredExpert]
+    # The index's where there is none.
+    rank: _Rank | None = None
 
 
 class StoreIndex(_Part):
     """The index names everything stored; tensors lie in files beside it, never elsewhere."""
 
     format: Literal[1]
-    rank: Annotated[int, Field(ge=1, le=4096)]
+    rank: _Rank
     scale: float
     modules: list[StoredModule]
     tensors: dict[str, Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")]]

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from cosim.errors import ExportError
 from cosim.learning.federation.fleet import Fleet
+from cosim.learning.federation.own_rank import OwnRank
 from cosim.learning.storing.adapter_index import (
     FORMAT,
     StoredAdapter,
@@ -46,22 +47,25 @@ def save_adapters(folder: Path, fleet: Fleet, *, scale: float, seed: int) -> Non
 
     A device's file holds the values (float32), supports (int32, or int64 where positions need it)
     and projections (float32) that no device before it holds too, each named by its hash. An A that
-    a seed gives is stored as the seed. The index comes last: where it is, all is. Raises
-    ExportError where the disk refuses.
+    a seed gives is stored as the seed. Where a device has a lower rank, the index tells it, and it
+    and its experts, which are its own, are stored without padding. The index comes last: where it
+    is, all is. Raises ExportError where the disk refuses.
     """
     writer = _Writer(fleet, seed)
     try:
         folder.mkdir(parents=True)
         devices = []
         for device, task in enumerate(fleet.tasks):
-            adapter = writer.reference(device, fleet.adapters[device])
+            own = fleet.own[device]
+            adapter = writer.reference(device, fleet.adapters[device], own)
             experts = [
-                {"owner": e.owner, "task": e.task, **writer.reference(e.owner, e.adapter)}
+                {"owner": e.owner, "task": e.task, **writer.reference(e.owner, e.adapter, own)}
                 for e in held_experts(fleet, device)
             ]
             file = f"device-{device:04d}.safetensors"
             (folder / file).write_bytes(save(writer.pending(file)))
-            devices.append({"device": device, "task": task, "adapter": adapter, "experts": experts})
+            described = {"device": device, "task": task, "adapter": adapter, "experts": experts}
+            devices.append(described if own.whole else {**described, "rank": own.layout.rank})
         index = {
             "format": FORMAT,
             "rank": fleet.layout.rank,
@@ -102,15 +106,21 @@ class AdapterStore:
 
     def adapter(self, device: int) -> Adapter:
         """The device's own adapter at the end of the run, without optimiser state."""
-        return self._adapter(self.devices[device].adapter)
+        return self._adapter(self.devices[device].adapter, self.layout_of(device))
 
     def experts(self, device: int) -> list[Stored]:
         """What the device answers with, in the order of the owners."""
-        return [Stored(e.owner, e.task, self._adapter(e)) for e in self.devices[device].experts]
+        layout = self.layout_of(device)
+        experts = self.devices[device].experts
+        return [Stored(e.owner, e.task, self._adapter(e, layout)) for e in experts]
 
-    def _adapter(self, reference: StoredAdapter) -> Adapter:
+    def layout_of(self, device: int) -> Layout:
+        """Where the modules lie in the device's adapters, which are of its own rank."""
+        return self.layout.of_rank(self.devices[device].rank or self.layout.rank)
+
+    def _adapter(self, reference: StoredAdapter, layout: Layout) -> Adapter:
         values = self._tensor(reference.values, torch.float32)
-        size, support = self.layout.expansion_size, None
+        size, support = layout.expansion_size, None
         if reference.support is not None:
             support = self._tensor(reference.support, torch.int32, torch.int64).long()
             size = support.numel()
@@ -120,20 +130,21 @@ class AdapterStore:
                     f"0 to {self._most - 1}."
                 )
         self._refuse_other_size(reference.values, values, size)
-        projection = self._projection(reference.projection)
-        self._refuse_other_size("of a projection", projection, self.layout.projection_size)
+        projection = self._projection(reference.projection, layout)
+        self._refuse_other_size("of a projection", projection, layout.projection_size)
         return Adapter(values, support, projection)
 
     @property
     def _most(self) -> int:
         return self.layout.expansion_size
 
-    def _projection(self, reference: str | StoredStream) -> Tensor:
+    def _projection(self, reference: str | StoredStream, layout: Layout) -> Tensor:
         if isinstance(reference, str):
             return self._tensor(reference, torch.float32)
         seed, name = reference.stream
         try:
-            A = gaussian_projection(self.layout, seed, name, printed=reference.printed)
+            whole = gaussian_projection(self.layout, seed, name, printed=reference.printed)
+            A = OwnRank(self.layout, layout.rank).narrowed("A", whole)
         except MemoryError:
             raise ExportError(f"{self.folder}: a projection does not fit into memory.") from None
         if _digest(A) != reference.digest:
@@ -181,7 +192,7 @@ class _Writer:
         self.fleet, self.seed = fleet, seed
         self.files: dict[str, str] = {}
         self._pending: dict[str, Tensor] = {}
-        self._from_seed: dict[int | str, str] = {}
+        self._from_seed: dict[tuple[int | str, int], str] = {}
         self._int32: dict[int, tuple[Tensor, Tensor]] = {}
         self._digests: dict[int, tuple[Tensor, str]] = {}
 
@@ -191,33 +202,34 @@ class _Writer:
         self.files.update(dict.fromkeys(out, file))
         return out
 
-    def reference(self, owner: int | None, adapter: Adapter) -> dict[str, Any]:
-        """How the index speaks of an adapter."""
+    def reference(self, owner: int | None, adapter: Adapter, own: OwnRank) -> dict[str, Any]:
+        """How the index speaks of an adapter, without the padding to its own rank."""
         support = adapter.support
         if support is not None and self.fleet.layout.expansion_size < 2**31:
             support = self._small(support)
         return {
-            "values": self._named(adapter.values),
+            "values": self._named(own.narrowed("B", adapter.values)),
             "support": None if support is None else self._named(support),
-            "projection": self._projection(owner, adapter.projection),
+            "projection": self._projection(owner, own.narrowed("A", adapter.projection), own),
         }
 
-    def _projection(self, owner: int | None, A: Tensor) -> str | dict[str, Any]:
+    def _projection(self, owner: int | None, A: Tensor, own: OwnRank) -> str | dict[str, Any]:
         """The seed that gives A where one does, else the tensor."""
         projection = self.fleet.method.projection
         if isinstance(projection, Frozen):
             # An expert of a task has no owner, and then all devices share one A.
             name, printed = projection.owner(owner or 0), not projection.scaled
-            if self._digest(A) == self._seeded(name, printed):
+            if self._digest(A) == self._seeded(name, printed, own):
                 stream = [self.seed, name]
                 return {"stream": stream, "printed": printed, "digest": self._digest(A)}
         return self._named(A)
 
-    def _seeded(self, name: int | str, printed: bool) -> str:
-        if name not in self._from_seed:
+    def _seeded(self, name: int | str, printed: bool, own: OwnRank) -> str:
+        key = name, own.layout.rank
+        if key not in self._from_seed:
             A = gaussian_projection(self.fleet.layout, self.seed, name, printed=printed)
-            self._from_seed[name] = _digest(A)
-        return self._from_seed[name]
+            self._from_seed[key] = _digest(own.narrowed("A", A))
+        return self._from_seed[key]
 
     def _digest(self, tensor: Tensor) -> str:
         # A bank holds what other banks hold: the same tensors come many times.

@@ -35,6 +35,10 @@ class ParameterLayout(Layout):
         """(d, k) of each parameter, its further dimensions taken together."""
         return [(module.out_features, module.in_features) for module in self.modules]
 
+    def of_rank(self, rank: int) -> Layout:
+        """The same: there is no rank."""
+        return self
+
 
 def layout_of(method: Method, model: Any, target_modules: str | Sequence[str], rank: int) -> Layout:
     """The layout of what a method trains; raises `BaseModelError` as `adapted_modules`.

@@ -33,6 +33,10 @@ class ControlVariate(Aggregation):
     )
     needs_sgd: ClassVar[bool] = True
     keeps_own: ClassVar[bool] = True
+    unpadded: ClassVar[str | None] = (
+        "has a correction for every value that is mixed, and a device of a lower rank cannot keep "
+        "those beyond it, so that they no longer sum to zero"
+    )
     own_weights: ClassVar[str | Mapping[str, str]] = {"name": "metropolis", "absent": "mutual"}
 
     def refuses(self, method: Chosen) -> str | None:

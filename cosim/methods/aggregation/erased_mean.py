@@ -36,6 +36,9 @@ class ErasedMean(Aggregation):
     )
     by_factor: ClassVar[bool] = True
     reads_erased: ClassVar[bool] = True
+    unpadded: ClassVar[str | None] = (
+        "tells values that were lost from those that arrived, and padding is neither"
+    )
 
     @property
     def asks_delivery(self) -> bool:

@@ -51,6 +51,9 @@ class LayerwiseMean(Mean):
         description="what the deadline leaves: the blocks that were reached; or nothing",
     )
     by_factor: ClassVar[bool] = False
+    unpadded: ClassVar[str | None] = (
+        "moves what a device had before its training, and old values beyond its rank it has none"
+    )
 
     @property
     def by_block(self) -> bool:

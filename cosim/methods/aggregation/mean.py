@@ -18,6 +18,7 @@ class Mean(Aggregation):
 
     name: Literal["mean"] = "mean"
     by_factor: ClassVar[bool] = True
+    unpadded: ClassVar[str | None] = None
 
     def refuses(self, method: Chosen) -> str | None:
         """An A of each device's own."""

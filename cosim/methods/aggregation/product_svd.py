@@ -28,10 +28,14 @@ class ProductSvd(Aggregation):
     text was not to be had: how Σ is split, what stands in for missing directions, and the moments.
     Those belong to the basis that is left: AdamW's second moments cannot be turned into the new
     one, and with the first alone its step would be many times too long.
+
+    Directions come in the order of their singular values, so that the first r_i of them, which a
+    device of a lower rank r_i keeps, are the best of that rank.
     """
 
     name: Literal["product_svd"] = "product_svd"
     keeps_basis: ClassVar[bool] = False
+    unpadded: ClassVar[str | None] = None
     split: Literal["balanced", "expansion"] = Field(
         "balanced", description="B = U·√Σ and A = √Σ·Vᵀ; or B = U·Σ and A = Vᵀ"
     )
@@ -93,10 +97,10 @@ class ProductSvd(Aggregation):
         return pad(B, (0, missing)), pad(A, (0, 0, 0, missing))
 
     def work(self, sizes: Sequence[int], layout: Layout) -> Workload:
-        """QR of the stacked factors, with m = n·r columns of n messages, an SVD of m×m numbers, and
-        the products that bring r directions back: 2(d+k)·m² + 21·m³ + 2(d+k)·m·r a module."""
-        m = len(sizes) * layout.rank
+        """QR of the stacked factors, with m = Σ_j r_j columns, an SVD of m×m numbers, and the
+        products that bring r directions back: 2(d+k)·m² + 21·m³ + 2(d+k)·m·r a module."""
         edges = sum(module.out_features + module.in_features for module in layout.modules)
+        m = sum(sizes) // edges
         by_edge = 2.0 * m * (m + layout.rank)
         return Workload.of_flop(edges * by_edge + len(layout.modules) * SVD_FLOP * m**3)
 

@@ -40,6 +40,9 @@ class RotatedMean(Aggregation):
 
     name: Literal["rotated_mean"] = "rotated_mean"
     keeps_basis: ClassVar[bool] = False
+    unpadded: ClassVar[str | None] = (
+        "turns r directions into each other, and a device of a lower rank has fewer"
+    )
     strength: float = Field(0.5, ge=0, le=1, description="λ: 0 is the mean, 1 turns all the way")
     anchor: Literal["alternate", "projection", "expansion"] = Field(
         "alternate",

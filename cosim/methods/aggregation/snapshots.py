@@ -34,6 +34,9 @@ class Snapshots(Aggregation):
         "current, w_ii·x_i + Σ_j w_ij·x̂_j, which pulls for ever towards what is old",
     )
     remembers: ClassVar[bool] = True
+    unpadded: ClassVar[str | None] = (
+        "begins with what all devices have, which with unequal ranks is not the same"
+    )
     own_weights: ClassVar[str] = "metropolis"
 
     def refuses(self, method: Chosen) -> str | None:

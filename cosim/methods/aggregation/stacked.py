@@ -19,6 +19,9 @@ class Stacked(Aggregation):
     name: Literal["stacked"] = "stacked"
     keeps_experts: ClassVar[bool] = True
     averages: ClassVar[bool] = False
+    unpadded: ClassVar[str | None] = (
+        "counts experts of one rank, whose owners all train as many values"
+    )
 
     def mix(self, own: DeviceState, heard: Sequence[Heard], at: Mixing) -> DeviceState:
         """Every expert as it arrived; a late one replaces nothing newer, nor one of its round."""

@@ -40,6 +40,9 @@ class SuperposedMean(Aggregation):
     )
     by_factor: ClassVar[bool] = True
     superposes: ClassVar[bool] = True
+    unpadded: ClassVar[str | None] = (
+        "has the air add up symbols of the same values, of which a lower rank sends fewer"
+    )
     own_weights: ClassVar[str] = "uniform"
 
     @property

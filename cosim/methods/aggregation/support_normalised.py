@@ -27,6 +27,9 @@ class SupportNormalised(Aggregation):
         description="what each A_j meets: B̄ on j's support; or all of B̄, as eq. 24 is printed",
     )
     keeps_experts: ClassVar[bool] = True
+    unpadded: ClassVar[str | None] = (
+        "divides each value by those who train it, and takes padding for trained"
+    )
     own_weights: ClassVar[str] = "uniform"
     printed: ClassVar[dict[str, Any]] = {"readback": "whole"}
 

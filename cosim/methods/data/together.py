@@ -9,6 +9,10 @@ from cosim.methods.data.slot import Data
 class Together(Data):
     """Rows of several devices in one place: one adapter learns from all of them."""
 
+    def refuses_ranks(self) -> str | None:
+        """One adapter of several devices."""
+        return f"data '{self.word()}' trains one adapter for several devices: leave the rank out"
+
     def refuses(self, method: Chosen) -> str | None:
         """What is exchanged, an A or a mask of a device's own, another composition."""
         word = self.word()

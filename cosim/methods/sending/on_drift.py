@@ -84,6 +84,13 @@ class OnDrift(Sending):
             )
         return None
 
+    def refuses_ranks(self) -> str | None:
+        """One threshold for vectors of different lengths."""
+        return (
+            f"sending '{self.word()}' has one threshold for how far all values of a device have "
+            "moved, and with a lower rank there are fewer: use 'every_turn', or one rank for all"
+        )
+
     @property
     def bits_of_silence(self) -> int:
         """As it is set."""
