@@ -13,6 +13,10 @@ import typer
 from cosim.errors import CosimError
 from cosim.host.streams import lasting_streams, missing_directory
 
+# Without these the network alone runs: `learning: none`.
+LEARNING_PACKAGES = frozenset(
+    ("torch", "transformers", "tokenizers", "gguf", "accelerate", "reasoning_gym")
+)
 # What a shell reports for a command ended by SIGINT: 128 + 2.
 INTERRUPTED = 130
 # What these leave is a directory; what they print is a log of it.
@@ -72,6 +76,13 @@ def _ended(command: Callable[[], None]) -> int:
         where = "the current directory" if error.filename is None else error.filename
         where = os.fsdecode(where) if isinstance(where, str | bytes) else where
         return _told(f"{where}: {(error.strerror or str(error)).lower()}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in LEARNING_PACKAGES:
+            raise
+        return _told(
+            f"{error.name} is not installed, and whatever learns needs it: pip install cosim "
+            "brings it; without it there is learning: none, the network alone"
+        )
     except Exception as error:
         from cosim.methods.outside import blamed
 

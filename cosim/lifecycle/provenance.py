@@ -6,7 +6,7 @@ import hashlib
 import platform
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,21 @@ _ROOMS = (
 _FILES = ("randomness.py", "trace/schema.py")
 
 
+def _installed(package: str) -> str | None:
+    """A package's version; None where a network is simulated without those that learn."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
 def opening_manifest(scenario: Scenario, learner: Learner) -> dict[str, Any]:
     """The manifest as far as it is known before the first event."""
     manifest: dict[str, Any] = {
         "cosim": version("cosim"),
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "packages": {name: version(name) for name in _PACKAGES},
+        "packages": {name: _installed(name) for name in _PACKAGES},
         "name": scenario.name,
         "method": scenario.method.name,
         "method_sha256": None if scenario.method.origin is None else scenario.method.origin.sha256,
