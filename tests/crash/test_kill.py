@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.slow
+KILLS = 10
 
 
 def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(tiny_llama: Path) -> None:
     script = Path(__file__).parent / "kill.py"
     done = subprocess.run(
-        [sys.executable, script, "--times", "25", "--model", tiny_llama],
+        [sys.executable, script, "--times", str(KILLS), "--model", tiny_llama],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1].startswith("25 kills in "), done.stdout
+    assert done.stdout.splitlines()[-1].startswith(f"{KILLS} kills in "), done.stdout

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from cosim.contract.contract import CHECKS, contract, verdict
+from cosim.contract.contract import CHECKS, verdict
 from cosim.contract.subject import on_trial
 from cosim.contract.verdict import Verdict
 from cosim.methods import METHODS
+from tests.learning.every_method import QUICK
 
 IMPORTS = """\
 import random
@@ -279,6 +280,8 @@ def test_what_looks_like_a_fault_and_is_none(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_of_the_package_keeps_the_contract(name: str) -> None:
-    verdicts = list(contract(name))
-    assert [found.name for found in verdicts] == list(CHECKS)
+    """A play is resumed after each of its calls where a method brings a part of its own."""
+    checks = [check for check in CHECKS if name in QUICK or check != "resumed"]
+    with on_trial(name) as subject:
+        verdicts = [verdict(subject, check, CHECKS[check]) for check in checks]
     assert [str(found) for found in verdicts if not found.holds] == []

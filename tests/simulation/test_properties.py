@@ -31,7 +31,7 @@ from tests.simulation.small_networks import (
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=600, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(scenarios)
 def test_a_random_scenario_keeps_the_laws(chosen: Scenario) -> None:
     trace = MemoryTrace()
@@ -95,7 +95,7 @@ def tell_what_occurred(chosen: Scenario, trace: MemoryTrace) -> None:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(chosen=scenarios)
 def test_a_seed_gives_one_trace_and_another_seed_another(chosen: Scenario) -> None:
     rows = simulate(chosen).rows

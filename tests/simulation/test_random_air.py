@@ -112,7 +112,7 @@ def check_sums(chosen: Scenario, trace: MemoryTrace) -> None:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(scenarios)
 def test_a_random_scenario_over_the_air_keeps_the_laws(chosen: Scenario) -> None:
     trace = MemoryTrace()
