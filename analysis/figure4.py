@@ -19,6 +19,8 @@ from intervals import over_seeds, paired
 from measures import accuracy_by_task, device_tasks, scenario_of
 from sweeps import Sweep, command, play
 
+from cosim.plotting.wording import span
+
 AXES = ("devices",)
 
 
@@ -67,7 +69,7 @@ def draw(table: pd.DataFrame, reference: str) -> Any:
     for panel in (absolute, relative):
         panel.set_xlabel("devices")
         panel.set_xticks(sorted(set(table["devices"])))
-    figure.suptitle(f"mean over {look.listed(table['seeds'])} seeds, 95 % intervals", fontsize=8.5)
+    figure.suptitle(f"mean over {span(table['seeds'])} seeds, 95 % intervals", fontsize=8.5)
     look.legend(figure, labels, 3)
     return figure
 

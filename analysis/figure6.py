@@ -22,6 +22,7 @@ from measures import device_tasks, scenario_of
 from sweeps import Sweep, command, play
 
 from cosim.errors import SweepError
+from cosim.plotting.wording import span
 
 AXES = ("devices",)
 KINDS = {"measured": "full", "predicted": "none"}
@@ -79,7 +80,7 @@ def draw(table: pd.DataFrame) -> Any:
     panel.set_ylabel("collision rate, share of positions of B")
     panel.set_xticks(sorted(set(table["devices"])))
     panel.set_ylim(-0.02, 1.02)
-    panel.set_title(f"mean over {look.listed(table['seeds'])} seeds, 95 % intervals")
+    panel.set_title(f"mean over {span(table['seeds'])} seeds, 95 % intervals")
     open_marks: dict[str, Any] = {
         "color": "0.4",
         "marker": "o",

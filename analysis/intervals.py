@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+
+from cosim.comparison.estimate import estimate
 
 
 def half_width(values: Sequence[float]) -> float:
-    """t(0.975, n − 1)·s/√n; NaN for fewer than two values."""
-    n = len(values)
-    if n < 2:
-        return float("nan")
-    return float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+    """Half of the interval that `cosim compare` tells; NaN for fewer than two values."""
+    found = estimate([float(value) for value in values])
+    return float("nan") if found is None or found.half_width is None else found.half_width
 
 
 def over_seeds(frame: pd.DataFrame, by: Sequence[str], value: str) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,21 +66,13 @@ def panels(rows: int, columns: int, height_in: float, **options: Any) -> tuple[A
 
 def legend(figure: Any, labels: list[str], columns: int, *others: Any) -> None:
     """The lines of the labels above the panels, and what else is drawn."""
-    figure.legend(
-        handles=[*handles(labels, labels), *others],
-        loc="outside upper center",
-        ncols=columns,
-        frameon=False,
-    )
-
-
-def handles(labels: list[str], shown: list[str]) -> list[Line2D]:
-    """One line for each label that is shown, in the style that it has among all."""
-    return [
+    lines = [
         Line2D([], [], markersize=5, linewidth=1.3, label=label, **style._asdict())
         for label, style in styles(labels).items()
-        if label in shown
     ]
+    figure.legend(
+        handles=[*lines, *others], loc="outside upper center", ncols=columns, frameon=False
+    )
 
 
 def within_a_rate(mean: Any, half: Any, whole: float = 100.0) -> Any:
@@ -89,20 +80,6 @@ def within_a_rate(mean: Any, half: Any, whole: float = 100.0) -> Any:
     since no rate lies beyond."""
     mean, half = np.asarray(mean, dtype=float), np.nan_to_num(np.asarray(half, dtype=float))
     return np.array([np.minimum(half, mean), np.minimum(half, whole - mean)])
-
-
-def rate_limits(mean: Any, half: Any) -> tuple[float, float]:
-    """Per cent that hold all means and intervals with some room, within 0 and 100."""
-    below, above = within_a_rate(mean, half, 1.0)
-    least, most = 100 * float((mean - below).min()), 100 * float((mean + above).max())
-    room = max(0.05 * (most - least), 1.0)  # where all are alike, too
-    return max(least - room, 0.0 - 0.5), min(most + room, 100.5)
-
-
-def listed(numbers: Iterable[int]) -> str:
-    """'3', or '2 to 3'."""
-    known = sorted(set(numbers))
-    return str(known[0]) if len(known) == 1 else f"{known[0]} to {known[-1]}"
 
 
 def wrapped(label: str) -> str:

@@ -57,26 +57,6 @@ def own_accuracy_by_task(run: Run) -> pd.Series:
     return own.groupby("task", sort=False)["accuracy"].mean()
 
 
-def checkpoints(run: Run) -> pd.DataFrame:
-    """A row a checkpoint: accuracy, and the seconds, joules and gigabits it had cost by then.
-
-    Accuracy is the mean over tasks of the mean over devices; bits are those put on the air, of
-    late transfers too.
-    """
-    scores = _headline(run)
-    points = scores.groupby(["round", "task"])["value"].mean().groupby("round").mean()
-    table = points.to_frame("accuracy")
-    table["simulated_s"] = scores.groupby("round")["time_s"].max()
-    energy = run.rounds.filter(regex="^energy_").sum(axis=1)
-    spent = {
-        "energy_j": energy.groupby(run.rounds["round"]).sum(),
-        "gbit": run.transfers.groupby("round")["sent_bits"].sum() / 1e9,
-    }
-    for name, by_round in spent.items():
-        table[name] = [float(by_round[by_round.index <= number].sum()) for number in table.index]
-    return table.reset_index()
-
-
 def traffic(run: Run) -> dict[str, float]:
     """Mean payload of an update, Mbit of all kinds a device puts on the air in a round, Gbit."""
     transfers = run.transfers

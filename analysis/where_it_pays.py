@@ -24,6 +24,7 @@ from measures import accuracy_by_task, scenario_of, traffic
 from sweeps import Sweep, command, play
 
 from cosim.errors import SweepError
+from cosim.plotting.wording import span
 
 AXES = ("tasks", "radio")
 KEYS = ["conflict", "link_mbit"]
@@ -112,7 +113,7 @@ def draw(table: pd.DataFrame) -> Any:
         if won.eq(label).any()
     ]
     keys.append(Patch(facecolor="white", edgecolor="0.75", hatch="///", label="undecided"))
-    said = f"lead over the second in points ± 95 %, {look.listed(table['seeds'])} seeds"
+    said = f"lead over the second in points ± 95 %, {span(table['seeds'])} seeds"
     keys.append(Patch(alpha=0, label=said))
     figure.legend(handles=keys, loc="outside upper center", ncols=3, frameon=False)
     return figure

@@ -1,8 +1,8 @@
 """cosim: a discrete-event network-and-learning co-simulator.
 
 `load_scenario` reads and validates a YAML scenario, `run` plays it and writes the traces,
-`read_run` opens them again, `report` writes a page about them. Heavy imports happen inside the
-calls.
+`read_run` opens them again, `report` writes a page about them, `plot` draws them. Heavy imports
+happen inside the calls.
 
 What installed packages bring inherits from `PathLoss`, `Fading` or `Mobility`; whoever looks on at
 a run is an `Observer`.
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cosim.plotting.drawing import Drawing
     from cosim.scenario.model import Scenario
     from cosim.scenario.outside.fading import Fading
     from cosim.scenario.outside.mobility import Mobility
@@ -29,6 +30,7 @@ __all__ = [
     "Observer",
     "PathLoss",
     "load_scenario",
+    "plot",
     "read_run",
     "report",
     "run",
@@ -109,3 +111,36 @@ def report(runs: Run | Sequence[Run], out: str | Path | None = None) -> Path:
 
     chosen = [runs] if isinstance(runs, Run) else list(runs)
     return write_report(chosen, Path(out) if out is not None else None)
+
+
+def plot(
+    runs: Run | str | Path | Sequence[Run | str | Path],
+    kind: str,
+    out: str | Path | Sequence[str | Path] = (),
+    *,
+    over: str | None = None,
+    against: str | None = None,
+    measure: str | None = None,
+    budget: str | None = None,
+    target: float | None = None,
+) -> Drawing:
+    """Draws runs, or directories of runs and sweeps, as `cosim plot` does.
+
+    The drawing has the numbers as a data frame, `table`, and the Matplotlib `figure`. out: files to
+    replace, .png, .svg or .csv. Raises `cosim.errors.CosimError` for what a user can put right.
+    """
+    from cosim.plotting.plot import drawing
+    from cosim.plotting.request import Request
+    from cosim.sweep.opened import opened_runs
+    from cosim.trace.reader import Run
+
+    chosen: list[Run] = []
+    notes: list[str] = []
+    for one in [runs] if isinstance(runs, Run | str | Path) else runs:
+        opened, lacking = ([one], []) if isinstance(one, Run) else opened_runs([Path(one)])
+        chosen += opened
+        notes += lacking
+    drawn = drawing(chosen, kind, Request(over, against, measure, budget, target), notes)
+    for path in [out] if isinstance(out, str | Path) else out:
+        drawn.write(Path(path))
+    return drawn

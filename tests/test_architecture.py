@@ -86,6 +86,7 @@ MAY_IMPORT = {
     "comparison": {"errors", "randomness", "scenario", "trace"},
     "verification": {"errors", "scenario", "trace"},
     "views": {"errors", "scenario", "trace"},
+    "plotting": {"comparison", "errors", "scenario", "spelling", "trace", "views"},
     "reporting": {"comparison", "errors", "scenario", "trace", "verification", "views"},
     "cli": {
         "comparison",
@@ -96,6 +97,7 @@ MAY_IMPORT = {
         "learning",
         "lifecycle",
         "methods",
+        "plotting",
         "preflight",
         "profiling",
         "reporting",
@@ -108,7 +110,7 @@ MAY_IMPORT = {
         "verification",
         "views",
     },
-    "__init__": {"lifecycle", "reporting", "scenario", "simulation", "trace"},
+    "__init__": {"lifecycle", "plotting", "reporting", "scenario", "simulation", "sweep", "trace"},
     "__main__": {"cli", "host"},
 }
 # The floors of the two largest rooms, from the ground up: a sub-room, or a file that lies in none,

@@ -17,6 +17,7 @@ from cosim.cli.exit_codes import INTERRUPTED, exit_code, stop_as_asked
 from cosim.cli.finished_runs import export, sweep, verify
 from cosim.cli.methods import methods
 from cosim.cli.new import new
+from cosim.cli.plot import plot
 from cosim.cli.reference import explain
 from cosim.cli.report import report
 from cosim.cli.usage import Command, Group
@@ -268,7 +269,7 @@ def map_(
         typer.echo(line, err=note)
 
 
-for command in (new, check, report, explain, methods, sweep, compare, export, verify):
+for command in (new, check, report, explain, methods, sweep, compare, plot, export, verify):
     app.command(cls=Command)(command)
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosim.cli.opened_runs import opened_runs
 from cosim.errors import UsageError
+from cosim.sweep.opened import opened_runs
 
 if TYPE_CHECKING:
     from cosim.comparison.formats import Format

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cosim.cli.opened_runs import opened_runs
+from cosim.sweep.opened import opened_runs
 
 
 def report(

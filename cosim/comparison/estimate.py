@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import fmean, stdev
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Estimate(NamedTuple):
@@ -24,6 +24,12 @@ class Estimate(NamedTuple):
         """The 95 % interval as far as it lies in a range; all of that for one seed."""
         width = math.inf if self.half_width is None else self.half_width
         return max(least, self.mean - width), min(most, self.mean + width)
+
+    def numbers(self, least: float = -math.inf, most: float = math.inf) -> dict[str, Any]:
+        """Mean, low and high end of its interval within a range, and n; no ends for one seed."""
+        known = self.half_width is not None and math.isfinite(self.half_width)
+        low, high = self.interval(least, most) if known else (None, None)
+        return {"mean": self.mean, "low": low, "high": high, "n": self.n}
 
 
 def estimate(values: Sequence[float | None]) -> Estimate | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -118,10 +117,7 @@ def _numbers(
 ) -> dict[str, Any] | None:
     if estimate is None:
         return None
-    known = estimate.half_width is not None
-    low, high = estimate.interval(*bounds_of(measure, difference=difference))
-    ends = (low, high) if known and math.isfinite(low + high) else (None, None)
-    return {"mean": estimate.mean, "low": ends[0], "high": ends[1], "n": estimate.n}
+    return estimate.numbers(*bounds_of(measure, difference=difference))
 
 
 def markdown_of(comparison: Comparison) -> str:

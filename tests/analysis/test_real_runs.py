@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import accuracy_vs_cost
 import figure4
 import figure5
 import figure6
@@ -70,7 +69,6 @@ def test_table1_counts_what_the_learner_trains_and_sends(
 @pytest.mark.parametrize(
     ("script", "arguments"),
     [
-        (accuracy_vs_cost, ()),
         (figure4, ()),
         (figure6, ()),
         (figure5, ("--method", "proposed_single_cluster")),
@@ -81,3 +79,19 @@ def test_scripts_read_what_runs_write(
     played: Path, table: Callable[..., pd.DataFrame], script: Any, arguments: list[str]
 ) -> None:
     assert len(table(script, played, *arguments))
+
+
+def test_figures_of_the_command_line_read_the_same_sweep(
+    played: Path, table: Callable[..., pd.DataFrame]
+) -> None:
+    over = cosim.plot(played, "accuracy").table
+    assert over.groupby("label")["n"].unique().map(list).to_dict() == {
+        label: [2] for label in ("lora", "proposed_single_cluster", "local")
+    }
+    last = over[over["round"] == 2].set_index("label")["accuracy"]
+    ended = cosim.plot(played, "final", against="lora").table.set_index("label")
+    figure4s = table(figure4, played)
+    for label, accuracy in last.items():
+        assert accuracy == ended.loc[label, "accuracy"]
+        assert figure4s.loc[label, "accuracy"] == pytest.approx(accuracy, rel=1e-4)
+    assert last["local"] - last["lora"] == pytest.approx(ended.loc["local", "difference"])

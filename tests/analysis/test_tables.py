@@ -1,11 +1,9 @@
-"""Tables I and II, and accuracy over cost, against numbers worked out by hand."""
+"""Tables I and II against numbers worked out by hand."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-import accuracy_vs_cost
 import look
-import numpy as np
 import pandas as pd
 import pytest
 import table1
@@ -71,37 +69,6 @@ def test_table2_refuses_runs_that_exchange(
     with pytest.raises(SystemExit):
         table2.main([str(sweep(ROWS)), "--out", str(tmp_path / "t")])
     assert "devices exchange" in capsys.readouterr().err
-
-
-def test_accuracy_over_cost_is_where_it_was_measured(
-    sweep: Callable[..., Path], table: Callable[..., pd.DataFrame], drawn: Callable[[], Figure]
-) -> None:
-    local = [{"method": "local", "seed": s, "accuracy": (0.1, 0.4)} for s in (1, 2, 3)]
-    rows = [{**row, "joules": 10.0 if row["method"] == "lora" else 20.0} for row in ROWS]
-    found = table(accuracy_vs_cost, sweep([*rows, *local]), by=["method", "round"])
-    assert len(found) == 6, "two evaluations of three methods"
-    last = found.loc[("proposed", 1)]
-    assert last["accuracy"] == pytest.approx((0.6 + 0.65 + 0.8) / 3, rel=1e-5)
-    assert (last["simulated_s"], last["energy_j"]) == (2.0, 20.0)
-    assert found.loc[("lora", 0), "energy_j"] == 0
-    assert found.loc[("local", 1), "gbit"] == 0
-    assert found.loc[("lora", 1), "gbit"] == pytest.approx(1.5 * 260 * 16 / 1e9)
-    energy = drawn().axes[1]
-    lines = [np.asarray(line.get_xdata()) for line in energy.lines]
-    marks = {tuple(times) for times in lines if len(times) == 2}
-    assert {(0.0, 10.0), (0.0, 20.0)} <= marks, "every mark is a measurement"
-
-
-@pytest.mark.slow
-def test_a_seventh_method_has_a_panel_of_its_own(
-    sweep: Callable[..., Path], table: Callable[..., pd.DataFrame], drawn: Callable[[], Figure]
-) -> None:
-    names = ("lora", "lori", "local", "proposed", "hard_moe", "centralised", "lori_dense")
-    rows = [{"method": name, "seed": seed} for name in names for seed in (1, 2)]
-    table(accuracy_vs_cost, sweep(rows))
-    assert len(drawn().axes) == 6
-    words = [text.get_text() for text in drawn().axes[4].get_legend().get_texts()]
-    assert words == ["lori_dense"]
 
 
 def test_no_interval_of_a_rate_leaves_it() -> None:

@@ -1,4 +1,4 @@
-"""Runs that a command line names: run directories, and directories of sweeps with all of theirs."""
+"""Runs by their paths: run directories, and directories of sweeps with all of theirs."""
 
 from __future__ import annotations
 
