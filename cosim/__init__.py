@@ -1,8 +1,8 @@
 """cosim: a discrete-event network-and-learning co-simulator.
 
 `load_scenario` reads and validates a YAML scenario, `run` plays it and writes the traces,
-`read_run` opens them again, `report` writes a page about them, `plot` draws them. Heavy imports
-happen inside the calls.
+`read_run` opens them again, `report` writes a page about them, `plot` draws them, `ask` has a
+device answer. Heavy imports happen inside the calls.
 
 What installed packages bring inherits from `PathLoss`, `Fading` or `Mobility`; whoever looks on at
 a run is an `Observer`.
@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from cosim.learning.respondents import Answer
     from cosim.plotting.drawing import Drawing
     from cosim.scenario.model import Scenario
     from cosim.scenario.outside.fading import Fading
@@ -29,6 +30,7 @@ __all__ = [
     "Mobility",
     "Observer",
     "PathLoss",
+    "ask",
     "load_scenario",
     "plot",
     "read_run",
@@ -98,6 +100,28 @@ def read_run(path: str | Path) -> Run:
     from cosim.trace.reader import read_run as read
 
     return read(Path(path))
+
+
+def ask(
+    run: Run | str | Path,
+    device: int | Literal["base"],
+    text: str,
+    *,
+    max_tokens: int = 64,
+    taken_for: str | None = None,
+) -> Answer:
+    """What a device of a finished run, or its base model alone, answers to a text, greedily.
+
+    Printed, an answer is its text; `asked` tells whose experts gave it. taken_for: the run's task
+    that the text is taken for, where a method is told a question's task; default: the device's own.
+    Each call loads the base model: `cosim.asking.ask.ask` takes many texts. Raises
+    `cosim.errors.CosimError` for what a user can put right.
+    """
+    from cosim.asking.ask import ask as asked
+    from cosim.trace.reader import Run
+
+    opened = run if isinstance(run, Run) else read_run(run)
+    return asked(opened, device, [text], max_tokens=max_tokens, taken_for=taken_for)[0]
 
 
 def report(runs: Run | Sequence[Run], out: str | Path | None = None) -> Path:

@@ -104,3 +104,7 @@ class RayError(CosimError):
 
 class ExportError(CosimError):
     """Adapters of a run that are not there, or that cannot be written as asked."""
+
+
+class AskError(CosimError):
+    """A question that a finished run cannot be asked, or rows that it cannot be scored on."""

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from cosim.cli.ask import ask
 from cosim.cli.check import Overrides, ScenarioPath, check
 from cosim.cli.compare import compare
 from cosim.cli.echoed_log import echo_log
+from cosim.cli.evaluate import evaluate
 from cosim.cli.exit_codes import INTERRUPTED, exit_code, stop_as_asked
-from cosim.cli.finished_runs import export, sweep, verify
+from cosim.cli.export import export
+from cosim.cli.finished_runs import sweep, verify
 from cosim.cli.methods import methods
 from cosim.cli.new import new
 from cosim.cli.plot import plot
@@ -269,7 +272,20 @@ def map_(
         typer.echo(line, err=note)
 
 
-for command in (new, check, report, explain, methods, sweep, compare, plot, export, verify):
+for command in (
+    new,
+    check,
+    report,
+    explain,
+    methods,
+    sweep,
+    compare,
+    plot,
+    ask,
+    evaluate,
+    export,
+    verify,
+):
     app.command(cls=Command)(command)
 
 

@@ -1,4 +1,4 @@
-"""The commands about runs that have been played: sweep, export, verify."""
+"""The commands about runs that have been played: sweep, verify."""
 
 from __future__ import annotations
 
@@ -146,24 +146,6 @@ def _summarised(entries: list[Entry], fresh: int, directory: Path) -> bool:
     typer.echo(f"{len(entries)} runs: {tally}{already}")
     typer.echo(f"index: {directory / 'runs.parquet'}")
     return set(counts) == {"completed"}
-
-
-def export(
-    run_: Annotated[Path, typer.Argument(metavar="RUN", help="a directory of a completed run")],
-    device: Annotated[int, typer.Option(metavar="N", help="whose experts")],
-    to: Annotated[Path, typer.Option(metavar="DIR", help="a new directory")],
-) -> None:
-    """Write the experts of a device as PEFT LoRA adapters.
-
-    peft.PeftModel.from_pretrained loads each of them.
-
-    A single adapter goes to DIR itself, several go to a folder each.
-    """
-    from cosim.export.device_adapters import export_device
-    from cosim.trace.reader import read_run
-
-    for folder in export_device(read_run(run_), device, to):
-        typer.echo(folder)
 
 
 def verify(

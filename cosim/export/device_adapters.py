@@ -4,16 +4,37 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cosim.errors import ExportError
-from cosim.trace.files import ADAPTERS
-from cosim.trace.manifest import Status
+from cosim.export.kept import kept_adapters, refuse_unknown_device, scenario_of
 from cosim.trace.reader import Run
 
+if TYPE_CHECKING:
+    from cosim.learning.storing.adapter_store import Stored
 
-def export_device(run: Run, device: int, to: Path) -> list[Path]:
-    """Writes what a device answers with as PEFT adapters, and returns their folders.
+
+@dataclass(frozen=True)
+class Exported:
+    """What was exported lies in folders, one an adapter.
+
+    base_model: by what transformers loads it. here: whether that is on this machine, as far as is
+    known. dtype: that the run had it in. route: the script that routes among the adapters, None
+    where no gate does.
+    """
+
+    folders: tuple[Path, ...]
+    base_model: str
+    here: bool
+    dtype: str
+    route: Path | None
+
+
+def export_device(run: Run, device: int, to: Path) -> Exported:
+    """Writes what a device answers with as PEFT adapters, and the gate that chooses among them.
 
     A single adapter goes to `to` itself; several go to a folder each, `device-4-arithmetic` after
     the device that trained it and its task. `to` must be new or empty, and holds all or nothing.
@@ -21,31 +42,24 @@ def export_device(run: Run, device: int, to: Path) -> list[Path]:
     that cannot be written.
     """
     _refuse_used(to)
-    folder = _adapters_of(run)
+    folder = kept_adapters(run)
 
-    from cosim.learning.storing.adapter_store import Stored, read_adapters
+    from cosim.learning.base.base_model import name_of
+    from cosim.learning.storing.adapter_store import read_adapters
+    from cosim.learning.storing.gate_files import ROUTE, write_gate
     from cosim.learning.storing.peft import write_peft
 
     store = read_adapters(folder)
-    last = len(store.devices) - 1
-    if not 0 <= device <= last:
-        raise ExportError(
-            f"--device {device}: {run.directory} has the devices 0 to {last}; the nearest is "
-            f"{min(max(device, 0), last)}."
-        )
+    refuse_unknown_device(run, device, len(store.devices))
     experts, layout = store.experts(device), store.layout_of(device)
     if not experts:
         raise ExportError(
             f"--device {device}: it holds no expert: it finished no fine-tuning and heard of none."
         )
-
-    def name(expert: Stored) -> str:
-        owner = "" if expert.owner is None else f"device-{expert.owner}-"
-        return _safe(f"{owner}{expert.task}")
-
-    names = [name(expert) for expert in experts] if len(experts) > 1 else ["."]
-    if len(set(names)) < len(names):  # tasks whose names differ in what a folder cannot hold
-        names = [f"{number}-{name}" for number, name in enumerate(names)]
+    names = _names(experts)
+    base_model, here = name_of(str(run.manifest["base_model"]))
+    dtype = str(run.manifest["dtype"])
+    composition = scenario_of(run).method.composition
     try:
         to.absolute().parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
@@ -54,30 +68,28 @@ def export_device(run: Run, device: int, to: Path) -> list[Path]:
             complete = Path(scratch) / "whole"
             for leaf, expert in zip(names, experts, strict=True):
                 place = complete / leaf
-                write_peft(place, layout, store.scale, expert.adapter, _base_model(run))
+                write_peft(place, layout, store.scale, expert.adapter, base_model)
+            named = {"base_model": base_model, "dtype": dtype}
+            write_gate(complete, names, experts, store, composition, named)
             complete.replace(to)
     except OSError as error:
         raise ExportError(f"{to} cannot be written: {error.strerror}.") from error
-    return [to / leaf for leaf in names]
+    route = to / ROUTE
+    folders = tuple(to / leaf for leaf in names)
+    return Exported(folders, base_model, here, dtype, route if route.is_file() else None)
 
 
-def _adapters_of(run: Run) -> Path:
-    status = run.manifest.get("status")
-    if status != Status.COMPLETED:
-        raise ExportError(
-            f"{run.directory} is {status}: adapters are written when a run is completed."
-        )
-    folder = run.directory / ADAPTERS
-    if folder.is_dir():
-        return folder
-    if run.manifest.get("base_model") is None:
-        raise ExportError(
-            f"{run.directory} has no adapters: it played the network alone (learning: none)."
-        )
-    raise ExportError(
-        f"{run.directory} has no {ADAPTERS}/: its scenario says trace.adapters: false, its method "
-        "trains every parameter and has no adapter, or it was played before adapters were kept."
-    )
+def _names(experts: Sequence[Stored]) -> list[str]:
+    """The folders of experts, distinct."""
+
+    def name(expert: Stored) -> str:
+        owner = "" if expert.owner is None else f"device-{expert.owner}-"
+        return _safe(f"{owner}{expert.task}")
+
+    names = [name(expert) for expert in experts] if len(experts) > 1 else ["."]
+    if len(set(names)) < len(names):  # tasks whose names differ in what a folder cannot hold
+        names = [f"{number}-{name}" for number, name in enumerate(names)]
+    return names
 
 
 def _refuse_used(to: Path) -> None:
@@ -89,12 +101,6 @@ def _refuse_used(to: Path) -> None:
             )
     elif to.exists():
         raise ExportError(f"{to} is a file; name a new directory.")
-
-
-def _base_model(run: Run) -> str | None:
-    """The name by which transformers would load the base model; None for a wheel's."""
-    kind, _, name = str(run.manifest["base_model"]).partition(":")
-    return name if kind in ("path", "hf") else None
 
 
 def _safe(text: str) -> str:

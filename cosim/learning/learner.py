@@ -324,7 +324,7 @@ class Learner:
         self.executor.close()
 
     def save(self, folder: Path) -> None:
-        """Writes every device's adapter and its bank of experts into a new folder; nothing where
-        all parameters are trained and there is no adapter."""
+        """Writes what devices answer with into a new folder; nothing where there is no adapter."""
         if not self.method.expansion.every_parameter:
-            save_adapters(folder, self.fleet, scale=self.settings.scale, seed=self.seed)
+            blocks, scale = self.scoring.reader.blocks, self.settings.scale
+            save_adapters(folder, self.fleet, blocks, scale=scale, seed=self.seed)

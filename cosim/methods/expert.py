@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Routing:
+    """A routing is how a gate weighs experts by cosines: the `top_k` largest, by their part above
+    0 to the power 1/temperature."""
+
+    top_k: int
+    temperature: float
+
+
+@dataclass(frozen=True)
 class Expert:
     """An expert is one or several adapters that answer together.
 

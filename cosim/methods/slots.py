@@ -1,5 +1,4 @@
-"""The slots of a method that learns: what each part is asked, and what it answers if it says
-nothing of its own."""
+"""The slots of a method that learns: what each part is asked, and what it answers by default."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar
 
 from cosim.methods.adapter import Adapter
 from cosim.methods.expansion.budget import IntArray
-from cosim.methods.expert import Expert
+from cosim.methods.expert import Expert, Routing
 from cosim.methods.layout import Layout
 from cosim.methods.message import Heard, Mask, Message, Said, Turn, Values
 from cosim.methods.part import Part
@@ -309,14 +308,18 @@ class Composition(Part):
     slot: ClassVar[str] = "composition"
     # Whether others' experts answer too, and not a device's own adapter alone.
     asks_experts: ClassVar[bool] = True
-    # Whether several experts answer one question side by side, whatever its task.
+    # Whether several experts answer one question side by side.
     together: ClassVar[bool] = False
 
     @property
     def reading(self) -> tuple[int, Literal["mean", "last"]]:
-        """How the base model reads a prompt for FEATURES: at how many transformer blocks, and
-        whether the mean of its tokens counts or the last one."""
+        """How a prompt is read for FEATURES: at how many blocks, by which of its tokens."""
         return 4, "mean"
+
+    @property
+    def routing(self) -> Routing | None:
+        """How a gate weighs experts by FEATURES; None where none does."""
+        return None
 
     def expert(self, own: DeviceState, task: str, tasks: Sequence[str]) -> Expert:
         """What a device answers a task with; tasks: of every device by id."""

@@ -58,13 +58,15 @@ def check_adapters(run: Subject) -> Check:
 
 
 def _named(index: Mapping[str, Any]) -> set[str]:
-    """The names of the tensors to which a device's own adapter or one of its experts refers."""
+    """The names of the tensors to which a device, its own adapter or one of its experts refers."""
     names = set()
     for device in index["devices"]:
         for adapter in (device["adapter"], *device["experts"]):
             for part in ("values", "support", "projection"):
                 if isinstance(adapter[part], str):
                     names.add(adapter[part])
+        if isinstance(device.get("features"), str):
+            names.add(device["features"])
     return names
 
 

@@ -1,12 +1,14 @@
-"""The command line called in this process, and a scenario that takes milliseconds."""
+"""The command line called in this process, a scenario that takes milliseconds, and one that
+learns."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from cosim.cli import app as cli
+from cosim.lifecycle import play
 
 SCENARIO = """\
 seed: 7
@@ -20,6 +22,23 @@ devices:
 radio:
   bandwidth_hz: 20.0e6
   fading: {model: block}
+"""
+
+
+LEARNING = """\
+seed: 2
+rounds: 1
+method: {method}
+base_model: {{source: "path:{model}", dtype: float32}}
+adapter: {{rank: 2, alpha: 6, density: 0.3}}
+tasks:
+  sums: {{dataset: chain_sum, samples: 20, parameters: {{max_terms: 2, max_digits: 1}}}}
+  the products: {{dataset: products, samples: 20, parameters: {{max_digits: 1}}}}
+training: {{steps: 2, batch_size: 2, learning_rate: 0.02}}
+evaluation: {{every: 1, samples: 2}}
+devices:
+  - {{count: 3, mobility: {{model: static}}}}
+radio: {{bandwidth_hz: 1.0e9, fading: {{model: none}}}}
 """
 
 
@@ -58,3 +77,25 @@ def scenario_file(tmp_path: Path) -> Path:
     path = tmp_path / "small.yaml"
     path.write_text(SCENARIO, encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def played(
+    cosim: Command, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[Path, Any]]:
+    """Plays a method with the tiny Llama; returns the run's directory and its learner."""
+
+    def run(method: str, *arguments: str) -> tuple[Path, Any]:
+        learners: list[Any] = []
+        build: Any = vars(play)["build_learner"]
+        monkeypatch.setattr(
+            play, "build_learner", lambda scenario: learners.append(build(scenario)) or learners[-1]
+        )
+        Path("tiny.yaml").write_text(
+            LEARNING.format(method=method, model=tiny_llama), encoding="utf-8"
+        )
+        ended = cosim("run", "tiny.yaml", "--quiet", "--out", "run", *arguments)
+        assert (ended.code, ended.err) == (0, "")
+        return Path("run"), learners[0]
+
+    return run

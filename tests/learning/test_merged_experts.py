@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from cosim.learning.data.pool import TaskPool
-from cosim.learning.evaluation.common_passes import CommonPasses
-from cosim.learning.evaluation.request import ScoringRequest
+from cosim.learning.evaluation.side_by_side import expert_pairs
 from cosim.methods import METHODS
 from cosim.methods.expansion.entropy_mask import EntropyMask
 from cosim.methods.method import Method
@@ -37,15 +36,7 @@ def test_lori_adds_up_what_its_weights_say(tiny_llama: Path, pools: dict[str, Ta
     one_round(learner)
     expert = learner.fleet.expert(0, "sums")
     assert (len(expert.members), expert.share) == (3, pytest.approx(0.4))
-    passes = CommonPasses(
-        learner.scoring.evaluator.model,
-        learner.layout,
-        torch.float32,
-        1.0,
-        [ScoringRequest(expert, pools["sums"].test)],
-        rows=64,
-    )
-    pairs = passes.expert_pairs(expert)
+    pairs = expert_pairs(expert, learner.layout, torch.device("cpu"), torch.float32)
     wanted = sum(
         B[0] @ A[0] * 0.4
         for member in expert.members

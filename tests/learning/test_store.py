@@ -76,6 +76,7 @@ def fleet(
         method=SimpleNamespace(**parts),
         tasks=TASKS,
         adapters=own,
+        calibrations=[None] * len(own),
         banks=[dict(bank) for _ in own],
         shared={},
     )

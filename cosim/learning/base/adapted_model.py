@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cosim.learning.base.answer_loss import answer_loss
-from cosim.learning.base.answer_score import AnswerScores, answer_scores
+from cosim.learning.base.answer_score import AnswerScores, answer_scores, likeliest
 from cosim.learning.base.converted_llama import lean_model
 from cosim.learning.base.geometry import trunk
 from cosim.learning.base.target_modules import adapted_modules, weight_of
@@ -184,6 +184,10 @@ class AdaptedModel:
         """ln P (P,) of each target at hidden[places], and whether it is the argmax, in float32."""
         head = self.model.get_output_embeddings()
         return answer_scores(head, hidden, places, targets, ranks=ranks)
+
+    def likeliest(self, hidden: Tensor) -> Tensor:
+        """The token (n,) that is the argmax after each hidden state (n, h), in float32."""
+        return likeliest(self.model.get_output_embeddings(), hidden)
 
     def logits(self, hidden_rows: Tensor) -> Tensor:
         """Logits of chosen positions only, multiplied in the model's dtype, as float32: the head is

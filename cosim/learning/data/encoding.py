@@ -92,6 +92,19 @@ def encode_all(tokenizer: Any, rows: Sequence[tuple[str, str, bool]]) -> list[En
     return encoded
 
 
+def encode_prompts(tokenizer: Any, prompts: Sequence[str]) -> list[tuple[int, ...]]:
+    """The tokens of prompts whose answers are to be found, as those of `encode_all`.
+
+    Raises `ValueError` for a prompt that has no token of its own.
+    """
+    rows = encode_all(tokenizer, [(prompt, _ANY_ANSWER, False) for prompt in prompts])
+    return [row.prompt for row in rows]
+
+
+# What a prompt is encoded with depends on no answer, but on there being one.
+_ANY_ANSWER = "a"
+
+
 def _plain(tokenizer: Any, texts: Sequence[str]) -> list[tuple[int, ...]]:
     """The tokens of texts, without those that mark a text's ends."""
     return [tuple(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]

@@ -41,19 +41,19 @@ class Example:
 
 
 class RowReader:
-    """Reads rows as examples, by a task's field mapping.
+    """Reads rows as examples, by a task's field mapping; whose: the place of that in a scenario.
 
     Raises `TaskError` for an answer_pattern that is no regular expression and a prompt that is no
     template.
     """
 
-    def __init__(self, name: str, fields: Fields) -> None:
+    def __init__(self, whose: str, fields: Fields) -> None:
         self.fields = fields
         try:
             self._template = tuple(template_parts(fields.prompt))
         except ValueError as error:
-            raise TaskError(f"tasks.{name}.fields.prompt: {error}") from error
-        self._where = f"tasks.{name}.fields.answer_pattern"
+            raise TaskError(f"{whose}.fields.prompt: {error}") from error
+        self._where = f"{whose}.fields.answer_pattern"
         self._pattern: Expression | None = None
         if fields.answer_pattern is not None:
             try:
@@ -68,8 +68,6 @@ class RowReader:
         line; `TaskError` for an answer_pattern that takes too long.
         """
         prompt, values = self._prompt(row)
-        if not prompt.strip():
-            raise ValueError("the prompt is empty")
         marks = frozenset([digest("values", values)] * bool(values) + [digest("row", row)] * whole)
         choices = self._choices(row)
         where = self.fields.answer
@@ -93,6 +91,10 @@ class RowReader:
         right = chosen(answer, choices, choice_texts, typed=typed, reading=self.fields.answer_is)
         return Example(prompt, right, distinct, marks)
 
+    def prompt(self, row: Mapping[str, Any]) -> str:
+        """The prompt of a row, which needs no answer; raises `ValueError` as `read`."""
+        return Example(self._prompt(row)[0], "").prompt
+
     def _prompt(self, row: Mapping[str, Any]) -> tuple[str, list[str]]:
         """The template filled in, once: braces in a value are text. And the values."""
         prompt, values = "", []
@@ -101,6 +103,8 @@ class RowReader:
             if name is not None:
                 values.append(as_text(value_at(row, name), name))
                 prompt += values[-1]
+        if not prompt.strip():
+            raise ValueError("the prompt is empty")
         return prompt, values
 
     @property

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cosim.errors import TaskError
 from cosim.learning.data.example import Example, RowReader
-from cosim.scenario.learning import Task
+from cosim.scenario.learning import Fields, Task
 from cosim.scenario.reading.paths import expanded
 
 
@@ -48,13 +49,47 @@ def hub_parts(name: str, task: Task) -> tuple[list[Example], list[Example] | Non
                 f"tasks.{name}.source: split '{split}' of '{repository}' could not be loaded: "
                 f"{reason}"
             ) from error
-        parts.append(_examples(name, f"{repository}[{split}]", enumerate(rows), task))
+        where, reader = f"{repository}[{split}]", RowReader(f"tasks.{name}", task.fields)
+        parts.append(_examples(f"tasks.{name}", where, enumerate(rows), reader))
     return parts[0], parts[1]
 
 
+def held_out_examples(path: Path, whose: str, fields: Fields) -> list[Example]:
+    """All rows of a file of JSON lines as examples that are asked and never trained on.
+
+    A directory's are those of its test.jsonl. whose: what an error says that the file belongs to.
+    """
+    place = expanded(str(path))
+    place = place / "test.jsonl" if os.path.isdir(place) else place
+    rows = json_rows(place, whose, named=whose)
+    return _examples(whose, str(place), rows, RowReader(whose, fields))
+
+
+def prompts_of(path: Path, whose: str, fields: Fields) -> list[tuple[Mapping[str, Any], str]]:
+    """The rows of a file of JSON lines, each with its prompt; they need no answer."""
+    place, reader = expanded(str(path)), RowReader(whose, fields)
+    found = []
+    for number, row in json_rows(place, whose, named=whose):
+        with _blaming(f"{place}:{number}: {whose}"):
+            found.append((_object(row), reader.prompt(row)))
+    if not found:
+        raise TaskError(f"{place}: {whose}: the file has no rows")
+    return found
+
+
 def _read(name: str, path: Path, task: Task) -> list[Example]:
+    whose = f"tasks.{name}"
+    rows = json_rows(path, whose, named=f"{whose}.source")
+    return _examples(whose, str(path), rows, RowReader(whose, task.fields))
+
+
+def json_rows(path: Path, whose: str, *, named: str) -> list[tuple[int, Any]]:
+    """The values of a file of JSON lines, with the numbers of their lines.
+
+    whose: what an error says that the file belongs to. named: where the file is named.
+    """
     if not os.path.isfile(path):
-        raise TaskError(f"tasks.{name}.source: there is no file '{path}'")
+        raise TaskError(f"{named}: there is no file '{path}'")
     rows: list[tuple[int, Any]] = []
     try:
         with path.open(encoding="utf-8-sig") as lines:
@@ -62,17 +97,17 @@ def _read(name: str, path: Path, task: Task) -> list[Example]:
                 if line.strip():
                     rows.append((number, json.loads(line, object_pairs_hook=_once)))
     except UnicodeDecodeError as error:
-        raise TaskError(f"{path}: tasks.{name}: not a UTF-8 text file") from error
+        raise TaskError(f"{path}: {whose}: not a UTF-8 text file") from error
     except OSError as error:
-        raise TaskError(f"{path}: tasks.{name}: {error.strerror}") from error
+        raise TaskError(f"{path}: {whose}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         text = "nested too deep" if isinstance(error, RecursionError) else str(error)
         text = error.msg if isinstance(error, json.JSONDecodeError) else text
         text = "a number of more than 4300 digits" if text.startswith("Exceeds the limit") else text
         no_json = number == 1 and isinstance(error, json.JSONDecodeError)
         hint = _other_format(path, line) if no_json else ""
-        raise TaskError(f"{path}:{number}: tasks.{name}: not a JSON row ({text}){hint}") from error
-    return _examples(name, str(path), rows, task)
+        raise TaskError(f"{path}:{number}: {whose}: not a JSON row ({text}){hint}") from error
+    return rows
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -96,18 +131,30 @@ def _other_format(path: Path, first: str) -> str:
     return ""
 
 
-def _examples(name: str, where: str, rows: Iterable[tuple[int, Any]], task: Task) -> list[Example]:
-    reader = RowReader(name, task.fields)
+def _examples(
+    whose: str, where: str, rows: Iterable[tuple[int, Any]], reader: RowReader
+) -> list[Example]:
     examples = []
     for number, row in rows:
-        try:
-            if not isinstance(row, Mapping):
-                hint = ", a row a line (jq -c '.[]')" if isinstance(row, list) else ""
-                raise ValueError(f"expected an object with fields{hint}, got {type(row).__name__}")
-            examples.append(reader.read(row))
-        except (ValueError, RecursionError) as error:
-            text = "nested too deep" if isinstance(error, RecursionError) else str(error)
-            raise TaskError(f"{where}:{number}: tasks.{name}: {text}") from error
+        with _blaming(f"{where}:{number}: {whose}"):
+            examples.append(reader.read(_object(row)))
     if not examples:
-        raise TaskError(f"{where}: tasks.{name}: the task has no rows")
+        raise TaskError(f"{where}: {whose}: the task has no rows")
     return examples
+
+
+def _object(row: Any) -> Mapping[str, Any]:
+    if not isinstance(row, Mapping):
+        hint = ", a row a line (jq -c '.[]')" if isinstance(row, list) else ""
+        raise ValueError(f"expected an object with fields{hint}, got {type(row).__name__}")
+    return row
+
+
+@contextmanager
+def _blaming(place: str) -> Iterator[None]:
+    """Names the file and the line of a row that cannot be read."""
+    try:
+        yield
+    except (ValueError, RecursionError) as error:
+        text = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise TaskError(f"{place}: {text}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import islice
 from typing import Any
@@ -64,6 +64,10 @@ class TaskPool:
     def rows_of(self, number: int, devices: int) -> Sequence[int]:
         """The rows of one of so many devices that share the task: by default every n-th."""
         return self.parts[number] if self.parts else range(number, len(self.train), devices)
+
+    def first(self, questions: int | None) -> TaskPool:
+        """The same with the first so many questions; None: with all."""
+        return replace(self, test=self.test[:questions])
 
     def batch(
         self, own: Sequence[int], *, seed: int, device: int, round_: int, step: int, size: int
@@ -167,6 +171,24 @@ def load_pools(
             of_devices,
         )
     return pools
+
+
+def asked_pool(
+    name: str, examples: Sequence[Example], tokenizer: Any, *, max_tokens: int
+) -> TaskPool:
+    """A pool of questions alone, in the order of the examples, as a run would ask them.
+
+    Raises `TaskError` where none is short enough.
+    """
+    encoder = _Encoder(name, tokenizer, max_tokens)
+    every = encoder.questions(examples)
+    questions = tuple(question for question in every if _longest(question) <= max_tokens)
+    long = len(every) - len(questions)
+    said = f"{long:,} of {len(every):,} rows of {name} are longer than {max_tokens} tokens"
+    if not questions:
+        raise TaskError(f"{said}, the run's training.max_tokens")
+    warnings = (f"{said}, the run's training.max_tokens, and left out",) if long else ()
+    return TaskPool(name, (), questions, warnings)
 
 
 def _nothing_left(name: str, tested: int, drawn: Drawing) -> TaskError:

@@ -28,7 +28,7 @@ def procedural_examples(name: str, task: Task, seed: int, part: str) -> Iterator
     """
     dataset_seed = int(stream(seed, "task", name, part).integers(2**31))
     rows = _create(name, task, dataset_seed)
-    reader = RowReader(name, task.fields)
+    reader = RowReader(f"tasks.{name}", task.fields)
     number = 0
     while True:
         try:

@@ -16,7 +16,7 @@ from cosim.learning.base.adapted_model import AdaptedModel, Mix
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.packing import PackedRows, Reading, candidates_reading, pack, reading
 from cosim.learning.evaluation.request import ScoringRequest
-from cosim.methods.expert import Expert
+from cosim.learning.evaluation.side_by_side import expert_pairs, mix_of
 from cosim.methods.layout import Layout
 
 # Attention weights grow with the square of a row's tokens: 64 rows of 512 at a time, or fewer.
@@ -115,18 +115,12 @@ class CommonPasses:
         return scores
 
     def _mix(self, part: Sequence[Row]) -> Mix | None:
-        """What becomes of the ranks z (n, J·r): weighed by row, some of them kept, or nothing."""
-        expert = self.requests[0].expert
+        expert, weights = self.requests[0].expert, None
         if expert is None:
             return None
-        if (select := expert.select) is not None:
-            shape = (len(expert.members), self.layout.rank)
-            return lambda z, _: select(z.unflatten(-1, shape)).flatten(-2)
-        if self.requests[0].weights is None:
-            return None
-        weights = torch.stack([self._weights(row) for row in part])
-        factors = weights.repeat_interleave(self.layout.rank, dim=1).to(self.device, self.dtype)
-        return lambda z, rows: z * factors[rows]
+        if self.requests[0].weights is not None:
+            weights = torch.stack([self._weights(row) for row in part])
+        return mix_of(expert, weights, self.layout, self.device, self.dtype)
 
     def _weights(self, row: Row) -> Tensor:
         weights = self.requests[row.request].weights
@@ -151,28 +145,15 @@ class CommonPasses:
 
     def _side_by_side(self) -> list[tuple[Tensor, Tensor]]:
         """A (G, J·r, k) and B (G, d, J·r) of every module: an expert's members' ranks stacked."""
-        experts = [self.expert_pairs(r.expert) for r in self.requests if r.expert is not None]
+        experts = [
+            expert_pairs(request.expert, self.layout, self.device, self.dtype)
+            for request in self.requests
+            if request.expert is not None
+        ]
         return [
             (torch.cat([A for A, _ in of_module]), torch.cat([B for _, B in of_module]))
             for of_module in zip(*experts, strict=True)
         ]
-
-    def expert_pairs(self, expert: Expert) -> list[tuple[Tensor, Tensor]]:
-        """A stacked over the members' ranks, B side by side, times their share of the output
-        if none is routed to."""
-        share = expert.share
-        if share is None:
-            share = 1.0 if expert.weigh is not None else 1.0 / len(expert.members)
-        parts = [
-            self.layout.pairs(member.projection, member.expansion(self.layout) * share)
-            for member in expert.members
-        ]
-        pairs = []
-        for by_member in zip(*parts, strict=True):
-            A = torch.cat([a for a, _ in by_member], dim=1)
-            B = torch.cat([b for _, b in by_member], dim=2)
-            pairs.append((A.to(self.device, self.dtype), B.to(self.device, self.dtype)))
-        return pairs
 
 
 def _passes(rows: Sequence[Row], most: int) -> Iterator[list[Row]]:

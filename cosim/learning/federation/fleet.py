@@ -156,11 +156,7 @@ class Fleet:
 
     def expert(self, device: int, task: str) -> Expert | None:
         """What a device answers a task with, by the method's composition; None: the base alone."""
-        if self.method.data.by_task:
-            expert = Expert((self.shared[task],) if task in self.shared else ())
-        else:
-            expert = self.method.composition.expert(self.states[device], task, self.tasks)
-        return None if expert.silent else expert
+        return expert_of(self.method, self.states[device], self.shared, task, self.tasks)
 
     def features(self, owner: int) -> torch.Tensor:
         """h of an expert's task at the gate's blocks (L, h), as its receivers know it."""
@@ -221,3 +217,21 @@ class Fleet:
         """How many positions of each module the device will train with this calibration (L,)."""
         density = self.states[device].density
         return self.method.expansion.planned(self.own[device].layout, density, calibration)
+
+
+def expert_of(
+    method: Method,
+    state: DeviceState,
+    shared: Mapping[str, Adapter],
+    task: str,
+    tasks: Sequence[str],
+) -> Expert | None:
+    """What a device in this state answers a task with; None: the base model alone.
+
+    shared: a task's one expert where its data lies in one place. tasks: of every device by id.
+    """
+    if method.data.by_task:
+        expert = Expert((shared[task],) if task in shared else ())
+    else:
+        expert = method.composition.expert(state, task, tasks)
+    return None if expert.silent else expert

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -13,7 +14,6 @@ from cosim.learning.evaluation.evaluator import Evaluator, metrics
 from cosim.learning.evaluation.gate import voted_cosines
 from cosim.learning.evaluation.request import ScoringRequest
 from cosim.learning.execution.executor import Executor
-from cosim.learning.federation.fleet import Fleet
 from cosim.learning.records import (
     AnswerSheet,
     Diagnostic,
@@ -25,6 +25,31 @@ from cosim.learning.records import (
 from cosim.methods.expert import Expert
 
 
+class Answering(Protocol):
+    """Devices may be asked for what they answer with."""
+
+    @property
+    def tasks(self) -> Sequence[str]:
+        """The task of every device, by id."""
+
+    def expert(self, device: int, task: str) -> Expert | None:
+        """What a device answers a task with; None: the base model alone."""
+
+    def features(self, owner: int) -> Tensor:
+        """h of a device's task at the gate's blocks (L, h)."""
+
+
+def gate_weights(
+    fleet: Answering, reader: PromptReader, expert: Expert, prompts: Sequence[tuple[int, ...]]
+) -> Tensor | None:
+    """The weights (n, J) that an expert's gate gives its members for each prompt; None where it
+    has no gate."""
+    if expert.weigh is None:
+        return None
+    prototypes = [fleet.features(owner) for owner in expert.owners]
+    return expert.weigh(voted_cosines(reader.features(prompts), torch.stack(prototypes)))
+
+
 class Scoring:
     """Scores a fleet on the held-out questions of all tasks; the executor asks the experts.
 
@@ -33,7 +58,7 @@ class Scoring:
 
     def __init__(
         self,
-        fleet: Fleet,
+        fleet: Answering,
         evaluator: Evaluator,
         reader: PromptReader,
         pools: Mapping[str, TaskPool],
@@ -96,10 +121,9 @@ class Scoring:
     def weights(self, expert: Expert, task: str) -> Tensor:
         """The gate's weights (questions, J); all candidates of a question share its prompt's."""
         prompts = [question.candidates[0].prompt for question in self.pools[task].test]
-        prototypes = [self.fleet.features(owner) for owner in expert.owners]
-        cosines = voted_cosines(self.reader.features(prompts), torch.stack(prototypes))
-        assert expert.weigh is not None
-        return expert.weigh(cosines)
+        weights = gate_weights(self.fleet, self.reader, expert, prompts)
+        assert weights is not None
+        return weights
 
     def _owners(self, expert: Expert, task: str) -> tuple[int, ...]:
         """Of each question, the device whose expert has the largest weight."""

@@ -56,7 +56,10 @@ class StoredExpert(StoredAdapter):
 
 
 class StoredDevice(_Part):
-    """A stored device has its own adapter and its experts."""
+    """A stored device has its own adapter and its experts.
+
+    features: h of its task at the gate's blocks, one after the other; None where no gate asks.
+    """
 
     device: _Size
     task: str
@@ -64,10 +67,14 @@ class StoredDevice(_Part):
     experts: list[StoredExpert]
     # The index's where there is none.
     rank: _Rank | None = None
+    features: str | None = None
 
 
 class StoreIndex(_Part):
-    """The index names everything stored; tensors lie in files beside it, never elsewhere."""
+    """The index names everything stored; tensors lie in files beside it, never elsewhere.
+
+    blocks: the transformer blocks at whose inputs features were read.
+    """
 
     format: Literal[1]
     rank: _Rank
@@ -75,6 +82,7 @@ class StoreIndex(_Part):
     modules: list[StoredModule]
     tensors: dict[str, Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")]]
     devices: list[StoredDevice]
+    blocks: list[_Size] = []
 
 
 def read_index(path: Path) -> StoreIndex:

@@ -42,14 +42,17 @@ class Stored:
     adapter: Adapter
 
 
-def save_adapters(folder: Path, fleet: Fleet, *, scale: float, seed: int) -> None:
+def save_adapters(
+    folder: Path, fleet: Fleet, blocks: Sequence[int] = (), *, scale: float, seed: int
+) -> None:
     """Writes `index.json` and a safetensors file a device into a new folder.
 
-    A device's file holds the values (float32), supports (int32, or int64 where positions need it)
-    and projections (float32) that no device before it holds too, each named by its hash. An A that
-    a seed gives is stored as the seed. Where a device has a lower rank, the index tells it, and it
-    and its experts, which are its own, are stored without padding. The index comes last: where it
-    is, all is. Raises ExportError where the disk refuses.
+    A device's file holds the values (float32), supports (int32, or int64 where positions need it),
+    projections (float32) and, where a gate asks, features (float32) that no device before it holds
+    too, each named by its hash. An A that a seed gives is stored as the seed. Where a device has a
+    lower rank, the index tells it, and it and its experts, which are its own, are stored without
+    padding. The index comes last: where it is, all is. blocks: at whose inputs features were read.
+    Raises ExportError where the disk refuses.
     """
     writer = _Writer(fleet, seed)
     try:
@@ -62,10 +65,14 @@ def save_adapters(folder: Path, fleet: Fleet, *, scale: float, seed: int) -> Non
                 {"owner": e.owner, "task": e.task, **writer.reference(e.owner, e.adapter, own)}
                 for e in held_experts(fleet, device)
             ]
+            found = fleet.calibrations[device]
+            features = None if found is None else found.features
+            entry = {"device": device, "task": task, "adapter": adapter, "experts": experts}
+            if features is not None:
+                entry["features"] = writer.named(features.flatten())
+            devices.append(entry if own.whole else {**entry, "rank": own.layout.rank})
             file = f"device-{device:04d}.safetensors"
             (folder / file).write_bytes(save(writer.pending(file)))
-            described = {"device": device, "task": task, "adapter": adapter, "experts": experts}
-            devices.append(described if own.whole else {**described, "rank": own.layout.rank})
         index = {
             "format": FORMAT,
             "rank": fleet.layout.rank,
@@ -73,6 +80,7 @@ def save_adapters(folder: Path, fleet: Fleet, *, scale: float, seed: int) -> Non
             "modules": [asdict(module) for module in fleet.layout.modules],
             "tensors": writer.files,
             "devices": devices,
+            "blocks": list(blocks),
         }
         temporary = folder / f".{INDEX_FILE}.tmp"
         temporary.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
@@ -103,22 +111,37 @@ class AdapterStore:
     scale: float
     tensors: Mapping[str, str]
     devices: Sequence[StoredDevice]
+    blocks: Sequence[int]
 
     def adapter(self, device: int) -> Adapter:
         """The device's own adapter at the end of the run, without optimiser state."""
-        return self._adapter(self.devices[device].adapter, self.layout_of(device))
+        return self.read(self.devices[device].adapter, self.layout_of(device))
 
     def experts(self, device: int) -> list[Stored]:
         """What the device answers with, in the order of the owners."""
         layout = self.layout_of(device)
         experts = self.devices[device].experts
-        return [Stored(e.owner, e.task, self._adapter(e, layout)) for e in experts]
+        return [Stored(e.owner, e.task, self.read(e, layout)) for e in experts]
 
     def layout_of(self, device: int) -> Layout:
         """Where the modules lie in the device's adapters, which are of its own rank."""
         return self.layout.of_rank(self.devices[device].rank or self.layout.rank)
 
-    def _adapter(self, reference: StoredAdapter, layout: Layout) -> Adapter:
+    def features(self, device: int) -> Tensor:
+        """h of the device's task at the gate's blocks (L, h)."""
+        name = self.devices[device].features
+        if name is None or not self.blocks:
+            raise ExportError(
+                f"{self.folder} holds no features of device {device}'s task, by which a gate "
+                "routes: an earlier version of cosim wrote it; run its scenario again."
+            )
+        values = self._tensor(name, torch.float32)
+        if values.numel() % len(self.blocks):
+            raise ExportError(f"{self.folder}: tensor {name} is not of {len(self.blocks)} blocks.")
+        return values.view(len(self.blocks), -1)
+
+    def read(self, reference: StoredAdapter, layout: Layout) -> Adapter:
+        """The adapter of a layout that a reference names."""
         values = self._tensor(reference.values, torch.float32)
         size, support = layout.expansion_size, None
         if reference.support is not None:
@@ -182,7 +205,7 @@ def read_adapters(folder: Path) -> AdapterStore:
     index = read_index(folder / INDEX_FILE)
     modules = tuple(AdaptedModule(**module.model_dump()) for module in index.modules)
     layout = Layout(modules, index.rank)
-    return AdapterStore(folder, layout, index.scale, index.tensors, index.devices)
+    return AdapterStore(folder, layout, index.scale, index.tensors, index.devices, index.blocks)
 
 
 class _Writer:
@@ -208,8 +231,8 @@ class _Writer:
         if support is not None and self.fleet.layout.expansion_size < 2**31:
             support = self._small(support)
         return {
-            "values": self._named(own.narrowed("B", adapter.values)),
-            "support": None if support is None else self._named(support),
+            "values": self.named(own.narrowed("B", adapter.values)),
+            "support": None if support is None else self.named(support),
             "projection": self._projection(owner, own.narrowed("A", adapter.projection), own),
         }
 
@@ -222,7 +245,7 @@ class _Writer:
             if self._digest(A) == self._seeded(name, printed, own):
                 stream = [self.seed, name]
                 return {"stream": stream, "printed": printed, "digest": self._digest(A)}
-        return self._named(A)
+        return self.named(A)
 
     def _seeded(self, name: int | str, printed: bool, own: OwnRank) -> str:
         key = name, own.layout.rank
@@ -243,7 +266,8 @@ class _Writer:
             self._int32[id(support)] = (support, support.int())
         return self._int32[id(support)][1]
 
-    def _named(self, tensor: Tensor) -> str:
+    def named(self, tensor: Tensor) -> str:
+        """The name of a tensor, which is stored under it once."""
         name = self._digest(tensor)
         if name not in self.files and name not in self._pending:
             # A copy: safetensors refuses views that share memory.

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from cosim.methods.calibration import Need
 from cosim.methods.composition.banked import Banked
-from cosim.methods.expert import Expert
+from cosim.methods.expert import Expert, Routing
 from cosim.methods.message import Said, Values
 from cosim.methods.state import DeviceState
 
@@ -42,6 +42,11 @@ class Gate(Banked):
     def reading(self) -> tuple[int, Literal["mean", "last"]]:
         """As the scenario says."""
         return self.layers, self.reads
+
+    @property
+    def routing(self) -> Routing:
+        """As the scenario says."""
+        return Routing(self.top_k, self.temperature)
 
     def expert(self, own: DeviceState, task: str, tasks: Sequence[str]) -> Expert:
         """All experts of the bank, weighed by the sequence."""
