@@ -24,7 +24,10 @@ from cosim.methods import METHODS
 from cosim.sweep.index import INDEX_FILE
 from cosim.trace.reader import Run
 
-_NOT_AXES = ("seed", "directory", "status", "seconds", "error")
+_NOT_AXES = (
+    *("seed", "directory", "label", "status", "seconds", "error"),
+    *("accuracy", "energy_j", "mbit", "simulated_s"),
+)
 
 
 class Played(NamedTuple):

@@ -74,6 +74,7 @@ MAY_IMPORT = {
     "export": {"errors", "learning", "scenario", "trace"},
     "asking": {"errors", "export", "learning", "scenario", "spelling", "trace"},
     "sweep": {
+        "comparison",
         "errors",
         "host",
         "lifecycle",

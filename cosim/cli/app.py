@@ -17,13 +17,14 @@ from cosim.cli.echoed_log import echo_log
 from cosim.cli.evaluate import evaluate
 from cosim.cli.exit_codes import INTERRUPTED, exit_code, stop_as_asked
 from cosim.cli.export import export
-from cosim.cli.finished_runs import sweep, verify
 from cosim.cli.methods import methods
 from cosim.cli.new import new
 from cosim.cli.plot import plot
 from cosim.cli.reference import explain
 from cosim.cli.report import report
+from cosim.cli.sweep import sweep
 from cosim.cli.usage import Command, Group
+from cosim.cli.verify import verify
 from cosim.errors import BusyMachineError
 from cosim.host.spinning import bound_spinning
 

@@ -69,9 +69,15 @@ def compare(
 
     wanted = _format(format_, out)
     budgets = [] if budget is None else read_budgets(budget)
-    opened, notes = opened_runs(runs)
-    twins, lacking = opened_runs(against or [])
-    comparison = compared(opened, target, [*notes, *lacking], budgets=budgets, against=twins)
+    opened, twins = opened_runs(runs), opened_runs(against or [])
+    comparison = compared(
+        opened.runs,
+        target,
+        [*opened.notes, *twins.notes],
+        budgets=budgets,
+        against=twins.runs,
+        called=opened.called,
+    )
     if csv is not None and str(csv) == "-":
         typer.echo(written(comparison, Format.CSV), nl=False)
         return

@@ -30,5 +30,7 @@ def report(
     """
     from cosim.reporting.write import write_report
 
-    opened, notes = opened_runs(runs)
-    typer.echo(write_report(opened, out, verified=verify, notes=notes))
+    opened = opened_runs(runs)
+    typer.echo(
+        write_report(opened.runs, out, verified=verify, notes=opened.notes, called=opened.called)
+    )

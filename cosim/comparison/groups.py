@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cosim.comparison.budgets import Budget
@@ -57,18 +58,20 @@ def compare(
     *,
     budgets: Sequence[Budget] = (),
     against: Sequence[Run] = (),
+    called: Mapping[Path, str] | None = None,
 ) -> Comparison:
     """Groups runs by everything but their seed; `notes` stand before what is found out here.
 
     Runs that are not completed are left out and told of, as are seeds that a group lacks. against:
-    runs among which each group has its twin. Raises RunDirectoryError where no completed run is
+    runs among which each group has its twin. called: what somebody has called runs, by directory.
+    Raises RunDirectoryError where no completed run is
     given or a run cannot be read.
     """
     notes = list(notes)
     groups = _grouped(runs, target, budgets, notes)
     if not groups:
         raise RunDirectoryError("There is no completed run to compare." + _listed(notes))
-    label(groups)
+    label(groups, called or {})
     seeds = sorted({seed for group in groups for seed in group.runs})
     for group in groups:
         missing = [str(seed) for seed in seeds if seed not in group.runs]

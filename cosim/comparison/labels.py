@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from cosim.comparison.group import Group
@@ -12,11 +13,26 @@ from cosim.scenario.reading.one_line import number_text, short_paths, shorten
 _TELLING_AT_MOST = 6
 
 
-def label(groups: Sequence[Group]) -> None:
-    """The method, and what else tells the groups apart, by the shortest end of its path.
+def label(groups: Sequence[Group], called: Mapping[Path, str] | None = None) -> None:
+    """What somebody has called the first run of a group, by its directory; else the method, and
+    what else tells the groups apart, by the shortest end of its path.
 
-    A part of a method is told only where groups of that method differ in it.
+    A part of a method is told only where groups of that method differ in it. Groups that are
+    called alike are told apart by all that.
     """
+    _label_by_setting(groups)
+    given = {id(group): name for group in groups if (name := _given(group, called or {}))}
+    for group in groups:
+        if name := given.get(id(group)):
+            alone = list(given.values()).count(name) == 1
+            group.label = name if alone else f"{name}: {group.label}"
+
+
+def _given(group: Group, called: Mapping[Path, str]) -> str | None:
+    return called.get(next(iter(group.runs.values())).directory)
+
+
+def _label_by_setting(groups: Sequence[Group]) -> None:
     paths = dict.fromkeys(path for group in groups for path in group.setting)
     telling: dict[str, set[str]] = {}  # path → the methods whose groups differ in it
     for path in paths:
@@ -40,7 +56,7 @@ def label(groups: Sequence[Group]) -> None:
         by_name.setdefault(_name(group), []).append(group)
     if len(telling) > _TELLING_AT_MOST and len(by_name) > 1:
         for name, namesakes in by_name.items():
-            label(namesakes)
+            _label_by_setting(namesakes)
             for group in namesakes:
                 group.label = f"{name}: {group.label}"
 

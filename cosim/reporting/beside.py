@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from cosim.comparison.estimate import Estimate
 from cosim.comparison.groups import Comparison, compare
@@ -22,10 +23,12 @@ _FIGURES = (
 )
 
 
-def comparison_of(runs: Sequence[Run], notes: Sequence[str]) -> Comparison | None:
+def comparison_of(
+    runs: Sequence[Run], notes: Sequence[str], called: Mapping[Path, str] | None = None
+) -> Comparison | None:
     """The comparison of the runs that are completed; None where none is."""
     try:
-        return compare(runs, notes=notes)
+        return compare(runs, notes=notes, called=called)
     except RunDirectoryError:
         if any(run.manifest.get("status") == "completed" for run in runs):
             raise

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 
 from cosim.comparison.figures import figures_of
 from cosim.comparison.groups import Comparison
@@ -29,9 +30,16 @@ _SCRIPTS = (
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 
-def page(runs: Sequence[Run], *, verified: bool = True, notes: Sequence[str] = ()) -> str:
-    """The HTML of a report about runs; `notes` are sentences that it tells besides."""
-    comparison = comparison_of(runs, notes) if len(runs) > 1 else None
+def page(
+    runs: Sequence[Run],
+    *,
+    verified: bool = True,
+    notes: Sequence[str] = (),
+    called: Mapping[Path, str] | None = None,
+) -> str:
+    """The HTML of a report about runs; `notes` are sentences that it tells besides, `called` is
+    what somebody has called runs, by directory."""
+    comparison = comparison_of(runs, notes, called) if len(runs) > 1 else None
     labels = _labels(runs, comparison)
     groups = list(dict.fromkeys(group for group, _ in labels))
     courses = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cosim.errors import ViewError
@@ -19,18 +19,19 @@ def write_report(
     *,
     verified: bool = True,
     notes: Sequence[str] = (),
+    called: Mapping[Path, str] | None = None,
 ) -> Path:
     """Writes the report and returns its path: beside the traces of a single run, else here.
 
-    verified: whether each run is verified first. notes: what the page tells besides. Raises
-    ViewError for a file that cannot be written, or where there is no run; RunDirectoryError for
-    tables that cannot be read.
+    verified: whether each run is verified first. notes: what the page tells besides. called: what
+    somebody has called runs, by directory. Raises ViewError for a file that cannot be written, or
+    where there is no run; RunDirectoryError for tables that cannot be read.
     """
     if not runs:
         raise ViewError("There is no run to report on." + "".join(f"\n{note}" for note in notes))
     beside = runs[0].directory if len(runs) == 1 else Path()
     path = beside / REPORT_FILE if out is None else out
-    text = page(runs, verified=verified, notes=notes)
+    text = page(runs, verified=verified, notes=notes, called=called)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:

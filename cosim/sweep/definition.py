@@ -18,16 +18,17 @@ from cosim.scenario.complaints.validate import validate
 from cosim.scenario.load import fitting_name, scenario_of, to_yaml
 from cosim.scenario.model import Scenario
 from cosim.scenario.reading.document import Document, read_document
-from cosim.scenario.reading.one_line import shown
+from cosim.scenario.reading.one_line import dotted, shown
 from cosim.scenario.reading.overrides import assigned
 from cosim.scenario.section import Section
-from cosim.sweep.naming import point_name
+from cosim.sweep.axes import Axis, Track, Values, axes_of, tracks_of
+from cosim.sweep.naming import point_label, point_name
 
 MAX_RUNS = 10_000
 MAX_COMPLAINTS = 5
 
 _Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
-_Values = Annotated[tuple[Any, ...], Field(min_length=1)]
+_SUFFIX = ".sweep"
 
 
 class SweepFile(Section):
@@ -36,10 +37,13 @@ class SweepFile(Section):
     scenario: str = Field(min_length=1, description="a scenario file, from this file's folder")
     name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,79}$")
     seeds: tuple[_Seed, ...] = Field(min_length=1, description="every point runs once for each")
-    grid: dict[str, _Values] = Field(
+    grid: dict[str, Values] = Field(
         default_factory=dict,
-        description="lists of values by path, as --set takes it; paths with commas between them "
-        "take each value together",
+        description="values by path, as --set takes it: a list, a rule, or values with names; "
+        "paths with commas between them take each value together",
+    )
+    zip: tuple[Annotated[dict[str, Values], Field(min_length=2)], ...] = Field(
+        (), description="paths whose values, equally many, move together: the first with the first"
     )
     fixed: dict[str, Any] = Field(
         default_factory=dict, alias="set", description="values by path that all runs share"
@@ -49,31 +53,49 @@ class SweepFile(Section):
 @dataclass(frozen=True)
 class Point:
     """A point is one run: its place in the grid, the scenario that it plays, the name of its
-    directory."""
+    directory.
+
+    names: what its values are called, where they have been given names.
+    label: what the run is called in tables, whatever its seed, where a value of it has a name.
+    """
 
     name: str
     values: Mapping[str, Any]
     seed: int
     scenario: Scenario
     document: Document = field(repr=False)
+    names: Mapping[str, str] = field(default_factory=dict)
+    label: str | None = None
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep has points that are all valid."""
+    """A sweep has points that are all valid.
+
+    former_name: what else its directory may be called; None where there is no other.
+    """
 
     name: str
     scenario: Path
     fixed: Mapping[str, Any]
-    grid: Mapping[str, Sequence[Any]]
+    axes: Sequence[Axis]
     seeds: Sequence[int]
     points: Sequence[Point]
+    former_name: str | None = None
+
+    @property
+    def tracks(self) -> list[Track]:
+        """What varies, in the order of the points' values."""
+        return list(tracks_of(self.axes))
 
     def dump(self) -> str:
         """The sweep as YAML, its scenario by absolute path."""
         head = {"name": self.name, "scenario": str(self.scenario), "set": dict(self.fixed)}
-        grid = {path: list(values) for path, values in self.grid.items()}
-        return to_yaml({**head, "grid": grid, "seeds": list(self.seeds)})
+        written = [{track.key: track.written() for track in axis.tracks} for axis in self.axes]
+        grid = {key: values for axis in written if len(axis) == 1 for key, values in axis.items()}
+        zipped = [axis for axis in written if len(axis) > 1]
+        body = {"grid": grid, **({"zip": zipped} if zipped else {})}
+        return to_yaml({**head, **body, "seeds": list(self.seeds)})
 
 
 def read_sweep(path: Path) -> Sweep:
@@ -89,26 +111,23 @@ def read_sweep(path: Path) -> Sweep:
             "as 'scenario', with 'seeds' and a 'grid'"
         )
     file = validate(document, SweepFile)
-    _refuse_repetitions(document, file)
+    axes = axes_of(file.grid, file.zip)
+    _refuse_repetitions(document, file, axes)
     scenario = (path.parent / file.scenario).absolute()
-    points = _points(document, file, path.parent / file.scenario)
-    return Sweep(
-        file.name or fitting_name(path), scenario, file.fixed, file.grid, file.seeds, points
-    )
+    points = _points(document, file, axes, path.parent / file.scenario)
+    stem = fitting_name(path)
+    name = file.name or stem.removesuffix(_SUFFIX) or stem
+    former = stem if file.name is None and stem != name else None
+    return Sweep(name, scenario, file.fixed, axes, file.seeds, points, former)
 
 
-def paths_of(key: str) -> list[str]:
-    """The paths of a grid's key, which take its values together."""
-    return [path.strip() for path in key.split(",")]
-
-
-def _refuse_repetitions(document: Document, file: SweepFile) -> None:
+def _refuse_repetitions(document: Document, file: SweepFile, axes: Sequence[Axis]) -> None:
     if "seed" in file.fixed:
         where = document.where(("set", "seed"))
         raise ScenarioError(f"{where}: set.seed: give them as 'seeds'")
     paths: list[str] = []
-    for key in file.grid:
-        for path in paths_of(key):
+    for track in tracks_of(axes):
+        for path in track.paths:
             words = ""
             if path == "seed":
                 words = "give them as 'seeds'"
@@ -117,21 +136,35 @@ def _refuse_repetitions(document: Document, file: SweepFile) -> None:
             elif path in paths:
                 words = "the grid has it twice"
             if words:
-                raise ScenarioError(f"{document.where(('grid', key))}: grid.{path}: {words}")
+                section = dotted((*track.loc[:-1], path))
+                raise ScenarioError(f"{document.where(track.loc)}: {section}: {words}")
             paths.append(path)
-    lists: list[tuple[tuple[str, ...], Sequence[Any]]] = [(("seeds",), file.seeds)]
-    lists += [(("grid", path), values) for path, values in file.grid.items()]
-    for loc, values in lists:
-        texts = [_written(value) for value in values]
-        for number, text in enumerate(texts):
-            if text in texts[:number]:
-                where = document.where((*loc, number))
+    _refuse_twice(document, [Track("seeds", file.seeds, None, ("seeds",), listed=True)])
+    for axis in axes:
+        for track in axis.tracks[1:]:
+            if len(track.values) != len(axis):
+                first = axis.tracks[0]
                 raise ScenarioError(
-                    f"{where}: {'.'.join(loc)}: {shown(values[number])} is given twice"
+                    f"{document.where(track.loc)}: {dotted(track.loc)}: has {len(track.values)} "
+                    f"values and {first.key} has {len(axis)}; what is zipped has equally many"
                 )
-    runs = len(file.seeds) * prod(len(values) for values in file.grid.values())
+        _refuse_twice(document, axis.tracks)
+    runs = len(file.seeds) * prod(len(axis) for axis in axes)
     if runs > MAX_RUNS:
         raise ScenarioError(f"{document.path}: asks for {runs} runs, more than {MAX_RUNS}")
+
+
+def _refuse_twice(document: Document, tracks: Sequence[Track]) -> None:
+    """Raises ScenarioError where two positions have equal values in all of the tracks."""
+    former: set[tuple[str, ...]] = set()
+    last = tracks[-1]
+    for position, values in enumerate(zip(*(track.values for track in tracks), strict=True)):
+        texts = tuple(_written(value) for value in values)
+        if texts in former:
+            told = " with ".join(shown(value) for value in values)
+            where = document.where(last.loc_of(position))
+            raise ScenarioError(f"{where}: {dotted(last.loc)}: {told} is given twice")
+        former.add(texts)
 
 
 def _written(value: Any) -> str:
@@ -140,24 +173,39 @@ def _written(value: Any) -> str:
     return json.dumps(int(value) if whole else value, sort_keys=True)
 
 
-def _points(document: Document, file: SweepFile, scenario: Path) -> list[Point]:
+def _points(
+    document: Document, file: SweepFile, axes: Sequence[Axis], scenario: Path
+) -> list[Point]:
     base = _with_all(document, read_document(scenario), "set", file.fixed)
+    varied = [track.key for track in tracks_of(axes) if len(track.values) > 1]
     points = []
     lines: dict[str, str] = {}  # one line for a mistake that all values of a path share
-    for numbers in product(*(range(len(values)) for values in file.grid.values())):
-        positions = dict(zip(file.grid, numbers, strict=True))
-        values = {path: file.grid[path][number] for path, number in positions.items()}
+    for positions in product(*(range(len(axis)) for axis in axes)):
+        places = [
+            (track, position)
+            for axis, position in zip(axes, positions, strict=True)
+            for track in axis.tracks
+        ]
+        values = {track.key: track.values[position] for track, position in places}
+        names = {
+            track.key: track.names[position]
+            for track, position in places
+            if track.names is not None
+        }
+        label = point_label(values, names, varied)
         for seed in file.seeds:
-            name = point_name(values, seed)
+            name = point_name(values, seed, names)
             try:
                 variant = base
-                for key, number in positions.items():
-                    where = document.where(("grid", key, number))
-                    for path in paths_of(key):
-                        variant = assigned(variant, path, values[key], where, document.path.parent)
+                for track, position in places:
+                    where = document.where(track.loc_of(position))
+                    for path in track.paths:
+                        value = values[track.key]
+                        variant = assigned(variant, path, value, where, document.path.parent)
                 where = document.where(("seeds", file.seeds.index(seed)))
                 variant = assigned(variant, "seed", seed, where, document.path.parent)
-                points.append(Point(name, values, seed, scenario_of(variant), variant))
+                scenario_ = scenario_of(variant)
+                points.append(Point(name, values, seed, scenario_, variant, names, label))
             except ScenarioError as error:
                 for text, line in _placed_lines(str(error), document, name):
                     lines.setdefault(text, line)

@@ -10,10 +10,11 @@ from cosim.host.ray_cluster import refuse_without_ray
 from cosim.scenario.model import Scenario
 from cosim.spelling import did_you_mean
 from cosim.sweep import ray_workers, workers
+from cosim.sweep.progress import Tell
 from cosim.sweep.work import Reply, Task
 
-# Plays all tasks, so many at a time, and yields each one's reply as it comes.
-Player = Callable[[Iterable[Task], int], Generator[Reply]]
+# Plays all tasks, so many at a time, tells of rounds, and yields each one's reply as it comes.
+Player = Callable[[Iterable[Task], int, Tell], Generator[Reply]]
 
 
 class Engine(StrEnum):

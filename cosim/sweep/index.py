@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cosim.errors import RunDirectoryError, SweepError
 from cosim.sweep.definition import Point, Sweep
+from cosim.sweep.results import NO_RESULTS, Results
 from cosim.sweep.state import State
 from cosim.trace.files import refuse_unspeakable, replacing
 from cosim.trace.lock import held
@@ -21,39 +22,52 @@ SWEEP_FILE = "sweep.yaml"
 LOCK_FILE = ".lock"
 # Where the file system knows no flock.
 OWNER_FILE = ".owner"
+_RESULTS = tuple(one.name for one in fields(Results))
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry is one run of the index; seconds of wall time, set-up included, where it ended by
-    itself."""
+    """An entry is one run of the index.
+
+    seconds: of wall time, set-up included, where it ended by itself.
+    results: what it came to, where it is completed.
+    """
 
     point: Point
     state: State
     seconds: float | None = None
     error: str | None = None
+    results: Results = NO_RESULTS
 
 
 def write_index(directory: Path, sweep: Sweep, entries: Sequence[Entry]) -> None:
-    """Replaces `runs.parquet`: the grid's paths, seed, directory, status, seconds, error.
+    """Replaces `runs.parquet`: the grid's paths, seed, directory, label, status, seconds, results,
+    error.
 
-    A grid path whose values are all numbers, all texts or all truth values keeps their type;
-    in others, what is not text is stored as JSON.
+    A value that has been given a name is told by it. Another grid path whose values are all
+    numbers, all texts or all truth values keeps their type; in others, what is not text is stored
+    as JSON.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     columns: dict[str, Any] = {}
-    for path, values in sweep.grid.items():
-        cells = [entry.point.values[path] for entry in entries]
-        kind = _type(values)
+    for track in sweep.tracks:
+        path = track.key
+        given = [entry.point.names.get(path, entry.point.values[path]) for entry in entries]
+        cells: Sequence[Any] = given
+        kind = _type(track.values if track.names is None else track.names)
         if kind is None:
             cells, kind = [_text(value) for value in cells], pa.string()
         columns[path] = pa.array(cells, kind)
     columns["seed"] = pa.array([entry.point.seed for entry in entries], pa.int64())
     columns["directory"] = pa.array([entry.point.name for entry in entries], pa.string())
+    columns["label"] = pa.array([entry.point.label for entry in entries], pa.string())
     columns["status"] = pa.array([str(entry.state) for entry in entries], pa.string())
     columns["seconds"] = pa.array([entry.seconds for entry in entries], pa.float64())
+    for name in _RESULTS:
+        results = [getattr(entry.results, name) for entry in entries]
+        columns[name] = pa.array(results, pa.float64())
     columns["error"] = pa.array([entry.error for entry in entries], pa.string())
     with replacing(directory / INDEX_FILE) as temporary:
         pq.write_table(pa.table(columns), temporary)
@@ -77,26 +91,58 @@ def _type(values: Sequence[Any]) -> Any:
     return pa.float64() if kinds in ({float}, {int, float}) else None
 
 
-def completed_runs(directory: Path) -> tuple[list[Path], Mapping[str, str]]:
-    """The directories of a sweep's completed runs, and the states of the others by name.
+def known_results(directory: Path) -> dict[tuple[str, float], Results]:
+    """The results in a directory's index, by the run's name and its seconds, which no other play of
+    it took to the same digit; empty where there is no index, or one without results."""
+    wanted = ["directory", "status", "seconds", *_RESULTS]
+    try:
+        rows = _rows(directory.absolute() / INDEX_FILE, wanted)
+    except SweepError:
+        return {}
+    return {
+        (row["directory"], row["seconds"]): Results(**{name: row[name] for name in _RESULTS})
+        for row in rows
+        if row["status"] == State.COMPLETED and row["energy_j"] is not None
+    }
+
+
+class Indexed(NamedTuple):
+    """What an index tells: the directories of the completed runs, what those are called whose
+    points have been given names, and the states of the others by name."""
+
+    directories: list[Path]
+    labels: dict[Path, str]
+    others: dict[str, str]
+
+
+def completed_runs(directory: Path) -> Indexed:
+    """What the index of a sweep's directory tells.
 
     Raises SweepError where the directory has no readable index.
     """
+    rows = _rows(directory.absolute() / INDEX_FILE, ["directory", "status"], ["label"])
+    completed = [row for row in rows if row["status"] == State.COMPLETED]
+    return Indexed(
+        [directory / row["directory"] for row in completed],
+        {directory / row["directory"]: row["label"] for row in completed if row.get("label")},
+        {r["directory"]: r["status"] for r in rows if r["status"] != State.COMPLETED},
+    )
+
+
+def _rows(path: Path, columns: Sequence[str], if_there: Sequence[str] = ()) -> list[dict[str, Any]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = directory.absolute() / INDEX_FILE
     try:
         with pq.ParquetFile(path) as source:
             names = source.schema_arrow.names
-            if missing := [name for name in ("directory", "status") if name not in names]:
+            if missing := [name for name in columns if name not in names]:
                 raise SweepError(f"{path} is no index of a sweep: it lacks {missing[0]!r}.")
-            rows = source.read(columns=["directory", "status"]).to_pylist()
+            wanted = [*columns, *(name for name in if_there if name in names)]
+            rows: list[dict[str, Any]] = source.read(columns=wanted).to_pylist()
+            return rows
     except (OSError, pa.ArrowException) as error:
         raise SweepError(f"{path} is not a readable index of a sweep: {error}.") from error
-    directories = [directory / row["directory"] for row in rows if row["status"] == State.COMPLETED]
-    others = {r["directory"]: r["status"] for r in rows if r["status"] != State.COMPLETED}
-    return directories, others
 
 
 def is_sweep(directory: Path) -> bool:

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from cosim.trace.reader import Run
 
 
-def opened_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
-    """The runs in their order, and a sentence for each run of a sweep that is not completed.
+class Opened(NamedTuple):
+    """The runs that were opened, in their order; a sentence for each run of a sweep that is not
+    completed; and what runs are called, by directory, whose sweep has given names to values."""
 
-    Raises RunDirectoryError for what is neither.
-    """
+    runs: list[Run]
+    notes: list[str]
+    called: dict[Path, str]
+
+
+def opened_runs(paths: Sequence[Path]) -> Opened:
+    """Opens runs; raises RunDirectoryError for what is neither a run nor a sweep."""
     from cosim.sweep.index import completed_runs, is_sweep
     from cosim.trace.reader import read_run
 
-    opened: list[Run] = []
-    notes: list[str] = []
+    opened = Opened([], [], {})
     for path in paths:
         if is_sweep(path):
-            directories, others = completed_runs(path)
-            opened += [read_run(directory) for directory in directories]
-            notes += [f"left out, {state}: {path / name}" for name, state in others.items()]
+            index = completed_runs(path)
+            opened.runs.extend(read_run(directory) for directory in index.directories)
+            opened.notes.extend(
+                f"left out, {state}: {path / name}" for name, state in index.others.items()
+            )
+            opened.called.update(index.labels)
         else:
-            opened.append(read_run(path))
-    return opened, notes
+            opened.runs.append(read_run(path))
+    return opened

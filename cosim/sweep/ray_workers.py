@@ -13,6 +13,7 @@ from typing import Any
 from cosim.errors import RunDirectoryError
 from cosim.host.ray_cluster import RayCluster, connect, cpus_for, environment
 from cosim.scenario.model import Scenario
+from cosim.sweep.progress import Tell
 from cosim.sweep.state import State, look, make_way, move_aside
 from cosim.sweep.work import THREADS, Reply, Task, play_task, thread_variables
 from cosim.sweep.workers import threads_for
@@ -23,12 +24,12 @@ RETRIES = 2
 _INTERRUPTED = "interrupted"
 
 
-def play_all(tasks: Iterable[Task], jobs: int) -> Generator[Reply]:
+def play_all(tasks: Iterable[Task], jobs: int, tell: Tell | None = None) -> Generator[Reply]:
     """Plays all tasks, `jobs` at a time, and yields each one's reply as it comes.
 
     The directories of the runs must be the same files on every machine of the cluster. Closed
-    early, it stops the runs that go on and waits until their traces are written. Raises RayError
-    where there is no cluster.
+    early, it stops the runs that go on and waits until their traces are written. `tell` hears
+    nothing: a worker of Ray has no line to this process. Raises RayError where there is no cluster.
     """
     with closing(connect("--engine ray", cpus=jobs)) as cluster:
         yield from _play(cluster, iter(tasks), jobs)

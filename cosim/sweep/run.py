@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cosim.errors import CosimError, RunDirectoryError, SweepError
@@ -13,8 +13,10 @@ from cosim.preflight.startable import Preflight
 from cosim.scenario.complaints.blame import blaming
 from cosim.sweep.definition import Point, Sweep
 from cosim.sweep.engine import Engine, player_of
-from cosim.sweep.index import Entry, holding, refuse_foreign, write_index
+from cosim.sweep.index import Entry, holding, known_results, refuse_foreign, write_index
+from cosim.sweep.results import Results, results_of
 from cosim.sweep.state import ERROR_FILE, Standing, State, look, make_way, seconds_of
+from cosim.sweep.watch import Watch
 from cosim.sweep.work import Reply, Task
 from cosim.trace.directory import explain_full_disk
 from cosim.trace.lock import holder
@@ -65,18 +67,25 @@ def plan_of(sweep: Sweep, directory: Path) -> list[Planned]:
     return [Planned(point, look(directory / point.name, point.scenario)) for point in sweep.points]
 
 
+def entry_of(planned: Planned) -> Entry:
+    """A run as it is found: pending where it has to be played."""
+    standing = planned.standing
+    state = State.PENDING if standing.to_play else standing.state
+    return Entry(planned.point, state, standing.seconds, standing.note)
+
+
 def play_sweep(
     sweep: Sweep,
     directory: Path,
     jobs: int,
-    tell: Callable[[Entry, int], None],
+    watch: Watch,
     engine: Engine = Engine.PROCESSES,
 ) -> list[Entry]:
     """Plays every point that is not finished, and returns how each run of the sweep has ended.
 
-    `tell` hears of each run that ends, and how many there are to play. The index is brought up to
-    date at every end. Raises SweepError for a directory that cannot be used, RayError where Ray
-    does not start, SweepInterrupted at Ctrl-C, when the traces so far have been written.
+    The index is brought up to date at every end. Raises SweepError for a directory that cannot be
+    used, RayError where Ray does not start, SweepInterrupted at Ctrl-C, when the traces so far have
+    been written.
     """
     play_all = player_of(engine, [point.scenario for point in sweep.points])
     refuse_foreign(directory)
@@ -84,41 +93,54 @@ def play_sweep(
         plan = plan_of(sweep, directory)
         refuse_if_nothing_starts(plan, unstartable(plan, directory))
     with explain_full_disk(directory, "the same command"), holding(directory, sweep):
-        plan = plan_of(sweep, directory)
-        entries = {}
-        for planned in plan:
-            point, standing = planned.point, planned.standing
-            state = State.PENDING if standing.to_play else standing.state
-            entries[point.name] = Entry(point, state, standing.seconds, standing.note)
+        plan, known = plan_of(sweep, directory), known_results(directory)
+        entries = {
+            planned.point.name: _with_results(entry_of(planned), directory, known)
+            for planned in plan
+        }
         write_index(directory, sweep, list(entries.values()))
+        watch.begins(list(entries.values()))
         to_play = [planned for planned in plan if planned.standing.to_play]
         if not to_play:
             return list(entries.values())
         points = {planned.point.name: planned.point for planned in to_play}
-        replies = play_all(_tasks(to_play, directory), jobs)
+        tasks = _tasks(to_play, directory, watch)
+        replies = play_all(tasks, jobs, lambda progress: watch.reached(*progress))
         try:
             with closing(replies):
                 for reply in replies:
                     entry = _ended(points[reply.name], reply, directory)
                     entries[reply.name] = entry
                     write_index(directory, sweep, list(entries.values()))
-                    tell(entry, len(to_play))
+                    watch.ended(entry)
         except KeyboardInterrupt:
             for name, point in points.items():
                 if entries[name].state is State.PENDING:
                     standing = look(directory / name, point.scenario)
-                    entries[name] = Entry(point, standing.state, standing.seconds, standing.note)
+                    entry = Entry(point, standing.state, standing.seconds, standing.note)
+                    entries[name] = _with_results(entry, directory, known)
             write_index(directory, sweep, list(entries.values()))
             raise SweepInterrupted(list(entries.values())) from None
         return list(entries.values())
 
 
-def _tasks(to_play: Sequence[Planned], directory: Path) -> Iterator[Task]:
+def _with_results(
+    entry: Entry, directory: Path, known: Mapping[tuple[str, float], Results]
+) -> Entry:
+    """A completed run with what it came to, which is read from its traces where it is not known."""
+    if entry.state is not State.COMPLETED:
+        return entry
+    key = (entry.point.name, -1.0 if entry.seconds is None else entry.seconds)
+    return replace(entry, results=known.get(key) or results_of(directory / entry.point.name))
+
+
+def _tasks(to_play: Sequence[Planned], directory: Path, watch: Watch) -> Iterator[Task]:
     """Made one by one: an earlier attempt is resumed or moved aside only when its point's turn has
     come."""
     for planned in to_play:
         point = planned.point
         folder = directory / point.name
+        watch.started(point.name)
         try:
             resumed = make_way(folder, point.scenario, planned.standing.state)
         except RunDirectoryError as error:
@@ -130,7 +152,8 @@ def _tasks(to_play: Sequence[Planned], directory: Path) -> Iterator[Task]:
 def _ended(point: Point, reply: Reply, directory: Path) -> Entry:
     folder = directory / point.name
     if reply.error is None:
-        return Entry(point, State.COMPLETED, seconds_of(read_manifest(folder)))
+        seconds = seconds_of(read_manifest(folder))
+        return Entry(point, State.COMPLETED, seconds, results=results_of(folder))
     message = reply.error
     try:
         with blaming(point.document):

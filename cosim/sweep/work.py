@@ -13,6 +13,7 @@ from threading import Event, Thread
 from typing import Any, NamedTuple
 
 from cosim.errors import CosimError, ResumeError
+from cosim.sweep.progress import Tell
 
 # Whoever computes in threads reads one of these when it is first imported.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
@@ -58,7 +59,7 @@ def serve(connection: Connection, threads: int | None) -> None:
     os.environ.update(thread_variables(threads))
     try:
         while (task := connection.recv()) is not None:
-            connection.send(play_task(task))
+            connection.send(play_task(task, connection.send))
     except (EOFError, BrokenPipeError, KeyboardInterrupt):
         pass
 
@@ -83,15 +84,18 @@ def thread_variables(threads: int | None) -> dict[str, str]:
     return {name: str(max(1, min(counts.get(name, threads), threads))) for name in THREADS}
 
 
-def play_task(task: Task) -> Reply:
-    """Plays a run to its end, and tells of its failure where it fails."""
+def play_task(task: Task, tell: Tell | None = None) -> Reply:
+    """Plays a run to its end, and replies with its failure where it fails.
+
+    tell: hears of its rounds.
+    """
     if task.refused is not None:
         return Reply(task.name, task.refused)
     gc.collect()  # a run before may hang together in cycles, gigabytes of it
     from cosim.methods.outside import blamed
 
     try:
-        _play_or_resume(task)
+        _play_or_resume(task, tell)
     except CosimError as error:
         return Reply(task.name, str(error))
     except Exception as error:
@@ -103,14 +107,16 @@ def play_task(task: Task) -> Reply:
     return Reply(task.name)
 
 
-def _play_or_resume(task: Task) -> None:
+def _play_or_resume(task: Task, tell: Tell | None) -> None:
     from cosim.lifecycle.play import play, resume
+    from cosim.sweep.rounds import RoundTeller
     from cosim.sweep.state import State, move_aside
 
+    watched = [] if tell is None else [RoundTeller(task.name, task.scenario.rounds, tell)]
     if task.resumed:
         try:
-            resume(task.directory)
+            resume(task.directory, watched)
             return
         except ResumeError:  # by another version of the code, say
             move_aside(task.directory, State.INTERRUPTED)
-    play(task.scenario, out=task.directory)
+    play(task.scenario, out=task.directory, observers=watched)

@@ -12,6 +12,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from cosim.host.safe_path import safe_path
+from cosim.sweep.progress import Progress, Tell
 from cosim.sweep.work import Reply, Task, serve
 
 
@@ -29,9 +30,10 @@ def threads_for(jobs: int) -> int | None:
     return None if jobs == 1 else max(1, cores() // jobs)
 
 
-def play_all(tasks: Iterable[Task], jobs: int) -> Generator[Reply]:
+def play_all(tasks: Iterable[Task], jobs: int, tell: Tell | None = None) -> Generator[Reply]:
     """Plays all tasks, `jobs` at a time, and yields each one's reply as it comes.
 
+    tell: hears of the rounds of those that go on.
     Closed early, it stops the runs that go on and waits until their traces are written.
     """
     queue = iter(tasks)
@@ -48,6 +50,10 @@ def play_all(tasks: Iterable[Task], jobs: int) -> Generator[Reply]:
             ready = wait([worker.connection for worker in busy])
             for worker in [worker for worker in busy if worker.connection in ready]:
                 reply = worker.reply()
+                if isinstance(reply, Progress):
+                    if tell is not None:
+                        tell(reply)
+                    continue
                 busy.remove(worker)
                 if worker.alive:
                     idle.append(worker)
@@ -94,12 +100,13 @@ class _Worker:
         with suppress(BrokenPipeError):  # it is dead, which `reply` tells
             self.connection.send(task)
 
-    def reply(self) -> Reply:
-        """The reply to the task; a process that has died is told of as the run's failure."""
+    def reply(self) -> Reply | Progress:
+        """How far the task is, or the reply to it; a process that has died is told of as the run's
+        failure."""
         assert self.task is not None
         try:
             reply: Any = self.connection.recv()
-            assert isinstance(reply, Reply)
+            assert isinstance(reply, Reply | Progress)
             return reply
         except (EOFError, ConnectionResetError):
             self.alive = False

@@ -21,6 +21,7 @@ from cosim.sweep.definition import read_sweep
 from cosim.sweep.index import OWNER_FILE, holding
 from cosim.sweep.run import play_sweep
 from cosim.sweep.state import State, move_aside
+from cosim.sweep.watch import Watch
 from cosim.trace.lock import LOCK_FILE, held, holder
 from cosim.trace.manifest import read_manifest
 from tests.cases.at_a_shell import environment
@@ -128,14 +129,14 @@ def test_a_held_directory_is_neither_moved_nor_written_to(
     (run / LOCK_FILE).write_text(owner(), encoding="utf-8")
     with pytest.raises(RunDirectoryError, match="still at work"):
         move_aside(run, State.FAILED)
-    (entry,) = play_sweep(read_sweep(sweep_file), tmp_path / "s", 1, lambda *_: None)
+    (entry,) = play_sweep(read_sweep(sweep_file), tmp_path / "s", 1, Watch())
     assert entry.state == "failed"
     assert (
         entry.error == f"{run} is being written by process {os.getpid()}, which is still at work."
     )
     assert sorted(path.name for path in run.iterdir()) == [LOCK_FILE, "parts"]
     (run / LOCK_FILE).unlink()
-    (entry,) = play_sweep(read_sweep(sweep_file), tmp_path / "s", 1, lambda *_: None)
+    (entry,) = play_sweep(read_sweep(sweep_file), tmp_path / "s", 1, Watch())
     assert entry.state == "completed"
 
 

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from cosim.cli import app as cli
-from cosim.cli.finished_runs import merged_lines
+from cosim.cli.sweep import merged_lines
 from cosim.errors import ScenarioError, SweepError
 from cosim.learning import prepare
 from cosim.preflight.startable import Preflight
 from cosim.scenario.load import load
 from cosim.sweep.definition import read_sweep
 from cosim.sweep.run import plan_of, play_sweep, unstartable
+from cosim.sweep.watch import Watch
 
 LEARNING = """\
 rounds: 1
@@ -90,7 +91,7 @@ def test_disk_is_looked_at_before_anything_is_made(
     file = network.with_name("s.yaml")
     file.write_text("scenario: net.yaml\nseeds: [1, 2]\n", encoding="utf-8")
     with pytest.raises(SweepError, match=r"nothing of this sweep can start\n2 runs: .*are free"):
-        play_sweep(read_sweep(file), tmp_path / "s", 1, lambda *_: None)
+        play_sweep(read_sweep(file), tmp_path / "s", 1, Watch())
     assert not (tmp_path / "s").exists()
     with pytest.raises(Exception, match="are free there"):
         Preflight(tmp_path).refuse_unstartable(load(network))

@@ -60,11 +60,14 @@ def contents(directory: Path) -> dict[str, bytes]:
 def test_runs_are_those_of_cosim_run_and_are_played_once(cosim: Any, sweep_file: Path) -> None:
     ended = cosim("sweep", sweep_file, "--jobs", 2)
     assert (ended.code, ended.err) == (0, "")
-    lines = ended.out.splitlines()
-    assert sorted(line.split("  ")[-1] for line in lines[:4]) == sorted(NAMES)
+    head, *lines = ended.out.splitlines()
+    assert head == f"4 runs in {HERE}; how long they take is known when the first has ended"
+    assert sorted(line.split("  ")[3] for line in lines[:4]) == sorted(NAMES)
     assert [line.split("  ")[:2] for line in lines[:4]] == [
         [f"{n}/4", "completed"] for n in (1, 2, 3, 4)
     ]
+    assert "left about" in lines[0]
+    assert "left about" not in lines[3], "nothing is left"
     assert lines[4:] == ["4 runs: 4 completed", "index: runs/two/runs.parquet"]
     rows = index()
     assert rows["directory"].tolist() == NAMES
@@ -102,7 +105,9 @@ def test_what_is_new_is_played_and_what_was_cut_off_is_moved_aside(
     what = ("finished", "to run", "to run again (interrupted)", "to run")
     dry = cosim("sweep", sweep_file, "--dry-run").out.splitlines()
     listed = [f"{name}  {told}" for name, told in zip(NAMES, what, strict=True)]
-    assert dry == [*listed, "4 runs in runs/two"]
+    assert dry[:-1] == listed
+    assert dry[-1].startswith("4 runs in runs/two: 3 to play, about ")
+    assert dry[-1].endswith(" s with --jobs 1")
     assert cosim("sweep", sweep_file).out.splitlines()[-2] == (
         "4 runs: 4 completed (1 of them before)"
     )

@@ -23,6 +23,7 @@ from cosim.sweep.definition import read_sweep
 from cosim.sweep.engine import Engine
 from cosim.sweep.run import play_sweep
 from cosim.sweep.state import State, goes_on, look
+from cosim.sweep.watch import Watch
 from cosim.trace.files import CHECKPOINTS
 from cosim.trace.manifest import read_manifest
 from tests.cli.conftest import Command
@@ -266,7 +267,7 @@ def test_a_sweep_on_ray_plays_methods_from_outside(
     text = SWEEP.format(example="trimmed_mean")
     (tmp_path / "methods.yaml").write_text(text, encoding="utf-8")
     sweep = read_sweep(tmp_path / "methods.yaml")
-    entries = play_sweep(sweep, Path("ray"), 2, lambda *_: None, Engine.RAY)
+    entries = play_sweep(sweep, Path("ray"), 2, Watch(), Engine.RAY)
     assert [(entry.state, entry.error) for entry in entries] == [("completed", None)] * 2
 
 

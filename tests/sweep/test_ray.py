@@ -20,7 +20,9 @@ from cosim.scenario.load import load
 from cosim.sweep import ray_workers, workers
 from cosim.sweep.definition import read_sweep
 from cosim.sweep.engine import Engine, engine_named, player_of
+from cosim.sweep.index import Entry
 from cosim.sweep.run import play_sweep
+from cosim.sweep.watch import Watch
 from cosim.sweep.work import Task
 from cosim.trace.lock import LOCK_FILE
 from cosim.trace.manifest import read_manifest
@@ -58,20 +60,30 @@ def results(directory: Path) -> dict[str, str]:
     }
 
 
+class Counted(Watch):
+    """Keeps how runs have ended."""
+
+    def __init__(self) -> None:
+        self.ends: list[Entry] = []
+
+    def ended(self, entry: Entry) -> None:
+        self.ends.append(entry)
+
+
 @pytest.mark.slow
 @pytest.mark.ray
 def test_a_cluster_that_is_joined_plays_what_the_processes_play(
     sweep_file: Path, two_ray_workers: RayCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # the workers are elsewhere, and the directory is relative
-    sweep, told = read_sweep(sweep_file), []
-    play_sweep(sweep, Path("pool"), 2, lambda *_: None)
-    entries = play_sweep(sweep, Path("ray"), 2, lambda *of: told.append(of), Engine.RAY)
+    sweep, watch = read_sweep(sweep_file), Counted()
+    play_sweep(sweep, Path("pool"), 2, Watch())
+    entries = play_sweep(sweep, Path("ray"), 2, watch, Engine.RAY)
     assert [entry.state for entry in entries] == ["completed"] * 4
-    assert len(told) == 4
+    assert len(watch.ends) == 4
     assert results(tmp_path / "ray") == results(tmp_path / "pool")
     before = pd.read_parquet("ray/runs.parquet")
-    play_sweep(sweep, Path("ray"), 2, lambda *_: None, Engine.RAY)
+    play_sweep(sweep, Path("ray"), 2, Watch(), Engine.RAY)
     pd.testing.assert_frame_equal(pd.read_parquet("ray/runs.parquet"), before)
 
 

@@ -1,23 +1,21 @@
-"""The commands about runs that have been played: sweep, verify."""
+"""The command that plays a sweep, or lists what it would play."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosim.cli.exit_codes import stop_as_asked
+from cosim.cli.exit_codes import INTERRUPTED, stop_as_asked
+from cosim.errors import UsageError
 
 if TYPE_CHECKING:
+    from cosim.sweep.definition import Sweep
     from cosim.sweep.index import Entry
-    from cosim.sweep.run import Planned
-    from cosim.verification.finding import Check
 
-# What a shell reports for a command ended by SIGINT: 128 + 2.
-_INTERRUPTED = 130
+RUNS = Path("runs")
 
 
 def sweep(
@@ -31,6 +29,9 @@ def sweep(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="list the runs and what would be done")
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="with --dry-run: print JSON, for programs")
+    ] = False,
     engine: Annotated[
         str,
         typer.Option(
@@ -42,12 +43,17 @@ def sweep(
 ) -> None:
     """Run every combination of a grid of scenario values, for every seed.
 
-    What is finished is skipped: the same command goes on where it was stopped.
+    What is finished is skipped: the same command goes on where it was stopped. The runs that have
+    ended tell how long the others will take.
 
     A run that fails does not stop the others; the exit code is 1 then.
     """
+    if as_json and not dry_run:
+        raise UsageError("--json is the list of --dry-run, for programs; add --dry-run")
     from rich.console import Console
 
+    from cosim.cli.sweep_plan import plan_json, plan_text
+    from cosim.cli.sweep_progress import SweepProgress
     from cosim.sweep.definition import read_sweep
     from cosim.sweep.engine import engine_named
     from cosim.sweep.index import refuse_foreign
@@ -61,14 +67,12 @@ def sweep(
 
     workers = engine_named(engine)
     sweep_ = read_sweep(file)
-    directory = out if out is not None else Path("runs") / sweep_.name
+    directory = _directory(sweep_, out)
     if dry_run:
         refuse_foreign(directory)
         plan = plan_of(sweep_, directory)
         refusals = unstartable(plan, directory) if workers == "processes" else {}
-        for planned in plan:
-            typer.echo(_planned(planned, planned.point.name in refusals))
-        typer.echo(f"{len(sweep_.points)} runs in {directory}")
+        typer.echo((plan_json if as_json else plan_text)(plan, refusals, directory, jobs))
         for line in merged_lines([(name, reason) for name, reason in refusals.items()]):
             typer.echo(f"cosim: cannot start: {line}", err=True)
         refuse_if_nothing_starts(plan, refusals)
@@ -77,18 +81,10 @@ def sweep(
         return
     stop_as_asked()
     console = Console(markup=False, emoji=False)
-
-    endings: list[Entry] = []
-
-    def tell(entry: Entry, of: int) -> None:
-        endings.append(entry)
-        took = "" if entry.seconds is None else f"  {entry.seconds:.1f} s"
-        line = f"{len(endings)}/{of}  {entry.state}{took}  {entry.point.name}"
-        console.print(line, highlight=False, soft_wrap=True)
-
+    progress = SweepProgress(console, str(directory), jobs)
     try:
-        with console.status(f"{len(sweep_.points)} runs, {jobs} at a time", refresh_per_second=2):
-            entries = play_sweep(sweep_, directory, jobs, tell, workers)
+        with console.status(progress, refresh_per_second=2):
+            entries = play_sweep(sweep_, directory, jobs, progress, workers)
     except SweepInterrupted as stop:
         runs = sum(entry.state == "completed" for entry in stop.entries)
         typer.echo(
@@ -96,19 +92,28 @@ def sweep(
             "the same command goes on",
             err=True,
         )
-        raise typer.Exit(_INTERRUPTED) from None
-    if not _summarised(entries, len(endings), directory):
+        raise typer.Exit(INTERRUPTED) from None
+    if not _summarised(entries, progress.ended_runs, directory):
         raise typer.Exit(1)
 
 
-def _planned(planned: Planned, unstartable: bool) -> str:
-    standing = planned.standing
-    if unstartable:
-        return f"{planned.point.name}  cannot start"
-    words = {"pending": "to run", "completed": "finished", "differs": "refused"}
-    action = words.get(standing.state, f"to run again ({standing.state})")
-    note = f": {standing.note}" if standing.state == "differs" else ""
-    return f"{planned.point.name}  {action}{note}"
+def _directory(sweep_: Sweep, out: Path | None) -> Path:
+    """Where the runs belong: a directory that has them under the sweep's other name is kept to."""
+    from cosim.sweep.index import is_sweep
+
+    if out is not None:
+        return out
+    directory = RUNS / sweep_.name
+    if sweep_.former_name is not None and not directory.exists():
+        former = RUNS / sweep_.former_name
+        if is_sweep(former):
+            typer.echo(
+                f"cosim: the runs of this sweep are in {former}, and it goes on there; renamed to "
+                f"{directory} they are found as well",
+                err=True,
+            )
+            return former
+    return directory
 
 
 # From so many on, runs that ended for the same reason are told of in one line.
@@ -146,42 +151,3 @@ def _summarised(entries: list[Entry], fresh: int, directory: Path) -> bool:
     typer.echo(f"{len(entries)} runs: {tally}{already}")
     typer.echo(f"index: {directory / 'runs.parquet'}")
     return set(counts) == {"completed"}
-
-
-def verify(
-    run_: Annotated[Path, typer.Argument(metavar="RUN", help="the directory of a finished run")],
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
-) -> None:
-    """Check that a finished run is whole: schema, time, partners, bits, energy, hashes.
-
-    A line a check; the exit code is 1 where something is wrong, 2 where RUN is not a run.
-    """
-    from cosim.verification.verify import verify as verified
-
-    checks = []
-    for check in verified(run_):
-        checks.append(check)
-        for line in () if as_json else check.lines():
-            typer.echo(line)
-    failures = [check.name for check in checks if check.findings]
-    count = sum(check.ok for check in checks)
-    if as_json:
-        typer.echo(_verified_json(run_, checks))
-    elif failures:
-        typer.echo(f"{run_}: {len(failures)} of {len(checks)} checks failed: {', '.join(failures)}")
-    else:
-        typer.echo(f"{run_}: {count} of {len(checks)} checks made, nothing wrong")
-    if failures:
-        raise typer.Exit(1)
-
-
-def _verified_json(run: Path, checks: Sequence[Check]) -> str:
-    """Every check for programs: whether it was made and held, and what it found."""
-    content = {
-        "run": str(run),
-        "checks": [
-            {"name": check.name, "ok": check.ok, "findings": list(map(str, check.findings))}
-            for check in checks
-        ],
-    }
-    return json.dumps(content, indent=2, ensure_ascii=False)

@@ -1,0 +1,113 @@
+"""What is told of a sweep while it goes on: a line a run, and live in a terminal who is how far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from rich.console import Console
+from rich.text import Text
+
+from cosim.cli.tally import clock_text
+from cosim.sweep.duration import wall_s_left
+from cosim.sweep.index import Entry
+from cosim.sweep.results import Results
+from cosim.sweep.state import State
+from cosim.sweep.watch import Watch
+
+# Runs that go on of which a live display tells.
+_SHOWN = 8
+
+
+class SweepProgress(Watch):
+    """A sweep's progress prints how each run has ended, and is itself what a live display shows.
+
+    clock: the host's, in s, of which nothing reaches a trace.
+    """
+
+    def __init__(
+        self, console: Console, directory: str, jobs: int, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._console, self._directory, self._jobs, self._clock = console, directory, jobs, clock
+        self._entries: dict[str, Entry] = {}
+        self._to_play = 0
+        self._started_at_s: dict[str, float] = {}
+        self._rounds: dict[str, int] = {}
+        self.ended_runs = 0
+
+    def begins(self, entries: Sequence[Entry]) -> None:
+        """Prints what there is to play and how long it may take, where there is anything."""
+        self._entries = {entry.point.name: entry for entry in entries}
+        self._to_play = sum(entry.state is State.PENDING for entry in entries)
+        if self._to_play:
+            self._print(plan_words(entries, self._directory, self._jobs))
+
+    def started(self, name: str) -> None:
+        """Counts its time from now on."""
+        self._started_at_s[name] = self._clock()
+
+    def reached(self, name: str, round_: int) -> None:
+        """Keeps the round."""
+        self._rounds[name] = round_
+
+    def ended(self, entry: Entry) -> None:
+        """Prints how the run has ended, what it came to, and what is left of the sweep."""
+        name = entry.point.name
+        self._entries[name] = entry
+        self._started_at_s.pop(name, None)
+        self.ended_runs += 1
+        words = [f"{self.ended_runs}/{self._to_play}", str(entry.state)]
+        words += [] if entry.seconds is None else [f"{entry.seconds:.1f} s"]
+        words += [name, *result_words(entry.results)]
+        if (left := self._left()) is not None:
+            words.append(f"left about {left}")
+        self._print("  ".join(words))
+
+    def __rich__(self) -> Text:
+        """The runs that go on, each with its round."""
+        if not self._entries:
+            return Text("looking at what the runs ask for")
+        left = self._left()
+        head = f"{self.ended_runs} of {self._to_play} runs, {self._jobs} at a time"
+        lines = [head if left is None else f"{head}, about {left} left"]
+        running = list(self._started_at_s)
+        for name in running[:_SHOWN]:
+            rounds = self._entries[name].point.scenario.rounds
+            lines.append(f"{name}  round {self._rounds.get(name, 0)}/{rounds}")
+        lines += [f"and {len(running) - _SHOWN} more"] if len(running) > _SHOWN else []
+        return Text("\n".join(lines), overflow="ellipsis", no_wrap=True)
+
+    def _left(self) -> str | None:
+        """The wall time that is left, in words; None where it is not known, or nothing is left."""
+        now_s = self._clock()
+        elapsed_s = {name: now_s - start_s for name, start_s in self._started_at_s.items()}
+        left_s = wall_s_left(list(self._entries.values()), self._jobs, elapsed_s)
+        return clock_text(left_s) if left_s else None
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, highlight=False, soft_wrap=True)
+
+
+def plan_words(entries: Sequence[Entry], directory: str, jobs: int) -> str:
+    """How many runs there are, how many of them have to be played, and how long that may take."""
+    pending = sum(entry.state is State.PENDING for entry in entries)
+    words = f"{len(entries)} runs in {directory}"
+    if not pending:
+        return f"{words}: nothing to play"
+    if pending < len(entries):
+        words = f"{words}: {pending} to play"
+    left_s = wall_s_left(entries, jobs)
+    if left_s is None:
+        return f"{words}; how long they take is known when the first has ended"
+    return f"{words}, about {clock_text(left_s)} with --jobs {jobs}"
+
+
+def result_words(results: Results) -> list[str]:
+    """What a run came to, a figure each; those that it has not are left out."""
+    told = (
+        ("accuracy", results.accuracy, ".3f", ""),
+        ("energy", results.energy_j, ".1f", " J"),
+        ("air", results.mbit, ".1f", " Mbit"),
+        ("simulated", results.simulated_s, ".2f", " s"),
+    )
+    return [f"{name} {value:{form}}{unit}" for name, value, form, unit in told if value is not None]

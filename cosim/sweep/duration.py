@@ -1,0 +1,53 @@
+"""How long a sweep will still take, by the runs of it that have ended."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from heapq import heapify, heapreplace
+from statistics import fmean
+
+from cosim.sweep.index import Entry
+from cosim.sweep.state import State
+
+
+def wall_s_left(
+    entries: Sequence[Entry], jobs: int, elapsed_s: Mapping[str, float] | None = None
+) -> float | None:
+    """Wall time until the last pending run has ended, in s; None where none is completed yet.
+
+    A run takes what those of its point took under other seeds, else what all took, on average.
+    elapsed_s: of the runs that go on, by name. The others follow in their order, each when one of
+    the jobs is free.
+    """
+    running = elapsed_s or {}
+    pending = [entry for entry in entries if entry.state is State.PENDING]
+    if not pending:
+        return 0.0
+    taken_s: dict[str, list[float]] = defaultdict(list)
+    for entry in entries:
+        if entry.state is State.COMPLETED and entry.seconds is not None:
+            taken_s[_point(entry)].append(entry.seconds)
+    if not taken_s:
+        return None
+    usual_s = fmean(seconds for own in taken_s.values() for seconds in own)
+    expected_s = {
+        entry.point.name: fmean(taken_s[_point(entry)]) if _point(entry) in taken_s else usual_s
+        for entry in pending
+    }
+    free_at_s = [
+        max(expected_s[name] - spent_s, 0.0)
+        for name, spent_s in running.items()
+        if name in expected_s
+    ]
+    free_at_s += [0.0] * (jobs - len(free_at_s))
+    heapify(free_at_s)
+    for name, seconds in expected_s.items():
+        if name not in running:
+            heapreplace(free_at_s, free_at_s[0] + seconds)
+    return max(free_at_s)
+
+
+def _point(entry: Entry) -> str:
+    """What the runs of a point share of their names."""
+    return entry.point.name.removesuffix(f"seed-{entry.point.seed}")

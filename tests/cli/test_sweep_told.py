@@ -1,0 +1,232 @@
+"""What `cosim sweep` tells: how long it will take, what runs came to, who is how far."""
+
+import json
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from cosim.cli.sweep_progress import SweepProgress
+from cosim.comparison.figures import figures_of
+from cosim.sweep.definition import Sweep, read_sweep
+from cosim.sweep.duration import wall_s_left
+from cosim.sweep.index import Entry, completed_runs, known_results, write_index
+from cosim.sweep.progress import Progress
+from cosim.sweep.results import NO_RESULTS, Results, results_of
+from cosim.sweep.rounds import RoundTeller
+from cosim.sweep.run import play_sweep
+from cosim.sweep.state import State
+from cosim.sweep.watch import Watch
+from cosim.sweep.work import Task, play_task
+from cosim.trace.reader import read_run
+
+SWEEP = """\
+scenario: small.yaml
+seeds: [1, 2]
+grid:
+  method: {named: {plain LoRA: lora, a ring: {name: lora, topology: ring}}}
+"""
+NAMES = [f"method-{name}__seed-{seed}" for name in ("plain-LoRA", "a-ring") for seed in (1, 2)]
+HERE = Path("runs/two")
+
+
+@pytest.fixture
+def sweep(scenario_file: Path) -> Sweep:
+    path = scenario_file.with_name("two.sweep.yaml")
+    path.write_text(SWEEP, encoding="utf-8")
+    return read_sweep(path)
+
+
+def entries(sweep: Sweep, *seconds: float | None) -> list[Entry]:
+    """The runs of a sweep: completed in so many seconds, or pending."""
+    states = [State.PENDING if taken is None else State.COMPLETED for taken in seconds]
+    return [Entry(*one) for one in zip(sweep.points, states, seconds, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "jobs", "elapsed_s", "left_s"),
+    [
+        ((None, None, None, None), 2, {}, None),
+        ((4.0, 4.0, 6.0, 6.0), 2, {}, 0.0),
+        ((10.0, None, None, None), 1, {}, 30.0),
+        ((10.0, None, None, None), 2, {}, 20.0),
+        ((10.0, None, 20.0, None), 1, {}, 30.0),  # each as its other seed
+        ((10.0, 14.0, None, None), 1, {}, 24.0),  # both as the average
+        ((10.0, None, None, None), 2, {NAMES[1]: 4.0, NAMES[2]: 1.0}, 16.0),
+        ((10.0, None, 20.0, None), 2, {NAMES[1]: 99.0, NAMES[3]: 5.0}, 15.0),
+    ],
+)
+def test_the_time_that_is_left(
+    sweep: Sweep,
+    seconds: Sequence[float | None],
+    jobs: int,
+    elapsed_s: dict[str, float],
+    left_s: float | None,
+) -> None:
+    assert wall_s_left(entries(sweep, *seconds), jobs, elapsed_s) == left_s
+
+
+def test_a_run_of_another_scenario_says_nothing_of_the_time(sweep: Sweep) -> None:
+    differing = Entry(sweep.points[0], State.DIFFERS, 5.0)
+    assert wall_s_left([differing, *entries(sweep, *[None] * 4)[1:]], 1) is None
+
+
+class Scripted(Watch):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def begins(self, entries: Sequence[Entry]) -> None:
+        self.told.append([entry.state for entry in entries])
+
+    def started(self, name: str) -> None:
+        self.told.append(("started", name))
+
+    def reached(self, name: str, round_: int) -> None:
+        self.told.append((round_, name))
+
+    def ended(self, entry: Entry) -> None:
+        self.told.append(("ended", entry.point.name))
+
+
+@pytest.mark.slow
+def test_a_watch_hears_of_every_run_and_round(sweep: Sweep, tmp_path: Path) -> None:
+    watch = Scripted()
+    play_sweep(sweep, tmp_path / "s", 1, watch)
+    steps = ("started", 1, 2, 3, "ended")
+    assert watch.told == [["pending"] * 4, *((step, name) for name in NAMES for step in steps)]
+
+
+def test_a_long_run_tells_of_some_of_its_rounds() -> None:
+    told: list[Progress] = []
+    teller = RoundTeller("long", 1000, told.append)
+    for number in range(1, 1001):
+        teller.closed(number, 1.0)
+    assert told == [Progress("long", number) for number in range(10, 1001, 10)]
+
+
+def test_a_run_does_not_mind_that_nobody_listens(sweep: Sweep, tmp_path: Path) -> None:
+    def gone(_: Progress) -> None:
+        raise BrokenPipeError
+
+    point = sweep.points[0]
+    alone, heard = (tmp_path / name for name in ("alone", "heard"))
+    assert play_task(Task(point.name, point.scenario, heard), gone).error is None
+    assert play_task(Task(point.name, point.scenario, alone)).error is None
+    hashes = [read_run(folder).manifest["results_sha256"] for folder in (alone, heard)]
+    assert hashes[0] == hashes[1]
+
+
+def test_a_live_display_says_who_is_how_far(sweep: Sweep) -> None:
+    now_s = 0.0
+    console = Console(file=StringIO(), width=200)
+    progress = SweepProgress(console, "there", 2, lambda: now_s)
+    assert progress.__rich__().plain == "looking at what the runs ask for"
+    progress.begins(entries(sweep, None, None, None, None))
+    progress.started(NAMES[0])
+    progress.started(NAMES[1])
+    progress.reached(NAMES[1], 2)
+    assert progress.__rich__().plain.splitlines() == [
+        "0 of 4 runs, 2 at a time",
+        f"{NAMES[0]}  round 0/3",
+        f"{NAMES[1]}  round 2/3",
+    ]
+    now_s = 10.0
+    results = Results(0.5, 12.34, 5.0, 7.0)
+    progress.ended(Entry(sweep.points[0], State.COMPLETED, 10.0, results=results))
+    now_s = 12.0
+    progress.started(NAMES[2])
+    now_s = 14.0
+    assert progress.__rich__().plain.splitlines() == [
+        "1 of 4 runs, 2 at a time, about 10 s left",
+        f"{NAMES[1]}  round 2/3",
+        f"{NAMES[2]}  round 0/3",
+    ]
+    progress.ended(Entry(sweep.points[1], State.FAILED, None, "no reason"))
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue().splitlines() == [
+        "4 runs in there; how long they take is known when the first has ended",
+        f"1/4  completed  10.0 s  {NAMES[0]}  accuracy 0.500  energy 12.3 J  air 5.0 Mbit  "
+        "simulated 7.00 s  left about 10 s",
+        f"2/4  failed  {NAMES[1]}  left about 10 s",
+    ]
+
+
+def test_results_are_those_of_a_comparison_and_are_read_once(
+    cosim: Any, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play = play_task(Task("one", sweep.points[0].scenario, HERE / NAMES[0]))
+    assert play.error is None
+    figures = figures_of(read_run(HERE / NAMES[0]), None)
+    found = results_of(HERE / NAMES[0])
+    assert found == Results(figures.accuracy, figures.energy_j, figures.mbit, figures.simulated_s)
+    assert found.accuracy is None, "nothing is learnt"
+    assert found.energy_j
+    assert results_of(Path("nowhere")) == NO_RESULTS
+    done = Entry(sweep.points[0], State.COMPLETED, 1.25, results=found)
+    write_index(HERE, sweep, [done, *entries(sweep, *[None] * 4)[1:]])
+    row = pd.read_parquet(HERE / "runs.parquet").iloc[0]
+    assert (row["energy_j"], row["mbit"], row["simulated_s"]) == (
+        (found.energy_j, found.mbit, found.simulated_s)
+    )
+    assert pd.isna(row["accuracy"])
+    assert known_results(HERE) == {(NAMES[0], 1.25): found}
+    assert known_results(Path("nowhere")) == {}
+
+
+def test_names_are_those_of_the_index_and_of_a_comparison(cosim: Any, sweep: Sweep) -> None:
+    for point in sweep.points[::2]:
+        play_task(Task(point.name, point.scenario, HERE / point.name))
+    ended = [Entry(point, State.COMPLETED, 1.0) for point in sweep.points[::2]]
+    write_index(HERE, sweep, ended)
+    assert pd.read_parquet(HERE / "runs.parquet")["method"].tolist() == ["plain LoRA", "a ring"]
+    assert list(completed_runs(HERE).labels.values()) == ["plain LoRA", "a ring"]
+    rows = json.loads(cosim("compare", HERE, "--format", "json").out)
+    assert "plain LoRA" in json.dumps(rows)
+    compared = cosim("compare", HERE)
+    assert [line.split("  ")[0].strip() for line in compared.out.splitlines() if "ring" in line]
+    twice = cosim("compare", HERE / sweep.points[0].name, HERE / sweep.points[2].name)
+    assert "plain LoRA" not in twice.out
+
+
+def test_a_dry_run_for_programs(cosim: Any, sweep: Sweep) -> None:
+    task = Task(NAMES[0], sweep.points[0].scenario, HERE / NAMES[0])
+    assert play_task(task).error is None
+    (HERE / "sweep.yaml").write_text(sweep.dump(), encoding="utf-8")
+    told = json.loads(cosim("sweep", "two.sweep.yaml", "--dry-run", "--json", "--jobs", 2).out)
+    assert [run["name"] for run in told["runs"]] == NAMES
+    assert [run["state"] for run in told["runs"]] == ["completed", *["pending"] * 3]
+    assert told["runs"][3] == {
+        "name": NAMES[3],
+        "values": {"method": {"name": "lora", "topology": "ring"}},
+        "names": {"method": "a ring"},
+        "seed": 2,
+        "state": "pending",
+        "note": None,
+    }
+    assert (told["directory"], told["count"], told["to_play"]) == (str(HERE), 4, 3)
+    assert told["seconds"] > 0
+    refused = cosim("sweep", "two.sweep.yaml", "--json")
+    assert refused.code == 2
+    assert "add --dry-run" in refused.err
+
+
+def test_a_sweep_is_called_after_its_file_and_its_other_directory_is_kept_to(
+    cosim: Any, sweep: Sweep
+) -> None:
+    dry = cosim("sweep", "two.sweep.yaml", "--dry-run")
+    assert dry.out.splitlines()[-1].startswith("4 runs in runs/two; how long")
+    former = Path("runs/two.sweep")
+    former.mkdir(parents=True)
+    write_index(former, sweep, entries(sweep, None, None, None, None))
+    (former / "sweep.yaml").write_text("", encoding="utf-8")
+    dry = cosim("sweep", "two.sweep.yaml", "--dry-run")
+    assert dry.out.splitlines()[-1].startswith("4 runs in runs/two.sweep; how long")
+    assert "the runs of this sweep are in runs/two.sweep" in dry.err
+    former.rename(HERE)
+    assert cosim("sweep", "two.sweep.yaml", "--dry-run").err == ""
