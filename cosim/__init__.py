@@ -155,16 +155,17 @@ def plot(
     """
     from cosim.plotting.plot import drawing
     from cosim.plotting.request import Request
-    from cosim.sweep.opened import opened_runs
+    from cosim.sweep.opened import Opened, opened_runs
     from cosim.trace.reader import Run
 
-    chosen: list[Run] = []
-    notes: list[str] = []
+    chosen = Opened([], [], {})
     for one in [runs] if isinstance(runs, Run | str | Path) else runs:
-        opened, lacking = ([one], []) if isinstance(one, Run) else opened_runs([Path(one)])
-        chosen += opened
-        notes += lacking
-    drawn = drawing(chosen, kind, Request(over, against, measure, budget, target), notes)
+        opened = Opened([one], [], {}) if isinstance(one, Run) else opened_runs([Path(one)])
+        chosen.runs.extend(opened.runs)
+        chosen.notes.extend(opened.notes)
+        chosen.called.update(opened.called)
+    request = Request(over, against, measure, budget, target)
+    drawn = drawing(chosen.runs, kind, request, chosen.notes, chosen.called)
     for path in [out] if isinstance(out, str | Path) else out:
         drawn.write(Path(path))
     return drawn

@@ -84,10 +84,11 @@ def plot(
     files = [path for path in out or [] if str(path) != "-"]
     for path in files:
         format_of(path)
-    opened, notes = opened_runs(runs)
-    drawn = drawing(opened, kind, Request(over, against, measure, budget, target), notes)
+    opened = opened_runs(runs)
+    asked = Request(over, against, measure, budget, target)
+    drawn = drawing(opened.runs, kind, asked, opened.notes, opened.called)
     if out is None:
-        files = [_beside(opened) / f"{kind}.png"]
+        files = [_beside(opened.runs) / f"{kind}.png"]
     written = [drawn.write(path) for path in files]
     if len(files) < len(out or []):
         typer.echo(drawn.csv, nl=False)

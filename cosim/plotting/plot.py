@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from cosim.comparison.budgets import read_budgets
 from cosim.comparison.groups import compare
@@ -22,8 +23,16 @@ def kind_of(word: str) -> Kind:
     return KINDS[word]
 
 
-def drawing(runs: Sequence[Run], word: str, request: Request, notes: Sequence[str] = ()) -> Drawing:
+def drawing(
+    runs: Sequence[Run],
+    word: str,
+    request: Request,
+    notes: Sequence[str] = (),
+    called: Mapping[Path, str] | None = None,
+) -> Drawing:
     """The figure of some runs, not yet painted; `notes` stand before what is found out here.
+
+    called: what somebody has called runs, by directory.
 
     Raises UsageError for what cannot be asked, ViewError for what the runs do not have,
     RunDirectoryError where no completed run is given or one cannot be read.
@@ -34,4 +43,5 @@ def drawing(runs: Sequence[Run], word: str, request: Request, notes: Sequence[st
             takers = ", ".join(own for own, one in KINDS.items() if name in one.takes)
             raise UsageError(f"--{name} belongs to {takers}; {word} does not take it")
     budgets = [] if request.budget is None else read_budgets(request.budget)
-    return kind.draw(compare(runs, request.target, notes, budgets=budgets), request)
+    compared = compare(runs, request.target, notes, budgets=budgets, called=called)
+    return kind.draw(compared, request)

@@ -95,7 +95,7 @@ def test_a_device_exports_its_own_rank(chosen: Any, tmp_path: Path) -> None:
     asked = of_ranks(chosen("lora", rounds=1), 1, None, rank=3)
     run = read_run(play(asked, out=tmp_path / "run").directory)
     for device, rank in ((0, 1), (3, 3)):
-        (folder,) = export_device(run, device, tmp_path / f"peft-{device}")
+        (folder,) = export_device(run, device, tmp_path / f"peft-{device}").folders
         config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
         assert (config["r"], config["lora_alpha"]) == (rank, 2 * rank), "the scale is 6/3"
 
