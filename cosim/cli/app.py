@@ -35,7 +35,7 @@ app = typer.Typer(
     cls=Group,
     help="Real LLM fine-tuning by mobile devices over simulated wireless links.",
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
 )
 
