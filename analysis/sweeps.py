@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import cosim
 from cosim.errors import CosimError, SweepError
 from cosim.methods import METHODS
-from cosim.sweep.index import INDEX_FILE
+from cosim.sweeping.index import INDEX_FILE
 from cosim.trace.reader import Run
 
 _NOT_AXES = (

@@ -22,9 +22,9 @@ from ruamel.yaml import YAML
 
 import cosim
 from cosim.cli import app as cli
-from cosim.sweep.definition import read_sweep
-from cosim.sweep.index import Entry, write_index
-from cosim.sweep.state import State
+from cosim.sweeping.definition import read_sweep
+from cosim.sweeping.index import Entry, write_index
+from cosim.sweeping.state import State
 from tests.readme_tables import ROOT
 
 # A command, or what it begins with → why it is not run.

@@ -75,7 +75,7 @@ def place(name: str, readme: Path) -> Path | None:
 # What a run writes, and what somebody else had in his folder.
 OF_A_USER = {"socket.py"}
 OF_A_RUN = {
-    *("adapters/", "checkpoint/", "parts/", "checkpoint/journal.jsonl"),
+    *("adapters/", "checkpoint/", "parts/", "tensorboard/", "checkpoint/journal.jsonl"),
     *("manifest.json", "scenario.yaml", "timeline.json", "timeline.png", "map.gif"),
 }
 OF_AN_EXPORT = {"adapter_config.json", "gate.json", "route.py"}

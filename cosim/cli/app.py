@@ -123,8 +123,8 @@ def _watch(
     """
     from rich.console import Console
 
-    from cosim.cli.progress import progress_for
     from cosim.lifecycle.interrupted import Interrupted
+    from cosim.observers.progress import progress_for
 
     console = Console(markup=False, emoji=False)
     stop_as_asked()

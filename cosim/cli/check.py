@@ -66,7 +66,7 @@ def _wall_time(scenario: Scenario, explanation: Explanation, *, timed: bool) -> 
     """How long the run takes on this machine, where it learns and that is wanted."""
     if explanation.scoring_flop is None or not timed:
         return []
-    from cosim.cli.tally import clock_text
+    from cosim.observers.tally import clock_text
     from cosim.preflight.explain import Fact
     from cosim.profiling.contention import MOST_CONTENTION
     from cosim.profiling.wall_time import wall_time

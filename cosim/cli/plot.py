@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cosim.errors import UsageError
-from cosim.sweep.opened import opened_runs
+from cosim.sweeping.opened import opened_runs
 
 if TYPE_CHECKING:
     from cosim.trace.reader import Run

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cosim.sweep.opened import opened_runs
+from cosim.sweeping.opened import opened_runs
 
 
 def report(

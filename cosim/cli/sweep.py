@@ -12,8 +12,8 @@ from cosim.cli.exit_codes import INTERRUPTED, stop_as_asked
 from cosim.errors import UsageError
 
 if TYPE_CHECKING:
-    from cosim.sweep.definition import Sweep
-    from cosim.sweep.index import Entry
+    from cosim.sweeping.definition import Sweep
+    from cosim.sweeping.index import Entry
 
 RUNS = Path("runs")
 
@@ -54,10 +54,10 @@ def sweep(
 
     from cosim.cli.sweep_plan import plan_json, plan_text
     from cosim.cli.sweep_progress import SweepProgress
-    from cosim.sweep.definition import read_sweep
-    from cosim.sweep.engine import engine_named
-    from cosim.sweep.index import refuse_foreign
-    from cosim.sweep.run import (
+    from cosim.sweeping.definition import read_sweep
+    from cosim.sweeping.engine import engine_named
+    from cosim.sweeping.index import refuse_foreign
+    from cosim.sweeping.run import (
         SweepInterrupted,
         plan_of,
         play_sweep,
@@ -99,7 +99,7 @@ def sweep(
 
 def _directory(sweep_: Sweep, out: Path | None) -> Path:
     """Where the runs belong: a directory that has them under the sweep's other name is kept to."""
-    from cosim.sweep.index import is_sweep
+    from cosim.sweeping.index import is_sweep
 
     if out is not None:
         return out

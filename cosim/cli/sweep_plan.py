@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from cosim.cli.sweep_progress import plan_words
-from cosim.sweep.duration import wall_s_left
-from cosim.sweep.index import Entry
-from cosim.sweep.run import Planned, entry_of
-from cosim.sweep.state import State
+from cosim.sweeping.duration import wall_s_left
+from cosim.sweeping.index import Entry
+from cosim.sweeping.run import Planned, entry_of
+from cosim.sweeping.state import State
 
 _UNSTARTABLE = "unstartable"
 _ACTIONS = {State.PENDING: "to run", State.COMPLETED: "finished", State.DIFFERS: "refused"}

@@ -8,12 +8,12 @@ from time import monotonic
 from rich.console import Console
 from rich.text import Text
 
-from cosim.cli.tally import clock_text
-from cosim.sweep.duration import wall_s_left
-from cosim.sweep.index import Entry
-from cosim.sweep.results import Results
-from cosim.sweep.state import State
-from cosim.sweep.watch import Watch
+from cosim.observers.tally import clock_text
+from cosim.sweeping.duration import wall_s_left
+from cosim.sweeping.index import Entry
+from cosim.sweeping.results import Results
+from cosim.sweeping.state import State
+from cosim.sweeping.watch import Watch
 
 # Runs that go on of which a live display tells.
 _SHOWN = 8

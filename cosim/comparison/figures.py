@@ -87,9 +87,9 @@ def figures_of(run: Run, target: float | None, budgets: Sequence[Budget] = ()) -
 
 def evaluated_rounds(run: Run) -> pd.DataFrame:
     """A row a round that was scored: accuracy, time_s; energy_j and mbit up to and with it."""
-    headline = _headline(run)
-    points = _mean_by_round(headline, "value").to_frame("accuracy")
-    points["time_s"] = headline.groupby("round")["time_s"].max()
+    scores = headline(run)
+    points = _mean_by_round(scores, "value").to_frame("accuracy")
+    points["time_s"] = scores.groupby("round")["time_s"].max()
     costs = pd.DataFrame(
         {
             "energy_j": run.rounds.filter(regex="^energy_").sum(axis=1),
@@ -107,13 +107,20 @@ def forgetting(run: Run) -> pd.DataFrame:
     forgotten: the device's best accuracy on the task so far minus the present one, so 0 at a new
     best. The best of noisy scores is flattered by their noise, so that small values say little.
     """
-    scores = _headline(run).sort_values("round", kind="stable")
+    scores = headline(run).sort_values("round", kind="stable")
     best = scores.groupby(["device", "task"])["value"].cummax()
     rows = scores.assign(accuracy=scores["value"], forgotten=best - scores["value"])
     return rows[["round", "device", "task", "accuracy", "forgotten"]].reset_index(drop=True)
 
 
-def _headline(run: Run) -> pd.DataFrame:
+def final_accuracy(run: Run) -> float | None:
+    """The mean over tasks of the mean over devices at the last evaluation; None without one."""
+    means = _mean_by_round(headline(run), "value")
+    return None if means.empty else float(means.iloc[-1])
+
+
+def headline(run: Run) -> pd.DataFrame:
+    """The scores that are a task's accuracy."""
     scores = run.evaluations
     return scores[scores["metric"].isin(HEADLINE_METRICS)]
 

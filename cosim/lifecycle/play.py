@@ -18,9 +18,15 @@ from cosim.lifecycle.checkpoints import SPACING, Checkpoint, Checkpoints, newest
 from cosim.lifecycle.interrupted import Interrupted as Interrupted
 from cosim.lifecycle.journal import Journal
 from cosim.lifecycle.journaled_learner import JournaledLearner
-from cosim.lifecycle.provenance import opening_manifest, origins, outside_origins
+from cosim.lifecycle.provenance import (
+    kept,
+    method_source,
+    opening_manifest,
+    origins,
+    outside_origins,
+)
 from cosim.lifecycle.timed_trace import TimedTrace
-from cosim.methods.outside import METHOD_FILE, source_of
+from cosim.methods.outside import METHOD_FILE
 from cosim.preflight.disk import disk_of, require_disk
 from cosim.scenario.load import dump, load
 from cosim.scenario.model import WHO_COMPUTES, Scenario
@@ -76,12 +82,12 @@ def play(
         devices = build_devices(scenario)
         require_disk(disk_of(scenario, learner, devices), directory)
         run = _Run(directory, scenario, devices, learner, observers, spacing)
-        source = _method_source(scenario)
+        source = method_source(scenario)
         claim.used = True
         with explain_full_disk(directory, f"cosim resume {directory}"):
             if source is not None:
                 (directory / METHOD_FILE).write_bytes(source)
-            (directory / SCENARIO_FILE).write_text(dump(_kept(scenario)), "utf-8")
+            (directory / SCENARIO_FILE).write_text(dump(kept(scenario)), "utf-8")
             return run.play(begun)
 
 
@@ -187,7 +193,12 @@ class _Run:
         }
 
     def play(self, begun: float) -> Played:
-        """Runs the event loop to its end; `begun`: when the set-up did."""
+        """Plays to the end, and then tells whoever looks on; `begun`: when the set-up did."""
+        with self.world.record.end_told():
+            return self._played(begun)
+
+    def _played(self, begun: float) -> Played:
+        """Runs the event loop to its end."""
         directory, world, manifest = self.directory, self.world, self.manifest
         self._first_event = perf_counter()
         manifest["setup_wall_s"] = self._first_event - begun
@@ -195,6 +206,7 @@ class _Run:
         closing: list[str] = []
         try:
             write_manifest(directory, {**manifest, "status": Status.RUNNING})
+            world.record.began(self.scenario, directory)
             for row in self._device_rows():
                 world.record.write(row)
             with self.phases.during(Phase.NETWORK):
@@ -238,25 +250,6 @@ class _Run:
         rows = [len(real.rows.own(device.id)) for device in devices]
         answers = [real.rows.answers(device.id) for device in devices]
         return device_rows(self.scenario, devices, real.tasks, rows, answers)
-
-
-def _method_source(scenario: Scenario) -> bytes | None:
-    """The file that the method comes from; raises MethodError where it has been edited since."""
-    origin = scenario.method.origin
-    if origin is None or origin.path is None:
-        return None
-    return source_of(Path(origin.path), origin.sha256)
-
-
-def _kept(scenario: Scenario) -> Scenario:
-    """The scenario as a run directory keeps it, which holds its method's file, if there is one."""
-    origin = scenario.method.origin
-    if origin is None or origin.path is None:
-        return scenario
-    method = scenario.method.model_copy(
-        update={"origin": origin.model_copy(update={"path": METHOD_FILE})}
-    )
-    return scenario.model_copy(update={"method": method})
 
 
 def _journal(checkpoint: Checkpoint | None) -> Journal:

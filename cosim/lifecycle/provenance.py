@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.errors import RunDirectoryError
+from cosim.methods.outside import METHOD_FILE, source_of
 from cosim.scenario.model import Scenario
 from cosim.scenario.outside.origins import origins_of
 from cosim.simulation.learner import Learner
@@ -137,3 +138,22 @@ def _digest(root: Path, paths: list[Path]) -> str:
         content.update(f"{path.relative_to(root).as_posix()}\n".encode())
         content.update(path.read_bytes())
     return content.hexdigest()
+
+
+def method_source(scenario: Scenario) -> bytes | None:
+    """The file that the method comes from; raises MethodError where it has been edited since."""
+    origin = scenario.method.origin
+    if origin is None or origin.path is None:
+        return None
+    return source_of(Path(origin.path), origin.sha256)
+
+
+def kept(scenario: Scenario) -> Scenario:
+    """The scenario as a run directory keeps it, which holds its method's file, if there is one."""
+    origin = scenario.method.origin
+    if origin is None or origin.path is None:
+        return scenario
+    method = scenario.method.model_copy(
+        update={"origin": origin.model_copy(update={"path": METHOD_FILE})}
+    )
+    return scenario.model_copy(update={"method": method})

@@ -46,7 +46,7 @@ class Fact:
     amounts: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """An explanation holds what a scenario asks for and what its user should look twice at.
 
@@ -60,6 +60,11 @@ class Explanation:
     warnings: tuple[str, ...]
     work: tuple[Workload, ...] = ()
     scoring_flop: float | None = None
+
+    def __repr__(self) -> str:
+        wide = max(len(fact.name) for fact in self.facts)
+        lines = [f"{fact.name:{wide}}  {fact.value}" for fact in self.facts]
+        return "\n".join([*lines, *(f"warning: {sentence}" for sentence in self.warnings)])
 
 
 def radio_facts(

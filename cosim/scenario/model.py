@@ -69,7 +69,9 @@ class TraceChoice(Section):
         "at most",
     )
     observers: tuple[ObserverName, ...] = Field(
-        (), description="who looks on at the run: names that installed packages declare"
+        (),
+        description="who looks on at the run: tensorboard, wandb, mlflow, or names that installed "
+        "packages declare",
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from cosim.learning.records import Measurement
+    from cosim.scenario.model import Scenario
     from cosim.trace.schema import Row
 
 
@@ -19,6 +21,9 @@ class Observer(Protocol):
     observers=[…])` takes objects. A scenario's `trace.observers` takes names of entry points
     `cosim.observers`, each a class or a function that makes an observer of a `Scenario` and of the
     run's directory, a `Path`. An observer that raises ends the run, whose files stay readable.
+
+    One that also defines `began(scenario, directory)` and `ended(status)` is told of the first
+    before any row, and of the last when all is written.
     """
 
     def saw(self, row: Row) -> None:
@@ -33,3 +38,16 @@ class Observer(Protocol):
     def closed(self, round_: int, time_s: float) -> None:
         """Is told of each round that all devices have ended, and when, in simulated s."""
         return
+
+
+@runtime_checkable
+class LastingObserver(Observer, Protocol):
+    """A lasting observer has something to open before a run and to close after it."""
+
+    def began(self, scenario: Scenario, directory: Path) -> None:
+        """Is told of the scenario and of the run's directory, before any row; of a run that is
+        resumed again, which is then told from its start."""
+
+    def ended(self, status: str) -> None:
+        """Is told of `completed`, `failed` or `interrupted`, when traces and manifest are
+        written."""

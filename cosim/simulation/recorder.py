@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
 from simpy import Environment
 
-from cosim.errors import ObserverError
+from cosim.errors import CosimError, ObserverError
 from cosim.learning.records import Measurement
+from cosim.scenario.model import Scenario
+from cosim.simulation.observer import LastingObserver
 from cosim.simulation.observer import Observer as Observer
+from cosim.trace.manifest import Status
 from cosim.trace.schema import Cause, EventKind, EventRow, Row
 
 
@@ -37,6 +41,36 @@ class Recorder:
         self._trace = trace
         self._observers = observers
 
+    def began(self, scenario: Scenario, directory: Path) -> None:
+        """Tells observers that the run begins."""
+        for observer in self._observers:
+            if isinstance(observer, LastingObserver):
+                with _told(observer):
+                    observer.began(scenario, directory)
+
+    @contextmanager
+    def end_told(self) -> Iterator[None]:
+        """Tells observers, when all is written, how what is played within has ended.
+
+        Where it has failed already, an observer that fails as well is passed over.
+        """
+        try:
+            yield
+        except BaseException as error:
+            stopped = isinstance(error, KeyboardInterrupt)
+            with suppress(ObserverError):
+                self._end(Status.INTERRUPTED if stopped else Status.FAILED)
+            raise
+        self._end(Status.COMPLETED)
+
+    def _end(self, status: Status) -> None:
+        """Whatever becomes of one, the others are told."""
+        with ExitStack() as stack:
+            for observer in reversed(self._observers):
+                if isinstance(observer, LastingObserver):
+                    stack.enter_context(_told(observer))
+                    stack.callback(observer.ended, status)
+
     def write(self, row: Row) -> None:
         """Writes one row of any table."""
         self._trace.add(row)
@@ -61,10 +95,8 @@ class Recorder:
     def scored(self, round_: int, measurements: Sequence[Measurement]) -> None:
         """Tells the observers of an evaluation."""
         for observer in self._observers:
-            try:
+            with _told(observer):
                 observer.scored(round_, measurements)
-            except Exception as error:
-                raise _observer_failed(observer, error) from error
 
     def spill(self) -> None:
         """Flushes the trace amid a round."""
@@ -74,10 +106,19 @@ class Recorder:
         """Flushes the trace and tells the observers."""
         self._trace.flush()
         for observer in self._observers:
-            try:
+            with _told(observer):
                 observer.closed(round_, self._env.now)
-            except Exception as error:
-                raise _observer_failed(observer, error) from error
+
+
+@contextmanager
+def _told(observer: Observer) -> Iterator[None]:
+    """Raises ObserverError for whatever fails in an observer."""
+    try:
+        yield
+    except CosimError:
+        raise
+    except Exception as error:
+        raise _observer_failed(observer, error) from error
 
 
 def _observer_failed(observer: Observer, error: Exception) -> ObserverError:

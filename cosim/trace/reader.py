@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,8 +29,8 @@ class Run:
     """A run is one directory; each table is read when first asked for and then kept.
 
     In the data frames a null number is NaN, except that nullable integers (`events.peer`) stay
-    integers, with pandas' NA. `table` keeps null and NaN apart. To see what a running run has
-    flushed since, read it again.
+    integers, with pandas' NA. `table` keeps null and NaN apart. The unit of each column is in
+    `frame.attrs["units"]`. To see what a running run has flushed since, read it again.
 
     directory: where it is.
     manifest: what is known of it as a whole.
@@ -38,8 +38,8 @@ class Run:
     """
 
     directory: Path
-    manifest: dict[str, Any]
-    scenario_text: str
+    manifest: dict[str, Any] = field(repr=False)
+    scenario_text: str = field(repr=False)
 
     @cached_property
     def devices(self) -> pd.DataFrame:
@@ -91,6 +91,25 @@ class Run:
         """One row per device, question and evaluation; empty where answers are not kept."""
         return self._frame("answers")
 
+    @classmethod
+    def read(cls, path: Path | str) -> Self:
+        """Opens a run directory; raises RunDirectoryError if it is not one or cannot be read."""
+        directory = Path(path)
+        if not os.path.isfile(directory / MANIFEST_FILE):  # which takes any text
+            lack = f"has no {MANIFEST_FILE}" if os.path.isdir(directory) else "is not a directory"
+            raise RunDirectoryError(
+                f"{directory} is not a run: it {lack}; expected a directory that a run has "
+                f"written{_nearest_run(directory)}."
+            )
+        scenario = directory / SCENARIO_FILE
+        try:
+            scenario_text = scenario.read_text(encoding="utf-8")
+        except OSError as error:
+            raise RunDirectoryError(f"{scenario} cannot be read: {error.strerror}.") from error
+        except UnicodeDecodeError as error:
+            raise RunDirectoryError(f"{scenario} is not utf-8 text: {error}.") from error
+        return cls(directory, read_manifest(directory), scenario_text)
+
     def table(self, name: str) -> pa.Table:
         """The table as pyarrow holds it, with units as field metadata; read anew at each call.
 
@@ -130,30 +149,17 @@ class Run:
                 "cosim wrote them; run its scenario again."
             )
         frame: pd.DataFrame = table.to_pandas()
-        for field in table.schema:
-            if field.nullable and pa.types.is_int32(field.type):
-                column = table.column(field.name)
-                frame[field.name] = column.to_pandas(types_mapper=lambda _: pd.Int32Dtype())
+        for kind in table.schema:
+            if kind.nullable and pa.types.is_int32(kind.type):
+                column = table.column(kind.name)
+                frame[kind.name] = column.to_pandas(types_mapper=lambda _: pd.Int32Dtype())
+        frame.attrs["units"] = units(table.schema)
         return frame
 
 
 def read_run(path: Path | str) -> Run:
-    """Open a run directory; raises RunDirectoryError if it is not one or cannot be read."""
-    directory = Path(path)
-    if not os.path.isfile(directory / MANIFEST_FILE):  # which takes any text
-        lack = f"has no {MANIFEST_FILE}" if os.path.isdir(directory) else "is not a directory"
-        raise RunDirectoryError(
-            f"{directory} is not a run: it {lack}; expected a directory that a run has "
-            f"written{_nearest_run(directory)}."
-        )
-    scenario = directory / SCENARIO_FILE
-    try:
-        scenario_text = scenario.read_text(encoding="utf-8")
-    except OSError as error:
-        raise RunDirectoryError(f"{scenario} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise RunDirectoryError(f"{scenario} is not utf-8 text: {error}.") from error
-    return Run(directory, read_manifest(directory), scenario_text)
+    """Opens a run directory, as `Run.read` does."""
+    return Run.read(path)
 
 
 def _read_table(files: list[Path], name: str) -> pa.Table:

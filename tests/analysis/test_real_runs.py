@@ -12,9 +12,9 @@ import pytest
 import table1
 
 import cosim
-from cosim.sweep.definition import read_sweep
-from cosim.sweep.index import Entry, write_index
-from cosim.sweep.state import State
+from cosim.sweeping.definition import read_sweep
+from cosim.sweeping.index import Entry, write_index
+from cosim.sweeping.state import State
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from sweeps import _method, read_sweep
 
 import cosim
 from cosim.errors import SweepError
-from cosim.sweep.definition import read_sweep as read_sweep_file
+from cosim.sweeping.definition import read_sweep as read_sweep_file
 
 ROOT = Path(__file__).parents[2]
 PAPER = ROOT / "scenarios" / "paper"

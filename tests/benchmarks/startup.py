@@ -32,7 +32,7 @@ TORCH = "import torch"
 BESIDE_TORCH = (
     "import time, torch\n"
     "began = time.perf_counter(), time.process_time()\n"
-    "import cosim.cli.app, cosim.cli.progress, cosim.lifecycle.play, cosim.learning.prepare\n"
+    "import cosim.cli.app, cosim.observers.progress, cosim.lifecycle.play, cosim.learning.prepare\n"
     "print(time.perf_counter() - began[0], time.process_time() - began[1])\n"
 )
 Times = dict[str, tuple[float, float]]

@@ -16,12 +16,12 @@ import pytest
 from cosim.errors import RunDirectoryError, SweepError
 from cosim.lifecycle.play import play
 from cosim.scenario.load import load
-from cosim.sweep import state
-from cosim.sweep.definition import read_sweep
-from cosim.sweep.index import OWNER_FILE, holding
-from cosim.sweep.run import play_sweep
-from cosim.sweep.state import State, move_aside
-from cosim.sweep.watch import Watch
+from cosim.sweeping import state
+from cosim.sweeping.definition import read_sweep
+from cosim.sweeping.index import OWNER_FILE, holding
+from cosim.sweeping.run import play_sweep
+from cosim.sweeping.state import State, move_aside
+from cosim.sweeping.watch import Watch
 from cosim.trace.lock import LOCK_FILE, held, holder
 from cosim.trace.manifest import read_manifest
 from tests.cases.at_a_shell import environment

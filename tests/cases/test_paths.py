@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cosim.errors import RunDirectoryError, SweepError
-from cosim.sweep.definition import read_sweep
-from cosim.sweep.index import holding, refuse_foreign
+from cosim.sweeping.definition import read_sweep
+from cosim.sweeping.index import holding, refuse_foreign
 from cosim.trace.directory import claim_run_directory
 from tests.cases.at_a_shell import Command, environment
 

@@ -12,9 +12,9 @@ from cosim.errors import ScenarioError, SweepError
 from cosim.learning import prepare
 from cosim.preflight.startable import Preflight
 from cosim.scenario.load import load
-from cosim.sweep.definition import read_sweep
-from cosim.sweep.run import plan_of, play_sweep, unstartable
-from cosim.sweep.watch import Watch
+from cosim.sweeping.definition import read_sweep
+from cosim.sweeping.run import plan_of, play_sweep, unstartable
+from cosim.sweeping.watch import Watch
 
 LEARNING = """\
 rounds: 1
@@ -123,7 +123,7 @@ def test_a_full_disk_is_told_with_the_command_that_goes_on(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("cosim.sweep.run.write_index", full)
+    monkeypatch.setattr("cosim.sweeping.run.write_index", full)
     assert called(monkeypatch, "sweep", "grid.yaml", "--out", "there") == 2
     err = " ".join(capsys.readouterr().err.split())
     assert "there: no room is left to write to" in err

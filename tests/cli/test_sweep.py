@@ -18,8 +18,8 @@ from cosim.errors import ScenarioError
 from cosim.learning.learner import Learner
 from cosim.lifecycle.play import Interrupted, play
 from cosim.scenario.load import load
-from cosim.sweep.work import Task
-from cosim.sweep.workers import cores, play_all, threads_for
+from cosim.sweeping.work import Task
+from cosim.sweeping.workers import cores, play_all, threads_for
 from cosim.trace.reader import read_run
 
 SWEEP = """\

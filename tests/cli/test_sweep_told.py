@@ -12,16 +12,16 @@ from rich.console import Console
 
 from cosim.cli.sweep_progress import SweepProgress
 from cosim.comparison.figures import figures_of
-from cosim.sweep.definition import Sweep, read_sweep
-from cosim.sweep.duration import wall_s_left
-from cosim.sweep.index import Entry, completed_runs, known_results, write_index
-from cosim.sweep.progress import Progress
-from cosim.sweep.results import NO_RESULTS, Results, results_of
-from cosim.sweep.rounds import RoundTeller
-from cosim.sweep.run import play_sweep
-from cosim.sweep.state import State
-from cosim.sweep.watch import Watch
-from cosim.sweep.work import Task, play_task
+from cosim.sweeping.definition import Sweep, read_sweep
+from cosim.sweeping.duration import wall_s_left
+from cosim.sweeping.index import Entry, completed_runs, known_results, write_index
+from cosim.sweeping.progress import Progress
+from cosim.sweeping.results import NO_RESULTS, Results, results_of
+from cosim.sweeping.rounds import RoundTeller
+from cosim.sweeping.run import play_sweep
+from cosim.sweeping.state import State
+from cosim.sweeping.watch import Watch
+from cosim.sweeping.work import Task, play_task
 from cosim.trace.reader import read_run
 
 SWEEP = """\

@@ -9,7 +9,6 @@ import pytest
 from rich.console import Console
 
 from cosim.cli.accuracy_table import accuracy_by_task, accuracy_table
-from cosim.cli.progress import LiveProgress, PlainProgress, progress_for
 from cosim.cli.summary import (
     departures,
     divergence,
@@ -17,8 +16,9 @@ from cosim.cli.summary import (
     isolation,
     starvation,
 )
-from cosim.cli.tally import Tally, clock_text
 from cosim.learning.records import Measurement, Score
+from cosim.observers.progress import LiveProgress, PlainProgress, progress_for
+from cosim.observers.tally import Tally, clock_text
 from cosim.trace.schema import EventRow, Outcome, RoundRow, TransferKind, TransferRow
 
 

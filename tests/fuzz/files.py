@@ -20,8 +20,8 @@ from cosim.learning.data.procedural import procedural_examples
 from cosim.mobility.recorded.read import Reading, read_trace
 from cosim.scenario.catalogue import named_profile
 from cosim.scenario.learning import Fields, Task
-from cosim.sweep.definition import read_sweep
-from cosim.sweep.index import completed_runs
+from cosim.sweeping.definition import read_sweep
+from cosim.sweeping.index import completed_runs
 from cosim.trace.reader import read_run
 from cosim.trace.schema import SCHEMAS
 from cosim.verification.verify import verify

@@ -21,7 +21,7 @@ from cosim.mobility.recorded.read import Reading, read_trace
 from cosim.scenario.catalogue import named_profile
 from cosim.scenario.learning import Fields, Task
 from cosim.scenario.load import load
-from cosim.sweep.index import completed_runs
+from cosim.sweeping.index import completed_runs
 from cosim.trace.reader import read_run
 
 HERE = Path(__file__).parent

@@ -136,7 +136,7 @@ NAMES = {"cosim.observers": {"log": "Log", "odd": "odd", "number": "number"}}
     ("names", "source", "told"),
     [
         ("[lag]", MODULE, r"s\.yaml:7: trace\.observers\.0: 'lag' is not an observer; did you "
-         r"mean 'log'\? \(one of log, odd, number\)"),
+         r"mean 'log'\? \(one of tensorboard, wandb, mlflow, log, odd, number\)"),
         ("[log, number]", MODULE + "number = 3\n", r"trace\.observers\.1: number of my-air 1\.0 "
          r"\(.*\) is neither a class nor a function"),
     ],
@@ -150,9 +150,19 @@ def test_a_name_that_is_no_observers_is_refused_with_the_scenario(
         load(path)
 
 
-def test_where_nothing_is_installed_an_observer_cannot_be_named(path: Path, site: Path) -> None:
+def test_where_nothing_is_installed_only_cosims_own_can_be_named(path: Path, site: Path) -> None:
     path.write_text(WATCHED, encoding="utf-8")
-    with pytest.raises(ScenarioError, match=r"'log' is not an observer \(no installed package"):
+    told = r"'log' is not an observer \(one of tensorboard, wandb, mlflow\)"
+    with pytest.raises(ScenarioError, match=told):
+        load(path)
+
+
+def test_a_package_cannot_take_the_name_of_cosims_own(path: Path, site: Path) -> None:
+    install(site, entry_points={"cosim.observers": {"wandb": "Log"}})
+    path.write_text(f"{TEXT}trace: {{observers: [wandb]}}\n", encoding="utf-8")
+    with pytest.raises(
+        ScenarioError, match=r"wandb of my-air 1\.0 .* takes a name that is cosim's"
+    ):
         load(path)
 
 

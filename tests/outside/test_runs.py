@@ -19,11 +19,11 @@ from cosim.host.ray_cluster import RayCluster
 from cosim.lifecycle.play import Interrupted, play, resume
 from cosim.methods.outside import forget
 from cosim.scenario.load import load
-from cosim.sweep.definition import read_sweep
-from cosim.sweep.engine import Engine
-from cosim.sweep.run import play_sweep
-from cosim.sweep.state import State, goes_on, look
-from cosim.sweep.watch import Watch
+from cosim.sweeping.definition import read_sweep
+from cosim.sweeping.engine import Engine
+from cosim.sweeping.run import play_sweep
+from cosim.sweeping.state import State, goes_on, look
+from cosim.sweeping.watch import Watch
 from cosim.trace.files import CHECKPOINTS
 from cosim.trace.manifest import read_manifest
 from tests.cli.conftest import Command

@@ -9,7 +9,7 @@ import pytest
 from cosim.errors import ScenarioError
 from cosim.scenario.load import dump, load
 from cosim.scenario.model import Scenario
-from cosim.sweep.definition import read_sweep
+from cosim.sweeping.definition import read_sweep
 
 TEXT = "rounds: 1\nlearning: none\nmethod: lora\ndevices: [{count: 2}]\n"
 WORDS = [

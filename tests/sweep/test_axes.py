@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosim.errors import ScenarioError
-from cosim.sweep.definition import Sweep, read_sweep
-from cosim.sweep.naming import point_label, point_name
-from cosim.sweep.rules import Rule
+from cosim.sweeping.definition import Sweep, read_sweep
+from cosim.sweeping.naming import point_label, point_name
+from cosim.sweeping.rules import Rule
 
 SCENARIO = """\
 rounds: 3

@@ -8,7 +8,7 @@ import pytest
 from cosim.errors import ScenarioError
 from cosim.scenario.load import load
 from cosim.scenario.mobility import RecordedTrace
-from cosim.sweep.definition import read_sweep
+from cosim.sweeping.definition import read_sweep
 
 SCENARIO = """\
 rounds: 3

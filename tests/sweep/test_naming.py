@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosim.scenario.reading.one_line import number_text, short_paths
-from cosim.sweep.naming import point_name
+from cosim.sweeping.naming import point_name
 
 
 @pytest.mark.parametrize(

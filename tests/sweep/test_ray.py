@@ -17,13 +17,13 @@ from cosim.errors import RunDirectoryError, SweepError
 from cosim.host.ray_cluster import RayCluster
 from cosim.scenario.learning import LanguageModel
 from cosim.scenario.load import load
-from cosim.sweep import ray_workers, workers
-from cosim.sweep.definition import read_sweep
-from cosim.sweep.engine import Engine, engine_named, player_of
-from cosim.sweep.index import Entry
-from cosim.sweep.run import play_sweep
-from cosim.sweep.watch import Watch
-from cosim.sweep.work import Task
+from cosim.sweeping import ray_workers, workers
+from cosim.sweeping.definition import read_sweep
+from cosim.sweeping.engine import Engine, engine_named, player_of
+from cosim.sweeping.index import Entry
+from cosim.sweeping.run import play_sweep
+from cosim.sweeping.watch import Watch
+from cosim.sweeping.work import Task
 from cosim.trace.lock import LOCK_FILE
 from cosim.trace.manifest import read_manifest
 

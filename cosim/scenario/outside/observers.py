@@ -1,4 +1,4 @@
-"""Who looks on at a run, by the names that installed packages declare."""
+"""Who looks on at a run, by the names of cosim's own and those that installed packages declare."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from cosim.errors import OutsideError
 from cosim.scenario.outside.entry_points import OBSERVERS, Declared, declared, named
 from cosim.spelling import did_you_mean
 
+# Those of `cosim/observers/`, whose packages are looked for when a run is set up.
+OWN = ("tensorboard", "wandb", "mlflow")
+
 
 def observer_entry(name: str) -> tuple[Declared, Any]:
     """The entry point of an observer's name, and the class or function that it names.
@@ -18,8 +21,8 @@ def observer_entry(name: str) -> tuple[Declared, Any]:
     """
     entry_point = named(OBSERVERS, name)
     if entry_point is None:
-        names = list(declared(OBSERVERS))
-        among = f"one of {', '.join(names)}" if names else "no installed package declares any"
+        names = [*OWN, *declared(OBSERVERS)]
+        among = f"one of {', '.join(names)}"
         raise OutsideError(f"'{name}' is not an observer{did_you_mean(name, names)} ({among})")
     factory = entry_point.load()
     if not callable(factory):
@@ -28,7 +31,10 @@ def observer_entry(name: str) -> tuple[Declared, Any]:
 
 
 def _installed(name: str) -> str:
-    observer_entry(name)
+    if name in OWN:
+        named(OBSERVERS, name, OWN)
+    else:
+        observer_entry(name)
     return name
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from cosim.errors import CosimError, OutsideError
 from cosim.scenario.model import Scenario
 from cosim.scenario.outside.entry_points import Declared, named
-from cosim.scenario.outside.observers import observer_entry
+from cosim.scenario.outside.observers import OWN, observer_entry
 from cosim.scenario.outside.section import OutsideSection
 
 
@@ -105,6 +105,8 @@ def _things(scenario: Scenario) -> Iterator[tuple[str, Declared, Any]]:
                 )
             yield path, entry_point, type(section)
     for number, name in enumerate(scenario.trace.observers):
+        if name in OWN:
+            continue
         yield f"trace.observers.{number}", *observer_entry(name)
 
 

@@ -1,5 +1,7 @@
 """A scenario as written: its data, and for every path in it the line or `--set` it came from."""
 
+from __future__ import annotations
+
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,13 +34,21 @@ class Override:
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """A scenario as written: plain `data`, and for every path in it the line it came from."""
+    """A scenario as written: plain `data`, and for every path in it the line it came from.
+
+    root: the nodes that know the lines; None where the data were never a text.
+    """
 
     path: Path
     text: str
     data: dict[str, Any]
-    root: Node = field(repr=False)
+    root: Node | None = field(repr=False)
     overrides: tuple[Override, ...] = ()
+
+    @classmethod
+    def of_mapping(cls, data: dict[str, Any]) -> Document:
+        """The document of what Python gives; relative paths in it start at the current folder."""
+        return cls(Path("scenario"), "", data, None)
 
     def override_of(self, loc: Sequence[str | int]) -> str | None:
         """The `--set` argument that decided the value at `loc`, None where the file did."""
@@ -61,9 +71,11 @@ class Document:
     def line_of(self, loc: Sequence[str | int]) -> int | None:
         """The 1-based line of the key or item at `loc`, else of the nearest level around it.
 
-        None where a `--set` argument, and not the file, decided the value.
+        None where a `--set` argument, and not the file, decided the value, or there is no file.
         """
-        return None if self.override_of(loc) is not None else self._line(loc)[0]
+        if self.root is None or self.override_of(loc) is not None:
+            return None
+        return self._line(loc)[0]
 
     def where(self, loc: Sequence[str | int]) -> str:
         """`file:line`, or the `--set` argument; the file alone for the top level."""
@@ -74,9 +86,11 @@ class Document:
             decided = inside[-1] if inside else None
         if decided is not None:
             return decided.where
-        return f"{self.path}:{self._line(loc)[0]}" if loc else str(self.path)
+        return f"{self.path}:{self._line(loc)[0]}" if loc and self.root else str(self.path)
 
     def _line(self, loc: Sequence[str | int]) -> tuple[int, int]:
+        if self.root is None:
+            return 0, 0
         node, line = self.root, self.root.line
         for depth, step in enumerate(loc):
             if isinstance(node.value, dict) and isinstance(step, str) and step in node.value:

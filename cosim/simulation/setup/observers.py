@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cosim.errors import CosimError, ObserverError
+from cosim.observers.own import own_observer
 from cosim.scenario.model import Scenario
-from cosim.scenario.outside.observers import observer_entry
+from cosim.scenario.outside.observers import OWN, observer_entry
 from cosim.simulation.observer import Observer
 
 
@@ -17,6 +18,9 @@ def named_observers(scenario: Scenario, directory: Path | None) -> Iterator[Obse
     Raises ObserverError for one that cannot be made, is no observer, or has no directory.
     """
     for number, name in enumerate(scenario.trace.observers):
+        if name in OWN:
+            yield own_observer(name)
+            continue
         entry_point, factory = observer_entry(name)
         where = f"trace.observers.{number}: {entry_point}"
         if directory is None:

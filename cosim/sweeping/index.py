@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cosim.errors import RunDirectoryError, SweepError
-from cosim.sweep.definition import Point, Sweep
-from cosim.sweep.results import NO_RESULTS, Results
-from cosim.sweep.state import State
+from cosim.sweeping.definition import Point, Sweep
+from cosim.sweeping.results import NO_RESULTS, Results
+from cosim.sweeping.state import State
 from cosim.trace.files import refuse_unspeakable, replacing
 from cosim.trace.lock import held
 

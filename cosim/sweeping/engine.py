@@ -9,9 +9,9 @@ from cosim.errors import SweepError
 from cosim.host.ray_cluster import refuse_without_ray
 from cosim.scenario.model import Scenario
 from cosim.spelling import did_you_mean
-from cosim.sweep import ray_workers, workers
-from cosim.sweep.progress import Tell
-from cosim.sweep.work import Reply, Task
+from cosim.sweeping import ray_workers, workers
+from cosim.sweeping.progress import Tell
+from cosim.sweeping.work import Reply, Task
 
 # Plays all tasks, so many at a time, tells of rounds, and yields each one's reply as it comes.
 Player = Callable[[Iterable[Task], int, Tell], Generator[Reply]]

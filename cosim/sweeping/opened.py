@@ -21,7 +21,7 @@ class Opened(NamedTuple):
 
 def opened_runs(paths: Sequence[Path]) -> Opened:
     """Opens runs; raises RunDirectoryError for what is neither a run nor a sweep."""
-    from cosim.sweep.index import completed_runs, is_sweep
+    from cosim.sweeping.index import completed_runs, is_sweep
     from cosim.trace.reader import read_run
 
     opened = Opened([], [], {})

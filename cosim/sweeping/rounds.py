@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from cosim.simulation.observer import Observer
-from cosim.sweep.progress import Progress, Tell
+from cosim.sweeping.progress import Progress, Tell
 
 # A message at most for each of so many equal parts of a run.
 _PARTS = 100

@@ -13,7 +13,7 @@ from threading import Event, Thread
 from typing import Any, NamedTuple
 
 from cosim.errors import CosimError, ResumeError
-from cosim.sweep.progress import Tell
+from cosim.sweeping.progress import Tell
 
 # Whoever computes in threads reads one of these when it is first imported.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
@@ -109,8 +109,8 @@ def play_task(task: Task, tell: Tell | None = None) -> Reply:
 
 def _play_or_resume(task: Task, tell: Tell | None) -> None:
     from cosim.lifecycle.play import play, resume
-    from cosim.sweep.rounds import RoundTeller
-    from cosim.sweep.state import State, move_aside
+    from cosim.sweeping.rounds import RoundTeller
+    from cosim.sweeping.state import State, move_aside
 
     watched = [] if tell is None else [RoundTeller(task.name, task.scenario.rounds, tell)]
     if task.resumed:

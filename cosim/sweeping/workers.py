@@ -12,8 +12,8 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from cosim.host.safe_path import safe_path
-from cosim.sweep.progress import Progress, Tell
-from cosim.sweep.work import Reply, Task, serve
+from cosim.sweeping.progress import Progress, Tell
+from cosim.sweeping.work import Reply, Task, serve
 
 
 def cores() -> int:

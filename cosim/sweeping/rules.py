@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, model_va
 
 from cosim.scenario.reading.one_line import number_text, shown
 from cosim.scenario.section import Section
-from cosim.sweep.naming import refuse_unfit_names
+from cosim.sweeping.naming import refuse_unfit_names
 
 # The most values of one rule; a sweep has no more runs.
 MAX_VALUES = 10_000

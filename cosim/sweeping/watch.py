@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cosim.sweep.index import Entry
+from cosim.sweeping.index import Entry
 
 
 class Watch:

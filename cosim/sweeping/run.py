@@ -11,13 +11,13 @@ from pathlib import Path
 from cosim.errors import CosimError, RunDirectoryError, SweepError
 from cosim.preflight.startable import Preflight
 from cosim.scenario.complaints.blame import blaming
-from cosim.sweep.definition import Point, Sweep
-from cosim.sweep.engine import Engine, player_of
-from cosim.sweep.index import Entry, holding, known_results, refuse_foreign, write_index
-from cosim.sweep.results import Results, results_of
-from cosim.sweep.state import ERROR_FILE, Standing, State, look, make_way, seconds_of
-from cosim.sweep.watch import Watch
-from cosim.sweep.work import Reply, Task
+from cosim.sweeping.definition import Point, Sweep
+from cosim.sweeping.engine import Engine, player_of
+from cosim.sweeping.index import Entry, holding, known_results, refuse_foreign, write_index
+from cosim.sweeping.results import Results, results_of
+from cosim.sweeping.state import ERROR_FILE, Standing, State, look, make_way, seconds_of
+from cosim.sweeping.watch import Watch
+from cosim.sweeping.work import Reply, Task
 from cosim.trace.directory import explain_full_disk
 from cosim.trace.lock import holder
 from cosim.trace.manifest import read_manifest

@@ -13,10 +13,10 @@ from typing import Any
 from cosim.errors import RunDirectoryError
 from cosim.host.ray_cluster import RayCluster, connect, cpus_for, environment
 from cosim.scenario.model import Scenario
-from cosim.sweep.progress import Tell
-from cosim.sweep.state import State, look, make_way, move_aside
-from cosim.sweep.work import THREADS, Reply, Task, play_task, thread_variables
-from cosim.sweep.workers import threads_for
+from cosim.sweeping.progress import Tell
+from cosim.sweeping.state import State, look, make_way, move_aside
+from cosim.sweeping.work import THREADS, Reply, Task, play_task, thread_variables
+from cosim.sweeping.workers import threads_for
 from cosim.trace.lock import break_lock
 
 # How often a run is tried again whose worker has died; what kills three is the run itself.

@@ -33,7 +33,7 @@ class Tally:
         self.transfers = 0
         self.missed = 0
         self._losses: list[float] = []
-        self._scores: dict[tuple[int, str], float] = {}
+        self.scores: dict[tuple[int, str], float] = {}
 
     def saw(self, row: Row) -> None:
         """Counts rounds and transfers other than beacons, ignores the rest."""
@@ -51,9 +51,9 @@ class Tally:
         """Keeps the mean accuracy over devices and tasks, each as it was scored last."""
         for measurement in measurements:
             if measurement.score.headline:
-                self._scores[measurement.device, measurement.task] = measurement.score.value
-        if self._scores:
-            self.accuracy = fmean(self._scores.values())
+                self.scores[measurement.device, measurement.task] = measurement.score.value
+        if self.scores:
+            self.accuracy = fmean(self.scores.values())
             self.accuracy_round = round_
 
     def closed(self, round_: int, time_s: float) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from heapq import heapify, heapreplace
 from statistics import fmean
 
-from cosim.sweep.index import Entry
-from cosim.sweep.state import State
+from cosim.sweeping.index import Entry
+from cosim.sweeping.state import State
 
 
 def wall_s_left(

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from cosim.scenario.reading.document import Loc
-from cosim.sweep.rules import Rule
+from cosim.sweeping.rules import Rule
 
 Values = Annotated[tuple[Any, ...], Field(min_length=1)] | Rule
 

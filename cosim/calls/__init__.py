@@ -1,0 +1,1 @@
+"""What Python calls, as `cosim.NAME`: a function a command, and what they give back."""

@@ -1,0 +1,1 @@
+"""Who looks on at a run: progress for people, curves for TensorBoard, W&B and MLflow."""
