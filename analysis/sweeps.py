@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,11 +106,15 @@ def read_sweep(
     return sweep
 
 
-def command(description: str) -> argparse.ArgumentParser:
-    """What all scripts take: a sweep, where to write, and what to do about missing seeds."""
+def command(description: str, *, several: bool = False) -> argparse.ArgumentParser:
+    """What all scripts take: a sweep, where to write, and what to do about missing seeds.
+
+    several: sweeps are read as one.
+    """
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     told = "directory of a sweep, or the OUT.csv of an earlier call, which is drawn anew"
-    parser.add_argument("sweep", type=Path, metavar="SWEEP", help=told)
+    count = "+" if several else 1
+    parser.add_argument("sweeps", type=Path, metavar="SWEEP", nargs=count, help=told)
     parser.add_argument("--out", type=Path, required=True, help="path without an ending")
     parser.add_argument(
         "--allow-missing", action="store_true", help="use the seeds there are, and say so"
@@ -131,21 +135,34 @@ def play(
     """
     arguments = parser.parse_args(argv)
     with explained(parser):
-        if arguments.sweep.suffix == ".csv":
-            table = _table(arguments.sweep)
+        first = arguments.sweeps[0]
+        if first.suffix == ".csv":
+            table = _table(first)
             note = _note(_missing(table))
         else:
             how = {key: own(arguments) if callable(own) else own for key, own in reading.items()}
-            sweep = read_sweep(arguments.sweep, allow_missing=arguments.allow_missing, **how)
+            sweep = _together(
+                read_sweep(directory, allow_missing=arguments.allow_missing, **how)
+                for directory in arguments.sweeps
+            )
             table, note = table_of(sweep, arguments), sweep.note
         try:
             figure = draw(table, arguments)
         except KeyError as error:
-            raise SweepError(
-                f"{arguments.sweep} is no table of this script: it has no {error}"
-            ) from error
+            raise SweepError(f"{first} is no table of this script: it has no {error}") from error
         write_table(table, arguments.out)
         look.save(figure, arguments.out, note)
+
+
+def _together(sweeps: Iterable[Sweep]) -> Sweep:
+    """Sweeps as one, of the directory of the first."""
+    every = list(sweeps)
+    missing = dict[str, list[int]]()
+    for sweep in every:
+        for label, seeds in sweep.missing.items():
+            missing[label] = sorted({*missing.get(label, []), *seeds})
+    runs = tuple(one for sweep in every for one in sweep.runs)
+    return Sweep(every[0].directory, runs, missing)
 
 
 def _table(path: Path) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Sweeps written by hand: chosen accuracies, energies, bits, layers and collision rates."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from cosim.trace.manifest import write_manifest
 from cosim.trace.schema import (
     Cause,
     EvaluationRow,
+    EventKind,
+    EventRow,
     LayerRow,
     Outcome,
     RoundRow,
@@ -46,11 +48,17 @@ def write_run(
     collision: Sequence[tuple[float, float]] = (),
     relabelled: int = 0,
     bandwidth_hz: float = 4e6,
+    parts: Mapping[str, Any] | None = None,
+    compute_deadline_s: float | None = None,
+    stopped: int = 0,
+    silent: int = 0,
 ) -> None:
     """One run: `accuracy` by checkpoint, a round each, the first task 0.1 above the second.
 
     A device is 0.04 better on its own task than on the other. A round takes 2 s and `joules`, and
     every device sends one update to the next: half of them late, unless the method is `local`.
+    parts: of the method. stopped: devices that the compute deadline stops in every round. silent:
+    devices that send a beacon instead.
     """
     trace = TraceWriter(directory)
     trainable = method in PROJECTION
@@ -75,18 +83,27 @@ def write_run(
                 trace.add(_row(RoundRow, **fields, energy_tx_j=joules / devices))
         for src in range(devices if number and method != "local" else 0):
             late = src % 2
+            ends = Cause.DEADLINE if src < stopped else Cause.COMPUTE_FINISHED
+            told = {"round": number, "device": src, "kind": EventKind.COMPUTE_END, "cause": ends}
+            trace.add(_row(EventRow, **told))
             fields = {"round": number, "src": src, "dst": (src + 1) % devices, "bits": bits}
             outcome = Outcome.LATE if late else Outcome.DELIVERED
             part = bits / (1 + late)
             sent = {"sent_bits": part, "delivered_bits": part, "outcome": outcome}
-            words = {"kind": TransferKind.UPDATE, "cause": Cause.BITS_DELIVERED}
+            kind = TransferKind.BEACON if src < silent else TransferKind.UPDATE
+            words = {"kind": kind, "cause": Cause.BITS_DELIVERED}
             trace.add(_row(TransferRow, **fields, **sent, **words))
     for number, (predicted, measured) in enumerate(collision, start=1):
         for device in range(devices):
             trace.add(TopologyRow(number, device, 0, devices, predicted, measured))
     trace.close()
     scenario = {
-        "method": {"name": method, "projection": PROJECTION.get(method, "frozen_own_seed")},
+        "method": {
+            "name": method,
+            "projection": PROJECTION.get(method, "frozen_own_seed"),
+            **(parts or {}),
+        },
+        "training": {"compute_deadline_s": compute_deadline_s},
         "adapter": {"bits_per_value": 16},
         "tasks": {
             task: {"relabel": 1 if at < relabelled else None} for at, task in enumerate(TASKS)
@@ -140,7 +157,7 @@ def table(tmp_path: Path) -> Callable[..., pd.DataFrame]:
 
     def play(script: Any, directory: Path, *arguments: str, by: Any = "method") -> pd.DataFrame:
         out = tmp_path / "results" / "figure"
-        script.main([str(directory), "--out", str(out), *arguments])
+        script.main([str(directory), *arguments, "--out", str(out)])
         picture = out.with_suffix(".png").read_bytes()
         assert picture.startswith(b"\x89PNG")
         assert len(picture) > 5000
