@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from cosim.comparison.estimate import estimate
 
 
 def half_width(values: Sequence[float]) -> float:
-    """Half of the interval that `cosim compare` tells; NaN for fewer than two values."""
-    found = estimate([float(value) for value in values])
-    return float("nan") if found is None or found.half_width is None else found.half_width
+    """Half of the interval that `cosim compare` tells; NaN for fewer than two values, or where one
+    is no finite number."""
+    if not np.isfinite(list(values)).all():
+        return float("nan")
+    mean = estimate([float(value) for value in values])
+    return float("nan") if mean is None or mean.half_width is None else mean.half_width
 
 
 def over_seeds(frame: pd.DataFrame, by: Sequence[str], value: str) -> pd.DataFrame:

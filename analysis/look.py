@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,6 +81,12 @@ def within_a_rate(mean: Any, half: Any, whole: float = 100.0) -> Any:
     since no rate lies beyond."""
     mean, half = np.asarray(mean, dtype=float), np.nan_to_num(np.asarray(half, dtype=float))
     return np.array([np.minimum(half, mean), np.minimum(half, whole - mean)])
+
+
+def listed(numbers: Iterable[int]) -> str:
+    """'3', or '2 to 3'."""
+    known = sorted(set(numbers))
+    return str(known[0]) if len(known) == 1 else f"{known[0]} to {known[-1]}"
 
 
 def wrapped(label: str) -> str:

@@ -17,9 +17,10 @@ from typing import Any
 import look
 import pandas as pd
 from intervals import over_seeds
-from measures import checkpoints, scenario_of
+from measures import scenario_of
 from sweeps import Sweep, command, play
 
+from cosim.comparison.figures import evaluated_rounds
 from cosim.errors import SweepError
 from cosim.trace.reader import Run
 from cosim.trace.schema import TransferKind
@@ -36,7 +37,7 @@ _STYLES = {
 
 def _row(run: Run, seed: int) -> dict[str, Any]:
     method, transfers = scenario_of(run)["method"], run.transfers
-    last = checkpoints(run).iloc[-1]
+    last = evaluated_rounds(run).iloc[-1]
     return {
         "method": method["name"],
         "threshold": float(_threshold(method)),
@@ -44,7 +45,7 @@ def _row(run: Run, seed: int) -> dict[str, Any]:
         "accuracy": 100 * last["accuracy"],
         "transmissions": float((transfers["kind"] == TransferKind.UPDATE).sum()),
         "beacons": float((transfers["kind"] == TransferKind.BEACON).sum()),
-        "simulated_s": last["simulated_s"],
+        "simulated_s": last["time_s"],
         "energy_j": last["energy_j"],
     }
 

@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 from intervals import over_seeds
 from matplotlib.lines import Line2D
-from measures import checkpoints, scenario_of
+from measures import scenario_of
 from sweeps import Sweep, command, play
 
+from cosim.comparison.figures import evaluated_rounds
 from cosim.trace.reader import Run
 from cosim.trace.schema import Cause, EventKind
 
@@ -45,16 +46,16 @@ def way_of(scenario: dict[str, Any]) -> str:
 
 
 def _row(run: Run, seed: int) -> dict[str, Any]:
-    scenario, last = scenario_of(run), checkpoints(run).iloc[-1]
+    scenario, last = scenario_of(run), evaluated_rounds(run).iloc[-1]
     ends = run.events[run.events["kind"] == EventKind.COMPUTE_END]
     return {
         "way": way_of(scenario),
         "deadline_s": scenario["training"].get("compute_deadline_s") or np.inf,
         "seed": seed,
         "accuracy": 100 * last["accuracy"],
-        "simulated_s": last["simulated_s"],
+        "simulated_s": last["time_s"],
         "energy_j": last["energy_j"],
-        "gbit": last["gbit"],
+        "gbit": last["mbit"] / 1e3,
         "stopped": float((ends["cause"] == Cause.DEADLINE).mean()),
     }
 

@@ -14,14 +14,14 @@ import pandas as pd
 import pytest
 import silence
 import stragglers
-from cosim.sweep.definition import read_sweep
-from cosim.sweep.index import Entry, write_index
-from cosim.sweep.state import State
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 import cosim
 from cosim.errors import SweepError
+from cosim.sweeping.definition import read_sweep
+from cosim.sweeping.index import Entry, write_index
+from cosim.sweeping.state import State
 from cosim.trace.manifest import read_manifest, write_manifest
 
 NETWORK = """\
