@@ -30,13 +30,13 @@ def first_uniforms(
 ) -> NDArray[np.float64]:
     """`stream(seed, purpose, *ids).random()` of many ids (K) at once: the same numbers (K,), in a
     sixth of the time."""
-    drawn = np.empty(len(named))
+    uniforms = np.empty(len(named))
     for start in range(0, len(named), _TOGETHER):
         part = named[start : start + _TOGETHER]
         keys = b"".join(_key(seed, purpose, ids) for ids in part)
         key = np.frombuffer(keys, "<u8").astype(np.uint64).reshape(-1, 2).T
-        drawn[start : start + _TOGETHER] = (_philox(*key) >> np.uint64(11)) * 2.0**-53
-    return drawn
+        uniforms[start : start + _TOGETHER] = (_philox(*key) >> np.uint64(11)) * 2.0**-53
+    return uniforms
 
 
 def pair(first: int, second: int) -> tuple[int, int]:

@@ -27,9 +27,9 @@ def accuracy_course(run: Run) -> pd.DataFrame:
     points["bits"] = points["mbit"] * 1e6
     by_task = headline(run).groupby(["round", "task"], sort=False)["value"]
     table = by_task.agg(["mean", "std", "count"]).rename(columns={"count": "devices"})
-    found = table.reset_index().merge(points, on="round")
+    course = table.reset_index().merge(points, on="round")
     ordered = ["round", "time_s", "energy_j", "bits", "task", "mean", "std", "devices"]
-    return _with_units(found[ordered])
+    return _with_units(course[ordered])
 
 
 def cost_course(run: Run, per: Per = "round") -> pd.DataFrame:

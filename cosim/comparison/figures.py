@@ -14,7 +14,7 @@ from cosim.trace.schema import HEADLINE_METRICS, Outcome, TransferKind
 
 @dataclass(frozen=True)
 class Figures:
-    """One run in numbers; None where the run has none.
+    """The figures are one run in numbers; None where the run has none.
 
     accuracy: mean over tasks of the mean over devices, at the last evaluation.
     best: the same at the evaluation at which it is largest.
@@ -45,15 +45,15 @@ class Figures:
 
     def value(self, name: str) -> float | None:
         """The figure of that name."""
-        found: float | None = (
+        figure: float | None = (
             self.at_budgets[name] if name in self.at_budgets else getattr(self, name)
         )
-        return found
+        return figure
 
     def values(self) -> dict[str, float | None]:
         """Every figure by its name."""
         rest = ("at_budgets", "spent")
-        plain = [one.name for one in fields(self) if one.name not in rest]
+        plain = [field.name for field in fields(self) if field.name not in rest]
         return {name: self.value(name) for name in (*plain, *self.at_budgets)}
 
 

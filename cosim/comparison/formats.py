@@ -23,7 +23,7 @@ from cosim.trace.files import replacing
 
 
 class Format(StrEnum):
-    """The formats of a comparison."""
+    """These are the formats of a comparison."""
 
     TABLE = "table"
     CSV = "csv"
@@ -77,7 +77,10 @@ def json_of(comparison: Comparison) -> str:
             {
                 "label": group.label,
                 "method": group.method,
-                "figures": {one.name: _numbers(group.estimate(one.name), one) for one in measures},
+                "figures": {
+                    measure.name: _numbers(group.estimate(measure.name), measure)
+                    for measure in measures
+                },
                 "runs": [row for row in rows if row["label"] == group.label],
             }
             for group in groups
@@ -105,8 +108,8 @@ def _difference(group: Group, other: Group, compared: Sequence[Measure]) -> dict
     return {
         "pairs": sum(seed in other.runs for seed in group.runs),
         "figures": {
-            one.name: _numbers(group.difference(other, one.name), one, difference=True)
-            for one in compared
+            measure.name: _numbers(group.difference(other, measure.name), measure, difference=True)
+            for measure in compared
         },
         "answers": answers._asdict() if answers and not isinstance(answers, str) else None,
     }
@@ -123,15 +126,15 @@ def _numbers(
 def markdown_of(comparison: Comparison) -> str:
     """Tables with pipes; what stands out is bold."""
 
-    def cell(one: Cell) -> str:
-        text = one.text.replace("|", "\\|")
-        return f"**{text}**" if one.bold else text
+    def cell(entry: Cell) -> str:
+        text = entry.text.replace("|", "\\|")
+        return f"**{text}**" if entry.bold else text
 
-    def table(one: Table) -> str:
-        heads = " | ".join(head.replace("|", "\\|") for head in one.heads)
-        rule = " | ".join(["---", *["---:"] * (len(one.heads) - 1)])
-        rows = [f"| {' | '.join(map(cell, row))} |" for row in one.rows]
-        title = [f"{one.title}:", ""] if one.title else []
+    def table(data: Table) -> str:
+        heads = " | ".join(head.replace("|", "\\|") for head in data.heads)
+        rule = " | ".join(["---", *["---:"] * (len(data.heads) - 1)])
+        rows = [f"| {' | '.join(map(cell, row))} |" for row in data.rows]
+        title = [f"{data.title}:", ""] if data.title else []
         return "\n".join([*title, f"| {heads} |", f"| {rule} |", *rows])
 
     return "\n\n".join([*map(table, tables(comparison)), *sentences(comparison)]) + "\n"
@@ -150,15 +153,15 @@ def latex_of(comparison: Comparison) -> str:
     def plain(text: str) -> str:
         return "".join(_LATEX.get(letter, letter) for letter in text)
 
-    def cell(one: Cell) -> str:
-        return rf"\textbf{{{plain(one.text)}}}" if one.bold else plain(one.text)
+    def cell(entry: Cell) -> str:
+        return rf"\textbf{{{plain(entry.text)}}}" if entry.bold else plain(entry.text)
 
-    def table(one: Table) -> str:
-        lines = [f"% {one.title}"] if one.title else []
-        lines += [rf"\begin{{tabular}}{{l{'r' * (len(one.heads) - 1)}}}", r"\toprule"]
-        lines += [" & ".join(map(plain, one.heads)) + r" \\", r"\midrule"]
-        lines += [" & ".join(map(cell, row)) + r" \\" for row in one.rows]
+    def table(data: Table) -> str:
+        lines = [f"% {data.title}"] if data.title else []
+        lines += [rf"\begin{{tabular}}{{l{'r' * (len(data.heads) - 1)}}}", r"\toprule"]
+        lines += [" & ".join(map(plain, data.heads)) + r" \\", r"\midrule"]
+        lines += [" & ".join(map(cell, row)) + r" \\" for row in data.rows]
         return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
-    said = "\n".join(f"% {sentence}" for sentence in sentences(comparison))
-    return "\n\n".join([*map(table, tables(comparison)), *([said] if said else [])]) + "\n"
+    notes = "\n".join(f"% {sentence}" for sentence in sentences(comparison))
+    return "\n\n".join([*map(table, tables(comparison)), *([notes] if notes else [])]) + "\n"

@@ -123,7 +123,7 @@ def _within(group: Group, budgets: Sequence[Budget]) -> Iterator[str]:
     """Sentences on runs that ended before a budget was spent: what they would have made of the rest
     is not known."""
     for budget in budgets:
-        ended = sum(one.spent[budget.column] < budget.most for one in group.figures.values())
+        ended = sum(run.spent[budget.column] < budget.most for run in group.figures.values())
         if ended:
             ratio = f"{ended} of {len(group.figures)} runs"
             yield f"ended before {budget.word} were spent, {ratio}: {group.label}"

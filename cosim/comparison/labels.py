@@ -21,10 +21,10 @@ def label(groups: Sequence[Group], called: Mapping[Path, str] | None = None) -> 
     called alike are told apart by all that.
     """
     _label_by_setting(groups)
-    given = {id(group): name for group in groups if (name := _given(group, called or {}))}
+    names = {id(group): name for group in groups if (name := _given(group, called or {}))}
     for group in groups:
-        if name := given.get(id(group)):
-            alone = list(given.values()).count(name) == 1
+        if name := names.get(id(group)):
+            alone = list(names.values()).count(name) == 1
             group.label = name if alone else f"{name}: {group.label}"
 
 

@@ -42,14 +42,14 @@ _COSTS = (
 
 def measures(target: float | None = None, budgets: Sequence[Budget] = ()) -> list[Measure]:
     """The measures of a comparison, in their order."""
-    found = [*_ACCURACY]
+    columns = [*_ACCURACY]
     for budget in budgets:
         head = f"accuracy at {budget.word}"
-        found.append(Measure(budget.name, head, 3, rate=True, more_is_better=True))
-    found += _COSTS
+        columns.append(Measure(budget.name, head, 3, rate=True, more_is_better=True))
+    columns += _COSTS
     if target is not None:
         for name, unit, digits in (
             ("to_target_s", "s", 1), ("to_target_j", "J", 0), ("to_target_mbit", "Mbit", 0)
         ):  # fmt: skip
-            found.append(Measure(name, f"{unit} to {target:g}", digits, compared=False))
-    return found
+            columns.append(Measure(name, f"{unit} to {target:g}", digits, compared=False))
+    return columns

@@ -81,14 +81,14 @@ def _bootstrapped(differences: Sequence[pd.Series]) -> AnswerDifference | None:
     strata = _strata(differences)
     count = len(differences)
 
-    def difference(*drawn: NDArray[np.int64], axis: int = -1) -> Any:
+    def difference(*draws: NDArray[np.int64], axis: int = -1) -> Any:
         assert axis == -1
-        indices = [np.atleast_2d(one) for one in drawn]
+        indices = [np.atleast_2d(draw) for draw in draws]
         seeds = indices.pop(0) if count > 1 else np.zeros((1, 1), np.int64)
         means = _summed([stratum.means(indices) for stratum in strata])
         rows = np.broadcast_to(seeds, (len(means), seeds.shape[1]))
         values = np.take_along_axis(means, rows, axis=1).mean(1)
-        return values if drawn[0].ndim > 1 else values[0]
+        return values if draws[0].ndim > 1 else values[0]
 
     samples = [np.arange(count)] if count > 1 else []
     samples += [np.arange(stratum.size) for stratum in strata if stratum.size > 1]
@@ -118,17 +118,19 @@ class _Stratum:
         self.values = np.nan_to_num(matrix)
         self.weight, self.size = weight, matrix.shape[1]
 
-    def means(self, drawn: list[NDArray[np.int64]]) -> Floats:
+    def means(self, draws: list[NDArray[np.int64]]) -> Floats:
         """The weighed mean of each seed (B, S), of the next drawn numbers (B, K), which are taken
         off the list; of all questions where there are none."""
         counts = np.ones((1, self.size))
-        if drawn and self.size > 1:
-            indices = drawn.pop(0)
+        if draws and self.size > 1:
+            indices = draws.pop(0)
             offsets = np.arange(len(indices))[:, None] * self.size
             flat = np.bincount((indices + offsets).ravel(), minlength=len(indices) * self.size)
             counts = flat.reshape(len(indices), self.size).astype(np.float64)
-        asked = counts @ self.asked.T
-        means: Floats = self.weight * (counts @ self.values.T) / np.where(asked > 0, asked, np.nan)
+        totals = counts @ self.asked.T
+        means: Floats = (
+            self.weight * (counts @ self.values.T) / np.where(totals > 0, totals, np.nan)
+        )
         return means
 
 

@@ -47,27 +47,31 @@ def tables(comparison: Comparison) -> list[Table]:
         best = [_stands_out(group, groups, measure) for group in groups]
         columns.append([Cell(*pair) for pair in zip(cells, best, strict=True)])
     heads = ["method", "seeds", *(measure.head for measure in measures)]
-    found = [_table("mean over seeds" if several else "", heads, columns)]
+    parts = [_table("mean over seeds" if several else "", heads, columns)]
     if len(groups) > 1:
         title = f"difference to {groups[0].label}, paired by seed"
-        found.append(_differences(title, [(group, groups[0]) for group in groups[1:]], measures))
+        parts.append(_differences(title, [(group, groups[0]) for group in groups[1:]], measures))
     if pairs := [(group, group.twin) for group in groups if group.twin is not None]:
-        found.append(_differences("difference to its twin, paired by seed", pairs, measures))
-    return found
+        parts.append(_differences("difference to its twin, paired by seed", pairs, measures))
+    return parts
 
 
 def told(comparison: Comparison) -> list[Measure]:
     """The measures that any group has: an accuracy without learning takes no room."""
     groups = comparison.groups
-    return [one for one in comparison.measures if any(group.estimate(one.name) for group in groups)]
+    return [
+        measure
+        for measure in comparison.measures
+        if any(group.estimate(measure.name) for group in groups)
+    ]
 
 
 def sentences(comparison: Comparison) -> list[str]:
     """What the tables mean and lack."""
     groups = comparison.groups
-    found = []
+    lines = []
     if any(len(group.runs) > 1 for group in groups):
-        found.append("±: half of the 95 % interval over seeds (Student's t)")
+        lines.append("±: half of the 95 % interval over seeds (Student's t)")
     pairs = [(group, groups[0]) for group in groups[1:]]
     twins = [(group, group.twin) for group in groups if group.twin is not None]
     for group, twin in twins:
@@ -75,15 +79,15 @@ def sentences(comparison: Comparison) -> list[str]:
             f"{path} {shorten(str(own), 30)} (twin: {shorten(str(others), 30)})"
             for path, (own, others) in differing(group, twin).items()
         )
-        found.append(f"{group.label} and its twin differ in {keys}")
+        lines.append(f"{group.label} and its twin differ in {keys}")
     for n, (group, other) in enumerate([*pairs, *twins]):
         difference = by_question(group, other)
         name = other.label if n < len(pairs) else "its twin"
         if isinstance(difference, str):
-            found.append(difference)
+            lines.append(difference)
         elif difference is not None:
-            found.append(in_words(group.label, name, difference))
-    return [*found, *comparison.notes]
+            lines.append(in_words(group.label, name, difference))
+    return [*lines, *comparison.notes]
 
 
 def in_words(label: str, other: str, difference: AnswerDifference) -> str:
@@ -111,8 +115,8 @@ def _differences(
     counts = [sum(seed in other.runs for seed in group.runs) for group, other in pairs]
     columns = [[Cell(group.label) for group, _ in pairs], [Cell(str(count)) for count in counts]]
     for measure in compared:
-        found = [group.difference(other, measure.name) for group, other in pairs]
-        columns.append([Cell(text) for text in _cells(found, measure, "+")])
+        estimates = [group.difference(other, measure.name) for group, other in pairs]
+        columns.append([Cell(text) for text in _cells(estimates, measure, "+")])
     return _table(title, ["method", "pairs", *(measure.head for measure in compared)], columns)
 
 
@@ -134,14 +138,14 @@ def _stands_out(group: Group, groups: Sequence[Group], measure: Measure) -> bool
     return len(groups) > 1
 
 
-def _cells(found: Sequence[Estimate | None], measure: Measure, sign: str = "") -> list[str]:
+def _cells(estimates: Sequence[Estimate | None], measure: Measure, sign: str = "") -> list[str]:
     """One column, all of it with as many digits as its smallest number needs."""
-    sizes = [abs(one.mean) for one in found if one is not None and one.mean]
+    sizes = [abs(estimate.mean) for estimate in estimates if estimate is not None and estimate.mean]
     digits = measure.digits
     if sizes and not measure.rate:
         needed = _SIGNIFICANT - 1 - math.floor(math.log10(min(sizes)))
         digits = min(_MOST_DIGITS, max(digits, needed))
-    return [_cell(one, digits, measure, sign) for one in found]
+    return [_cell(estimate, digits, measure, sign) for estimate in estimates]
 
 
 def _cell(estimate: Estimate | None, digits: int, measure: Measure, sign: str) -> str:

@@ -44,17 +44,17 @@ def bits_of_content(subject: Subject) -> str:
                 memory = memories.get((sender, receiver), {})
                 _charged(learner, outgoing, receiver, memory)
                 bits = outgoing.bits[receiver]
-                said = sender, receiver, frozenset(part.name for part in outgoing.content.content)
-                if bits > first.get(said, bits):
+                key = sender, receiver, frozenset(part.name for part in outgoing.content.content)
+                if bits > first.get(key, bits):
                     raise Broken(
                         f"device {receiver} is charged {bits} bit for what device {sender} says "
-                        f"in round {round_}, and was charged {first[said]} before, "
+                        f"in round {round_}, and was charged {first[key]} before, "
                         "with what is told once"
                     )
                 if (round_, receiver) != (1, 2):
                     learner.hear(receiver, outgoing.content)
                     inboxes[receiver][sender] = outgoing.content
-                    first.setdefault(said, bits)
+                    first.setdefault(key, bits)
                     memory = memories.setdefault((sender, receiver), _once(outgoing.content))
                     memory.update(_renewed(outgoing.content))
         for device, inbox in inboxes.items():
@@ -82,8 +82,8 @@ def foreseen(subject: Subject) -> str:
         if outgoing is None:
             continue
         # A codec makes values smaller and leaves a mask as it is.
-        said = outgoing.content.content
-        counts = [item.values.numel() for item in said if isinstance(item, Values)]
+        content = outgoing.content.content
+        counts = [item.values.numel() for item in content if isinstance(item, Values)]
         tolerance = slack * sum(counts) * learner.post.bits_per_value
         if not math.isclose(outgoing.bits[receiver], bits, rel_tol=slack, abs_tol=tolerance):
             raise Broken(
@@ -191,7 +191,7 @@ def _alike(first: Said, second: Said) -> bool:
         return False
     if isinstance(first, Blocks) or isinstance(second, Blocks):
         return first == second
-    one, other = (
+    left, right = (
         item.support if isinstance(item, Mask) else item.values for item in (first, second)
     )
-    return one.shape == other.shape and bool((one == other).all())
+    return left.shape == right.shape and bool((left == right).all())

@@ -108,9 +108,9 @@ def resumes(subject: Subject) -> str:
 
 def _gap(first: Played, second: Played) -> str | None:
     """The first thing in which two plays differ; None where they are the same to the bit."""
-    for one, other in zip(first.calls, second.calls, strict=False):
-        if one != other:
-            return f"the answer of {_said(one)}"
+    for call, repeat in zip(first.calls, second.calls, strict=False):
+        if call != repeat:
+            return f"the answer of {_said(call)}"
     if len(first.calls) != len(second.calls):
         return "the number of calls"
     for name, content in first.end_state.items():

@@ -31,7 +31,7 @@ GRAPH = {device: tuple(other for other in DEVICES if other != device) for device
 
 @dataclass(frozen=True)
 class Subject:
-    """What the checks try.
+    """A subject is what the checks try.
 
     written: the method as it was asked for, `path:my_method.py`.
     scenario: a tiny one that plays it.

@@ -134,6 +134,6 @@ def _trained(learner: Learner, round_: int, devices: Iterable[int] = DEVICES) ->
 
 def _compare(first: Learner, second: Learner, action: str) -> None:
     for device in DEVICES:
-        one, other = (learner.fleet.states[device] for learner in (first, second))
-        if digest(one) != digest(other):
+        state, twin = (learner.fleet.states[device] for learner in (first, second))
+        if digest(state) != digest(twin):
             raise Broken(f"{action} changed device {device}")

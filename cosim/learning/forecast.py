@@ -36,7 +36,7 @@ from cosim.scenario.model import Scenario
 
 @dataclass(frozen=True)
 class RankForecast:
-    """What devices of one rank train and send, in values and in bits."""
+    """A rank's forecast is what devices of one rank train and send, in values and in bits."""
 
     rank: int
     devices: int
@@ -47,7 +47,7 @@ class RankForecast:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What `cosim check` predicts for a scenario's learning.
+    """A forecast is what `cosim check` predicts for a scenario's learning.
 
     first_bits, later_bits: of transfers to who has missed nothing, an upper bound: the largest
         density and rank of any device, even over the modules.
@@ -139,7 +139,7 @@ def _of_rank(
     later = 0
     for round_ in of_each.values():
         content = planned_content(method, layout, kept, features, round_)
-        known = [said.name for said in content]
+        known = [item.name for item in content]
         later = max(later, payload_bits(content, known, per_value))
     trained = int(kept.sum()) + (layout.projection_size if method.projection.moves else 0)
     return RankForecast(layout.rank, devices, trained, first, later)
@@ -168,7 +168,7 @@ def mean_rounds(
     method, density = scenario.method, max(densities_of(scenario))
     rounds = Counter(map(method.projection.trains, range(1, scenario.rounds + 1)))
     devices = list(zip(tasks_of(scenario), scenario.ranks, strict=True))
-    found = {}
+    means = {}
     for name, rank in dict.fromkeys(devices):
         own = layout.of_rank(rank)
         kept = int(method.expansion.planned(own, density, None).sum())
@@ -182,8 +182,8 @@ def mean_rounds(
             )
             for trains in rounds
         }
-        found[name, rank] = _mean(of_rounds, rounds)
-    return [found[device] for device in devices]
+        means[name, rank] = _mean(of_rounds, rounds)
+    return [means[device] for device in devices]
 
 
 def _mean(works: Mapping[frozenset[str], Workload], rounds: Counter[frozenset[str]]) -> Workload:

@@ -71,12 +71,12 @@ class FineTuningJob:
     def stop(self, flop: int, costs: RoundCosts) -> None:
         """Has it, before it is settled, train what so many FLOP come to."""
         lesson, layout = self.lesson, costs.layout
-        done = costs.progress(flop, self.work, lesson.batches, lesson.trains or frozenset())
-        depth, blocks = done.depth(layout), len(layout.blocks)
+        progress = costs.progress(flop, self.work, lesson.batches, lesson.trains or frozenset())
+        depth, blocks = progress.depth(layout), len(layout.blocks)
         self.cut = flop
         # A block that has ended one step holds something new.
-        self.reached = depth if done.steps == 0 and depth < blocks else None
-        batches = lesson.batches[: done.steps + (depth > 0)]
+        self.reached = depth if progress.steps == 0 and depth < blocks else None
+        batches = lesson.batches[: progress.steps + (depth > 0)]
         last = depth if 0 < depth < blocks else None
         self.lesson = replace(lesson, batches=batches, reached=last)
 

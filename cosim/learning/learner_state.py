@@ -107,10 +107,10 @@ def take(
 
 
 def put_back(
-    learner: Learner, taken: Any, tensors: Mapping[str, Tensor]
+    learner: Learner, record: Any, tensors: Mapping[str, Tensor]
 ) -> tuple[dict[int, Any], dict[int, Any]]:
     """Makes a fresh learner of the same scenario what the other was; the jobs and contents."""
-    state = unflatten(taken, {**tensors, **_given(learner)}, KINDS)
+    state = unflatten(record, {**tensors, **_given(learner)}, KINDS)
     for name in STORED:
         owner, _, attribute = name.rpartition(".")
         setattr(attrgetter(owner)(learner) if owner else learner, attribute, state[name])

@@ -46,7 +46,7 @@ class FineTuned:
 
 @dataclass(frozen=True)
 class Description:
-    """The messages that devices are going to send, described before they do.
+    """A description tells the messages that devices are going to send, before they do.
 
     first_bits: of each device's next message for a receiver that has had nothing of it yet.
     densities: (M, L) by device and module, planned ones before there are masks.

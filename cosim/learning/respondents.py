@@ -30,8 +30,8 @@ from cosim.scenario.model import Scenario
 
 @dataclass(frozen=True)
 class Asked:
-    """An expert that was asked: whose it is (None: all devices' of a task), its task, and its
-    share of the answer."""
+    """This is an expert that was asked: whose it is (None: all devices' of a task), its task, and
+    its share of the answer."""
 
     owner: int | None
     task: str
@@ -116,12 +116,12 @@ class Respondents:
         decoder = Decoder(self.evaluator, self.base.tokenizer.eos_token_id)
         written = decoder.written(expert, distinct, most, weights)
         answers = {}
-        for number, (prompt, found) in enumerate(zip(distinct, written, strict=True)):
+        for number, (prompt, completion) in enumerate(zip(distinct, written, strict=True)):
             shares = None if weights is None else weights[number].tolist()
             answers[prompt] = Answer(
-                self._text(found.tokens),
-                found.tokens,
-                found.ended,
+                self._text(completion.tokens),
+                completion.tokens,
+                completion.ended,
                 () if expert is None else self._asked(device, expert, shares),
             )
         return [answers[prompt] for prompt in tokens]
@@ -157,12 +157,12 @@ class Respondents:
             task = self.fleet.taken_for or self.fleet.tasks[device or 0]
             return (Asked(alone, task if alone is None else self.fleet.tasks[alone], 1.0),)
         each = 1 / len(owners) if expert.share is None else expert.share
-        found = [
+        experts = [
             Asked(owner, self.fleet.tasks[owner], share)
             for owner, share in zip(expert.owners, shares or [each] * len(owners), strict=True)
             if share > 0
         ]
-        return tuple(sorted(found, key=lambda one: -one.share))
+        return tuple(sorted(experts, key=lambda expert: -expert.share))
 
     def _text(self, tokens: Sequence[int]) -> str:
         """As a row has its answer: without the blanks around it."""

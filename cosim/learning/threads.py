@@ -19,7 +19,7 @@ Found = TypeVar("Found")
 
 
 class Each(Protocol):
-    """Maps a function over items; what it finds is in their order."""
+    """This maps a function over items; what it finds is in their order."""
 
     def __call__(self, function: Callable[[Given], Found], items: Sequence[Given]) -> list[Found]:
         """The function of every item."""

@@ -25,14 +25,14 @@ def arrived_of(content: Sequence[Said], per_value: int, flight: Flight) -> dict[
     lost[list(flight.lost)] = True
     lost_before = torch.cat([torch.zeros(1, dtype=torch.long), lost.long().cumsum(0)])
     arrived = {}
-    for said in content:
-        bits = said.bits(per_value)
-        if bits and isinstance(said, Values) and not said.once:
-            first = (at + torch.arange(said.values.numel()) * per_value) // size
-            last = (at + torch.arange(1, said.values.numel() + 1) * per_value - 1) // size
+    for item in content:
+        bits = item.bits(per_value)
+        if bits and isinstance(item, Values) and not item.once:
+            first = (at + torch.arange(item.values.numel()) * per_value) // size
+            last = (at + torch.arange(1, item.values.numel() + 1) * per_value - 1) // size
             first, last = first.clamp(max=len(lost) - 1), last.clamp(max=len(lost) - 1)
-            arrived[said.name] = lost_before[last + 1] == lost_before[first]
+            arrived[item.name] = lost_before[last + 1] == lost_before[first]
         elif bits:
-            raise ValueError(f"a packet of a message was lost that tells '{said.name}' once")
+            raise ValueError(f"a packet of a message was lost that tells '{item.name}' once")
         at += bits
     return arrived

@@ -26,16 +26,16 @@ def mixing_matrix(weighing: Weights, graph: Graph) -> FloatArray:
     others nobody knows them before it has heard of them.
     """
     place = {device: number for number, device in enumerate(graph)}
-    said = {device: Heard(Message(device, 1, (), 1.0)) for device in graph}
+    heard = {device: Heard(Message(device, 1, (), 1.0)) for device in graph}
     W = np.eye(len(place))
     for device, others in graph.items():
         if others:
             ids = sorted((device, *others))
-            weights = weighing.within(device, [said[one] for one in ids], graph)
+            weights = weighing.within(device, [heard[member] for member in ids], graph)
             total = weighing.total(weights, len(place))
             row = place[device]
             W[row, row] = 0.0
-            W[row, [place[one] for one in ids]] = np.array(weights) / total
+            W[row, [place[member] for member in ids]] = np.array(weights) / total
     return W
 
 
@@ -54,8 +54,8 @@ def expected_contraction(
     largest eigenvalue of their mean is somewhat above that of the expectation. Links carry what
     they may have to. mixings: of a round, over one graph.
     """
-    drawn = round(_DRAWS / max(len(devices), 1))
-    count = 1 if topology.static else max(_LEAST_GRAPHS, min(drawn, _MOST_GRAPHS))
+    draws = round(_DRAWS / max(len(devices), 1))
+    count = 1 if topology.static else max(_LEAST_GRAPHS, min(draws, _MOST_GRAPHS))
     graphs: Counter[tuple[tuple[int, tuple[int, ...]], ...]] = Counter()
     for number in range(count):
         random = topology.stream(seed, 1) if topology.static else stream(seed, "agreement", number)

@@ -153,12 +153,12 @@ def payload_bits(
 ) -> int:
     """Bits of content for a receiver: what is told once only where its name is not `known`, and
     what is renewed from the version on that it `had`."""
-    fresh = [said for said in content if not (said.once and said.name in known)]
+    fresh = [item for item in content if not (item.once and item.name in known)]
     return sum(
-        said.bits(per_value, (had or {}).get(said.name, 0))
-        if isinstance(said, Renewed)
-        else said.bits(per_value)
-        for said in fresh
+        item.bits(per_value, (had or {}).get(item.name, 0))
+        if isinstance(item, Renewed)
+        else item.bits(per_value)
+        for item in fresh
     )
 
 
@@ -206,27 +206,27 @@ class Message:
     @cached_property
     def by_name(self) -> dict[str, Said]:
         """The content by what it is of."""
-        return {said.name: said for said in self.content}
+        return {item.name: item for item in self.content}
 
     @property
     def values(self) -> Tensor:
         """B on its support, float32 (n,)."""
-        said = self.by_name["B"]
-        assert isinstance(said, Values)
-        return said.values
+        item = self.by_name["B"]
+        assert isinstance(item, Values)
+        return item.values
 
     @property
     def support(self) -> Tensor | None:
         """The positions of `values` in flat B, int64 (n,); None where B is dense."""
-        said = self.by_name.get("M")
-        return said.support if isinstance(said, Mask) else None
+        item = self.by_name.get("M")
+        return item.support if isinstance(item, Mask) else None
 
     @property
     def projection(self) -> Tensor:
         """Flat A as whoever hears the message has it."""
-        said = self.by_name["A"]
-        assert not isinstance(said, Mask | Blocks)
-        return said.values
+        item = self.by_name["A"]
+        assert not isinstance(item, Mask | Blocks)
+        return item.values
 
     @property
     def sends_projection(self) -> bool:
@@ -246,17 +246,17 @@ class Message:
     @property
     def reached(self) -> int | None:
         """How many blocks, counted from the last, its factors hold; None where they hold all."""
-        cuts = [said for said in self.content if isinstance(said, Blocks)]
-        return min((said.reached for said in cuts if said.reached < said.adapted), default=None)
+        cuts = [item for item in self.content if isinstance(item, Blocks)]
+        return min((item.reached for item in cuts if item.reached < item.adapted), default=None)
 
 
 def on_air(content: Sequence[Said], bits_per_value: int) -> tuple[Said, ...]:
     """Content in the precision of the air."""
     return tuple(
-        replace(said, values=as_transmitted(said.values, bits_per_value))
-        if isinstance(said, Values)
-        else said
-        for said in content
+        replace(item, values=as_transmitted(item.values, bits_per_value))
+        if isinstance(item, Values)
+        else item
+        for item in content
     )
 
 

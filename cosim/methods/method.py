@@ -189,8 +189,8 @@ class Method(Choice):
         if self.weights is not None:
             return self.weights
         kinds = parts_of("weights", type(self.aggregation).__module__)
-        said = self.aggregation.own_weights
-        written = {"name": said} if isinstance(said, str) else said
+        rule = self.aggregation.own_weights
+        written = {"name": rule} if isinstance(rule, str) else rule
         weights = kinds[written["name"]].model_validate(written)
         assert isinstance(weights, Weights)
         return weights

@@ -52,7 +52,8 @@ class Choice(BaseModel):
 
 
 class Part(Choice):
-    """What a method does in one slot: its settings are the fields, its word is the first of them.
+    """A part is what a method does in one slot: its settings are the fields, its word is the first
+    of them.
 
     A class that declares `name: Literal["word"] = "word"` is the part of that word; one without is
     a slot, or a part's base. What a part draws comes from the stream that it is handed, and what it

@@ -74,7 +74,7 @@ class Mixing:
 
 
 class Choosing(Protocol):
-    """Who trains on behalf of a part that chooses masks; a group's lessons go side by side."""
+    """A trainer works for a part that chooses masks; a group's lessons go side by side."""
 
     @property
     def layout(self) -> Layout:

@@ -12,7 +12,7 @@ Spell = tuple[float, float]
 
 @dataclass(frozen=True)
 class Afresh:
-    """Spells that begin anew, and are the same, whenever they are gone through: whoever looks at
+    """These spells begin anew, and are the same, whenever they are gone through: whoever looks at
     them takes none from anybody else.
 
     begun: begins them, with a random generator of its own.

@@ -18,7 +18,8 @@ _PLACE, _TRAVELLED = slice(0, 2), slice(2, 3)
 
 
 class Fleet:
-    """Places and path lengths of the devices 0 … M − 1, whose trajectories are given.
+    """A fleet has the places and path lengths of the devices 0 … M − 1, whose trajectories are
+    given.
 
     The straight leg that each device is on is remembered, so that moments within it take no
     question to the trajectory; a device that turns between them is asked by itself.
@@ -96,12 +97,12 @@ class Fleet:
             on_one_leg = np.asarray((since_s <= first_s) & (last_s < until_s))
         turned: list[tuple[tuple[slice | int, ...], FloatArray]] = []
         if not on_one_leg.all():
-            asked: dict[tuple[int, bytes], FloatArray] = {}
+            positions: dict[tuple[int, bytes], FloatArray] = {}
             for at, device, times in self._each(~on_one_leg, devices, times_s):
                 name = device, times.tobytes()
-                if name not in asked:
-                    asked[name] = self._asked(rows, device, times)
-                turned.append(((slice(None), *at), asked[name]))
+                if name not in positions:
+                    positions[name] = self._asked(rows, device, times)
+                turned.append(((slice(None), *at), positions[name]))
         passed_s = times_s - since_s[..., None]
         places = passed_s * slope[..., None]
         places += start[..., None]

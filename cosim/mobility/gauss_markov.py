@@ -61,7 +61,7 @@ def gauss_markov(
     def legs() -> Iterator[Leg]:
         point = (float(start[0]), float(start[1]))
         mean = (mean_speed_m_s * math.cos(heading), mean_speed_m_s * math.sin(heading))
-        kept = math.exp(-step_s / memory_s)
+        correlation = math.exp(-step_s / memory_s)
         fresh = sigma_m_s * math.sqrt(-math.expm1(-2.0 * step_s / memory_s))
         # The deviation u = v − v̄ follows u⁺ = a·u + σ√(1−a²)·w, and turns with v and v̄.
         off = _cut(sigma_m_s * rng.standard_normal(2), sigma_m_s)
@@ -80,7 +80,7 @@ def gauss_markov(
                     point, left_s = end, left_s - taken_s
                     mirror = _mirror(velocity, normal)
                     mean, off = _reflected(mean, mirror), _reflected(off, mirror)
-            off = _cut(kept * np.asarray(off) + fresh * rng.standard_normal(2), sigma_m_s)
+            off = _cut(correlation * np.asarray(off) + fresh * rng.standard_normal(2), sigma_m_s)
 
     return PiecewiseLinear((float(start[0]), float(start[1])), legs(), speed_limit_m_s=limit)
 

@@ -88,5 +88,5 @@ def _residual_pause_s(rng: np.random.Generator, shortest: float, longest: float)
     The pause met is length-biased, with density ∝ t on [a, b], thus √(a² + U(b² − a²)); the
     instant is uniform on it.
     """
-    met = math.sqrt(shortest**2 + rng.random() * (longest**2 - shortest**2))
-    return rng.random() * met
+    pause_s = math.sqrt(shortest**2 + rng.random() * (longest**2 - shortest**2))
+    return rng.random() * pause_s

@@ -77,7 +77,8 @@ class Static:
 
 
 class PiecewiseLinear:
-    """Straight legs at constant speeds, drawn from `legs` only as far as somebody asks.
+    """The path consists of straight legs at constant speeds, drawn from `legs` only as far as
+    somebody asks.
 
     The position is interpolated linearly between the legs' ends and never clipped. After the last
     leg the device stays. Only this object may draw from `legs` (and from the generator behind

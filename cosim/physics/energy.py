@@ -15,5 +15,7 @@ def transmit_energy_j(
     s, `radiated_w` p (all receivers together) and `circuit_w` in W, `pa_efficiency` η_PA in
     (0, 1]; broadcast. ValueError for negatives or an efficiency out of range.
     """
-    drawn = non_negative(radiated_w, "radiated_w") / fraction(pa_efficiency, "pa_efficiency")
-    return non_negative(duration_s, "duration_s") * (drawn + non_negative(circuit_w, "circuit_w"))
+    supply_w = non_negative(radiated_w, "radiated_w") / fraction(pa_efficiency, "pa_efficiency")
+    return non_negative(duration_s, "duration_s") * (
+        supply_w + non_negative(circuit_w, "circuit_w")
+    )

@@ -46,10 +46,10 @@ class Blocks:
     @classmethod
     def waiting(cls, count: ArrayLike) -> "Blocks":
         """L transfers of `count` (L,) blocks of which nothing was sent; ValueError if negative."""
-        left = np.atleast_1d(np.asarray(count, dtype=np.int64))
-        if np.any(left < 0):
+        counts = np.atleast_1d(np.asarray(count, dtype=np.int64))
+        if np.any(counts < 0):
             raise ValueError(f"count must not be negative, got {count!r}")
-        return cls(left, np.zeros(left.shape), np.zeros_like(left))
+        return cls(counts, np.zeros(counts.shape), np.zeros_like(counts))
 
 
 def block_count(bits: ArrayLike, block_bit: ArrayLike) -> IntArray:
@@ -130,18 +130,18 @@ def block_transfer(
     # No comparison with NaN holds: without a rate even an infinite SNR decodes nothing.
     least = np.where(rate > 0.0, least, np.nan)
     decoded = snrs >= least[:, None]
-    kept, copies = np.zeros(len(snrs)), np.zeros(len(snrs), dtype=np.int64)
+    buffer, copies = np.zeros(len(snrs)), np.zeros(len(snrs), dtype=np.int64)
     if combining == "chase" and most > 1:
-        decoded, kept, copies = _combined(snrs, decoded, least, most, blocks)
+        decoded, buffer, copies = _combined(snrs, decoded, least, most, blocks)
 
     count = np.cumsum(decoded, axis=1)
     through = np.minimum(count[:, -1], blocks.left)
-    left = blocks.left - through
-    ends = (left == 0) & (blocks.left > 0)
+    rest = blocks.left - through
+    ends = (rest == 0) & (blocks.left > 0)
     last = np.where(ends, np.argmax(count >= blocks.left[:, None], axis=1), -1)
     # Nothing is sent once all blocks are through.
-    kept, copies = np.where(left > 0, kept, 0.0), np.where(left > 0, copies, 0)
-    return last, through, Blocks(left, kept, copies)
+    buffer, copies = np.where(rest > 0, buffer, 0.0), np.where(rest > 0, copies, 0)
+    return last, through, Blocks(rest, buffer, copies)
 
 
 def _combined(
@@ -163,7 +163,7 @@ def _combined(
     begins[:, 1:] &= strong[:, :-1]
     ends[:, 1:] &= ~strong[:, :-1]
     ends[:, 0] = False
-    decoded, kept, kept_copies = alone.copy(), np.zeros(links), np.zeros(links, dtype=np.int64)
+    decoded, buffer, buffer_copies = alone.copy(), np.zeros(links), np.zeros(links, dtype=np.int64)
     values, strong = np.where(strong, 0.0, np.pad(snr, ((0, 0), (0, 1)))).ravel(), strong.ravel()
 
     at, end = np.flatnonzero(begins), np.flatnonzero(ends)
@@ -191,10 +191,10 @@ def _combined(
         total, copies = np.where(goes_on, total, 0.0), np.where(goes_on, copies, 0)
         at = at + 1
         over = at == row * width + intervals
-        kept[row[over]], kept_copies[row[over]] = total[over], copies[over]
+        buffer[row[over]], buffer_copies[row[over]] = total[over], copies[over]
         stays = ~strong[at]
         at, row, total, copies = at[stays], row[stays], total[stays], copies[stays]
-    return decoded, kept, kept_copies
+    return decoded, buffer, buffer_copies
 
 
 def _not_negative(snr: ArrayLike) -> FloatArray:

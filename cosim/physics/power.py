@@ -153,14 +153,14 @@ def _scaled(required: FloatArray, margin: float, p_max: float) -> FloatArray:
 
 def _without_weakest(required: FloatArray, margin: float, p_max: float) -> FloatArray:
     """The smallest demands that fit together, with the margin that fits; 0 for the others."""
-    kept = required.copy()
+    powers = required.copy()
     for weakest in np.argsort(-required, kind="stable"):
         with np.errstate(over="ignore"):
-            if kept.sum() <= p_max:
+            if powers.sum() <= p_max:
                 break
-        kept[weakest] = 0.0
-    needed = float(kept.sum())
-    return kept * (min(margin, p_max / needed) if needed > 0.0 else 1.0)
+        powers[weakest] = 0.0
+    needed = float(powers.sum())
+    return powers * (min(margin, p_max / needed) if needed > 0.0 else 1.0)
 
 
 def _equal(required: FloatArray, margin: float, p_max: float) -> FloatArray:

@@ -102,22 +102,22 @@ def _drawn(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """u and v (2, L, N) and φ (L, N) of links: four shifts and the phases from each stream."""
     scale = 1.0 / (2.0 * math.pi * float(positive(decorrelation_m, "decorrelation_m")))
-    drawn = np.empty((len(rngs), 4 + features))
-    for row, rng in zip(drawn, rngs, strict=True):
+    draws = np.empty((len(rngs), 4 + features))
+    for row, rng in zip(draws, rngs, strict=True):
         rng.random(out=row)
     ends = []
     for end, (along, east, north) in zip((0, 2), _lattice(features), strict=True):
-        moved = along + drawn[:, [end]]
+        moved = along + draws[:, [end]]
         moved -= np.floor(moved)
         # 1/√(1 + r²) of a bivariate Cauchy radius is uniform on (0, 1].
         level = np.subtract(1.0, moved, out=moved)
         radius = np.sqrt((1.0 - level) * (1.0 + level))
         radius *= scale / level
         # The shift turns the lattice's directions: two sines a link instead of two a feature.
-        turn = 2.0 * math.pi * drawn[:, [end + 1]]
+        turn = 2.0 * math.pi * draws[:, [end + 1]]
         cos, sin = np.cos(turn), np.sin(turn)
         ends.append(radius * np.stack([east * cos - north * sin, north * cos + east * sin]))
-    return ends[0], ends[1], drawn[:, 4:]
+    return ends[0], ends[1], draws[:, 4:]
 
 
 @lru_cache(8)

@@ -42,18 +42,18 @@ def slotted_transfer(
     rates = np.broadcast_to(rates, through.shape)
     total = through[..., -1]
 
-    done = total >= payload * (1.0 - _ROUNDING)
+    complete = total >= payload * (1.0 - _ROUNDING)
     # The slot in which the bits get through: the first whose end has them all.
     slot = np.argmax(through >= np.minimum(payload, total)[..., None], axis=-1)
     rate = np.take_along_axis(rates, slot[..., None], axis=-1)[..., 0]
     before = np.take_along_axis(through, np.maximum(slot - 1, 0)[..., None], axis=-1)[..., 0]
-    left = payload - np.where(slot > 0, before, 0.0)
+    rest = payload - np.where(slot > 0, before, 0.0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        end = np.maximum(edges[slot], since) + np.where(left > 0.0, left / rate, 0.0)
-    duration = np.where(done, np.minimum(end, edges[slot + 1]), np.inf)
+        end = np.maximum(edges[slot], since) + np.where(rest > 0.0, rest / rate, 0.0)
+    duration = np.where(complete, np.minimum(end, edges[slot + 1]), np.inf)
     # Leading slots at rate 0 have all of the 0 bits as well: nothing to send takes no time.
     duration = np.where(payload > 0.0, duration, since)
-    return duration[()], np.where(done, payload, total)[()]
+    return duration[()], np.where(complete, payload, total)[()]
 
 
 def _slots(slot_edges_s: ArrayLike, rates_bit_s: ArrayLike) -> tuple[FloatArray, FloatArray]:

@@ -54,7 +54,7 @@ class _Entry:
 
 
 class Taken(NamedTuple):
-    """What is taken out of an inbox for mixing, by sender.
+    """This is what is taken out of an inbox for mixing, by sender.
 
     contents: the newest update's content.
     ages: how often the device has mixed since it was sent; 0 of what was said in this turn.
@@ -67,7 +67,7 @@ class Taken(NamedTuple):
 
 
 class Inbox:
-    """Holds one device's updates until it mixes; a sender's transfer of a turn ends once,
+    """An inbox holds one device's updates until it mixes; a sender's transfer of a turn ends once,
     delivered or not.
 
     mixings: how often the device has mixed.
@@ -152,13 +152,13 @@ class Inbox:
             if len(due) < len(entries):
                 stays[sender] = entries[len(due) :]
         self._entries = stays
-        taken = Taken(
+        mail = Taken(
             {sender: entry.message.content for sender, entry in newest.items()},
             {sender: self._age(entry, turn) for sender, entry in newest.items()},
             {at: entry.flight for at, entry in newest.items() if entry.flight is not None},
         )
         self.mixings += 1
-        return taken
+        return mail
 
     def _age(self, entry: _Entry, turn: Turn | None) -> int:
         """None of the turn that is mixed is old, even if it was sent before the last was mixed."""

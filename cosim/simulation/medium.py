@@ -36,7 +36,7 @@ class _Arrival(Timeout):
 
 
 class Medium:
-    """Carries messages between stations over the channel and writes every transfer down.
+    """The medium carries messages between stations over the channel and writes every transfer down.
 
     `arrived` hears of every message that is whole at its receiver, in time or late. What is sent
     to be added up goes by `superposition`.
@@ -158,10 +158,10 @@ class Medium:
         changed, self._changed = self._changed, {}
         begun, unforeseen = [], []
         for burst, foreseen in bursts:
-            if left := unended(burst):
-                begun.append(left)
-                if not foreseen or len(left) < len(burst):
-                    unforeseen.append(left)
+            if rest := unended(burst):
+                begun.append(rest)
+                if not foreseen or len(rest) < len(burst):
+                    unforeseen.append(rest)
         if unforeseen:
             start(self.channel, unforeseen)
             foresee(self.channel, unforeseen)

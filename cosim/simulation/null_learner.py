@@ -46,7 +46,7 @@ class _Mixing:
 
 
 class NullLearner:
-    """Fixed bits and fixed work, no torch: the network alone.
+    """The null learner has fixed bits and fixed work, and no torch: the network alone.
 
     `density` s of the masks that a method would have, None where it has none.
     """

@@ -34,7 +34,7 @@ class TraceSink(Protocol):
 
 
 class Recorder:
-    """Stamps events with the simulated time and passes every row on."""
+    """The recorder stamps events with the simulated time and passes every row on."""
 
     def __init__(self, env: Environment, trace: TraceSink, observers: Sequence[Observer]) -> None:
         self._env = env

@@ -175,8 +175,8 @@ def evaluation_rows(
 def answer_rows(sheets: Iterable[tuple[int, AnswerSheet]], round_: int) -> Iterator[AnswerRow]:
     """The row of every answer of every device."""
     for device, sheet in sheets:
-        asked = sheet.asked or (None,) * len(sheet.right)
-        columns = (sheet.questions, sheet.right, sheet.chosen, sheet.margins, asked)
+        experts = sheet.asked or (None,) * len(sheet.right)
+        columns = (sheet.questions, sheet.right, sheet.chosen, sheet.margins, experts)
         for number, answer in enumerate(zip(*columns, strict=True)):
             yield AnswerRow(round_, device, sheet.task, number, *answer)
 

@@ -43,7 +43,7 @@ class Device:
 
 @dataclass(eq=False)
 class Station:
-    """The state of one device in a running world.
+    """A station is the state of one device in a running world.
 
     device: what the scenario says of it.
     meter: its power and energy.

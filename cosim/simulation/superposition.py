@@ -55,7 +55,8 @@ class Star:
 
 
 class Superposition:
-    """Carries stars, those of one turn side by side, and writes down what each sender did.
+    """The superposition carries stars, those of one turn side by side, and writes down what each
+    sender did.
 
     `arrived` hears of every message that is in a sum at the end.
     """
@@ -134,7 +135,7 @@ class Superposition:
             senders = list(messages)
             if not senders:
                 continue
-            gains = np.array(self._gains(star, [(one, star.receiver) for one in senders]))
+            gains = np.array(self._gains(star, [(sender, star.receiver) for sender in senders]))
             taking_part, star.eta_w = inversion_power(gains, self._p_max_w, self._least_gain)
             grid = Grid(self.symbols_s(star.symbols), 1)
             parts = zip(senders, gains.tolist(), taking_part.tolist(), strict=True)

@@ -62,8 +62,8 @@ class Seat:
 
 @dataclass
 class World:
-    """The state that the simulated processes share, and the transitions that concern several of
-    them: devices that come and go, rounds that close, rows that are written.
+    """The world is the state that the simulated processes share, and the transitions that concern
+    several of them: devices that come and go, rounds that close, rows that are written.
 
     env: the clock.
     scenario: what is played.

@@ -13,7 +13,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class PowerNeed:
-    """Lemma 1's p*_ij = unit_power_w(n)_i / h_ij in W, taken apart into degree and link.
+    """This is Lemma 1's p*_ij = unit_power_w(n)_i / h_ij in W, taken apart into degree and link.
 
     In a cluster C every member sends to n = |C| − 1 others and needs Σ_j p*_ij ≤ p_max (eq. 11b
     and 25 of arXiv 2602.20492). ValueError for wrong shapes, NaN and negative numbers.
@@ -53,7 +53,8 @@ class PowerNeed:
 
 
 class PowerLedger:
-    """Sums of 1/h from every device to every cluster, kept while clusters merge.
+    """A power ledger holds sums of 1/h from every device to every cluster, kept while clusters
+    merge.
 
     A cluster is named by its smallest member. `to_cluster[i, c]` is Σ_{j∈c} 1/h_ij, current in
     the columns of clusters that still exist, and `own[i]` the same over i's own cluster. So the

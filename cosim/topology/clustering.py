@@ -28,7 +28,7 @@ class Merge:
 
 @dataclass(frozen=True)
 class Clustering:
-    """Disjoint clusters of all devices, and how they came about.
+    """A clustering is the disjoint clusters of all devices, and how they came about.
 
     clusters: in the order of their smallest member, each sorted.
     merges: in the order in which they happened.

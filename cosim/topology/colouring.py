@@ -20,8 +20,10 @@ def distance_two_colours(graph: Neighbours) -> list[tuple[int, ...]]:
     colours: list[list[int]] = []
     of: dict[int, int] = {}
     for device in sorted(joined, key=lambda device: (-len(near[device]), device)):
-        taken = {of[other] for other in near[device] if other in of}
-        colour = next(number for number in range(len(taken) + 1) if number not in taken)
+        near_colours = {of[other] for other in near[device] if other in of}
+        colour = next(
+            number for number in range(len(near_colours) + 1) if number not in near_colours
+        )
         if colour == len(colours):
             colours.append([])
         of[device] = colour

@@ -29,10 +29,10 @@ def complete_within(groups: Iterable[Sequence[int]], devices: Iterable[int]) -> 
 
 def components(graph: Neighbours) -> list[tuple[int, ...]]:
     """The connected groups of devices, each sorted, in the order of their smallest member."""
-    seen: set[int] = set()
+    members: set[int] = set()
     groups = []
     for start in sorted(graph):
-        if start in seen:
+        if start in members:
             continue
         group, border = {start}, [start]
         while border:
@@ -40,6 +40,6 @@ def components(graph: Neighbours) -> list[tuple[int, ...]]:
                 if other not in group:
                     group.add(other)
                     border.append(other)
-        seen |= group
+        members |= group
         groups.append(tuple(sorted(group)))
     return groups

@@ -13,7 +13,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class LinkNeed:
-    """Lemma 1's p*_ij = unit_power_w(n)_i / h_ij in W of devices 0 … M − 1, link by link.
+    """This is Lemma 1's p*_ij = unit_power_w(n)_i / h_ij in W of devices 0 … M − 1, link by link.
 
     A device with n neighbours needs Σ_j p*_ij ≤ p_max (eq. 11b of arXiv 2602.20492).
 
@@ -40,7 +40,8 @@ class LinkNeed:
 
 
 class LinkLedger:
-    """How much attenuation a further link of each device may have, kept while a graph grows.
+    """A link ledger says how much attenuation a further link of each device may have, kept while a
+    graph grows.
 
     One more link raises the device's degree, and with it what its other links need: what is left
     of p_max after those is the new link's. It never grows, so that a pair that is refused once is

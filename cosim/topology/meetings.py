@@ -19,19 +19,19 @@ def meetings(ids: Sequence[int], probability: float, random: np.random.Generator
     place = {device: number for number, device in enumerate(ids)}
     pairs = [np.empty((0, 2), dtype=np.int64)]
     for high in range(max(ids, default=-1) + 1):
-        met = np.flatnonzero(random.random(high) < probability)
+        hits = np.flatnonzero(random.random(high) < probability)
         if high in place:
-            lows = [place[low] for low in met.tolist() if low in place]
+            lows = [place[low] for low in hits.tolist() if low in place]
             pairs.append(np.array([(low, place[high]) for low in lows], np.int64).reshape(-1, 2))
     return np.concatenate(pairs)
 
 
 def matching(pairs: IntArray, random: np.random.Generator) -> list[tuple[int, int]]:
     """Of pairs (P, 2), taken in a uniform order, each whose two ends are still free."""
-    taken: set[int] = set()
-    kept = []
+    ends: set[int] = set()
+    matches = []
     for low, high in pairs[random.permutation(len(pairs))].tolist():
-        if low not in taken and high not in taken:
-            taken |= {low, high}
-            kept.append((low, high))
-    return kept
+        if low not in ends and high not in ends:
+            ends |= {low, high}
+            matches.append((low, high))
+    return matches

@@ -36,25 +36,25 @@ def check_adapters(run: Subject) -> Check:
     folder = run.directory / ADAPTERS
     try:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        named, held = _named(index), dict(index["tensors"])
-        listed = [int(one["device"]) for one in index["devices"]]
+        named, tensors = _named(index), dict(index["tensors"])
+        devices = [int(entry["device"]) for entry in index["devices"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        said = f"none ({type(error).__name__}: {error})"
-        return Check("adapters", findings=[Finding(_INDEX, "content", "a readable index", said)])
+        summary = f"none ({type(error).__name__}: {error})"
+        return Check("adapters", findings=[Finding(_INDEX, "content", "a readable index", summary)])
     findings = []
-    if listed != list(range(scenario.device_count)):
+    if devices != list(range(scenario.device_count)):
         expected = f"0 to {scenario.device_count - 1}, one after the other"
-        findings.append(Finding(_INDEX, "devices", expected, str(listed)))
+        findings.append(Finding(_INDEX, "devices", expected, str(devices)))
     # A device all of whose tensors others hold too has a file without any.
-    files: dict[str, list[str]] = {f"device-{device:04d}.safetensors": [] for device in listed}
-    for name, file in held.items():
+    files: dict[str, list[str]] = {f"device-{device:04d}.safetensors": [] for device in devices}
+    for name, file in tensors.items():
         files.setdefault(file, []).append(name)
-    for missing in sorted(named - set(held)):
+    for missing in sorted(named - set(tensors)):
         findings.append(Finding(_INDEX, "tensors", f"the file of {missing}", "none"))
     for file, names in sorted(files.items()):
         findings += _of_file(folder, file, names)
-    said = f"{len(listed)} devices, {len(held)} tensors in {len(files)} files"
-    return Check("adapters", said, findings)
+    summary = f"{len(devices)} devices, {len(tensors)} tensors in {len(files)} files"
+    return Check("adapters", summary, findings)
 
 
 def _named(index: Mapping[str, Any]) -> set[str]:

@@ -30,8 +30,8 @@ def check_answers(run: Subject) -> Check:
         return Check("answers", "none are kept", lacking if expected else ())
     answers = run.tables["answers"]
     findings = [*_numbers(answers), *_margins(answers)]
-    for metric, found in _metrics(run, answers).items():
-        findings += _against(scores[scores["metric"] == metric], found, metric)
+    for metric, recount in _metrics(run, answers).items():
+        findings += _against(scores[scores["metric"] == metric], recount, metric)
     return Check("answers", f"{len(answers)} answers and their scores", findings)
 
 
@@ -73,11 +73,11 @@ def _metrics(run: Subject, answers: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
-def _against(scores: pd.DataFrame, found: pd.DataFrame, metric: str) -> Iterator[Finding]:
+def _against(scores: pd.DataFrame, recount: pd.DataFrame, metric: str) -> Iterator[Finding]:
     """Findings where a score is not the mean of its answers, or one of the two is without the
     other."""
-    told = scores.assign(row=scores.index)[[*_KEYS, "value", "n", "row"]]
-    pairs = told.merge(found, how="outer", on=_KEYS)
+    rows = scores.assign(row=scores.index)[[*_KEYS, "value", "n", "row"]]
+    pairs = rows.merge(recount, how="outer", on=_KEYS)
     same = (pairs["n"] == pairs["size"]) & ((pairs["value"] - pairs["mean"]).abs() <= _ROUNDING)
     for pair in pairs[~same].to_dict("records"):
         who = f"round {pair['round']}, device {pair['device']}, task {pair['task']}"
@@ -88,5 +88,5 @@ def _against(scores: pd.DataFrame, found: pd.DataFrame, metric: str) -> Iterator
             yield Finding(_SCORES, metric, f"its answers in {_FILE}", f"none ({who})", row)
         else:
             expected = f"{written(pair['mean'])} of {pair['size']:.0f} answers in {_FILE}"
-            said = f"{written(pair['value'])} of {pair['n']:.0f} ({who})"
-            yield Finding(_SCORES, f"value of {metric}", expected, said, int(pair["row"]))
+            value = f"{written(pair['value'])} of {pair['n']:.0f} ({who})"
+            yield Finding(_SCORES, f"value of {metric}", expected, value, int(pair["row"]))

@@ -85,8 +85,8 @@ def _sums(transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iterator[Finding]:
         alike = np.isclose(both["found"], both["wanted"], rtol=_REL, atol=0.0)
         for device, pair in both[~alike].iterrows():
             expected = f"{written(float(pair['wanted']))}, the {what}"
-            said = f"{written(float(pair['found']))}{_rows(rounds, device)}"
-            yield Finding(_ROUNDS, f"sum of {column} of device {device}", expected, said)
+            total = f"{written(float(pair['found']))}{_rows(rounds, device)}"
+            yield Finding(_ROUNDS, f"sum of {column} of device {device}", expected, total)
 
 
 def _missed(run: Subject, transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iterator[Finding]:
@@ -120,25 +120,25 @@ def _silent(run: Subject, transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iter
         return
     beacons = transfers[transfers["kind"] == TransferKind.BEACON].groupby("dst").size()
     for device, silent in rounds.groupby("device")["silent"].sum().items():
-        told = int(beacons.get(device, 0))
-        if silent > told or (silent < told and not sending.answers):
-            expected = f"{told}{' at most' if sending.answers else ''}, the beacons to it"
-            found = f"{silent}{_rows(rounds, device)}"
-            yield Finding(_ROUNDS, f"sum of silent of device {device}", expected, found)
+        count = int(beacons.get(device, 0))
+        if silent > count or (silent < count and not sending.answers):
+            expected = f"{count}{' at most' if sending.answers else ''}, the beacons to it"
+            total = f"{silent}{_rows(rounds, device)}"
+            yield Finding(_ROUNDS, f"sum of silent of device {device}", expected, total)
 
 
 def _edges(rounds: pd.DataFrame) -> Iterator[Finding]:
     """A share of edges that were used is that of the row's counts."""
     received = rounds["received"].to_numpy(float)
     expected = received + rounds["missed"].to_numpy(float) + rounds["silent"].to_numpy(float)
-    used = np.divide(received, expected, out=np.full_like(received, np.nan), where=expected > 0)
-    found = rounds["edges_used"].to_numpy(float)
-    for row in where(~np.isclose(found, used, rtol=_REL, atol=0.0, equal_nan=True)):
-        what = f"{written(used[row])}, received over received, missed and silent"
-        yield Finding(_ROUNDS, "edges_used", what, written(found[row]), row)
+    share = np.divide(received, expected, out=np.full_like(received, np.nan), where=expected > 0)
+    column = rounds["edges_used"].to_numpy(float)
+    for row in where(~np.isclose(column, share, rtol=_REL, atol=0.0, equal_nan=True)):
+        what = f"{written(share[row])}, received over received, missed and silent"
+        yield Finding(_ROUNDS, "edges_used", what, written(column[row]), row)
 
 
 def _rows(rounds: pd.DataFrame, device: object) -> str:
     rows = rounds.index[rounds["device"] == device].tolist()
-    listed = ", ".join(map(str, rows[:6])) + (", …" if len(rows) > 6 else "")
-    return f" (rows {listed})" if rows else " (no rows)"
+    numbers = ", ".join(map(str, rows[:6])) + (", …" if len(rows) > 6 else "")
+    return f" (rows {numbers})" if rows else " (no rows)"

@@ -13,8 +13,8 @@ def unmatched(first: pd.DataFrame, second: pd.DataFrame) -> tuple[Rows, Rows]:
     """The rows of each that have no partner in the other: the same values in all columns, as often
     as they occur. Columns go by position; rows are told by their index."""
     columns = [f"c{n}" for n in range(first.shape[1])]
-    one, other = (_numbered(frame, columns) for frame in (first, second))
-    both = one.merge(other, how="outer", on=[*columns, "nth"], indicator=True)
+    first, second = (_numbered(frame, columns) for frame in (first, second))
+    both = first.merge(second, how="outer", on=[*columns, "nth"], indicator=True)
     alone = [both.loc[both["_merge"] == f"{side}_only", f"row_{end}"] for side, end in _SIDES]
     left, right = (sorted(map(int, rows)) for rows in alone)
     return left, right

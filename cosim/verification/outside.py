@@ -20,9 +20,11 @@ def check_outside(run: Subject) -> Check:
     for path, origin in installed.items():
         before = recorded.get(path) or {}
         findings += [
-            Finding(MANIFEST_FILE, f"outside, {path}, {what}", str(origin[what]), str(found))
+            Finding(MANIFEST_FILE, f"outside, {path}, {what}", str(origin[what]), str(value))
             for what in _COMPARED
-            if not origin["observes"] and (found := before.get(what)) != origin[what]
+            if not origin["observes"] and (value := before.get(what)) != origin[what]
         ]
-    said = ", ".join(f"{path} by {one['distribution']}" for path, one in installed.items())
-    return Check("outside", said or "nothing", findings)
+    summary = ", ".join(
+        f"{path} by {package['distribution']}" for path, package in installed.items()
+    )
+    return Check("outside", summary or "nothing", findings)

@@ -62,7 +62,8 @@ class AdaptedLinear(nn.Module):
 
 
 class AdaptedModel:
-    """A causal language model whose chosen linear layers accept adapters by row group.
+    """An adapted model is a causal language model whose chosen linear layers accept adapters by row
+    group.
 
     Rows are read packed (`scored`, `states`, `walk`): by a lean forward pass of our own where it
     knows the architecture, else by the patched transformers model on padded rows, which `lean`

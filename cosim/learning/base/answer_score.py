@@ -14,8 +14,8 @@ _VALUES_AT_ONCE = 2**21
 
 
 class AnswerScores(NamedTuple):
-    """By target: ln P (P,) in nats, float64, nan where not asked for; greedy (P,): whether it is
-    the argmax."""
+    """Answer scores are by target: ln P (P,) in nats, float64, nan where not asked for; greedy
+    (P,): whether it is the argmax."""
 
     log_likelihood: Tensor
     greedy: Tensor

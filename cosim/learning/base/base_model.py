@@ -33,7 +33,7 @@ _SAFE = {"trust_remote_code": False}
 
 @dataclass(frozen=True)
 class BaseModel:
-    """One loaded model, shared by all devices, with gradients switched off."""
+    """A base model is one loaded model, shared by all devices, with gradients switched off."""
 
     model: Any
     tokenizer: Any

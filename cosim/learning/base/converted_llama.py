@@ -35,7 +35,8 @@ class _Linear(nn.Linear):
 
 
 class ConvertedLlama(nn.Module):
-    """The weights of a Llama model by their usual names; nothing but `lean_model` reads with them.
+    """These are the weights of a Llama model by their usual names; nothing but `lean_model` reads
+    with them.
 
     weights: as `shapes` names them; they are not copied.
     """

@@ -26,7 +26,7 @@ _EXPERTS_OF_A_TOKEN = (
 
 @dataclass(frozen=True)
 class Geometry:
-    """The sizes by which work and memory are counted.
+    """The geometry is the sizes by which work and memory are counted.
 
     blocks: of the transformer.
     attending: blocks with attention weights.

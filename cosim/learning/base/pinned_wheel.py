@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PinnedWheel:
-    """A wheel, the GGUF file in it, and the SHA-256 of both."""
+    """A pinned wheel is a wheel, the GGUF file in it, and the SHA-256 of both."""
 
     requirement: str
     member: str

@@ -16,7 +16,8 @@ _OTHERS = {"backend", "is_local", "local_files_only", "model_max_length", "token
 
 
 class FileTokenizer:
-    """The tokens of texts, as transformers' tokenizer of the same file gives them."""
+    """A file tokenizer gives the tokens of texts as transformers' tokenizer of the same file
+    does."""
 
     def __init__(self, backend: Any, eos_token_id: int) -> None:
         self.backend, self.eos_token_id = backend, eos_token_id

@@ -176,10 +176,10 @@ def _untouched(model: Any, ids: Tensor, head: nn.Module) -> bool:
     outputs: list[tuple[nn.Module, Tensor]] = []
     seam: list[Any] = []
 
-    def note(module: nn.Module, given: Any, out: Any) -> None:
+    def note(module: nn.Module, inputs: Any, out: Any) -> None:
         state = out if isinstance(out, Tensor) else out[0] if len(out or ()) else None
         if module is head:
-            seam.extend([given[0], out])
+            seam.extend([inputs[0], out])
         elif isinstance(state, Tensor):
             outputs.append((module, state))
 

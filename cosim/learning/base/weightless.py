@@ -19,7 +19,8 @@ _ANSWERS: dict[Any, Any] = {
 
 
 class Weightless(TorchFunctionMode):
-    """Answers what a model asks of the values of tensors on the device 'meta', which have none."""
+    """This mode answers what a model asks of the values of tensors on the device 'meta', which have
+    none."""
 
     def __torch_function__(
         self,

@@ -123,8 +123,8 @@ class Calibrator:
                 block = self.reader.blocks[non_finite[0]]
                 raise UnfitError(f"what block {block} of the base model reads is not finite")
         computed = self._needs_entropies and not self._printed
-        kept = computed and self._spectra_flop(rows) >= _KEPT_FLOP
-        entropies = self._on_disk.entropies(rows) if kept else None
+        cacheable = computed and self._spectra_flop(rows) >= _KEPT_FLOP
+        entropies = self._on_disk.entropies(rows) if cacheable else None
         computed &= entropies is None
         if self._needs_inputs or computed:
             spectra = _Spectra(
@@ -140,7 +140,7 @@ class Calibrator:
             inputs = torch.cat(spectra.means).float() if self._needs_inputs else None
             if computed:
                 entropies = np.array(spectra.entropies)
-                if kept:
+                if cacheable:
                     self._on_disk.keep(rows, entropies)
         if self._needs_entropies and self._printed:
             entropies = self.phases.aside(Phase.SPECTRA, self._entropies_of_weights)()

@@ -38,7 +38,8 @@ def unit_tokens(states: Tensor) -> Tensor:
 
 
 class PromptReader:
-    """x̄ at the inputs of a few blocks of the base model, each prompt read once.
+    """A prompt reader finds x̄ at the inputs of a few blocks of the base model, each prompt read
+    once.
 
     x̄ is the mean of the prompt's tokens at unit length, or the `last` of them.
 

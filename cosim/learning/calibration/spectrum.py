@@ -13,7 +13,7 @@ _BLOCK = 128
 
 
 class UnfitError(ValueError):
-    """Numbers that have no spectrum, entropy or direction; the message goes on after their name."""
+    """The numbers have no spectrum, entropy or direction; the message goes on after their name."""
 
 
 class Inputs:

@@ -57,10 +57,10 @@ def depth_reached(flop_done: int, forward: int, backward: Sequence[int]) -> int:
 
     backward: of each block, from the last one, whose gradients come first.
     """
-    left, depth = flop_done - forward, 0
+    rest, depth = flop_done - forward, 0
     for cost in backward:
-        left -= cost
-        if left < 0:
+        rest -= cost
+        if rest < 0:
             break
         depth += 1
     return depth
@@ -73,13 +73,13 @@ def progress(
 
     work: of the whole model. blocks: the same by block, the last one first.
     """
-    left = flop_done
+    rest = flop_done
     for step, batch in enumerate(batches):
         whole = work.training_flop([batch])
-        if left < whole:
+        if rest < whole:
             forward = work.forward_of(batch)
             backward = [block.backward_of(batch) for block in blocks]
-            depth = depth_reached(left, forward, backward)
+            depth = depth_reached(rest, forward, backward)
             return Progress(step, len(blocks) - depth if depth else None)
-        left -= whole
+        rest -= whole
     return Progress(len(batches))

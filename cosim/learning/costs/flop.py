@@ -14,7 +14,7 @@ from cosim.methods.workload import Workload
 
 @dataclass(frozen=True)
 class Work:
-    """The multiply-adds that a token costs: frozen layers, head, attention, adapters.
+    """Work is the multiply-adds that a token costs: frozen layers, head, attention, adapters.
 
     frozen: Σ d·k of all linear layers but the head, of a mixture's experts those of a token.
     head: h·V.

@@ -17,7 +17,7 @@ Batches = Sequence[Sequence[Encoded]]
 
 
 class RoundCosts:
-    """Counts the work of local rounds of one model under one method.
+    """Round costs count the work of local rounds of one model under one method.
 
     work: what a token costs.
     """

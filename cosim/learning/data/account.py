@@ -9,7 +9,7 @@ from cosim.learning.data.draw import Drawing, HeldOut
 
 @dataclass(frozen=True)
 class Account:
-    """The account of a task's rows: how many were used, and why others were not.
+    """An account of a task's rows says how many were used, and why others were not.
 
     trained, tested: rows used.
     asked: evaluation.samples.
@@ -31,25 +31,27 @@ class Account:
 
         Nothing where every row is used, to train or to test, and of rows that are made without end.
         """
-        drawn = self.drawn
-        left_out = drawn.repeated + drawn.held_elsewhere + self.too_long
+        drawing = self.drawn
+        left_out = drawing.repeated + drawing.held_elsewhere + self.too_long
         if not self.held.split:
-            left_out += drawn.held
+            left_out += drawing.held
         if self.held.rows is None or not left_out:
             return ""
-        elsewhere = f"in the test rows of {', '.join(drawn.others)}"
+        elsewhere = f"in the test rows of {', '.join(drawing.others)}"
         parts = [
             f"{count:,} {reason}"
             for count, reason in (
-                (drawn.repeated, "repeated prompts"),
-                (drawn.held, "in the test rows"),
-                (drawn.held_elsewhere, elsewhere),
+                (drawing.repeated, "repeated prompts"),
+                (drawing.held, "in the test rows"),
+                (drawing.held_elsewhere, elsewhere),
                 (self.too_long, "too long"),
             )
             if count
         ]
-        complete = drawn.read == self.held.rows
-        rows = f"{drawn.read:,}" if complete else f"the first {drawn.read:,} of {self.held.rows:,}"
+        complete = drawing.read == self.held.rows
+        rows = (
+            f"{drawing.read:,}" if complete else f"the first {drawing.read:,} of {self.held.rows:,}"
+        )
         summary = f"{rows} rows → {', '.join(parts)}, {self.trained:,} left"
         repeated = len(self.held.test) - len({example.key for example in self.held.test})
         return summary + (f"; {repeated:,} of the test rows repeat a prompt" if repeated else "")
@@ -58,19 +60,19 @@ class Account:
     def warnings(self) -> tuple[str, ...]:
         """What a user should look twice at: fewer test rows than asked for, rows too long,
         training rows that are test rows, and files most of whose rows repeat a prompt."""
-        held, drawn = self.held, self.drawn
+        held_out, drawing = self.held, self.drawn
         sentences = []
         if self.tested < self.asked:
             why = "of a file without test rows one in five is held out at most: "
             sentences.append(
-                f"{why if held.split else ''}{self.tested} rows are held out, "
+                f"{why if held_out.split else ''}{self.tested} rows are held out, "
                 f"evaluation.samples asks for {self.asked}"
             )
         long = [
             f"{count:,} of {count + trained:,} {part} rows"
             for part, count, trained in (
                 ("training", self.too_long, self.trained),
-                ("test", held.too_long + len(held.test) - self.tested, self.tested),
+                ("test", held_out.too_long + len(held_out.test) - self.tested, self.tested),
             )
             if count
         ]
@@ -79,16 +81,16 @@ class Account:
                 f"{' and '.join(long)} that were drawn are longer than training.max_tokens "
                 f"({self.max_tokens}) and left out"
             )
-        if drawn.held and not held.split and held.rows is not None:
-            sentences.append(f"{drawn.held:,} training rows are among its test rows and left out")
-        if drawn.held_elsewhere:
+        if drawing.held and not held_out.split and held_out.rows is not None:
+            sentences.append(f"{drawing.held:,} training rows are among its test rows and left out")
+        if drawing.held_elsewhere:
             sentences.append(
-                f"{drawn.held_elsewhere:,} training rows are among the test rows of "
-                f"{', '.join(drawn.others)} and left out"
+                f"{drawing.held_elsewhere:,} training rows are among the test rows of "
+                f"{', '.join(drawing.others)} and left out"
             )
-        if held.rows is not None and 2 * drawn.repeated >= drawn.read:
+        if held_out.rows is not None and 2 * drawing.repeated >= drawing.read:
             sentences.append(
-                f"{drawn.repeated:,} of {drawn.read:,} rows repeat a prompt and are left out, "
+                f"{drawing.repeated:,} of {drawing.read:,} rows repeat a prompt and are left out, "
                 f"{self.trained:,} are left"
             )
         return tuple(f"tasks.{self.name}: {sentence}" for sentence in sentences)

@@ -79,9 +79,9 @@ def _with_all(where: str, draw: Callable[[], NDArray[np.int64]]) -> NDArray[np.i
 def _whole(shares: NDArray[np.float64], total: int) -> NDArray[np.int64]:
     """Whole numbers that add up to a total, as near to the shares as can be (largest remainders;
     of equal ones the first)."""
-    wanted = shares * total
-    counts = np.floor(wanted).astype(np.int64)
-    order = np.argsort(counts - wanted, kind="stable")
+    quotas = shares * total
+    counts = np.floor(quotas).astype(np.int64)
+    order = np.argsort(counts - quotas, kind="stable")
     counts[order[: total - int(counts.sum())]] += 1
     return counts
 
@@ -103,10 +103,10 @@ def _stated(
                 meant = f"did you mean '{near}'?" if near else f"there are {', '.join(known[:10])}"
                 raise TaskError(f"{where}: no training row has the answer '{answer}'; {meant}")
             shares[known.index(answer), device] = share
-    asked = shares.sum(1)
+    demand = shares.sum(1)
     there = np.array([len(rows) for rows in of_answer.values()])
     with np.errstate(over="ignore"):  # a share of next to nothing bounds nothing
-        each = int(np.floor((there[asked > 0] / asked[asked > 0]).min()))
+        each = int(np.floor((there[demand > 0] / demand[demand > 0]).min()))
     while each > 0:
         table = np.stack([_whole(column, each) for column in shares.T], axis=1)
         if bool((table.sum(1) <= there).all()):

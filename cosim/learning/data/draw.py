@@ -49,8 +49,8 @@ def hold_out(name: str, task: Task, seed: int, samples: int, fits: Fits) -> Held
         examples = procedural_examples(name, task, seed, "test")
         test, long = _first(_distinct(examples), samples, fits, _PATIENCE)
         return HeldOut(tuple(test), len(long), procedural_examples(name, task, seed, "train"), None)
-    read = jsonl_parts if task.source.startswith("jsonl:") else hub_parts
-    train, test_rows = read(name, task)
+    reader = jsonl_parts if task.source.startswith("jsonl:") else hub_parts
+    train, test_rows = reader(name, task)
     order = stream(seed, "task", name, "order")
     train = [train[int(i)] for i in order.permutation(len(train))]
     if test_rows is not None:

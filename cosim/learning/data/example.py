@@ -41,7 +41,8 @@ class Example:
 
 
 class RowReader:
-    """Reads rows as examples, by a task's field mapping; whose: the place of that in a scenario.
+    """A row reader reads rows as examples, by a task's field mapping; whose: the place of that in a
+    scenario.
 
     Raises `TaskError` for an answer_pattern that is no regular expression and a prompt that is no
     template.
@@ -127,10 +128,10 @@ class RowReader:
     def _labelled(self, row: Mapping[str, Any], answer: str, choices: tuple[str, ...]) -> str:
         """The choice whose label the answer is."""
         where = str(self.fields.labels)
-        listed = value_at(row, where)
-        if not isinstance(listed, list | tuple | str):
+        options = value_at(row, where)
+        if not isinstance(options, list | tuple | str):
             raise ValueError(f"'{where}' must hold the labels of the choices")
-        labels = texts(listed, where)
+        labels = texts(options, where)
         if answer not in labels:
             raise ValueError(f"answer '{answer}' is not among the labels {list(labels)}")
         matches = {

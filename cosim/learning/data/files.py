@@ -68,13 +68,13 @@ def held_out_examples(path: Path, whose: str, fields: Fields) -> list[Example]:
 def prompts_of(path: Path, whose: str, fields: Fields) -> list[tuple[Mapping[str, Any], str]]:
     """The rows of a file of JSON lines, each with its prompt; they need no answer."""
     place, reader = expanded(str(path)), RowReader(whose, fields)
-    found = []
+    prompts = []
     for number, row in json_rows(place, whose, named=whose):
         with _blaming(f"{place}:{number}: {whose}"):
-            found.append((_object(row), reader.prompt(row)))
-    if not found:
+            prompts.append((_object(row), reader.prompt(row)))
+    if not prompts:
         raise TaskError(f"{place}: {whose}: the file has no rows")
-    return found
+    return prompts
 
 
 def _read(name: str, path: Path, task: Task) -> list[Example]:

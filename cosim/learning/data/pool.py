@@ -120,12 +120,12 @@ def load_pools(
     marks = {name: marks_of(part.test) for name, part in parts.items()}
     pools = {}
     for name, task in tasks.items():
-        encoder, held = encoders[name], parts[name]
+        encoder, held_out = encoders[name], parts[name]
         elsewhere = {other: theirs for other, theirs in marks.items() if other != name}
-        drawn = draw_training(held, elsewhere, task.samples, encoder.rows_fit)
-        train, test = drawn.kept, list(held.test)
-        if not (train or drawn.too_long):
-            raise _nothing_left(name, len({example.key for example in test}), drawn)
+        drawing = draw_training(held_out, elsewhere, task.samples, encoder.rows_fit)
+        train, test = drawing.kept, list(held_out.test)
+        if not (train or drawing.too_long):
+            raise _nothing_left(name, len({example.key for example in test}), drawing)
         if task.relabel is not None and train and test:
             train, test = relabelled(name, task.relabel, train, test)
         # Another answer may be longer than the one that was drawn.
@@ -136,18 +136,18 @@ def load_pools(
         ]
         rows = [row for row, _ in usable]
         questions = [q for q in encoder.questions(test) if _longest(q) <= max_tokens]
-        for part, left, total in (
-            ("training", rows, len(train) + drawn.too_long),
-            ("test", questions, len(test) + held.too_long),
+        for part, remainder, total in (
+            ("training", rows, len(train) + drawing.too_long),
+            ("test", questions, len(test) + held_out.too_long),
         ):
-            if not left:
+            if not remainder:
                 raise TaskError(
                     f"tasks.{name}: all {total} {part} rows are longer than training.max_tokens "
                     f"({max_tokens})"
                 )
-        too_long = drawn.too_long + len(train) - len(rows)
+        too_long = drawing.too_long + len(train) - len(rows)
         account = Account(
-            name, held, drawn, len(rows), len(questions), test_samples, too_long, max_tokens
+            name, held_out, drawing, len(rows), len(questions), test_samples, too_long, max_tokens
         )
         if len(rows) < shares[name]:
             facts = f" ({account.facts})" if account.facts else ""
@@ -184,18 +184,18 @@ def asked_pool(
     every = encoder.questions(examples)
     questions = tuple(question for question in every if _longest(question) <= max_tokens)
     long = len(every) - len(questions)
-    said = f"{long:,} of {len(every):,} rows of {name} are longer than {max_tokens} tokens"
+    sentence = f"{long:,} of {len(every):,} rows of {name} are longer than {max_tokens} tokens"
     if not questions:
-        raise TaskError(f"{said}, the run's training.max_tokens")
-    warnings = (f"{said}, the run's training.max_tokens, and left out",) if long else ()
+        raise TaskError(f"{sentence}, the run's training.max_tokens")
+    warnings = (f"{sentence}, the run's training.max_tokens, and left out",) if long else ()
     return TaskPool(name, (), questions, warnings)
 
 
-def _nothing_left(name: str, tested: int, drawn: Drawing) -> TaskError:
+def _nothing_left(name: str, tested: int, drawing: Drawing) -> TaskError:
     """No training row is left: all prompts are held out, here or by other tasks."""
-    where = f", by {', '.join(drawn.others)} too," if drawn.others else ""
+    where = f", by {', '.join(drawing.others)} too," if drawing.others else ""
     return TaskError(
-        f"tasks.{name}: all {tested + drawn.held_elsewhere} distinct prompts are held out{where} "
+        f"tasks.{name}: all {tested + drawing.held_elsewhere} distinct prompts are held out{where} "
         "for evaluation and none is left for training; lower evaluation.samples"
     )
 

@@ -23,8 +23,8 @@ def value_at(row: Any, path: str) -> Any:
     if isinstance(node, Mapping):
         keys = list(map(str, node))
         hint = did_you_mean(path if node is row else path.rpartition(".")[2], keys)
-        listed = ", ".join(keys[:_KEYS]) + (", …" if len(keys) > _KEYS else "")
-        raise ValueError(f"no '{path}' in the row{hint} (it has: {listed})")
+        names = ", ".join(keys[:_KEYS]) + (", …" if len(keys) > _KEYS else "")
+        raise ValueError(f"no '{path}' in the row{hint} (it has: {names})")
     raise ValueError(f"no '{path}' in the row (it has: {type(node).__name__})")
 
 

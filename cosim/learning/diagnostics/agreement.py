@@ -47,20 +47,22 @@ def mixing_errors(
     keeps: the factor, "A" or "B", that stays the receiver's own; None: both are averaged. rank: the
     receiver's; None: the layout's.
     """
-    crossed = left = whole = lost = 0.0
+    crossed = residual = whole = lost = 0.0
     own = by_module(layout, [receiver]) if receiver is not None and keeps else repeat(None)
-    for (A, B, _), kept in zip(by_module(layout, adapters), own, strict=False):
+    for (A, B, _), pair in zip(by_module(layout, adapters), own, strict=False):
         A, B = A.double(), B.double()
         crossed += cross_term(B, A, shares) ** 2
-        if kept is not None:
-            left += _norm(B, A - kept[0], shares) if keeps == "A" else _norm(B - kept[1], A, shares)
+        if pair is not None:
+            residual += (
+                _norm(B, A - pair[0], shares) if keeps == "A" else _norm(B - pair[1], A, shares)
+            )
         sigma = singular_values(B, A, shares).square()
         whole += float(sigma.sum())
         lost += float(sigma[rank or layout.rank :].sum())
     if whole == 0.0:
         return MixingErrors(sqrt(crossed), None, None)
-    left = left if keeps else crossed
-    return MixingErrors(sqrt(crossed), sqrt(left / whole), sqrt(lost / whole))
+    residual = residual if keeps else crossed
+    return MixingErrors(sqrt(crossed), sqrt(residual / whole), sqrt(lost / whole))
 
 
 def _norm(Bs: Tensor, As: Tensor, shares: Sequence[float]) -> float:

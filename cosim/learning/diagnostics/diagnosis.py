@@ -27,7 +27,7 @@ from cosim.randomness import stream
 
 
 class LocalGradients(GroupTrainer):
-    """Reads gradients of B as the training takes them, and updates nothing."""
+    """This trainer reads gradients of B as the training takes them, and updates nothing."""
 
     @classmethod
     def like(cls, trainer: GroupTrainer) -> LocalGradients:
@@ -44,7 +44,8 @@ class LocalGradients(GroupTrainer):
 
 
 class Diagnosis:
-    """Computes the diagnostics of a fleet; it draws and changes nothing that the fleet uses.
+    """A diagnosis computes the diagnostics of a fleet; it draws and changes nothing that the fleet
+    uses.
 
     gradients: None where all parameters are trained. batches: a device's mini-batches of a round.
     realised: what devices have mixed so far, where all end a round before any begins the next.
@@ -151,21 +152,23 @@ class Diagnosis:
         and where the method's weights ask for degrees or a whole graph that are not known.
         """
         weighing, schedule = self.fleet.method.weighing, self.fleet.method.schedule
-        asked = {update.device for update in updates}
+        members = {update.device for update in updates}
         if weighing.asks_graph:
-            asked = asked.union(*together.values())
+            members = members.union(*together.values())
         looks = weighing.asks_degrees or weighing.asks_graph
-        unknown = looks and not asked <= together.keys()
+        unknown = looks and not members <= together.keys()
         if len(updates) < 2 or unknown or (weighing.asks_graph and not schedule.in_step):
             return []
         if not all(update.whole for update in updates) or len(self._idle(updates)) > 1:
             return []
         heard = [Heard(update) for update in updates]
         if weighing.asks_graph:
-            graph = {one: tuple(i for i in ids if i != one) for one, ids in together.items()}
+            graph = {
+                member: tuple(i for i in ids if i != member) for member, ids in together.items()
+            }
             weights = weighing.within(device, heard, graph)
         else:
-            degrees = {one: len(ids) - 1 for one, ids in together.items()}
+            degrees = {member: len(ids) - 1 for member, ids in together.items()}
             weights = weighing.of(device, heard, degrees)
         return [weight / sum(weights) for weight in weights] if sum(weights) > 0 else []
 
@@ -180,12 +183,12 @@ class Diagnosis:
         with one_thread_each(1):
             own, rank = self.fleet.adapters[device], self.fleet.own[device].layout.rank
             errors = mixing_errors(self.fleet.layout, adapters, shares, own, idle or None, rank)
-        found = {
+        values = {
             "aggregation_error": errors.aggregation,
             "broadcast_error": errors.broadcast,
             "cross_term": errors.cross_term,
         }
-        return [(word, value) for word, value in found.items() if value is not None]
+        return [(word, value) for word, value in values.items() if value is not None]
 
     def _distances(self, diagnosed: set[int]) -> Iterator[Diagnostic]:
         """Each device's distance from the mean, factor by factor, where two have learnt."""

@@ -37,7 +37,8 @@ def update_similarity(projections: Tensor, expansions: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class TheoremOne:
-    """Both sides of Theorem 1 (eq. 23 of arXiv 2602.20492) for one module and one cluster.
+    """These are both sides of Theorem 1 (eq. 23 of arXiv 2602.20492) for one module and one
+    cluster.
 
     gap: the left side, Σ_i ‖(B_i − B̄)·A_i‖²_F with B̄ the plain mean of masked B; own_support_gap:
     the same with the support-normalised mean read back on each one's own support, 0 where no

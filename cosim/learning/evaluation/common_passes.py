@@ -44,7 +44,7 @@ class Row(NamedTuple):
 
 
 class CommonPasses:
-    """The passes that answer requests of experts of one shape together, each request a group.
+    """Common passes answer requests of experts of one shape together, each request a group.
 
     requests: without idle members. rows: of a pass at most, fewer where they are long. ranks:
     likelihoods are found even where no question ranks any. The passes may be read in any order and
@@ -69,10 +69,10 @@ class CommonPasses:
         ranked = any(not question.free for r in requests for question in r.questions)
         self.ranks = ranks or ranked
         every = [
-            Row(reading, number, question, place)
+            Row(reading, number, position, place)
             for number, request in enumerate(requests)
-            for question, given in enumerate(request.questions)
-            for place, reading in enumerate(self._readings(given.candidates))
+            for position, question in enumerate(request.questions)
+            for place, reading in enumerate(self._readings(question.candidates))
         ]
         self.passes = list(_passes(every, rows))
         self._unread = len(self.passes)
@@ -134,12 +134,12 @@ class CommonPasses:
         )
         positions = hidden[torch.from_numpy(index).to(self.device)]
         places = torch.from_numpy(place).to(self.device)
-        found = self.model.answer_scores(positions, places, packed.targets, ranks=self.ranks)
+        answers = self.model.answer_scores(positions, places, packed.targets, ranks=self.ranks)
         candidates = packed.candidates.cpu()
         likelihood = torch.zeros(sum(packed.candidate_counts), dtype=torch.float64)
-        likelihood.index_add_(0, candidates, found.log_likelihood.cpu())
+        likelihood.index_add_(0, candidates, answers.log_likelihood.cpu())
         misses = torch.zeros(len(likelihood), dtype=torch.long)
-        misses.index_add_(0, candidates, (~found.greedy).long().cpu())
+        misses.index_add_(0, candidates, (~answers.greedy).long().cpu())
         scores = map(CandidateScore, likelihood.tolist(), (misses == 0).tolist())
         return [list(islice(scores, count)) for count in packed.candidate_counts]
 

@@ -22,7 +22,8 @@ _TOKENS_PER_PASS = 4096
 
 @dataclass(frozen=True)
 class Written:
-    """What was written after a prompt; ended: the end-of-text token came, which is left out."""
+    """This is what was written after a prompt; ended: the end-of-text token came, which is left
+    out."""
 
     tokens: tuple[int, ...]
     ended: bool
@@ -53,16 +54,16 @@ class Decoder:
         most: tokens of an answer. weights: of the expert's members by prompt (n, J), where a gate
         weighs them. Raises AskError where the model's logits are no numbers.
         """
-        asked = ScoringRequest(expert, (), weights).without_idle()
+        request = ScoringRequest(expert, (), weights).without_idle()
         pairs = None
-        if asked.expert is not None:
+        if request.expert is not None:
             model = self.evaluator
-            pairs = expert_pairs(asked.expert, model.layout, model.device, model.dtype)
+            pairs = expert_pairs(request.expert, model.layout, model.device, model.dtype)
         out: dict[int, Written] = {}
         for part in _passes(prompts, most):
-            rows = None if asked.weights is None else asked.weights[part]
-            found = self._pass(asked.expert, pairs, rows, [prompts[n] for n in part], most)
-            out.update(zip(part, found, strict=True))
+            rows = None if request.weights is None else request.weights[part]
+            completions = self._pass(request.expert, pairs, rows, [prompts[n] for n in part], most)
+            out.update(zip(part, completions, strict=True))
         return [out[number] for number in range(len(prompts))]
 
     def _pass(
@@ -107,8 +108,8 @@ class Decoder:
         if expert is not None:
             mix = mix_of(expert, weights, at.layout, at.device, at.dtype)
         hidden = at.model.scored(packed, pairs, at.scale, mix)
-        found: list[int] = at.model.likeliest(hidden).tolist()
-        return found
+        tokens: list[int] = at.model.likeliest(hidden).tolist()
+        return tokens
 
 
 def _passes(prompts: Sequence[tuple[int, ...]], most: int) -> list[list[int]]:

@@ -20,7 +20,7 @@ from cosim.methods.layout import Layout
 
 
 class Evaluator:
-    """Evaluates experts on the shared base model, without gradients.
+    """An evaluator evaluates experts on the shared base model, without gradients.
 
     `rows` is the number of sequences of one pass, fewer where they are long. Metrics, as
     lm-evaluation-harness defines them: `acc` ranks log P(choice | prompt), `acc_norm` divides it
@@ -73,15 +73,15 @@ class Evaluator:
         On a processor the passes are read side by side, each in one thread: no value depends on
         how many are. ranks: likelihoods are found also where a question has but one candidate.
         """
-        asked = [request.without_idle() for request in requests]
-        groups = groups_of(asked)
+        scorings = [request.without_idle() for request in requests]
+        groups = groups_of(scorings)
         every = [
             CommonPasses(
                 self.model,
                 self.layout,
                 self.dtype,
                 self.scale,
-                [asked[number] for number in group],
+                [scorings[number] for number in group],
                 self.rows,
                 ranks=ranks,
             )
@@ -104,11 +104,11 @@ class Evaluator:
 
         if self.model.lean and self.device.type == "cpu":
             with one_thread_each(min(self.threads, len(parts))) as run:
-                found = run(read, parts)
+                results = run(read, parts)
         else:  # the padded pass sets its adapters on the one model that all would read
-            found = [read(part) for part in parts]
+            results = [read(part) for part in parts]
         of_row: dict[tuple[int, int, int, int], list[CandidateScore]] = {}
-        for (number, part), scores in zip(parts, found, strict=True):
+        for (number, part), scores in zip(parts, results, strict=True):
             for row, of_candidates in zip(every[number].passes[part], scores, strict=True):
                 of_row[number, row.request, row.question, row.place] = of_candidates
         out: list[list[list[list[CandidateScore]]]] = [

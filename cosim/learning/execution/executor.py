@@ -30,7 +30,7 @@ class Executor(Protocol):
 
 
 class InProcess:
-    """Computes all passes in this process."""
+    """This executor computes all passes in this process."""
 
     def train(self, here: Trainer, groups: Groups) -> Sequence[Sequence[Outcome]]:
         """The outcomes of every pass, in order."""

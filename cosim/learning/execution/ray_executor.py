@@ -145,7 +145,8 @@ def whole(outcome: Outcome, lesson: Lesson) -> Outcome:
 
 
 class RayExecutor:
-    """Gives each pass to the next worker that is free; workers are gathered for the first pass.
+    """This executor gives each pass to the next worker that is free; workers are gathered for the
+    first pass.
 
     A worker has as many threads as this process, because sums depend on them, and takes as many
     of Ray's CPUs; with base_model.device cuda a GPU of its own.
@@ -188,11 +189,11 @@ class RayExecutor:
 
     def score(self, here: Evaluator, requests: Requests) -> Sequence[Sequence[Mark]]:
         """How every expert that is asked answers, in order; who is alone is asked here."""
-        asked = [request.without_idle() for request in requests]
-        groups = groups_of(asked)
+        scorings = [request.without_idle() for request in requests]
+        groups = groups_of(scorings)
         if len(groups) < 2:
             return here.marks_of(requests)
-        spread = self._spread("score", [[asked[number] for number in group] for group in groups])
+        spread = self._spread("score", [[scorings[number] for number in group] for group in groups])
         scores = dict(zip(chain(*groups), chain(*spread), strict=True))
         return [scores[number] for number in range(len(requests))]
 

@@ -23,8 +23,8 @@ def formed(
     kept: positions of each module in B's mask (L,); memory: the codec's.
     """
     return tuple(
-        codec.form(said, counts, memory) if isinstance(said, Values) and counts else said
-        for said, counts in _factors(content, layout, kept)
+        codec.form(item, counts, memory) if isinstance(item, Values) and counts else item
+        for item, counts in _factors(content, layout, kept)
     )
 
 
@@ -41,14 +41,14 @@ def read(
     What is neither A nor B is in the scenario's precision.
     """
     out: list[Said] = []
-    for said, counts in _factors(content, layout, kept):
-        if isinstance(said, Values) and counts:
-            heard, memory = codec.read(said, memory, at.coding(said, counts))
+    for item, counts in _factors(content, layout, kept):
+        if isinstance(item, Values) and counts:
+            heard, memory = codec.read(item, memory, at.coding(item, counts))
             out.append(heard)
-        elif isinstance(said, Values):
-            out.append(replace(said, values=as_transmitted(said.values, at.bits_per_value)))
+        elif isinstance(item, Values):
+            out.append(replace(item, values=as_transmitted(item.values, at.bits_per_value)))
         else:
-            out.append(said)
+            out.append(item)
     return tuple(out), memory
 
 
@@ -97,15 +97,15 @@ def _factors(
 ) -> Iterator[tuple[Said, Sequence[int]]]:
     """Everything that is said, with the values of a factor that is said every time, by the modules
     that it holds; none of anything else."""
-    held: Sequence[int] = range(len(layout.modules))
-    for blocks in (said for said in content if isinstance(said, Blocks)):
-        held = layout.in_last(blocks.reached)
+    numbers: Sequence[int] = range(len(layout.modules))
+    for blocks in (item for item in content if isinstance(item, Blocks)):
+        numbers = layout.in_last(blocks.reached)
     sizes = {"A": layout.projection_sizes, "B": kept}
-    counts_of = {name: [of_all[number] for number in held] for name, of_all in sizes.items()}
-    for said in content:
-        counts = counts_of.get(said.name, ()) if not said.once else ()
-        whole = isinstance(said, Values) and said.values.numel() == sum(counts)
-        yield said, counts if whole else ()
+    counts_of = {name: [of_all[number] for number in numbers] for name, of_all in sizes.items()}
+    for item in content:
+        counts = counts_of.get(item.name, ()) if not item.once else ()
+        whole = isinstance(item, Values) and item.values.numel() == sum(counts)
+        yield item, counts if whole else ()
 
 
 def as_banked(expert: Adapter, bits_per_value: int) -> Adapter:

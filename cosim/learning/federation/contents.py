@@ -11,13 +11,13 @@ from cosim.methods.message import Message, Said, Values
 
 def told_once(content: Sequence[Said]) -> frozenset[str]:
     """The names of what a receiver need be told only once."""
-    return frozenset(said.name for said in content if said.once)
+    return frozenset(item.name for item in content if item.once)
 
 
 def numbers_in(message: Message) -> int:
     """Values that a message has on the air every time."""
-    values = [said for said in message.content if isinstance(said, Values) and not said.once]
-    return sum(said.values.numel() for said in values)
+    values = [item for item in message.content if isinstance(item, Values) and not item.once]
+    return sum(item.values.numel() for item in values)
 
 
 def numbers_of(adapter: Adapter, sends: Collection[str], layout: Layout) -> int:
@@ -29,4 +29,4 @@ def numbers_of(adapter: Adapter, sends: Collection[str], layout: Layout) -> int:
 
 def scales_in(message: Message, layout: Layout) -> int:
     """Vectors that have a mean and a scale of their own: one of each module and factor."""
-    return sum(isinstance(said, Values) for said in message.content) * len(layout.modules)
+    return sum(isinstance(item, Values) for item in message.content) * len(layout.modules)

@@ -26,7 +26,7 @@ class Copies:
     def hear(self, message: Message, receiver: int) -> None:
         """A message has arrived whole, with all that its receiver had missed."""
         versions = {
-            said.name: said.version for said in message.content if isinstance(said, Renewed)
+            item.name: item.version for item in message.content if isinstance(item, Renewed)
         }
         if versions:
             self.arrived[message.device, receiver] = self.of(message.device, receiver) | versions

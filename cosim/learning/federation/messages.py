@@ -125,9 +125,9 @@ class Messages:
             content = content_of(method, layout, state, kept)
             refuse_unreadable(content, layout, method.aggregation)
             memory, content = state.memory.get(Codec.slot, {}), own.said(content)
-            said, memory = read(method.codec, content, own.layout, kept.tolist(), memory, at)
+            items, memory = read(method.codec, content, own.layout, kept.tolist(), memory, at)
         number = self.numbering.of(device, turn)
-        return Message(device, round_, said, self.rows[device], number), memory
+        return Message(device, round_, items, self.rows[device], number), memory
 
     def say(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
         """What a device puts on the air in a turn, with its bits for each receiver; None where it
@@ -184,7 +184,7 @@ class Messages:
         sizes = np.array(self.fleet.own[0].layout.expansion_sizes)
         total = int(sizes.sum())
         modules = range(len(sizes))
-        others = [said for said in self._planned(0, sizes) if said.name not in ("B", "M")]
+        others = [item for item in self._planned(0, sizes) if item.name not in ("B", "M")]
         other_bits = payload_bits(others, (), self.bits_per_value)
 
         def needed(kept: int) -> int:
@@ -303,7 +303,7 @@ class Messages:
         bits = sum(count + projection_values for count in values) * self.bits_per_value
         for owner in news:
             # An expert read back whole has lost its mask; its owner's stays as it was chosen.
-            content = [said for said in self._planned(owner) if said.once]
+            content = [item for item in self._planned(owner) if item.once]
             known = self.knows.get((owner, receiver), frozenset())
             bits += payload_bits(content, known, self.bits_per_value)
         return bits

@@ -22,7 +22,7 @@ def refuse_unreadable(content: Sequence[Said], layout: Layout, aggregation: Aggr
     if not isinstance(B, Values):
         return
     sizes = layout.expansion_sizes
-    for blocks in (said for said in content if isinstance(said, Blocks)):
+    for blocks in (item for item in content if isinstance(item, Blocks)):
         sizes = [layout.expansion_sizes[number] for number in layout.in_last(blocks.reached)]
     count, size = int(B.values.numel()), sum(sizes)
     places = int(mask.support.numel()) if isinstance(mask, Mask) else size

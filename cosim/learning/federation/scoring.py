@@ -51,7 +51,7 @@ def gate_weights(
 
 
 class Scoring:
-    """Scores a fleet on the held-out questions of all tasks; the executor asks the experts.
+    """Scoring marks a fleet on the held-out questions of all tasks; the executor asks the experts.
 
     keeps_answers: whether evaluations come with what every question was answered.
     """

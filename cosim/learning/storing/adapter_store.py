@@ -65,8 +65,8 @@ def save_adapters(
                 {"owner": e.owner, "task": e.task, **writer.reference(e.owner, e.adapter, own)}
                 for e in held_experts(fleet, device)
             ]
-            found = fleet.calibrations[device]
-            features = None if found is None else found.features
+            calibration = fleet.calibrations[device]
+            features = None if calibration is None else calibration.features
             entry = {"device": device, "task": task, "adapter": adapter, "experts": experts}
             if features is not None:
                 entry["features"] = writer.named(features.flatten())

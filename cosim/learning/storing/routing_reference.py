@@ -25,8 +25,8 @@ def prompt_features(model: Any, tokens: Sequence[int], gate: Mapping[str, Any]) 
     token at root mean square 1, and of the tokens their mean or the last one."""
     with torch.no_grad():
         every = model(input_ids=torch.tensor([list(tokens)]), output_hidden_states=True)
-    read = torch.stack([every.hidden_states[block][0].float() for block in gate["blocks"]])
-    units = read * torch.rsqrt(read.square().mean(-1, keepdim=True) + 1e-6)
+    states = torch.stack([every.hidden_states[block][0].float() for block in gate["blocks"]])
+    units = states * torch.rsqrt(states.square().mean(-1, keepdim=True) + 1e-6)
     return units[:, -1] if gate["reads"] == "last" else units.mean(1)
 
 
@@ -69,10 +69,10 @@ def answer(folder: Path, text: str, most: int = 64) -> str:
     with model.disable_adapter():
         x = prompt_features(model, prompt["input_ids"][0].tolist(), gate)
     weights = expert_weights(x, load_file(folder / "gate.safetensors")["features"], gate)
-    asked = weights.nonzero().flatten().tolist()
+    experts = weights.nonzero().flatten().tolist()
     model.add_weighted_adapter(
-        [f"expert_{number}" for number in asked],
-        [float(weights[number]) for number in asked],
+        [f"expert_{number}" for number in experts],
+        [float(weights[number]) for number in experts],
         "routed",
         combination_type="cat",
     )

@@ -55,10 +55,10 @@ class StoredFleet:
                 bank = {
                     e.owner: self._adapter(device, e) for e in stored.experts if e.owner is not None
                 }
-            found = None
+            calibration = None
             if stored.features is not None:
-                found = Calibration(features=self.store.features(device))
-            state = DeviceState(self._adapter(device, stored.adapter), 1.0, bank, found)
+                calibration = Calibration(features=self.store.features(device))
+            state = DeviceState(self._adapter(device, stored.adapter), 1.0, bank, calibration)
             self._states[device] = state
         return self._states[device]
 

@@ -28,7 +28,8 @@ from cosim.methods.method import Method
 
 
 class ParameterLayout(Layout):
-    """Where each parameter W lies in one flat vector: an expansion without a projection."""
+    """This layout says where each parameter W lies in one flat vector: an expansion without a
+    projection."""
 
     @property
     def expansion_shapes(self) -> list[tuple[int, int]]:
@@ -57,7 +58,8 @@ def layout_of(method: Method, model: Any, target_modules: str | Sequence[str], r
 
 
 class FullWeights:
-    """The base model's parameters, which one device after the other borrows."""
+    """The full weights are the base model's parameters, which one device after the other
+    borrows."""
 
     def __init__(self, model: AdaptedModel) -> None:
         self.parameters: list[Tensor] = list(model.model.parameters())
@@ -97,7 +99,7 @@ class FullWeights:
 
 
 class FullTrainer:
-    """Trains ΔW of every parameter; an adapter's values are ΔW, flat float32."""
+    """This trainer trains ΔW of every parameter; an adapter's values are ΔW, flat float32."""
 
     def __init__(
         self, model: AdaptedModel, weights: FullWeights, settings: TrainingSettings
@@ -133,8 +135,8 @@ class FullTrainer:
         difference = (master.detach() - self.weights.base.float()).cpu()
         start = lesson.adapter
         moments = optimiser.moments()
-        kept = {} if moments is None else {"B": moments}
-        trained = Adapter(difference, None, start.projection, kept)
+        moments_of = {} if moments is None else {"B": moments}
+        trained = Adapter(difference, None, start.projection, moments_of)
         fault = next(
             (f"the loss of step {n + 1} is {x}" for n, x in enumerate(losses) if not isfinite(x)),
             None,
@@ -158,7 +160,8 @@ class FullTrainer:
 
 
 class FullEvaluator(Evaluator):
-    """Scores ΔW of every parameter: the base model answers with its parameters moved."""
+    """This evaluator scores ΔW of every parameter: the base model answers with its parameters
+    moved."""
 
     def __init__(self, model: AdaptedModel, layout: Layout, weights: FullWeights) -> None:
         super().__init__(model, layout, weights.base.dtype, scale=1.0)
@@ -171,10 +174,10 @@ class FullEvaluator(Evaluator):
         return [self._marks(request) for request in requests]
 
     def _marks(self, request: ScoringRequest) -> list[Mark]:
-        asked = [ScoringRequest(None, request.questions)]
+        requests = [ScoringRequest(None, request.questions)]
         if request.expert is None:
-            return super().marks_of(asked)[0]
+            return super().marks_of(requests)[0]
         (member,) = request.expert.members
         with self.weights.borrowed():
             self.weights.write(self.weights.moved(member.values))
-            return super().marks_of(asked)[0]
+            return super().marks_of(requests)[0]

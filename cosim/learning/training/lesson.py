@@ -18,7 +18,8 @@ Batch = tuple[Encoded, ...]
 
 @dataclass(frozen=True)
 class Lesson:
-    """One adapter's local fine-tuning: its state at the start and its mini-batches in order.
+    """A lesson is one adapter's local fine-tuning: its state at the start and its mini-batches in
+    order.
 
     kept: positions of each module that a mask will keep (L,), where none has been chosen yet.
     others: the mini-batches of further devices whose rows the adapter learns from as well.
@@ -56,7 +57,7 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The adapter after the last step and the mean loss of all steps (nats a token).
+    """An outcome is the adapter after the last step and the mean loss of all steps (nats a token).
 
     fault: where a loss or a value first was no finite number; None where all are.
     """

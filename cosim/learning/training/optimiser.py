@@ -16,7 +16,7 @@ _BETAS, _EPSILON = (0.9, 0.999), 1e-8
 
 
 class Choice(Protocol):
-    """How values are updated."""
+    """A choice says how values are updated."""
 
     @property
     def learning_rate(self) -> float:
@@ -32,7 +32,8 @@ class Choice(Protocol):
 
 
 class FusedAdamW:
-    """What `torch.optim.AdamW(fused=True)` makes of one vector, by the same kernel.
+    """This optimiser makes of one vector what `torch.optim.AdamW(fused=True)` does, by the same
+    kernel.
 
     torch.optim imports torch's compiler when it is first used, half a second of a start.
     sizes: of the modules in the vector, which may each have taken steps of their own.
@@ -54,10 +55,10 @@ class FusedAdamW:
         else:
             self._first = moments.first.to(place, copy=True)
             self._second = moments.second.to(place, copy=True)
-        taken = 0 if moments is None else moments.steps
+        steps = 0 if moments is None else moments.steps
         self._sizes = list(sizes)
         # Of the whole vector, or of each module.
-        counts = [taken] if isinstance(taken, int) else taken
+        counts = [steps] if isinstance(steps, int) else steps
         self._steps = torch.tensor([float(count) for count in counts], device=place)
 
     @torch.no_grad()
@@ -110,7 +111,7 @@ def alike(steps: tuple[int, ...]) -> int | tuple[int, ...]:
 
 
 class Sgd:
-    """`torch.optim.SGD` over one vector, which keeps no state.
+    """This is `torch.optim.SGD` over one vector, which keeps no state.
 
     sizes: of the modules in the vector.
     """

@@ -35,7 +35,7 @@ _LEAST_TOKENS = 64
 
 @dataclass(frozen=True)
 class TrainingSettings(Optimisation):
-    """How every device trains: scale α/r, optimiser, and how a mask is chosen.
+    """The settings say how every device trains: scale α/r, optimiser, and how a mask is chosen.
 
     scale: α/r.
     density: s, for lessons that do not say how many positions of each module they train.
@@ -70,7 +70,7 @@ class _Group:
 
 
 class GroupTrainer:
-    """Trains a group of lessons together; each lesson ends as it would alone.
+    """A group trainer trains a group of lessons together; each lesson ends as it would alone.
 
     room: how much is held at once; less, and for good, where memory did not suffice.
     threads: shares that are trained side by side at most.

@@ -19,7 +19,7 @@ Pairs = Sequence[tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Optimisation:
-    """How values are updated.
+    """An optimisation says how values are updated.
 
     learning_rate: η.
     optimizer: adamw or sgd.
@@ -133,7 +133,7 @@ def _masters(
 
 
 class WorkingCopies:
-    """Working copies of a group's adapters in the model's dtype for the passes, and float32
+    """Working copies are a group's adapters in the model's dtype for the passes, and float32
     masters of the trained values for the optimiser.
 
     pairs: A (G, r, k) and B (G, d, r) of every module; A (1, r, k) where it is the same for all of

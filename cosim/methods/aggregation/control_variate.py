@@ -79,20 +79,20 @@ class ControlVariate(Aggregation):
 
     def mix(self, own: DeviceState, heard: Sequence[Heard], at: Mixing) -> DeviceState:
         """x and h, each factor that was said."""
-        said: dict[int, Mapping[str, Tensor]] = {}
+        factors_of: dict[int, Mapping[str, Tensor]] = {}
         shares: dict[int, float] = {}
         for part, weight in zip(heard, at.weights, strict=True):
             device = part.message.device
-            said[device], shares[device] = _factors(part.message), weight / at.total
-        mine = said.pop(at.device)
-        held = {"B": own.adapter.values, "A": own.adapter.projection}
+            factors_of[device], shares[device] = _factors(part.message), weight / at.total
+        mine = factors_of.pop(at.device)
+        tensors = {"B": own.adapter.values, "A": own.adapter.projection}
         h = dict(self.correction(own))
         for name, x_hat in mine.items():
-            arrived = {device: factors[name] for device, factors in said.items()}
+            arrived = {device: factors[name] for device, factors in factors_of.items()}
             moved = pull(x_hat, arrived, shares, self.strength)
-            held[name] = held[name] + moved
+            tensors[name] = tensors[name] + moved
             h[name] = next_correction(h.get(name), moved, at.open_share, at.descent)
-        mixed = own.with_adapter(values=held["B"], projection=held["A"])
+        mixed = own.with_adapter(values=tensors["B"], projection=tensors["A"])
         return mixed.remember(self.slot, h=h)
 
 
@@ -118,7 +118,7 @@ def next_correction(h: Tensor | None, moved: Tensor, p: float, descent: float) -
 def _factors(message: Message) -> dict[str, Tensor]:
     """The factors that are on the air every time, by name."""
     return {
-        said.name: said.values
-        for said in message.content
-        if isinstance(said, Values) and not said.once
+        item.name: item.values
+        for item in message.content
+        if isinstance(item, Values) and not item.once
     }

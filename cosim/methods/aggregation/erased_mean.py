@@ -73,14 +73,14 @@ class ErasedMean(Aggregation):
             return Mean().mix(own, heard, at)
         parts = with_own(own, heard, at) or list(heard)
         adapter = own.adapter
-        held = {"B": adapter.values, "A": adapter.projection}
+        factors = {"B": adapter.values, "A": adapter.projection}
         fallback = next((p.message for p in parts if p.message.device == at.device), None)
-        said = fallback.content if fallback is not None else _said(held, at)
-        mine = {each.name: each.values for each in said if isinstance(each, Values)}
+        content = fallback.content if fallback is not None else _said(factors, at)
+        mine = {each.name: each.values for each in content if isinstance(each, Values)}
         filled = [self._filled(part, mine) for part in parts]
         means = weighted_mean(filled, at.weights, at.total, at.layout.expansion_size)
         B, A = (
-            held[name] if mean is None else self._finished(name, mean, held[name], parts, at)
+            factors[name] if mean is None else self._finished(name, mean, factors[name], parts, at)
             for name, mean in zip("BA", means, strict=True)
         )
         return own.with_adapter(values=B, projection=A)
@@ -91,24 +91,24 @@ class ErasedMean(Aggregation):
         if part.arrived is None and divisor == 1.0:
             return part
         content = tuple(
-            replace(said, values=self._stood_in_for(said, part, divisor, mine))
-            if isinstance(said, Values)
-            else said
-            for said in part.message.content
+            replace(item, values=self._stood_in_for(item, part, divisor, mine))
+            if isinstance(item, Values)
+            else item
+            for item in part.message.content
         )
         return replace(part, message=replace(part.message, content=content))
 
     def _stood_in_for(
-        self, said: Values, part: Heard, divisor: float, mine: Mapping[str, Tensor]
+        self, item: Values, part: Heard, divisor: float, mine: Mapping[str, Tensor]
     ) -> Tensor:
         """Values, and what stands in for those that were lost (n,)."""
-        values = said.values if divisor == 1.0 else said.values / divisor
-        if (arrived := _arrived(part, said.name)) is None:
+        values = item.values if divisor == 1.0 else item.values / divisor
+        if (arrived := _arrived(part, item.name)) is None:
             return values
-        return values.where(arrived, mine[said.name] if self.missing == "own" else 0.0)
+        return values.where(arrived, mine[item.name] if self.missing == "own" else 0.0)
 
     def _finished(
-        self, name: str, mean: Tensor, held: Tensor, parts: Sequence[Heard], at: Mixing
+        self, name: str, mean: Tensor, old: Tensor, parts: Sequence[Heard], at: Mixing
     ) -> Tensor:
         """A factor's mean (n,), what does not depend on one message alone included."""
         import torch
@@ -128,7 +128,7 @@ class ErasedMean(Aggregation):
         if self.missing == "renormalise":
             mean = mean * torch.where(weight == all_weight, 1.0, all_weight / weight)
             others &= weight > 0
-        return mean.where(others, held)
+        return mean.where(others, old)
 
 
 def _arrived(part: Heard, name: str) -> Tensor | None:
@@ -136,6 +136,6 @@ def _arrived(part: Heard, name: str) -> Tensor | None:
     return None if part.arrived is None else part.arrived[name]
 
 
-def _said(held: Mapping[str, Tensor], at: Mixing) -> tuple[object, ...]:
+def _said(factors: Mapping[str, Tensor], at: Mixing) -> tuple[object, ...]:
     """What a device that has said nothing would have said."""
-    return on_air([Values(name, values) for name, values in held.items()], at.bits_per_value)
+    return on_air([Values(name, values) for name, values in factors.items()], at.bits_per_value)

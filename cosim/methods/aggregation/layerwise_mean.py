@@ -111,17 +111,17 @@ class LayerwiseMean(Mean):
             return content
         import torch
 
-        kept = layout.in_last(reached)
-        said: list[Said] = [
-            replace(part, values=_joined(_split(part, layout), kept))
+        modules = layout.in_last(reached)
+        parts: list[Said] = [
+            replace(part, values=_joined(_split(part, layout), modules))
             if isinstance(part, Values) and part.name in ("A", "B")
             else part
             for part in content
         ]
-        said.append(Blocks(_BLOCKS, reached, blocks))
+        parts.append(Blocks(_BLOCKS, reached, blocks))
         if self.weighting != "released":
-            said.append(Values(_REACH, torch.tensor(counts) / max(spoken, 1)))
-        return tuple(said)
+            parts.append(Values(_REACH, torch.tensor(counts) / max(spoken, 1)))
+        return tuple(parts)
 
     def mix(self, own: DeviceState, heard: Sequence[Heard], at: Mixing) -> DeviceState:
         """Factors block by block; where no device was ever stopped, as `mean` has it."""
@@ -161,7 +161,9 @@ class LayerwiseMean(Mean):
         out = []
         for number, w in enumerate(_split(Values(factor, old), layout).values()):
             block = blocks.index(layout.modules[number].layer)
-            updates = {device: held[number] for device, held in pieces.items() if number in held}
+            updates = {
+                device: tensors[number] for device, tensors in pieces.items() if number in tensors
+            }
             q = {device: often[block] for device, often in reach.items()}
             out.append(layerwise_mean(w, updates, shares, q, self.weighting))
         return torch.cat(out)
@@ -206,22 +208,22 @@ def _counted(own: DeviceState, blocks: int) -> tuple[int, list[int]]:
 
 def _reach(message: Message, blocks: int) -> list[float]:
     """q of each block, from the first; 1 of whoever was never stopped."""
-    said = message.by_name.get(_REACH)
-    return said.values.tolist() if isinstance(said, Values) else [1.0] * blocks
+    item = message.by_name.get(_REACH)
+    return item.values.tolist() if isinstance(item, Values) else [1.0] * blocks
 
 
-def _split(said: Said | Values, layout: Layout, reached: int | None = None) -> dict[int, Tensor]:
+def _split(item: Said | Values, layout: Layout, reached: int | None = None) -> dict[int, Tensor]:
     """A factor on the air by the numbers of the modules that it holds."""
-    assert isinstance(said, Values)
-    sizes = layout.projection_sizes if said.name == "A" else layout.expansion_sizes
-    held = range(len(sizes)) if reached is None else layout.in_last(reached)
-    parts = said.values.split([sizes[number] for number in held]) if held else ()
-    return dict(zip(held, parts, strict=True))
+    assert isinstance(item, Values)
+    sizes = layout.projection_sizes if item.name == "A" else layout.expansion_sizes
+    modules = range(len(sizes)) if reached is None else layout.in_last(reached)
+    parts = item.values.split([sizes[number] for number in modules]) if modules else ()
+    return dict(zip(modules, parts, strict=True))
 
 
-def _joined(parts: Mapping[int, Tensor], kept: Sequence[int]) -> Tensor:
+def _joined(parts: Mapping[int, Tensor], modules: Sequence[int]) -> Tensor:
     """The values of these modules, one after the other."""
     import torch
 
-    held = [parts[number] for number in kept]
-    return torch.cat(held) if held else torch.zeros(0)
+    tensors = [parts[number] for number in modules]
+    return torch.cat(tensors) if tensors else torch.zeros(0)

@@ -60,10 +60,10 @@ class ProductSvd(Aggregation):
 
     def mix(self, own: DeviceState, heard: Sequence[Heard], at: Mixing) -> DeviceState:
         """New factors, of a product that all who heard the same have in common."""
-        B, A, held = at.shared(lambda: self._factors(heard, at))
+        B, A, ranks = at.shared(lambda: self._factors(heard, at))
         rank, adapter = at.layout.rank, own.adapter
-        if any(count < rank for count in held):
-            A = _completed(A, held, at.layout, adapter.projection)
+        if any(count < rank for count in ranks):
+            A = _completed(A, ranks, at.layout, adapter.projection)
         moments = adapter.moments if self.moments == "kept" else {}
         return own.with_adapter(values=B, projection=A, moments=moments)
 
@@ -74,26 +74,26 @@ class ProductSvd(Aggregation):
 
         pairs = [at.layout.pairs(part.message.projection, part.message.values) for part in heard]
         shares = [weight / at.total for weight in at.weights]
-        expansions, projections, held = [], [], []
+        expansions, projections, ranks = [], [], []
         for module in zip(*pairs, strict=True):
             As, Bs = [A[0].double() for A, _ in module], [B[0].double() for _, B in module]
-            found = truncated_sum(Bs, As, shares, at.layout.rank)
-            B, A = self.factors(found, at.layout.rank)
+            truncation = truncated_sum(Bs, As, shares, at.layout.rank)
+            B, A = self.factors(truncation, at.layout.rank)
             expansions.append(B.float().flatten())
             projections.append(A.float().flatten())
-            held.append(found.sigma.numel())
-        return torch.cat(expansions), torch.cat(projections), held
+            ranks.append(truncation.sigma.numel())
+        return torch.cat(expansions), torch.cat(projections), ranks
 
-    def factors(self, found: Truncated, rank: int) -> tuple[Tensor, Tensor]:
+    def factors(self, truncation: Truncated, rank: int) -> tuple[Tensor, Tensor]:
         """B (d, r) and A (r, k) of U·Σ·Vᵀ, zero in what is missing to rank r."""
         from torch.nn.functional import pad
 
         if self.split == "balanced":
-            root = found.sigma.sqrt()
-            B, A = found.U * root, root.unsqueeze(-1) * found.Vt
+            root = truncation.sigma.sqrt()
+            B, A = truncation.U * root, root.unsqueeze(-1) * truncation.Vt
         else:
-            B, A = found.U * found.sigma, found.Vt
-        missing = rank - found.sigma.numel()
+            B, A = truncation.U * truncation.sigma, truncation.Vt
+        missing = rank - truncation.sigma.numel()
         return pad(B, (0, missing)), pad(A, (0, 0, 0, missing))
 
     def work(self, sizes: Sequence[int], layout: Layout) -> Workload:
@@ -105,19 +105,19 @@ class ProductSvd(Aggregation):
         return Workload.of_flop(edges * by_edge + len(layout.modules) * SVD_FLOP * m**3)
 
 
-def _completed(A: Tensor, held: Sequence[int], layout: Layout, before: Tensor) -> Tensor:
+def _completed(A: Tensor, ranks: Sequence[int], layout: Layout, before: Tensor) -> Tensor:
     """Flat A with the rows that are missing out of a device's own, flat too."""
     import torch
 
     sizes, shapes = layout.projection_sizes, layout.projection_shapes
     parts = []
     for new, old, shape, count in zip(
-        A.split(sizes), before.split(sizes), shapes, held, strict=True
+        A.split(sizes), before.split(sizes), shapes, ranks, strict=True
     ):
         if count == layout.rank:
             parts.append(new)
             continue
-        found = new.view(shape)[:count].double()
-        filled = completed(found, layout.rank, old.view(shape).double())
+        rows = new.view(shape)[:count].double()
+        filled = completed(rows, layout.rank, old.view(shape).double())
         parts.append(filled.float().flatten())
     return torch.cat(parts)

@@ -63,8 +63,8 @@ def truncated_sum(
         shapes = ((left.shape[0], rank), (rank,), (rank, right.shape[0]))
         return Truncated(*(core.new_full(shape, torch.nan) for shape in shapes))
     U, sigma, Vt = torch.linalg.svd(core, full_matrices=False)
-    held = int((sigma > _NOTHING * sigma[0]).sum())
-    q = min(rank, held)
+    count = int((sigma > _NOTHING * sigma[0]).sum())
+    q = min(rank, count)
     rows = Vt[:q] @ right.mT
     signs = largest_signs(rows)
     return Truncated((left @ U[:, :q]) * signs, sigma[:q], signs.unsqueeze(-1) * rows)
@@ -78,23 +78,23 @@ def largest_signs(rows: Tensor) -> Tensor:
     return rows.gather(1, rows.abs().argmax(dim=1, keepdim=True)).squeeze(1).sign()
 
 
-def completed(found: Tensor, rank: int, before: Tensor) -> Tensor:
-    """Rows (rank, k): those found (q, k), and then orthonormal ones out of the span of `before`.
+def completed(rows: Tensor, rank: int, before: Tensor) -> Tensor:
+    """Rows (rank, k): those given (q, k), and then orthonormal ones out of the span of `before`.
 
-    found: orthogonal rows, none zero. before: the A (r, k) that was there, whose rows orthogonal
-    to those found give what is missing; as it is where nothing was found. Rows of zeros where it
-    has no more directions.
+    rows: orthogonal, none zero. before: the A (r, k) that was there, whose rows orthogonal to these
+    give what is missing; as it is where there are none. Rows of zeros where it has no more
+    directions.
     """
     import torch
 
-    q = found.shape[0]
+    q = rows.shape[0]
     if q == 0:
         return before
-    basis = torch.nn.functional.normalize(found, dim=1)
+    basis = torch.nn.functional.normalize(rows, dim=1)
     rest = before - (before @ basis.mT) @ basis
     _, sigma, Vt = torch.linalg.svd(rest, full_matrices=False)
-    out = found.new_zeros(rank, found.shape[1])
-    out[:q] = found
+    out = rows.new_zeros(rank, rows.shape[1])
+    out[:q] = rows
     there = Vt[: rank - q][sigma[: rank - q] > _NOTHING * before.norm()]
     out[q : q + there.shape[0]] = largest_signs(there).unsqueeze(-1) * there
     return out

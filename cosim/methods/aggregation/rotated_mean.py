@@ -127,10 +127,10 @@ class RotatedMean(Aggregation):
         )
         fresh = {"B": B, "A": A}
         content = tuple(
-            replace(said, values=fresh[said.name])
-            if isinstance(said, Values) and said.name in fresh
-            else said
-            for said in message.content
+            replace(item, values=fresh[item.name])
+            if isinstance(item, Values) and item.name in fresh
+            else item
+            for item in message.content
         )
         return replace(part, message=replace(message, content=content))
 

@@ -88,18 +88,18 @@ class Snapshots(Aggregation):
     def mix(self, own: DeviceState, heard: Sequence[Heard], at: Mixing) -> DeviceState:
         """x_i with its neighbours' snapshots, of which the newest stay in its memory."""
         known = own.memory[self.slot]
-        held: dict[int, Message] = dict(known["heard"])
+        messages: dict[int, Message] = dict(known["heard"])
         newest = []
         for part in heard:
             device = part.message.device
             if device != at.device:
-                before = held.get(device)
+                before = messages.get(device)
                 if before is not None and before.round > part.message.round:
                     part = replace(part, message=before)
                 if part.message.round > 0:
-                    held[device] = part.message
+                    messages[device] = part.message
             newest.append(part)
-        remembering = own.remember(self.slot, **{**known, "heard": held})
+        remembering = own.remember(self.slot, **{**known, "heard": messages})
         adapter = own.adapter
         if self.own == "current":
             B, A = weighted_mean(newest, at.weights, at.total, at.layout.expansion_size)
@@ -121,9 +121,9 @@ class Snapshots(Aggregation):
 def snapshot_of(message: Message) -> dict[str, Tensor]:
     """The factors that are on the air every time, by name."""
     return {
-        said.name: said.values
-        for said in message.content
-        if isinstance(said, Values) and not said.once
+        item.name: item.values
+        for item in message.content
+        if isinstance(item, Values) and not item.once
     }
 
 

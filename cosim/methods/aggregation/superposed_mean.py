@@ -84,10 +84,10 @@ class SuperposedMean(Aggregation):
     def says(self, own: DeviceState, at: Speaking) -> tuple[Said, ...]:
         """The values, or what of them has changed since the device last mixed."""
         return tuple(
-            replace(said, values=self._changed(own, said.name, said.values))
-            if isinstance(said, Values)
-            else said
-            for said in super().says(own, at)
+            replace(item, values=self._changed(own, item.name, item.values))
+            if isinstance(item, Values)
+            else item
+            for item in super().says(own, at)
         )
 
     def learnt(
@@ -99,11 +99,11 @@ class SuperposedMean(Aggregation):
     def mix(self, own: DeviceState, heard: Sequence[Heard], at: Mixing) -> DeviceState:
         """B and A, each where it is sent; else it stays as it is."""
         others = [part for part in heard if part.message.device != at.device]
-        held = {"B": own.adapter.values, "A": own.adapter.projection}
+        factors = {"B": own.adapter.values, "A": own.adapter.projection}
         sent = frozenset().union(*(sent_in(part.message) for part in others))
         # Of its own all that others sent, though it may not have sent that itself in this round.
-        said = [Values(name, self._changed(own, name, held[name])) for name in sorted(sent)]
-        mine = {part.name: part for part in on_air(said, at.bits_per_value)}
+        content = [Values(name, self._changed(own, name, factors[name])) for name in sorted(sent)]
+        mine = {part.name: part for part in on_air(content, at.bits_per_value)}
         parts = [
             replace(part, message=_holding(part.message, mine))
             if part.message.device == at.device
@@ -119,7 +119,7 @@ class SuperposedMean(Aggregation):
         mixed = {}
         for name, mean in zip("BA", means, strict=True):
             if mean is None:
-                mixed[name] = held[name]
+                mixed[name] = factors[name]
                 continue
             noise = self._noise(name, others, at)
             estimate = mean if noise is None else mean + noise * (share / at.total)
@@ -145,8 +145,8 @@ class SuperposedMean(Aggregation):
         if self.sends == "model":
             return None
         known: Mapping[str, Tensor] = own.memory.get(self.slot, {})
-        held = own.adapter.values if name == "B" else own.adapter.projection
-        return known.get(name, held)
+        values = own.adapter.values if name == "B" else own.adapter.projection
+        return known.get(name, values)
 
     def _changed(self, own: DeviceState, name: str, values: Tensor) -> Tensor:
         """What is sent of a factor."""
@@ -163,15 +163,15 @@ class SuperposedMean(Aggregation):
 
 def _holding(message: Message, missing: Mapping[str, Said]) -> Message:
     """A message that holds these as well, where it does not send what is of their names."""
-    lacking = {name: said for name, said in missing.items() if name not in sent_in(message)}
-    kept = [said for said in message.content if said.name not in lacking]
-    return replace(message, content=(*kept, *lacking.values()))
+    lacking = {name: item for name, item in missing.items() if name not in sent_in(message)}
+    others = [item for item in message.content if item.name not in lacking]
+    return replace(message, content=(*others, *lacking.values()))
 
 
 def sent_in(message: Message) -> frozenset[str]:
     """The names of what a message has on the air every time."""
     return frozenset(
-        said.name for said in message.content if isinstance(said, Values) and not said.once
+        item.name for item in message.content if isinstance(item, Values) and not item.once
     )
 
 
@@ -195,8 +195,8 @@ def added_noise(
 
     deviation = (superposed.noise_w / superposed.eta_w) ** 0.5 / len(signals)
     modules = zip(*(signal.split(list(sizes)) for signal in signals), strict=True)
-    drawn = [
+    draws = [
         deviation * scale(module) * torch.from_numpy(random.standard_normal(size))
         for size, module in zip(sizes, modules, strict=True)
     ]
-    return torch.cat(drawn).float()
+    return torch.cat(draws).float()

@@ -45,8 +45,8 @@ class Rounded(Codec):
 
         draw, counts = at.draw(), list(at.counts)
         parts = [rounded(part, self.bits, draw) for part in factor.values.split(counts)]
-        read = torch.cat(parts) if parts else factor.values
-        return replace(self.form(factor, counts, memory), values=read), memory
+        values = torch.cat(parts) if parts else factor.values
+        return replace(self.form(factor, counts, memory), values=values), memory
 
 
 def scales(counts: Sequence[int]) -> int:

@@ -109,15 +109,15 @@ class TopK(Codec):
             return silent, {**memory, factor.name: unsaid}
         places = top_magnitude_support(factor.values - before, form.kept)
         fresh = factor.values[places]
-        said = before.index_copy(0, places, as_transmitted(fresh, at.bits_per_value))
+        values = before.index_copy(0, places, as_transmitted(fresh, at.bits_per_value))
         settled = last.get("settled", at.first).index_copy(0, places, fresh)
         of_factor = {
-            "said": said,
+            "said": values,
             "settled": settled,
             "version": form.version,
             "turn": at.turn,
         }
-        return replace(form, values=said), {**memory, factor.name: of_factor}
+        return replace(form, values=values), {**memory, factor.name: of_factor}
 
     def settle(self, before: DeviceState, mixed: DeviceState, turn: Turn) -> DeviceState:
         """What was mixed, and on top what has been learnt and not been said.
@@ -131,9 +131,9 @@ class TopK(Codec):
             old, new = (getattr(state.adapter, fields[name]) for state in (before, mixed))
             if new is old:
                 continue
-            left = old - last["settled"]
-            if last["turn"] == turn and bool(left.any()):
-                changes[fields[name]] = new + left
+            residual = old - last["settled"]
+            if last["turn"] == turn and bool(residual.any()):
+                changes[fields[name]] = new + residual
             remembered[name] = {**last, "settled": new}
         if changes:
             mixed = mixed.with_adapter(**changes)

@@ -40,5 +40,5 @@ class ErdosRenyi(Meeting):
     ) -> Edges:
         """The pairs that meet."""
         ids = sorted(devices)
-        met = self._met(devices, random, positions_m).tolist()
-        return [(ids[low], ids[high]) for low, high in met]
+        pairs = self._met(devices, random, positions_m).tolist()
+        return [(ids[low], ids[high]) for low, high in pairs]

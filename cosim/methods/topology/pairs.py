@@ -33,5 +33,5 @@ class Pairs(Meeting):
     ) -> Edges:
         """The matching of those that meet."""
         ids = sorted(devices)
-        met = self._met(devices, random, positions_m)
-        return [(ids[low], ids[high]) for low, high in matching(met, random)]
+        pairs = self._met(devices, random, positions_m)
+        return [(ids[low], ids[high]) for low, high in matching(pairs, random)]

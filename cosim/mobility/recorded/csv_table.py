@@ -81,28 +81,28 @@ class _Names:
 
     def __init__(self, columns: Columns, chosen: Chosen) -> None:
         def called(needed: str) -> str:
-            given = columns.get(needed, needed)
-            return needed if given == needed else f"{needed} ({given})"
+            column = columns.get(needed, needed)
+            return needed if column == needed else f"{needed} ({column})"
 
         self.time, self.x, self.y = map(called, ("time_s", "x_m", "y_m"))
 
 
 def _rows(file: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     """The lines of a file that are neither empty nor comments, with their numbers, in fields."""
-    kept = [
+    lines = [
         (at, line)
         for at, line in enumerate(text.split("\n"), 1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
     if separator == BLANKS:
-        yield from ((at, line.split()) for at, line in kept)
+        yield from ((at, line.split()) for at, line in lines)
         return
     reader = csv.reader(
-        (line for _, line in kept), strict=True, skipinitialspace=True, delimiter=separator
+        (line for _, line in lines), strict=True, skipinitialspace=True, delimiter=separator
     )
     try:
         for row in reader:
-            yield kept[reader.line_num - 1][0], row
+            yield lines[reader.line_num - 1][0], row
     except csv.Error as error:
-        at = kept[min(reader.line_num, len(kept)) - 1][0]
+        at = lines[min(reader.line_num, len(lines)) - 1][0]
         raise refuse(file, at, f"is not CSV: {error}") from None

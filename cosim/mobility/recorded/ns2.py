@@ -116,8 +116,8 @@ def read_ns2(file: Path) -> Samples:
         elif command and not _OTHER.fullmatch(command):
             raise _not_understood(file, line, command)
     timed.sort(key=lambda entry: entry[:2])
-    for time_s, _, name, done in timed:
-        on = _switch(done.split())
+    for time_s, _, name, action in timed:
+        on = _switch(action.split())
         if on is not None:
             switches[name].append((time_s, on))
     speeds = _play(file, nodes, timed)

@@ -63,10 +63,10 @@ def shifted(spells: Iterable[Spell], by_s: float) -> tuple[Spell, ...]:
 
 def _joined(spells: Iterable[Spell]) -> tuple[Spell, ...]:
     """Ordered spells without the empty ones, and in one where they touch."""
-    kept: list[Spell] = []
+    union: list[Spell] = []
     for since_s, until_s in spells:
-        if kept and since_s <= kept[-1][1]:
-            kept[-1] = (kept[-1][0], until_s)
+        if union and since_s <= union[-1][1]:
+            union[-1] = (union[-1][0], until_s)
         elif since_s < until_s:
-            kept.append((since_s, until_s))
-    return tuple(kept)
+            union.append((since_s, until_s))
+    return tuple(union)

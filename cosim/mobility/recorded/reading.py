@@ -37,7 +37,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Recording:
-    """The facts that hold of all devices of a file.
+    """A recording is the facts that hold of all devices of a file.
 
     file: its path.
     from_s, until_s: the first and the last instant that it tells of, on the run's clock.

@@ -27,7 +27,7 @@ _STANDING_M, _OFF_ORIGIN_M = 0.1, 1.0
 
 @dataclass
 class SpeedsTold:
-    """The way that a file's own speeds come to, over the steps that they belong to.
+    """This is the way that a file's own speeds come to, over the steps that they belong to.
 
     walked_m: length of the steps in the file's unit; degrees are turned into m.
     told_m: length of the steps by the speeds.

@@ -11,7 +11,8 @@ from cosim.simulation.clock import CutOff, then
 
 
 class Battery:
-    """Integrates the power drawn, and calls `empty` in the instant in which nothing is left.
+    """A battery integrates the power drawn, and calls `empty` in the instant in which nothing is
+    left.
 
     One wake-up lies ahead, never later than the charge can last at the present power; power that
     falls leaves it where it is, and the wake-up then looks again.

@@ -14,7 +14,7 @@ from cosim.simulation.energy.radio_chain import RadioChain
 
 @dataclass
 class Spent:
-    """What a device spent since it was last asked.
+    """This is what a device spent since it was last asked.
 
     compute_s, send_s, wait_s, off_s: time computing, sending, doing neither, and switched off.
     compute_j, tx_j, rx_j, idle_j: energy of computing, sending, receiving and idling.

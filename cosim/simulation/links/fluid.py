@@ -67,10 +67,10 @@ def _advance(channel: Channel, moments: Sequence[tuple[Transmission, float]], gr
             gains = _gains(channel, transmissions, chunk, edges)
         else:
             gains = np.empty((len(now), len(edges) - 1))
-            kept = [each for each, is_own in zip(transmissions, own, strict=True) if is_own]
+            peers = [each for each, is_own in zip(transmissions, own, strict=True) if is_own]
             narrower = [each for each, is_own in zip(transmissions, own, strict=True) if not is_own]
-            if kept:
-                gains[own] = _gains(channel, kept, chunk, edges)
+            if peers:
+                gains[own] = _gains(channel, peers, chunk, edges)
             gains[np.logical_not(own)] = _evaluated(channel, narrower, edges)
         share, power = _column(transmissions, "share_hz"), _column(transmissions, "power_w")
         noise = np.broadcast_to(channel.noise_w(share), power.shape)

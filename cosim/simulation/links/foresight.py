@@ -40,7 +40,7 @@ class _Expected:
 
 
 class Foresight:
-    """Drafts the bursts that devices are expected to send, with powers, slots and stages.
+    """Foresight drafts the bursts that devices are expected to send, with powers, slots and stages.
 
     What a device will say is guessed to be as long as what it said last, or as what anybody did.
     """
@@ -79,10 +79,10 @@ class Foresight:
             return []
         # A share follows from how many there are.
         alike = all(
-            said.receiver == draft.message.receiver
-            and said.bits == draft.message.bits
-            and said.kind is draft.message.kind
-            for said, draft in zip(messages, burst, strict=True)
+            message.receiver == draft.message.receiver
+            and message.bits == draft.message.bits
+            and message.kind is draft.message.kind
+            for message, draft in zip(messages, burst, strict=True)
         )
         return burst if alike else []
 

@@ -15,8 +15,8 @@ _CHUNK = 512
 
 @dataclass(frozen=True)
 class Grid:
-    """One Γ of a transmission in equal slots, which are evaluated in chunks; one slot is a channel
-    that stands still. All times are in s after the transmission's start.
+    """A grid is one Γ of a transmission in equal slots, which are evaluated in chunks; one slot is
+    a channel that stands still. All times are in s after the transmission's start.
 
     deadline_s: Γ.
     slots: how many there are.

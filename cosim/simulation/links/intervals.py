@@ -24,7 +24,7 @@ CHUNK = 512
 
 @dataclass(eq=False)
 class Paced:
-    """One transmission whose packets follow each other, each in an interval of its own.
+    """A paced transmission has packets that follow each other, each in an interval of its own.
 
     transmission: it.
     snr_of_one: its SNR at a gain of 1.
@@ -49,11 +49,11 @@ PacedT = TypeVar("PacedT", bound=Paced)
 
 
 def alike(
-    wanted: Sequence[tuple[PacedT, FloatArray]],
+    sendings: Sequence[tuple[PacedT, FloatArray]],
 ) -> Iterator[tuple[list[PacedT], FloatArray]]:
     """Those that have as many intervals and samples, with their edges (L, T + 1)."""
     groups: dict[tuple[object, ...], list[tuple[PacedT, FloatArray]]] = defaultdict(list)
-    for sending, edges in wanted:
+    for sending, edges in sendings:
         grid = sending.transmission.grid
         key = id(sending) if isinstance(grid, UnevenGrid) else _samples(grid, edges)
         groups[len(edges), isinstance(grid, UnevenGrid), key].append((sending, edges))

@@ -34,8 +34,8 @@ def apart_m(here_m: FloatArray, there_m: FloatArray) -> FloatArray:
 
 
 class LargeScale:
-    """The mean gains ḡ of pairs by where their ends are; what is drawn is drawn once per unordered
-    pair."""
+    """The large scale gives the mean gains ḡ of pairs by where their ends are; what is drawn is
+    drawn once per unordered pair."""
 
     def __init__(self, radio: Radio, seed: int) -> None:
         self.radio = radio

@@ -85,13 +85,13 @@ class _Sending(Paced):
     """Blocks of one transmission on their way, in as many intervals as fit into the time.
 
     blocks: what is left of them.
-    done: blocks that are through.
+    count: blocks that are through.
     snr_s: ∫SNR dt.
     ends_s: when the last is through, in s after its start.
     """
 
     blocks: Blocks
-    done: int = 0
+    count: int = 0
     snr_s: float = 0.0
     ends_s: float = math.inf
 
@@ -144,7 +144,7 @@ def _blocks_until(
     for sending in sendings:
         bits = sending.transmission.message.bits
         through = math.isfinite(sending.ends_s)
-        carried = bits if through else min(sending.done * packets.block_bits, bits)
+        carried = bits if through else min(sending.count * packets.block_bits, bits)
         forecasts[sending.transmission] = Forecast(sending.ends_s, float(carried), sending.snr_s)
     return forecasts
 
@@ -177,7 +177,7 @@ def _send(
         sending.blocks = Blocks(after.left[part], after.combined_snr[part], after.copies[part])
         sent = means[k, : last + 1] if last >= 0 else means[k]
         sending.snr_s += float(sent.sum()) * sending.interval_s
-        sending.done += int(through[k])
+        sending.count += int(through[k])
         if last >= 0:
             sending.ends_s = min((first + last + 1) * sending.interval_s, elapsed_s)
 

@@ -25,8 +25,8 @@ def forecast(channel: Channel, transmissions: Sequence[Transmission]) -> None:
         solve(channel, transmissions)
         return
     forecasts = packets_until(channel, transmissions, channel.radio.deadline_s)
-    for transmission, found in zip(transmissions, forecasts, strict=True):
-        transmission.forecast = found
+    for transmission, prediction in zip(transmissions, forecasts, strict=True):
+        transmission.forecast = prediction
 
 
 def count(

@@ -134,8 +134,8 @@ def _send(
     for single, through, mean, ends in zip(group, arrives, means, edges, strict=True):
         single.snr_s += float(mean @ np.diff(ends))
         if packets.erasure is not None:
-            drawn = _draws(channel, single)[first : first + len(through)]
-            through = drawn >= packets.erasure
+            draws = _draws(channel, single)[first : first + len(through)]
+            through = draws >= packets.erasure
         single.lost.extend((first + np.flatnonzero(~through)).tolist())
 
 

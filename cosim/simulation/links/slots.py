@@ -134,8 +134,8 @@ class _Look:
             # A jump is no way: a slot that holds one may still be too long for the shadowing.
             rough = (_bent(level) & ~cut) | (_walked_m(way) > _OF_SMOOTH * self.channel.smooth_m)
             smooth = ~rough.any(axis=1)
-            done = far & (smooth | (slots == _EVEN[-1]))
-            for row in np.flatnonzero(done).tolist():
+            ends = far & (smooth | (slots == _EVEN[-1]))
+            for row in np.flatnonzero(ends).tolist():
                 k = int(open_[row])
                 even = max(least[k].slots, slots if smooth[row] else _MOST)
                 steps = [
@@ -143,7 +143,7 @@ class _Look:
                 ]
                 cuts_s = np.concatenate([self.jumps_s[k], *steps])
                 grids[k] = _cut(Grid(deadline_s, even, least[k].span), cuts_s)
-            open_ = open_[~done]
+            open_ = open_[~ends]
             if not open_.size:
                 return grids
         for k in open_.tolist():
@@ -177,7 +177,7 @@ class _Look:
         since, until = edges[:-1], edges[1:]
         begins_s = float(self.begins_s[k])
         least_s = _least_s(begins_s, span_s)
-        kept = [edges]
+        cuts = [edges]
         while since.size:
             # An edge that is a jump belongs to the slot after it.
             last = np.where(np.isin(until, self.jumps_s[k]), until - least_s / 8, until)
@@ -191,9 +191,9 @@ class _Look:
             if np.count_nonzero(rough) > _MOST:
                 break
             quarters = np.linspace(since[rough], until[rough], 5)
-            kept.append(quarters.ravel())
+            cuts.append(quarters.ravel())
             since, until = quarters[:-1].ravel(), quarters[1:].ravel()
-        return np.concatenate(kept)
+        return np.concatenate(cuts)
 
 
 def _cut(even: Grid, cuts_s: FloatArray) -> Grid:

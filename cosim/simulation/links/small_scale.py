@@ -28,7 +28,8 @@ _PAIRS_KEPT = 1 << 16
 
 
 class SmallScale:
-    """The fading |z|² of pairs; each has one reciprocal stream, ("fading", i, j) with i < j."""
+    """The small scale gives the fading |z|² of pairs; each has one reciprocal stream, ("fading", i,
+    j) with i < j."""
 
     def __init__(self, radio: Radio, fleet: Fleet, seed: int) -> None:
         self.radio = radio
@@ -50,11 +51,11 @@ class SmallScale:
         if isinstance(fading, OutsideFading):
             return self._outside(fading, pairs, times_s, rounds)
         if isinstance(fading, BlockFading):
-            drawn = [
+            values = [
                 float(block_power_gain(stream(self.seed, "fading", *ends, round_)))
                 for ends, round_ in zip(pairs, rounds, strict=True)
             ]
-            return np.repeat(np.array(drawn)[:, None], times_s.shape[-1], axis=1)
+            return np.repeat(np.array(values)[:, None], times_s.shape[-1], axis=1)
         return self._clarke(fading, pairs, times_s)
 
     @property
@@ -118,7 +119,7 @@ class SmallScale:
     ) -> FloatArray:
         """Few pairs have an end that changes speed between the times; the others are evaluated
         from tables of phases."""
-        drawn = self._draw(fading, pairs)
+        fadings = self._draw(fading, pairs)
         ends = np.array(pairs)
         gains = np.empty((len(pairs), times_s.shape[-1]))
         first, step = self._fleet.steady_m(ends, times_s[..., None, :])
@@ -126,7 +127,7 @@ class SmallScale:
         of = np.flatnonzero(steady)
         if of.size:
             gains[of] = clarke_power_gains_at_even_steps(
-                [drawn[k] for k in of.tolist()],
+                [fadings[k] for k in of.tolist()],
                 *(first[of, 0], step[of, 0], first[of, 1], step[of, 1]),
                 times_s.shape[-1],
             )
@@ -135,7 +136,7 @@ class SmallScale:
             times = times_s[of] if times_s.ndim == 2 else times_s
             travelled = self._fleet.travelled_m(ends[of], times[..., None, :])
             gains[of] = clarke_power_gains(
-                [drawn[k] for k in of.tolist()], travelled[:, 0], travelled[:, 1]
+                [fadings[k] for k in of.tolist()], travelled[:, 0], travelled[:, 1]
             )
         return gains
 

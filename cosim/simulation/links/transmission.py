@@ -24,7 +24,7 @@ FloatArray = NDArray[np.float64]
 
 
 class Phase(Enum):
-    """How far a transmission has come."""
+    """A phase says how far a transmission has come."""
 
     WAITING = "sent in this instant, not yet on the air"
     ON_AIR = "on the air, within its deadline"
@@ -33,7 +33,7 @@ class Phase(Enum):
 
 
 class Forecast(NamedTuple):
-    """The predicted end of a transmission under its present share and power.
+    """A forecast is the predicted end of a transmission under its present share and power.
 
     ends_s: s after its start; infinite where its bits are not through by the end of its last Γ.
     carried_bits: bits from the start to that end.
@@ -48,7 +48,7 @@ class Forecast(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """What is foreseen of a transmission from the moment on that gives it a share.
+    """A stage is what is foreseen of a transmission from the moment on that gives it a share.
 
     since_s: that moment, in s after its start.
     share_hz: the share.
@@ -67,8 +67,8 @@ class Stage(NamedTuple):
 
 
 class Burst:
-    """The transmissions that a device starts at once; `over` fires when each has ended, or goes on
-    beyond its deadline by itself.
+    """A burst is the transmissions that a device starts at once; `over` fires when each has ended,
+    or goes on beyond its deadline by itself.
 
     It does not know its transmissions, so that what they carry is gone from memory when they have
     ended.
@@ -94,7 +94,8 @@ class Burst:
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Transmission:
-    """One message on one link, from its first bit on; seconds in it count from its start.
+    """A transmission is one message on one link, from its first bit on; seconds in it count from
+    its start.
 
     turn: the sender's round, and which of its mixings.
     sender: id of the sending device.

@@ -18,8 +18,8 @@ from cosim.topology.colouring import distance_two_colours
 
 
 class AirTurns:
-    """The turns of one round of a group: they begin when of every device is known whether it
-    speaks, and `over` fires when the last of them has ended.
+    """The turns of one round of a group begin when of every device is known whether it speaks, and
+    `over` fires when the last of them has ended.
 
     Receivers of one turn share no device, so that nobody sends and listens at once, or to two.
     """
@@ -31,9 +31,9 @@ class AirTurns:
         self._said: dict[int, Outgoing] = {}
         self._silent: set[int] = set()
 
-    def speak(self, device: int, said: Outgoing) -> None:
+    def speak(self, device: int, outgoing: Outgoing) -> None:
         """A device has something to say; it listens, too."""
-        self._said[device] = said
+        self._said[device] = outgoing
         self._know(device)
 
     def listen(self, device: int, *, silent: bool) -> None:
@@ -84,8 +84,10 @@ class AirTurns:
             else:
                 inbox.end(other, self._turn, in_time=other in self._silent)
         if speakers:
-            messages = {one: Message(receiver, 0, self._said[one].content) for one in speakers}
-            symbols = max(self._symbols(one, receiver) for one in speakers)
+            messages = {
+                speaker: Message(receiver, 0, self._said[speaker].content) for speaker in speakers
+            }
+            symbols = max(self._symbols(speaker, receiver) for speaker in speakers)
             yield Star(receiver, messages, symbols, self._turn)
 
     def _symbols(self, sender: int, receiver: int) -> int:
@@ -98,5 +100,5 @@ class AirTurns:
         scale that its neighbours are to use for each, and η."""
         access = self._world.scenario.radio.access
         assert isinstance(access, OverTheAir), "links are digital"
-        scales = max((said.scales for said in self._said.values()), default=0)
+        scales = max((outgoing.scales for outgoing in self._said.values()), default=0)
         return (4 * scales + 1) * access.scalar_bits

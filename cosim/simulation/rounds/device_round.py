@@ -66,8 +66,8 @@ def device_round(
             if both_ways and not (tuned.quarantined or tuned.dropped):
                 speaks |= yield from _answer(world, station, turn, seat, speaks=speaks)
             both = _heard_both_ways(station, turn, speaks=speaks) if mutual else None
-            taken = station.inbox.take(turn._replace(answer=True) if waits else None, both)
-            yield from _mix(world, station, turn, seat, taken, why, result)
+            mail = station.inbox.take(turn._replace(answer=True) if waits else None, both)
+            yield from _mix(world, station, turn, seat, mail, why, result)
             world.record.event(EventKind.AGGREGATE, me, number, why)
     except Interrupt as cut:
         for unsaid in later:
@@ -83,15 +83,15 @@ def _by_turns(
     world: World, air: AirTurns, station: Station, turn: Turn, seat: Seat, tuned: FineTuned
 ) -> Generator[Event, Any, None]:
     """Speaks, if there is anything to say, and stays until all have had their turn."""
-    said = None
+    outgoing = None
     if tuned.dropped:
         _count_silence(world, seat.neighbours)
     elif not tuned.quarantined:
-        said = world.learner.messages(station.id, turn, seat.neighbours)
-    if said is None:
+        outgoing = world.learner.messages(station.id, turn, seat.neighbours)
+    if outgoing is None:
         air.listen(station.id, silent=tuned.dropped)
     else:
-        air.speak(station.id, said)
+        air.speak(station.id, outgoing)
     yield air.over
 
 
@@ -100,12 +100,12 @@ def _mix(
     station: Station,
     turn: Turn,
     seat: Seat,
-    taken: Taken,
+    mail: Taken,
     why: Cause,
     result: RoundResult,
 ) -> Generator[Event, Any, None]:
     """Computes the mixing; what a device that is cut off meanwhile took is lost."""
-    contents, ages, flights = taken
+    contents, ages, flights = mail
     job = world.learner.mix(station.id, contents, ages, turn, seat.graph, flights)
     if not job.work.idle:
         event = world.record.event
@@ -170,13 +170,15 @@ def _send(
     if station.burst is not None:
         yield station.burst.over
     world.medium.deliver_due(station)
-    said = world.learner.messages(station.id, turn, seat.neighbours)
-    if said is None:
+    outgoing = world.learner.messages(station.id, turn, seat.neighbours)
+    if outgoing is None:
         if not world.scenario.method.sending.answers:
             _count_silence(world, seat.neighbours)
         yield from _send_beacons(world, station, turn, seat, waits=waits)
         return False
-    messages = [Message(receiver, bits, said.content) for receiver, bits in said.bits.items()]
+    messages = [
+        Message(receiver, bits, outgoing.content) for receiver, bits in outgoing.bits.items()
+    ]
     _owe_nothing(world, station, [turn], seat)
     station.burst = world.medium.send(station, messages, turn)
     if waits:
@@ -194,7 +196,7 @@ def _send_beacons(
         return
     if station.burst is not None:
         yield station.burst.over
-    beacons = [Message(one, bits, None, TransferKind.BEACON) for one in seat.neighbours]
+    beacons = [Message(neighbour, bits, None, TransferKind.BEACON) for neighbour in seat.neighbours]
     station.burst = world.medium.send(station, beacons, turn)
     if waits:
         yield station.burst.over

@@ -19,7 +19,7 @@ from cosim.scenario.profile import PROFILE_FILE, Profile
 
 @dataclass(frozen=True)
 class Equipment:
-    """The equipment of one device of a group.
+    """This is the equipment of one device of a group.
 
     group: the group's number in the scenario, from 0.
     name: the name of its profile, or where the scenario states it.
@@ -65,8 +65,8 @@ def _names(scenario: Scenario, group: DeviceGroup, ids: range) -> Iterator[str |
         return
     names, bounds = list(choice.mix), list(accumulate(choice.mix.values()))
     for device in ids:
-        drawn = stream(scenario.seed, "profile", device).random() * bounds[-1]
-        yield next((n for n, bound in zip(names, bounds, strict=True) if drawn < bound), names[-1])
+        point = stream(scenario.seed, "profile", device).random() * bounds[-1]
+        yield next((n for n, bound in zip(names, bounds, strict=True) if point < bound), names[-1])
 
 
 def _own(profile: Profile, group: DeviceGroup, seed: int, device: int) -> Profile:

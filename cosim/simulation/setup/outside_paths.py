@@ -36,8 +36,8 @@ def outside_paths(
 def _wrong(path: Trajectory) -> str | None:
     """What contradicts the protocol at a few moments; None: nothing."""
     if not isinstance(path, Trajectory):
-        asked = ("position_m", "travelled_m", "speed_limit_m_s", "jumps_s")
-        return f"lacks {', '.join(name for name in asked if not hasattr(path, name))}"
+        attributes = ("position_m", "travelled_m", "speed_limit_m_s", "jumps_s")
+        return f"lacks {', '.join(name for name in attributes if not hasattr(path, name))}"
     places, lengths = (np.asarray(of(_TIMES_S)) for of in (path.position_m, path.travelled_m))
     for name, answer, shape in (
         ("position_m", places, (*_TIMES_S.shape, 2)),

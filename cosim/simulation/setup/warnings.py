@@ -135,14 +135,14 @@ def _stopped(
     ]
     if not late:
         return []
-    left = "nothing of a round"
+    remainder = "nothing of a round"
     if scenario.method.aggregation.by_block:
-        left = "the last blocks"
+        remainder = "the last blocks"
         if scenario.learning.model == "none":
-            left = "nothing, as there are no blocks where nothing is learnt"
+            remainder = "nothing, as there are no blocks where nothing is learnt"
     return [
         f"training.compute_deadline_s stops {len(late)} of {len(devices)} devices in a mean round, "
-        f"which keep {left}: {_devices(late)}"
+        f"which keep {remainder}: {_devices(late)}"
     ]
 
 

@@ -18,20 +18,20 @@ def attended(
     """
     groups = values.shape[1]
     queries, keys, spread = _spread(heads, values, plan)
-    kept = queries.new_empty(plan.weights) if keep and plan.weights else None
+    store = queries.new_empty(plan.weights) if keep and plan.weights else None
     out = torch.empty_like(queries)
     for bucket in plan.buckets:
         q, o = (_part(t, bucket.queries, bucket, groups) for t in (queries, out))
         k, v = (_part(t, bucket.keys, bucket, groups) for t in (keys, spread))
         weights = _softmax(q, k, bucket)
-        part = _kept(kept, q, k, bucket)
+        part = _kept(store, q, k, bucket)
         weights = weights.to(q.dtype) if part is None else part.copy_(weights)
         torch.bmm(weights, v, out=o)
-    return out.index_select(0, plan.outputs_back).view(heads.shape[0] - 1, -1), kept
+    return out.index_select(0, plan.outputs_back).view(heads.shape[0] - 1, -1), store
 
 
 def attention_gradient(
-    d_out: Tensor, heads: Tensor, values: Tensor, kept: Tensor | None, plan: Plan
+    d_out: Tensor, heads: Tensor, values: Tensor, store: Tensor | None, plan: Plan
 ) -> tuple[Tensor, Tensor]:
     """Gradients (N, H + K, size) of queries and keys and (N, K, size) of values; d_out
     (N + 1, H·size), zero for the last, and the weights that `attended` has kept."""
@@ -47,7 +47,7 @@ def attention_gradient(
         asking, sides = (queries, d_spread, d_queries), (keys, spread, d_keys, d_values)
         q, do, dq = (_part(t, bucket.queries, bucket, groups) for t in asking)
         k, v, dk, dv = (_part(t, bucket.keys, bucket, groups) for t in sides)
-        weights = _kept(kept, q, k, bucket)
+        weights = _kept(store, q, k, bucket)
         if weights is None:
             weights = _softmax(q, k, bucket).to(q.dtype)
         torch.bmm(weights.transpose(1, 2), do, out=dv)
@@ -87,11 +87,11 @@ def _part(spread: Tensor, where: slice, bucket: Bucket, groups: int) -> Tensor:
     return spread[where].view(bucket.rows * groups, -1, spread.shape[-1])
 
 
-def _kept(kept: Tensor | None, q: Tensor, k: Tensor, bucket: Bucket) -> Tensor | None:
+def _kept(store: Tensor | None, q: Tensor, k: Tensor, bucket: Bucket) -> Tensor | None:
     """The bucket's part of the weights that are kept, (rows·K, heads a key·T, S + T)."""
-    if kept is None or bucket.weights is None:
+    if store is None or bucket.weights is None:
         return None
-    return kept[bucket.weights].view(q.shape[0], q.shape[1], k.shape[1])
+    return store[bucket.weights].view(q.shape[0], q.shape[1], k.shape[1])
 
 
 def _softmax(q: Tensor, k: Tensor, bucket: Bucket) -> Tensor:

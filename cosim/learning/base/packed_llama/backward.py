@@ -21,7 +21,7 @@ from cosim.learning.base.packed_llama.weights import Norm
 
 
 class Gradient:
-    """The gradients of one block's factors and of its input.
+    """This computes the gradients of one block's factors and of its input.
 
     wanted: of A and of B, by place. factors: what was found, A and B in turn; where `sums` has a
     tensor, the gradient of all passes so far, it is added to that in place and not returned, which

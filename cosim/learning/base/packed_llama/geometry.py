@@ -21,8 +21,8 @@ KEPT_LENGTH = 128
 
 @dataclass(frozen=True)
 class Bucket:
-    """Rows of nearly one length T, padded on the right to the longest, that continue stems of one
-    length S, or none (S = 0): T queries a row, and S + T keys, the stem's first.
+    """A bucket is rows of nearly one length T, padded on the right to the longest, that continue
+    stems of one length S, or none (S = 0): T queries a row, and S + T keys, the stem's first.
 
     queries, keys: where they lie among those of all buckets, heads and padding included.
     mask: 0 or -∞, (T, S + T), or (rows, 1, T, S + T) where rows differ in what their tokens see.
@@ -40,7 +40,7 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Stems:
-    """Where the gradients of keys and values of tokens lie that several rows begin with.
+    """Stems say where the gradients of keys and values of tokens lie that several rows begin with.
 
     tokens: (t,). copies: (t·K, C) by token and head: where those of its own row and of all that
     continue it lie among the keys of the buckets; the number of all keys, where a zero is to lie,
@@ -53,7 +53,8 @@ class Stems:
 
 @dataclass(frozen=True)
 class Tokens:
-    """Some tokens of a pass, in order: the group bounds among them and their rows' numbers."""
+    """These are some tokens of a pass, in order: the group bounds among them and their rows'
+    numbers."""
 
     bounds: tuple[int, ...]
     rows: Tensor
@@ -71,7 +72,7 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Plan:
-    """The geometry of one pass of N tokens.
+    """A plan is the geometry of one pass of N tokens.
 
     Every token has H queries and after them K keys, K values and H outputs; token N is padding.
 
@@ -135,10 +136,10 @@ def plan(packed: PackedRows, weights: Weights) -> Plan:
     )
 
 
-def kept_tokens(packed: PackedRows, kept: Tensor) -> Tokens:
-    """The tokens of increasing indices `kept`, with their groups."""
-    bounds = torch.searchsorted(kept, torch.tensor(packed.bounds, device=kept.device))
-    return Tokens(tuple(bounds.tolist()), packed.rows[kept])
+def kept_tokens(packed: PackedRows, index: Tensor) -> Tokens:
+    """The tokens of increasing indices `index`, with their groups."""
+    bounds = torch.searchsorted(index, torch.tensor(packed.bounds, device=index.device))
+    return Tokens(tuple(bounds.tolist()), packed.rows[index])
 
 
 def _buckets(packed: PackedRows, weights: Weights) -> tuple[tuple[Bucket, ...], list[Tensor]]:
@@ -148,7 +149,7 @@ def _buckets(packed: PackedRows, weights: Weights) -> tuple[tuple[Bucket, ...], 
     starts = lengths.cumsum(0) - lengths
     branches = torch.cat([packed.branches.cpu(), torch.zeros(1, dtype=torch.long)])
     heads, dtype, device = weights.heads, weights.embedding.dtype, packed.ids.device
-    buckets, places, queries, keys, kept = [], [], 0, 0, 0
+    buckets, places, queries, keys, cells = [], [], 0, 0, 0
     for members in _batches(packed, heads):
         length, stem = packed.lengths[members[-1]], packed.stem_length(members[0])
         position = torch.arange(length)
@@ -167,8 +168,8 @@ def _buckets(packed: PackedRows, weights: Weights) -> tuple[tuple[Bucket, ...], 
         slots = slice(keys, keys + place.numel() * weights.key_heads)
         span = None
         if stem + length <= KEPT_LENGTH:
-            span = slice(kept, kept + (asking.stop - asking.start) * (stem + length))
-            kept = span.stop
+            span = slice(cells, cells + (asking.stop - asking.start) * (stem + length))
+            cells = span.stop
         buckets.append(Bucket(len(members), length, stem, asking, slots, mask.to(device), span))
         places.append(place)
         queries, keys = asking.stop, slots.stop

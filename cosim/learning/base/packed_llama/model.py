@@ -18,7 +18,7 @@ from cosim.methods.layout import AdaptedModule
 
 
 class LeanModel:
-    """The transformer blocks of a model that is known exactly, without padding.
+    """A lean model has the transformer blocks of a model that is known exactly, without padding.
 
     A pass computes what the transformers model computes on each row alone, up to the order of
     sums, and shares its weights.

@@ -19,7 +19,8 @@ See = Callable[[int, Tensor, Tensor], None]
 
 @dataclass(frozen=True)
 class Kept:
-    """The tokens (n,) that a last block answers for; the others only give keys and values."""
+    """These are the tokens (n,) that a last block answers for; the others only give keys and
+    values."""
 
     index: Tensor
     tokens: Tokens

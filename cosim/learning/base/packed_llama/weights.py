@@ -48,7 +48,8 @@ class Norm:
 
 @dataclass(frozen=True)
 class Block:
-    """One transformer block: its two norms and its seven products in the order of `PLACES`."""
+    """A block is one of the transformer's: its two norms and its seven products in the order of
+    `PLACES`."""
 
     attention_norm: Norm
     products: tuple[Product, ...]
@@ -57,7 +58,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Weights:
-    """A whole model but for its output head.
+    """The weights are those of a whole model but for its output head.
 
     embedding: (V, h).
     heads, key_heads: H and K, H a multiple of K.
