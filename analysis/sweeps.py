@@ -162,6 +162,9 @@ def _together(sweeps: Iterable[Sweep]) -> Sweep:
         for label, seeds in sweep.missing.items():
             missing[label] = sorted({*missing.get(label, []), *seeds})
     runs = tuple(one for sweep in every for one in sweep.runs)
+    places = [run.directory.resolve() for _, _, run in runs]
+    if len(set(places)) < len(places):
+        raise SweepError("a sweep is named twice: its runs would count as further seeds")
     return Sweep(every[0].directory, runs, missing)
 
 

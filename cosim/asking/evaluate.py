@@ -72,6 +72,8 @@ def evaluate(
     the run's own held-out rows. samples: the first so many of each. Rows longer than the run's
     training.max_tokens are left out. Nothing in the run's directory changes. Raises `CosimError`.
     """
+    if taken_for is not None and not sources:
+        raise AskError("--as belongs to --task: the run's own rows have tasks of their own.")
     opened = Opened.of(run, devices, taken_for)
     paths = [_path(source) for source in sources]
     if samples is not None and samples < 1:

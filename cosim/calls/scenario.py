@@ -43,6 +43,10 @@ class Scenario(PlainScenario):
 
         Relative paths in it start at the current folder.
         """
+        if not isinstance(mapping, Mapping):
+            raise ScenarioError(
+                f"a scenario is a mapping in the shape of the YAML, not {type(mapping).__name__}"
+            )
         return validate(standing_alone(_changed(_document_of(mapping), set)), cls)
 
     def with_(self, changes: Changes = None, /, **more: Any) -> Scenario:

@@ -45,6 +45,10 @@ class Swept:
 
         return [Run.read(directory) for directory in completed_runs(self.directory).directories]
 
+    def __fspath__(self) -> str:
+        """Its directory: a sweep stands wherever a path does, and brings its values' names."""
+        return str(self.directory)
+
     def __repr__(self) -> str:
         counts = self.table["status"].value_counts(sort=False)
         words = ", ".join(f"{count} {status}" for status, count in counts.items())

@@ -22,10 +22,10 @@ def label(groups: Sequence[Group], called: Mapping[Path, str] | None = None) -> 
     """
     _label_by_setting(groups)
     names = {id(group): name for group in groups if (name := _given(group, called or {}))}
+    short = [names.get(id(group), group.label) for group in groups]
     for group in groups:
         if name := names.get(id(group)):
-            alone = list(names.values()).count(name) == 1
-            group.label = name if alone else f"{name}: {group.label}"
+            group.label = name if short.count(name) == 1 else f"{name}: {group.label}"
 
 
 def _given(group: Group, called: Mapping[Path, str]) -> str | None:

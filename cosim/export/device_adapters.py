@@ -59,7 +59,6 @@ def export_device(run: Run, device: int, to: Path) -> Exported:
     names = _names(experts)
     base_model, here = name_of(str(run.manifest["base_model"]))
     dtype = str(run.manifest["dtype"])
-    composition = scenario_of(run).method.composition
     try:
         to.absolute().parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
@@ -69,8 +68,11 @@ def export_device(run: Run, device: int, to: Path) -> Exported:
             for leaf, expert in zip(names, experts, strict=True):
                 place = complete / leaf
                 write_peft(place, layout, store.scale, expert.adapter, base_model)
-            named = {"base_model": base_model, "dtype": dtype}
-            write_gate(complete, names, experts, store, composition, named)
+            # A gate chooses among devices' experts; what else is exported needs no scenario.
+            if len(experts) > 1 and all(expert.owner is not None for expert in experts):
+                composition = scenario_of(run).method.composition
+                named = {"base_model": base_model, "dtype": dtype}
+                write_gate(complete, names, experts, store, composition, named)
             complete.replace(to)
     except OSError as error:
         raise ExportError(f"{to} cannot be written: {error.strerror}.") from error

@@ -34,7 +34,7 @@ class MLflow(Tracker):
         self._client: Any = None
         self._run = ""
 
-    def began(self, scenario: Scenario, directory: Path) -> None:
+    def open(self, scenario: Scenario, directory: Path) -> None:
         """Opens a run of MLflow."""
         from mlflow.entities import Param
         from mlflow.tracking import MlflowClient

@@ -30,16 +30,16 @@ class TensorBoard(Tracker):
         self._directory = None if directory is None else Path(directory)
         self._writer: Any = None
 
-    def began(self, scenario: Scenario, directory: Path) -> None:
+    def open(self, scenario: Scenario, directory: Path) -> None:
         """Opens the event file."""
         from tensorboard.summary import Writer
 
         if self._directory is None:
             folder = directory / FOLDER
-            for earlier in folder.glob("events.out.tfevents.*"):
-                earlier.unlink()
         else:
             folder = self._directory / directory.absolute().name
+        for earlier in folder.glob("events.out.tfevents.*"):
+            earlier.unlink()
         self._writer = Writer(str(folder))
 
     def draw(self, values: dict[str, float], round_: int, time_s: float) -> None:

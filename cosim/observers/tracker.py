@@ -32,7 +32,9 @@ class Tracker(Tally, ABC):
     extra: ClassVar[str]
 
     def __init__(self) -> None:
-        if find_spec(self.package) is None:
+        # A folder of that name, such as the one that W&B writes, is found too, and is no package.
+        spec = find_spec(self.package)
+        if spec is None or spec.origin is None:
             raise ObserverError(
                 f"{type(self).__name__} needs the package {self.package}, which is not installed: "
                 f"pip install 'cosim[{self.extra}]'"
@@ -41,8 +43,15 @@ class Tracker(Tally, ABC):
         self._sent_bits = 0.0
         self._scored = False
 
-    @abstractmethod
     def began(self, scenario: Scenario, directory: Path) -> None:
+        """Begins every sum anew, since one tracker may look on at several runs, and opens what is
+        drawn on."""
+        Tally.__init__(self, rounds=scenario.rounds)
+        self._sent_bits, self._scored = 0.0, False
+        self.open(scenario, directory)
+
+    @abstractmethod
+    def open(self, scenario: Scenario, directory: Path) -> None:
         """Opens what is drawn on."""
 
     @abstractmethod

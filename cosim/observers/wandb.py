@@ -28,7 +28,7 @@ class WandB(Tracker):
         self._settings = {"project": project, **settings}
         self._run: Any = None
 
-    def began(self, scenario: Scenario, directory: Path) -> None:
+    def open(self, scenario: Scenario, directory: Path) -> None:
         """Opens a run of W&B beside any other that is open."""
         import wandb
 

@@ -19,6 +19,11 @@ def path(tmp_path: Path) -> Path:
     return file
 
 
+def test_what_is_no_mapping_is_no_scenario() -> None:
+    with pytest.raises(cosim.CosimError, match="a mapping in the shape of the YAML, not list"):
+        cosim.Scenario.from_dict([1])  # type: ignore[arg-type]
+
+
 def test_a_mapping_says_what_the_yaml_says(path: Path) -> None:
     read = cosim.Scenario.from_yaml(path)
     assert read == cosim.Scenario.from_dict(NETWORK) == cosim.load_scenario(path)

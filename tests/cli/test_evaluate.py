@@ -66,6 +66,15 @@ def test_the_run_s_own_rows_give_the_accuracies_of_its_last_evaluation(
     assert files_of(directory) == before
 
 
+def test_own_rows_are_of_their_own_tasks(cosim: Any, played: Any) -> None:
+    directory, _ = played("lora")
+    ended = cosim("evaluate", directory, "--as", "sums")
+    assert (ended.code, ended.out) == (2, "")
+    assert (
+        ended.err == "cosim: --as belongs to --task: the run's own rows have tasks of their own.\n"
+    )
+
+
 def test_a_table_says_who_answers_how_much(cosim: Any, played: Any) -> None:
     directory, _ = played("lora")
     long = {"prompt": "word " * 300, "answer": "1"}

@@ -27,6 +27,13 @@ def test_figures_by_hand(by_hand: Callable[..., Run]) -> None:
     assert figures.to_target_j == pytest.approx(200.0)
 
 
+def test_no_two_groups_are_called_alike(by_hand: Callable[..., Run]) -> None:
+    """A sweep may give a value the name that another group has of itself."""
+    runs = [by_hand([0.1, 0.4], method="lora"), by_hand([0.1, 0.5], method="local")]
+    named = compare(runs, called={runs[1].directory: "lora"})
+    assert [group.label for group in named.groups] == ["lora", "lora: local"]
+
+
 def test_forgetting_by_hand(by_hand: Callable[..., Run]) -> None:
     rows = forgetting(by_hand([0.1, 0.4, 0.2, 0.7, 0.6]))
     assert list(rows.columns) == ["round", "device", "task", "accuracy", "forgotten"]

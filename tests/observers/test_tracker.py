@@ -28,7 +28,7 @@ class Kept(Tracker):
         self.points: list[tuple[int, float, dict[str, float]]] = []
         self.told: list[Any] = []
 
-    def began(self, scenario: Any, directory: Path) -> None:
+    def open(self, scenario: Any, directory: Path) -> None:
         """Keeps what it is told."""
         self.told.append((scenario.name, directory.name, (directory / "manifest.json").exists()))
 
@@ -54,6 +54,23 @@ def test_a_point_a_round_is_what_the_traces_say(folder: Path) -> None:
     assert kept.told == [("still", "still-001", True), "completed"]
     unseen = cosim.run(LATE)
     assert unseen.manifest["results_sha256"] == run.manifest["results_sha256"]
+
+
+def test_one_tracker_of_several_runs_begins_anew_with_each(folder: Path) -> None:
+    kept = Kept()
+    runs = [cosim.run(LATE, seed=seed, observers=[kept]) for seed in (1, 2)]
+    points = [kept.points[:3], kept.points[3:]]
+    for run, own in zip(runs, points, strict=True):
+        expected = curves(run)["cost/energy_j"]
+        assert [values["cost/energy_j"] for _, _, values in own] == pytest.approx(expected)
+
+
+def test_a_folder_of_its_name_is_no_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("a_tracker_s_folder").mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr(Kept, "package", "a_tracker_s_folder")
+    with pytest.raises(cosim.CosimError, match="is not installed"):
+        Kept()
 
 
 def test_accuracy_is_drawn_where_it_was_scored(learnt: cosim.Run, folder: Path) -> None:
