@@ -57,7 +57,7 @@ def devices_section(run: Run) -> Markup | None:
         _legend("energy", _ENERGY),
         table(
             (
-                *("device", "not in time", "J on these", "Mbit on these"),
+                *("device", "not in time", "J in vain, at both ends", "Mbit in vain"),
                 *("seconds", "joules", "what it is"),
             ),
             [_row({"device": "all", **total}, "added up"), *rows],

@@ -11,8 +11,9 @@ from cosim.trace.reader import Run
 from cosim.trace.schema import Outcome
 
 _HELP = (
-    "Dashed: deadlines Γ. A row is a device; drag to move, Ctrl and the wheel to zoom. The map "
-    "shows what a device sends and has sent in its round, and rings who missed."
+    "Dashed: the deadlines of what was sent, Γ after its start. A row is a device; drag to move, "
+    "Ctrl and the wheel to zoom. The map shows what a device sends and has sent in its round, and "
+    "rings who missed."
 )
 
 
