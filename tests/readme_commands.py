@@ -36,6 +36,7 @@ NOT_RUN = {
     ".venv/bin/pytest": "is these tests, as the CI runs them",
     "pytest ": "is pytest within pytest; its paths and markers are looked up",
     "COSIM_REGENERATE_GOLDEN=1 pytest ": "rewrites files of the repository",
+    "cosim sweep scenarios/rivals/": "takes a model that is made first; tests/analysis plays them",
     "pre-commit install": "writes a hook into the clone; tests/test_style.py runs what it runs",
 }
 # What a command has → what is run in its place.
@@ -47,6 +48,16 @@ INSTEAD = {
     # Minutes and hours: their words are read, and that is all.
     "analysis/deadline_margin.py": "analysis/deadline_margin.py --help",
     "analysis/profile_accuracy.py": "analysis/profile_accuracy.py --help",
+    **{
+        f"analysis/{name}.py": f"analysis/{name}.py --help"
+        for name in (
+            "analog_or_digital",
+            "imperfect_links",
+            "packet_outage",
+            "silence",
+            "stragglers",
+        )
+    },
     "tests/crash/kill.py": "tests/crash/kill.py --help",
     "tests/fuzz/fuzz.py": "tests/fuzz/fuzz.py --help",
 }

@@ -57,6 +57,8 @@ def export_device(run: Run, device: int, to: Path) -> Exported:
             f"--device {device}: it holds no expert: it finished no fine-tuning and heard of none."
         )
     names = _names(experts)
+    if lacking := {"base_model", "dtype"} - run.manifest.keys():
+        raise ExportError(f"{run.directory}: its manifest.json lacks {', '.join(sorted(lacking))}.")
     base_model, here = name_of(str(run.manifest["base_model"]))
     dtype = str(run.manifest["dtype"])
     try:

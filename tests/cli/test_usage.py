@@ -138,7 +138,7 @@ def test_a_key_whose_value_is_no_word_is_not_offered(cosim: Any, scenario_file: 
             assert all(told), path
     for option in ("--devices", "--offset-m", "--tasks", "--adapter", "--out", "--outt"):
         said = cosim("check", scenario_file, option, "8").err
-        assert said == f"cosim: {option} is no option of check"
+        assert said.startswith(f"cosim: {option} is no option of check (one of --set, ")
 
 
 def test_a_word_that_is_a_file_or_a_path_is_no_assignment(cosim: Any, scenario_file: Path) -> None:

@@ -216,6 +216,7 @@ def _learnt(run: Path) -> Path:
     """A run of two devices with adapters, made by hand."""
     import torch
 
+    from cosim.learning.federation.own_rank import OwnRank
     from cosim.learning.storing.adapter_store import save_adapters
     from cosim.methods import METHODS
     from cosim.methods.adapter import Adapter
@@ -230,11 +231,12 @@ def _learnt(run: Path) -> Path:
     ]
     fleet: Any = SimpleNamespace(
         layout=layout, method=method, tasks=("sums", "../quiz"), adapters=own,
-        banks=[dict(enumerate(own))] * 2, shared={},
+        banks=[dict(enumerate(own))] * 2, shared={}, calibrations=[None] * 2,
+        own=[OwnRank(layout, layout.rank)] * 2,
     )  # fmt: skip
     run.mkdir()
     save_adapters(run / "adapters", fleet, scale=2.0, seed=1)
-    manifest = {"status": "completed", "base_model": "path:x", "name": "n"}
+    manifest = {"status": "completed", "base_model": "path:x", "dtype": "float32", "name": "n"}
     (run / "manifest.json").write_text(json.dumps(manifest))
     (run / "scenario.yaml").write_text(_SMALL)
     return run

@@ -70,7 +70,7 @@ def test_the_compute_time_is_the_one_of_the_trace() -> None:
     times = sorted(row.compute_s for row in simulate(chosen).rounds)
     assert times == pytest.approx([3.0 / (2.77 * 0.3), 3.0 / (0.154 * 0.4)])
     said = compute_fact(chosen, [given_work(chosen)] * 2).value
-    assert f"a round: {times[0]:.2f} to {times[1]:.2f} s" in said
+    assert f"a round: {times[0]:.3g} s to {times[1]:.3g} s" in said
 
 
 def test_the_coherence_time_is_that_of_the_two_fastest() -> None:
