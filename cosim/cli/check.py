@@ -27,9 +27,9 @@ def check(
     timed: Annotated[
         bool,
         typer.Option(
-            "--timed/--untimed", help="train two steps to tell how long the run takes here"
+            "--timed", help="train two steps to tell roughly how long the run takes here, too"
         ),
-    ] = True,
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
 ) -> None:
     """Validate a scenario and explain what it asks for, without running it."""
@@ -72,7 +72,7 @@ def _wall_time(scenario: Scenario, explanation: Explanation, *, timed: bool) -> 
     from cosim.profiling.wall_time import wall_time
 
     foreseen = wall_time(scenario, explanation.work, explanation.scoring_flop)
-    words = f"about {clock_text(foreseen.total_s)} on this machine left alone: training "
+    words = f"at most about {clock_text(foreseen.total_s)} on this machine left alone: training "
     words += f"{clock_text(foreseen.training_s)}, evaluation {clock_text(foreseen.evaluation_s)}; "
     words += foreseen.source
     if foreseen.contention > MOST_CONTENTION:

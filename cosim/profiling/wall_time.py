@@ -18,7 +18,7 @@ from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.setup.equipment import equipment
 
 # Of the timed job: enough that products dominate, little enough that nobody waits for it.
-_TOKENS, _ROW, _TOGETHER = 128, 64, 4
+_TOKENS, _ROW, _TOGETHER = 1024, 256, 8
 
 
 @dataclass(frozen=True)
