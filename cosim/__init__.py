@@ -3,7 +3,8 @@
 `run` plays a scenario and gives back the run, whose tables are pandas data frames; `resume` goes on
 with one that was cut off, `sweep` plays many. `check` tells what a scenario asks for, `compare`
 sets runs beside each other, `report` writes a page about them, `plot` draws them, `verify` checks
-one, `ask` has a device of one answer. `Scenario` reads a scenario and makes others of it.
+one, `ask` has a device of one answer, `evaluate` scores its devices on other rows. `Scenario` reads
+a scenario and makes others of it.
 
 What installed packages bring inherits from `PathLoss`, `Fading` or `Mobility`; whoever looks on at
 a run is an `Observer`, such as `TensorBoard`, `WandB` and `MLflow`.
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cosim.calls.looking import ask as ask
     from cosim.calls.looking import check as check
     from cosim.calls.looking import compare as compare
+    from cosim.calls.looking import evaluate as evaluate
     from cosim.calls.looking import load_scenario as load_scenario
     from cosim.calls.looking import plot as plot
     from cosim.calls.looking import read_run as read_run
@@ -54,6 +56,7 @@ _PLACES = {
     "ask": "cosim.calls.looking",
     "check": "cosim.calls.looking",
     "compare": "cosim.calls.looking",
+    "evaluate": "cosim.calls.looking",
     "load_scenario": "cosim.calls.looking",
     "plot": "cosim.calls.looking",
     "read_run": "cosim.calls.looking",

@@ -12,6 +12,7 @@ from cosim.calls.run import Run
 from cosim.trace.reader import Run as TraceOfRun
 
 if TYPE_CHECKING:
+    from cosim.asking.evaluate import Evaluated
     from cosim.calls.compared import Compared
     from cosim.calls.scenario import Changes, Chosen, Scenario
     from cosim.calls.verified import Verified
@@ -120,6 +121,27 @@ def ask(
 
     opened = run if isinstance(run, TraceOfRun) else read_run(run)
     return asked(opened, device, [text], max_tokens=max_tokens, taken_for=taken_for)[0]
+
+
+def evaluate(
+    run: Opened,
+    task: str | Sequence[str] = (),
+    *,
+    devices: Sequence[int] = (),
+    samples: int | None = None,
+    taken_for: str | None = None,
+) -> Evaluated:
+    """Scores the devices of a finished run, or those that are named, as the run scored its own.
+
+    Its `accuracies` are by task and device. task: `jsonl:<path>`, one or several, whose rows are
+    asked; default: the run's own held-out rows. samples: the first so many of each. taken_for: as
+    in `cosim.ask`. Raises `cosim.CosimError` for what a user can put right.
+    """
+    from cosim.asking.evaluate import evaluate as evaluated
+
+    opened = run if isinstance(run, TraceOfRun) else read_run(run)
+    sources = [task] if isinstance(task, str) else task
+    return evaluated(opened, sources, devices, samples=samples, taken_for=taken_for)
 
 
 def plot(

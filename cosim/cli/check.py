@@ -27,7 +27,8 @@ def check(
     timed: Annotated[
         bool,
         typer.Option(
-            "--timed", help="train two steps to tell roughly how long the run takes here, too"
+            "--timed",
+            help="without a profile of this machine, train two steps to tell how long a run takes",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
@@ -63,17 +64,23 @@ def check(
 
 
 def _wall_time(scenario: Scenario, explanation: Explanation, *, timed: bool) -> list[Fact]:
-    """How long the run takes on this machine, where it learns and that is wanted."""
-    if explanation.scoring_flop is None or not timed:
+    """How long the run takes on this machine, where it learns and that is known or wanted."""
+    if explanation.scoring_flop is None:
         return []
     from cosim.observers.tally import clock_text
     from cosim.preflight.explain import Fact
     from cosim.profiling.contention import MOST_CONTENTION
-    from cosim.profiling.wall_time import wall_time
+    from cosim.profiling.wall_time import foreseen_by_profile, foreseen_by_timing
 
-    foreseen = wall_time(scenario, explanation.work, explanation.scoring_flop)
-    words = f"at most about {clock_text(foreseen.total_s)} on this machine left alone: training "
-    words += f"{clock_text(foreseen.training_s)}, evaluation {clock_text(foreseen.evaluation_s)}; "
+    asked = scenario, explanation.work, explanation.scoring_flop
+    foreseen = foreseen_by_profile(*asked)
+    if foreseen is None:
+        if not timed:
+            return []
+        foreseen = foreseen_by_timing(*asked)
+    words = f"about {clock_text(foreseen.total_s)} on this machine left alone: training "
+    words += f"{clock_text(foreseen.training_s)}, evaluation at most "
+    words += f"{clock_text(foreseen.evaluation_s)}; "
     words += foreseen.source
     if foreseen.contention > MOST_CONTENTION:
         words += f", which took {foreseen.contention:.1f} times as long as left alone"

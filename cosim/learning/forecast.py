@@ -106,7 +106,7 @@ def forecast_of(
         trained=largest.trained,
         ranks=by_rank,
         work=mean_rounds(scenario, layout, work, pools),
-        scoring_flop=sum(_asked_flop(work, row) for pool in pools.values() for row in pool.test),
+        scoring_flop=sum(asked_flop(work, row) for pool in pools.values() for row in pool.test),
         storage=storage(layout, method, densities_of(scenario), scenario.ranks),
         modules=len(layout.modules),
         memory=_memory_words(estimate, choice.device),
@@ -120,7 +120,7 @@ def forecast_of(
     )
 
 
-def _asked_flop(work: Work, question: Question) -> int:
+def asked_flop(work: Work, question: Question) -> int:
     """A forward pass over a question: its prompt once, then what each candidate adds."""
     answers = (len(row.answer) for row in question.candidates)
     prompt = work.forward_flop(len(question.candidates[0].prompt), 0)

@@ -15,6 +15,7 @@ from cosim.methods.workload import Workload
 from cosim.physics.decibel import dbm_to_w
 from cosim.physics.over_the_air import analog_symbols, symbols_time_s
 from cosim.scenario.model import Scenario
+from cosim.si_prefix import with_prefix
 from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.setup.build import given_work
 from cosim.simulation.setup.equipment import equipment
@@ -185,8 +186,8 @@ def free_bytes(directory: Path) -> float:
 
 
 def in_words(size: float) -> str:
-    """Bytes as MB or GB, powers of ten."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+    """Bytes with the prefix that fits."""
+    return with_prefix(size, "B")
 
 
 def disk_words(estimate: DiskEstimate, directory: Path) -> tuple[str, str | None]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cosim.learning.base.base_model import BaseModel
+if TYPE_CHECKING:
+    import torch
 
 
-def machine_name(base: BaseModel) -> str:
+def machine_name(device: str, dtype: torch.dtype) -> str:
     """Processor, threads and number format, for example "AMD EPYC, 2 threads, bfloat16"."""
     import torch
 
-    dtype = str(base.dtype).removeprefix("torch.")
-    if base.device.type == "cuda":
-        return f"{torch.cuda.get_device_name(base.device)}, {dtype}"
+    kind = str(dtype).removeprefix("torch.")
+    if device == "cuda":
+        return f"{torch.cuda.get_device_name()}, {kind}"
     threads = torch.get_num_threads()
-    return f"{_processor()}, {threads} thread{'s' if threads > 1 else ''}, {dtype}"
+    return f"{_processor()}, {threads} thread{'s' if threads > 1 else ''}, {kind}"
 
 
 def _processor() -> str:

@@ -89,6 +89,12 @@ def profile_machine(
     timings = time_jobs(bench, jobs, tell=tell, most_contention=most_contention)
     draft = measured_profile(fit(timings), power.profile, "measured", power.compute_w, power.idle_w)
     errors = [timing.error(draft) for timing in timings]
-    source = source_of(scenario, machine_name(bench.base), errors, power.of, power.given)
+    source = source_of(
+        scenario,
+        machine_name(bench.base.device.type, bench.base.dtype),
+        errors,
+        power.of,
+        power.given,
+    )
     profile = draft.model_copy(update={"source": source})
     return Profiled(profile, timings, on_gpu)

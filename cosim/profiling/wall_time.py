@@ -1,24 +1,33 @@
-"""How long a run will keep the present machine busy: FLOP over the speed of one timed job."""
+"""How long a run will keep the present machine busy: FLOP over the speeds at which it trains and
+scores here."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from time import perf_counter
+from dataclasses import dataclass, replace
+from time import perf_counter, process_time
+from typing import TYPE_CHECKING, NamedTuple
 
-from cosim.learning.threads import one_thread_aside
+from cosim.learning.base.base_model import native_dtype
+from cosim.learning.evaluation.request import ScoringRequest
+from cosim.learning.forecast import asked_flop
+from cosim.learning.prepare import prepare
+from cosim.learning.training.lesson import Lesson
+from cosim.learning.training.passes import passes
+from cosim.methods.adapter import Adapter
+from cosim.methods.expert import Expert
 from cosim.methods.workload import Workload
-from cosim.profiling.bench import Bench, Exercise
-from cosim.profiling.contention import Watch
-from cosim.profiling.jobs import CalibrationJob
 from cosim.profiling.machine import machine_name
 from cosim.scenario.model import Scenario
 from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.setup.equipment import equipment
 
-# Of the timed job: enough that products dominate, little enough that nobody waits for it.
-_TOKENS, _ROW, _TOGETHER = 1024, 256, 8
+if TYPE_CHECKING:
+    from cosim.learning.learner import Learner
+
+# Of what is timed: enough that products dominate, little enough that nobody waits for it.
+_DEVICES, _STEPS, _QUESTIONS = 4, 2, 8
 
 
 @dataclass(frozen=True)
@@ -42,55 +51,150 @@ class WallTime:
         return self.training_s + self.evaluation_s
 
 
-def wall_time(scenario: Scenario, work: Sequence[Workload], scoring_flop: float) -> WallTime:
-    """By a profile measured here, where a device has one, else by a job that is timed now.
+def foreseen_by_profile(
+    scenario: Scenario, work: Sequence[Workload], scoring_flop: float
+) -> WallTime | None:
+    """By a profile that was measured on this machine, if a device has one; the model stays where
+    it is.
 
-    work: a mean round's by device.
-    scoring_flop: forward passes over what a device is asked in one evaluation.
-
-    Calibration, mixing and the network are not in it: they take a few per cent of most runs, and
-    more where a method calibrates or decomposes. Raises CosimError for a model or task that cannot
-    be used.
+    work: a mean round's by device. scoring_flop: forward passes over what a device is asked in one
+    evaluation.
     """
-    import torch
-
-    bench = Bench(scenario)
-    # After every so many rounds and the last; before the first all devices are one, the base model.
-    times = math.ceil(scenario.rounds / scenario.evaluation.every) * scenario.device_count + 1
-    scores_flop = times * scoring_flop
-    here = machine_name(bench.base)
+    choice = scenario.base_model
+    here = machine_name(choice.device, native_dtype(choice.dtype, choice.device))
     for device in equipment(scenario):
         if f"measured: {here}" in (device.profile.source or ""):
             training_s = sum(compute_time_s(device.profile, workload) for workload in work)
             speed_flop_s = sum(workload.flop for workload in work) / training_s
             return WallTime(
                 training_s * scenario.rounds,
-                scores_flop / speed_flop_s,
+                _scores_flop(scenario, scoring_flop) / speed_flop_s,
                 f"by the profile {device.name}",
             )
-    tokens = min(bench.tokens, _ROW)
-    rows = max(1, min(scenario.training.batch_size, _TOKENS // tokens))
-    job = CalibrationJob(rows, tokens, scenario.adapter.rank, None)
-    (exercise,) = bench.exercises(job)
-    # A run plays passes side by side, one thread each.
-    shares = torch.get_num_threads() if bench.base.device.type == "cpu" else 1
-    together = max(1, min(scenario.device_count // shares, _TOGETHER))
-    with one_thread_aside() as aside:
-        taken_s, contention = aside.submit(_timed, exercise, together).result()
-    speed_flop_s = shares * together * exercise.work.flop / taken_s * contention
+    return None
+
+
+def foreseen_by_timing(
+    scenario: Scenario, work: Sequence[Workload], scoring_flop: float
+) -> WallTime:
+    """By a few steps and questions that are timed now, with the model that the run would have.
+
+    work, scoring_flop: as `foreseen_by_profile` takes them. Devices whose experts turn out equal
+    are scored once: evaluations take this long at most. Calibration, mixing and the network are not
+    in it: they take a few per cent of most runs, and more where a method calibrates or decomposes.
+    Raises CosimError for a model or task that cannot be used.
+    """
+    learner = prepare(_brief(scenario))
+    try:
+        training, scoring = _speeds(learner)
+    finally:
+        learner.close()
     training_flop = scenario.rounds * sum(workload.flop for workload in work)
     return WallTime(
-        training_flop / speed_flop_s,
-        scores_flop / speed_flop_s,
-        "by a job of two steps that was timed now",
-        contention,
+        training_flop / training.flop_s,
+        _scores_flop(scenario, scoring_flop) / scoring.flop_s,
+        "by a few steps and questions that were timed now",
+        max(training.contention, scoring.contention),
     )
 
 
-def _timed(exercise: Exercise, together: int) -> tuple[float, float]:
-    """The wall time of so many trainings in one pass, in s, and the contention meanwhile."""
-    lessons = [exercise.lesson] * together
-    exercise.trainer.train(lessons)  # the first time products choose their kernels
-    watch = Watch.started()
-    exercise.trainer.train(lessons)
-    return perf_counter() - watch.wall_s, watch.contention()
+def _scores_flop(scenario: Scenario, scoring_flop: float) -> float:
+    """Of all evaluations: after every so many rounds and the last, and before the first of the base
+    model, which all devices share."""
+    times = math.ceil(scenario.rounds / scenario.evaluation.every) * scenario.device_count + 1
+    return times * scoring_flop
+
+
+def _brief(scenario: Scenario) -> Scenario:
+    """The same with rounds of a few steps and evaluations of a few questions."""
+    training, evaluation = scenario.training, scenario.evaluation
+    return scenario.model_copy(
+        update={
+            "training": training.model_copy(update={"steps": min(training.steps, _STEPS)}),
+            "evaluation": evaluation.model_copy(
+                update={"samples": min(evaluation.samples, _QUESTIONS)}
+            ),
+        }
+    )
+
+
+class _Speed(NamedTuple):
+    """A speed is FLOP/s that were measured while others were at work for so many times as long."""
+
+    flop_s: float
+    contention: float
+
+
+class _Stopwatch:
+    """Shares of equal work are computed side by side, one thread each: on a processor their time
+    left alone is that of the processor over the threads, whoever else is at work."""
+
+    def __init__(self, learner: Learner) -> None:
+        import torch
+
+        on_cpu = learner.base.device.type == "cpu"
+        self._threads = torch.get_num_threads() if on_cpu else None
+        self._began_s = perf_counter(), process_time()
+
+    def speed(self, flop: float) -> _Speed:
+        """Of so many FLOP since it was made."""
+        wall_s, processor_s = (
+            now - then
+            for now, then in zip((perf_counter(), process_time()), self._began_s, strict=True)
+        )
+        alone_s = wall_s if self._threads is None else min(wall_s, processor_s / self._threads)
+        return _Speed(flop / alone_s, wall_s / alone_s)
+
+
+def _speeds(learner: Learner) -> tuple[_Speed, _Speed]:
+    """Of training and of scoring, as a round of the learner does both: of a few devices in common
+    passes, with their own rows."""
+    devices = range(min(len(learner.tasks), learner.devices_per_pass, _DEVICES))
+    work, lessons = 0.0, []
+    for device in devices:
+        state, batches = learner.fleet.states[device], learner.batches(device, 1)
+        kept, trains = learner.fleet.planned(device, None), learner.method.projection.trains(1)
+        work += (
+            learner.costs_of(device).workload(batches, int(kept.sum()), trains, chooses=False).flop
+        )
+        lessons.append(Lesson(state.adapter, batches, kept, trains=trains))
+    groups = passes(
+        [lesson.longest for lesson in lessons],
+        [len(lesson.batches) for lesson in lessons],
+        padded=not learner.trainer.model.lean,
+        devices_per_pass=learner.devices_per_pass,
+    )
+    # The first time products choose their kernels, and adapters their masks.
+    once = [replace(lesson, batches=lesson.batches[:1]) for lesson in lessons]
+    adapters = _trained(learner, groups, once)
+    lessons = [
+        replace(lesson, adapter=adapter) for lesson, adapter in zip(lessons, adapters, strict=True)
+    ]
+    watch = _Stopwatch(learner)
+    adapters = _trained(learner, groups, lessons)
+    training = watch.speed(work)
+    requests = [
+        ScoringRequest(Expert((adapter,)), pool.test)
+        for adapter in adapters
+        for pool in learner.pools.values()
+    ]
+    questions = [question for request in requests for question in request.questions]
+    asked = sum(asked_flop(learner.work, question) for question in questions)
+    learner.executor.score(learner.scoring.evaluator, requests[: len(learner.pools)])
+    watch = _Stopwatch(learner)
+    learner.executor.score(learner.scoring.evaluator, requests)
+    return training, watch.speed(asked)
+
+
+def _trained(
+    learner: Learner, groups: Sequence[Sequence[int]], lessons: Sequence[Lesson]
+) -> list[Adapter]:
+    """The adapters of all lessons after passes over such groups of them."""
+    taken = [[lessons[number] for number in group] for group in groups]
+    outcomes = learner.executor.train(learner.trainer, taken)
+    adapters = {
+        number: outcome.adapter
+        for group, results in zip(groups, outcomes, strict=True)
+        for number, outcome in zip(group, results, strict=True)
+    }
+    return [adapters[number] for number in range(len(lessons))]

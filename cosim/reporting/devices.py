@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cosim.reporting.costs import device_costs
@@ -12,7 +13,7 @@ from cosim.reporting.markup import Markup, table, tag
 from cosim.reporting.quantity import exact, rounded, share
 from cosim.reporting.svg import legend
 from cosim.trace.reader import Run
-from cosim.trace.schema import Outcome
+from cosim.trace.schema import Outcome, TransferKind
 
 # More rows than this nobody reads.
 MOST_ROWS = 40
@@ -82,8 +83,23 @@ def most_missed(run: Run, costs: pd.DataFrame) -> str:
         f"Device {int(first['device'])} missed most deadlines{also}: {count} of its {sent} "
         f"transmissions did not arrive in time ({_ends(first)}). They took "
         f"{rounded(first['missed_j'])} J from it and its receivers, and put "
-        f"{rounded(first['missed_mbit'])} Mbit on the air."
+        f"{rounded(first['missed_mbit'])} Mbit on the air.{_links(run, int(first['device']))}"
     )
+
+
+def _links(run: Run, device: int) -> str:
+    """How the links differ on which a device was late from those on which all were in time."""
+    sent = run.transfers[run.transfers["kind"] != TransferKind.BEACON]
+    timely = sent[sent["outcome"] == Outcome.DELIVERED]
+    missed = sent[(sent["src"] == device) & (sent["outcome"] != Outcome.DELIVERED)]
+    columns = ["distance_m", "mean_snr_db"]
+    of_both = [
+        rows[columns].where(np.isfinite(rows[columns])).median() for rows in (missed, timely)
+    ]
+    if any(medians.isna().any() for medians in of_both):
+        return ""
+    ends = [f"{rounded(m['distance_m'])} m and {rounded(m['mean_snr_db'])} dB" for m in of_both]
+    return f" Their links had {ends[0]} (medians); those of all that arrived in time, {ends[1]}."
 
 
 def mean_round(run: Run) -> str:

@@ -22,8 +22,8 @@ class Observer(Protocol):
     `cosim.observers`, each a class or a function that makes an observer of a `Scenario` and of the
     run's directory, a `Path`. An observer that raises ends the run, whose files stay readable.
 
-    One that also defines `began(scenario, directory)` and `ended(status)` is told of the first
-    before any row, and of the last when all is written.
+    One that also defines `began(scenario, directory)` is told of it before any row, one that
+    defines `ended(status)` when all is written.
     """
 
     def saw(self, row: Row) -> None:
@@ -41,12 +41,17 @@ class Observer(Protocol):
 
 
 @runtime_checkable
-class LastingObserver(Observer, Protocol):
-    """A lasting observer has something to open before a run and to close after it."""
+class Opening(Protocol):
+    """An opening observer has something to do before any row."""
 
     def began(self, scenario: Scenario, directory: Path) -> None:
         """Is told of the scenario and of the run's directory, before any row; of a run that is
         resumed again, which is then told from its start."""
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A closing observer has something to do when all is written."""
 
     def ended(self, status: str) -> None:
         """Is told of `completed`, `failed` or `interrupted`, when traces and manifest are

@@ -13,7 +13,7 @@ from simpy import Environment
 from cosim.errors import CosimError, ObserverError
 from cosim.learning.records import Measurement
 from cosim.scenario.model import Scenario
-from cosim.simulation.observer import LastingObserver
+from cosim.simulation.observer import Closing, Opening
 from cosim.simulation.observer import Observer as Observer
 from cosim.trace.manifest import Status
 from cosim.trace.schema import Cause, EventKind, EventRow, Row
@@ -44,7 +44,7 @@ class Recorder:
     def began(self, scenario: Scenario, directory: Path) -> None:
         """Tells observers that the run begins."""
         for observer in self._observers:
-            if isinstance(observer, LastingObserver):
+            if isinstance(observer, Opening):
                 with _told(observer):
                     observer.began(scenario, directory)
 
@@ -67,7 +67,7 @@ class Recorder:
         """Whatever becomes of one, the others are told."""
         with ExitStack() as stack:
             for observer in reversed(self._observers):
-                if isinstance(observer, LastingObserver):
+                if isinstance(observer, Closing):
                     stack.enter_context(_told(observer))
                     stack.callback(observer.ended, status)
 

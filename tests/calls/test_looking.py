@@ -143,5 +143,6 @@ def test_every_command_about_runs_is_a_call() -> None:
         command.callback.__name__ for command in app.registered_commands if command.callback
     }
     calls = {"run", "resume", "check", "sweep", "compare", "verify", "report"}
+    calls |= {"plot", "ask", "evaluate"}
     assert calls <= commands
     assert calls <= set(cosim.__all__)

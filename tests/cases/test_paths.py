@@ -98,7 +98,7 @@ def test_the_directory_of_a_sweep_that_cannot_be_is_one_sentence(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", ["socket", "torch", "pandas"])
+@pytest.mark.parametrize("module", ["socket", "torch"])
 def test_modules_of_the_current_directory_are_not_imported(
     command: Command, network: Path, tmp_path: Path, module: str
 ) -> None:

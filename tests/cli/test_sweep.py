@@ -137,7 +137,7 @@ def test_an_interrupted_run_of_a_sweep_is_resumed(
     Path("two.yaml").write_text("scenario: tiny.yaml\nseeds: [3]\n", encoding="utf-8")
     jobs = max(2, cores())
     assert cosim("sweep", "two.yaml", "--jobs", jobs, "--out", "whole").code == 0
-    assert cosim("sweep", "two.yaml", "--jobs", jobs).code == 0
+    shutil.copytree("whole", HERE)
     run, whole = HERE / "seed-3", read_run("whole/seed-3").manifest
     shutil.rmtree(run)
     inner = Learner.evaluate

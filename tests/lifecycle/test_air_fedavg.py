@@ -47,7 +47,7 @@ def test_it_is_verified_and_ends_as_if_it_had_not_been_cut_off(
     assert (sums["outcome"] == "cancelled").any()
     events = pd.read_parquet(run / "events.parquet")
     assert (events["kind"] == "cut_off").any()
-    resumes_to(snapshots[1::3], everything(run))
+    resumes_to(snapshots[1::9], everything(run))
 
 
 @pytest.mark.slow

@@ -183,8 +183,13 @@ def test_a_device_has_done_its_rate_times_the_deadline(chosen: Make, tmp_path: P
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("schedule", ["synchronous", "cluster"])
-@pytest.mark.parametrize("weighting", ["paper", "released", "inverse_probability"])
+@pytest.mark.parametrize(
+    ("weighting", "schedule"),
+    [
+        *((weighting, "synchronous") for weighting in ("paper", "released", "inverse_probability")),
+        ("paper", "cluster"),
+    ],
+)
 def test_it_is_verified_and_ends_as_if_it_had_not_been_cut_off(
     chosen: Make, snapshots: list[Path], tmp_path: Path, weighting: str, schedule: str
 ) -> None:

@@ -49,7 +49,7 @@ def test_it_is_verified_and_ends_as_if_it_had_not_been_cut_off(
     # A checkpoint is stored whenever a device has mixed: most of them lie between two mixings.
     mixed = (events["kind"] == "aggregate").sum()
     assert len(snapshots) >= mixed
-    resumes_to(snapshots[1::3], everything(run))
+    resumes_to(snapshots[1::9], everything(run))
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ from cosim.sweeping.watch import Watch
 from cosim.trace.files import CHECKPOINTS
 from cosim.trace.manifest import read_manifest
 from tests.cli.conftest import Command
-from tests.outside.conftest import HERE, Scenario
+from tests.outside.conftest import EXAMPLES, HERE, Scenario
 
 ROUNDS = 3
 # Plays a scenario with a checkpoint wherever one can be, and waits for a killer after two rounds.
@@ -191,6 +191,7 @@ def test_a_sweep_goes_over_methods_and_goes_on(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("example", EXAMPLES[:1], indirect=True)
 def test_processes_of_a_sweep_play_methods_from_outside(
     cosim: Command, scenario: Scenario, example: str, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from cosim.learning.forecast import forecast
 from cosim.profiling.bench import Bench
 from cosim.profiling.machine import machine_name
-from cosim.profiling.wall_time import wall_time
+from cosim.profiling.wall_time import _Speed, foreseen_by_profile, foreseen_by_timing
 from cosim.scenario.catalogue import named_profile
 from cosim.scenario.load import to_yaml
 from cosim.scenario.model import Scenario
@@ -32,31 +32,57 @@ def test_a_question_is_its_prompt_once_and_what_each_answer_adds(chosen: Scenari
     assert forecast(chosen).scoring_flop == by_hand > 0
 
 
-def test_by_a_job_that_is_timed(chosen: Scenario) -> None:
+def test_by_speeds_that_are_timed(chosen: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both are as their FLOP: 5 rounds of 3 devices, which are scored after 2, 4 and 5."""
     longer = {"rounds": 5, "devices": [{"count": 3}], "evaluation": {"samples": 8, "every": 2}}
     scenario = Scenario.model_validate({**chosen.model_dump(mode="json"), **longer})
     expected = forecast(scenario)
-    foreseen = wall_time(scenario, expected.work, expected.scoring_flop)
+    monkeypatch.setattr(
+        "cosim.profiling.wall_time._speeds", lambda _: (_Speed(4e6, 1.5), _Speed(1e6, 3.0))
+    )
+    foreseen = foreseen_by_timing(scenario, expected.work, expected.scoring_flop)
     training_flop = 5 * sum(work.flop for work in expected.work)
     scores_flop = (3 * 3 + 1) * expected.scoring_flop
-    assert foreseen.total_s > 0
-    assert foreseen.contention >= 1
-    assert foreseen.evaluation_s / foreseen.training_s == pytest.approx(scores_flop / training_flop)
+    assert foreseen.contention == 3.0
+    assert foreseen.training_s == pytest.approx(training_flop / 4e6)
+    assert foreseen.evaluation_s == pytest.approx(scores_flop / 1e6)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "lora",
+        pytest.param("proposed", marks=pytest.mark.slow),
+        pytest.param("full_finetune", marks=pytest.mark.slow),
+        pytest.param("centralised", marks=pytest.mark.slow),
+    ],
+)
+def test_a_few_steps_and_questions_are_timed(chosen: Scenario, method: str) -> None:
+    """Whatever the method calibrates is not waited for."""
+    other = {"method": method, "devices": [{"count": 2}]}
+    scenario = Scenario.model_validate({**chosen.model_dump(mode="json"), **other})
+    expected = forecast(scenario)
+    foreseen = foreseen_by_timing(scenario, expected.work, expected.scoring_flop)
+    assert foreseen.training_s > 0
+    assert foreseen.evaluation_s > 0
+    assert foreseen.source == "by a few steps and questions that were timed now"
 
 
 def test_by_a_profile_that_was_measured_here(
     chosen: Scenario, tmp_path: Path, bench: Bench
 ) -> None:
     profile = named_profile("laptop")
-    source = f"measured: {machine_name(bench.base)}, a tiny model"
+    source = f"measured: {machine_name('cpu', bench.base.dtype)}, a tiny model"
     here = profile.model_copy(update={"source": source})
     path = tmp_path / "here.yaml"
     path.write_text(to_yaml(here.model_dump(mode="json")), encoding="utf-8")
     measured = {"rounds": 4, "devices": [{"count": 2, "profile": f"path:{path}"}]}
     scenario = Scenario.model_validate({**chosen.model_dump(mode="json"), **measured})
     expected = forecast(scenario)
-    foreseen = wall_time(scenario, expected.work, expected.scoring_flop)
+    foreseen = foreseen_by_profile(scenario, expected.work, expected.scoring_flop)
     a_round_s = sum(compute_time_s(here, work) for work in expected.work)
+    assert foreseen is not None
     assert foreseen.training_s == pytest.approx(4 * a_round_s)
     assert foreseen.source == "by the profile here"
+    elsewhere = chosen.model_copy(update={"rounds": 4})
+    assert foreseen_by_profile(elsewhere, expected.work, expected.scoring_flop) is None

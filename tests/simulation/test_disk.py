@@ -131,11 +131,11 @@ def test_what_has_surely_no_room_is_refused_before_it_starts(
         if command == ["check"]:
             assert end.value.code in (None, 0)
             assert "warning: disk: the run may find no room left" in " ".join(out.split())
-            assert "0.0 MB free in runs" in " ".join(out.split())
+            assert "2 kB free in runs" in " ".join(out.split())
         else:
             assert end.value.code == 2
             assert err.startswith("cosim: run: the run writes about ")
-            assert "and 0.0 MB are free there" in err
+            assert "and 2 kB are free there" in err
             assert err.count("\n") == 1
     assert not (tmp_path / "run").exists(), "the directory is as it was"
     room["free"] = 400_000  # less than the estimate, and enough for what is sure

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosim.trace.reader import Run
@@ -62,6 +62,7 @@ def test_a_crashed_run_lasts_until_the_last_thing_known(crashed: Run) -> None:
 
 
 @pytest.mark.slow
+@settings(max_examples=20, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 6), st.integers(0, 4)), max_size=25),
 )
