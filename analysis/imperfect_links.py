@@ -148,8 +148,8 @@ def draw(table: pd.DataFrame) -> Any:
         row[0].set_ylabel(f"error of {factor}\n({UNITS[factor]})")
     for panel, losses in zip(grid[0], kinds, strict=True):
         lost = table.loc[table["losses"] == losses, "lost"].mean()
-        title = losses if "drawn" in losses else f"fading, margin {losses}"
-        panel.set_title(f"{title}: {100 * lost:.1f} % of packets lost")
+        title = "drawn apart" if "drawn" in losses else f"fading, margin {losses}"
+        panel.set_title(f"{title}:\n{100 * lost:.1f} % of packets lost")
     for panel in grid[1]:
         panel.set_xlabel("mixings a round, J")
     seeds = look.listed(table["seeds"])
