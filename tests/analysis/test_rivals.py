@@ -85,6 +85,7 @@ def test_packets_that_are_sent_once(tmp_path: Path, table: Tables) -> None:
     assert packet_outage.outage(10.0) == pytest.approx(1 - np.exp(-0.1))
 
 
+@pytest.mark.slow
 def test_error_of_mixing_over_lost_packets(tmp_path: Path, table: Tables) -> None:
     def half_way(values: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         once = values["radio.packets"]["model"] == "one_shot"
@@ -106,6 +107,7 @@ def test_error_of_mixing_over_lost_packets(tmp_path: Path, table: Tables) -> Non
         imperfect_links.main([str(played), "--out", str(tmp_path / "f")])
 
 
+@pytest.mark.slow
 def test_sums_on_the_air_beside_bits(tmp_path: Path, table: Tables) -> None:
     grid = "  learning.payload_bits: [64, 16]\n"
     before = _before(tmp_path / "before")

@@ -12,6 +12,7 @@ from cosim.trace.schema import EVERY_SCHEMA
 from tests.calls.conftest import NETWORK
 
 
+@pytest.mark.slow
 def test_a_run_shows_itself_in_a_line(still: cosim.Run, learnt: cosim.Run) -> None:
     assert repr(still) == "Run(run: proposed_single_cluster, seed 7, completed, 3 rounds)"
     accuracy = figures_of(learnt, None).accuracy

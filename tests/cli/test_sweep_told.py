@@ -110,6 +110,7 @@ def test_a_long_run_tells_of_some_of_its_rounds() -> None:
     assert told == [Progress("long", number) for number in range(10, 1001, 10)]
 
 
+@pytest.mark.slow
 def test_a_run_does_not_mind_that_nobody_listens(sweep: Sweep, tmp_path: Path) -> None:
     def gone(_: Progress) -> None:
         raise BrokenPipeError
@@ -179,6 +180,7 @@ def test_results_are_those_of_a_comparison_and_are_read_once(
     assert known_results(Path("nowhere")) == {}
 
 
+@pytest.mark.slow
 def test_names_are_those_of_the_index_and_of_a_comparison(cosim: Any, sweep: Sweep) -> None:
     for point in sweep.points[::2]:
         play_task(Task(point.name, point.scenario, HERE / point.name))

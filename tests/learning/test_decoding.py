@@ -63,6 +63,7 @@ def with_peft(base: Any, folder: Path, prompt: tuple[int, ...]) -> tuple[int, ..
     return tuple(written[: written.index(end)] if end in written else written)
 
 
+@pytest.mark.slow
 def test_transformers_generates_the_same_tokens(base: Any, tmp_path: Path) -> None:
     ours = evaluator(base)
     ended = []
@@ -106,6 +107,7 @@ def experts(layout: Layout, kind: str) -> tuple[Expert | None, torch.Tensor | No
     return Expert(members, owners=(0, 1, 2), weigh=lambda cosines: cosines), weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["base", "uniform", "ranks", "gated"])
 @pytest.mark.parametrize("lean", [True, False])
 def test_a_prompt_is_answered_as_it_is_alone(base: Any, kind: str, lean: bool) -> None:

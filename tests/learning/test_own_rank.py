@@ -118,6 +118,7 @@ def test_a_codec_settles_what_is_a_devices_own_and_knows_what_was_not_mixed() ->
     assert torch.equal(after.adapter.values, own.widened("B", own.narrowed("B", B) + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", DECAYING)
 @pytest.mark.parametrize("method", ["local", "lora", "rolora", "tad_lora", "ffa_lora", "decaf"])
 def test_what_lies_beyond_a_rank_is_zero_and_stays_so_to_the_bit(
@@ -265,6 +266,7 @@ def test_a_product_is_cut_to_the_receivers_own_rank_as_numpy_has_it(learner: Any
             assert left == pytest.approx(float(np.square(sigma[rank:]).sum()), rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["lora", "rolora", "ffa_lora"])
 def test_all_values_renewed_are_floating_point_to_the_bit_also_of_a_lower_rank(
     learner: Any, method: str

@@ -63,6 +63,7 @@ def test_numbers_that_are_none_are_told_as_such() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.text(), st.text())
 def test_no_text_leaves_its_element(words: str, value: str) -> None:
     made = tag("p", words, title=value)
