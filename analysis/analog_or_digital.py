@@ -27,7 +27,7 @@ from intervals import over_seeds
 from matplotlib.lines import Line2D
 from measures import scenario_of
 from mixing_error import FloatArray, held
-from sweeps import Sweep, command, play
+from sweeps import Sweep, script
 
 from cosim.errors import SweepError
 from cosim.trace.reader import Run
@@ -200,14 +200,7 @@ def draw(table: pd.DataFrame) -> Any:
     return figure
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    play(
-        command(__doc__, several=True),
-        argv,
-        lambda sweep, _: table_of(sweep),
-        lambda table, _: draw(table),
-        axes=AXES,
-    )
+main = script(__doc__, table_of, draw, axes=AXES, several=True)
 
 
 if __name__ == "__main__":

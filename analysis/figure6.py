@@ -11,7 +11,6 @@ masks. Intervals are 95 %, Student's t over seeds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import look
@@ -19,7 +18,7 @@ import pandas as pd
 from intervals import over_seeds
 from matplotlib.lines import Line2D
 from measures import device_tasks, scenario_of
-from sweeps import Sweep, command, play
+from sweeps import Sweep, script
 
 from cosim.errors import SweepError
 from cosim.plotting.wording import span
@@ -91,14 +90,7 @@ def draw(table: pd.DataFrame) -> Any:
     return figure
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    play(
-        command(__doc__),
-        argv,
-        lambda sweep, _: table_of(sweep),
-        lambda table, _: draw(table),
-        axes=AXES,
-    )
+main = script(__doc__, table_of, draw, axes=AXES)
 
 
 if __name__ == "__main__":

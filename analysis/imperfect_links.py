@@ -13,7 +13,6 @@ over seeds.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import look
@@ -23,7 +22,7 @@ from matplotlib.lines import Line2D
 from measures import scenario_of
 from mixing_error import FACTORS, FloatArray, held, mixing_error
 from packet_outage import share_lost
-from sweeps import Sweep, command, play
+from sweeps import Sweep, script
 
 from cosim.errors import SweepError
 from cosim.trace.reader import Run
@@ -169,14 +168,7 @@ def _above_zero(mean: pd.Series, half: pd.Series) -> Any:
     return [known.where(known < mean, 0.9 * mean), known]
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    play(
-        command(__doc__, several=True),
-        argv,
-        lambda sweep, _: table_of(sweep),
-        lambda table, _: draw(table),
-        axes=AXES,
-    )
+main = script(__doc__, table_of, draw, axes=AXES, several=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ Student's t over seeds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import look
@@ -18,7 +17,7 @@ import numpy as np
 import pandas as pd
 from intervals import over_seeds
 from measures import scenario_of
-from sweeps import Sweep, command, play
+from sweeps import Sweep, script
 
 from cosim.errors import SweepError
 from cosim.physics.decibel import db_to_ratio
@@ -110,14 +109,7 @@ def draw(table: pd.DataFrame) -> Any:
     return figure
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    play(
-        command(__doc__),
-        argv,
-        lambda sweep, _: table_of(sweep),
-        lambda table, _: draw(table),
-        axes=AXES,
-    )
+main = script(__doc__, table_of, draw, axes=AXES)
 
 
 if __name__ == "__main__":

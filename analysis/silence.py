@@ -11,14 +11,13 @@ are 95 %, Student's t over seeds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import look
 import pandas as pd
 from intervals import over_seeds
 from measures import scenario_of
-from sweeps import Sweep, command, play
+from sweeps import Sweep, script
 
 from cosim.comparison.figures import evaluated_rounds
 from cosim.errors import SweepError
@@ -120,14 +119,7 @@ def draw(table: pd.DataFrame) -> Any:
     return figure
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    play(
-        command(__doc__),
-        argv,
-        lambda sweep, _: table_of(sweep),
-        lambda table, _: draw(table),
-        axes=AXES,
-    )
+main = script(__doc__, table_of, draw, axes=AXES)
 
 
 if __name__ == "__main__":

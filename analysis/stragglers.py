@@ -10,7 +10,6 @@ Student's t over seeds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import look
@@ -19,7 +18,7 @@ import pandas as pd
 from intervals import over_seeds
 from matplotlib.lines import Line2D
 from measures import scenario_of
-from sweeps import Sweep, command, play
+from sweeps import Sweep, script
 
 from cosim.comparison.figures import evaluated_rounds
 from cosim.trace.reader import Run
@@ -122,14 +121,7 @@ def _within(mean: float, half: float) -> tuple[float, float]:
     return mean - below, mean + above
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    play(
-        command(__doc__, several=True),
-        argv,
-        lambda sweep, _: table_of(sweep),
-        lambda table, _: draw(table),
-        axes=AXES,
-    )
+main = script(__doc__, table_of, draw, axes=AXES, several=True)
 
 
 if __name__ == "__main__":

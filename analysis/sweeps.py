@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import look
 import pandas as pd
@@ -152,6 +152,31 @@ def play(
             raise SweepError(f"{first} is no table of this script: it has no {error}") from error
         write_table(table, arguments.out)
         look.save(figure, arguments.out, note)
+
+
+class Main(Protocol):
+    """A script's entry: without arguments it takes those of the command line."""
+
+    def __call__(self, argv: Sequence[str] | None = None) -> None: ...
+
+
+def script(
+    description: str,
+    table_of: Callable[[Sweep], pd.DataFrame],
+    draw: Callable[[pd.DataFrame], Any],
+    *,
+    several: bool = False,
+    **reading: Any,
+) -> Main:
+    """The `main` of a script that takes nothing but what all take; see `command` and `play`."""
+
+    def main(argv: Sequence[str] | None = None) -> None:
+        parser = command(description, several=several)
+        play(
+            parser, argv, lambda sweep, _: table_of(sweep), lambda table, _: draw(table), **reading
+        )
+
+    return main
 
 
 def _together(sweeps: Iterable[Sweep]) -> Sweep:

@@ -12,7 +12,6 @@ differences of each seed; where that reaches 0, nobody has won.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import look
@@ -21,7 +20,7 @@ import pandas as pd
 from intervals import over_seeds, paired
 from matplotlib.patches import Patch, Rectangle
 from measures import accuracy_by_task, scenario_of, traffic
-from sweeps import Sweep, command, play
+from sweeps import Sweep, script
 
 from cosim.errors import SweepError
 from cosim.plotting.wording import span
@@ -119,14 +118,7 @@ def draw(table: pd.DataFrame) -> Any:
     return figure
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    play(
-        command(__doc__),
-        argv,
-        lambda sweep, _: table_of(sweep),
-        lambda table, _: draw(table),
-        axes=AXES,
-    )
+main = script(__doc__, table_of, draw, axes=AXES)
 
 
 if __name__ == "__main__":
