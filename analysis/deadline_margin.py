@@ -25,10 +25,12 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import t as student
 
 import cosim
+from cosim.methods.topology.random import RandomGraph
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
 from cosim.physics.power import spectral_efficiency_needed
 from cosim.physics.rate import ergodic_efficiency_bit_s_hz
@@ -92,22 +94,28 @@ def over_seeds(runs: pd.DataFrame) -> pd.DataFrame:
     return shares.reset_index()
 
 
-def long_deadline(knowledge: str, margin_db: np.ndarray, efficiency: float) -> np.ndarray:
+def long_deadline(
+    knowledge: str, margin_db: NDArray[np.float64], efficiency: float
+) -> NDArray[np.float64]:
     """The share that misses a Γ of very many coherence times, x = `efficiency` in bit/s/Hz."""
-    start_snr = 10.0 ** (margin_db / 10.0) * (2.0**efficiency - 1.0)
-    needed = brentq(lambda snr: ergodic_efficiency_bit_s_hz(snr) - efficiency, 1e-6, 1e6)
+    start_snr: NDArray[np.float64] = 10.0 ** (margin_db / 10.0) * (2.0**efficiency - 1.0)
+    needed: float = brentq(lambda snr: ergodic_efficiency_bit_s_hz(snr) - efficiency, 1e-6, 1e6)
     if knowledge == "mean":
-        return (start_snr < needed).astype(float)
-    return np.exp(-start_snr / needed)
+        return (start_snr < needed).astype(np.float64)
+    missed: NDArray[np.float64] = np.exp(-start_snr / needed)
+    return missed
 
 
 def draw(shares: pd.DataFrame, path: Path) -> None:
     """A panel for each kind of knowledge, a line for each speed."""
     scenario = cosim.load_scenario(SCENARIO)
+    learning, topology = scenario.learning, scenario.method.topology
+    assert learning.model == "none"
+    assert isinstance(topology, RandomGraph)
     efficiency = float(
         spectral_efficiency_needed(
-            scenario.learning.payload_bits,
-            scenario.method.topology.degree,
+            learning.payload_bits,
+            topology.degree,
             scenario.radio.bandwidth_hz,
             scenario.radio.deadline_s,
         )

@@ -108,7 +108,7 @@ def draw(table: pd.DataFrame, machine: str, path: Path) -> None:
     panel.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
     halvings = 2.0 ** np.arange(np.ceil(np.log2(low)), np.floor(np.log2(high)) + 1)
     for axis in (panel.xaxis, panel.yaxis):
-        axis.set_major_locator(FixedLocator(halvings))
+        axis.set_major_locator(FixedLocator(halvings.tolist()))
         axis.set_major_formatter("{x:g}")
         axis.set_minor_locator(NullLocator())
     panel.set_xlabel("measured (s)")
@@ -144,7 +144,7 @@ def main() -> None:
     table = pd.DataFrame([*rows(seen, "fit", profile), *rows(unseen, "held out", profile)])
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(arguments.out.with_suffix(".csv"), index=False, float_format="%.4g")
-    machine = machine_name(bench.base)
+    machine = machine_name(bench.base.device.type, bench.base.dtype)
     draw(table, machine, arguments.out.with_suffix(".png"))
     print(table.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
     print(f"{machine}: {profile.peak_flop_s:.4g} FLOP/s, {profile.compute}")
