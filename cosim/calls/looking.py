@@ -133,9 +133,9 @@ def evaluate(
 ) -> Evaluated:
     """Scores the devices of a finished run, or those that are named, as the run scored its own.
 
-    Its `accuracies` are by task and device. task: `jsonl:<path>`, one or several, whose rows are
-    asked; default: the run's own held-out rows. samples: the first so many of each. taken_for: as
-    in `cosim.ask`. Raises `cosim.CosimError` for what a user can put right.
+    The result's `accuracies` are by task and device. task: `jsonl:<path>`, one or several, whose
+    rows are asked; default: the run's own held-out rows. samples: the first so many of each.
+    taken_for: as in `cosim.ask`. Raises `cosim.CosimError` for what a user can put right.
     """
     from cosim.asking.evaluate import evaluate as evaluated
 

@@ -28,7 +28,7 @@ def check(
         bool,
         typer.Option(
             "--timed",
-            help="without a profile of this machine, train two steps to tell how long a run takes",
+            help="load the model for a few steps and questions, to tell how long a run takes here",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
@@ -69,21 +69,15 @@ def _wall_time(scenario: Scenario, explanation: Explanation, *, timed: bool) -> 
         return []
     from cosim.observers.tally import clock_text
     from cosim.preflight.explain import Fact
-    from cosim.profiling.contention import MOST_CONTENTION
     from cosim.profiling.wall_time import foreseen_by_profile, foreseen_by_timing
 
     asked = scenario, explanation.work, explanation.scoring_flop
-    foreseen = foreseen_by_profile(*asked)
+    foreseen = foreseen_by_timing(*asked) if timed else foreseen_by_profile(*asked)
     if foreseen is None:
-        if not timed:
-            return []
-        foreseen = foreseen_by_timing(*asked)
+        return []
     words = f"about {clock_text(foreseen.total_s)} on this machine left alone: training "
-    words += f"{clock_text(foreseen.training_s)}, evaluation at most "
-    words += f"{clock_text(foreseen.evaluation_s)}; "
+    words += f"{clock_text(foreseen.training_s)}, evaluation {clock_text(foreseen.evaluation_s)}; "
     words += foreseen.source
-    if foreseen.contention > MOST_CONTENTION:
-        words += f", which took {foreseen.contention:.1f} times as long as left alone"
     amounts = {"training_s": foreseen.training_s, "evaluation_s": foreseen.evaluation_s}
     return [Fact("wall time", words, amounts=amounts)]
 

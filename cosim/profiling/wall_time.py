@@ -6,15 +6,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from time import perf_counter, process_time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cosim.learning.base.base_model import native_dtype
-from cosim.learning.evaluation.request import ScoringRequest
+from cosim.learning.evaluation.request import ROWS_PER_PASS, ScoringRequest
 from cosim.learning.forecast import asked_flop
 from cosim.learning.prepare import prepare
 from cosim.learning.training.lesson import Lesson
 from cosim.learning.training.passes import passes
+from cosim.learning.training.shares import parts
 from cosim.methods.adapter import Adapter
 from cosim.methods.expert import Expert
 from cosim.methods.workload import Workload
@@ -32,18 +34,16 @@ _DEVICES, _STEPS, _QUESTIONS = 4, 2, 8
 
 @dataclass(frozen=True)
 class WallTime:
-    """The wall time of a run on this machine, left alone, foreseen.
+    """The wall time of a run on this machine, left alone, is foreseen.
 
     training_s: of all devices' fine-tuning.
     evaluation_s: of all scores.
     source: by which measurement.
-    contention: how many times as long it took to measure as it would have left alone.
     """
 
     training_s: float
     evaluation_s: float
     source: str
-    contention: float = 1.0
 
     @property
     def total_s(self) -> float:
@@ -54,16 +54,16 @@ class WallTime:
 def foreseen_by_profile(
     scenario: Scenario, work: Sequence[Workload], scoring_flop: float
 ) -> WallTime | None:
-    """By a profile that was measured on this machine, if a device has one; the model stays where
-    it is.
+    """The wall time by a profile that was measured on this machine with the scenario's model, if a
+    device has one; no model is loaded.
 
     work: a mean round's by device. scoring_flop: forward passes over what a device is asked in one
-    evaluation.
+    evaluation; they are taken to be as fast as training.
     """
     choice = scenario.base_model
     here = machine_name(choice.device, native_dtype(choice.dtype, choice.device))
     for device in equipment(scenario):
-        if f"measured: {here}" in (device.profile.source or ""):
+        if f"measured: {here}, {choice.source}," in (device.profile.source or ""):
             training_s = sum(compute_time_s(device.profile, workload) for workload in work)
             speed_flop_s = sum(workload.flop for workload in work) / training_s
             return WallTime(
@@ -77,30 +77,30 @@ def foreseen_by_profile(
 def foreseen_by_timing(
     scenario: Scenario, work: Sequence[Workload], scoring_flop: float
 ) -> WallTime:
-    """By a few steps and questions that are timed now, with the model that the run would have.
+    """The wall time by a few steps and questions that are timed now, with the model that the run
+    would have.
 
     work, scoring_flop: as `foreseen_by_profile` takes them. Devices whose experts turn out equal
-    are scored once: evaluations take this long at most. Calibration, mixing and the network are not
-    in it: they take a few per cent of most runs, and more where a method calibrates or decomposes.
-    Raises CosimError for a model or task that cannot be used.
+    are scored once, which is not known before. Calibration, mixing and the network are not in it:
+    they take a few per cent of most runs, and more where a method calibrates or decomposes. Raises
+    CosimError for a model or task that cannot be used.
     """
     learner = prepare(_brief(scenario))
     try:
-        training, scoring = _speeds(learner)
+        training_flop_s, scoring_flop_s = _speeds(learner, scenario)
     finally:
         learner.close()
     training_flop = scenario.rounds * sum(workload.flop for workload in work)
     return WallTime(
-        training_flop / training.flop_s,
-        _scores_flop(scenario, scoring_flop) / scoring.flop_s,
+        training_flop / training_flop_s,
+        _scores_flop(scenario, scoring_flop) / scoring_flop_s,
         "by a few steps and questions that were timed now",
-        max(training.contention, scoring.contention),
     )
 
 
 def _scores_flop(scenario: Scenario, scoring_flop: float) -> float:
-    """Of all evaluations: after every so many rounds and the last, and before the first of the base
-    model, which all devices share."""
+    """All evaluations: of each device after every so many rounds and the last, and once of the base
+    model, with which all begin."""
     times = math.ceil(scenario.rounds / scenario.evaluation.every) * scenario.device_count + 1
     return times * scoring_flop
 
@@ -114,41 +114,46 @@ def _brief(scenario: Scenario) -> Scenario:
             "evaluation": evaluation.model_copy(
                 update={"samples": min(evaluation.samples, _QUESTIONS)}
             ),
+            "learning": scenario.learning.model_copy(update={"executor": "in_process"}),
         }
     )
 
 
-class _Speed(NamedTuple):
-    """A speed is FLOP/s that were measured while others were at work for so many times as long."""
-
-    flop_s: float
-    contention: float
-
-
 class _Stopwatch:
-    """Shares of equal work are computed side by side, one thread each: on a processor their time
-    left alone is that of the processor over the threads, whoever else is at work."""
+    """A stopwatch tells how long work takes that many threads share: on a processor by the time of
+    one, whoever else is at work on the machine."""
 
     def __init__(self, learner: Learner) -> None:
-        import torch
+        self._on_processor = learner.base.device.type == "cpu"
+        self._began_s = self._now_s()
 
-        on_cpu = learner.base.device.type == "cpu"
-        self._threads = torch.get_num_threads() if on_cpu else None
-        self._began_s = perf_counter(), process_time()
+    def _now_s(self) -> float:
+        return process_time() if self._on_processor else perf_counter()
 
-    def speed(self, flop: float) -> _Speed:
-        """Of so many FLOP since it was made."""
-        wall_s, processor_s = (
-            now - then
-            for now, then in zip((perf_counter(), process_time()), self._began_s, strict=True)
-        )
-        alone_s = wall_s if self._threads is None else min(wall_s, processor_s / self._threads)
-        return _Speed(flop / alone_s, wall_s / alone_s)
+    def flop_s(self, flop: float, at_once: int) -> float:
+        """The speed of so many FLOP since it was made, where so many threads would share them."""
+        return flop / (self._now_s() - self._began_s) * (at_once if self._on_processor else 1)
 
 
-def _speeds(learner: Learner) -> tuple[_Speed, _Speed]:
-    """Of training and of scoring, as a round of the learner does both: of a few devices in common
-    passes, with their own rows."""
+def _threads(learner: Learner, scenario: Scenario) -> int:
+    """How many compute at once in the run: Ray's workers, or this process's threads."""
+    ray = scenario.learning.executor == "ray"
+    return scenario.learning.workers if ray else learner.scoring.evaluator.threads
+
+
+def _shares(learner: Learner, scenario: Scenario, tokens: float) -> int:
+    """How many shares of a round there are to compute at once, where a device reads so many tokens
+    a step."""
+    threads = _threads(learner, scenario)
+    if not learner.trainer.model.lean:
+        return threads  # which each product is divided among
+    devices, most = scenario.device_count, learner.devices_per_pass
+    return min(threads, math.ceil(devices / most) * parts(round(min(devices, most) * tokens)))
+
+
+def _speeds(learner: Learner, scenario: Scenario) -> tuple[float, float]:
+    """FLOP/s of training and of scoring, as a round of the run does both: of a few devices in
+    common passes, with their own rows."""
     devices = range(min(len(learner.tasks), learner.devices_per_pass, _DEVICES))
     work, lessons = 0.0, []
     for device in devices:
@@ -172,7 +177,8 @@ def _speeds(learner: Learner) -> tuple[_Speed, _Speed]:
     ]
     watch = _Stopwatch(learner)
     adapters = _trained(learner, groups, lessons)
-    training = watch.speed(work)
+    tokens = fmean(lesson.tokens / len(lesson.batches) for lesson in lessons)
+    training_flop_s = watch.flop_s(work, _shares(learner, scenario, tokens))
     requests = [
         ScoringRequest(Expert((adapter,)), pool.test)
         for adapter in adapters
@@ -183,7 +189,10 @@ def _speeds(learner: Learner) -> tuple[_Speed, _Speed]:
     learner.executor.score(learner.scoring.evaluator, requests[: len(learner.pools)])
     watch = _Stopwatch(learner)
     learner.executor.score(learner.scoring.evaluator, requests)
-    return training, watch.speed(asked)
+    rows = sum(request.candidates for request in requests) / len(questions)
+    rows *= scenario.device_count * scenario.evaluation.samples * len(learner.pools)
+    at_once = min(_threads(learner, scenario), math.ceil(rows / ROWS_PER_PASS))
+    return training_flop_s, watch.flop_s(asked, at_once)
 
 
 def _trained(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from cosim.reporting.costs import device_costs
@@ -92,10 +91,7 @@ def _links(run: Run, device: int) -> str:
     sent = run.transfers[run.transfers["kind"] != TransferKind.BEACON]
     timely = sent[sent["outcome"] == Outcome.DELIVERED]
     missed = sent[(sent["src"] == device) & (sent["outcome"] != Outcome.DELIVERED)]
-    columns = ["distance_m", "mean_snr_db"]
-    of_both = [
-        rows[columns].where(np.isfinite(rows[columns])).median() for rows in (missed, timely)
-    ]
+    of_both = [rows[["distance_m", "mean_snr_db"]].median() for rows in (missed, timely)]
     if any(medians.isna().any() for medians in of_both):
         return ""
     ends = [f"{rounded(m['distance_m'])} m and {rounded(m['mean_snr_db'])} dB" for m in of_both]

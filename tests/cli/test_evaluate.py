@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cosim import evaluate
 from cosim.trace.reader import read_run
 from tests.cli.test_ask import files_of, write_rows
 
@@ -61,6 +62,8 @@ def test_the_run_s_own_rows_give_the_accuracies_of_its_last_evaluation(
         assert by_device == {device: wanted[name, device] for device in range(3)}
         assert {o["metric"] for o in found["accuracies"]} == {METRICS[kind]}
         assert {o["questions"] for o in found["accuracies"]} == {6}
+        called = evaluate(directory, f"jsonl:{kind}-test.jsonl", devices=[2], samples=3)
+        assert [(one.device, one.questions) for one in called.accuracies] == [(2, 3)]
         (mean,) = found["means"].values()
         assert mean == pytest.approx(sum(by_device.values()) / 3)
     assert files_of(directory) == before

@@ -23,6 +23,7 @@ CASES: dict[str, Sequence[Codec]] = {
     "proposed": (ROUNDED,),  # calibrated
     "salf": (ROUNDED,),  # blocks
     "event_gossip": (ROUNDED,),  # silence
+    "ef_hc": (ROUNDED,),  # answers
     "flexatc": (ROUNDED,),  # by coin
 }
 

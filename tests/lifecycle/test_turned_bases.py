@@ -1,5 +1,5 @@
-"""Methods whose mixtures are in another basis, played whole: on every schedule, with devices that
-come and go and messages that are late, cut off and resumed, and verified."""
+"""Methods whose mixtures are in another basis, played whole on one schedule or two, with devices
+that come and go and messages that are late, cut off and resumed, and verified."""
 
 from pathlib import Path
 from typing import Any

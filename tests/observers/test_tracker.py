@@ -128,6 +128,28 @@ def test_an_interrupted_run_is_told_as_such_and_again_when_it_goes_on(folder: Pa
     assert kept.told == [("still", "run", True), "completed"]
 
 
+class Beginning(cosim.Observer):
+    """Is told of the beginning alone."""
+
+    def began(self, scenario: Any, directory: Path) -> None:
+        """Keeps the scenario's name."""
+        self.scenario = scenario.name
+
+
+class Ending(cosim.Observer):
+    """Is told of the end alone."""
+
+    def ended(self, status: str) -> None:
+        """Keeps the status."""
+        self.status = status
+
+
+def test_an_observer_may_only_begin_or_only_end(folder: Path) -> None:
+    beginning, ending = Beginning(), Ending()
+    cosim.run(LATE, observers=[beginning, ending])
+    assert (beginning.scenario, ending.status) == ("still", "completed")
+
+
 @pytest.mark.parametrize(("name", "called"), TRACKERS.items())
 def test_where_its_package_is_absent_there_is_a_sentence(
     name: str, called: str, folder: Path, monkeypatch: pytest.MonkeyPatch

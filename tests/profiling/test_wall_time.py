@@ -5,9 +5,15 @@ from pathlib import Path
 import pytest
 
 from cosim.learning.forecast import forecast
+from cosim.learning.prepare import prepare
 from cosim.profiling.bench import Bench
 from cosim.profiling.machine import machine_name
-from cosim.profiling.wall_time import _Speed, foreseen_by_profile, foreseen_by_timing
+from cosim.profiling.wall_time import (
+    _shares,
+    _Stopwatch,
+    foreseen_by_profile,
+    foreseen_by_timing,
+)
 from cosim.scenario.catalogue import named_profile
 from cosim.scenario.load import to_yaml
 from cosim.scenario.model import Scenario
@@ -37,15 +43,29 @@ def test_by_speeds_that_are_timed(chosen: Scenario, monkeypatch: pytest.MonkeyPa
     longer = {"rounds": 5, "devices": [{"count": 3}], "evaluation": {"samples": 8, "every": 2}}
     scenario = Scenario.model_validate({**chosen.model_dump(mode="json"), **longer})
     expected = forecast(scenario)
-    monkeypatch.setattr(
-        "cosim.profiling.wall_time._speeds", lambda _: (_Speed(4e6, 1.5), _Speed(1e6, 3.0))
-    )
+    monkeypatch.setattr("cosim.profiling.wall_time._speeds", lambda *_: (4e6, 1e6))
     foreseen = foreseen_by_timing(scenario, expected.work, expected.scoring_flop)
     training_flop = 5 * sum(work.flop for work in expected.work)
     scores_flop = (3 * 3 + 1) * expected.scoring_flop
-    assert foreseen.contention == 3.0
     assert foreseen.training_s == pytest.approx(training_flop / 4e6)
     assert foreseen.evaluation_s == pytest.approx(scores_flop / 1e6)
+
+
+def test_processor_time_is_divided_among_the_shares_of_a_round(
+    chosen: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = {"devices": [{"count": 40}], "learning": {"devices_per_pass": 16}}
+    scenario = Scenario.model_validate({**chosen.model_dump(mode="json"), **many})
+    learner = prepare(scenario)
+    learner.scoring.evaluator.threads = 16
+    # Three passes, of which one of 16 devices × 300 tokens has four parts of 1,200.
+    assert _shares(learner, scenario, 300.0) == 12
+    assert _shares(learner, scenario, 10.0) == 6
+    learner.scoring.evaluator.threads = 2
+    assert _shares(learner, scenario, 300.0) == 2
+    now_s = iter([5.0, 8.0])
+    monkeypatch.setattr("cosim.profiling.wall_time.process_time", lambda: next(now_s))
+    assert _Stopwatch(learner).flop_s(6e9, at_once=2) == 4e9
 
 
 @pytest.mark.parametrize(
@@ -72,7 +92,9 @@ def test_by_a_profile_that_was_measured_here(
     chosen: Scenario, tmp_path: Path, bench: Bench
 ) -> None:
     profile = named_profile("laptop")
-    source = f"measured: {machine_name('cpu', bench.base.dtype)}, a tiny model"
+    source = (
+        f"measured: {machine_name('cpu', bench.base.dtype)}, {chosen.base_model.source}, all-linear"
+    )
     here = profile.model_copy(update={"source": source})
     path = tmp_path / "here.yaml"
     path.write_text(to_yaml(here.model_dump(mode="json")), encoding="utf-8")

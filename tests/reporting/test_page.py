@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from itertools import accumulate
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -14,6 +14,7 @@ import pytest
 from cosim.reporting.adapters import clusters_by_round
 from cosim.reporting.costs import device_costs
 from cosim.reporting.deadlines import counted_by_use
+from cosim.reporting.quantity import rounded
 from cosim.trace.reader import Run
 from tests.reporting.conftest import Page
 
@@ -88,6 +89,12 @@ def test_which_device_missed_most_and_what_that_cost(report: Report, networked: 
     sent = sum(row["src"] == worst for row in rows(networked, "transfers"))
     assert f"Device {worst} missed most deadlines" in page.text
     assert f"{len(by_sender[worst])} of its {sent} transmissions did not arrive" in page.text
+    timely = [row for row in rows(networked, "transfers") if row["outcome"] == "delivered"]
+    for some in (by_sender[worst], timely):
+        metres, decibels = (
+            median(row[name] for row in some) for name in ("distance_m", "mean_snr_db")
+        )
+        assert f"{rounded(metres)} m and {rounded(decibels)} dB" in page.text
     costs = device_costs(networked).set_index("device")
     for device in costs.index:
         assert costs["missed_j"][device] == pytest.approx(cost(device))

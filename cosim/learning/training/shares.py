@@ -26,7 +26,7 @@ def shares(tokens: Sequence[int], steps: int = 1) -> list[list[int]]:
 
     tokens: of each lesson in all of its steps.
     """
-    count = _parts(sum(tokens) // steps)
+    count = parts(sum(tokens) // steps)
     while count > 2:
         cut = _dealt(tokens, count)
         sums = [sum(tokens[number] for number in share) for share in cut]
@@ -45,7 +45,7 @@ def slices(readings: Sequence[Sequence[Reading]]) -> list[list[list[Reading]]]:
     lessons, of which some may be empty; what a lesson's rows begin with alike counts once."""
     costs = [_costs(rows) for rows in readings]
     total = sum(map(sum, costs))
-    count = 1 if total < 2 * _LEAST_TOKENS else _parts(total)
+    count = 1 if total < 2 * _LEAST_TOKENS else parts(total)
     cut: list[list[list[Reading]]] = [[[] for _ in readings] for _ in range(count)]
     before = 0
     for number, (rows, costs_of_rows) in enumerate(zip(readings, costs, strict=True)):
@@ -56,8 +56,9 @@ def slices(readings: Sequence[Sequence[Reading]]) -> list[list[list[Reading]]]:
     return [part for part in cut if any(part)] or cut[:1]
 
 
-def _parts(tokens: int) -> int:
-    """A power of two, so that two cores, or four, have equally many parts each."""
+def parts(tokens: int) -> int:
+    """How many parts a step of so many tokens is cut into at most: a power of two, so that two
+    cores, or four, have equally many each."""
     count = 2
     while 2 * count <= MOST_THREADS and tokens >= 2 * count * _TOKENS_OF_MANY:
         count *= 2
