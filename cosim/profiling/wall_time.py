@@ -137,8 +137,9 @@ class _Stopwatch:
 
 def _threads(learner: Learner, scenario: Scenario) -> int:
     """How many compute at once in the run: Ray's workers, or this process's threads."""
-    ray = scenario.learning.executor == "ray"
-    return scenario.learning.workers if ray else learner.scoring.evaluator.threads
+    learning = scenario.learning
+    assert learning.model == "language_model"
+    return learning.workers if learning.executor == "ray" else learner.scoring.evaluator.threads
 
 
 def _shares(learner: Learner, scenario: Scenario, tokens: float) -> int:
