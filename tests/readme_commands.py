@@ -58,6 +58,9 @@ INSTEAD = {
             "stragglers",
         )
     },
+    # The small copy of another sweep, which is played here.
+    "runs/connectivity final --over probability": "runs/table1 final",
+    "cosim plot runs/one_table": "cosim plot runs/table1",
     "tests/crash/kill.py": "tests/crash/kill.py --help",
     "tests/fuzz/fuzz.py": "tests/fuzz/fuzz.py --help",
 }

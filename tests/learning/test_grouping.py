@@ -139,7 +139,7 @@ def make(tiny_llama: Path) -> Make:
 @pytest.mark.slow
 # A failure is shown as it was drawn: to look for a smaller one would take minutes.
 @pytest.mark.parametrize("begun", METHODS.values(), ids=METHODS)
-@settings(max_examples=4, deadline=None, phases=[Phase.generate])
+@settings(max_examples=3, deadline=None, phases=[Phase.generate])
 @given(data=st.data())
 def test_grouped_equals_one_by_one(make: Make, begun: Method, data: st.DataObject) -> None:
     recipe = data.draw(methods(begun), label="method")

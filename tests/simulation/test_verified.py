@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(chosen=scenarios)
 def test_a_random_scenario_is_verified(chosen: Scenario, folder: Path) -> None:
     assert refusals(chosen, folder) == []
