@@ -65,7 +65,8 @@ def play_all(tasks: Iterable[Task], jobs: int, tell: Tell | None = None) -> Gene
 def _end(idle: list[_Worker], busy: list[_Worker]) -> None:
     for worker in busy:
         worker.process.terminate()
-    for worker in idle:
+    # A busy one may have ended its run at this very moment, and wait for the next.
+    for worker in (*idle, *busy):
         worker.dismiss()
     try:
         for worker in (*idle, *busy):
@@ -114,7 +115,7 @@ class _Worker:
             return Reply(self.task.name, _death(self.process.exitcode))
 
     def dismiss(self) -> None:
-        """Lets an idle process end."""
+        """Lets a process end that waits for a task."""
         with suppress(BrokenPipeError):
             self.connection.send(None)
 
