@@ -10,10 +10,11 @@ import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Event, Thread
+from types import FrameType
 from typing import Any, NamedTuple
 
 from cosim.errors import CosimError, ResumeError
-from cosim.sweeping.progress import Tell
+from cosim.sweeping.progress import Progress, Tell
 
 # Whoever computes in threads reads one of these when it is first imported.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
@@ -52,14 +53,26 @@ def serve(connection: Connection, threads: int | None) -> None:
     as Ctrl-C ends one of `cosim run`: with readable traces. So does the end of the process that
     began this one, by whatever it was ended.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stopped = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopped
+        stopped = True
+        raise KeyboardInterrupt
+
+    def tell(reply: Reply | Progress) -> None:
+        if stopped:  # and the interrupt was lost: one that meets a destructor is
+            raise KeyboardInterrupt
+        connection.send(reply)
+
+    signal.signal(signal.SIGTERM, stop)
     if hasattr(signal, "SIGHUP"):  # goes to every process of a terminal; the one that asks is told
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(thread_variables(threads))
     try:
         while (task := connection.recv()) is not None:
-            connection.send(play_task(task, connection.send))
+            tell(play_task(task, tell))
     except (EOFError, BrokenPipeError, KeyboardInterrupt):
         pass
 
