@@ -84,14 +84,21 @@ def write_run(
         for src in range(devices if number and method != "local" else 0):
             late = src % 2
             ends = Cause.DEADLINE if src < stopped else Cause.COMPUTE_FINISHED
-            told = {"round": number, "device": src, "kind": EventKind.COMPUTE_END, "cause": ends}
-            trace.add(_row(EventRow, **told))
+            # A step, which begins by schedule, and mixing, which nothing stops.
+            for kind, cause in (
+                (EventKind.COMPUTE_START, Cause.SCHEDULE),
+                (EventKind.COMPUTE_END, ends),
+                (EventKind.COMPUTE_START, Cause.NEIGHBOURS_SETTLED),
+                (EventKind.COMPUTE_END, Cause.COMPUTE_FINISHED),
+            ):
+                of_event = {"round": number, "device": src, "kind": kind, "cause": cause}
+                trace.add(_row(EventRow, **of_event))
             fields = {"round": number, "src": src, "dst": (src + 1) % devices, "bits": bits}
             outcome = Outcome.LATE if late else Outcome.DELIVERED
             part = bits / (1 + late)
             sent = {"sent_bits": part, "delivered_bits": part, "outcome": outcome}
-            kind = TransferKind.BEACON if src < silent else TransferKind.UPDATE
-            words = {"kind": kind, "cause": Cause.BITS_DELIVERED}
+            sort = TransferKind.BEACON if src < silent else TransferKind.UPDATE
+            words = {"kind": sort, "cause": Cause.BITS_DELIVERED}
             trace.add(_row(TransferRow, **fields, **sent, **words))
     for number, (predicted, measured) in enumerate(collision, start=1):
         for device in range(devices):
