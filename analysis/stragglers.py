@@ -47,7 +47,7 @@ def way_of(scenario: dict[str, Any]) -> str:
 def _row(run: Run, seed: int) -> dict[str, Any]:
     scenario, last = scenario_of(run), evaluated_rounds(run).iloc[-1]
     kind, cause = run.events["kind"], run.events["cause"]
-    # Mixing, which begins where the neighbours have settled, is computing too but meets no deadline.
+    # Mixing, which begins where the neighbours have settled, is computing without a deadline.
     steps = ((kind == EventKind.COMPUTE_START) & (cause == Cause.SCHEDULE)).sum()
     cut_short = ((kind == EventKind.COMPUTE_END) & (cause == Cause.DEADLINE)).sum()
     return {
