@@ -3,9 +3,9 @@
 python analysis/stragglers.py runs/stragglers* --out analysis/results/stragglers
 
 The SWEEPs are those of scenarios/rivals/stragglers*.yaml: `layerwise_mean` by weighting and cut
-under deadlines, and without one. Reads their traces and writes OUT.csv and OUT.png. `gain` is the
-accuracy less that of dropping under the same deadline, paired by seed; intervals are 95 %,
-Student's t over seeds.
+under deadlines, `mean`, in which what late devices had before still counts, and no deadline. Reads
+their traces and writes OUT.csv and OUT.png. `gain` is the accuracy less that of dropping under the
+same deadline, paired by seed; intervals are 95 %, Student's t over seeds.
 """
 
 from __future__ import annotations
@@ -31,17 +31,20 @@ WAYS = {
     "released": look.Style("#56B4E9", "s", "--"),
     "inverse_probability": look.Style("#E69F00", "^", "-."),
     "drop": look.Style("#D55E00", "v", ":"),
+    "old counted": look.Style("#999999", "D", "--"),
     "waiting": look.Style("#000000", "", "-"),
 }
 
 
 def way_of(scenario: dict[str, Any]) -> str:
-    """The weighting, `drop`, or `waiting` without a deadline."""
+    """The weighting, `drop`, `old counted` of a plain mean, or `waiting` without a deadline."""
     if scenario["training"].get("compute_deadline_s") is None:
         return "waiting"
     aggregation = scenario["method"]["aggregation"]
-    told = aggregation if isinstance(aggregation, dict) else {}
-    return "drop" if told.get("cut") == "drop" else str(told.get("weighting", "paper"))
+    part = aggregation if isinstance(aggregation, dict) else {"name": aggregation}
+    if part["name"] == "mean":
+        return "old counted"
+    return "drop" if part.get("cut") == "drop" else str(part.get("weighting", "paper"))
 
 
 def _row(run: Run, seed: int) -> dict[str, Any]:
@@ -73,7 +76,6 @@ def table_of(sweep: Sweep) -> pd.DataFrame:
     table = table.merge(found, how="left", on=list(KEYS))
     for value in ("simulated_s", "energy_j", "gbit", "stopped"):
         table = table.merge(over_seeds(both, KEYS, value)[[*KEYS, value]], on=list(KEYS))
-    table.insert(0, "method", "salf")
     lacking = sorted({seed for seeds in sweep.missing.values() for seed in seeds})
     table["missing_seeds"] = " ".join(map(str, lacking))
     return table.sort_values(["way", "deadline_s"], ignore_index=True)
@@ -115,7 +117,7 @@ def draw(table: pd.DataFrame) -> Any:
         for way, style in WAYS.items()
         if way in set(table["way"])
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=5, frameon=False)
+    figure.legend(handles=handles, loc="outside upper center", ncols=6, frameon=False)
     return figure
 
 

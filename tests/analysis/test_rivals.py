@@ -182,6 +182,7 @@ def test_stragglers(sweep: Callable[..., Path], table: Tables) -> None:
     ways = {
         "paper": {"aggregation": "layerwise_mean"},
         "drop": {"aggregation": {"name": "layerwise_mean", "cut": "drop"}},
+        "old counted": {"aggregation": "mean"},
         "waiting": {"aggregation": "layerwise_mean"},
     }
     rows = [
@@ -193,11 +194,17 @@ def test_stragglers(sweep: Callable[..., Path], table: Tables) -> None:
             "compute_deadline_s": None if way == "waiting" else 0.5,
             "stopped": 0 if way == "waiting" else 1,
         }
-        for way, value in (("paper", 0.6), ("drop", 0.5), ("waiting", 0.7))
+        for way, value in (
+            ("paper", 0.6),
+            ("drop", 0.5),
+            ("old counted", 0.55),
+            ("waiting", 0.7),
+        )
         for seed in (1, 2)
     ]
     found = table(stragglers, sweep(rows), by="way")
     assert found.loc["paper", "gain"] == pytest.approx(10)
+    assert found.loc["old counted", "gain"] == pytest.approx(5)
     assert found.loc["paper", "stopped"] == pytest.approx(0.5)
     assert found.loc["waiting", "accuracy"] == pytest.approx(70)
     assert np.isinf(found.loc["waiting", "deadline_s"])

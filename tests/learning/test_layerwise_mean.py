@@ -116,6 +116,21 @@ def test_a_device_that_reached_nothing_takes_what_others_reached() -> None:
     assert torch.equal(mixed.projection, states[1].adapter.projection)
 
 
+@pytest.mark.parametrize("weighting", ["paper", "inverse_probability"])
+def test_who_was_dropped_takes_the_mean_of_the_others_and_is_not_in_it(
+    weighting: Weighting,
+) -> None:
+    part = LayerwiseMean(weighting=weighting, cut="drop")
+    assert not part.by_block
+    states = [trained(part, 1, 0), trained(part, 20, None), trained(part, 40, None)]
+    expected = (2.0 * states[1].adapter.values + 0.5 * states[2].adapter.values) / 2.5
+    for device in range(3):
+        mixed = mixture(part, states, device).adapter
+        torch.testing.assert_close(mixed.values, expected)
+    counted = mixture(Mean(), states).adapter.values
+    torch.testing.assert_close(counted, (1.0 * states[0].adapter.values + 2.5 * expected) / 3.5)
+
+
 def test_what_was_mixed_is_the_old_of_the_next_round() -> None:
     part = LayerwiseMean()
     states = [trained(part, 1, 1), trained(part, 20, 2)]

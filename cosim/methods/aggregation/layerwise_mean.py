@@ -36,7 +36,10 @@ class LayerwiseMean(Mean):
     and the one that was cut trains what it reached; so all blocks are sent once a step is whole,
     and at K = 1, the paper's, blocks are missing. Depth follows from FLOP and is not drawn, so each
     device tells how often it reached a block in the rounds in which it spoke, this one included:
-    that is q. A device that reached nothing says nothing, and is none of the devices.
+    that is q. A device that reached nothing says nothing, and is none of the devices. With
+    `cut: drop` that is whoever was stopped, as in the paper's baseline, whose stragglers begin the
+    next round from what the others made. `mean` is another baseline under a deadline: there such a
+    device still says what it had, and that counts.
     """
 
     name: Literal["layerwise_mean"] = "layerwise_mean"  # type: ignore[assignment]
