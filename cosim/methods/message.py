@@ -269,7 +269,8 @@ class Heard:
     freshness: what of the message's weight is left, (1 + age)^−a.
     arrived: which of its values arrived (n,), by what they are of; None where all did. What did
         not is still among the message's values, and a part must not look at it.
-    delivery: how probably a value arrived; None where nobody can tell.
+    delivery: how probably a packet arrived; None where nobody can tell.
+    packets: in how many of them each value lies (n,), by what they are of; None where in one.
     superposed: what the air added to the sum that it is a part of; None where it came by itself.
     """
 
@@ -278,6 +279,7 @@ class Heard:
     freshness: float = 1.0
     arrived: Mapping[str, Tensor] | None = None
     delivery: float | None = 1.0
+    packets: Mapping[str, Tensor] | None = None
     superposed: Superposed | None = None
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 from cosim.methods import METHODS
 from cosim.methods.aggregation.erased_mean import ErasedMean
 from cosim.methods.aggregation.mean import Mean
-from cosim.methods.arrival import arrived_of
+from cosim.methods.arrival import arrived_of, packets_of
 from cosim.methods.message import (
     Common,
     Flight,
@@ -105,6 +106,32 @@ def test_every_value_by_its_formula(missing: Any) -> None:
         }[missing]
         assert 0.2 < 1 - float(E[1].mean()) < 0.6
         torch.testing.assert_close(found.double(), expected, rtol=0, atol=1e-6)
+
+
+def test_a_value_of_two_packets_needs_both_and_is_divided_by_both_probabilities() -> None:
+    """40 bits a packet and 16 a value: the third of every five values lies in two. Losses are of
+    packets; the mean over draws is the value, to 4.5 standard errors."""
+    size, delivery, draws = 40, 0.7, 1000
+    ones = tuple(torch.ones(SIZES[name]) for name in "BA")
+    said = heard((ones[0], ones[1]), (ones[0], ones[1]))
+    content = said[1].message.content
+    counts = packets_of(content, 16, Flight(size, ()))
+    assert counts is not None
+    assert counts["B"][:10].tolist() == [1, 1, 2, 1, 1, 1, 1, 2, 1, 1]
+    assert counts["A"][0] == (2 if SIZES["B"] % 5 == 2 else 1)
+    assert packets_of(content, 16, Flight(32, ())) is None
+    generator, part = np.random.default_rng(5), ErasedMean(missing="inverse_probability")
+    packets = -(-16 * (SIZES["B"] + SIZES["A"]) // size)
+    total = torch.zeros(SIZES["B"], dtype=torch.float64)
+    for _ in range(draws):
+        lost = np.flatnonzero(generator.random(packets) >= delivery)
+        arrived = arrived_of(content, 16, Flight(size, tuple(lost.tolist())))
+        other = replace(said[1], arrived=arrived, delivery=delivery, packets=counts)
+        state = part.mix(held((ones[0], ones[1])), [said[0], other], mixing([0.5, 0.5]))
+        total += of(state)[0]
+    chance = delivery ** counts["B"].double()
+    error = 0.5 * ((1 - chance) / chance / draws).sqrt()
+    assert ((total / draws - 1.0).abs() < 4.5 * error).all()
 
 
 def test_the_inverse_probability_is_unbiased_over_draws_and_zero_is_not() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from cosim.methods.arrival import arrived_of
+from cosim.methods.arrival import arrived_of, packets_of
 from cosim.methods.message import (
     NOTHING_LOST,
     Graph,
@@ -50,4 +50,7 @@ class Hearing(NamedTuple):
             return Heard(message, age, fresh, superposed=flight)
         lost = bool(flight.lost)
         arrived = arrived_of(message.content, bits_per_value, flight) if lost else None
-        return Heard(message, age, fresh, arrived, flight.delivery)
+        # Of a message that surely arrived whole the question does not come up.
+        sure = flight.delivery is None or flight.delivery == 1.0
+        packets = None if sure else packets_of(message.content, bits_per_value, flight)
+        return Heard(message, age, fresh, arrived, flight.delivery, packets)

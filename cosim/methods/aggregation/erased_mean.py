@@ -102,7 +102,12 @@ class ErasedMean(Aggregation):
         self, item: Values, part: Heard, divisor: float, mine: Mapping[str, Tensor]
     ) -> Tensor:
         """Values, and what stands in for those that were lost (n,)."""
-        values = item.values if divisor == 1.0 else item.values / divisor
+        values = item.values
+        if divisor != 1.0:
+            # A value of which two packets have a part needs both.
+            values = values / (
+                divisor if part.packets is None else divisor ** part.packets[item.name]
+            )
         if (arrived := _arrived(part, item.name)) is None:
             return values
         return values.where(arrived, mine[item.name] if self.missing == "own" else 0.0)
