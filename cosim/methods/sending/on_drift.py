@@ -28,7 +28,8 @@ class OnDrift(Sending):
     At the start x̂ is what all devices begin with, so that nobody need say it. Of a message that
     is lost the sender still believes that it was heard. Silence is a beacon to each neighbour, on
     the air as everything else. It, and an x̂ of all devices' own, are as ours as is the rate: what
-    Lemma 1 brings by Γ over the device's links at the start, in shares of the mean over devices.
+    Lemma 1 brings by Γ at the start to the nearest devices, as many as the topology gives it
+    neighbours, in shares of the mean over devices.
     """
 
     name: Literal["on_drift"] = "on_drift"
@@ -40,7 +41,7 @@ class OnDrift(Sending):
         "rms", description="of x − x̂: root of its mean square; or l2, of the sum of its squares"
     )
     by: Literal["same", "rate"] = Field(
-        "same", description="τ is the same for all devices, or divided by the rate of its links"
+        "same", description="τ is the same for all devices, or divided by a device's rate"
     )
     edge: Literal["sender", "either"] = Field(
         "sender",
