@@ -9,10 +9,10 @@ that is not used stays with the device.
 
 In their code bandwidths have the mean 5000 and r = .01·5000; here a rate is in shares of the mean,
 so that r is .01 as it stands. Their baseline of one threshold for all, which as released never
-fires, is `sending: {name: on_drift, edge: either}`. Ours: the rate is what Lemma 1 brings to
-the nearest devices, as many as a device has neighbours; local steps come before the mixing and not beside it; x = [B; A] begins the same for
-all devices; a ring, where they have random geometric graphs (`{graph: erdos_renyi, probability: 1,
-range_m: …}`); and the beacon of a silent device.
+fires, is `sending: {name: on_drift, edge: either}`. Ours: the rate is what Lemma 1 brings to the
+nearest devices, as many as a device has neighbours; local steps come before the mixing and not
+beside it; x = [B; A] begins the same for all devices; a ring, where they have random geometric
+graphs (`{graph: erdos_renyi, probability: 1, range_m: …}`); and the beacon of a silent device.
 """
 
 from cosim.methods.aggregation.mean import Mean

@@ -168,6 +168,11 @@ class Training(Section):
     learning_rate: float = Field(2.0e-3, gt=0, le=10, description="η")
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="of the local fine-tuning")
     weight_decay: float = Field(0.0, ge=0, le=1, description="decoupled; on the support only")
+    moments: Literal["kept", "reset"] = Field(
+        "kept",
+        description="adamw's, from round to round; or every round begins without any, as where a "
+        "new optimiser is made for it",
+    )
     max_tokens: int = Field(512, ge=8, le=8192, description="longer samples are left out")
     compute_deadline_s: float | None = Field(
         None,

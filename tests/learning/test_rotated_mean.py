@@ -4,8 +4,10 @@ from typing import Any, Literal
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
+from cosim.methods import METHODS
 from cosim.methods.aggregation.mean import Mean
 from cosim.methods.aggregation.rotated_mean import (
     RotatedMean,
@@ -90,6 +92,30 @@ def test_a_rotated_copy_is_brought_back_exactly() -> None:
     A_ref, R = drawn(RANK, 17), rotation(3)
     back = procrustes(R.mT @ A_ref, A_ref, 1.0)
     torch.testing.assert_close(back.mT @ (R.mT @ A_ref), A_ref, rtol=0, atol=1e-12)
+
+
+def test_a_reflection_is_undone_where_it_is_allowed_and_nowhere_else() -> None:
+    reference, mirror = drawn(RANK, 17, seed=3), IDENTITY.clone()
+    mirror[0, 0] = -1.0
+    own = mirror @ reference
+    R = procrustes(own, reference, 1.0, proper=False)
+    assert float(torch.linalg.det(R)) == pytest.approx(-1.0)
+    torch.testing.assert_close(R.mT @ own, reference, rtol=0, atol=1e-12)
+    assert float((procrustes(own, reference, 1.0).mT @ own - reference).norm()) > 0.1
+    part = METHODS["fedrot_lora"]
+    assert part.with_(aggregation=RotatedMean(reflections=True, strength=1.0))
+    with pytest.raises(ValidationError, match="use strength: 1"):
+        part.with_(aggregation=RotatedMean(reflections=True, strength=0.5))
+
+
+@pytest.mark.parametrize("reference", REFERENCES)
+def test_a_device_that_hears_nobody_keeps_its_product(reference: Any) -> None:
+    pair, part = factors(1), RotatedMean(reference=reference)
+    state = held(pair)
+    for _ in range(3):
+        state = part.mix(state, heard(pair), mixing([1.0]))
+    for before, after in zip(products(pair), products(of(state)), strict=True):
+        assert float((after - before).norm()) <= 1e-6 * float(before.norm())
 
 
 @pytest.mark.parametrize("anchor", ["projection", "expansion"])

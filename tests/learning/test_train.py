@@ -1,6 +1,7 @@
 """Grouped training against training alone, against PEFT, and against its own definition."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -120,6 +121,29 @@ def test_a_group_trains_each_device_as_it_would_alone(
         if chosen.expansion.masked:
             assert torch.equal(outcome.adapter.support, alone.adapter.support)
         assert_same(outcome.adapter, alone.adapter)
+
+
+def test_moments_that_are_reset_begin_anew_in_every_lesson(
+    adapted: AdaptedModel, layout: Layout
+) -> None:
+    parts: Any = {"expansion": Dense(), "trainable_projection": True}
+    anew = GroupTrainer(adapted, layout, torch.float32, settings(**parts, keeps_moments=False))
+    kept = GroupTrainer(adapted, layout, torch.float32, settings(**parts))
+    given = lesson(layout, 1, masked=False)
+    (first,), (whole,) = anew.train([given]), kept.train([given])
+    assert first.adapter.moments == {}
+    assert set(whole.adapter.moments) == {"A", "B"}
+    assert torch.equal(first.adapter.values, whole.adapter.values)
+    second = replace(lesson(layout, 2, masked=False), adapter=first.adapter)
+    went_on = replace(second, adapter=whole.adapter)
+    blank = replace(second, adapter=replace(whole.adapter, moments={}))
+    (found,), (expected,), (other,) = (
+        anew.train([second]),
+        kept.train([blank]),
+        kept.train([went_on]),
+    )
+    assert torch.equal(found.adapter.values, expected.adapter.values)
+    assert not torch.equal(found.adapter.values, other.adapter.values)
 
 
 def test_training_leaves_the_given_adapters_untouched(

@@ -32,6 +32,9 @@ CASES = [
     ("lori", "cluster", {"late": "stale", "dtype": "bfloat16"}),
     ("full_finetune", "synchronous", {}),
     ("local", "asynchronous", {"availability": ON_OFF}),
+    ("product_sum", "synchronous", {"availability": ON_OFF}),
+    ("dec_lora", "synchronous", {"late": "stale"}),
+    ("adf_lora", "synchronous", {"availability": ON_OFF}),
     ("proposed, codec: {name: rounded, bits: 4}", "synchronous", {}),
     (
         "lora, codec: {name: top_k, share: 0.3}",

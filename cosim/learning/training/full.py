@@ -134,7 +134,7 @@ class FullTrainer:
                 optimiser.step()
         difference = (master.detach() - self.weights.base.float()).cpu()
         start = lesson.adapter
-        moments = optimiser.moments()
+        moments = optimiser.moments() if self.settings.keeps_moments else None
         moments_of = {} if moments is None else {"B": moments}
         trained = Adapter(difference, None, start.projection, moments_of)
         fault = next(

@@ -40,6 +40,7 @@ def trainable(
         optimizer=training.optimizer,
         weight_decay=training.weight_decay,
         trainable_projection=method.projection.moves,
+        keeps_moments=training.moments == "kept",
         expansion=method.expansion,
     )
     if method.expansion.every_parameter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -25,12 +25,14 @@ class Optimisation:
     optimizer: adamw or sgd.
     weight_decay: λ.
     trainable_projection: whether A is trained in lessons that do not say which factors are.
+    keeps_moments: whether AdamW goes on with the moments of the last lesson, or begins anew.
     """
 
     learning_rate: float
     optimizer: str
     weight_decay: float
     trainable_projection: bool
+    keeps_moments: bool = field(default=True, kw_only=True)
 
     @property
     def trains(self) -> frozenset[str]:
@@ -152,7 +154,7 @@ class WorkingCopies:
         trains: Sequence[frozenset[str] | None] = (),
         corrections: Sequence[Mapping[str, Tensor]] = (),
     ) -> None:
-        self._start = adapters
+        self._start, self._keeps_moments = adapters, settings.keeps_moments
         factors = [names or settings.trains for names in trains or [None] * len(adapters)]
         projected = any("A" in names for names in factors)
         self.expansion = GroupedParameter(
@@ -243,7 +245,7 @@ class WorkingCopies:
                 alone = len(master.factors) == 1
                 for name, values in master.parts().items():
                     factors[name] = values.cpu() if alone else values.cpu().clone()
-                moments |= master.moments()
+                moments |= master.moments() if self._keeps_moments else {}
             out.append(Adapter(factors["B"], start.support, factors["A"], moments))
         return out
 

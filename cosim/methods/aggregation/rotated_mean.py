@@ -44,6 +44,11 @@ class RotatedMean(Aggregation):
         "turns r directions into each other, and a device of a lower rank has fewer"
     )
     strength: float = Field(0.5, ge=0, le=1, description="λ: 0 is the mean, 1 turns all the way")
+    reflections: bool = Field(
+        False,
+        description="R of O(r) and not of SO(r), as in the authors' code with their λ above 1; "
+        "needs strength: 1",
+    )
     anchor: Literal["alternate", "projection", "expansion"] = Field(
         "alternate",
         description="the factor that decides R: A in even rounds and B in odd ones; A; or B",
@@ -70,6 +75,11 @@ class RotatedMean(Aggregation):
                 "aggregation 'rotated_mean' mixes all columns of B, and expansion "
                 f"{method.expansion} keeps a part of each: use expansion 'dense'"
             )
+        if self.reflections and self.strength != 1:
+            return (
+                "aggregation 'rotated_mean' turns a part of the way by rotations, and none leads "
+                "to a reflection: use strength: 1, or reflections: false"
+            )
         return None
 
     def says(self, own: DeviceState, at: Speaking) -> tuple[Said, ...]:
@@ -87,6 +97,7 @@ class RotatedMean(Aggregation):
             layout,
             factor,
             self.strength,
+            proper=not self.reflections,
         )
         return own.with_adapter(values=B, projection=A)
 
@@ -123,7 +134,12 @@ class RotatedMean(Aggregation):
         """What was heard, turned towards the receiver's factors."""
         message, reference = part.message, (own.adapter.values, own.adapter.projection)
         B, A = turned(
-            (message.values, message.projection), reference, at.layout, factor, self.strength
+            (message.values, message.projection),
+            reference,
+            at.layout,
+            factor,
+            self.strength,
+            proper=not self.reflections,
         )
         fresh = {"B": B, "A": A}
         content = tuple(
@@ -157,6 +173,8 @@ def turned(
     layout: Layout,
     factor: Literal["A", "B"],
     strength: float,
+    *,
+    proper: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Flat (B·R, Rᵀ·A) of flat factors (B, A), R module by module towards a reference (B, A)."""
     import torch
@@ -166,17 +184,18 @@ def turned(
     for pair, aim in zip(layout.pairs(A, B), layout.pairs(A_ref, B_ref), strict=True):
         a, b = (part[0].double() for part in pair)
         a_ref, b_ref = (part[0].double() for part in aim)
-        R = procrustes(*((a, a_ref) if factor == "A" else (b.mT, b_ref.mT)), strength)
+        own, aims_at = (a, a_ref) if factor == "A" else (b.mT, b_ref.mT)
+        R = procrustes(own, aims_at, strength, proper=proper)
         expansions.append((b @ R).float().flatten())
         projections.append((R.mT @ a).float().flatten())
     return torch.cat(expansions), torch.cat(projections)
 
 
-def procrustes(own: Tensor, reference: Tensor, strength: float) -> Tensor:
-    """R (r, r) in SO(r) by which Rᵀ·own comes nearer to the reference, both (r, n).
+def procrustes(own: Tensor, reference: Tensor, strength: float, *, proper: bool = True) -> Tensor:
+    """R (r, r) in SO(r), with proper=False in O(r), by which Rᵀ·own comes nearer to the reference.
 
-    Strength 1 is the rotation that minimises ‖Rᵀ·own − reference‖_F, below it the one nearest to
-    (1−λ)·I + λ·R; the identity where the two do not agree at all.
+    Both are (r, n). Strength 1 is the rotation that minimises ‖Rᵀ·own − reference‖_F, below it the
+    one nearest to (1−λ)·I + λ·R; the identity where the two do not agree at all.
     """
     import torch
 
@@ -185,17 +204,17 @@ def procrustes(own: Tensor, reference: Tensor, strength: float) -> Tensor:
     size = M.norm()
     if strength == 0 or not bool(size > _NOTHING * own.norm() * reference.norm()):
         return identity
-    R = nearest_rotation(M / size + _LEAN * identity)
+    R = nearest_rotation(M / size + _LEAN * identity, proper=proper)
     return R if strength == 1 else nearest_rotation((1 - strength) * identity + strength * R)
 
 
-def nearest_rotation(M: Tensor) -> Tensor:
+def nearest_rotation(M: Tensor, *, proper: bool = True) -> Tensor:
     """The R of SO(r) that is nearest to M (r, r): U·Vᵀ, with the sign of the least singular value
-    changed where that were a reflection."""
+    changed where that were a reflection; with proper=False U·Vᵀ itself, the nearest of O(r)."""
     import torch
 
     U, _, Vt = torch.linalg.svd(M)
-    if float(torch.linalg.det(U @ Vt)) < 0:
+    if proper and float(torch.linalg.det(U @ Vt)) < 0:
         U = torch.cat([U[:, :-1], -U[:, -1:]], dim=1)
     R: Tensor = U @ Vt
     return R
