@@ -11,6 +11,9 @@ import typer
 if TYPE_CHECKING:
     from cosim.export.device_adapters import Exported
 
+# As the rows of the task that comes with cosim are worded.
+_ASKED = "Solve the arithmetic problem: 4 + 3 ="
+
 
 def export(
     run_: Annotated[Path, typer.Argument(metavar="RUN", help="a directory of a completed run")],
@@ -44,11 +47,11 @@ def _next(exported: Exported) -> str:
         f"base = transformers.AutoModelForCausalLM.from_pretrained({base!r}, dtype={dtype!r})",
         f"tokenizer = transformers.AutoTokenizer.from_pretrained({base!r})",
         f"model = peft.PeftModel.from_pretrained(base, {str(first)!r})",
-        'asked = tokenizer("4 + 3 =", return_tensors="pt")',
+        f'asked = tokenizer("{_ASKED}", return_tensors="pt")  # worded as its rows were',
         "print(tokenizer.decode(model.generate(**asked, max_new_tokens=32)[0]))",
         "",
         f"lm_eval --model hf --model_args {shlex.quote(arguments)} --tasks arc_easy",
     ]
     if exported.route is not None:
-        lines.append(f'python {shlex.quote(str(exported.route))} "4 + 3 ="')
+        lines.append(f'python {shlex.quote(str(exported.route))} "{_ASKED}"')
     return "\n".join(lines)

@@ -52,7 +52,7 @@ def test_the_lines_that_are_told_load_and_generate(
     names: dict[str, Any] = {}
     capsys.readouterr()
     exec("\n".join(said[start : start + 6]), names)
-    assert capsys.readouterr().out.startswith("<s>4 + 3 =")
+    assert capsys.readouterr().out.startswith("<s>Solve the arithmetic problem: 4 + 3 =")
     assert any(line.startswith("lm_eval --model hf --model_args pretrained=") for line in said)
     prompt = names["tokenizer"](PROMPTS[0], return_tensors="pt")
     written = names["model"].generate(**prompt, max_new_tokens=MOST, do_sample=False)[0]
@@ -112,7 +112,7 @@ def test_the_reference_routes_and_answers_as_the_gate_does(
     assert max((one - seen[0]).abs().max() for one in seen) > 1e-3
     text = package.ask(directory, 1, PROMPTS[1], max_tokens=MOST).text
     assert route.answer(folder, PROMPTS[1], MOST).strip() == text
-    assert said[-1] == f'python {folder / "route.py"} "4 + 3 ="'
+    assert said[-1] == f'python {folder / "route.py"} "{PROMPTS[-1]}"'
 
 
 @pytest.mark.slow
