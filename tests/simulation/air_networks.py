@@ -20,11 +20,29 @@ from tests.simulation.small_networks import (
 )
 
 VALUES = 100_000
-PILOT, SCALAR_BITS = 50, 10
-# One control value of 10 bits at 1 bit/s/Hz, and the pilot: 60 µs over 1 MHz.
-CONTROL_S = 60e-6
-TURN_S = VALUES / 2 / 1e6
+W_HZ, PILOT, SCALAR_BITS, GUARD = 1e6, 50, 10, 7
+SUMS_S = VALUES / 2 / W_HZ
 EVEN = [(0.0, 0.0), (metres(40), 0.0), (0.0, metres(20)), (metres(30), metres(30))]
+
+
+def reports_s(senders: int, scales: int = 0, bit_s_hz: float = 1.0) -> float:
+    """A slot for each sender's pilot and its means and scales."""
+    return senders * (PILOT / W_HZ + 2 * scales * SCALAR_BITS / (bit_s_hz * W_HZ))
+
+
+def reply_s(scales: int = 0, bit_s_hz: float = 1.0) -> float:
+    """The receiver's pilot, the means and scales that all use, and η."""
+    return PILOT / W_HZ + (2 * scales + 1) * SCALAR_BITS / (bit_s_hz * W_HZ)
+
+
+def before_s(senders: int, scales: int = 0, bit_s_hz: float = 1.0) -> float:
+    """What of a turn lies before its sums."""
+    control_s = reports_s(senders, scales, bit_s_hz) + reply_s(scales, bit_s_hz)
+    return 2 * GUARD / W_HZ + control_s
+
+
+def turn_s(senders: int, scales: int = 0, bit_s_hz: float = 1.0) -> float:
+    return before_s(senders, scales, bit_s_hz) + SUMS_S + GUARD / W_HZ
 
 
 class Speaking(NullLearner):
@@ -67,6 +85,7 @@ def chosen_of(
         "threshold_db": None,
         "pilot_symbols": PILOT,
         "scalar_bits": SCALAR_BITS,
+        "guard_symbols": GUARD,
         **radio.pop("access", {}),
     }
     return scenario(
@@ -86,6 +105,12 @@ def played(chosen: Scenario, learner: Speaking | None = None, **how: Any) -> Mem
 
 def updates(trace: MemoryTrace) -> list[TransferRow]:
     return [row for row in trace.transfers if row.kind is TransferKind.UPDATE]
+
+
+def control_rows(trace: MemoryTrace, bits: int) -> list[TransferRow]:
+    """Control messages of so many bits, by which reports and replies differ."""
+    control = [row for row in trace.transfers if row.kind is TransferKind.CONTROL]
+    return [row for row in control if row.bits == bits]
 
 
 def stars(rows: Sequence[TransferRow]) -> dict[tuple[int, int], list[TransferRow]]:
