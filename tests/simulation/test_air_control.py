@@ -4,6 +4,9 @@ from collections import Counter, defaultdict
 
 import pytest
 
+from cosim.methods.workload import Workload
+from cosim.preflight.disk import rows_at_most
+from cosim.preflight.explain import explain
 from cosim.trace.schema import Outcome
 from tests.simulation.air_networks import (
     GUARD,
@@ -161,3 +164,14 @@ def test_a_turn_whose_receiver_or_only_sender_goes_before_the_reply(
     # What the air is held for: the rest of the turn that began; nobody is left for another.
     assert row.end_s - 2.0 == pytest.approx(turn_s(1))
     assert learner.mixed[1 - device, 1] == ({}, {})
+
+
+def test_what_is_foreseen_of_a_turn_is_what_it_takes() -> None:
+    chosen = chosen_of(rounds=2)
+    trace = played(chosen)
+    (turns,) = [fact for fact in explain(chosen).facts if fact.name == "turns"]
+    assert turns.amounts["turn_s"] == pytest.approx(turn_s(3))
+    assert turns.amounts["overhead_s"] == pytest.approx(turn_s(3) - SUMS_S)
+    rows = rows_at_most(chosen, [Workload.of_flop(1e12)] * 4, 0)
+    assert len(trace.transfers) == rows["transfers"] == 2 * 4 * 3 * 3
+    assert len(trace.events) <= rows["events"]
