@@ -15,6 +15,7 @@ from cosim.methods.workload import Workload
 from cosim.physics.decibel import dbm_to_w
 from cosim.physics.over_the_air import analog_symbols, symbols_time_s
 from cosim.scenario.model import Scenario
+from cosim.scenario.radio import OverTheAir
 from cosim.si_prefix import with_prefix
 from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.setup.build import given_work
@@ -85,10 +86,10 @@ def rows_at_most(
     if scenario.method.sending.answers:
         transfers *= 2  # a beacon first, and then the answer
     if scenario.radio.access.model == "air":
-        transfers *= 2  # what a receiver tells, and the sum
+        transfers *= 3  # reports, what a receiver tells, and the sum
     if topology.negotiated:
         transfers += devices  # announcements of heads
-    duration_s = waits_s + rounds * _longest_round_s(scenario, work)
+    duration_s = waits_s + rounds * _longest_round_s(scenario, work, modules)
     checkpoints = 1 + rounds // scenario.evaluation.every
     diagnosed = min(devices, WATCHED_AT_MOST)
     per_diagnosis = 4 * diagnosed**2 + 2 * modules + 11 * diagnosed + diagnosed * devices * tasks
@@ -129,7 +130,7 @@ def estimate_disk(
     speaking = scenario.method.sending.every_turn and scenario.training.compute_deadline_s is None
     if speaking and not scenario.method.topology.negotiated:
         surely += _LEAST_BYTES["transfers"] * rows["transfers"]
-    surely *= _sure_rounds(scenario, work) / scenario.rounds
+    surely *= _sure_rounds(scenario, work, modules) / scenario.rounds
     waited = scenario.device_count * absent_s / scenario.trace.positions_every_s
     surely += _LEAST_BYTES["positions"] * waited
     checkpoints = adapters = 0.0
@@ -144,7 +145,7 @@ def estimate_disk(
     return DiskEstimate(traces, checkpoints, adapters, surely)
 
 
-def _sure_rounds(scenario: Scenario, work: Sequence[Workload]) -> int:
+def _sure_rounds(scenario: Scenario, work: Sequence[Workload], modules: int) -> int:
     """Rounds that every device plays: none where one may be away, else those until the first
     battery can be empty."""
     if any(group.availability.model != "always" for group in scenario.devices):
@@ -161,20 +162,31 @@ def _sure_rounds(scenario: Scenario, work: Sequence[Workload]) -> int:
             lasts_s = min(lasts_s, profile.battery_j / most_w)
     # Clusters calibrate, announce and exchange experts besides.
     spans = 4.0 if scenario.method.topology.negotiated else 1.0
-    return int(min(scenario.rounds, lasts_s // (spans * _longest_round_s(scenario, work))))
+    longest_s = spans * _longest_round_s(scenario, work, modules)
+    return int(min(scenario.rounds, lasts_s // longest_s))
 
 
-def _longest_round_s(scenario: Scenario, work: Sequence[Workload]) -> float:
+def _longest_round_s(scenario: Scenario, work: Sequence[Workload], modules: int) -> float:
     profiles = [device.profile for device in equipment(scenario)]
     slowest_s = max(compute_time_s(*pair) for pair in zip(profiles, work, strict=True))
     turns = len(scenario.method.schedule.turns(1))
     turns *= 2 if scenario.method.sending.answers else 1
     if scenario.radio.access.model == "air":
-        # Of both factors, where one alone may be trained; scalars are a small part.
-        values = 2 * max(each.trained for each in work)
-        turn_s = float(symbols_time_s(analog_symbols(values), scenario.radio.bandwidth_hz))
+        # Of both factors, where one alone may be trained.
+        sums = analog_symbols(2 * max(each.trained for each in work))
+        symbols = sums + air_overhead_symbols(scenario, modules)
+        turn_s = float(symbols_time_s(symbols, scenario.radio.bandwidth_hz))
         return slowest_s + turns * scenario.device_count * turn_s
     return slowest_s + turns * scenario.radio.deadline_s
+
+
+def air_overhead_symbols(scenario: Scenario, modules: int) -> float:
+    """How many symbols all is as long as that a turn on the air has besides its sums, at most: all
+    neighbours that a device may have, and both factors of so many modules."""
+    access = scenario.radio.access
+    assert isinstance(access, OverTheAir), "links are digital"
+    senders = scenario.method.topology.most_receivers(scenario.device_count - 1)
+    return access.overhead_symbols(senders, 2 * modules)
 
 
 def free_bytes(directory: Path) -> float:

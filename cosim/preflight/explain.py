@@ -14,7 +14,7 @@ from cosim.physics.decibel import w_to_dbm
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
 from cosim.physics.over_the_air import analog_symbols, symbols_time_s
 from cosim.physics.power import spectral_efficiency_needed
-from cosim.preflight.disk import disk_words, estimate_disk
+from cosim.preflight.disk import air_overhead_symbols, disk_words, estimate_disk
 from cosim.scenario.model import Scenario
 from cosim.scenario.radio import D2dOutdoor, Radio
 from cosim.si_prefix import span, with_prefix
@@ -73,12 +73,14 @@ def radio_facts(
     first_bits: int,
     later_bits: int,
     links: FirstLinks | None,
+    modules: int = 0,
 ) -> list[Fact]:
-    """Payload against W·Γ, Lemma 1's power over the first links, coherence time against Γ."""
+    """Payload against W·Γ, Lemma 1's power over the first links, coherence time against Γ; modules:
+    that are adapted."""
     radio = scenario.radio
     receivers = scenario.method.topology.most_receivers(scenario.device_count - 1)
     if radio.access.model == "air" and receivers:
-        return _sums_on_the_air(scenario, _coherence_s(scenario, devices), first_bits)
+        return _sums_on_the_air(scenario, _coherence_s(scenario, devices), first_bits, modules)
     if links is None:
         silent = not scenario.method.aggregation.exchanges
         why = f"method '{scenario.method.name}' sends nothing" if silent else "one device is alone"
@@ -135,10 +137,12 @@ def _coherence_s(scenario: Scenario, devices: Sequence[Device]) -> float:
     return float(coherence_time_s(float(effective_doppler_hz(*dopplers))))
 
 
-def _sums_on_the_air(scenario: Scenario, coherence_s: float, bits: int) -> list[Fact]:
+def _sums_on_the_air(scenario: Scenario, coherence_s: float, bits: int, modules: int) -> list[Fact]:
     """What a receiver's turn takes, how many there may be, and whether channels stand still."""
     values, band_hz = bits // scenario.adapter.bits_per_value, scenario.radio.bandwidth_hz
-    turn_s = float(symbols_time_s(analog_symbols(values), band_hz))
+    sums_s = float(symbols_time_s(analog_symbols(values), band_hz))
+    overhead_s = float(symbols_time_s(air_overhead_symbols(scenario, modules), band_hz))
+    turn_s = sums_s + overhead_s
     shorter = scenario.radio.fading.model != "none" and coherence_s < turn_s
     warning = (
         "shorter than a turn, through which channels are held to be coherent: its sums come out "
@@ -148,9 +152,10 @@ def _sums_on_the_air(scenario: Scenario, coherence_s: float, bits: int) -> list[
         Fact("payload", f"{values:,} real values, to all receivers alike"),
         Fact(
             "turns",
-            f"{with_prefix(turn_s, 's')} each on {with_prefix(band_hz, 'Hz')} and what a receiver "
-            f"tells before; at most "
-            f"{scenario.device_count} a round, as many as receivers that share a neighbour",
+            f"{with_prefix(turn_s, 's')} each on {with_prefix(band_hz, 'Hz')} at most, of which "
+            f"{with_prefix(overhead_s, 's')} are reports, what a receiver tells, and guards; at "
+            f"most {scenario.device_count} a round, as many as receivers that share a neighbour",
+            amounts={"turn_s": turn_s, "overhead_s": overhead_s},
         ),
         Fact(
             "coherence time",
@@ -227,7 +232,7 @@ def explain(scenario: Scenario) -> Explanation:
 
     Raises `CosimError` where the scenario could not start.
     """
-    learning, method, scoring_flop = scenario.learning, scenario.method, None
+    learning, method, scoring_flop, modules = scenario.learning, scenario.method, None, 0
     parts = f"A {method.projection}, B {method.expansion}, {method.topology} graph, "
     parts += f"{method.aggregation} aggregation, {method.composition} expert"
     facts = [Fact("method", f"{method.name}: {parts}")]
@@ -258,12 +263,12 @@ def explain(scenario: Scenario) -> Explanation:
         facts += [Fact(f"task {name}", words) for name, words in expected.tasks.items()]
         facts.append(Fact("memory", expected.memory))
         cautions = list(expected.warnings)
-        storage = expected.storage, expected.modules
-        disk = estimate_disk(scenario, work, *storage, waits_s=waited_s, absent_s=absent_s)
+        storage, modules = expected.storage, expected.modules
+        disk = estimate_disk(scenario, work, storage, modules, waits_s=waited_s, absent_s=absent_s)
     facts.append(Fact("disk", *disk_words(disk, Path("runs"))))
     channel = channel_of(scenario, devices)
     links = first_links(scenario, devices, channel, bits[0])
-    facts += [compute_fact(scenario, work), *radio_facts(scenario, devices, *bits, links)]
+    facts += [compute_fact(scenario, work), *radio_facts(scenario, devices, *bits, links, modules)]
     warnings = [*world_warnings(scenario, devices, work, links), *cautions]
     oddities = [f"{fact.name}: {fact.warning}" for fact in facts if fact.warning is not None]
     remainder = [sentence for sentence in warnings if sentence not in oddities]

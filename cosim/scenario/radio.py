@@ -171,10 +171,12 @@ class Digital(Section):
 class OverTheAir(Section):
     """The air adds up what all neighbours of a device send it at once, as real values.
 
-    Each device is the receiver in a turn of D/(2W) for D values, on the whole band; a colouring of
-    the round's graph in which receivers share no neighbour has several in one turn. Whoever takes
-    part inverts its channel as it is at the turn's start, held to be coherent until its end. Ours:
-    what a turn has besides, and that its symbols are at unit power.
+    Each device is the receiver in a turn, in whose D/(2W) for D values all send on the whole band;
+    a colouring of the round's graph in which receivers share no neighbour has several in one turn.
+    Before, each sender reports a pilot and the mean and scale of its vectors, and the receiver
+    tells, after a pilot of its own, the mean and scale that all are to use and η. Whoever takes
+    part inverts its channel as it is when the sums begin, held to be coherent from the reports to
+    the turn's end. Ours: what a turn has besides its sums, and that its symbols are at unit power.
     """
 
     model: Literal["air"] = "air"
@@ -186,18 +188,49 @@ class OverTheAir(Section):
         "the others need not turn down to it; null: all do",
     )
     pilot_symbols: int = Field(
-        64, ge=0, le=10**6, description="of a receiver at the start of its turn, for its channels"
+        64,
+        ge=0,
+        le=10**6,
+        description="of each sender before its report and of a receiver before what it tells, for "
+        "the channels between them",
+    )
+    guard_symbols: int = Field(
+        16,
+        ge=0,
+        le=10**6,
+        description="of silence after each part of a turn, for devices whose clocks and distances "
+        "differ",
     )
     scalar_bits: int = Field(
         32,
         ge=1,
         le=64,
-        description="of each mean and scale that a receiver tells, by module and factor, of its "
-        "own values and of what all are to use, and of η",
+        description="of each mean and scale, by module and factor, that a sender reports of its "
+        "own values or a receiver has all use, and of η",
     )
     control_bit_s_hz: float = Field(
         1.0, gt=0, le=20, description="the rate of these, for neighbours far away to read them"
     )
+
+    def report_bits(self, scales: int) -> int:
+        """The bits in which a sender reports mean and scale of each of so many vectors, from which
+        those follow that all are to use."""
+        return 2 * scales * self.scalar_bits
+
+    def reply_bits(self, scales: int) -> int:
+        """The bits in which a receiver tells mean and scale that all are to use for each of so many
+        vectors, and η."""
+        return (2 * scales + 1) * self.scalar_bits
+
+    def control_symbols(self, bits: int) -> float:
+        """How many symbols a pilot and so many bits are as long as."""
+        return self.pilot_symbols + bits / self.control_bit_s_hz
+
+    def overhead_symbols(self, senders: int, scales: int) -> float:
+        """How many symbols all is as long as that a turn of so many senders has besides its
+        sums."""
+        reports = senders * self.control_symbols(self.report_bits(scales))
+        return reports + self.control_symbols(self.reply_bits(scales)) + 3 * self.guard_symbols
 
 
 Access = Annotated[

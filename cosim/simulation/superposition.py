@@ -1,10 +1,13 @@
 """Sums on the air: what neighbours of one receiver send at once, at powers that invert their
 channels.
 
-A receiver's turn has two parts. First it tells its neighbours, in digital symbols to all of them at
-p_max, what its and their vectors' means and scales are and the η that they aim at, after a pilot by
-which each knows its channel. Then all who take part send one real value on I and one on Q of each
-symbol. It ends on time: nothing is sent again.
+A receiver's turn has three parts, and a guard of silence after each. First each sender reports in
+digital symbols, after a pilot by which the receiver knows its channel, the mean and scale of each
+of its vectors. Then the receiver tells all of them, at p_max and after a pilot by which each knows
+its channel, the mean and scale that they are to use and the η that they aim at. Then all who take
+part send one real value on I and one on Q of each symbol. The channels of a turn are held to be
+coherent from its reports to its end: who takes part, and η, follow from the gains at which the sums
+begin. It ends on time: nothing is sent again.
 """
 
 from __future__ import annotations
@@ -98,38 +101,58 @@ class Superposition:
         assert isinstance(access, OverTheAir), "links are digital"
         return access
 
-    def control_s(self, bits: int) -> float:
-        """How long a receiver's pilot and so many bits take."""
-        band_hz, access = self.channel.radio.bandwidth_hz, self._access
-        pilot_s = float(symbols_time_s(access.pilot_symbols, band_hz))
-        return pilot_s + bits / (access.control_bit_s_hz * band_hz)
+    @property
+    def guard_s(self) -> float:
+        """How long all are silent after each part of a turn."""
+        return self._symbols_s(self._access.guard_symbols)
 
-    def symbols_s(self, symbols: int) -> float:
-        """How long so many symbols take, whoever sends them."""
-        return float(symbols_time_s(symbols, self.channel.radio.bandwidth_hz))
-
-    def begin_control(self, stars: Sequence[Star], bits: int) -> None:
-        """Has the receivers speak to their neighbours, each at p_max, of which a neighbour's row
-        has its share."""
+    def begin_reports(self, stars: Sequence[Star], scales: int) -> float:
+        """Has the senders of a turn report mean and scale of each of so many vectors to their
+        receivers, and returns how many s all of that takes."""
         self._stars += stars
+        bits = self._access.report_bits(scales)
+        count = max(len(star.messages) for star in stars)
+        # Senders who take turns at p_max need n slots of the whole band. Orthogonal shares W/n at
+        # p_max/n for n slots are as long and radiate as many joules, and all begin and end at once;
+        # but a sender's circuit is on in all n slots.
+        reports_s = count * self._control_s(bits)
+        if reports_s <= 0.0:
+            return 0.0
+        share_hz, power_w = self.channel.radio.bandwidth_hz / count, self._p_max_w / count
+        for star in stars:
+            links = [(sender, star.receiver) for sender in star.messages]
+            for (sender, _), gain in zip(links, self._gains(star, links), strict=True):
+                message = Message(star.receiver, bits, None, TransferKind.CONTROL)
+                grid = Grid(reports_s, 1)
+                self._open(star, sender, message, grid, power_w, gain, share_hz)
+        return reports_s
+
+    def begin_replies(self, stars: Sequence[Star], scales: int) -> float:
+        """Has the receivers tell what senders are to use for each of so many vectors, each at
+        p_max, of which a sender's row has its share, and returns how many s that takes."""
+        bits = self._access.reply_bits(scales)
+        reply_s = self._control_s(bits)
         for star in stars:
             links = [(star.receiver, sender) for sender in star.messages]
+            if not links:  # cut off since the turn began
+                continue
             gains = self._gains(star, links)
             power_w = self._p_max_w / len(links)
             for (_, sender), gain in zip(links, gains, strict=True):
                 message = Message(sender, bits, None, TransferKind.CONTROL)
-                grid = Grid(self.control_s(bits), 1)
-                self._open(star, star.receiver, message, grid, power_w, gain)
+                self._open(star, star.receiver, message, Grid(reply_s, 1), power_w, gain)
+        return reply_s
 
     def end_control(self, stars: Sequence[Star]) -> None:
-        """Ends what the receivers said."""
+        """Ends what the senders report, or what the receivers tell."""
         for star in stars:
             for transmission in list(star.on_air.values()):
                 transmission.carried_bits = transmission.message.bits
                 self._end(star, transmission, Outcome.DELIVERED, Cause.BITS_DELIVERED)
 
-    def begin_sums(self, stars: Sequence[Star]) -> None:
-        """Has those take part whose channels are good enough for it as they are now."""
+    def begin_sums(self, stars: Sequence[Star]) -> float:
+        """Has those take part whose channels are good enough for it as they are now, and returns
+        how many s the longest of the sums takes."""
         for star in stars:
             messages, star.messages = star.messages, {}
             senders = list(messages)
@@ -137,7 +160,7 @@ class Superposition:
                 continue
             gains = np.array(self._gains(star, [(sender, star.receiver) for sender in senders]))
             taking_part, star.eta_w = inversion_power(gains, self._p_max_w, self._least_gain)
-            grid = Grid(self.symbols_s(star.symbols), 1)
+            grid = Grid(self._symbols_s(star.symbols), 1)
             parts = zip(senders, gains.tolist(), taking_part.tolist(), strict=True)
             for sender, gain, takes_part in parts:
                 power_w = 0.0
@@ -147,6 +170,7 @@ class Superposition:
                 transmission = self._open(star, sender, message, grid, power_w, gain)
                 if not takes_part:
                     self._end(star, transmission, Outcome.OUTAGE, Cause.INFEASIBLE_POWER)
+        return self._symbols_s(max(star.symbols for star in stars))
 
     def end_sums(self, stars: Sequence[Star]) -> None:
         """Hands the sums to their receivers."""
@@ -171,21 +195,39 @@ class Superposition:
                 inbox = self.stations[star.receiver].inbox
                 inbox.end(station.id, star.turn, in_time=False)
 
+    def _control_s(self, bits: int) -> float:
+        """How long a pilot and so many bits take on the whole band."""
+        return self._symbols_s(self._access.control_symbols(bits))
+
+    def _symbols_s(self, symbols: float) -> float:
+        """How long so many symbols take, whoever sends them."""
+        return float(symbols_time_s(symbols, self.channel.radio.bandwidth_hz))
+
     def _gains(self, star: Star, links: Sequence[tuple[int, int]]) -> list[float]:
         rounds = [star.turn.round] * len(links)
         return [float(gain) for gain in self.channel.gains(links, float(self.env.now), rounds)]
 
     def _open(
-        self, star: Star, sender: int, message: Message, grid: Grid, power_w: float, gain: float
+        self,
+        star: Star,
+        sender: int,
+        message: Message,
+        grid: Grid,
+        power_w: float,
+        gain: float,
+        share_hz: float | None = None,
     ) -> Transmission:
-        """Begins a transmission over the whole band; one without power is never on the air."""
+        """Begins a transmission over a share of the band, or all of it; one without power is never
+        on the air."""
         now_s, on_air = float(self.env.now), power_w > 0.0
+        if share_hz is None:
+            share_hz = self.channel.radio.bandwidth_hz
         transmission = Transmission(
             turn=star.turn,
             sender=sender,
             message=message,
             start_s=now_s,
-            share_hz=self.channel.radio.bandwidth_hz if on_air else 0.0,
+            share_hz=share_hz if on_air else 0.0,
             grid=grid,
             number=next(self._numbers),
             receiver_mixings=self.stations[message.receiver].inbox.mixings,
@@ -216,12 +258,13 @@ class Superposition:
         message, number = transmission.message, transmission.number
         sender, receiver = (self.stations[device] for device in transmission.link)
         elapsed_s = float(self.env.now) - transmission.start_s
-        received_w = transmission.power_w * transmission.known_gain
-        transmission.snr_s = received_w / self._noise_w * elapsed_s
         transmission.pass_until(elapsed_s)
         chains_j = 0.0, 0.0
         aired = transmission.phase is Phase.ON_AIR
         if aired:
+            noise_w = float(self.channel.noise_w(transmission.share_hz))
+            received_w = transmission.power_w * transmission.known_gain
+            transmission.snr_s = received_w / noise_w * elapsed_s
             chains_j = sender.meter.close_transmitter(number), receiver.meter.close_receiver(number)
         sent_bits = message.bits * min(elapsed_s / transmission.grid.deadline_s, 1.0)
         now_s, profile = float(self.env.now), sender.device.profile

@@ -1,144 +1,33 @@
 """Sums on the air played whole: turns by a colouring, powers, energies, who is missing."""
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from cosim.learning.records import FineTuned, Outgoing
-from cosim.methods.message import NOTHING_LOST, Graph, Passage, Superposed, Turn
+from cosim.methods.message import Superposed, Turn
 from cosim.physics.over_the_air import estimate_error
 from cosim.scenario.model import Scenario
-from cosim.simulation.null_learner import NullLearner
-from cosim.simulation.setup import build
-from cosim.trace.schema import Cause, Outcome, TransferKind, TransferRow
-from tests.simulation.small_networks import (
-    PROFILE,
-    ROUND_RADIO,
-    MemoryTrace,
-    metres,
-    scenario,
-    simulate,
+from cosim.trace.schema import Cause, Outcome
+from tests.simulation.air_networks import (
+    GUARD,
+    SUMS_S,
+    W_HZ,
+    Speaking,
+    before_s,
+    chosen_of,
+    played,
+    reply_s,
+    reports_s,
+    stars,
+    turn_s,
+    updates,
 )
+from tests.simulation.small_networks import PROFILE, metres
 
-VALUES = 100_000
-PILOT, SCALAR_BITS = 50, 10
-# One control value of 10 bits at 1 bit/s/Hz, and the pilot: 60 µs over 1 MHz.
-CONTROL_S = 60e-6
-TURN_S = VALUES / 2 / 1e6
 PAIRED = {"graph": "nearest", "degree": 1}
-EVEN = [(0.0, 0.0), (metres(40), 0.0), (0.0, metres(20)), (metres(30), metres(30))]
-
-
-class Speaking(NullLearner):
-    """What is mixed is kept; some devices have nothing to say, or diverge."""
-
-    def __init__(self, chosen: Scenario, scales: int = 0) -> None:
-        super().__init__(VALUES * 32, build.given_work(chosen))
-        self.scales = scales
-        self.quarantined: tuple[int, ...] = ()
-        self.mixed: dict[tuple[int, int], tuple[dict[int, Any], dict[int, Passage]]] = {}
-
-    def submit(self, device: int, round_: int) -> Any:
-        job = super().submit(device, round_)
-        if device in self.quarantined and job is not None:
-            job.result = lambda: FineTuned(loss=None, quarantined=True)  # type: ignore[method-assign]
-        return job
-
-    def messages(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
-        return Outgoing((device, turn), dict.fromkeys(receivers, VALUES * 32), self.scales)
-
-    def mix(
-        self,
-        device: int,
-        inbox: Mapping[int, Any],
-        ages: Mapping[int, int],
-        turn: Turn,
-        graph: Graph,
-        flights: Mapping[int, Passage] = NOTHING_LOST,
-    ) -> Any:
-        assert set(ages.values()) <= {0}
-        self.mixed[device, turn.round] = dict(inbox), dict(flights)
-        return super().mix(device, inbox, ages, turn, graph, flights)
-
-
-def chosen_of(
-    count: int = 4, topology: Any = "complete", rounds: int = 1, **radio: Any
-) -> Scenario:
-    access = {
-        "model": "air",
-        "threshold_db": None,
-        "pilot_symbols": PILOT,
-        "scalar_bits": SCALAR_BITS,
-        **radio.pop("access", {}),
-    }
-    return scenario(
-        rounds=rounds,
-        learning={"model": "none", "payload_bits": VALUES * 32, "flop": 1e12},
-        adapter={"bits_per_value": 32},
-        method={"name": "air_fedavg", "topology": topology},
-        devices=[{"count": count, "profile": PROFILE, "mobility": {"model": "static"}}],
-        radio=ROUND_RADIO | radio | {"access": access},
-    )
-
-
-def played(chosen: Scenario, learner: Speaking | None = None, **how: Any) -> MemoryTrace:
-    places = how.pop("places", EVEN[: chosen.device_count])
-    return simulate(chosen, places, learner=learner or Speaking(chosen), **how)
-
-
-def updates(trace: MemoryTrace) -> list[TransferRow]:
-    return [row for row in trace.transfers if row.kind is TransferKind.UPDATE]
-
-
-def stars(rows: Sequence[TransferRow]) -> dict[tuple[int, int], list[TransferRow]]:
-    """The transfers of each round and receiver."""
-    found = defaultdict(list)
-    for row in rows:
-        found[row.round, row.dst].append(row)
-    return found
-
-
-def test_one_turn_by_hand() -> None:
-    """Two devices: each hears the other in a turn of D/(2W) after what it says itself."""
-    chosen = chosen_of(2)
-    trace = played(chosen, places=[(0.0, 0.0), (metres(40), 0.0)])
-    first, second = sorted(updates(trace), key=lambda row: row.start_s)
-    assert first.start_s == pytest.approx(2.0 + CONTROL_S)
-    assert first.end_s - first.start_s == pytest.approx(0.05)
-    assert second.start_s == pytest.approx(2.0 + 2 * CONTROL_S + 0.05)
-    assert trace.rounds[0].end_s == pytest.approx(2.0 + 2 * (CONTROL_S + 0.05))
-    for row in (first, second):
-        # The only sender is the weakest: 1 W, 40 times the noise at its receiver.
-        assert row.power_w == pytest.approx(1.0)
-        assert 10 ** (row.mean_snr_db / 10) == pytest.approx(40.0)
-        assert row.estimate_error == pytest.approx(1 / 40)
-        assert (row.bits, row.sent_bits, row.symbols) == (0, 0.0, 50_000)
-        # 1 W over the amplifier's 0.4, and the chain's 0.25 W, for 0.05 s.
-        assert row.energy_tx_j == pytest.approx(0.05 * (1.0 / 0.4 + 0.25))
-        assert row.energy_rx_j == pytest.approx(0.05 * 0.75)
-
-
-def test_all_send_at_once_and_in_a_time_that_does_not_grow_with_them() -> None:
-    """The leaves of two stars, of two and of seven devices, in as many turns of the same length."""
-    lasted = []
-    for count, topology in ((3, "ring"), (6, "ring"), (12, "ring")):
-        trace = played(chosen_of(count, topology), places=[(k, 0.0) for k in range(count)])
-        lasted.append(trace.rounds[0].end_s - 2.0)
-    assert lasted == pytest.approx([3 * (CONTROL_S + TURN_S)] * 3)
-    turns = []
-    for count in (3, 8):
-        trace = played(chosen_of(count), places=[(float(k), 0.0) for k in range(count)])
-        for rows in stars(updates(trace)).values():
-            assert len({(row.start_s, row.end_s) for row in rows}) == 1
-            assert len(rows) == count - 1
-            turns.append(rows[0].end_s - rows[0].start_s)
-        # Half duplex: no device is in two turns at once, so that a clique takes one each.
-        assert trace.rounds[0].end_s == pytest.approx(2.0 + count * (CONTROL_S + TURN_S))
-    assert turns == pytest.approx([TURN_S] * 11)
 
 
 def test_powers_invert_the_channels_and_the_weakest_sends_at_p_max() -> None:
@@ -152,21 +41,6 @@ def test_powers_invert_the_channels_and_the_weakest_sends_at_p_max() -> None:
         assert error == pytest.approx([1 / (received[0] * 9)] * 3)
         nearest = min(rows, key=lambda row: row.distance_m)
         assert nearest.power_w == min(row.power_w for row in rows)
-
-
-def test_what_a_receiver_tells_is_charged_by_bits_time_and_power() -> None:
-    chosen = chosen_of()
-    trace = played(chosen, Speaking(chosen, scales=6))
-    control = [row for row in trace.transfers if row.kind is TransferKind.CONTROL]
-    assert len(control) == 4 * 3
-    lasts_s = (PILOT + (4 * 6 + 1) * SCALAR_BITS) / 1e6
-    for row in control:
-        assert row.bits == row.delivered_bits == 25 * SCALAR_BITS
-        assert row.end_s - row.start_s == pytest.approx(lasts_s)
-        assert row.power_w == pytest.approx(1 / 3)
-        assert (row.symbols, row.estimate_error) == (None, None)
-        assert row.energy_tx_j == pytest.approx(lasts_s * (1 / 3 / 0.4 + 0.25 / 3))
-    assert trace.rounds[0].bits_sent == 3 * 250
 
 
 def test_who_is_below_the_threshold_takes_no_part_and_the_others_send_less() -> None:
@@ -214,10 +88,26 @@ def test_a_device_that_diverged_listens_and_is_missed() -> None:
     assert [trace.rounds_of(device)[0].received for device in range(4)] == [2, 2, 3, 2]
 
 
-@pytest.mark.parametrize("gone_s", [1.0, 2.0 + 30e-6, 2.03, 2.12, 2.3])
+@pytest.mark.parametrize(
+    "gone_s",
+    [
+        1.0,
+        2.0 + reports_s(3) / 2,
+        2.0 + reports_s(3),
+        2.0 + reports_s(3) + 0.5 * GUARD / W_HZ,
+        2.0 + reports_s(3) + GUARD / W_HZ + reply_s() / 2,
+        2.0 + before_s(3) - 0.5 * GUARD / W_HZ,
+        2.03,
+        2.0 + turn_s(3) - 0.5 * GUARD / W_HZ,
+        2.0 + turn_s(3) + reports_s(3) / 2,
+        2.12,
+        2.3,
+    ],
+)
 @pytest.mark.parametrize("device", [0, 3])
 def test_a_device_that_goes_ends_what_it_sends_and_hears(device: int, gone_s: float) -> None:
-    """Before it speaks, amid what a receiver tells, and amid turns of its own and of others."""
+    """Before it speaks, amid reports, what a receiver tells, sums and guards, and amid turns of its
+    own and of others."""
     chosen = chosen_of(rounds=2)
     learner = Speaking(chosen)
     spells = {device: [(0.0, gone_s)]}
@@ -247,7 +137,7 @@ def test_groups_have_their_turns_on_clocks_of_their_own() -> None:
     data = chosen.model_dump()
     data["method"] = {"name": "air_fedavg", "schedule": "cluster", "topology": PAIRED}
     flop_s = PROFILE["peak_flop_s"]
-    slower = PROFILE | {"peak_flop_s": flop_s * 2.0 / (2.0 + TURN_S / 2)}
+    slower = PROFILE | {"peak_flop_s": flop_s * 2.0 / (2.0 + SUMS_S / 2)}
     static = {"model": "static"}
     data["devices"] = [
         {"count": 2, "profile": PROFILE, "mobility": static},
@@ -259,7 +149,7 @@ def test_groups_have_their_turns_on_clocks_of_their_own() -> None:
     assert [(row.src, row.dst) for row in rows] == [(1, 0), (3, 2), (0, 1), (2, 3)]
     assert {row.outcome for row in rows} == {Outcome.DELIVERED}
     assert rows[1].start_s < rows[0].end_s
-    assert all(row.end_s - row.start_s == pytest.approx(TURN_S) for row in rows)
+    assert all(row.end_s - row.start_s == pytest.approx(SUMS_S) for row in rows)
 
 
 def test_a_battery_that_runs_out_in_a_turn() -> None:

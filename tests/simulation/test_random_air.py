@@ -26,7 +26,7 @@ from tests.simulation.small_networks import (
     world_of,
 )
 
-PILOT = 7
+PILOT, GUARD = 7, 5
 
 
 def over_the_air(
@@ -34,9 +34,15 @@ def over_the_air(
 ) -> Scenario:
     """Γ, by which laws say how long devices may wait, is as long as all turns together."""
     threshold_db, devices = sections.pop("threshold_db"), sections["devices"]
-    turn_s = (PILOT + 32 + math.ceil(values / 2)) / bandwidth_hz
     count = sum(group["count"] for group in devices)
-    access = {"model": "air", "threshold_db": threshold_db, "pilot_symbols": PILOT}
+    digital = (count - 1) * PILOT + PILOT + 32
+    turn_s = (digital + math.ceil(values / 2) + 3 * GUARD) / bandwidth_hz
+    access = {
+        "model": "air",
+        "threshold_db": threshold_db,
+        "pilot_symbols": PILOT,
+        "guard_symbols": GUARD,
+    }
     return scenario(
         learning={"model": "none", "payload_bits": 32 * values, "flop": sections.pop("flop")},
         adapter={"bits_per_value": 32},

@@ -10,7 +10,6 @@ from simpy import Event
 from cosim.learning.records import Outgoing
 from cosim.methods.message import Turn
 from cosim.physics.over_the_air import analog_symbols
-from cosim.scenario.radio import OverTheAir
 from cosim.simulation.message import Message
 from cosim.simulation.superposition import Star
 from cosim.simulation.world import Seat, World
@@ -62,13 +61,16 @@ class AirTurns:
         for colour in distance_two_colours(graph):
             stars = [star for receiver in colour for star in self._star(receiver)]
             if stars:
-                bits = self._control_bits()
-                air.begin_control(stars, bits)
-                yield env.timeout(air.control_s(bits))
+                scales = max(outgoing.scales for outgoing in self._said.values())
+                yield env.timeout(air.begin_reports(stars, scales))
                 air.end_control(stars)
-                air.begin_sums(stars)
-                yield env.timeout(air.symbols_s(max(star.symbols for star in stars)))
+                yield env.timeout(air.guard_s)
+                yield env.timeout(air.begin_replies(stars, scales))
+                air.end_control(stars)
+                yield env.timeout(air.guard_s)
+                yield env.timeout(air.begin_sums(stars))
                 air.end_sums(stars)
+                yield env.timeout(air.guard_s)
         self.over.succeed()
 
     def _star(self, receiver: int) -> Iterator[Star]:
@@ -94,11 +96,3 @@ class AirTurns:
         """Of a message, all of whose bits are those of values."""
         bits = self._said[sender].bits[receiver]
         return analog_symbols(bits // self._world.scenario.adapter.bits_per_value)
-
-    def _control_bits(self) -> int:
-        """Of what a receiver tells in its turn: mean and scale of each of its vectors, mean and
-        scale that its neighbours are to use for each, and η."""
-        access = self._world.scenario.radio.access
-        assert isinstance(access, OverTheAir), "links are digital"
-        scales = max((outgoing.scales for outgoing in self._said.values()), default=0)
-        return (4 * scales + 1) * access.scalar_bits
