@@ -44,6 +44,7 @@ def tables(comparison: Comparison) -> list[Table]:
     columns.append([Cell(str(len(group.runs))) for group in groups])
     for measure in measures:
         cells = _cells([group.estimate(measure.name) for group in groups], measure)
+        cells = [_counted(*pair, measure) for pair in zip(cells, groups, strict=True)]
         best = [_stands_out(group, groups, measure) for group in groups]
         columns.append([Cell(*pair) for pair in zip(cells, best, strict=True)])
     heads = ["method", "seeds", *(measure.head for measure in measures)]
@@ -57,12 +58,12 @@ def tables(comparison: Comparison) -> list[Table]:
 
 
 def told(comparison: Comparison) -> list[Measure]:
-    """The measures that any group has: an accuracy without learning takes no room."""
+    """The measures that any run has: an accuracy without learning takes no room."""
     groups = comparison.groups
     return [
         measure
         for measure in comparison.measures
-        if any(group.estimate(measure.name) for group in groups)
+        if any(group.reaching(measure.name) for group in groups)
     ]
 
 
@@ -146,6 +147,13 @@ def _cells(estimates: Sequence[Estimate | None], measure: Measure, sign: str = "
         needed = _SIGNIFICANT - 1 - math.floor(math.log10(min(sizes)))
         digits = min(_MOST_DIGITS, max(digits, needed))
     return [_cell(estimate, digits, measure, sign) for estimate in estimates]
+
+
+def _counted(text: str, group: Group, measure: Measure) -> str:
+    """The cell of a group; where some of its runs lack the figure, how many have it, since a mean
+    would be that of the lucky ones."""
+    having = group.reaching(measure.name)
+    return f"{having} of {len(group.runs)}" if 0 < having < len(group.runs) else text
 
 
 def _cell(estimate: Estimate | None, digits: int, measure: Measure, sign: str) -> str:
