@@ -87,25 +87,50 @@ def sentences(comparison: Comparison) -> list[str]:
         if isinstance(difference, str):
             lines.append(difference)
         elif difference is not None:
-            lines.append(in_words(group.label, name, difference))
+            seeds = group.difference(other, "accuracy")
+            lines.append(in_words(group.label, name, difference, seeds))
     return [*lines, *comparison.notes]
 
 
-def in_words(label: str, other: str, difference: AnswerDifference) -> str:
-    """The difference by seed and question as a sentence."""
-    points = 100 * difference.mean
-    more = "more" if points >= 0 else "fewer"
-    low, high = sorted((100 * difference.low, 100 * difference.high))
-    if points < 0:
-        low, high = -high, -low
+def in_words(
+    label: str, other: str, difference: AnswerDifference, by_seed: Estimate | None = None
+) -> str:
+    """The difference by seed and question as a sentence, and whether it tells the two apart.
+
+    by_seed: the same difference with its interval over seeds.
+    """
     questions = f"{difference.questions} questions"
     over = f"{difference.seeds} seeds × {questions}"
     if difference.seeds == 1:
         over = f"{questions} of one seed, which says nothing of other seeds"
+    bounds = _points(difference.low, difference.high)
     return (
-        f"{label} answers {abs(points):.1f} points {more} than {other}, 95 % from {low:.1f} to "
-        f"{high:.1f} over {over} (paired bootstrap)"
+        f"{label} minus {other}: {_point(difference.mean)} points, 95 % from {bounds} over {over} "
+        f"(paired bootstrap): {_verdict(difference, by_seed)}"
     )
+
+
+def _verdict(difference: AnswerDifference, by_seed: Estimate | None) -> str:
+    """What both intervals say. That over seeds counts all that varies between them and knows how
+    few they are; the bootstrap draws few seeds again and again, and is too sure of them."""
+    apart = not difference.low <= 0.0 <= difference.high
+    if by_seed is None or by_seed.half_width is None:
+        return "told apart" if apart else "not told apart"
+    low, high = by_seed.interval()
+    apart_by_seed = not low <= 0.0 <= high
+    if apart == apart_by_seed:
+        return "told apart" if apart else "not told apart"
+    told, silent = ("questions", "seeds") if apart else ("seeds", "questions")
+    return f"{told} tell them apart, {silent} do not (over seeds alone from {_points(low, high)})"
+
+
+def _points(low: float, high: float) -> str:
+    return f"{_point(low)} to {_point(high)}"
+
+
+def _point(share: float) -> str:
+    """A share in points, with a minus sign that cannot be taken for a dash."""
+    return f"{100 * share:z.1f}".replace("-", "−")
 
 
 def _differences(
