@@ -223,11 +223,10 @@ def profile(
 @app.command(cls=Command)
 def schema() -> None:
     """Print the JSON schema of a scenario, for editors."""
-    import json
-
+    from cosim.cli.json_text import json_text
     from cosim.scenario.model import Scenario
 
-    typer.echo(json.dumps(Scenario.model_json_schema(), indent=2, ensure_ascii=False))
+    typer.echo(json_text(Scenario.model_json_schema()))
 
 
 ViewsOut = Annotated[

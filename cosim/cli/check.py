@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cosim.cli.echoed_log import echo_log
+from cosim.cli.json_text import json_text
 
 if TYPE_CHECKING:
     from cosim.preflight.explain import Explanation, Fact
@@ -95,4 +95,4 @@ def _json(scenario: Scenario, facts: list[Fact], warnings: tuple[str, ...]) -> s
         },
         "warnings": list(warnings),
     }
-    return json.dumps(content, indent=2, ensure_ascii=False)
+    return json_text(content)

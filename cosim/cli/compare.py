@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cosim.cli.json_text import json_text
 from cosim.errors import UsageError
 from cosim.sweeping.opened import opened_runs
 
@@ -82,7 +84,10 @@ def compare(
         typer.echo(written(comparison, Format.CSV), nl=False)
         return
     if out is None or str(out) == "-":
-        typer.echo(written(comparison, wanted, _width()), nl=False)
+        text = written(comparison, wanted, _width())
+        if wanted is Format.JSON:
+            text = f"{json_text(json.loads(text))}\n"
+        typer.echo(text, nl=False)
     else:
         write_file(written(comparison, wanted), out)
         typer.echo(f"written: {out}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cosim.cli.echoed_log import echo_log
+from cosim.cli.json_text import json_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,7 +54,7 @@ def evaluate(
     echo_log(True)
     found = evaluated(run, task or (), device or (), samples=samples, taken_for=taken_for)
     if json:
-        typer.echo(json_.dumps(found.as_json(), ensure_ascii=False, indent=2))
+        typer.echo(json_text(found.as_json()))
         return
     from rich.console import Console
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cosim.cli.json_text import json_text
 from cosim.errors import MethodError, UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _COLUMNS = ("projection", "topology", "aggregation", "sending")
 # Where there is no terminal a row is a line.
 _WIDE = 240
+# In fewer columns a table would cut what sources are called.
+_NARROW = 120
 
 
 def methods(
@@ -40,7 +42,7 @@ def methods(
             raise UsageError("--check: which method? cosim methods --check path:my_method.py")
         known, broken = _known()
         if as_json:
-            typer.echo(_json([_content(method, name) for name, method in known.items()]))
+            typer.echo(json_text([_content(method, name) for name, method in known.items()]))
         else:
             _list(known)
         for line in broken:
@@ -58,7 +60,7 @@ def methods(
             {"name": verdict.name, "holds": verdict.holds, "sentence": verdict.sentence}
             for verdict in verdicts
         ]
-        typer.echo(_json(_content(chosen) | ({"checks": checks} if check else {})))
+        typer.echo(json_text(_content(chosen) | ({"checks": checks} if check else {})))
     if not all(verdict.holds for verdict in verdicts):
         raise typer.Exit(1)
 
@@ -81,24 +83,38 @@ def _known() -> tuple[dict[str, Method], list[str]]:
 
 
 def _list(known: Mapping[str, Method]) -> None:
-    """A row a method: where it comes from, and the parts by which most of them differ."""
+    """A row a method, or a block where that is too wide: where it comes from, and the parts by
+    which most of them differ."""
     from rich.console import Console
+    from rich.padding import Padding
     from rich.table import Table
 
     from cosim.methods.words import method_words
 
+    console = Console(markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDE
+    # What is in braces has settings, which are told in full elsewhere.
+    heads = {
+        name: [_head(words[slot]) for slot in _COLUMNS]
+        for name, method in known.items()
+        if (words := dict(method_words(method)))
+    }
+    if console.width < _NARROW:
+        for name, method in known.items():
+            described = zip(_COLUMNS, heads[name], strict=True)
+            console.print(name, style="bold")
+            for line in (", ".join(map(" ".join, described)), method.reference):
+                console.print(Padding(line, (0, 0, 0, 2)))
+        console.print("cosim methods NAME tells every part of one")
+        return
     table = Table(caption="cosim methods NAME tells every part of one", row_styles=["", "dim"])
     table.add_column("method", no_wrap=True)
     table.add_column("source")
     for slot in _COLUMNS:
         table.add_column(slot)
     for name, method in known.items():
-        words = dict(method_words(method))
-        # What is in braces has settings, which are told in full elsewhere.
-        table.add_row(name, method.reference, *(_head(words[slot]) for slot in _COLUMNS))
-    console = Console(markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = _WIDE
+        table.add_row(name, method.reference, *heads[name])
     console.print(table)
 
 
@@ -113,10 +129,6 @@ def _content(method: Method, name: str | None = None) -> dict[str, Any]:
     """A method for programs: parts with all their settings, as a scenario takes them."""
     parts = method.model_dump(mode="json", exclude={"name", "reference"})
     return {"name": name or method.name, "reference": method.reference, "parts": parts}
-
-
-def _json(content: object) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=False)
 
 
 def _tell(method: Method) -> None:

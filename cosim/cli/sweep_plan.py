@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cosim.cli.json_text import json_text
 from cosim.cli.sweep_progress import plan_words
 from cosim.sweeping.duration import wall_s_left
 from cosim.sweeping.index import Entry
@@ -41,7 +41,7 @@ def plan_json(
         "jobs": jobs,
         "seconds": wall_s_left(entries, jobs),
     }
-    return json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
+    return json_text(told, finite=True)
 
 
 def _entries(plan: Sequence[Planned], refusals: Mapping[str, str]) -> list[Entry]:

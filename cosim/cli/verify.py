@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from cosim.cli.json_text import json_text
 
 if TYPE_CHECKING:
     from cosim.verification.finding import Check
@@ -49,4 +50,4 @@ def _verified_json(run: Path, checks: Sequence[Check]) -> str:
             for check in checks
         ],
     }
-    return json.dumps(content, indent=2, ensure_ascii=False)
+    return json_text(content)

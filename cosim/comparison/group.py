@@ -32,6 +32,10 @@ class Group:
         """Mean of a figure over the seeds; None unless every run of the group has it."""
         return estimate([figures.value(figure) for figures in self.figures.values()])
 
+    def reaching(self, figure: str) -> int:
+        """How many runs of the group have a figure."""
+        return sum(figures.value(figure) is not None for figures in self.figures.values())
+
     def difference(self, other: Group, figure: str) -> Estimate | None:
         """Mean over the seeds of both groups of this one's figure minus the other's."""
         seeds = [seed for seed in self.figures if seed in other.figures]

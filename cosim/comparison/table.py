@@ -44,6 +44,7 @@ def tables(comparison: Comparison) -> list[Table]:
     columns.append([Cell(str(len(group.runs))) for group in groups])
     for measure in measures:
         cells = _cells([group.estimate(measure.name) for group in groups], measure)
+        cells = [_counted(*pair, measure) for pair in zip(cells, groups, strict=True)]
         best = [_stands_out(group, groups, measure) for group in groups]
         columns.append([Cell(*pair) for pair in zip(cells, best, strict=True)])
     heads = ["method", "seeds", *(measure.head for measure in measures)]
@@ -57,12 +58,12 @@ def tables(comparison: Comparison) -> list[Table]:
 
 
 def told(comparison: Comparison) -> list[Measure]:
-    """The measures that any group has: an accuracy without learning takes no room."""
+    """The measures that any run has: an accuracy without learning takes no room."""
     groups = comparison.groups
     return [
         measure
         for measure in comparison.measures
-        if any(group.estimate(measure.name) for group in groups)
+        if any(group.reaching(measure.name) for group in groups)
     ]
 
 
@@ -86,25 +87,50 @@ def sentences(comparison: Comparison) -> list[str]:
         if isinstance(difference, str):
             lines.append(difference)
         elif difference is not None:
-            lines.append(in_words(group.label, name, difference))
+            seeds = group.difference(other, "accuracy")
+            lines.append(in_words(group.label, name, difference, seeds))
     return [*lines, *comparison.notes]
 
 
-def in_words(label: str, other: str, difference: AnswerDifference) -> str:
-    """The difference by seed and question as a sentence."""
-    points = 100 * difference.mean
-    more = "more" if points >= 0 else "fewer"
-    low, high = sorted((100 * difference.low, 100 * difference.high))
-    if points < 0:
-        low, high = -high, -low
+def in_words(
+    label: str, other: str, difference: AnswerDifference, by_seed: Estimate | None = None
+) -> str:
+    """The difference by seed and question as a sentence, and whether it tells the two apart.
+
+    by_seed: the same difference with its interval over seeds.
+    """
     questions = f"{difference.questions} questions"
     over = f"{difference.seeds} seeds × {questions}"
     if difference.seeds == 1:
         over = f"{questions} of one seed, which says nothing of other seeds"
+    bounds = _points(difference.low, difference.high)
     return (
-        f"{label} answers {abs(points):.1f} points {more} than {other}, 95 % from {low:.1f} to "
-        f"{high:.1f} over {over} (paired bootstrap)"
+        f"{label} minus {other}: {_point(difference.mean)} points, 95 % from {bounds} over {over} "
+        f"(paired bootstrap): {_verdict(difference, by_seed)}"
     )
+
+
+def _verdict(difference: AnswerDifference, by_seed: Estimate | None) -> str:
+    """What both intervals say. That over seeds counts all that varies between them and knows how
+    few they are; the bootstrap draws few seeds again and again, and is too sure of them."""
+    apart = not difference.low <= 0.0 <= difference.high
+    if by_seed is None or by_seed.half_width is None:
+        return "told apart" if apart else "not told apart"
+    low, high = by_seed.interval()
+    apart_by_seed = not low <= 0.0 <= high
+    if apart == apart_by_seed:
+        return "told apart" if apart else "not told apart"
+    told, silent = ("questions", "seeds") if apart else ("seeds", "questions")
+    return f"{told} tell them apart, {silent} do not (over seeds alone from {_points(low, high)})"
+
+
+def _points(low: float, high: float) -> str:
+    return f"{_point(low)} to {_point(high)}"
+
+
+def _point(share: float) -> str:
+    """A share in points, with a minus sign that cannot be taken for a dash."""
+    return f"{100 * share:z.1f}".replace("-", "−")
 
 
 def _differences(
@@ -146,6 +172,13 @@ def _cells(estimates: Sequence[Estimate | None], measure: Measure, sign: str = "
         needed = _SIGNIFICANT - 1 - math.floor(math.log10(min(sizes)))
         digits = min(_MOST_DIGITS, max(digits, needed))
     return [_cell(estimate, digits, measure, sign) for estimate in estimates]
+
+
+def _counted(text: str, group: Group, measure: Measure) -> str:
+    """The cell of a group; where some of its runs lack the figure, how many have it, since a mean
+    would be that of the lucky ones."""
+    having = group.reaching(measure.name)
+    return f"{having} of {len(group.runs)}" if 0 < having < len(group.runs) else text
 
 
 def _cell(estimate: Estimate | None, digits: int, measure: Measure, sign: str) -> str:

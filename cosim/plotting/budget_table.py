@@ -52,14 +52,25 @@ def budgets(comparison: Comparison, request: Request) -> Drawing:
     shown = tables(replace(comparison, groups=groups, measures=chosen))[0]
     notes = [*comparison.notes, *notes]
     gaps = any(cell.text == "–" for row in shown.rows for cell in row)
+    some = any(0 < one.reaching(own.name) < len(one.runs) for one in groups for own in chosen)
     told = (
         over_seeds(groups),
         questions(groups),
-        "–: not every run came so far." if gaps else "",
+        "" if request.target is None else _reached(request.target, groups),
+        "k of n: so many runs came so far, and a mean would be of those alone." if some else "",
+        "–: no run came so far." if gaps else "",
         *(_ended(budget, groups) for budget in given),
     )
     words = " ".join(filter(None, told))
     return Drawing(table, lambda: _paint(shown, words, warning(notes)), notes)
+
+
+def _reached(target: float, groups: Sequence[Group]) -> str:
+    """In how many runs a target was reached: in none, there is no column of it."""
+    having = sum(group.reaching("to_target_s") for group in groups)
+    count = sum(len(group.runs) for group in groups)
+    share = "every run" if having == count else f"{having} of {count} runs"
+    return f"Accuracy {target:g} was reached in {share if having else 'no run'}."
 
 
 def _ended(budget: Budget, groups: Sequence[Group]) -> str:

@@ -30,6 +30,8 @@ _COSTS = {
     "mbit": ("bits on the air", "bit", 1e6),
 }
 _ROW_IN = 2.75
+# Of the median curve's end: what is less is of no account on an axis.
+_NEGLIGIBLE = 1e-3
 
 
 def course(comparison: Comparison, request: Request) -> Drawing:
@@ -97,8 +99,9 @@ def _panel(
 ) -> None:
     spent = of_unit * table[cost]
     factor, unit = prefixed(spent, unit)
-    if cost == "mbit" and wide(spent):
-        _decades(panel, factor * spent)
+    typical = _typical(spent, table["label"])
+    if cost == "mbit" and wide(typical):
+        _decades(panel, factor * float(typical.min()), factor * float(spent.max()))
     else:
         panel.set_xlim(*limits([0.0], factor * spent, -math.inf, math.inf))
     for label, style in styles.items():
@@ -119,11 +122,17 @@ def _panel(
     panel.set_xlabel(f"{name} ({unit})")
 
 
-def _decades(panel: Axes, spent: pd.Series) -> None:
-    """A logarithmic axis that begins with 0, where all runs begin."""
+def _typical(spent: pd.Series, labels: pd.Series) -> pd.Series:
+    """The costs but for those far below what a curve ends with, such as the few bits that one
+    method tells before its first update: an axis that has room for them has little for the rest."""
+    finals = spent.groupby(labels).max()
+    return spent[(spent > 0) & (spent >= _NEGLIGIBLE * finals.median())]
+
+
+def _decades(panel: Axes, least: float, most: float) -> None:
+    """A logarithmic axis from the least cost on, and linear from 0, where all runs begin."""
     from matplotlib.ticker import FixedLocator, NullLocator
 
-    least, most = float(spent[spent > 0].min()), float(spent.max())
     first = 10.0 ** math.floor(math.log10(least))
     panel.set_xscale("symlog", linthresh=first, linscale=0.5)
     powers = range(round(math.log10(first)), math.floor(math.log10(most)) + 1)

@@ -144,7 +144,8 @@ def _paint(
             if difference:
                 panel.axhline(0.0, color="0.45", linewidth=0.8, zorder=1)
         row.legend(styles)
-    joined = "" if axis.numeric else " Marks are not joined: the values have no order."
+    between = " Lines guide the eye: between the marks nothing was measured."
+    joined = between if axis.numeric else " Marks are not joined: the values have no order."
     foot(figure, told[0] + joined + " Marks side by side belong to one value.", told[1])
     return figure
 

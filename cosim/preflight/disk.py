@@ -15,11 +15,11 @@ from cosim.methods.workload import Workload
 from cosim.physics.decibel import dbm_to_w
 from cosim.physics.over_the_air import analog_symbols, symbols_time_s
 from cosim.scenario.model import Scenario
-from cosim.scenario.radio import OverTheAir
 from cosim.si_prefix import with_prefix
 from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.setup.build import given_work
 from cosim.simulation.setup.equipment import equipment
+from cosim.simulation.setup.radio_warnings import air_overhead_symbols
 from cosim.simulation.setup.waiting import nobody_before_s, waits_s
 from cosim.simulation.station import Device
 
@@ -178,15 +178,6 @@ def _longest_round_s(scenario: Scenario, work: Sequence[Workload], modules: int)
         turn_s = float(symbols_time_s(symbols, scenario.radio.bandwidth_hz))
         return slowest_s + turns * scenario.device_count * turn_s
     return slowest_s + turns * scenario.radio.deadline_s
-
-
-def air_overhead_symbols(scenario: Scenario, modules: int) -> float:
-    """How many symbols all is as long as that a turn on the air has besides its sums, at most: all
-    neighbours that a device may have, and both factors of so many modules."""
-    access = scenario.radio.access
-    assert isinstance(access, OverTheAir), "links are digital"
-    senders = scenario.method.topology.most_receivers(scenario.device_count - 1)
-    return access.overhead_symbols(senders, 2 * modules)
 
 
 def free_bytes(directory: Path) -> float:

@@ -11,10 +11,8 @@ import numpy as np
 
 from cosim.methods.workload import Workload
 from cosim.physics.decibel import w_to_dbm
-from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
-from cosim.physics.over_the_air import analog_symbols, symbols_time_s
-from cosim.physics.power import spectral_efficiency_needed
-from cosim.preflight.disk import air_overhead_symbols, disk_words, estimate_disk
+from cosim.physics.over_the_air import symbols_time_s
+from cosim.preflight.disk import disk_words, estimate_disk
 from cosim.scenario.model import Scenario
 from cosim.scenario.radio import D2dOutdoor, Radio
 from cosim.si_prefix import span, with_prefix
@@ -22,13 +20,18 @@ from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.links.link_need import margin_db
 from cosim.simulation.setup.build import build_devices, channel_of, given_work, settled
 from cosim.simulation.setup.equipment import equipment
-from cosim.simulation.setup.first_links import FirstLinks, first_links, shortfall
+from cosim.simulation.setup.first_links import FirstLinks, first_links
+from cosim.simulation.setup.radio_warnings import (
+    SPECTRUM,
+    air_overhead_symbols,
+    air_turn_s,
+    coherence_s,
+    efficiency_needed,
+    radio_warnings,
+)
 from cosim.simulation.setup.waiting import nobody_before_s, waits_s
 from cosim.simulation.setup.warnings import world_warnings
 from cosim.simulation.station import Device
-
-# Beyond this many bit/s/Hz a Rayleigh link seldom delivers.
-_DEMANDING_BIT_S_HZ = 4.0
 
 
 @dataclass(frozen=True)
@@ -79,29 +82,15 @@ def radio_facts(
     that are adapted."""
     radio = scenario.radio
     receivers = scenario.method.topology.most_receivers(scenario.device_count - 1)
+    warnings = radio_warnings(scenario, devices, first_bits, links, modules)
+    longest_s = coherence_s(scenario, devices)
     if radio.access.model == "air" and receivers:
-        return _sums_on_the_air(scenario, _coherence_s(scenario, devices), first_bits, modules)
+        return _sums_on_the_air(scenario, longest_s, first_bits, modules, warnings)
     if links is None:
         silent = not scenario.method.aggregation.exchanges
         why = f"method '{scenario.method.name}' sends nothing" if silent else "one device is alone"
         return [Fact("exchange", f"none: {why}")]
-    packets = radio.packets
-    no_retransmission = None
-    if packets.model == "blocks" and margin_db(radio) <= packets.backoff_db:
-        no_retransmission = (
-            "the rate leaves no time before Γ for a single retransmission: lower backoff_db below "
-            "the margin"
-        )
-    efficiency = float(
-        spectral_efficiency_needed(first_bits, receivers, radio.bandwidth_hz, radio.deadline_s)
-    )
-    coherence_s = _coherence_s(scenario, devices)
-    warning = (
-        None
-        if efficiency <= _DEMANDING_BIT_S_HZ
-        else f"more than {_DEMANDING_BIT_S_HZ:g}: size bandwidth_hz·deadline_s to at least "
-        f"{first_bits * receivers / _DEMANDING_BIT_S_HZ:.3g}"
-    )
+    packets, efficiency = radio.packets, efficiency_needed(radio, receivers, first_bits)
     share_hz = radio.bandwidth_hz / receivers
     return [
         Fact(
@@ -115,39 +104,31 @@ def radio_facts(
             f"at most {receivers}, each with {with_prefix(share_hz, 'Hz')}",
             amounts={"receivers": receivers, "share_hz": share_hz},
         ),
-        Fact("Q·n/(W·Γ)", f"{efficiency:.2f} bit/s/Hz", warning),
-        *([Fact("packets", packets.model, no_retransmission)] if packets.model != "fluid" else []),
-        _lemma_1(scenario, links),
-        *_lines_of_sight(radio),
+        Fact(SPECTRUM, f"{efficiency:.2f} bit/s/Hz", warnings.get(SPECTRUM)),
+        *(
+            [Fact("packets", packets.model, warnings.get("packets"))]
+            if packets.model != "fluid"
+            else []
+        ),
+        _lemma_1(scenario, links, warnings.get("Lemma 1")),
+        *_lines_of_sight(radio, warnings.get("shadowing")),
         Fact(
             "coherence time",
             "infinite: nothing moves"
-            if np.isinf(coherence_s)
-            else f"{coherence_s * 1e3:.1f} ms for the fastest pair; Γ is "
-            f"{radio.deadline_s / coherence_s:.0f} of them",
+            if np.isinf(longest_s)
+            else f"{longest_s * 1e3:.1f} ms for the fastest pair; Γ is "
+            f"{radio.deadline_s / longest_s:.0f} of them",
         ),
     ]
 
 
-def _coherence_s(scenario: Scenario, devices: Sequence[Device]) -> float:
-    """The coherence time of the fastest pair."""
-    speeds = sorted((device.trajectory.speed_limit_m_s for device in devices), reverse=True)
-    carrier_hz = scenario.radio.carrier_hz
-    dopplers = [float(doppler_hz(speed, carrier_hz)) for speed in [*speeds[:2], 0.0][:2]]
-    return float(coherence_time_s(float(effective_doppler_hz(*dopplers))))
-
-
-def _sums_on_the_air(scenario: Scenario, coherence_s: float, bits: int, modules: int) -> list[Fact]:
+def _sums_on_the_air(
+    scenario: Scenario, longest_s: float, bits: int, modules: int, warnings: Mapping[str, str]
+) -> list[Fact]:
     """What a receiver's turn takes, how many there may be, and whether channels stand still."""
     values, band_hz = bits // scenario.adapter.bits_per_value, scenario.radio.bandwidth_hz
-    sums_s = float(symbols_time_s(analog_symbols(values), band_hz))
     overhead_s = float(symbols_time_s(air_overhead_symbols(scenario, modules), band_hz))
-    turn_s = sums_s + overhead_s
-    shorter = scenario.radio.fading.model != "none" and coherence_s < turn_s
-    warning = (
-        "shorter than a turn, through which channels are held to be coherent: its sums come out "
-        "better than they would"
-    )
+    turn_s = air_turn_s(scenario, bits, modules)
     return [
         Fact("payload", f"{values:,} real values, to all receivers alike"),
         Fact(
@@ -160,16 +141,16 @@ def _sums_on_the_air(scenario: Scenario, coherence_s: float, bits: int, modules:
         Fact(
             "coherence time",
             "infinite: nothing moves"
-            if np.isinf(coherence_s)
-            else f"{coherence_s * 1e3:.1f} ms for the fastest pair",
-            warning if shorter else None,
+            if np.isinf(longest_s)
+            else f"{longest_s * 1e3:.1f} ms for the fastest pair",
+            warnings.get("coherence time"),
         ),
     ]
 
 
-def _lemma_1(scenario: Scenario, links: FirstLinks) -> Fact:
+def _lemma_1(scenario: Scenario, links: FirstLinks, warning: str | None) -> Fact:
     """What the links of the first graph need of p_max, and which of them need more."""
-    radio, warning = scenario.radio, shortfall(scenario, links)
+    radio = scenario.radio
     if not links.power_w.size:
         if links.present < 2:
             crowd = "nobody is" if links.present == 0 else "one device is"
@@ -190,12 +171,11 @@ def _lemma_1(scenario: Scenario, links: FirstLinks) -> Fact:
     return Fact("Lemma 1", text, warning)
 
 
-def _lines_of_sight(radio: Radio) -> list[Fact]:
+def _lines_of_sight(radio: Radio, warning: str | None) -> list[Fact]:
     """What 3GPP TR 36.843 has besides path loss, where a scenario takes that."""
     if not isinstance(radio.path_loss, D2dOutdoor):
         return []
     words = "lost and found at one distance of each pair, in a step"
-    warning = None if radio.shadowing.sigma_db else "none; 3GPP TR 36.843 goes with sigma_db: 7"
     return [
         Fact("line of sight", words),
         Fact("shadowing", f"σ {radio.shadowing.sigma_db:g} dB", warning),
@@ -265,11 +245,12 @@ def explain(scenario: Scenario) -> Explanation:
         cautions = list(expected.warnings)
         storage, modules = expected.storage, expected.modules
         disk = estimate_disk(scenario, work, storage, modules, waits_s=waited_s, absent_s=absent_s)
-    facts.append(Fact("disk", *disk_words(disk, Path("runs"))))
+    room = Fact("disk", *disk_words(disk, Path("runs")))
+    facts.append(room)
     channel = channel_of(scenario, devices)
     links = first_links(scenario, devices, channel, bits[0])
     facts += [compute_fact(scenario, work), *radio_facts(scenario, devices, *bits, links, modules)]
-    warnings = [*world_warnings(scenario, devices, work, links), *cautions]
-    oddities = [f"{fact.name}: {fact.warning}" for fact in facts if fact.warning is not None]
-    remainder = [sentence for sentence in warnings if sentence not in oddities]
-    return Explanation(tuple(facts), (*remainder, *oddities), tuple(work), scoring_flop)
+    warnings = [*world_warnings(scenario, devices, work, links, bits[0], modules), *cautions]
+    # Room on disk is this machine's and of this moment; all else a run tells as well.
+    warnings += [] if room.warning is None else [f"{room.name}: {room.warning}"]
+    return Explanation(tuple(facts), tuple(warnings), tuple(work), scoring_flop)

@@ -1,4 +1,4 @@
-"""Clusters, masks and overlaps, where a run has any."""
+"""Who exchanged with whom, what masks keep and how much adapters overlap, where a run has any."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pandas as pd
 
 from cosim.reporting.markup import Markup, table, tag
 from cosim.reporting.quantity import exact, rounded
+from cosim.scenario.reading.yaml_text import TextError, parse, plain
 from cosim.trace.reader import Run
 from cosim.trace.schema import Quantity
 
@@ -20,9 +21,36 @@ _OVERLAPS = (
 
 def adapters_section(run: Run) -> Markup | None:
     """Who was planned together, what masks keep, and how much adapters overlap; None if nothing."""
-    parts = [_clusters(run), _densities(run), *_overlaps(run)]
-    told = [part for part in parts if part is not None]
-    return tag("section", tag("h2", "Clusters and masks"), told) if told else None
+    negotiated = _negotiated(run)
+    clusters, densities, overlaps = _clusters(run, negotiated), _densities(run), _overlaps(run)
+    told = {
+        "clusters" if negotiated else "groups that exchanged": clusters,
+        "masks": densities,
+        "overlaps": overlaps or None,
+    }
+    present = {name: part for name, part in told.items() if part is not None}
+    if not present:
+        return None
+    *names, last = present
+    title = f"{', '.join(names)} and {last}" if names else last
+    return tag("section", tag("h2", title[0].upper() + title[1:]), list(present.values()))
+
+
+def _negotiated(run: Run) -> bool:
+    """Whether devices chose clusters; all other graphs have groups that hang together."""
+    try:
+        node = parse(run.scenario_text)
+    except TextError:  # the page is of the traces; whoever reads the scenario tells what is wrong
+        return False
+    content = None if node is None else plain(node)
+    for key in ("method", "topology", "graph"):
+        content = content.get(key) if isinstance(content, dict) else None
+    return content == "clusters"
+
+
+def _masked(run: Run) -> bool:
+    """Whether any device keeps less than all: without a mask everything is in common."""
+    return not run.layers.empty and bool((run.layers["density"] < 1).any())
 
 
 def clusters_by_round(run: Run) -> pd.DataFrame:
@@ -31,7 +59,7 @@ def clusters_by_round(run: Run) -> pd.DataFrame:
     return plans.unstack()
 
 
-def _clusters(run: Run) -> Markup | None:
+def _clusters(run: Run, negotiated: bool) -> Markup | None:
     """Nothing where every plan has one cluster, or where everybody is alone."""
     plans = run.topology
     if plans.empty or plans.groupby("round")["cluster"].nunique().max() < 2:
@@ -46,23 +74,32 @@ def _clusters(run: Run) -> Markup | None:
     measured = plans["collision_measured"].mean()
     predicted = plans["collision_predicted"].mean()
     collisions = ""
-    if not pd.isna(measured):
+    if not pd.isna(measured) and _masked(run):
         collisions = f" Masks collide at {rounded(measured)} on average"
         collisions += f"; the plans expected {rounded(predicted)}." if predicted >= 0 else "."
     return tag(
         "div",
-        tag("h3", "Cluster of each device, by round"),
+        tag("h3", f"{'Cluster' if negotiated else 'Group'} of each device, by round"),
         table(("", *map(str, clusters.columns)), rows, class_="heat"),
-        tag("p", _cut(run.topology, clusters), collisions, class_="note"),
+        tag("p", _numbering(negotiated), _cut(run.topology, clusters), collisions, class_="note"),
+    )
+
+
+def _numbering(negotiated: bool) -> str:
+    if negotiated:
+        return "Numbers are the clusters' own in a round."
+    return (
+        "Devices with one number in a round exchanged with each other, some of them only through "
+        "others."
     )
 
 
 def _cut(plans: pd.DataFrame, shown: pd.DataFrame) -> str:
     devices, rounds = plans["device"].nunique(), plans["round"].nunique()
     if (devices, rounds) == shown.shape:
-        return "Numbers are the clusters' own in a round."
+        return ""
     return (
-        f"The first {shown.shape[0]} of {devices} devices and {shown.shape[1]} of {rounds} rounds."
+        f" The first {shown.shape[0]} of {devices} devices and {shown.shape[1]} of {rounds} rounds."
     )
 
 
@@ -76,7 +113,7 @@ def _cluster(value: float) -> Markup | str:
 def _densities(run: Run) -> Markup | None:
     """What masks keep, by module and layer; nothing where there is no mask."""
     layers = run.layers
-    if layers.empty or (layers["density"] == 1).all():
+    if not _masked(run):
         return None
     kept = layers["active"].sum() / layers["parameters"].sum()
     heading = tag("h3", "What masks keep")

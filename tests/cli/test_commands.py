@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -36,6 +37,19 @@ def test_methods_lists_every_method_and_where_it_comes_from(cosim: Any) -> None:
         words = [parts[slot] for slot in ("projection", "topology", "aggregation", "sending")]
         heads = [w if isinstance(w, str) else w.get("name", w.get("graph")) for w in words]
         assert rows[name][1:] == heads
+
+
+def test_a_narrow_terminal_shows_every_source_whole(
+    cosim: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    text = re.sub(r"\x1b\[[0-9;]*m", "", cosim("methods").out)
+    assert max(map(len, text.splitlines())) <= 80
+    words = text.split()
+    for name, method in METHODS.items():
+        assert name in text.splitlines()
+        assert set(method.reference.split()) <= set(words)
 
 
 def cells_of(line: str) -> list[str]:

@@ -1,6 +1,9 @@
 """What is said of a scenario for programs."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,25 @@ def test_check_for_programs(cosim: Any, scenario_file: Path) -> None:
     assert facts["fine-tuning"]["most_s"] == pytest.approx(1e12 / (0.3 * 2.77e12))
     assert content["warnings"] == [f"Q·n/(W·Γ): {facts['Q·n/(W·Γ)']['warning']}"]
     assert "wall time" not in facts
+
+
+@pytest.mark.parametrize("command", ["check", "schema"])
+def test_no_letter_is_lost_where_the_output_lacks_it(command: str, scenario_file: Path) -> None:
+    words = ["check", str(scenario_file), "--json"] if command == "check" else ["schema"]
+    said = [
+        json.loads(
+            subprocess.run(
+                [sys.executable, "-m", "cosim", *words],
+                env={**os.environ, "PYTHONIOENCODING": encoding},
+                capture_output=True,
+                check=True,
+            ).stdout.decode(encoding)
+        )
+        for encoding in ("utf-8", "cp1252")
+    ]
+    for content in said:
+        content.get("facts", {}).pop("disk", None)  # others may write to it in between
+    assert said[0] == said[1]
 
 
 def test_a_method_for_programs(cosim: Any) -> None:

@@ -10,6 +10,7 @@ import cosim
 from cosim.comparison.estimate import estimate
 from cosim.comparison.figures import figures_of, forgetting
 from cosim.comparison.groups import compare
+from cosim.comparison.table import tables
 from cosim.errors import RunDirectoryError
 from cosim.trace.reader import Run
 
@@ -135,6 +136,11 @@ def test_a_target_that_some_seeds_miss_has_no_mean(by_hand: Callable[..., Run]) 
     comparison = compare(runs, target=0.6)
     assert comparison.groups[0].estimate("to_target_s") is None
     assert comparison.notes == ["reached 0.6 in 1 of 2 runs: lora"]
+    (table,) = tables(comparison)
+    cells = dict(zip(table.heads, (cell.text for cell in table.rows[0]), strict=True))
+    assert [cells[f"{unit} to 0.6"] for unit in ("s", "J", "Mbit")] == ["1 of 2"] * 3
+    (table,) = tables(compare(runs, target=0.9))
+    assert not [head for head in table.heads if "0.9" in head]
 
 
 def test_an_estimate_needs_every_value() -> None:

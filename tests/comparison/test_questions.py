@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from cosim.comparison.estimate import Estimate
 from cosim.comparison.groups import compare
 from cosim.comparison.questions import AnswerDifference, by_question
 from cosim.comparison.table import in_words, sentences
@@ -161,12 +162,39 @@ def test_other_questions_are_told_and_not_compared(groups: Callable[..., list[Ru
 
 def test_the_sentence_says_it_in_points() -> None:
     more = AnswerDifference(0.0312, 0.012, 0.0504, 5, 64)
-    assert in_words("A", "B", more) == (
-        "A answers 3.1 points more than B, 95 % from 1.2 to 5.0 over 5 seeds × 64 questions "
-        "(paired bootstrap)"
+    assert in_words("A", "B", more, Estimate(0.0312, 0.02, 5)) == (
+        "A minus B: 3.1 points, 95 % from 1.2 to 5.0 over 5 seeds × 64 questions (paired "
+        "bootstrap): told apart"
     )
     fewer = AnswerDifference(-0.02, -0.05, 0.01, 1, 64)
-    assert in_words("A", "B", fewer) == (
-        "A answers 2.0 points fewer than B, 95 % from -1.0 to 5.0 over 64 questions of one seed, "
-        "which says nothing of other seeds (paired bootstrap)"
+    assert in_words("A", "B", fewer, Estimate(-0.02, None, 1)) == (
+        "A minus B: −2.0 points, 95 % from −5.0 to 1.0 over 64 questions of one seed, which says "
+        "nothing of other seeds (paired bootstrap): not told apart"
     )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "half_width", "said"),
+    [
+        (-0.063, -0.007, 0.02, "told apart"),
+        (-0.063, 0.007, 0.04, "not told apart"),
+        (
+            -0.063,
+            -0.007,
+            0.039,
+            "questions tell them apart, seeds do not (over seeds alone from −7.3 to 0.5)",
+        ),
+        (
+            -0.063,
+            0.007,
+            0.02,
+            "seeds tell them apart, questions do not (over seeds alone from −5.4 to −1.4)",
+        ),
+    ],
+)
+def test_the_sentence_says_whether_both_intervals_tell_two_apart(
+    low: float, high: float, half_width: float, said: str
+) -> None:
+    difference = AnswerDifference(-0.034, low, high, 5, 64)
+    told = in_words("A", "B", difference, Estimate(-0.034, half_width, 5))
+    assert told.split(" (paired bootstrap): ")[1] == said

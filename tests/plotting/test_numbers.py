@@ -138,6 +138,21 @@ def test_budgets_are_the_comparisons(swept: list[Run]) -> None:
     assert told["lora", "accuracy_at_15s"] == pytest.approx(0.3)
     assert ("lora", "to_target_s") not in told, "one of its seeds did not reach it"
     assert told["decaf", "to_target_s"] == 20
+    assert "Accuracy 0.62 was reached in" in drawing.figure.get_supxlabel()
+
+
+def test_a_target_that_only_some_runs_reach_is_in_the_figure(by_hand: Callable[..., Run]) -> None:
+    runs = [by_hand([0, 0.5]), by_hand([0, 0.7], seed=2)]
+    drawing = cosim.plot(runs, "budgets", budget="15s", target=0.6)
+    words = " ".join(drawing.figure.get_supxlabel().split())
+    assert "Accuracy 0.6 was reached in 1 of 2 runs. k of n:" in words
+    panel = drawing.figure.subfigs[0].axes[0]
+    texts = [text.get_text() for text in panel.texts]
+    assert "s to 0.6" in texts
+    assert texts.count("1 of 2") == 3
+    out_of_reach = cosim.plot(runs, "budgets", budget="15s", target=0.9)
+    words = " ".join(out_of_reach.figure.get_supxlabel().split())
+    assert "Accuracy 0.9 was reached in no run." in words
 
 
 def test_evaluations_that_a_seed_lacks_are_told(by_hand: Callable[..., Run]) -> None:

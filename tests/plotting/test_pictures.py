@@ -1,14 +1,17 @@
 """What is seen: marks where something was measured, steps between them, at most six curves."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection
 
 import cosim
+from cosim.comparison.figures import evaluated_rounds
 from cosim.errors import ViewError
 from cosim.plotting.style import MOST_CURVES, STYLES, chunks
 from cosim.trace.reader import Run
@@ -32,6 +35,26 @@ def test_marks_stand_where_it_was_measured_and_steps_between(swept: list[Run]) -
             assert np.asarray(line.get_xdata()).tolist() == own[cost].tolist()
             assert np.asarray(line.get_ydata()).tolist() == own["accuracy"].tolist()
             assert line.get_marker() not in ("", "None")
+
+
+def test_a_few_control_bits_take_no_decades_of_the_axis(
+    by_hand: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One method has said 1 kbit before its first update; curves end with 100 and 1000 Mbit."""
+    spent = {"lora": [0.0, 10.0, 1000.0], "ef_hc": [0.0, 1e-3, 100.0], "local": [0.0, 0.0, 0.0]}
+    runs = [by_hand([0.1, 0.4, 0.5], method=method) for method in spent]
+
+    def evaluated(run: Run) -> pd.DataFrame:
+        return evaluated_rounds(run).assign(mbit=spent[run.manifest["method"]])
+
+    monkeypatch.setattr("cosim.plotting.course.evaluated_rounds", evaluated)
+    bits = cosim.plot(runs, "accuracy").figure.subfigs[0].axes[2]
+    assert [text.get_text() for text in bits.get_xticklabels()] == ["0", "0.01", "0.1", "1"]
+
+
+def test_between_the_marks_of_values_nothing_was_measured(swept: list[Run]) -> None:
+    foot = cosim.plot(swept, "final", over="probability").figure.get_supxlabel()
+    assert "between the marks nothing was measured" in " ".join(foot.split())
 
 
 def test_no_interval_that_is_drawn_leaves_a_rate(swept: list[Run]) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from cosim.reporting.adapters import clusters_by_round
+from cosim.reporting.adapters import adapters_section, clusters_by_round
 from cosim.reporting.costs import device_costs
 from cosim.reporting.deadlines import counted_by_use
 from cosim.reporting.quantity import rounded
-from cosim.trace.reader import Run
+from cosim.trace.reader import Run, read_run
 from tests.reporting.conftest import Page
 
 Report = Callable[..., tuple[Path, Page]]
@@ -145,6 +145,22 @@ def test_heat_map_clusters_masks_and_overlaps(report: Report, learnt: Run) -> No
         r for r in rows(learnt, "diagnostics") if r["quantity"] == "projection_overlap_mean"
     ]
     assert all(row["value"] in page.numbers for row in overlaps if row["round"] == last)
+
+
+def test_what_has_neither_clusters_nor_masks_is_told_who_exchanged(
+    learnt: Run, learnt_by_lora: Run
+) -> None:
+    run = read_run(learnt_by_lora.directory)
+    run.topology["cluster"] = run.topology["device"] // 2  # as if the four had met in pairs
+    run.topology["cluster_size"] = 2
+    text = str(adapters_section(run))
+    assert "<h2>Groups that exchanged" in text
+    assert "Group of each device, by round" in text
+    assert "luster of" not in text
+    assert "asks collide" not in text
+    text = str(adapters_section(learnt))
+    assert "<h2>Clusters, masks and overlaps" in text
+    assert "Masks collide at" in text
 
 
 def test_batteries_are_told_where_they_run_down(report: Report, networked: Run) -> None:

@@ -1,9 +1,11 @@
 """What `cosim check` foresees is what the run then does."""
 
 import math
+from pathlib import Path
 
 import pytest
 
+from cosim.lifecycle.play import play
 from cosim.methods.topology.clusters import Clusters
 from cosim.methods.topology.random import RandomGraph
 from cosim.preflight.explain import compute_fact, explain
@@ -131,3 +133,23 @@ def test_what_goes_with_the_path_loss_of_36_843_is_told() -> None:
     shadowed = facts(path_loss={"model": "d2d_outdoor"}, shadowing={"sigma_db": 7})
     assert shadowed["shadowing"] is None
     assert "shadowing" not in facts()
+
+
+@pytest.mark.parametrize(
+    ("quantity", "sections"),
+    [
+        ("Q·n/(W·Γ)", {"radio": {"bandwidth_hz": 2.0e5, "fading": {"model": "none"}}}),
+        ("Lemma 1", {"radio": {"p_max_dbm": -30, "fading": {"model": "none"}}}),
+        (
+            "shadowing",
+            {"radio": {"path_loss": {"model": "d2d_outdoor"}, "fading": {"model": "none"}}},
+        ),
+    ],
+)
+def test_a_run_repeats_what_check_warns_of(
+    quantity: str, sections: dict[str, object], tmp_path: Path
+) -> None:
+    chosen = scenario(**sections)
+    warned = explain(chosen).warnings
+    assert any(sentence.startswith(f"{quantity}: ") for sentence in warned)
+    assert list(play(chosen, tmp_path / "run").manifest["warnings"]) == list(warned)

@@ -128,12 +128,14 @@ def world_of(
     medium = Medium(env, channel, stations, record, arrived)
     world = World(env, scenario, stations, learner, medium, record)
     work = [given_work(scenario)] * len(devices) if scenario.learning.model == "none" else None
-    links = None
+    links, bits, modules = None, None, 0
     if devices:
         # Those of the largest density, and before links limit them: what `cosim check` counts.
-        bits = max(learner.describe([device.id for device in devices]).first_bits)
+        description = learner.describe([device.id for device in devices])
+        bits, modules = max(description.first_bits), len(description.sizes)
         links = first_links(scenario, devices, channel, bits)
-    world.warnings = [*world_warnings(scenario, devices, work, links), *learner.warnings]
+    warnings = world_warnings(scenario, devices, work, links, bits, modules)
+    world.warnings = [*warnings, *learner.warnings]
     return world
 
 

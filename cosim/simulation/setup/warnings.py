@@ -20,7 +20,8 @@ from cosim.mobility.recorded.sift import lasting, listed
 from cosim.mobility.trajectory import Trajectory
 from cosim.scenario.mobility import RecordedTrace
 from cosim.scenario.model import Scenario
-from cosim.simulation.setup.first_links import FirstLinks, shortfall
+from cosim.simulation.setup.first_links import FirstLinks
+from cosim.simulation.setup.radio_warnings import radio_warnings
 from cosim.simulation.setup.waiting import waits_s
 from cosim.simulation.station import Device
 
@@ -40,12 +41,15 @@ def world_warnings(
     devices: Sequence[Device],
     work: Sequence[Workload] | None = None,
     links: FirstLinks | None = None,
+    bits: int | None = None,
+    modules: int = 0,
 ) -> list[str]:
-    """Sentences about where the devices are and go and whom they reach, known before the first
-    event.
+    """Sentences about where the devices are and go, whom they reach and with what, known before the
+    first event.
 
     work: a mean round's by device, None where it is not known yet; then a run is taken to last for
-    its deadlines alone. links: those that it begins with, None where there are none.
+    its deadlines alone. links: those that it begins with, None where there are none. bits: of a
+    first payload, None where nobody is there to send it. modules: that are adapted.
     """
     recorded = {device.id: path for device in devices if (path := _recorded(device)) is not None}
     sentences = [
@@ -67,9 +71,8 @@ def world_warnings(
     wait_s = waits_s(scenario, devices)
     if wait_s > _LONG_WAIT_S:
         sentences.append(f"the run may wait for {lasting(wait_s)} until a device is there")
-    short = None if links is None else shortfall(scenario, links)
-    if short is not None:
-        sentences.append(f"Lemma 1: {short}")
+    asked = {} if bits is None else radio_warnings(scenario, devices, bits, links, modules)
+    sentences += [f"{name}: {sentence}" for name, sentence in asked.items()]
     return sentences
 
 
