@@ -16,4 +16,10 @@ class Verified(tuple[Check, ...]):
         return not any(check.findings for check in self)
 
     def __repr__(self) -> str:
+        failures = [check.name for check in self if check.findings]
+        wrong = f"{len(failures)} failed: {', '.join(failures)}" if failures else "nothing wrong"
+        return f"Verified({sum(check.ok for check in self)} of {len(self)} checks made, {wrong})"
+
+    def __str__(self) -> str:
+        """All checks, as `cosim verify` tells them."""
         return "\n".join(line for check in self for line in check.lines())

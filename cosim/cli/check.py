@@ -74,7 +74,8 @@ def _wall_time(scenario: Scenario, explanation: Explanation, *, timed: bool) -> 
     asked = scenario, explanation.work, explanation.scoring_flop
     foreseen = foreseen_by_timing(*asked) if timed else foreseen_by_profile(*asked)
     if foreseen is None:
-        return []
+        words = "not known: there is no profile of this machine that fits; --timed measures it"
+        return [Fact("wall time", words)]
     words = f"about {clock_text(foreseen.total_s)} on this machine left alone: training "
     words += f"{clock_text(foreseen.training_s)}, evaluation {clock_text(foreseen.evaluation_s)}; "
     words += foreseen.source

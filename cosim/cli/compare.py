@@ -11,6 +11,7 @@ import typer
 
 from cosim.cli.json_text import json_text
 from cosim.errors import UsageError
+from cosim.spelling import did_you_mean
 from cosim.sweeping.opened import opened_runs
 
 if TYPE_CHECKING:
@@ -100,7 +101,16 @@ def _format(name: str | None, out: Path | None) -> Format:
     from cosim.comparison.formats import FORMAT_OF, Format
 
     if name is None:
-        name = FORMAT_OF.get("" if out is None else out.suffix.lower(), "table")
+        name = "table"
+        if out is not None and out.suffix:
+            ending = out.suffix.lower()
+            if ending not in FORMAT_OF:
+                raise UsageError(
+                    f"--out: {out} says no format: its name ends with none of "
+                    f"{', '.join(FORMAT_OF)}; another name goes with --format"
+                    + did_you_mean(ending, FORMAT_OF)
+                )
+            name = FORMAT_OF[ending]
     if name not in list(Format):
         raise UsageError(f"--format: {name!r} is no format (one of {', '.join(Format)})")
     return Format(name)

@@ -33,7 +33,7 @@ class Format(StrEnum):
 
 
 # What the end of a file's name says.
-FORMAT_OF = {".csv": "csv", ".json": "json", ".tex": "latex", ".md": "markdown"}
+FORMAT_OF = {".csv": "csv", ".json": "json", ".tex": "latex", ".md": "markdown", ".txt": "table"}
 
 
 def written(comparison: Comparison, format_: Format, width: int | None = None) -> str:

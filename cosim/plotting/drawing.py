@@ -22,7 +22,7 @@ _DPI = 200
 FORMATS = (".png", ".svg", ".csv")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Drawing:
     """A drawing is a figure and the numbers in it.
 
@@ -34,6 +34,17 @@ class Drawing:
     table: pd.DataFrame
     paint: Callable[[], Figure]
     notes: Sequence[str] = ()
+
+    def __repr__(self) -> str:
+        notes = f", {len(self.notes)} notes" if self.notes else ""
+        return f"Drawing({len(self.table)} rows of {', '.join(map(str, self.table))}{notes})"
+
+    def _repr_png_(self) -> bytes | None:
+        """For notebooks; nothing where no figure can be drawn, whose line is then shown alone."""
+        try:
+            return self._content(".png")
+        except ViewError:
+            return None
 
     @cached_property
     def figure(self) -> Figure:

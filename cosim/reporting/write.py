@@ -11,6 +11,20 @@ from cosim.trace.files import replacing
 from cosim.trace.reader import Run
 
 REPORT_FILE = "report.html"
+ENDINGS = (".html", ".htm")
+
+
+def page_of(
+    runs: Sequence[Run],
+    *,
+    verified: bool = True,
+    notes: Sequence[str] = (),
+    called: Mapping[Path, str] | None = None,
+) -> str:
+    """The page itself, of what `write_report` takes; raises what it raises, but for files."""
+    if not runs:
+        raise ViewError("There is no run to report on." + "".join(f"\n{note}" for note in notes))
+    return page(runs, verified=verified, notes=notes, called=called)
 
 
 def write_report(
@@ -27,11 +41,9 @@ def write_report(
     somebody has called runs, by directory. Raises ViewError for a file that cannot be written, or
     where there is no run; RunDirectoryError for tables that cannot be read.
     """
-    if not runs:
-        raise ViewError("There is no run to report on." + "".join(f"\n{note}" for note in notes))
+    text = page_of(runs, verified=verified, notes=notes, called=called)
     beside = runs[0].directory if len(runs) == 1 else Path()
     path = beside / REPORT_FILE if out is None else out
-    text = page(runs, verified=verified, notes=notes, called=called)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:

@@ -111,6 +111,12 @@ def read_sweep(path: Path) -> Sweep:
             f"{path}: is a scenario and no sweep; play it with: cosim run {path}; a sweep names it "
             "as 'scenario', with 'seeds' and a 'grid'"
         )
+    grid = document.data.get("grid")
+    if isinstance(grid, dict) and "zip" in grid:
+        raise ScenarioError(
+            f"{document.where(('grid', 'zip'))}: grid.zip: 'zip' stands beside 'grid' and not in "
+            "it: a list of mappings, each of paths whose values move together"
+        )
     file = validate(document, SweepFile)
     axes = axes_of(file.grid, file.zip)
     _refuse_repetitions(document, file, axes)

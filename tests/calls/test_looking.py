@@ -93,7 +93,9 @@ def test_a_check_reads_as_the_command_does(
 def test_a_verification_reads_as_the_command_does(still: cosim.Run) -> None:
     verified = cosim.verify(still)
     assert verified.ok
-    assert repr(verified).splitlines()[0].startswith("files      ok: ")
+    assert str(verified).splitlines()[0].startswith("files      ok: ")
+    assert repr(verified).endswith(f" of {len(verified)} checks made, nothing wrong)")
+    assert repr(verified).startswith("Verified(")
     assert repr(cosim.verify(still.directory)) == repr(verified)
 
 
@@ -102,7 +104,9 @@ def test_a_verification_finds_what_is_wrong(tmp_path: Path) -> None:
     (run.directory / "topology.parquet").unlink()
     verified = cosim.verify(run)
     assert not verified.ok
-    assert "WRONG" in repr(verified)
+    assert "WRONG" in str(verified)
+    assert " failed: " in repr(verified)
+    assert "\n" not in repr(verified)
 
 
 def test_a_comparison_is_tables_of_numbers(tmp_path: Path, still: cosim.Run) -> None:

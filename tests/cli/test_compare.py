@@ -139,3 +139,10 @@ def test_what_is_no_run_is_named(cosim: Any, runs: list[str]) -> None:
     ended = cosim("compare", *runs, "--csv", "no/such/folder.csv")
     assert ended.code == 2
     assert "no/such/folder.csv cannot be written" in ended.err
+
+
+def test_a_file_whose_name_says_no_format_is_refused(cosim: Any, tmp_path: Path) -> None:
+    ended = cosim("compare", tmp_path, "--out", tmp_path / "c.xlsx")
+    assert ended.code == 2
+    assert "its name ends with none of .csv, .json, .tex, .md, .txt" in ended.err
+    assert not (tmp_path / "c.xlsx").exists()

@@ -1,5 +1,6 @@
 """`cosim profile`: a machine measured, a file written, a scenario that names it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +89,10 @@ def test_a_profile_that_is_no_longer_there_is_blamed_on_its_line(
         assert ended.code == 2
         assert "small.yaml:7: devices.0.profile: " in ended.err
         assert "mine.yaml: no such file" in ended.err
+
+
+def test_check_says_what_measures_a_wall_time_that_no_profile_tells(
+    cosim: Any, learning_file: Path
+) -> None:
+    facts = json.loads(cosim("check", learning_file, "--json").out)["facts"]
+    assert "--timed measures it" in facts["wall time"]["words"]

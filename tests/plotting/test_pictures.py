@@ -107,6 +107,18 @@ def test_the_same_runs_give_the_same_bytes(swept: list[Run], tmp_path: Path, end
         assert word not in first
 
 
+def test_a_cell_of_a_notebook_shows_the_figure_and_a_line(
+    swept: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing = cosim.plot(swept, "final")
+    picture = drawing._repr_png_()
+    assert picture is not None
+    assert picture.startswith(b"\x89PNG")
+    assert repr(drawing) == "Drawing(4 rows of label, method, accuracy, low, high, n)"
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert cosim.plot(swept, "final")._repr_png_() is None
+
+
 def test_without_matplotlib_there_are_numbers(
     swept: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -206,3 +206,16 @@ def test_from_python_it_is_one_call(learnt: Run, networked: Run, tmp_path: Path)
 def test_no_run_is_no_page(tmp_path: Path) -> None:
     with pytest.raises(ViewError, match=r"There is no run to report on\."):
         write_report([], tmp_path / "page.html")
+
+
+def test_a_page_goes_to_standard_output_or_to_a_page_s_name(
+    call: Callable[..., tuple[int, list[str], str]], networked: Run, tmp_path: Path
+) -> None:
+    code, lines, err = call("report", networked.directory, "--no-verify", "--out", "-")
+    assert (code, err) == (0, "")
+    assert lines[0].lower() == "<!doctype html>"
+    assert not Path("-").exists()
+    code, _, err = call("report", networked.directory, "--out", tmp_path / "x.pdf")
+    assert code == 2
+    assert "its name ends with none of .html, .htm" in err
+    assert not (tmp_path / "x.pdf").exists()

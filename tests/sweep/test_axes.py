@@ -154,6 +154,7 @@ def test_the_dump_keeps_names_and_values(swept: Callable[..., Sweep], tmp_path: 
             "[0.1, 10]",
             ":8: grid.radio.deadline_s.log: expected [first, last, count",
         ),
+        ("zip:", "  zip:", ":9: grid.zip: 'zip' stands beside 'grid' and not in it: a list of"),
         ("[0.1, 10, 3]", "[0, 10, 3]", ":8: grid.radio.deadline_s.log: 0 is not above 0"),
         ("[0.1, 10, 3]", "[a, 10, 3]", "log.0: expected a number, got 'a'"),
         ("[0.1, 10, 3]", "[0.1, 10, 1]", "log.2: expected an integer ≥ 2"),
