@@ -18,7 +18,8 @@ class Verified(tuple[Check, ...]):
     def __repr__(self) -> str:
         failures = [check.name for check in self if check.findings]
         wrong = f"{len(failures)} failed: {', '.join(failures)}" if failures else "nothing wrong"
-        return f"Verified({sum(check.ok for check in self)} of {len(self)} checks made, {wrong})"
+        made = sum(check.skipped is None for check in self)
+        return f"Verified({made} of {len(self)} checks made, {wrong})"
 
     def __str__(self) -> str:
         """All checks, as `cosim verify` tells them."""

@@ -47,7 +47,7 @@ def _next(exported: Exported) -> str:
         f"base = transformers.AutoModelForCausalLM.from_pretrained({base!r}, dtype={dtype!r})",
         f"tokenizer = transformers.AutoTokenizer.from_pretrained({base!r})",
         f"model = peft.PeftModel.from_pretrained(base, {str(first)!r})",
-        f'asked = tokenizer("{_ASKED}", return_tensors="pt")  # worded as its rows were',
+        f'asked = tokenizer("{_ASKED}", return_tensors="pt")  # word it as its rows are',
         "print(tokenizer.decode(model.generate(**asked, max_new_tokens=32)[0]))",
         "",
         f"lm_eval --model hf --model_args {shlex.quote(arguments)} --tasks arc_easy",

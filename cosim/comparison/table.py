@@ -115,13 +115,13 @@ def _verdict(difference: AnswerDifference, by_seed: Estimate | None) -> str:
     few they are; the bootstrap draws few seeds again and again, and is too sure of them."""
     apart = not difference.low <= 0.0 <= difference.high
     if by_seed is None or by_seed.half_width is None:
-        return "told apart" if apart else "not told apart"
+        return f"{'told apart' if apart else 'not told apart'} on these questions"
     low, high = by_seed.interval()
     apart_by_seed = not low <= 0.0 <= high
     if apart == apart_by_seed:
         return "told apart" if apart else "not told apart"
-    told, silent = ("questions", "seeds") if apart else ("seeds", "questions")
-    return f"{told} tell them apart, {silent} do not (over seeds alone from {_points(low, high)})"
+    surer, other = ("questions", "seeds") if apart else ("seeds", "questions")
+    return f"{surer} tell them apart, {other} do not (over seeds alone from {_points(low, high)})"
 
 
 def _points(low: float, high: float) -> str:

@@ -270,7 +270,8 @@ class Heard:
     arrived: which of its values arrived (n,), by what they are of; None where all did. What did
         not is still among the message's values, and a part must not look at it.
     delivery: how probably a packet arrived; None where nobody can tell.
-    packets: in how many of them each value lies (n,), by what they are of; None where in one.
+    packets: in how many of them that are lost independently each value lies (n,), by what they
+        are of; None where in one, and where packets are not.
     superposed: what the air added to the sum that it is a part of; None where it came by itself.
     """
 
@@ -289,11 +290,14 @@ class Flight(NamedTuple):
     packet_bits: b; packet k, from 0 on, has the message's bits k·b to (k + 1)·b.
     lost: numbers of the packets that did not arrive, in order.
     delivery: how probably a packet arrived, as its receiver knows it; None where it cannot.
+    independent: whether one packet is lost whatever becomes of its neighbours, as where losses are
+        drawn; of packets that fade neighbours share one channel, or nearly so.
     """
 
     packet_bits: int
     lost: tuple[int, ...]
     delivery: float | None = None
+    independent: bool = False
 
 
 class Superposed(NamedTuple):

@@ -129,7 +129,9 @@ def estimate_disk(
     surely = _LEAST_BYTES["rounds"] * rows["rounds"]
     speaking = scenario.method.sending.every_turn and scenario.training.compute_deadline_s is None
     if speaking and not scenario.method.topology.negotiated:
-        surely += _LEAST_BYTES["transfers"] * rows["transfers"]
+        # Reports on the air that are of no length are not written.
+        sure_share = 2 / 3 if scenario.radio.access.model == "air" else 1.0
+        surely += _LEAST_BYTES["transfers"] * sure_share * rows["transfers"]
     surely *= _sure_rounds(scenario, work, modules) / scenario.rounds
     waited = scenario.device_count * absent_s / scenario.trace.positions_every_s
     surely += _LEAST_BYTES["positions"] * waited

@@ -83,9 +83,9 @@ def radio_facts(
     radio = scenario.radio
     receivers = scenario.method.topology.most_receivers(scenario.device_count - 1)
     warnings = radio_warnings(scenario, devices, first_bits, links, modules)
-    longest_s = coherence_s(scenario, devices)
+    coherence_time_s = coherence_s(scenario, devices)
     if radio.access.model == "air" and receivers:
-        return _sums_on_the_air(scenario, longest_s, first_bits, modules, warnings)
+        return _sums_on_the_air(scenario, coherence_time_s, first_bits, modules, warnings)
     if links is None:
         silent = not scenario.method.aggregation.exchanges
         why = f"method '{scenario.method.name}' sends nothing" if silent else "one device is alone"
@@ -115,15 +115,19 @@ def radio_facts(
         Fact(
             "coherence time",
             "infinite: nothing moves"
-            if np.isinf(longest_s)
-            else f"{longest_s * 1e3:.1f} ms for the fastest pair; Γ is "
-            f"{radio.deadline_s / longest_s:.0f} of them",
+            if np.isinf(coherence_time_s)
+            else f"{coherence_time_s * 1e3:.1f} ms for the fastest pair; Γ is "
+            f"{radio.deadline_s / coherence_time_s:.0f} of them",
         ),
     ]
 
 
 def _sums_on_the_air(
-    scenario: Scenario, longest_s: float, bits: int, modules: int, warnings: Mapping[str, str]
+    scenario: Scenario,
+    coherence_time_s: float,
+    bits: int,
+    modules: int,
+    warnings: Mapping[str, str],
 ) -> list[Fact]:
     """What a receiver's turn takes, how many there may be, and whether channels stand still."""
     values, band_hz = bits // scenario.adapter.bits_per_value, scenario.radio.bandwidth_hz
@@ -141,8 +145,8 @@ def _sums_on_the_air(
         Fact(
             "coherence time",
             "infinite: nothing moves"
-            if np.isinf(longest_s)
-            else f"{longest_s * 1e3:.1f} ms for the fastest pair",
+            if np.isinf(coherence_time_s)
+            else f"{coherence_time_s * 1e3:.1f} ms for the fastest pair",
             warnings.get("coherence time"),
         ),
     ]

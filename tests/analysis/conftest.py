@@ -97,8 +97,8 @@ def write_run(
             outcome = Outcome.LATE if late else Outcome.DELIVERED
             part = bits / (1 + late)
             sent = {"sent_bits": part, "delivered_bits": part, "outcome": outcome}
-            sort = TransferKind.BEACON if src < silent else TransferKind.UPDATE
-            words = {"kind": sort, "cause": Cause.BITS_DELIVERED}
+            of_transfer = TransferKind.BEACON if src < silent else TransferKind.UPDATE
+            words = {"kind": of_transfer, "cause": Cause.BITS_DELIVERED}
             trace.add(_row(TransferRow, **fields, **sent, **words))
     for number, (predicted, measured) in enumerate(collision, start=1):
         for device in range(devices):

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from cosim.learning.federation.hearing import Hearing
 from cosim.methods import METHODS
 from cosim.methods.aggregation.erased_mean import ErasedMean
 from cosim.methods.aggregation.mean import Mean
@@ -20,6 +21,7 @@ from cosim.methods.message import (
     Heard,
     Message,
     Seed,
+    Turn,
     Values,
 )
 from cosim.methods.topology.ring import Ring
@@ -132,6 +134,23 @@ def test_a_value_of_two_packets_needs_both_and_is_divided_by_both_probabilities(
     chance = delivery ** counts["B"].double()
     error = 0.5 * ((1 - chance) / chance / draws).sqrt()
     assert ((total / draws - 1.0).abs() < 4.5 * error).all()
+
+
+@pytest.mark.parametrize("independent", [True, False])
+def test_a_hearing_knows_in_how_many_packets_a_value_lies_where_they_are_independent(
+    independent: bool,
+) -> None:
+    message = heard(PAIRS[0])[0].message
+    flight = Flight(40, (0,), 0.7, independent)
+    hearing = Hearing({0: message}, {0: 0}, Turn(1), {}, {0: flight})
+    (part,) = hearing.heard(0.0, 16)
+    assert part.arrived is not None
+    assert part.arrived["B"][:4].tolist() == [False, False, False, True]
+    if independent:
+        assert part.packets is not None
+        assert part.packets["B"][:4].tolist() == [1, 1, 2, 1]
+    else:
+        assert part.packets is None
 
 
 def test_the_inverse_probability_is_unbiased_over_draws_and_zero_is_not() -> None:

@@ -11,7 +11,7 @@ from cosim.methods import METHODS
 from cosim.methods.aggregation.mean import Mean
 from cosim.methods.aggregation.rotated_mean import (
     RotatedMean,
-    nearest_rotation,
+    nearest_orthogonal,
     procrustes,
     turned,
 )
@@ -38,7 +38,7 @@ IDENTITY = torch.eye(RANK, dtype=torch.float64)
 
 def rotation(seed: int) -> Tensor:
     """Any of SO(r)."""
-    return nearest_rotation(drawn(RANK, RANK, seed=seed))
+    return nearest_orthogonal(drawn(RANK, RANK, seed=seed))
 
 
 def rotated(pair: tuple[Tensor, Tensor], R: Tensor) -> tuple[Tensor, Tensor]:

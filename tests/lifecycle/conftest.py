@@ -24,7 +24,7 @@ adapter: {{rank: 2, alpha: 6, density: 0.3}}
 tasks:
   sums: {{dataset: chain_sum, samples: 20, parameters: {{max_terms: 2, max_digits: 1}}}}
   products: {{dataset: products, samples: 20, parameters: {{max_digits: 1}}}}
-training: {{steps: 2, batch_size: 2, learning_rate: 0.02}}
+training: {{steps: 2, batch_size: 2, learning_rate: 0.02, moments: {moments}}}
 evaluation: {{every: 1, samples: 2}}
 area: {{shape: disc, radius_m: 300}}
 devices:
@@ -45,6 +45,7 @@ def _one_code(monkeypatch: pytest.MonkeyPatch) -> None:
 def chosen(tiny_llama: Path, tmp_path: Path) -> Callable[..., Scenario]:
     def make(method: str = "lora", schedule: str = "synchronous", **changes: Any) -> Scenario:
         parts = {"late": "drop", "dtype": "float32", "diagnostics": "false", "rounds": 2}
+        parts |= {"moments": "kept"}
         parts |= {"availability": "always", "model": tiny_llama, **changes}
         text = SCENARIO.format(method=f"{{name: {method}, schedule: {schedule}}}", **parts)
         (tmp_path / "s.yaml").write_text(text, encoding="utf-8")

@@ -52,7 +52,7 @@ def test_learners_are_asked_as_the_protocol_says(kind: type, verb: str) -> None:
     assert list(inspect.signature(getattr(kind, verb)).parameters) == asked
 
 
-PASSAGES: Mapping[int, Passage] = {0: Superposed(2e-9, 1e-12), 1: Flight(8, (1, 3), 0.9)}
+PASSAGES: Mapping[int, Passage] = {0: Superposed(2e-9, 1e-12), 1: Flight(8, (1, 3), 0.9, True)}
 SHEET = AnswerSheet("sums", (2**62, 7), (1, 0), (2, None), (0.1 + 0.2, None), (3, 0))
 UNGATED = AnswerSheet("sums", (5,), (0,), (1,), (-1e-17,))
 

@@ -9,6 +9,7 @@ import torch
 
 from cosim.learning.learner import Learner
 from cosim.learning.learner_state import KINDS, OpenJob
+from cosim.learning.prepare import prepare
 from cosim.learning.state_tree import unflatten
 from cosim.lifecycle.checkpoints import newest
 from cosim.lifecycle.journaled_learner import JournaledLearner
@@ -33,7 +34,7 @@ CASES = [
     ("full_finetune", "synchronous", {}),
     ("local", "asynchronous", {"availability": ON_OFF}),
     ("product_sum", "synchronous", {"availability": ON_OFF}),
-    ("dec_lora", "synchronous", {"late": "stale"}),
+    ("dec_lora", "synchronous", {"late": "stale", "moments": "reset"}),
     ("adf_lora", "synchronous", {"availability": ON_OFF}),
     ("proposed, codec: {name: rounded, bits: 4}", "synchronous", {}),
     (
@@ -62,6 +63,19 @@ def test_a_run_killed_after_a_checkpoint_ends_as_if_it_had_not_been(
     assert (tmp_path / "whole" / "answers.parquet").exists(), "which the hash counts"
     assert len(snapshots) > 6
     resumes_to([snapshots[len(snapshots) // 2], snapshots[-2]], whole)
+
+
+@pytest.mark.parametrize(("method", "factors"), [("lora", {"A", "B"}), ("full_finetune", {"B"})])
+def test_moments_are_kept_or_not_as_the_scenario_says(
+    chosen: Any, method: str, factors: set[str]
+) -> None:
+    for moments, held in (("kept", factors), ("reset", set())):
+        learner = prepare(chosen(method, moments=moments))
+        job = learner.submit(0, 1)
+        assert job is not None
+        job.result()
+        assert set(learner.fleet.states[0].adapter.moments) == held
+        learner.close()
 
 
 @pytest.mark.slow

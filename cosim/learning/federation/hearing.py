@@ -50,7 +50,7 @@ class Hearing(NamedTuple):
             return Heard(message, age, fresh, superposed=flight)
         lost = bool(flight.lost)
         arrived = arrived_of(message.content, bits_per_value, flight) if lost else None
-        # Of a message that surely arrived whole the question does not come up.
-        sure = flight.delivery is None or flight.delivery == 1.0
-        packets = None if sure else packets_of(message.content, bits_per_value, flight)
+        packets = None
+        if flight.independent:
+            packets = packets_of(message.content, bits_per_value, flight)
         return Heard(message, age, fresh, arrived, flight.delivery, packets)

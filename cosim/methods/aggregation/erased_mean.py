@@ -104,7 +104,8 @@ class ErasedMean(Aggregation):
         """Values, and what stands in for those that were lost (n,)."""
         values = item.values
         if divisor != 1.0:
-            # A value of which two packets have a part needs both.
+            # A value of which two packets have a part needs both. Where they fade they nearly share
+            # a channel, and arrive together with the probability of one.
             values = values / (
                 divisor if part.packets is None else divisor ** part.packets[item.name]
             )

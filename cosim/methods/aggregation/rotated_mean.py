@@ -204,11 +204,11 @@ def procrustes(own: Tensor, reference: Tensor, strength: float, *, proper: bool 
     size = M.norm()
     if strength == 0 or not bool(size > _NOTHING * own.norm() * reference.norm()):
         return identity
-    R = nearest_rotation(M / size + _LEAN * identity, proper=proper)
-    return R if strength == 1 else nearest_rotation((1 - strength) * identity + strength * R)
+    R = nearest_orthogonal(M / size + _LEAN * identity, proper=proper)
+    return R if strength == 1 else nearest_orthogonal((1 - strength) * identity + strength * R)
 
 
-def nearest_rotation(M: Tensor, *, proper: bool = True) -> Tensor:
+def nearest_orthogonal(M: Tensor, *, proper: bool = True) -> Tensor:
     """The R of SO(r) that is nearest to M (r, r): U·Vᵀ, with the sign of the least singular value
     changed where that were a reflection; with proper=False U·Vᵀ itself, the nearest of O(r)."""
     import torch

@@ -88,7 +88,7 @@ class _Pass(Paced):
         lost = sum(min((number + 1) * size, bits) - number * size for number in self.lost)
         carried = min(self.intervals * size, bits) - lost
         ends_s = self.whole_s if self.over else math.inf
-        flight = Flight(size, tuple(self.lost), delivery)
+        flight = Flight(size, tuple(self.lost), delivery, packets.erasure is not None)
         return Forecast(ends_s, float(carried), self.snr_s, flight)
 
 

@@ -71,8 +71,8 @@ def world_warnings(
     wait_s = waits_s(scenario, devices)
     if wait_s > _LONG_WAIT_S:
         sentences.append(f"the run may wait for {lasting(wait_s)} until a device is there")
-    asked = {} if bits is None else radio_warnings(scenario, devices, bits, links, modules)
-    sentences += [f"{name}: {sentence}" for name, sentence in asked.items()]
+    of_radio = {} if bits is None else radio_warnings(scenario, devices, bits, links, modules)
+    sentences += [f"{name}: {sentence}" for name, sentence in of_radio.items()]
     return sentences
 
 
