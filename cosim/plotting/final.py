@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -29,6 +32,8 @@ _ROW_IN = 2.9
 _APART_PT = 3.4
 # An axis of more values than this has its ticks where Matplotlib puts them.
 _MOST_TICKS = 8
+# Share of an axis between two values that their ticks need.
+_LEAST_GAP = 0.1
 
 
 def final(comparison: Comparison, request: Request) -> Drawing:
@@ -209,7 +214,7 @@ def _ticks(panel: Axes, axis: Axis) -> None:
     else:
         first, last = float(axis.values[0]), float(axis.values[-1])
         room = 0.08 * (last - first) or 0.5
-        if first > 0 and wide([first, last]):
+        if first > 0 and (wide([first, last]) or _crowded(list(map(float, axis.values)))):
             panel.set_xscale("log")
             ratio = (last / first) ** 0.08
             panel.set_xlim(first / ratio, last * ratio)
@@ -219,3 +224,15 @@ def _ticks(panel: Axes, axis: Axis) -> None:
             panel.set_xticks([float(value) for value in axis.values], texts)
             panel.xaxis.set_minor_locator(NullLocator())
     panel.set_xlabel(axis.key)
+
+
+def _crowded(values: Sequence[float]) -> bool:
+    """Whether rising positive values lie so close together somewhere on a linear axis that their
+    ticks run into each other, and less so on a logarithmic one."""
+    if len(values) < 3:
+        return False
+    linear, logarithmic = (
+        min(b - a for a, b in pairwise(places)) / (places[-1] - places[0])
+        for places in (values, [math.log(value) for value in values])
+    )
+    return linear < _LEAST_GAP and logarithmic > linear

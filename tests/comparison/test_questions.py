@@ -169,7 +169,8 @@ def test_the_sentence_says_it_in_points() -> None:
     fewer = AnswerDifference(-0.02, -0.05, 0.01, 1, 64)
     assert in_words("A", "B", fewer, Estimate(-0.02, None, 1)) == (
         "A minus B: −2.0 points, 95 % from −5.0 to 1.0 over 64 questions of one seed, which says "
-        "nothing of other seeds (paired bootstrap): not told apart"
+        "nothing of other seeds (paired bootstrap): not told apart on these "
+        "questions"
     )
 
 

@@ -10,6 +10,7 @@ from cosim.comparison.budgets import read_budgets
 from cosim.comparison.group import Group
 from cosim.comparison.groups import compare
 from cosim.errors import UsageError
+from cosim.plotting.final import _crowded
 from cosim.trace.reader import Run
 from tests.plotting.conftest import ENDS
 
@@ -179,3 +180,18 @@ def test_what_cannot_be_asked_is_a_sentence(
 ) -> None:
     with pytest.raises(UsageError, match=told.replace("?", r"\?")):
         cosim.plot(swept, "final", **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.02, 0.05, 0.5], True),  # 6 % of a linear axis
+        ([0.1, 0.2, 0.5], False),
+        ([0.05, 0.5], False),
+        ([1.0, 9.8, 10.0], False),  # a logarithmic axis would bring them closer still
+    ],
+)
+def test_an_axis_whose_ticks_would_run_into_each_other_is_logarithmic(
+    values: list[float], expected: bool
+) -> None:
+    assert _crowded(values) == expected
