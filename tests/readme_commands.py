@@ -60,6 +60,7 @@ INSTEAD = {
     },
     # The small copy of another sweep, which is played here.
     "runs/connectivity final --over probability": "runs/table1 final",
+    "runs/connectivity_range final --over radius_m": "runs/table1 final",
     "cosim plot runs/one_table": "cosim plot runs/table1",
     "tests/crash/kill.py": "tests/crash/kill.py --help",
     "tests/fuzz/fuzz.py": "tests/fuzz/fuzz.py --help",

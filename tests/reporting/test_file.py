@@ -190,8 +190,9 @@ def test_the_command_and_where_it_writes(
     assert several.exists()
     out = tmp_path / "deep" / "page.html"
     assert call("report", learnt.directory, "--no-verify", "--out", out) == (0, [str(out)], "")
-    code, _, err = call("report", learnt.directory, "--no-verify", "--out", tmp_path)
-    assert (code, "cannot be written" in err) == (2, True)
+    (tmp_path / "folder.html").mkdir()
+    taken = call("report", learnt.directory, "--no-verify", "--out", tmp_path / "folder.html")
+    assert (taken[0], "cannot be written" in taken[2]) == (2, True)
     assert call("report", tmp_path / "nothing")[0] == 2
 
 
