@@ -142,6 +142,11 @@ def _refuse_repetitions(document: Document, file: SweepFile, axes: Sequence[Axis
                 words = "it is under 'set' as well"
             elif path in paths:
                 words = "the grid has it twice"
+            elif lost := [of for of in (*file.fixed, *paths) if of.startswith(f"{path}.")]:
+                words = (
+                    f"a whole '{path}' replaces what '{lost[0]}' has set before it: write that "
+                    f"into each value of '{path}', or put '{lost[0]}' after it in the grid"
+                )
             if words:
                 section = dotted((*track.loc[:-1], path))
                 raise ScenarioError(f"{document.where(track.loc)}: {section}: {words}")

@@ -115,6 +115,13 @@ def test_paths_of_files_start_at_the_sweep(write: Callable[..., Path], tmp_path:
         ("radio.deadline_s", "seed", "both.yaml:9: set.seed: give them as 'seeds'"),
         ("radio.deadline_s", "method.topology", "both.yaml:4: grid.method.topology: it is under"),
         ("devices.0.count:", "rounds, rounds:", "both.yaml:5: grid.rounds: the grid has it twice"),
+        (
+            "radio.deadline_s",
+            "method.topology.probability",
+            "both.yaml:4: grid.method.topology: a whole 'method.topology' replaces what "
+            "'method.topology.probability' has set",
+        ),
+        ("devices.0.count:", "method:", "grid.method: a whole 'method' replaces what"),
         ("../small", "../smal", "smal.yaml: no such file; did you mean"),
     ],
 )
