@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from cosim.errors import SweepError
 from cosim.methods.earlier_spelling import respelt
 from cosim.methods.part import PARTS
-from cosim.methods.slots import Projection
+from cosim.methods.projection.slot import Projection
 from cosim.trace.reader import Run
 from cosim.trace.schema import HEADLINE_METRICS, TransferKind
 

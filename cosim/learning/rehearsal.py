@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from traceback import extract_tb
 
 import numpy as np
 import torch
@@ -43,12 +42,9 @@ def rehearse(method: Method, layout: Layout) -> None:
 
 
 def _unblamed(method: Method, error: Exception) -> str:
-    """A failure inside the package over what the method gave it, or over what it did not."""
+    """A failure inside the package over what the method gave it."""
     assert method.origin is not None
     file, word = method.origin.path or method.origin.entry_point, method.aggregation.word()
-    if isinstance(error, NotImplementedError) and not error.args:
-        name = extract_tb(error.__traceback__)[-1].name
-        return f"{file}: a part of method '{method.name}' has no `{name}`, which its slot asks"
     lines = str(error).splitlines() or ["it says no more"]
     kind = type(error).__name__
     return f"{file}: what aggregation '{word}' mixes does not fit: {kind}: {lines[0]}"

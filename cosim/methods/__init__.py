@@ -1,21 +1,24 @@
 """The named methods, and what a method from outside is made of.
 
-A new built-in method is a file with a `METHOD` and two lines below; a new part is a class in a file
-of its own slot, and a line in `method.py`.
+A new built-in method is a file with a `METHOD` and its three lines below; a new part is a class in
+a file of its own slot and its two lines in `method.py`. From outside either is a file and no more.
 """
 
 from cosim.methods.adapter import Adapter, Moments
 from cosim.methods.adf_lora import METHOD as ADF_LORA
+from cosim.methods.aggregation.slot import Aggregation, Mixing, Speaking
 from cosim.methods.air_fedavg import METHOD as AIR_FEDAVG
 from cosim.methods.calibration import Calibration, Need
 from cosim.methods.centralised import METHOD as CENTRALISED
 from cosim.methods.codec.slot import Codec, Coding
+from cosim.methods.composition.slot import Composition
 from cosim.methods.data.slot import Data
 from cosim.methods.dec_lora import METHOD as DEC_LORA
 from cosim.methods.decaf import METHOD as DECAF
 from cosim.methods.dfl_imperfect import METHOD as DFL_IMPERFECT
 from cosim.methods.ef_hc import METHOD as EF_HC
 from cosim.methods.event_gossip import METHOD as EVENT_GOSSIP
+from cosim.methods.expansion.slot import Choosing, Expansion
 from cosim.methods.expert import Expert
 from cosim.methods.fedrot_lora import METHOD as FEDROT_LORA
 from cosim.methods.ffa_lora import METHOD as FFA_LORA
@@ -30,6 +33,7 @@ from cosim.methods.lori_dense import METHOD as LORI_DENSE
 from cosim.methods.message import Blocks, Common, Heard, Mask, Message, Renewed, Seed, Turn, Values
 from cosim.methods.method import Method
 from cosim.methods.product_sum import METHOD as PRODUCT_SUM
+from cosim.methods.projection.slot import Projection
 from cosim.methods.proposed import METHOD as PROPOSED
 from cosim.methods.proposed_literal import METHOD as PROPOSED_LITERAL
 from cosim.methods.proposed_single_cluster import METHOD as PROPOSED_SINGLE_CLUSTER
@@ -37,15 +41,6 @@ from cosim.methods.rolora import METHOD as ROLORA
 from cosim.methods.salf import METHOD as SALF
 from cosim.methods.schedule.slot import Schedule
 from cosim.methods.sending.slot import Sending
-from cosim.methods.slots import (
-    Aggregation,
-    Choosing,
-    Composition,
-    Expansion,
-    Mixing,
-    Projection,
-    Speaking,
-)
 from cosim.methods.state import DeviceState
 from cosim.methods.sum_product import METHOD as SUM_PRODUCT
 from cosim.methods.tad_lora import METHOD as TAD_LORA

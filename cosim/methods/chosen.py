@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from cosim.methods.aggregation.slot import Aggregation
 from cosim.methods.codec.slot import Codec
+from cosim.methods.composition.slot import Composition
 from cosim.methods.data.slot import Data
+from cosim.methods.expansion.slot import Expansion
+from cosim.methods.projection.slot import Projection
 from cosim.methods.schedule.slot import Schedule
 from cosim.methods.sending.slot import Sending
-from cosim.methods.slots import (
-    Aggregation,
-    Composition,
-    Expansion,
-    Projection,
-)
 from cosim.methods.topology.slot import Topology
 from cosim.methods.weights.slot import Weights
 

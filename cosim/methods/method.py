@@ -14,6 +14,7 @@ from cosim.methods.aggregation.mean import Mean
 from cosim.methods.aggregation.none import NoAggregation
 from cosim.methods.aggregation.product_svd import ProductSvd
 from cosim.methods.aggregation.rotated_mean import RotatedMean
+from cosim.methods.aggregation.slot import Aggregation
 from cosim.methods.aggregation.snapshots import Snapshots
 from cosim.methods.aggregation.stacked import Stacked
 from cosim.methods.aggregation.superposed_mean import SuperposedMean
@@ -27,6 +28,7 @@ from cosim.methods.composition.gate import Gate
 from cosim.methods.composition.oracle import Oracle
 from cosim.methods.composition.ranks import Ranks
 from cosim.methods.composition.single import Single
+from cosim.methods.composition.slot import Composition
 from cosim.methods.composition.uniform import UniformMerge
 from cosim.methods.data.own import Own
 from cosim.methods.data.pooled import Pooled
@@ -38,12 +40,14 @@ from cosim.methods.expansion.entropy_mask import EntropyMask
 from cosim.methods.expansion.every_parameter import EveryParameter
 from cosim.methods.expansion.gradient_mask import GradientMask
 from cosim.methods.expansion.magnitude_mask import MagnitudeMask
+from cosim.methods.expansion.slot import Expansion
 from cosim.methods.field import OneOf
 from cosim.methods.origin import Origin
 from cosim.methods.part import Choice, Part, parts_of
 from cosim.methods.projection.alternating import Alternating
 from cosim.methods.projection.frozen import Frozen
 from cosim.methods.projection.none import NoProjection
+from cosim.methods.projection.slot import Projection
 from cosim.methods.projection.trained import Trained
 from cosim.methods.schedule.asynchronous import Asynchronous
 from cosim.methods.schedule.cluster import ByCluster
@@ -53,12 +57,6 @@ from cosim.methods.sending.by_coin import ByCoin
 from cosim.methods.sending.every_turn import EveryTurn
 from cosim.methods.sending.on_drift import OnDrift
 from cosim.methods.sending.slot import Sending
-from cosim.methods.slots import (
-    Aggregation,
-    Composition,
-    Expansion,
-    Projection,
-)
 from cosim.methods.topology.clusters import Clusters
 from cosim.methods.topology.complete import Complete
 from cosim.methods.topology.erdos_renyi import ErdosRenyi

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, Self, get_args
@@ -81,6 +81,11 @@ class Part(Choice):
                 f"{cls.__qualname__}: the {cls.slot} '{word}' is taken by {place}; choose another "
                 "name"
             )
+        if absent := cls.lacks():
+            names = " and no ".join(f"`{name}`" for name in absent)
+            raise MethodError(
+                f"{cls.__qualname__}: the {cls.slot} '{word}' has no {names}, which its slot asks"
+            )
         PARTS_OF_FILES.get(cls.__module__, PARTS).setdefault(cls.slot, {})[word] = cls
 
     @classmethod
@@ -89,6 +94,11 @@ class Part(Choice):
         field = cls.model_fields.get(cls.key)
         words = get_args(field.annotation) if field is not None else ()
         return str(words[0]) if len(words) == 1 else None
+
+    @classmethod
+    def lacks(cls) -> Sequence[str]:
+        """The names of methods that its slot asks and that it does not have."""
+        return sorted(cls.__abstractmethods__)
 
     @classmethod
     def settings(cls) -> Iterator[str]:

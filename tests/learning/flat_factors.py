@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from cosim.methods.adapter import Adapter, Moments
+from cosim.methods.aggregation.slot import Mixing
 from cosim.methods.layout import AdaptedModule, Layout
 from cosim.methods.message import Heard, Message, Turn, Values
-from cosim.methods.slots import Mixing
 from cosim.methods.state import DeviceState
 
 RANK = 3

@@ -15,9 +15,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from cosim.methods import METHODS
+from cosim.methods.aggregation.slot import Aggregation
 from cosim.methods.method import Method
 from cosim.methods.part import PARTS
-from cosim.methods.slots import Aggregation
 
 SLOTS = ("projection", "expansion", "weights", "aggregation", "composition", "data")
 

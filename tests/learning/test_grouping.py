@@ -16,9 +16,9 @@ from torch import Tensor
 
 from cosim.learning.learner import Learner
 from cosim.methods import METHODS
+from cosim.methods.aggregation.slot import Aggregation
 from cosim.methods.method import Method
 from cosim.methods.part import PARTS, Part
-from cosim.methods.slots import Aggregation
 from cosim.methods.topology.slot import Topology
 from tests.learning.small_learners import DEVICES, small_learner, small_pools
 

@@ -12,11 +12,11 @@ from cosim.methods import LORA, METHODS
 from cosim.methods.adapter import Adapter
 from cosim.methods.aggregation.layerwise_mean import LayerwiseMean, Weighting, layerwise_mean
 from cosim.methods.aggregation.mean import Mean
+from cosim.methods.aggregation.slot import Mixing, Speaking
 from cosim.methods.composition.single import Single
 from cosim.methods.layout import AdaptedModule, Layout
 from cosim.methods.message import Heard, Message, Turn, payload_bits
 from cosim.methods.projection.trained import Trained
-from cosim.methods.slots import Mixing, Speaking
 from cosim.methods.state import DeviceState
 
 WEIGHTINGS: list[Weighting] = ["paper", "released", "inverse_probability"]

@@ -17,8 +17,8 @@ from cosim.methods.expansion.every_parameter import EveryParameter
 from cosim.methods.expansion.gradient_mask import GradientMask
 from cosim.methods.expansion.magnitude_mask import MagnitudeMask
 from cosim.methods.expansion.ranking import first_step, top_magnitude_support, top_support
+from cosim.methods.expansion.slot import Expansion
 from cosim.methods.layout import AdaptedModule, Layout, shared_inputs
-from cosim.methods.slots import Expansion
 
 LAYOUT = Layout(
     tuple(

@@ -15,9 +15,9 @@ from cosim.methods.aggregation.rotated_mean import (
     procrustes,
     turned,
 )
+from cosim.methods.aggregation.slot import Speaking
 from cosim.methods.composition.single import Single
 from cosim.methods.projection.trained import Trained
-from cosim.methods.slots import Speaking
 from cosim.methods.state import DeviceState
 from tests.learning.flat_factors import (
     LAYOUT,

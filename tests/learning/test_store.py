@@ -20,11 +20,12 @@ from cosim.learning.storing.peft import write_peft
 from cosim.methods.adapter import Adapter
 from cosim.methods.composition.oracle import Oracle
 from cosim.methods.composition.single import Single
+from cosim.methods.composition.slot import Composition
 from cosim.methods.data.own import Own
 from cosim.methods.layout import Layout
 from cosim.methods.projection.frozen import Frozen
+from cosim.methods.projection.slot import Projection
 from cosim.methods.projection.trained import Trained
-from cosim.methods.slots import Composition, Projection
 
 RANK, ALPHA, SEED = 3, 5.0, 11
 TASKS = ("sums", "words", "sums")

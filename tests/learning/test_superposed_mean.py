@@ -10,10 +10,10 @@ from torch import Tensor
 
 from cosim.methods import METHODS
 from cosim.methods.aggregation.mean import Mean
+from cosim.methods.aggregation.slot import Speaking
 from cosim.methods.aggregation.superposed_mean import SuperposedMean, added_noise, scale
 from cosim.methods.composition.single import Single
 from cosim.methods.message import Heard, Superposed, Values
-from cosim.methods.slots import Speaking
 from cosim.methods.state import DeviceState
 from cosim.methods.weights.uniform import Uniform
 from cosim.randomness import stream

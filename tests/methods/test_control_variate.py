@@ -13,10 +13,10 @@ from torch import Tensor
 from cosim.methods import FLEXATC
 from cosim.methods.adapter import Adapter
 from cosim.methods.aggregation.control_variate import ControlVariate, next_correction, pull
+from cosim.methods.aggregation.slot import Mixing
 from cosim.methods.layout import AdaptedModule, Layout
 from cosim.methods.message import Graph, Heard, Message, Turn, Values, on_air
 from cosim.methods.sending.by_coin import ByCoin
-from cosim.methods.slots import Mixing
 from cosim.methods.state import DeviceState
 from cosim.methods.topology.complete import Complete
 from cosim.methods.topology.ring import Ring

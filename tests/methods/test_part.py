@@ -13,9 +13,9 @@ from cosim.errors import MethodError
 from cosim.methods import METHODS
 from cosim.methods.aggregation.mean import Mean
 from cosim.methods.aggregation.none import NoAggregation
+from cosim.methods.aggregation.slot import Aggregation
 from cosim.methods.part import PARTS, Part
 from cosim.methods.sending.slot import Sending
-from cosim.methods.slots import Aggregation
 from cosim.methods.topology.slot import Topology
 
 PACKAGE = Path(cosim.__file__).parent

@@ -60,6 +60,30 @@ BAD: dict[str, tuple[str, int | None, tuple[str, ...]]] = {
         11,
         ("Other: the aggregation 'mine' is taken by this file",),
     ),
+    "a topology that joins nobody": (
+        f"{HEAD}from cosim.methods import Topology\n"
+        "class Mine(Topology):\n"
+        '    graph: Literal["mine"] = "mine"\n'
+        'METHOD = LORA.with_(name="x", topology=Mine())\n',
+        6,
+        ("Mine: the topology 'mine' has no `edges`, which its slot asks",),
+    ),
+    "an aggregation that mixes nothing": (
+        f"{HEAD}class Mine(Aggregation):\n"
+        '    name: Literal["mine"] = "mine"\n'
+        'METHOD = LORA.with_(name="x", aggregation=Mine())\n',
+        5,
+        ("Mine: the aggregation 'mine' has no `mix`, which its slot asks",),
+    ),
+    "a mask that nobody chooses": (
+        f"{HEAD}from cosim.methods import Expansion\n"
+        "class Mine(Expansion):\n"
+        '    name: Literal["mine"] = "mine"\n'
+        "    masked = True\n"
+        'METHOD = LORA.with_(name="x", expansion=Mine())\n',
+        6,
+        ("Mine: the expansion 'mine' has no `choose`, which its slot asks",),
+    ),
     "a part without a word": (
         f"{HEAD}class Mine(Sending):\n    pass\n\nMETHOD = LORA.with_(name='x', sending=Mine())\n",
         None,

@@ -21,6 +21,7 @@ from cosim.learning.federation.returned import fitting, refuse_unreadable
 from cosim.learning.records import Outgoing
 from cosim.learning.threads import one_thread_each
 from cosim.methods.adapter import Adapter
+from cosim.methods.aggregation.slot import Mixing
 from cosim.methods.codec.slot import Codec, Memory
 from cosim.methods.message import (
     NOTHING_LOST,
@@ -36,7 +37,6 @@ from cosim.methods.message import (
     on_air,
     payload_bits,
 )
-from cosim.methods.slots import Mixing
 from cosim.methods.workload import Workload
 from cosim.randomness import stream
 

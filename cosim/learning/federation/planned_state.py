@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from cosim.errors import MethodError
 from cosim.learning.federation.coded import formed
 from cosim.methods.adapter import Adapter
+from cosim.methods.aggregation.slot import Speaking
 from cosim.methods.calibration import Calibration, Need
 from cosim.methods.codec.slot import Memory
 from cosim.methods.layout import Layout
 from cosim.methods.message import Said
 from cosim.methods.method import Method
 from cosim.methods.part import where
-from cosim.methods.slots import Speaking
 from cosim.methods.state import DeviceState
 
 

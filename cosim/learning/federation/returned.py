@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 
 from cosim.errors import MethodError
+from cosim.methods.aggregation.slot import Aggregation
 from cosim.methods.layout import Layout
 from cosim.methods.message import Blocks, Mask, Said, Values
 from cosim.methods.part import where
-from cosim.methods.slots import Aggregation
 from cosim.methods.state import DeviceState
 
 

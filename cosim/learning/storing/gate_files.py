@@ -12,7 +12,7 @@ from safetensors.torch import save
 
 from cosim.learning.storing import routing_reference
 from cosim.learning.storing.adapter_store import AdapterStore, Stored
-from cosim.methods.slots import Composition
+from cosim.methods.composition.slot import Composition
 
 ROUTE = "route.py"
 

@@ -24,8 +24,8 @@ from cosim.learning.training.shares import shares, slices
 from cosim.learning.training.side_by_side import StoppedError, Unit, side_by_side
 from cosim.learning.training.working_copies import Optimisation, Pairs, WorkingCopies
 from cosim.methods.adapter import Adapter
+from cosim.methods.expansion.slot import Expansion
 from cosim.methods.layout import Layout, kept_positions
-from cosim.methods.slots import Expansion
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class TrainingSettings(Optimisation):
 
 @dataclass(frozen=True)
 class _Group:
-    """Lessons of a pass whose masks are chosen now, as `cosim.methods.slots.Choosing` has them."""
+    """Lessons of a pass whose masks are chosen now, as `Choosing` of an expansion's slot has them."""
 
     trainer: GroupTrainer
     lessons: Sequence[Lesson]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from cosim.methods.aggregation.slot import Aggregation, Mixing
 from cosim.methods.chosen import Chosen
 from cosim.methods.message import Heard, Message, Values
-from cosim.methods.slots import Aggregation, Mixing
 from cosim.methods.state import DeviceState
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from cosim.methods.aggregation.averages import weighted_mean
 from cosim.methods.aggregation.mean import Mean, with_own
+from cosim.methods.aggregation.slot import Aggregation, Mixing
 from cosim.methods.chosen import Chosen
 from cosim.methods.message import Heard, Values, on_air
-from cosim.methods.slots import Aggregation, Mixing
 from cosim.methods.state import DeviceState
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from cosim.methods.aggregation.mean import Mean
+from cosim.methods.aggregation.slot import Mixing, Speaking
 from cosim.methods.chosen import Chosen
 from cosim.methods.layout import Layout
 from cosim.methods.message import Blocks, Heard, Message, Said, Values
-from cosim.methods.slots import Mixing, Speaking
 from cosim.methods.state import DeviceState
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import ClassVar, Literal
 
 from cosim.methods.aggregation.averages import weighted_mean
+from cosim.methods.aggregation.slot import Aggregation, Mixing
 from cosim.methods.chosen import Chosen
 from cosim.methods.message import Heard, Values, on_air
-from cosim.methods.slots import Aggregation, Mixing
 from cosim.methods.state import DeviceState
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from cosim.methods.slots import Aggregation
+from cosim.methods.aggregation.slot import Aggregation
 
 
 class NoAggregation(Aggregation):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from cosim.methods.aggregation.products import SVD_FLOP, Truncated, completed, truncated_sum
+from cosim.methods.aggregation.slot import Aggregation, Mixing
 from cosim.methods.chosen import Chosen
 from cosim.methods.layout import Layout
 from cosim.methods.message import Heard
-from cosim.methods.slots import Aggregation, Mixing
 from cosim.methods.state import DeviceState
 from cosim.methods.workload import Workload
 

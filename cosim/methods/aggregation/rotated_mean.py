@@ -10,10 +10,10 @@ from pydantic import Field
 
 from cosim.methods.aggregation.averages import weighted_mean
 from cosim.methods.aggregation.products import SVD_FLOP
+from cosim.methods.aggregation.slot import Aggregation, Mixing, Speaking
 from cosim.methods.chosen import Chosen
 from cosim.methods.layout import Layout
 from cosim.methods.message import Heard, Said, Values
-from cosim.methods.slots import Aggregation, Mixing, Speaking
 from cosim.methods.state import DeviceState
 from cosim.methods.workload import Workload
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from cosim.methods.adapter import Adapter
+from cosim.methods.aggregation.slot import Aggregation, Mixing
 from cosim.methods.layout import Layout
 from cosim.methods.message import Heard
-from cosim.methods.slots import Aggregation, Mixing
 from cosim.methods.state import DeviceState
 from cosim.methods.workload import Workload
 

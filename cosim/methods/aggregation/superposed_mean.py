@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from cosim.methods.aggregation.averages import weighted_mean
+from cosim.methods.aggregation.slot import Aggregation, Mixing, Speaking
 from cosim.methods.chosen import Chosen
 from cosim.methods.layout import Layout
 from cosim.methods.message import Heard, Message, Said, Superposed, Values, on_air
-from cosim.methods.slots import Aggregation, Mixing, Speaking
 from cosim.methods.state import DeviceState
 
 if TYPE_CHECKING:

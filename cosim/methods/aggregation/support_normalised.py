@@ -9,9 +9,9 @@ from pydantic import Field
 
 from cosim.methods.adapter import Adapter
 from cosim.methods.aggregation.averages import support_normalised_mean, weighted_mean
+from cosim.methods.aggregation.slot import Aggregation, Mixing
 from cosim.methods.chosen import Chosen
 from cosim.methods.message import Heard, as_transmitted
-from cosim.methods.slots import Aggregation, Mixing
 from cosim.methods.state import DeviceState
 
 if TYPE_CHECKING:

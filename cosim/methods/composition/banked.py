@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cosim.methods.chosen import Chosen
+from cosim.methods.composition.slot import Composition
 from cosim.methods.expert import Expert
-from cosim.methods.slots import Composition
 from cosim.methods.state import DeviceState
 
 

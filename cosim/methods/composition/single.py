@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from cosim.methods.chosen import Chosen
+from cosim.methods.composition.slot import Composition
 from cosim.methods.expert import Expert
-from cosim.methods.slots import Composition
 from cosim.methods.state import DeviceState
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cosim.methods.slots import Expansion
+from cosim.methods.expansion.slot import Expansion
 
 
 class Dense(Expansion):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from cosim.methods.chosen import Chosen
+from cosim.methods.expansion.slot import Expansion
 from cosim.methods.projection.none import ALL_OR_NOTHING
-from cosim.methods.slots import Expansion
 
 
 class EveryParameter(Expansion):

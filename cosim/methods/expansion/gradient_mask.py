@@ -11,8 +11,8 @@ from pydantic import Field
 from cosim.methods.calibration import Calibration
 from cosim.methods.expansion.budget import IntArray
 from cosim.methods.expansion.ranking import first_step, top_support
+from cosim.methods.expansion.slot import Choosing, Expansion
 from cosim.methods.layout import Layout, kept_positions
-from cosim.methods.slots import Choosing, Expansion
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,8 +9,8 @@ from cosim.methods.calibration import Calibration
 from cosim.methods.chosen import Chosen
 from cosim.methods.expansion.budget import IntArray, shared_out
 from cosim.methods.expansion.ranking import top_magnitude_support
+from cosim.methods.expansion.slot import Choosing, Expansion
 from cosim.methods.layout import Layout, kept_positions
-from cosim.methods.slots import Choosing, Expansion
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,7 +11,7 @@ from cosim.methods.calibration import Calibration, Need
 from cosim.methods.layout import Layout, shared_inputs
 from cosim.methods.message import Common, Said, Seed, Values
 from cosim.methods.projection.gaussian import gaussian_projection
-from cosim.methods.slots import Projection
+from cosim.methods.projection.slot import Projection
 from cosim.methods.state import DeviceState
 
 if TYPE_CHECKING:

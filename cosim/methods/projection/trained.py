@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from cosim.methods.layout import Layout
 from cosim.methods.message import Said, Values
 from cosim.methods.projection.gaussian import gaussian_projection
-from cosim.methods.slots import Projection
+from cosim.methods.projection.slot import Projection
 from cosim.methods.state import DeviceState
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from cosim.methods.state import DeviceState
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cosim.methods.slots import Projection
+    from cosim.methods.projection.slot import Projection
 
 Norm = Literal["l2", "rms"]
 Decay = Literal["constant", "sqrt", "linear"]

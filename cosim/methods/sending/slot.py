@@ -12,7 +12,7 @@ from cosim.randomness import stream
 if TYPE_CHECKING:
     import numpy as np
 
-    from cosim.methods.slots import Projection
+    from cosim.methods.projection.slot import Projection
 
 
 class Sending(Part):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from cosim.methods.chosen import Chosen
-from cosim.methods.topology.slot import Topology
+from cosim.methods.topology.slot import Edges, Topology
 
 
 class Clusters(Topology):
@@ -48,9 +49,9 @@ class Clusters(Topology):
             )
         return None
 
-    def most_receivers(self, others: int) -> int:
-        """All others, where one cluster holds everybody."""
-        return others
+    def edges(self, devices: Sequence[int], *_: Any) -> Edges:
+        """Nobody before clusters have been negotiated, who then are joined within each."""
+        return ()
 
     def budgeted_receivers(self, others: int) -> int:
         """One, because negotiation keeps those apart whose power does not suffice for more."""

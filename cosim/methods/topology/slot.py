@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -54,7 +55,7 @@ class Topology(Part):
 
     def most_receivers(self, others: int) -> int:
         """The largest ‖u‖ that a device may have among so many other devices."""
-        raise NotImplementedError
+        return others
 
     def budgeted_receivers(self, others: int) -> int:
         """To how many receivers a device's links must carry what it trains."""
@@ -68,6 +69,7 @@ class Topology(Part):
         """How often an expert may be sent after a round of so many; 0: no experts are exchanged."""
         return 0
 
+    @abstractmethod
     def edges(
         self,
         devices: Sequence[int],
@@ -76,7 +78,6 @@ class Topology(Part):
         need: LinkNeed | None,
     ) -> Edges:
         """Pairs of devices that are joined."""
-        raise NotImplementedError
 
     def neighbours(
         self,

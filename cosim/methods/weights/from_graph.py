@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -53,9 +54,9 @@ class FromGraph(Weights):
             )
         return None
 
+    @abstractmethod
     def share(self, device: int, other: int, graph: Graph) -> float:
         """The share of a neighbour in what a device mixes."""
-        raise NotImplementedError
 
     def within(self, device: int, heard: Sequence[Heard], graph: Graph) -> list[float]:
         """The shares times the freshness, and the device's own: what is left of 1."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -28,9 +29,9 @@ class Weights(Part):
         sender, which a device knows of every message at its end."""
         return False
 
+    @abstractmethod
     def of(self, device: int, heard: Sequence[Heard], degrees: Mapping[int, int]) -> list[float]:
         """w_j ≥ 0 of each message heard, the device's own among them, freshness included."""
-        raise NotImplementedError
 
     def within(self, device: int, heard: Sequence[Heard], graph: Graph) -> list[float]:
         """w_j of each message heard in the round's graph: by default they hang on its degrees."""

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import nullcontext
-from functools import singledispatch
 from typing import Any
 
 from simpy import Event
 
-from cosim.errors import MethodError
 from cosim.host.collector import seldom_collected
-from cosim.methods.schedule.asynchronous import Asynchronous
-from cosim.methods.schedule.cluster import ByCluster
 from cosim.methods.schedule.slot import Schedule
-from cosim.methods.schedule.synchronous import Synchronous
 from cosim.scenario.outside.origins import failures_told
 from cosim.simulation.rounds.cluster_clocks import ClusterClocks
 from cosim.simulation.rounds.group_round import group_round
@@ -52,15 +47,16 @@ def life(world: World) -> Life:
     yield from played(world.scenario.method.schedule, world)
 
 
-def synchronous(world: World) -> Life:
-    """All devices begin a round together, when the last one has ended the round before."""
+def in_step(world: World, *, waits: bool) -> Life:
+    """All devices begin a round together, when the last one has ended the round before; waits:
+    they mix when their neighbours' messages have ended, and else what has arrived."""
     for number in range(1, world.scenario.rounds + 1):
         if not (yield from world.somebody(world.stations)):
             return
         members = [station for station in world.stations if not station.gone]
         players = [station for station in members if station.present]
         plan = yield from planned(world, number, players)
-        yield from group_round(world, plan, members, waits=True)
+        yield from group_round(world, plan, members, waits=waits)
         if world.due(number):
             world.evaluate(number, world.stations)
         world.report_closed_rounds()
@@ -96,25 +92,8 @@ def _alone(world: World, station: Station, plans: dict[int, Plan]) -> Life:
         world.report_closed_rounds()
 
 
-@singledispatch
 def played(schedule: Schedule, world: World) -> Life:
-    """A schedule's rounds; each kind of schedule registers what plays it."""
-    raise MethodError(
-        f"method.schedule: nothing plays '{schedule.word()}'; the simulation knows synchronous, "
-        "cluster and asynchronous rounds"
-    )
-
-
-@played.register
-def _(schedule: Synchronous, world: World) -> Life:
-    return synchronous(world)
-
-
-@played.register
-def _(schedule: ByCluster, world: World) -> Life:
-    return cluster(world)
-
-
-@played.register
-def _(schedule: Asynchronous, world: World) -> Life:
-    return asynchronous(world)
+    """A schedule's rounds, by what it says of them, whatever its word is."""
+    if schedule.in_step:
+        return in_step(world, waits=schedule.waits)
+    return cluster(world) if schedule.waits else asynchronous(world)

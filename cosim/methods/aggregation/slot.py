@@ -1,25 +1,23 @@
-"""The slots of a method that learns: what each part is asked, and what it answers by default."""
+"""What an aggregation is asked, and what it may ask."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from cosim.methods.adapter import Adapter
-from cosim.methods.expansion.budget import IntArray
-from cosim.methods.expert import Expert, Routing
+from cosim.methods.composition.slot import Composition
 from cosim.methods.layout import Layout
 from cosim.methods.message import Heard, Mask, Message, Said, Turn, Values
 from cosim.methods.part import Part
+from cosim.methods.projection.slot import Projection
 from cosim.methods.state import DeviceState
 from cosim.methods.workload import Workload
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
-
-    from cosim.methods.calibration import Calibration
 
 T = TypeVar("T")
 
@@ -71,117 +69,6 @@ class Mixing:
     degrees: Mapping[int, int] = field(default_factory=dict)
     shared: Callable[[Callable[[], T]], T] = lambda compute: compute()
     draw: Callable[..., np.random.Generator] | None = None
-
-
-class Choosing(Protocol):
-    """A trainer works for a part that chooses masks; a group's lessons go side by side."""
-
-    @property
-    def layout(self) -> Layout:
-        """Where the modules lie."""
-
-    @property
-    def optimizer(self) -> str:
-        """The scenario's."""
-
-    def first_gradients(self) -> Iterator[Tensor]:
-        """∂L/∂B (n,) of each lesson's first mini-batch, flat float32, B as it is."""
-
-    def trained(self) -> Iterator[Tensor]:
-        """Flat B of each lesson after all of its steps with a dense B from zero."""
-
-
-class Projection(Part):
-    """A projection draws the first A and says in which rounds it is trained."""
-
-    slot: ClassVar[str] = "projection"
-    # Whether A is ever trained, and therefore sent and mixed with B.
-    moves: ClassVar[bool] = False
-    # Whether there is an A at all.
-    exists: ClassVar[bool] = True
-
-    def trains(self, round_: int) -> frozenset[str]:
-        """The factors that a round trains, of "A" and "B"."""
-        return frozenset("AB") if self.moves else frozenset("B")
-
-    def sends(self, round_: int) -> frozenset[str]:
-        """The factors that are on the air after a round's training, of "A" and "B"."""
-        return frozenset("AB") if self.moves else frozenset("B")
-
-    def owner(self, device: int) -> int | str:
-        """Names the stream that draws a device's first A; who shares the name shares A."""
-        return "shared"
-
-    @property
-    def own(self) -> bool:
-        """Whether a device's A is no other device's: drawn for it alone, or made its own by its
-        calibration."""
-        return self.owner(0) != self.owner(1)
-
-    def first(self, layout: Layout, seed: int, owner: int | str) -> Tensor:
-        """Flat A at the start, float32."""
-        raise NotImplementedError
-
-    def calibrated(self, A: Tensor, layout: Layout, calibration: Calibration) -> Tensor:
-        """A once the device has been calibrated."""
-        return A
-
-    def fault(self, layout: Layout, calibration: Calibration) -> str | None:
-        """What of a calibration, as it is sent, makes A useless; None where nothing does."""
-        return None
-
-    def says(self, own: DeviceState, layout: Layout) -> tuple[Said, ...]:
-        """What tells a receiver A."""
-        raise NotImplementedError
-
-
-class Expansion(Part):
-    """An expansion chooses which positions of B are trained, and when."""
-
-    slot: ClassVar[str] = "expansion"
-    # Whether a device trains and sends a part of B alone.
-    masked: ClassVar[bool] = False
-    # Whether the base model's own parameters are trained, and no adapter.
-    every_parameter: ClassVar[bool] = False
-    # Whether all of B is trained for a round before a mask is chosen.
-    warms_up: ClassVar[bool] = False
-
-    @property
-    def whole(self) -> bool:
-        """Whether every position is trained, whatever the budget."""
-        return not self.masked
-
-    def refuses_ranks(self) -> str | None:
-        """A part of B, or no B."""
-        if self.every_parameter:
-            return f"expansion '{self.word()}' has no adapters: leave the rank out"
-        if self.masked:
-            return (
-                f"expansion '{self.word()}' keeps positions of B wherever they lie, and a lower "
-                "rank has a part of them: use expansion 'dense', or a density in place of the rank"
-            )
-        return None
-
-    def first(self, layout: Layout) -> tuple[Tensor, Tensor | None]:
-        """B = 0 and its support before the first round: values and positions."""
-        import torch
-
-        if self.masked:
-            return torch.zeros(0), torch.zeros(0, dtype=torch.long)
-        return torch.zeros(layout.expansion_size), None
-
-    def planned(self, layout: Layout, density: float, calibration: Calibration | None) -> IntArray:
-        """How many positions of each module's B a device is going to train (L,).
-
-        density: Q_budget/Σd·r.
-        """
-        import numpy as np
-
-        return np.array(layout.expansion_sizes)
-
-    def choose(self, trainer: Choosing, kept: Sequence[IntArray]) -> list[Tensor]:
-        """The support of every lesson of a group that has none, sorted; `kept` (L,) of each."""
-        raise NotImplementedError
 
 
 class Aggregation(Part):
@@ -281,6 +168,12 @@ class Aggregation(Part):
             *at.composition.says(own),
         )
 
+    @classmethod
+    def lacks(cls) -> Sequence[str]:
+        """Where anything is exchanged, how it is mixed."""
+        mixed = cls.mix is not Aggregation.mix or not cls.exchanges
+        return [*super().lacks(), *(() if mixed else ("mix",))]
+
     def mix(self, own: DeviceState, heard: Sequence[Heard], at: Mixing) -> DeviceState:
         """The device's state after it has mixed what it heard, sorted by sender.
 
@@ -300,31 +193,3 @@ class Aggregation(Part):
     def banked_values(self, experts: Sequence[Adapter]) -> list[int]:
         """How many values of B each of several experts of a bank puts on the air."""
         return [int(expert.values.numel()) for expert in experts]
-
-
-class Composition(Part):
-    """A composition chooses the experts that answer a question."""
-
-    slot: ClassVar[str] = "composition"
-    # Whether others' experts answer too, and not a device's own adapter alone.
-    asks_experts: ClassVar[bool] = True
-    # Whether several experts answer one question side by side.
-    together: ClassVar[bool] = False
-
-    @property
-    def reading(self) -> tuple[int, Literal["mean", "last"]]:
-        """How a prompt is read for FEATURES: at how many blocks, by which of its tokens."""
-        return 4, "mean"
-
-    @property
-    def routing(self) -> Routing | None:
-        """How a gate weighs experts by FEATURES; None where none does."""
-        return None
-
-    def expert(self, own: DeviceState, task: str, tasks: Sequence[str]) -> Expert:
-        """What a device answers a task with; tasks: of every device by id."""
-        raise NotImplementedError
-
-    def says(self, own: DeviceState) -> tuple[Said, ...]:
-        """What a receiver must know of an expert to ask it."""
-        return ()
