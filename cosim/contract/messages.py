@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _ROUNDS = 3
 # How much a forecast may differ where the first round alone decides which modules a mask is in.
 _SLACK = 0.02
+# Of a device's memory that is no copy of what it trains: numbers, norms, ids.
+_LITTLE_BYTES = 256
 
 
 def bits_of_content(subject: Subject) -> str:
@@ -91,6 +93,42 @@ def foreseen(subject: Subject) -> str:
                 f"values, and says {outgoing.bits[receiver]}: `cosim check` could not be believed"
             )
     return f"the first message's bits are known before it is trained: {max(forecast)} at most"
+
+
+def remembered(subject: Subject) -> str:
+    """Parts remember no more than `copies` says, from which memory and disk are foreseen."""
+    from cosim.learning.state_tree import bytes_of
+
+    learner = subject.learner()
+    method, states = learner.method, learner.fleet.states
+    for round_ in range(1, _ROUNDS + 1):
+        turn = Turn(round_)
+        _train(learner, round_)
+        said = {}
+        for sender in DEVICES:
+            receivers = [device for device in DEVICES if device != sender]
+            outgoing = learner.messages(sender, turn, receivers)
+            if outgoing is not None:
+                said[sender] = outgoing.content
+        for device in DEVICES:
+            inbox = {sender: content for sender, content in said.items() if sender != device}
+            for content in inbox.values():
+                learner.hear(device, content)
+            learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, GRAPH).result()
+    adapters = [state.adapter for state in states]
+    trained = 4 * sum(
+        adapter.values.numel() + (adapter.projection.numel() if method.projection.moves else 0)
+        for adapter in adapters
+    )
+    copies = sum(part.copies for part in method.parts())
+    found = bytes_of([state.memory for state in states])
+    # One copy, such as of what all begin with, may be everybody's.
+    if found > (copies + 1 / len(DEVICES)) * trained + _LITTLE_BYTES * len(DEVICES):
+        raise Broken(
+            f"devices remember {found} bytes, {found / trained:.2g} times what they train, and "
+            f"`copies` of the parts says {copies:g} times: `cosim check` could not be believed"
+        )
+    return f"what is remembered beside what is trained is {found / trained:.2g} times as much"
 
 
 def _train(learner: Learner, round_: int) -> None:

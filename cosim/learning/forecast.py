@@ -18,7 +18,7 @@ from cosim.learning.costs.storage import Storage, storage
 from cosim.learning.data.division import answers_in_words
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.pool import Question, TaskPool
-from cosim.learning.federation.planned_state import planned_content
+from cosim.learning.federation.planned_content import planned_content
 from cosim.learning.prepare import (
     densities_of,
     fitting,
@@ -107,7 +107,7 @@ def forecast_of(
         ranks=by_rank,
         work=mean_rounds(scenario, layout, work, pools),
         scoring_flop=sum(asked_flop(work, row) for pool in pools.values() for row in pool.test),
-        storage=storage(layout, method, densities_of(scenario), scenario.ranks),
+        storage=storage(layout, method, densities_of(scenario), features, scenario.ranks),
         modules=len(layout.modules),
         memory=_memory_words(estimate, choice.device),
         tasks={

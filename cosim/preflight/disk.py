@@ -218,7 +218,8 @@ def disk_of(scenario: Scenario, learner: Any, devices: Sequence[Device] = ()) ->
     scenario = scenario.model_copy(update={"method": learner.method})
     work = mean_rounds(scenario, learner.layout, learner.work, learner.pools)
     densities = densities_of(scenario)
-    stored = storage(learner.layout, scenario.method, densities, scenario.ranks)
+    shapes = learner.post.shapes
+    stored = storage(learner.layout, scenario.method, densities, shapes, scenario.ranks)
     modules = len(learner.layout.modules)
     return estimate_disk(scenario, work, stored, modules, waits_s=waited_s, absent_s=absent_s)
 

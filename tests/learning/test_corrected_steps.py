@@ -191,7 +191,7 @@ def test_what_a_device_remembers_is_in_what_it_will_take_of_a_disk(
     make: Callable[..., Learner],
 ) -> None:
     layout = make(FLEXATC).layout
-    plain = storage(layout, METHODS["dec_lora"], [1.0] * 3)
-    found = storage(layout, FLEXATC, [1.0] * 3)
+    plain = storage(layout, METHODS["dec_lora"], [1.0] * 3, (1, 1))
+    found = storage(layout, FLEXATC, [1.0] * 3, (1, 1))
     trained = layout.expansion_size + layout.projection_size
     assert found.checkpoint - plain.checkpoint == 3 * 4 * trained

@@ -22,6 +22,11 @@ class OnRelativeDrift(Sending):
     name: Literal["on_relative_drift"] = "on_relative_drift"
     threshold: float = Field(0.5, ge=0, le=100, description="θ, a share of ‖B̂‖")
 
+    @property
+    def copies(self) -> float:
+        """B̂: no more than a device trains."""
+        return 1.0
+
     def speaks(self, own: DeviceState, turn: Turn) -> tuple[DeviceState, bool]:
         """B̂ is what the device remembers; it is stored and resumed like everything in a state."""
         now, last = own.adapter.values, own.memory.get(self.slot)

@@ -85,6 +85,15 @@ METHOD = LORA.with_(name="broken", reference="nobody", sending=Broken())
 """
 
 
+HOARDING = """\
+class Broken(Aggregation):
+    name: Literal["broken"] = "broken"
+    def mix(self, own, heard, at):
+        return own.remember(self.slot, last=heard[0].message.values.clone())
+METHOD = LORA.with_(name="broken", reference="nobody", aggregation=Broken())
+"""
+
+
 def averaging(first: str, factor: str = "") -> str:
     """A mean with a line before it, and something behind it."""
     return AVERAGE.format(first=first, factor=factor)
@@ -174,6 +183,7 @@ BROKEN: dict[str, tuple[str, str, str]] = {
             base="Mean",
         ),
     ),
+    "remembers more than it says": ("remembered", "`copies` of the parts says 0 times", HOARDING),
     "starts elsewhere": ("zero start", "ΔW of device 0 in model.layers.0.", STARTING),
     "chooses masks by the group": ("grouped", "chose other positions in a group", CHOOSING),
     "unlearns": (

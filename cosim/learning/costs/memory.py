@@ -11,6 +11,7 @@ from cosim.errors import CosimError
 from cosim.host.available_memory import available, available_bytes
 from cosim.learning.base.geometry import Geometry
 from cosim.learning.base.packed_llama.geometry import KEPT_LENGTH
+from cosim.learning.costs.planned_state import state_bytes
 from cosim.learning.evaluation.request import MEMBERS_TOGETHER, ROWS_PER_PASS
 from cosim.methods.layout import Layout
 from cosim.methods.method import Method
@@ -82,21 +83,18 @@ def estimate_memory(
     at_once = min(passes, max(1, threads // 2)) if side_by_side else 1
     size = torch.finfo(dtype).bits // 8
     projection, expansion = method.projection, method.expansion
-    kept = int(expansion.planned(layout, density, None).sum())
-    trained = kept + (layout.projection_size if projection.moves else 0)
-    state = 12.0 * trained + (8.0 * kept if expansion.masked else 0.0)
-    # A trained A is among the trained values.
-    state += 4.0 * layout.projection_size if projection.own and not projection.moves else 0.0
+    shape = Geometry.of(model)
+    layers, _ = method.composition.reading
+    held = state_bytes(method, layout, density, (layers, shape.hidden))
     # Devices whose inboxes differ hold banks of their own: at worst all of them.
-    bank = 4.0 * trained * devices**2 if method.aggregation.keeps_experts else 0.0
-    # What parts remember: a message is one for all who heard it, and older ones are few.
-    remembered = 4.0 * trained * sum(part.copies for part in method.parts())
-    # Settling a round holds the states before and after it, and the update on its way.
-    states = devices * (2.0 * state + 4.0 * trained + remembered) + bank
+    bank = held.trained * devices**2 if method.aggregation.keeps_experts else 0.0
+    # Settling a round holds the states before and after it, and the update on its way. What parts
+    # remember: a message is one for all who heard it, and older ones are few.
+    states = devices * (2.0 * held.total + held.trained + held.remembered) + bank
     # Beside them the float32 masters with their moments, one gradient after the other: with LoRA's
     # trained A a fifth of the whole, measured on scenarios/paper/smollm2.yaml.
     # A mask by magnitude is found by training all of B.
-    mastered = layout.expansion_size if expansion.warms_up else trained
+    mastered = layout.expansion_size if expansion.warms_up else held.trained / 4
     copies = devices_per_pass * (2.0 * size * layout.expansion_size + 12.0 * mastered)
     one_for_all = not (projection.own or projection.moves)
     # Each of two shares of a pass has an A and a gradient on its way.
@@ -112,7 +110,6 @@ def estimate_memory(
     values = values if method.composition.together else 0
     # With the float32 parts that they are put together from.
     experts = float(values * (size + 4))
-    shape = Geometry.of(model)
     blocks, hidden, inner = shape.blocks, shape.hidden, shape.inner
     if lean:
         keys = hidden * shape.key_heads / shape.heads

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cosim.learning.costs.planned_state import state_bytes
 from cosim.methods.layout import Layout
 from cosim.methods.method import Method
 
@@ -22,35 +23,45 @@ class Storage:
 
 
 def storage(
-    layout: Layout, method: Method, densities: Sequence[float], ranks: Sequence[int] | None = None
+    layout: Layout,
+    method: Method,
+    densities: Sequence[float],
+    shapes: tuple[int, int],
+    ranks: Sequence[int] | None = None,
 ) -> Storage:
     """What devices of these densities and ranks store; all of the layout's rank if none are given.
 
-    A device: float32 values before and after a round, as they are sent and as they are read, two
-    moments, int64 positions and what parts remember in a checkpoint; values and int32 positions in
-    `adapters/`, with A where it is trained. Every expert of every bank is counted as one of its
-    own, which is so where no two devices heard the same. Devices that did share theirs, and may
+    shapes: of the features (L, h). A checkpoint holds a device's state with its moments, and its
+    values before and after a round, as they are sent and as they are read; `adapters/` holds values
+    and int32 positions, with A where it is trained. Every expert of every bank is counted as one of
+    its own, which is so where no two devices heard the same. Devices that did share theirs, and may
     hold one adapter in the end: that is what is written at least, and nothing of masks, which links
     may make small. Of a lower rank a checkpoint holds the padding, too, and `adapters/` does not.
     """
     projection, expansion = method.projection, method.expansion
-    moving = layout.projection_size if projection.moves else 0
-    # An A that a seed gives is stored as the seed; one that a calibration has refined is not.
-    refined = layout.projection_size if projection.needs else 0
-    values = positions = unpadded = 0.0
+    checkpoint = trained = positions = unpadded = 0.0
     for density, rank in zip(densities, ranks or [layout.rank] * len(densities), strict=True):
-        kept = int(expansion.planned(layout, density, None).sum())
-        values += kept + moving
-        share = layout.of_rank(rank).expansion_size / layout.expansion_size
-        unpadded += (kept + moving) * share
-        positions += kept if expansion.masked else 0
+        held = state_bytes(method, layout, density, shapes)
+        # Every learner draws an A that a seed gives anew; one that a calibration has refined not.
+        refined = held.projection if projection.needs else 0.0
+        checkpoint += held.total - held.projection + refined + 3.0 * held.trained + held.remembered
+        trained += held.trained
+        positions += held.positions / 2.0  # as int32
+        unpadded += held.trained * layout.of_rank(rank).expansion_size / layout.expansion_size
     devices = len(densities)
-    banks = 4.0 * values * (devices - 1) if method.aggregation.keeps_experts else 0.0
-    prototypes = 4.0 * refined * devices
-    remembered = 4.0 * values * sum(part.copies for part in method.parts())
-    checkpoint = remembered + 24.0 * values + 8.0 * positions + prototypes + banks + _INDEX_BYTES
+    banks = trained * (devices - 1) if method.aggregation.keeps_experts else 0.0
+    checkpoint += banks + _INDEX_BYTES
     if expansion.every_parameter:
         return Storage(checkpoint, 0.0, 0.0)
-    adapters = 4.0 * unpadded + 4.0 * positions + prototypes
+    adapters = unpadded + positions + _stored_projections(method, layout, devices)
     most = adapters + banks + _FILE_BYTES * devices
     return Storage(checkpoint, most, adapters / devices if expansion.whole else 0.0)
+
+
+def _stored_projections(method: Method, layout: Layout, devices: int) -> float:
+    """Bytes of every A that is neither trained nor given by a seed, once where all share it."""
+    projection = method.projection
+    given = projection.seeded(0) is not None and not projection.needs
+    if projection.moves or given:
+        return 0.0
+    return 4.0 * layout.projection_size * (devices if projection.own else 1)

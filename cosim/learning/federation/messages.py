@@ -16,7 +16,7 @@ from cosim.learning.federation.copies import Copies
 from cosim.learning.federation.fleet import Fleet
 from cosim.learning.federation.hearing import Hearing
 from cosim.learning.federation.numbering import Numbering
-from cosim.learning.federation.planned_state import content_of, planned_content
+from cosim.learning.federation.planned_content import content_of, planned_content
 from cosim.learning.federation.returned import fitting, refuse_unreadable
 from cosim.learning.records import Outgoing
 from cosim.learning.threads import one_thread_each
@@ -297,13 +297,12 @@ class Messages:
     def bank_bits(self, bank: Bank, receiver: int) -> int:
         """Bits of a bank for this receiver: experts that it has not, or has older, and what it must
         be told once of those whom it does not know."""
-        news = self._news(bank, receiver)
-        values = self.method.aggregation.banked_values([bank[owner] for owner in news])
-        projection_values = self.fleet.layout.projection_size if self.method.projection.moves else 0
-        bits = sum(count + projection_values for count in values) * self.bits_per_value
-        for owner in news:
+        news, method = self._news(bank, receiver), self.method
+        offers = method.aggregation.offers([bank[owner] for owner in news], method.projection)
+        bits = 0
+        for owner, offer in zip(news, offers, strict=True):
             # An expert read back whole has lost its mask; its owner's stays as it was chosen.
-            content = [item for item in self._planned(owner) if item.once]
+            content = [*offer, *(item for item in self._planned(owner) if item.once)]
             known = self.knows.get((owner, receiver), frozenset())
             bits += payload_bits(content, known, self.bits_per_value)
         return bits

@@ -27,7 +27,6 @@ from cosim.learning.storing.adapter_index import (
 )
 from cosim.methods.adapter import Adapter
 from cosim.methods.layout import AdaptedModule, Layout
-from cosim.methods.projection.frozen import Frozen
 from cosim.methods.projection.gaussian import gaussian_projection
 
 INDEX_FILE = "index.json"
@@ -238,10 +237,9 @@ class _Writer:
 
     def _projection(self, owner: int | None, A: Tensor, own: OwnRank) -> str | dict[str, Any]:
         """The seed that gives A where one does, else the tensor."""
-        projection = self.fleet.method.projection
-        if isinstance(projection, Frozen):
-            # An expert of a task has no owner, and then all devices share one A.
-            name, printed = projection.owner(owner or 0), not projection.scaled
+        # An expert of a task has no owner, and then all devices share one A.
+        if (seeded := self.fleet.method.projection.seeded(owner or 0)) is not None:
+            name, printed = seeded
             if self._digest(A) == self._seeded(name, printed, own):
                 stream = [self.seed, name]
                 return {"stream": stream, "printed": printed, "digest": self._digest(A)}

@@ -49,7 +49,7 @@ class TrainingSettings(Optimisation):
 
 @dataclass(frozen=True)
 class _Group:
-    """Lessons of a pass whose masks are chosen now, as `Choosing` of an expansion's slot has them."""
+    """Lessons of a pass whose masks are chosen now, as `Choosing` has them."""
 
     trainer: GroupTrainer
     lessons: Sequence[Lesson]

@@ -190,6 +190,13 @@ class Aggregation(Part):
         """
         return Workload.of_flop(2.0 * sum(sizes))
 
-    def banked_values(self, experts: Sequence[Adapter]) -> list[int]:
-        """How many values of B each of several experts of a bank puts on the air."""
-        return [int(expert.values.numel()) for expert in experts]
+    def offers(self, experts: Sequence[Adapter], projection: Projection) -> list[tuple[Said, ...]]:
+        """What is said of each of several experts of one bank to who has none of them, besides what
+        a receiver is told once."""
+        return [
+            (
+                Values("B", expert.values),
+                *([Values("A", expert.projection)] if projection.moves else ()),
+            )
+            for expert in experts
+        ]

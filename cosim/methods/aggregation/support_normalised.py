@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -11,11 +12,13 @@ from cosim.methods.adapter import Adapter
 from cosim.methods.aggregation.averages import support_normalised_mean, weighted_mean
 from cosim.methods.aggregation.slot import Aggregation, Mixing
 from cosim.methods.chosen import Chosen
-from cosim.methods.message import Heard, as_transmitted
+from cosim.methods.message import Heard, Said, as_transmitted
 from cosim.methods.state import DeviceState
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from cosim.methods.projection.slot import Projection
 
 
 class SupportNormalised(Aggregation):
@@ -70,13 +73,14 @@ class SupportNormalised(Aggregation):
             )
         return total, experts
 
-    def banked_values(self, experts: Sequence[Adapter]) -> list[int]:
-        """Values of each, and of the whole average once where experts are read back whole."""
+    def offers(self, experts: Sequence[Adapter], projection: Projection) -> list[tuple[Said, ...]]:
+        """Each; where experts are read back whole, what is not 0 of the average, once."""
         if self.readback == "own_support":
-            return super().banked_values(experts)
-        counts, averages = [], set()
+            return super().offers(experts, projection)
+        said, averages = [], set()
         for expert in experts:
-            place = expert.values.data_ptr()
-            counts.append(0 if place in averages else int(expert.values.count_nonzero()))
+            values, place = expert.values, expert.values.data_ptr()
+            news = values[:0] if place in averages else values[values != 0]
+            said.append(replace(expert, values=news))
             averages.add(place)
-        return counts
+        return super().offers(said, projection)

@@ -47,6 +47,10 @@ class Frozen(Projection):
         """The device itself, or all of them."""
         return device if self.seed == "own" else "shared"
 
+    def seeded(self, device: int) -> tuple[int | str, bool]:
+        """Its own or the common one; a refined A is no longer that."""
+        return self.owner(device), not self.scaled
+
     def first(self, layout: Layout, seed: int, owner: int | str) -> Tensor:
         """Entries N(0, 1/k), or N(0, 1)."""
         return gaussian_projection(layout, seed, owner, printed=not self.scaled)

@@ -1,47 +1,23 @@
-"""A device's state before there is one: shapes without values, from which sizes follow."""
+"""What a device will say before it has learnt anything: content without values, from which bits
+follow."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from cosim.errors import MethodError
+from cosim.learning.costs.planned_state import planned_state
 from cosim.learning.federation.coded import formed
-from cosim.methods.adapter import Adapter
 from cosim.methods.aggregation.slot import Speaking
-from cosim.methods.calibration import Calibration, Need
 from cosim.methods.codec.slot import Memory
 from cosim.methods.layout import Layout
 from cosim.methods.message import Said
 from cosim.methods.method import Method
 from cosim.methods.part import where
 from cosim.methods.state import DeviceState
-
-
-def planned_state(
-    method: Method, layout: Layout, kept: NDArray[np.int64], shapes: tuple[int, int], round_: int
-) -> DeviceState:
-    """The state after the fine-tuning of a round, on torch's meta device.
-
-    kept: positions of each module's B that will be trained (L,); shapes: of the features (L, h).
-    """
-
-    def empty(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-        return torch.empty(shape, dtype=dtype, device="meta")
-
-    count = int(kept.sum())
-    support = empty(count, dtype=torch.int64) if method.expansion.masked else None
-    adapter = Adapter(empty(count), support, empty(layout.projection_size), round=round_)
-    needs = method.needs
-    inputs = sum(module.in_features for module in layout.modules)
-    calibration = Calibration(
-        features=empty(*shapes) if Need.FEATURES in needs else None,
-        inputs=empty(inputs) if Need.INPUTS in needs else None,
-    )
-    return DeviceState(adapter, density=1.0, calibration=calibration)
 
 
 def planned_content(
