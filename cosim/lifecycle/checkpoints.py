@@ -40,7 +40,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint of a run is whole on disk; `index` is its JSON file."""
+    """A checkpoint of a run is whole on disk.
+
+    folder: the run's folder of checkpoints, in which the journal lies, too.
+    number: its own, by which its files are named.
+    index: its JSON file, read.
+    """
 
     folder: Path
     number: int

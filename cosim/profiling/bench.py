@@ -25,7 +25,13 @@ from cosim.scenario.model import Scenario
 
 @dataclass(frozen=True)
 class Exercise:
-    """A job that can be trained again and again: each time from the same state."""
+    """An exercise is a job that can be trained again and again, each time from the same state.
+
+    job: what is timed.
+    trainer: of the job's rank and settings.
+    lesson: the state at the start and the mini-batches.
+    work: what training it takes, counted.
+    """
 
     job: CalibrationJob
     trainer: GroupTrainer
