@@ -44,7 +44,7 @@ class Exercise:
 
 
 class Bench:
-    """The scenario's base model with its target modules adapted, at any rank."""
+    """A bench is the scenario's base model with its target modules adapted, at any rank."""
 
     def __init__(self, scenario: Scenario) -> None:
         """Loads the model and reads the tasks, for their rows' lengths; raises CosimError."""
