@@ -11,6 +11,9 @@ ROOT = Path(__file__).parent.parent
 HASHED = ("cosim/learning/base/", "cosim/learning/calibration/")
 # A line about attributes: `name: …` or `a, b: …`, the names in backquotes or not.
 ABOUT = re.compile(r"^ *(`?\w+`?(?:, `?\w+`?)*):(?= |$)", re.MULTILINE)
+# What could be the finite verb of a sentence in the present, and a clause whose verb is its own.
+COULD_BE_A_VERB = re.compile(r"\b(?:are|have|do|may|can|cannot|must|will|[a-z]+s)\b(?!')")
+RELATIVE_CLAUSE = re.compile(r"\b(?:that|which|who|whose|whom)\b[^,;:.]*")
 # A private record of at most so many attributes may leave it at their names.
 SELF_EXPLAINING = 3
 
@@ -60,3 +63,19 @@ def test_a_record_has_a_line_for_each_of_its_attributes() -> None:
     assert not undescribed, "\n".join(undescribed)
 
 
+def test_a_public_class_begins_with_a_sentence() -> None:
+    """Finds "A scenario that cannot be used", and any other phrase without what could be a verb.
+
+    After a plural any word could be one: "Bits flow". A clause between subject and verb hides the
+    verb, and reads better after it.
+    """
+    phrases = []
+    for where, node in _classes():
+        text = " ".join((ast.get_docstring(node) or "").partition("\n\n")[0].split())
+        sentence = re.split(r"(?<=[.:;])\s", text, maxsplit=1)[0]
+        subject, _, rest = sentence.partition(" ")
+        plural = subject.endswith("s") and subject not in ("This", "Its")
+        verb = plural or COULD_BE_A_VERB.search(RELATIVE_CLAUSE.sub("", rest))
+        if not (node.name.startswith("_") or verb):
+            phrases.append(f"{where} begins with {sentence!r}")
+    assert not phrases, "\n".join(phrases)

@@ -33,7 +33,7 @@ _SUFFIX = ".sweep"
 
 
 class SweepFile(Section):
-    """A sweep file may say this."""
+    """A sweep file may hold these keys."""
 
     scenario: str = Field(min_length=1, description="a scenario file, from this file's folder")
     name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,79}$")

@@ -37,8 +37,8 @@ def update_similarity(projections: Tensor, expansions: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class TheoremOne:
-    """Theorem 1 (eq. 23 of arXiv 2602.20492) has two sides, which these are for one module and one
-    cluster.
+    """Theorem 1 has two sides, which these are for one module and one cluster (eq. 23 of arXiv
+    2602.20492).
 
     No inequality holds between them: disjoint masks give bound 0 and gap > 0, and a square is
     compared with first powers.
