@@ -7,7 +7,8 @@ _LONGEST_LINE = 1000
 
 
 class CosimError(Exception):
-    """Something a user can put right; the message is complete and the command exits with 2.
+    """This error is something a user can put right; the message is complete and the command exits
+    with 2.
 
     Whatever it quotes, it reads as printable lines of a bounded length.
     """
@@ -34,77 +35,79 @@ def _named(char: str) -> str:
 
 
 class ScenarioError(CosimError):
-    """A scenario that cannot be used; names the file, the line and the path in the scenario."""
+    """A scenario cannot be used; the error names file, line and path in the scenario."""
 
 
 class BaseModelError(CosimError):
-    """A base model that cannot be fetched, verified or loaded."""
+    """A base model cannot be fetched, verified or loaded."""
 
 
 class MethodError(CosimError):
-    """A method or a part that cannot be used; names the file and, where it can, the line."""
+    """A method or a part cannot be used; the error names the file and, where it can, the line."""
 
 
 class TaskError(CosimError):
-    """A task whose rows cannot be read or used."""
+    """The rows of a task cannot be read or used."""
 
 
 class DivergenceError(CosimError):
-    """A fine-tuning whose numbers are no numbers any more; names the device, round and module."""
+    """The numbers of a fine-tuning are no numbers any more; the error names the device, round and
+    module."""
 
 
 class StateError(CosimError):
-    """A learner's state that cannot be stored; names the place in the state and the type."""
+    """A learner's state cannot be stored; the error names the place in the state and the type."""
 
 
 class UsageError(CosimError):
-    """A command line with an option or a word that its command does not take."""
+    """A command line has an option or a word that its command does not take."""
 
 
 class OutsideError(CosimError, ValueError):
-    """Code of an installed package that cannot be used, or fails; names the distribution, and the
-    entry point or the file and line. A ValueError, so that it may be raised amid a validation."""
+    """Code of an installed package cannot be used, or fails; the error names the distribution, and
+    the entry point or the file and line. It is a ValueError, so that it may be raised amid a
+    validation."""
 
 
 class MobilityError(CosimError):
-    """A recorded trace that cannot be read or used; names the file and, where it can, the line."""
+    """A recorded trace cannot be read or used; the error names the file and, if known, the line."""
 
 
 class RunDirectoryError(CosimError):
-    """A run directory that would be overwritten, or that does not hold a readable run."""
+    """A run directory would be overwritten, or does not hold a readable run."""
 
 
 class ObserverError(CosimError):
-    """Somebody who looks on at a run and cannot write what was seen; the run's files are right."""
+    """An observer of a run cannot write what it has seen; the run's files are right."""
 
 
 class ResumeError(RunDirectoryError):
-    """A run that cannot go on as it began: its scenario is another, or what computes it."""
+    """A run cannot go on as it began: its scenario is another, or what computes it."""
 
 
 class ViewError(CosimError):
-    """A picture of a run that cannot be made or written."""
+    """A picture of a run cannot be made or written."""
 
 
 class ProfileError(CosimError):
-    """A machine whose training speed cannot be measured, or a profile that cannot be written."""
+    """A machine's training speed cannot be measured, or its profile cannot be written."""
 
 
 class BusyMachineError(ProfileError):
-    """A machine that something else kept busy while it was measured."""
+    """Something else kept a machine busy while it was measured."""
 
 
 class SweepError(CosimError):
-    """A sweep whose directory cannot be used."""
+    """A sweep's directory cannot be used."""
 
 
 class RayError(CosimError):
-    """Ray that is not installed, cannot be reached, or whose workers die again and again."""
+    """Ray is not installed, cannot be reached, or its workers die again and again."""
 
 
 class ExportError(CosimError):
-    """Adapters of a run that are not there, or that cannot be written as asked."""
+    """A run's adapters are not there, or cannot be written as asked."""
 
 
 class AskError(CosimError):
-    """A question that a finished run cannot be asked, or rows that it cannot be scored on."""
+    """A finished run cannot be asked a question, or cannot be scored on some rows."""

@@ -21,7 +21,12 @@ _JSONL = "jsonl:"
 class Accuracy:
     """An accuracy is the share of n questions of one task that a device answers right.
 
+    task: whose questions they are: a name of the scenario, or the path of a file of rows.
+    device: the one that was asked.
+    own_task: the device's own task, which it was trained on.
     metric: `acc` of questions with choices, `exact_match` of those that are answered freely.
+    value: the share, from 0 to 1.
+    questions: n.
     """
 
     task: str
@@ -34,7 +39,11 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """An evaluated run has an accuracy a task and device; warnings: on rows that are left out."""
+    """An evaluated run has an accuracy for each task and device that were asked.
+
+    accuracies: in the order in which they were asked.
+    warnings: sentences on rows that are left out.
+    """
 
     accuracies: tuple[Accuracy, ...]
     warnings: tuple[str, ...] = ()

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class Opened:
     """A run is opened before its model is loaded, so that what is wrong is told at once.
 
+    run: the finished run, which has kept its adapters.
+    scenario: the one that it played.
     taken_for: the run's task that questions are taken for, None for a device's own.
     """
 

@@ -21,7 +21,11 @@ _MOST_DIGITS = 6
 
 
 class Cell(NamedTuple):
-    """A cell is a text, and whether it stands out."""
+    """A cell is a text in a table, which may stand out.
+
+    text: a number with its interval, a name or a dash.
+    bold: whether it stands out as better than all others of its column.
+    """
 
     text: str
     bold: bool = False
@@ -29,7 +33,12 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A table has a title, which may be empty, heads, and a row a group."""
+    """A table has a row a group, or a pair of groups.
+
+    title: empty where the page needs none.
+    heads: of the columns.
+    rows: the cells of each row, one a head.
+    """
 
     title: str
     heads: Sequence[str]

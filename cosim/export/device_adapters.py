@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 class Exported:
     """What was exported lies in folders, one an adapter.
 
-    base_model: by what transformers loads it. here: whether that is on this machine, as far as is
-    known. dtype: that the run had it in. route: the script that routes among the adapters, None
-    where no gate does.
+    folders: in the order of the experts; the export's own folder where there is one expert.
+    base_model: by what transformers loads it.
+    here: whether that is on this machine, as far as is known.
+    dtype: that the run had the base model in.
+    route: the script that routes among the adapters, None where no gate does.
     """
 
     folders: tuple[Path, ...]

@@ -12,8 +12,11 @@ _SELF = Path("/proc/self")
 
 
 class Memory(NamedTuple):
-    """The memory is the bytes that this process may have, those that it holds included, and what
-    limits them."""
+    """The memory is what this process may have, and what limits it.
+
+    bytes: those that it holds included.
+    limit: the option or the control group that sets the limit; empty where the machine itself does.
+    """
 
     bytes: float
     limit: str

@@ -19,7 +19,7 @@ PhaseSeconds = dict[str, dict[str, float]]
 
 
 class Phase(StrEnum):
-    """What a run spends its time on; whatever it does is one of these."""
+    """A phase is what a run spends its time on; whatever it does is one of these."""
 
     TRAINING = "training"
     EVALUATION = "evaluation"
@@ -32,7 +32,7 @@ class Phase(StrEnum):
 
 
 class Phases:
-    """A stopwatch whose every moment belongs to the innermost of the phases that are open.
+    """This stopwatch gives every moment to the innermost of the phases that are open.
 
     One thread opens and closes phases. Its workers may compute `aside` what belongs to another
     one, which then has of the open phase's wall time the share that it has of its processor time,

@@ -32,6 +32,7 @@ _SETTINGS = {
 class RayCluster:
     """A cluster is Ray with this process connected to it.
 
+    ray: the module `ray`, imported.
     started: whether the cluster is this machine's, for this process alone.
     joined_before: whether somebody else's code has connected the process.
     """

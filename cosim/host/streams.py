@@ -14,9 +14,11 @@ _NAMES = {"stdout": "standard output", "stderr": "standard error"}
 
 
 class Streams:
-    """What became of the standard streams: `lost` is why not all was written; None: it was.
+    """This object says what became of the standard streams.
 
     A reader that went away, as `head` does, has seen what it wanted: nothing is lost then.
+
+    lost: why not all was written; None: it was.
     """
 
     lost: str | None = None

@@ -15,7 +15,7 @@ PER_TEXT_S = 5e-5
 
 
 class ExpressionError(ValueError):
-    """A pattern that is none, or that takes too long; the caller says where it was written."""
+    """A pattern is no expression, or takes too long; the caller says where it was written."""
 
 
 class Expression:

@@ -36,7 +36,13 @@ from cosim.scenario.model import Scenario
 
 @dataclass(frozen=True)
 class RankForecast:
-    """A rank's forecast is what devices of one rank train and send, in values and in bits."""
+    """A rank's forecast is what devices of one rank train and send.
+
+    rank: r.
+    devices: how many have it.
+    trained: values that a device of the largest density trains.
+    first_bits, later_bits: as of `Forecast`, of this rank.
+    """
 
     rank: int
     devices: int
@@ -51,12 +57,16 @@ class Forecast:
 
     first_bits, later_bits: of transfers to who has missed nothing, an upper bound: the largest
         density and rank of any device, even over the modules.
+    trained: values that a device of the largest density and rank trains.
     ranks: the same by rank, the largest first; one where all devices have the same.
     work: a mean round's by device; a first round calibrates and chooses a mask besides.
     scoring_flop: forward passes over all that a device is asked in one evaluation, a question's
         candidates behind a prompt that is read once.
+    memory: what is needed and what is available, in words.
     storage: what comes to lie on disk.
     modules: how many are adapted.
+    tasks: what each task's rows are, in words.
+    warnings: sentences on rows that were asked for and are not there.
     """
 
     first_bits: int

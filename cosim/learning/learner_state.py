@@ -68,8 +68,16 @@ class OpenJob:
     """An open job is neither accepted nor discarded; it is stored without its batches, which are
     the scenario's.
 
-    round, adapter: None of a calibration or a mixture. outcome: None until it is settled.
-    hearing: of a mixture. cut: the FLOP after which it is stopped. correction: its lesson's.
+    device: whose job it is.
+    work: what it takes, counted.
+    round: of a fine-tuning; None of a calibration or a mixture.
+    adapter: the state at its start; None of a calibration or a mixture.
+    kept: of its lesson, positions of each module that a mask will keep (L,); None as `adapter`.
+    calibrates: whether the device is calibrated first.
+    outcome: None until it is settled.
+    hearing: what a mixture mixes; None of the others.
+    cut: the FLOP after which it is stopped; None where it is not.
+    correction: what its lesson takes off the gradient in each step, by factor.
     """
 
     device: int

@@ -77,7 +77,13 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Score:
-    """A score is one metric over n questions; `headline` marks the accuracy of the task."""
+    """A score is one metric over n questions.
+
+    metric: `acc`, `acc_norm`, `exact_match` or `routing`.
+    value: the share of the questions that are right by it.
+    n: how many questions.
+    headline: whether it is the accuracy of the task.
+    """
 
     metric: str
     value: float
@@ -87,7 +93,12 @@ class Score:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A measurement is one score of one device on one task."""
+    """A measurement is one score of one device on one task.
+
+    device: its id.
+    task: whose questions were asked.
+    score: what came of them.
+    """
 
     device: int
     task: str
@@ -97,9 +108,11 @@ class Measurement:
 class Mark(NamedTuple):
     """A mark says how one question was answered.
 
-    right: 1 or 0. chosen: the most likely candidate, None of a free answer. margin: ln P of the
-    right candidate minus that of the best wrong one, None of a free answer. right_by_length: where
-    ln P is divided by characters, as `acc_norm` does; None of a free answer.
+    right: 1 or 0.
+    chosen: number of the most likely candidate, None of a free answer.
+    margin: ln P of the right candidate minus that of the best wrong one, None of a free answer.
+    right_by_length: 1 or 0 where ln P is divided by characters, as `acc_norm` does; None of a free
+        answer.
     """
 
     right: int
@@ -112,8 +125,10 @@ class Mark(NamedTuple):
 class AnswerSheet:
     """An answer sheet holds how the questions of one task were answered, in their order.
 
-    questions: names of their content. right, chosen, margins: of their marks. asked: the device
-    whose expert had the largest weight for each; empty where no gate chooses.
+    task: whose questions they are.
+    questions: names of their content.
+    right, chosen, margins: of their marks.
+    asked: the device whose expert had the largest weight for each; empty where no gate chooses.
     """
 
     task: str
@@ -129,6 +144,11 @@ class Diagnostic:
     """A diagnostic is one number about a device, a pair of devices, a task's questions or a module.
 
     quantity: a word of `cosim.trace.schema.Quantity`, which says what it is about.
+    value: without a unit.
+    device: None of a module or of all devices.
+    peer: the other device of a pair, or an expert's owner; None of neither.
+    task: whose questions are counted; None where none are.
+    layer, module: transformer block and name of an adapted module; None where it is about none.
     """
 
     quantity: str
@@ -144,6 +164,11 @@ class Diagnostic:
 class LayerState:
     """A layer state says of one adapted module of one device how much of its B is trained and sent.
 
+    layer: the number of its transformer block.
+    module: its name.
+    density: the share of B that is.
+    parameters: d·r, all values of B.
+    active: how many of them are.
     spectral_entropy: H of W0·C in nats; None where the densities do not come from it.
     """
 

@@ -30,8 +30,12 @@ from cosim.scenario.model import Scenario
 
 @dataclass(frozen=True)
 class Asked:
-    """This is an expert that was asked: whose it is (None: all devices' of a task), its task, and
-    its share of the answer."""
+    """An expert was asked for a share of an answer.
+
+    owner: the device that trained it; None: all devices of a task.
+    task: which it was trained on.
+    share: of the answer, from 0 to 1.
+    """
 
     owner: int | None
     task: str
@@ -42,9 +46,11 @@ class Asked:
 class Answer:
     """An answer is what a device wrote after a prompt; printed, it is its text.
 
-    tokens: without the end-of-text token. ended: that token came; else the answer was cut.
+    text: without the blanks around it.
+    tokens: without the end-of-text token.
+    ended: whether that token came; else the answer was cut.
     asked: the experts that answered, the largest share first; nobody where the base model alone
-    did.
+        did.
     """
 
     text: str

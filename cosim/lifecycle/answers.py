@@ -34,12 +34,13 @@ from cosim.simulation.learner import Job
 
 @dataclass
 class Underway:
-    """What lies between a learner and the simulation.
+    """What is underway lies between a learner and the simulation.
 
     jobs: submitted and neither accepted nor discarded, by the number of their call.
     contents: of handles that are still to be given out, by number.
     handles: those that were given out, as long as anybody holds them.
-    densities, sizes: what `describe` said last of each device and of all modules.
+    densities: what `describe` said last of each device, by module.
+    sizes: what it said last of all modules: positions of each.
     """
 
     jobs: dict[int, Job[Any]] = field(default_factory=dict)
@@ -59,7 +60,11 @@ class Underway:
 
 
 class Call(NamedTuple):
-    """A call has a number, counted from the start of the run, and arguments."""
+    """A call is a question to the learner.
+
+    number: counted from the start of the run.
+    arguments: of the verb, in its order.
+    """
 
     number: int
     arguments: Sequence[Any]

@@ -40,7 +40,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint of a run is whole on disk; `index` is its JSON file."""
+    """A checkpoint of a run is whole on disk.
+
+    folder: the run's folder of checkpoints, in which the journal lies, too.
+    number: its own, by which its files are named.
+    index: its JSON file, read.
+    """
 
     folder: Path
     number: int
@@ -84,11 +89,14 @@ def newest(directory: Path) -> Checkpoint | None:
 
 
 class Checkpoints:
-    """Stores a learner now and then; `wall_s` is what that has taken.
+    """Checkpoints store a learner now and then; `wall_s` is what that has taken.
 
-    facts: what every checkpoint says besides. spent: the run's wall times so far. found: the
-    checkpoint that the run was resumed from; later ones are dropped, as it was these that were
-    damaged. A disk that refuses stops nothing: the run goes on without a new checkpoint.
+    A disk that refuses stops nothing: the run goes on without a new checkpoint.
+
+    facts: what every checkpoint says besides.
+    spent: the run's wall times so far.
+    checkpoint: the one that the run was resumed from; later ones are dropped, as it was these that
+        were damaged.
     """
 
     def __init__(

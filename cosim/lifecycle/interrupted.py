@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a run whose traces so far lie in `directory`."""
+    """A run was interrupted by Ctrl-C; its traces so far lie in `directory`."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(

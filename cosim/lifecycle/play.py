@@ -53,7 +53,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Played:
-    """A played run has ended: where it is and what its manifest says."""
+    """A played run is one that has come to its end.
+
+    directory: where its traces are.
+    manifest: what its manifest.json says.
+    """
 
     directory: Path
     manifest: Mapping[str, Any]

@@ -9,7 +9,7 @@ from cosim.trace.writer import TraceWriter
 
 
 class TimedTrace:
-    """A trace sink that counts what flushing takes as the phase of traces.
+    """This trace sink counts what flushing takes as the phase of traces.
 
     To keep a row takes less time than to look at the clock, and is not counted as anything.
     """

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Routing:
-    """A routing is how a gate weighs experts by cosines: the `top_k` largest, by their part above
-    0 to the power 1/temperature."""
+    """A routing is how a gate weighs experts by cosines.
+
+    top_k: how many experts, those of the largest cosines, have a weight.
+    temperature: T; a weight goes as the cosine's part above 0 to the power 1/T.
+    """
 
     top_k: int
     temperature: float

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AdaptedModule:
-    """An adapted module is one layer: its name, transformer block, and shape d×k of W0.
+    """An adapted module is a linear layer of the base model; where all is trained, a parameter.
 
+    name: of the layer in the base model, with dots.
+    layer: the number of its transformer block, 0 where it is in none.
+    out_features, in_features: the shape d×k of its W0.
     transposed: its weight is kept as k×d, as by transformers' `Conv1D`.
     """
 
@@ -26,7 +29,11 @@ class AdaptedModule:
 
 @dataclass(frozen=True)
 class Layout:
-    """A layout says where each module's A (r×k) and B (d×r) lie in flat vectors of all modules."""
+    """A layout says where each module's A (r×k) and B (d×r) lie in flat vectors of all modules.
+
+    modules: in the order in which their values lie.
+    rank: r of all of them.
+    """
 
     modules: tuple[AdaptedModule, ...]
     rank: int

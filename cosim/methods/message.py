@@ -22,8 +22,12 @@ Graph = Mapping[int, tuple[int, ...]]
 
 
 class Turn(NamedTuple):
-    """A device speaks and mixes in turns: the round, and which of its mixings, from 0 on; and
-    whether it is what silent devices answer in, after the others have spoken."""
+    """A turn is one occasion for a device to speak and to mix.
+
+    round: of the run.
+    mixing: which of the round's mixings, from 0 on.
+    answer: whether it is what silent devices answer in, after the others have spoken.
+    """
 
     round: int
     mixing: int = 0
@@ -74,9 +78,9 @@ class Renewed(Values):
 
 @dataclass(frozen=True)
 class Mask:
-    """A mask is the positions of a factor, entropy-coded module by module; told once.
+    """A mask is the positions of a factor, entropy-coded module by module.
 
-    name: what it is of.
+    name, once: as of `Values`.
     support: int64 (n,), sorted positions in the flat factor.
     sizes: positions of each module, kept or not (L,).
     kept: how many of them are in the support (L,).
@@ -95,8 +99,9 @@ class Mask:
 
 @dataclass(frozen=True)
 class Seed:
-    """A seed tells a factor that a random stream gives: its key is on the air, told once.
+    """A seed tells a factor that a random stream gives: its key is on the air.
 
+    name, once: as of `Values`.
     values: float32, what the stream gives.
     """
 
@@ -113,7 +118,7 @@ class Seed:
 class Common:
     """A common factor is one that all devices have had from the start: nothing of it is on the air.
 
-    values: float32.
+    name, values, once: as of `Values`.
     """
 
     name: str
@@ -129,7 +134,9 @@ class Common:
 class Blocks:
     """Blocks say that a message's factors hold the modules of a model's last blocks alone.
 
-    reached: how many blocks, counted from the last. adapted: how many have adapted modules.
+    name, once: as of `Values`.
+    reached: how many blocks, counted from the last.
+    adapted: L, how many have adapted modules.
     """
 
     name: str

@@ -76,7 +76,7 @@ from cosim.methods.weights.uniform import Uniform
 
 
 class Method(Choice):
-    """The parts that make a method, in the terms of arXiv 2602.20492.
+    """A method is the parts that make it, in the terms of arXiv 2602.20492.
 
     projection A ∈ R^(r×k), expansion B ∈ R^(d×r) with mask M (eq. 2–3), topology u (eq. 8),
     weights and aggregation (eq. 9–10), composition at inference (eq. 24).

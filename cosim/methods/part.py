@@ -46,7 +46,7 @@ def _built_in() -> Iterator[str]:
 
 
 class Choice(BaseModel):
-    """A frozen choice that refuses unknown keys."""
+    """A choice is frozen and refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 class Workload:
     """A workload is one device's local round, counted before it is trained.
 
-    flop: of all passes, with every mini-batch padded to its longest row. passes: forward and
-    backward passes, and the one forward pass of a calibration. steps: optimiser steps. samples:
-    N, rows over all steps. trained: Q, values that a step updates. ranked: positions of B of
-    which a mask is chosen, 0 where there is one already or none is needed.
+    flop: of all passes, with every mini-batch padded to its longest row.
+    passes: forward and backward passes, and the one forward pass of a calibration.
+    steps: optimiser steps.
+    samples: N, rows over all steps.
+    trained: Q, values that a step updates.
+    ranked: positions of B of which a mask is chosen, 0 where there is one already or none is
+        needed.
     """
 
     flop: float

@@ -40,7 +40,10 @@ class ShadowingField:
     It can be read at any moment in any order, and comes back to the same value at the same places.
     Links are independent, also those that share an end.
 
-    `toward_i` u, `toward_j` v: (2, N) in cycles/m; `phase` φ: (N,) in cycles; `sigma_db` σ in dB.
+    toward_i: u (2, N), cycles/m, of the end i.
+    toward_j: v (2, N), cycles/m, of the end j.
+    phase: φ (N,), cycles.
+    sigma_db: σ, dB.
     """
 
     toward_i: FloatArray

@@ -40,7 +40,10 @@ _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"))
 
 
 class Style(NamedTuple):
-    """A style is how one of a panel's curves looks, as Matplotlib calls it."""
+    """A style is how one of a panel's curves looks.
+
+    color, marker, linestyle: as Matplotlib takes them.
+    """
 
     color: str
     marker: str

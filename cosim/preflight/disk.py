@@ -46,15 +46,19 @@ _LEAST_BYTES = {"transfers": 0.5, "rounds": 5.0, "positions": 0.5}
 
 @dataclass(frozen=True)
 class DiskEstimate:
-    """A disk estimate counts bytes by use, at the moment of most; `surely` is what no run of the
-    scenario does without.
+    """A disk estimate counts bytes by use, at the moment of most.
 
-    traces: parts and whole files beside each other, as at the end. Measured against the most that
-    lay on disk in fourteen runs, of six without learning to 200 devices × 30 rounds, tiny models of
-    six methods and one round of the quickstart: no total was below it. Traces are 1.6 to 3.9 times
-    too high, checkpoints 1.0 to 3, adapters 1.3 to 3; where small clusters form, traces 10 times,
-    as each is taken to hold all devices. `surely` was below what was left in the end, mostly by
-    far: rows that are alike take next to nothing, and whoever may be away writes none.
+    Measured against the most that lay on disk in fourteen runs, of six without learning to 200
+    devices × 30 rounds, tiny models of six methods and one round of the quickstart: no total was
+    below it. Traces are 1.6 to 3.9 times too high, checkpoints 1.0 to 3, adapters 1.3 to 3; where
+    small clusters form, traces 10 times, as each is taken to hold all devices. `surely` was below
+    what was left in the end, mostly by far: rows that are alike take next to nothing, and whoever
+    may be away writes none.
+
+    traces: bytes of parts and whole files beside each other, as at the end.
+    checkpoints: bytes of those that lie there at once, with the journal.
+    adapters: bytes of `adapters/`.
+    surely: bytes that no run of the scenario does without.
     """
 
     traces: float

@@ -38,8 +38,9 @@ from cosim.simulation.station import Device
 class Fact:
     """A fact is one line of an explanation.
 
+    name: what it is about.
     value: in words.
-    warning: what will probably go wrong.
+    warning: what will probably go wrong; None where nothing will.
     amounts: the numbers in it, by a name that ends with their unit, for programs.
     """
 

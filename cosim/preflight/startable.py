@@ -17,7 +17,7 @@ _APART = {"seed", "name"}
 
 
 class Preflight:
-    """Looks at one scenario after the other, and keeps what it has seen."""
+    """A preflight looks at one scenario after the other, and keeps what it has seen."""
 
     def __init__(self, directory: Path) -> None:
         """directory: where the runs will lie."""

@@ -25,7 +25,13 @@ from cosim.scenario.model import Scenario
 
 @dataclass(frozen=True)
 class Exercise:
-    """A job that can be trained again and again: each time from the same state."""
+    """An exercise is a job that can be trained again and again, each time from the same state.
+
+    job: what is timed.
+    trainer: of the job's rank and settings.
+    lesson: the state at the start and the mini-batches.
+    work: what training it takes, counted.
+    """
 
     job: CalibrationJob
     trainer: GroupTrainer
@@ -38,7 +44,7 @@ class Exercise:
 
 
 class Bench:
-    """The scenario's base model with its target modules adapted, at any rank."""
+    """A bench is the scenario's base model with its target modules adapted, at any rank."""
 
     def __init__(self, scenario: Scenario) -> None:
         """Loads the model and reads the tasks, for their rows' lengths; raises CosimError."""

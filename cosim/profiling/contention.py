@@ -24,7 +24,7 @@ _THREADS = Path("/proc/self/task")
 
 @dataclass(frozen=True)
 class Watch:
-    """The clocks of this process at a moment.
+    """A watch holds the clocks of this process at a moment.
 
     wall_s: the clock of the wall.
     processor_s: processor time of all threads.

@@ -15,7 +15,11 @@ from cosim.scenario.profile import FlopTime
 
 @dataclass(frozen=True)
 class Fitted:
-    """FLOP/s that training attains beside its overheads, and the overheads."""
+    """A fitted model of compute time holds what training takes on the machine that was timed.
+
+    flop_s: FLOP/s that training attains beside its overheads.
+    compute: the overheads, in seconds for each pass and value.
+    """
 
     flop_s: float
     compute: FlopTime

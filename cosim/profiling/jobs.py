@@ -18,7 +18,13 @@ _SCORED = 8
 
 @dataclass(frozen=True)
 class CalibrationJob:
-    """One device's local round; without a density B is dense and A is trained too."""
+    """A calibration job is one device's local round, of a size that is timed.
+
+    batch_size: rows of a mini-batch.
+    tokens: that the model reads of a row, on average.
+    rank: r of the adapter.
+    density: share of B that a mask keeps; None: B is dense and A is trained too.
+    """
 
     batch_size: int
     tokens: int

@@ -20,8 +20,11 @@ REPEATS = 3
 
 @dataclass(frozen=True)
 class Timing:
-    """How long a job took: the median of its repeats, in s.
+    """A timing is how long a job took on this machine.
 
+    job: what was timed.
+    work: what training it took, counted.
+    measured_s: wall time, the median of its repeats.
     contention: wall time over the time in which this process was not kept from a processor.
     """
 

@@ -25,7 +25,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Power:
-    """What cannot be measured here: another profile's figures, and watts that are given."""
+    """A power is what cannot be measured here: another profile's figures, and watts that are given.
+
+    of: the other profile's name, or `path:<file>`.
+    profile: the other profile.
+    compute_w, idle_w: W while computing and while idle; None: the other profile's.
+    """
 
     of: str
     profile: Profile
@@ -50,7 +55,12 @@ class Power:
 
 @dataclass(frozen=True)
 class Profiled:
-    """A measured profile and the timings that it was fitted to."""
+    """A profiled machine has a measured profile, and the timings that it was fitted to.
+
+    profile: with its source in words.
+    timings: one a job.
+    on_gpu: whether the jobs were trained on a GPU, where contention for a processor tells nothing.
+    """
 
     profile: Profile
     timings: list[Timing]

@@ -22,7 +22,12 @@ _FULL = 0.95
 
 @dataclass(frozen=True)
 class Charge:
-    """A charge is what a device's battery held: shares of its first charge, at times."""
+    """A charge is what a device's battery held over a run.
+
+    device: whose it is.
+    times_s: the start and the ends of the device's rounds, s.
+    shares: of its first charge, at these times.
+    """
 
     device: int
     times_s: FloatArray

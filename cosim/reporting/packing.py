@@ -16,9 +16,11 @@ _COARSE_BITS = 14
 
 @dataclass
 class Pack:
-    """A pack collects columns; `index` says how each is read back from `text`.
+    """A pack collects columns of numbers for one compressed text.
 
     Bytes of equal rank stand beside each other, which compresses twice as well.
+
+    index: how each column is read back from `text`: name, kind, length, unit, whether differences.
     """
 
     index: list[dict[str, Any]] = field(default_factory=list)

@@ -17,8 +17,9 @@ _MOST_POWERS = 7
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis goes from `low` to `high`.
+    """An axis is one direction of a chart.
 
+    low, high: the values at its ends.
     words: what it measures, with its unit.
     logarithmic: whether equal steps are equal factors; both ends are positive then.
     """
@@ -58,7 +59,11 @@ class Axis:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart has two axes; its places are in the units of the picture."""
+    """A chart has two axes; its places are in the units of the picture.
+
+    x: goes to the right.
+    y: goes up.
+    """
 
     x: Axis
     y: Axis

@@ -11,13 +11,13 @@ from cosim.scenario.section import Section
 
 
 class Always(Section):
-    """Switched on from the start to the end."""
+    """A device is switched on from the start to the end."""
 
     model: Literal["always"] = "always"
 
 
 class ExponentialOnOff(Section):
-    """On and off by turns, for exponential times; stationary from the first instant."""
+    """A device is on and off by turns, for exponential times; stationary from the first instant."""
 
     model: Literal["exponential"] = "exponential"
     mean_on_s: float = Field(gt=0, le=1e9, description="mean time that a device stays")
@@ -25,7 +25,8 @@ class ExponentialOnOff(Section):
 
 
 class AsRecorded(Section):
-    """There while the file of its mobility trace says so: late joiners, early leavers, gaps."""
+    """A device is there while the file of its mobility trace says so: late joiners, early leavers,
+    gaps."""
 
     model: Literal["trace"] = "trace"
 

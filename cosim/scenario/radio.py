@@ -14,7 +14,8 @@ from cosim.scenario.section import Section
 
 
 class LogDistance(Section):
-    """ḡ(d) = 10^(−PL0/10)·(max(d, minimum)/reference)^(−exponent), PL0 in free space."""
+    """The mean gain is ḡ(d) = 10^(−PL0/10)·(max(d, minimum)/reference)^(−exponent), PL0 that of
+    free space."""
 
     model: Literal["log_distance"] = "log_distance"
     exponent: float = Field(3.0, ge=1.5, le=6.0, description="path-loss exponent α")
@@ -23,7 +24,8 @@ class LogDistance(Section):
 
 
 class PaperPathLoss(Section):
-    """ḡ(d) = max(d, minimum)^(−exponent): 0 dB at 1 m, as arXiv 2602.20492 prints it."""
+    """The mean gain is ḡ(d) = max(d, minimum)^(−exponent): 0 dB at 1 m, as arXiv 2602.20492 prints
+    it."""
 
     model: Literal["paper"] = "paper"
     exponent: float = Field(3.0, ge=1.5, le=6.0, description="path-loss exponent α")
@@ -31,7 +33,8 @@ class PaperPathLoss(Section):
 
 
 class D2dOutdoor(Section):
-    """3GPP TR 36.843, WINNER+ B1 at 1.5 m antennas: LOS or not by one draw a pair; 0.45–6 GHz."""
+    """The mean gain is that of 3GPP TR 36.843, WINNER+ B1 at 1.5 m antennas: LOS or not by one draw
+    a pair; 0.45–6 GHz."""
 
     model: Literal["d2d_outdoor"] = "d2d_outdoor"
 
@@ -41,7 +44,8 @@ PathLoss = Annotated[_PathLoss | OutsidePathLoss, FromOutside(OutsidePathLoss, _
 
 
 class Shadowing(Section):
-    """Log-normal, of one field a pair; correlation e^(−Δ/decorrelation) in each end's move Δ."""
+    """Shadowing is log-normal, of one field a pair, with correlation e^(−Δ/decorrelation) in each
+    end's move Δ."""
 
     sigma_db: float = Field(0.0, ge=0, le=20, description="standard deviation; 0: no shadowing")
     decorrelation_m: float = Field(
@@ -56,13 +60,13 @@ class NoFading(Section):
 
 
 class BlockFading(Section):
-    """One Rayleigh draw per unordered pair and round (the paper)."""
+    """Each unordered pair has one Rayleigh draw a round (the paper)."""
 
     model: Literal["block"] = "block"
 
 
 class ClarkeFading(Section):
-    """Rayleigh fading correlated over the path lengths travelled by both ends."""
+    """Rayleigh fading is correlated over the path lengths travelled by both ends."""
 
     model: Literal["clarke"] = "clarke"
     sinusoids: int = Field(64, ge=8, le=4096, description="terms in the sum of sinusoids")
@@ -76,7 +80,8 @@ Fading = Annotated[_Fading | OutsideFading, FromOutside(OutsideFading, _Fading)]
 
 
 class Lemma1Power(Section):
-    """p* = (σ²/h)·(2^(Q·n/(W·Γ)) − 1)·margin, or the fallback where Σp exceeds p_max."""
+    """A receiver gets p* = (σ²/h)·(2^(Q·n/(W·Γ)) − 1)·margin, or the fallback where Σp exceeds
+    p_max."""
 
     policy: Literal["lemma1"] = "lemma1"
     channel_knowledge: Literal["instantaneous", "mean"] = Field(
@@ -92,7 +97,7 @@ class Lemma1Power(Section):
 
 
 class MaximumPower(Section):
-    """p_max shared equally by a device's receivers."""
+    """A device's receivers share p_max equally."""
 
     policy: Literal["max_power"] = "max_power"
 
@@ -110,7 +115,8 @@ class Fluid(Section):
 
 
 class BlockPackets(Section):
-    """Blocks of one fixed rate, chosen at the start and sent again until they are decoded."""
+    """Blocks have one fixed rate, chosen at the start, and are sent again until they are
+    decoded."""
 
     model: Literal["blocks"] = "blocks"
     block_bits: int = Field(8448, ge=1, le=10**9, description="default: the largest of 5G's LDPC")
@@ -127,13 +133,14 @@ class BlockPackets(Section):
 
 
 class Codeword(Section):
-    """One codeword over the whole of Γ: decoded at Γ if its bits fit through, else an outage."""
+    """One codeword takes the whole of Γ: it is decoded at Γ if its bits fit through, else an
+    outage."""
 
     model: Literal["codeword"] = "codeword"
 
 
 class OneShot(Section):
-    """Updates in packets that are sent once each: what is not decoded is lost for good.
+    """Updates go in packets that are sent once each: what is not decoded is lost for good.
 
     Control messages and experts are sent again until decoded, without combining.
     """
@@ -240,7 +247,8 @@ Access = Annotated[
 
 
 class Radio(Section):
-    """One carrier; each sender splits its bandwidth W evenly over its receivers (OFDMA)."""
+    """All devices share a carrier, and each sender splits its bandwidth W evenly over its receivers
+    (OFDMA)."""
 
     carrier_hz: float = Field(3.5e9, ge=1e8, le=3e11, description="carrier frequency")
     bandwidth_hz: float = Field(20.0e6, ge=1e-3, le=1e11, description="W of each sender")

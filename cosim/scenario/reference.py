@@ -20,26 +20,30 @@ ITEM, NAME = "0", "NAME"
 
 @dataclass(frozen=True)
 class Key:
-    """One key of a scenario and what its value may be."""
+    """A key of a scenario names a value and says what that may be.
+
+    path: from the top, items and names that the scenario chooses as `ITEM` and `NAME`.
+    word: of the variant that it belongs to; empty where it is always there.
+    words: the literal values that it takes.
+    kinds: what it takes beside them: a number, text, a mapping, null.
+    bounds: the limits of its numbers, texts and items; empty where there are none.
+    default: as YAML writes it; None where the key is required.
+    unit: that its name ends with; empty where it is no number or has none.
+    meaning: one sentence or more, without a line break.
+    word_key: the key of its mapping that a bare word stands for; None where none does.
+    variants: the mappings that it takes.
+    """
 
     path: tuple[str, ...]
     word: str
-    """The word of the variant that it belongs to; empty where it is always there."""
     words: tuple[str, ...]
-    """The literal values that it takes."""
     kinds: tuple[str, ...]
-    """What it takes beside them: a number, text, a mapping, null."""
     bounds: str
-    """The range of its numbers, or the pattern of its text; empty where there is none."""
     default: str | None
-    """The default as YAML writes it; None where the key is required."""
     unit: str
-    """The unit that its name ends with; empty for a number without one."""
     meaning: str
     word_key: str | None
-    """The key of its mapping that a bare word stands for."""
     variants: tuple[Variant, ...]
-    """The mappings that it takes."""
 
     @property
     def name(self) -> str:
@@ -49,10 +53,14 @@ class Key:
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the mappings that a key takes."""
+    """A variant is one of the mappings that a key takes.
+
+    word: that tells it from the others; empty where none does.
+    meaning: as of `Key`.
+    keys: inside it.
+    """
 
     word: str
-    """The word that tells it from the others; empty where none does."""
     meaning: str
     keys: tuple[Key, ...]
 

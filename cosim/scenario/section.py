@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A mapping in the YAML; unknown keys and infinite numbers are refused."""
+    """A section is a mapping in the YAML; unknown keys and infinite numbers are refused."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True

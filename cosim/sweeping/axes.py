@@ -19,8 +19,10 @@ class Track:
     """A track is one key of a grid with a value for each position of its axis.
 
     key: a path, or several with commas between them, which take each value together.
-    names: what the values are called, where they have been given names.
+    values: one a position.
+    names: what the values are called; None where they have not been given names.
     loc: where the values are in the sweep's file.
+    listed: whether each value has a place of its own there, as in a list, and not as by a rule.
     """
 
     key: str
@@ -49,7 +51,10 @@ class Track:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis is the tracks that move together; a grid has every combination of its axes."""
+    """An axis is the tracks that move together; a grid has every combination of its axes.
+
+    tracks: at least one, all of as many values.
+    """
 
     tracks: Sequence[Track]
 

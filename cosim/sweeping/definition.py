@@ -33,7 +33,7 @@ _SUFFIX = ".sweep"
 
 
 class SweepFile(Section):
-    """What a sweep file may say."""
+    """A sweep file may hold these keys."""
 
     scenario: str = Field(min_length=1, description="a scenario file, from this file's folder")
     name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,79}$")
@@ -53,11 +53,15 @@ class SweepFile(Section):
 
 @dataclass(frozen=True)
 class Point:
-    """A point is one run: its place in the grid, the scenario that it plays, the name of its
-    directory.
+    """A point is one run of a sweep.
 
-    names: what its values are called, where they have been given names.
-    label: what the run is called in tables, whatever its seed, where a value of it has a name.
+    name: of the run's directory.
+    values: its place in the grid, by the tracks' keys.
+    seed: of the run.
+    scenario: that it plays.
+    document: the scenario as written, with the values assigned.
+    names: what its values are called, by key, where they have been given names.
+    label: what the run is called in tables, whatever its seed; None where no value has a name.
     """
 
     name: str
@@ -73,6 +77,12 @@ class Point:
 class Sweep:
     """A sweep has points that are all valid.
 
+    name: what its directory is called.
+    scenario: path of the scenario's file.
+    fixed: values by path that all runs share.
+    axes: what varies.
+    seeds: that every point of the grid is run with.
+    points: one a run, seeds varying fastest.
     former_name: what else its directory may be called; None where there is no other.
     """
 

@@ -29,7 +29,10 @@ _RESULTS = tuple(one.name for one in fields(Results))
 class Entry:
     """An entry is one run of the index.
 
-    seconds: of wall time, set-up included, where it ended by itself.
+    point: that was to be played.
+    state: how far its run is.
+    seconds: of wall time, set-up included; None where it did not end by itself.
+    error: why it failed, or what else there is to say of its state; None where nothing is.
     results: what it came to, where it is completed.
     """
 
@@ -107,8 +110,12 @@ def known_results(directory: Path) -> dict[tuple[str, float], Results]:
 
 
 class Indexed(NamedTuple):
-    """What an index tells: the directories of the completed runs, what those are called whose
-    points have been given names, and the states of the others by name."""
+    """What is indexed is the runs of a sweep's directory.
+
+    directories: of the completed runs.
+    labels: what those of them are called whose points have been given names.
+    others: the states of the runs that are not completed, by name.
+    """
 
     directories: list[Path]
     labels: dict[Path, str]

@@ -11,8 +11,12 @@ if TYPE_CHECKING:
 
 
 class Opened(NamedTuple):
-    """The runs that were opened, in their order; a sentence for each run of a sweep that is not
-    completed; and what runs are called, by directory, whose sweep has given names to values."""
+    """What is opened is runs, and what is to be said of them.
+
+    runs: in the order of the paths.
+    notes: a sentence for each run of a sweep that is not completed.
+    called: what runs are called, by directory, whose sweep has given names to values.
+    """
 
     runs: list[Run]
     notes: list[str]

@@ -7,7 +7,11 @@ from typing import NamedTuple
 
 
 class Progress(NamedTuple):
-    """A progress is the round that a run has ended, by the run's name."""
+    """A progress says how far a run is.
+
+    name: the run's.
+    round: that it has ended.
+    """
 
     name: str
     round: int

@@ -44,7 +44,7 @@ _Spread = Annotated[tuple[_Number, _Number, _Count] | None, _three("first, last,
 
 
 class Rule(Section):
-    """Values of a path by rule, or with names of their own: one key of these."""
+    """A rule gives the values of a path, or gives values names of their own: one key of these."""
 
     named: dict[str, Any] | None = Field(
         None,

@@ -25,14 +25,18 @@ from cosim.trace.manifest import read_manifest
 
 @dataclass(frozen=True)
 class Planned:
-    """A planned run is a point, and what lies where its run belongs."""
+    """A planned run is a point, and what lies where its run belongs.
+
+    point: to be played or not.
+    standing: how its directory is.
+    """
 
     point: Point
     standing: Standing
 
 
 class SweepInterrupted(KeyboardInterrupt):
-    """Ctrl-C during a sweep; `entries` says how far every run is."""
+    """A sweep was interrupted by Ctrl-C; `entries` says how far every run is."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         super().__init__("interrupted")

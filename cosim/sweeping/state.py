@@ -26,7 +26,7 @@ _PATIENCE, _LOOK_S = 150, 0.1
 
 
 class State(StrEnum):
-    """How far the run of one point is."""
+    """A state is how far the run of one point is."""
 
     PENDING = "pending"
     COMPLETED = "completed"
@@ -37,7 +37,13 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Standing:
-    """A standing is how one directory is, in words where it is neither pending nor completed."""
+    """A standing is how one directory is.
+
+    state: how far the run in it is.
+    note: what is there, in words, where it is neither pending nor completed; else None.
+    seconds: wall time of a run that its manifest calls completed; None of others, or where that
+        does not say.
+    """
 
     state: State
     note: str | None = None

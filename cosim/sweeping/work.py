@@ -26,9 +26,11 @@ _TO_END_S = 10.0
 class Task(NamedTuple):
     """A task is a run to be played.
 
+    name: by which its reply is known.
+    scenario: a `Scenario`.
     directory: new or empty, or with an interrupted run of the scenario.
     resumed: whether that run is to be resumed.
-    refused: why the run cannot be played at all.
+    refused: why the run cannot be played at all; None where it can.
     """
 
     name: str
@@ -39,7 +41,12 @@ class Task(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """How a run ended: with an error in one sentence, a bug's traceback besides, or neither."""
+    """A reply says how a run ended.
+
+    name: the task's.
+    error: one sentence; None where the run was completed.
+    traceback: of a bug; None where there was none.
+    """
 
     name: str
     error: str | None = None

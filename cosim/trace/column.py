@@ -4,7 +4,12 @@ from typing import Annotated, Any, NamedTuple, TypeAlias
 
 
 class Column(NamedTuple):
-    """Unit and meaning of one column, and its stored type where `int` alone does not say it."""
+    """A column says what is in one column of a table.
+
+    unit: `1` for a number without a unit, and for text.
+    description: what it is, in words.
+    stored: its pyarrow type where `int` alone does not say it; else None.
+    """
 
     unit: str
     description: str

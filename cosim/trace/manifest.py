@@ -16,7 +16,7 @@ MANIFEST_FILE = "manifest.json"
 
 
 class Status(StrEnum):
-    """How far a run has come, or how it ended."""
+    """A status is how far a run has come, or how it ended."""
 
     RUNNING = "running"
     COMPLETED = "completed"

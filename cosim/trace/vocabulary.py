@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """The kinds of events; the words are those of the simulation's log."""
+    """An event is of one of these kinds; the words are those of the simulation's log."""
 
     PLAN = "plan"
     COMPUTE_START = "compute_start"
@@ -52,7 +52,7 @@ class TransferKind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """The ways in which a transmission may end."""
+    """A transmission ends in one of these ways."""
 
     DELIVERED = "delivered"
     LATE = "late"

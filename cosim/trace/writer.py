@@ -20,7 +20,7 @@ COMPRESSION = "zstd"
 
 
 class TraceWriter:
-    """Appends rows to the tables of one run directory.
+    """A trace writer appends rows to the tables of one run directory.
 
     What was flushed survives any crash. `flush` and `close` may be repeated, also after an
     error of the disk: nothing is dropped from memory before it lies in a complete file.

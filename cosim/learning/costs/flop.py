@@ -21,6 +21,8 @@ class Work:
     attention: Σ over the blocks that attend of heads·head size.
     adapter_in: Σ r·k.
     adapter_out: Σ d·r.
+    trainable_projection, trainable_expansion: whether A and whether B are trained.
+    trainable_base: whether the model's own parameters are; there are no adapters then.
     """
 
     frozen: int

@@ -15,7 +15,12 @@ _INDEX_BYTES, _FILE_BYTES = 2e4, 4e3
 
 @dataclass(frozen=True)
 class Storage:
-    """Storage is counted in bytes: a checkpoint and `adapters/` at most, `adapters/` at least."""
+    """Storage is counted in bytes, by what comes to lie on disk.
+
+    checkpoint: one checkpoint's, at most.
+    adapters: of `adapters/`, at most.
+    adapters_at_least: of `adapters/`, at least.
+    """
 
     checkpoint: float
     adapters: float

@@ -11,9 +11,13 @@ from cosim.learning.data.draw import Drawing, HeldOut
 class Account:
     """An account of a task's rows says how many were used, and why others were not.
 
+    name: the task.
+    held: its test rows, as they were held out.
+    drawn: its training rows, as they were drawn.
     trained, tested: rows used.
     asked: evaluation.samples.
     too_long: training rows left out.
+    max_tokens: training.max_tokens, above which a row is too long.
     """
 
     name: str

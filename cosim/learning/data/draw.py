@@ -24,10 +24,11 @@ Fits = Callable[[Sequence[Example]], Sequence[bool]]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What is held out stands beside the rest: a task's held-out rows, and the rows to draw its
-    training rows from, in this order.
+    """What is held out of a task's rows tests it; the rest may train it.
 
+    test: the task's held-out rows.
     too_long: test rows that were passed over.
+    train: the rows to draw its training rows from, in this order.
     rows: of the training file, None where rows are made without end.
     split: the test rows are of the training file.
     """
@@ -72,11 +73,13 @@ def hold_out(name: str, task: Task, seed: int, samples: int, fits: Fits) -> Held
 class Drawing:
     """A drawing says which of a task's training rows were kept, and counts the others by reason.
 
+    kept: the training rows, in the order drawn.
     read: rows looked at.
     repeated: their prompt came before.
     held: they are test rows of the task.
     held_elsewhere: they are test rows of another task (of `others`).
     too_long: more tokens than training.max_tokens.
+    others: names of the tasks that hold such rows.
     """
 
     kept: list[Example] = field(default_factory=list)

@@ -12,7 +12,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Encoded:
-    """An encoded row is the prompt's tokens and the tokens that are to follow it."""
+    """An encoded row is a prompt and what is to follow it, as tokens.
+
+    prompt: ids of the prompt's tokens.
+    answer: ids of the tokens that follow; of a free answer the end-of-text token is the last.
+    """
 
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
@@ -28,7 +32,10 @@ class TokenRows:
     """Token rows are padded on the right; with them go the flat positions whose next token is
     scored.
 
-    input_ids: (rows, T). positions: (P,) into rows·T. targets: (P,). row: (P,) row of a position.
+    input_ids: (rows, T), T tokens of the longest.
+    positions: (P,) into rows·T.
+    targets: (P,), the next tokens.
+    row: (P,), the row of each position.
     """
 
     input_ids: Tensor

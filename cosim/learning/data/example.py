@@ -16,8 +16,11 @@ from cosim.scenario.learning import Fields
 
 @dataclass(frozen=True)
 class Example:
-    """An example is a prompt and its answer; with choices, `answer` is one of them.
+    """An example is a prompt and its answer.
 
+    prompt: what the model reads.
+    answer: what is to follow; with choices, one of them.
+    choices: at least two different ones; None of a free answer.
     marks: what examples of the same content share, whatever the task's template.
     """
 

@@ -23,6 +23,7 @@ class Reading:
     A token sees the trunk and its own branch before it, so that several continuations of one
     prompt are read beside each other. The first three have equal lengths, as have the others.
 
+    tokens: their ids.
     depths: a token's place in its sequence.
     branches: 0 in the trunk.
     scored: positions.

@@ -22,9 +22,11 @@ from cosim.scenario.learning import Task
 
 @dataclass(frozen=True)
 class Question:
-    """A question is one held-out example: its candidate rows and which of them is right.
+    """A question is one held-out example with the rows that may answer it.
 
-    A free answer has one candidate; `lengths` are characters, for `acc_norm`.
+    candidates: the prompt with each choice; with the answer alone where it is free.
+    right: number of the candidate that is right.
+    lengths: characters of each candidate's answer, for `acc_norm`.
     """
 
     candidates: tuple[Encoded, ...]
@@ -48,9 +50,13 @@ class Question:
 class TaskPool:
     """A pool holds the training rows and held-out questions of a task; no prompt is in both.
 
-    warnings: sentences on rows that were asked for and are not there. facts: what became of the
-    rows of its file, where not all are used. answers: of every training row, where they are classes
-    that the task is divided by. parts: the numbers of every device's rows, where they are divided.
+    name: the task.
+    train: the training rows of all its devices.
+    test: the held-out questions.
+    warnings: sentences on rows that were asked for and are not there.
+    facts: what became of the rows of its file, where not all are used.
+    answers: of every training row, where they are classes that the task is divided by.
+    parts: the numbers of every device's rows, where they are divided.
     """
 
     name: str

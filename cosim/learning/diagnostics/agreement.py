@@ -21,10 +21,10 @@ class MixingErrors:
     """Mixing errors are what two ways of averaging adapters leave of Z = Σ_j w_j·B_j·A_j, Σw = 1,
     over all modules (arXiv 2508.01348).
 
-    cross_term: ‖Σ_j w_j·(B_j − B̄)(A_j − Ā)‖_F, which is ‖Z − B̄·Ā‖_F. aggregation: what averaging
-    factor by factor leaves, divided by ‖Z‖_F: the same, or where a receiver keeps a factor of its
-    own, ‖Z − B̄·A_i‖_F or ‖Z − B_i·Ā‖_F. broadcast: ‖Z − P_r Z‖_F/‖Z‖_F, what the best rank-r matrix
-    leaves. Both are None where Z is zero.
+    cross_term: ‖Σ_j w_j·(B_j − B̄)(A_j − Ā)‖_F, which is ‖Z − B̄·Ā‖_F.
+    aggregation: what averaging factor by factor leaves, divided by ‖Z‖_F: the same, or where a
+        receiver keeps a factor of its own, ‖Z − B̄·A_i‖_F or ‖Z − B_i·Ā‖_F. None where Z is zero.
+    broadcast: ‖Z − P_r Z‖_F/‖Z‖_F, what the best rank-r matrix leaves. None where Z is zero.
     """
 
     cross_term: float

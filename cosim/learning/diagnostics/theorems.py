@@ -37,13 +37,18 @@ def update_similarity(projections: Tensor, expansions: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class TheoremOne:
-    """These are both sides of Theorem 1 (eq. 23 of arXiv 2602.20492) for one module and one
-    cluster.
+    """Theorem 1 has two sides, which these are for one module and one cluster (eq. 23 of arXiv
+    2602.20492).
 
-    gap: the left side, Σ_i ‖(B_i − B̄)·A_i‖²_F with B̄ the plain mean of masked B; own_support_gap:
-    the same with the support-normalised mean read back on each one's own support, 0 where no
-    masks collide; bound: the right side 2·r·k·|C|²·S·(G + P). No inequality holds between them:
-    disjoint masks give bound 0 and gap > 0, and a square is compared with first powers.
+    No inequality holds between them: disjoint masks give bound 0 and gap > 0, and a square is
+    compared with first powers.
+
+    gap: the left side, Σ_i ‖(B_i − B̄)·A_i‖²_F with B̄ the plain mean of masked B.
+    own_support_gap: the same with the support-normalised mean read back on each one's own support,
+        0 where no masks collide.
+    bound: the right side 2·r·k·|C|²·S·(G + P).
+    gradient_bound: G.
+    average_bound: P.
     """
 
     gap: float

@@ -25,9 +25,10 @@ _PAIRS_PER_PASS = 64 * 512**2
 
 @dataclass(frozen=True)
 class CandidateScore:
-    """A candidate's score is its answer's ln P, and whether every token of it is the argmax.
+    """A candidate's score is how its answer stands with the model.
 
-    log_likelihood: nan where ranks are not asked for.
+    log_likelihood: ln P of the answer; nan where ranks are not asked for.
+    exact: whether every token of it is the argmax.
     """
 
     log_likelihood: float
@@ -35,7 +36,13 @@ class CandidateScore:
 
 
 class Row(NamedTuple):
-    """A row is one question's reading, or one candidate's, of one of the requests."""
+    """A row is one question's reading, or one candidate's, of one of the requests.
+
+    reading: what the model reads.
+    request: number of the request.
+    question: number of the question in it.
+    place: number of the candidate, 0 where one reading has them all.
+    """
 
     reading: Reading
     request: int

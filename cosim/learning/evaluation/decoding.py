@@ -22,8 +22,11 @@ _TOKENS_PER_PASS = 4096
 
 @dataclass(frozen=True)
 class Written:
-    """This is what was written after a prompt; ended: the end-of-text token came, which is left
-    out."""
+    """What is written is a model's answer to a prompt.
+
+    tokens: without the end-of-text token.
+    ended: whether that token came; else the answer was cut.
+    """
 
     tokens: tuple[int, ...]
     ended: bool

@@ -21,6 +21,7 @@ class ScoringRequest:
     """A scoring request has an expert scored on a task's questions.
 
     expert: None for the base model alone.
+    questions: in the order in which their marks come back.
     weights: a gate's, of the expert's members (questions, J); None without a gate.
     """
 

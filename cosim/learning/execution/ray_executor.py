@@ -40,7 +40,14 @@ _NOTHING = torch.empty(0)
 
 
 class Computation(NamedTuple):
-    """A pass' values depend on its lessons and on this, which is the same on every worker."""
+    """A pass' values depend on its lessons and on this, which is the same on every worker.
+
+    base_model: SHA-256 of the weights.
+    dtype: that the model computes in.
+    threads: of torch.
+    torch: its version.
+    processor: the GPU's name, or the CPU's instruction set as torch calls it.
+    """
 
     base_model: str
     dtype: str
@@ -66,7 +73,15 @@ class Computation(NamedTuple):
 
 @dataclass(frozen=True)
 class Choices:
-    """A worker builds its trainer from these choices."""
+    """A worker builds its trainer from these choices.
+
+    source: of the base model, as a scenario writes it.
+    device: `cpu` or `cuda`, where the model is.
+    method: as a scenario writes it.
+    adapter, training: the scenario's sections.
+    computation: what this process computes with.
+    here: the directory where relative paths in the environment start.
+    """
 
     source: str
     device: str

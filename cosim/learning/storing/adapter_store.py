@@ -34,7 +34,12 @@ INDEX_FILE = "index.json"
 
 @dataclass(frozen=True)
 class Stored:
-    """A stored expert is one that a device answers with; owner: None where it belongs to a task."""
+    """A stored expert is one that a device answers with.
+
+    owner: the device that trained it; None where it belongs to a task.
+    task: which it was trained on.
+    adapter: its values.
+    """
 
     owner: int | None
     task: str
@@ -103,6 +108,13 @@ class AdapterStore:
     """A store is a folder of adapters, opened; tensors are read when they are asked for.
 
     ExportError for a tensor that is not there, or has another type or size than the layout.
+
+    folder: where it lies.
+    layout: of the adapters of the largest rank.
+    scale: α/r, by which B·A is multiplied.
+    tensors: the file that holds each tensor, by the tensor's name.
+    devices: what the index says of each, by id.
+    blocks: the transformer blocks at whose inputs features were read; empty where no gate asks.
     """
 
     folder: Path

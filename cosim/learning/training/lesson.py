@@ -18,9 +18,10 @@ Batch = tuple[Encoded, ...]
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson is one adapter's local fine-tuning: its state at the start and its mini-batches in
-    order.
+    """A lesson is one adapter's local fine-tuning.
 
+    adapter: its state at the start.
+    batches: the mini-batches in order, one a step.
     kept: positions of each module that a mask will keep (L,), where none has been chosen yet.
     others: the mini-batches of further devices whose rows the adapter learns from as well.
     trains: the factors that are trained, of "A" and "B"; None: as the trainer's settings say.
@@ -57,8 +58,10 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Outcome:
-    """An outcome is the adapter after the last step and the mean loss of all steps (nats a token).
+    """An outcome is what a lesson has come to.
 
+    adapter: its state after the last step.
+    loss: the mean of all steps, nats a token.
     fault: where a loss or a value first was no finite number; None where all are.
     """
 

@@ -9,9 +9,12 @@ from cosim.learning.data.packing import TOKENS_PER_PASS
 
 
 class PassRoom(NamedTuple):
-    """A pass' memory is bounded by tokens held at once and by whether two shares run side by side.
+    """A pass' room is how much of it is held in memory at once.
 
     Sums are rounded by what is added together, so that what is learnt depends on it.
+
+    tokens: held at once, at most.
+    side_by_side: whether two shares of a pass may run side by side.
     """
 
     tokens: int = TOKENS_PER_PASS

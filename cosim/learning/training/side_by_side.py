@@ -27,6 +27,7 @@ def _gravity(error: BaseException) -> int:
 class Unit:
     """A unit is a share of a pass, which one thread trains.
 
+    lessons: those of the share.
     place: the number of the pass, and its lessons' numbers there.
     shares: how many the pass is cut into.
     """

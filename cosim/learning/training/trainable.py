@@ -19,7 +19,13 @@ Trainer = GroupTrainer | FullTrainer
 
 @dataclass(frozen=True)
 class Trainable:
-    """A trainable model has adapted modules, a flat layout, a trainer and an evaluator."""
+    """A trainable model is a base model made ready for a method.
+
+    layout: where the modules' values lie in flat vectors.
+    model: the base model with adapted modules.
+    trainer: trains groups of adapters on it.
+    evaluator: scores experts on it.
+    """
 
     layout: Layout
     model: AdaptedModel

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class ControlVariate(Aggregation):
-    """x̂_i = x_i − η·Σ_k(g_i − h_i), x_i = x̂_i + β·Σ_j w_ij·(x̂_j − x̂_i), and of what that moved it
-    by h_i ← h_i + p/(η·K)·(x_i − x̂_i), each factor by itself.
+    """A device trains x̂_i = x_i − η·Σ_k(g_i − h_i), mixes x_i = x̂_i + β·Σ_j w_ij·(x̂_j − x̂_i), and
+    by what that moved it sets h_i ← h_i + p/(η·K)·(x_i − x̂_i), each factor by itself.
 
     h_i, from 0 on, comes to be the gradient of a device's own loss at the minimum of the sum of
     all: local steps then lead nobody away from it. Σ_i h_i stays 0, to rounding, where w is

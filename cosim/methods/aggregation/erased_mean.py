@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ErasedMean(Aggregation):
-    """Σ_j w_j·E_j⊙x_j over what arrived, E_j ∈ {0, 1} by value (arXiv 2405.12894).
+    """The mean is Σ_j w_j·E_j⊙x_j over what arrived, E_j ∈ {0, 1} by value (arXiv 2405.12894).
 
     Where nothing was lost this is `mean`, to the last bit. What stands in for a lost value is ours,
     as the paper's equations were not at hand; `zero` has the bias of which it tells, that adds up

@@ -25,7 +25,7 @@ _BLOCKS, _REACH = "blocks", "q"
 
 
 class LayerwiseMean(Mean):
-    """The mean block by block, over those who reached it by the deadline (SALF, arXiv 2403.18375).
+    """Each block is the mean over those who reached it by the deadline (SALF, arXiv 2403.18375).
 
     Back-propagation comes to the last block first. A device that `training.compute_deadline_s`
     stops keeps and sends the blocks whose gradients it has; what nobody reached stays as it was.

@@ -14,7 +14,8 @@ from cosim.methods.state import DeviceState
 
 
 class Mean(Aggregation):
-    """FedAvg's mean between neighbours (eq. 9-10 of arXiv 2602.20492, renormalised)."""
+    """A device takes FedAvg's mean over its neighbours and itself (eq. 9-10 of arXiv 2602.20492,
+    renormalised)."""
 
     name: Literal["mean"] = "mean"
     by_factor: ClassVar[bool] = True

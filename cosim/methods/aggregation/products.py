@@ -15,8 +15,12 @@ _NOTHING = 1e-10
 
 
 class Core(NamedTuple):
-    """Z = left·core·rightᵀ with orthonormal columns in left (d, q) and right (k, p); core (q, p)
-    has the singular values of Z."""
+    """A core says Z = left·core·rightᵀ of a sum of products.
+
+    left: (d, q), orthonormal columns.
+    core: (q, p), has the singular values of Z.
+    right: (k, p), orthonormal columns.
+    """
 
     left: Tensor
     core: Tensor
@@ -39,8 +43,13 @@ def core_of(Bs: Sequence[Tensor], As: Sequence[Tensor], weights: Sequence[float]
 
 
 class Truncated(NamedTuple):
-    """U (d, q), σ (q,) and Vᵀ (q, k) of the largest singular values of a matrix, descending; q is
-    below the rank that was asked for where the matrix has no more."""
+    """A truncated decomposition has the largest singular values of a matrix, descending, with their
+    vectors; q is below the rank that was asked for where the matrix has no more.
+
+    U: (d, q), the left vectors as columns.
+    sigma: σ (q,), the values.
+    Vt: Vᵀ (q, k), the right vectors as rows.
+    """
 
     U: Tensor
     sigma: Tensor

@@ -28,7 +28,7 @@ _NOTHING = 1e-12
 
 
 class RotatedMean(Aggregation):
-    """The mean of B_j·R_j and R_jᵀ·A_j, R_j in SO(r) (FedRot-LoRA, arXiv 2602.23638).
+    """The mean is that of B_j·R_j and R_jᵀ·A_j, R_j in SO(r) (FedRot-LoRA, arXiv 2602.23638).
 
     R_j brings a factor of j nearest to the reference's (orthogonal Procrustes), softened by λ;
     B_j·A_j stays as it is. As in the authors' code the first round is not turned and, alternating,

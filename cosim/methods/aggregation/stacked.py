@@ -14,7 +14,7 @@ from cosim.methods.workload import Workload
 
 
 class Stacked(Aggregation):
-    """A bank of what has been heard so far, as LoRI concatenates adapters (arXiv 2504.07448)."""
+    """A bank holds what has been heard so far, as LoRI concatenates adapters (arXiv 2504.07448)."""
 
     name: Literal["stacked"] = "stacked"
     keeps_experts: ClassVar[bool] = True

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 class SuperposedMean(Aggregation):
-    """x̂ = μ + σ·y/(√η·n) of n senders, weighed n to 1 with the device's own (arXiv 2310.10089).
+    """The sum of n senders gives x̂ = μ + σ·y/(√η·n), which counts n to 1 beside the device's own
+    (arXiv 2310.10089).
 
     y = √η·Σ_k (x_k − μ)/σ + z, by module and factor. The standardisation is the same for all
     senders of a sum and falls out of it: x̂ is their mean, and noise of the deviation

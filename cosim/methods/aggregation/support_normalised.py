@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 class SupportNormalised(Aggregation):
-    """B̄ by position, and B̄⊙M_j with A_j as j's expert (eq. 10 and 24 of arXiv 2602.20492)."""
+    """B̄ is a mean by position, and B̄⊙M_j with A_j is j's expert (eq. 10 and 24 of arXiv
+    2602.20492)."""
 
     name: Literal["support_normalised"] = "support_normalised"
     readback: Literal["own_support", "whole"] = Field(

@@ -1,1 +1,4 @@
-"""Codec parts: how the numbers of a message become bits."""
+"""Codec parts: how the numbers of a message become bits.
+
+Here: rounding, choosing, remembering what was said. Not here: which factors are sent.
+"""

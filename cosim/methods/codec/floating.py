@@ -8,6 +8,6 @@ from cosim.methods.codec.slot import Codec
 
 
 class Floating(Codec):
-    """Floating-point numbers of `adapter.bits_per_value`: half or single precision."""
+    """Values are floating-point numbers of `adapter.bits_per_value`: half or single precision."""
 
     name: Literal["floating"] = "floating"

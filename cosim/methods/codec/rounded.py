@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 class Rounded(Codec):
-    """Signed integers times one scale a module and factor, of 32 bit, rounded at random (ours).
+    """Values are signed integers, rounded at random, times a scale of 32 bit by module and factor
+    (ours).
 
     The scale is the module's largest magnitude over 2^(bits − 1) − 1. A value between two of its
     multiples goes to the upper one with the probability with which that is right in the mean: what

@@ -1,1 +1,4 @@
-"""Composition parts: which experts answer."""
+"""Composition parts: which experts answer.
+
+Here: who answers, and with what weight. Not here: the forward pass, which `evaluation` computes.
+"""

@@ -11,7 +11,7 @@ from cosim.methods.state import DeviceState
 
 
 class Banked(Composition):
-    """A composition that routes between stored experts."""
+    """This composition routes between stored experts."""
 
     def refuses(self, method: Chosen) -> str | None:
         """Aggregations that store none."""

@@ -14,7 +14,7 @@ from cosim.methods.state import DeviceState
 
 
 class UniformMerge(Banked):
-    """ΔW = Σ_j w·B_j·A_j over the bank: adapters merged by concatenation."""
+    """All experts of the bank answer, ΔW = Σ_j w·B_j·A_j: adapters merged by concatenation."""
 
     name: Literal["uniform"] = "uniform"
     weight: float | None = Field(

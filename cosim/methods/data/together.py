@@ -7,7 +7,7 @@ from cosim.methods.data.slot import Data
 
 
 class Together(Data):
-    """Rows of several devices in one place: one adapter learns from all of them."""
+    """Rows of several devices lie in one place: one adapter learns from all of them."""
 
     def refuses_ranks(self) -> str | None:
         """One adapter of several devices."""

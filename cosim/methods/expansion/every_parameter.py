@@ -10,7 +10,7 @@ from cosim.methods.projection.none import ALL_OR_NOTHING
 
 
 class EveryParameter(Expansion):
-    """ΔW without its decomposition (eq. 2 of arXiv 2602.20492)."""
+    """ΔW is trained without its decomposition (eq. 2 of arXiv 2602.20492)."""
 
     name: Literal["every_parameter"] = "every_parameter"
     every_parameter: ClassVar[bool] = True

@@ -9,7 +9,7 @@ from cosim.methods.schedule.slot import Schedule
 
 
 class OwnClock(Schedule):
-    """A schedule in which devices have clocks of their own mixes once a round."""
+    """A schedule mixes once a round in which devices have clocks of their own."""
 
     name: str
     mixings: int = Field(

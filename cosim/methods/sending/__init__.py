@@ -1,1 +1,4 @@
-"""Sending parts: when a device speaks."""
+"""Sending parts: when a device speaks.
+
+Here: coins, drifts, beacons. Not here: what is said.
+"""

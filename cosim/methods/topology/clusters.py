@@ -12,7 +12,8 @@ from cosim.methods.topology.slot import Edges, Topology
 
 
 class Clusters(Topology):
-    """AGNES clusters that collide little and can reach each other (section IV-C); complete inside.
+    """AGNES forms clusters whose members collide little and can reach each other (section IV-C),
+    each complete inside.
 
     Formed before the first round, and anew when a member's power at the mean gains no longer
     suffices or a device comes in. Experts go from cluster to cluster now and then.

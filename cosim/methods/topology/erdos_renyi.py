@@ -15,7 +15,7 @@ from cosim.topology.link_power import LinkNeed
 
 
 class ErdosRenyi(Meeting):
-    """G(n, p): drawn anew every round, or once for all rounds."""
+    """A graph G(n, p) is drawn, anew every round or once for all rounds."""
 
     graph: Literal["erdos_renyi"] = "erdos_renyi"
     redraw: bool = Field(

@@ -15,8 +15,8 @@ from cosim.topology.meetings import matching
 
 
 class Pairs(Meeting):
-    """A new random matching every round: of the pairs that would meet, those of a uniform order
-    whose two devices are still free."""
+    """A random matching is drawn every round: of the pairs that would meet, those of a uniform
+    order whose two devices are still free."""
 
     graph: Literal["pairs"] = "pairs"
 

@@ -16,7 +16,7 @@ from cosim.topology.random_graph import random_edges
 
 
 class RandomGraph(Limited):
-    """A new uniform graph each round in which no device exceeds the given degree or its power.
+    """A new uniform graph each round lets no device exceed the given degree or its power.
 
     All pairs within range are taken in a uniform order, and each is joined that leaves both of
     its devices within the degree and, with `limit_by_links`, able to send to all of their

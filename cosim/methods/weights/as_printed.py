@@ -10,7 +10,8 @@ from cosim.methods.weights.by_rows import ByRows
 
 
 class AsPrinted(ByRows):
-    """w_j = α_j/‖u‖, where α sums to 1 over all devices: an adapter shrinks every round."""
+    """The weights are w_j = α_j/‖u‖, α summing to 1 over all devices: an adapter shrinks every
+    round."""
 
     name: Literal["as_printed"] = "as_printed"  # type: ignore[assignment]
     renormalised: ClassVar[bool] = False

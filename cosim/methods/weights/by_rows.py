@@ -10,7 +10,8 @@ from cosim.methods.weights.slot import Weights
 
 
 class ByRows(Weights):
-    """w_j = α_j·(1 + n_j)^−a over what was heard (eq. 9-10 of arXiv 2602.20492, renormalised)."""
+    """The weights are w_j = α_j·(1 + n_j)^−a over what was heard (eq. 9-10 of arXiv 2602.20492,
+    renormalised)."""
 
     name: Literal["by_rows"] = "by_rows"
 

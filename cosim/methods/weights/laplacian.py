@@ -11,7 +11,7 @@ from cosim.topology.mixing import largest_laplacian_eigenvalue
 
 
 class Laplacian(FromGraph):
-    """W = I − 2L/(3·λmax(L)), L of the round's graph (Dec-LoRA, arXiv 2501.15361).
+    """The weights are W = I − 2L/(3·λmax(L)), L of the round's graph (Dec-LoRA, arXiv 2501.15361).
 
     A device must know λmax, and so the whole graph: as it does of a static one. Nothing is charged
     for that.

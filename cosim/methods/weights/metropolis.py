@@ -9,7 +9,8 @@ from cosim.methods.weights.from_graph import FromGraph
 
 
 class Metropolis(FromGraph):
-    """w_ij = 1/(1 + max(n_i, n_j)) for n neighbours, the rest for the device itself."""
+    """The weights are w_ij = 1/(1 + max(n_i, n_j)) for n neighbours, the rest for the device
+    itself."""
 
     name: Literal["metropolis"] = "metropolis"
     asks_degrees: ClassVar[bool] = True

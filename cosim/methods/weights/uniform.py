@@ -10,7 +10,7 @@ from cosim.methods.weights.slot import Weights
 
 
 class Uniform(Weights):
-    """w_j = (1 + n_j)^−a, 1 of fresh messages."""
+    """The weights are w_j = (1 + n_j)^−a, 1 of fresh messages."""
 
     name: Literal["uniform"] = "uniform"
     alike: ClassVar[bool] = True

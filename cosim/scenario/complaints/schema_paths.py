@@ -22,7 +22,16 @@ _WRAPPERS = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where an error is: the real path, the schemas there and around, the union on the way."""
+    """A place is where an error is in a scenario, which pydantic says in words of its own.
+
+    error: as pydantic tells it.
+    path: the real path, keys and indices alone.
+    schema: the core schema there; None where a validator has none.
+    parent: the schema around it; None at the top, or where that has none.
+    union: path of the outermost plain union on the way; None where there is none.
+    label: pydantic's name of that union's member; empty without one.
+    is_key: whether the error is about a key and not its value.
+    """
 
     error: Mapping[str, Any]
     path: Loc
@@ -34,7 +43,7 @@ class Place:
 
 
 class CoreSchema:
-    """A model's core schema, which says at each step of a location which kind of step it is.
+    """A model's core schema says at each step of a location which kind of step it is.
 
     Pydantic's locations hold names that no scenario contains: the tag of a discriminated union's
     member, the label of a plain union's.

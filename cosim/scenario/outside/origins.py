@@ -18,20 +18,22 @@ from cosim.scenario.outside.section import OutsideSection
 
 @dataclass(frozen=True)
 class Origin:
-    """An origin says which installed package a thing from outside comes from."""
+    """An origin says which installed package a thing from outside comes from.
+
+    name: the word that the scenario writes.
+    distribution: the installed distribution that declares it.
+    version: the distribution's.
+    module: that defines it.
+    sha256: of the module's source.
+    observes: whether it only looks on, so that no trace depends on it.
+    """
 
     name: str
-    """The word that the scenario writes."""
     distribution: str
-    """The installed distribution that declares it."""
     version: str
-    """The distribution's version."""
     module: str
-    """The module that defines it."""
     sha256: str
-    """SHA-256 of the module's source."""
     observes: bool = False
-    """Whether it only looks on, so that no trace depends on it."""
 
 
 def origins_of(scenario: Scenario) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ from cosim.scenario.reading.one_line import shown
 
 
 class Absent:
-    """Stands for a path that one of the two does not have."""
+    """The absent stands for a path that one of the two does not have."""
 
     def __repr__(self) -> str:
         return "nothing"
@@ -19,7 +19,11 @@ ABSENT = Absent()
 
 
 class Difference(NamedTuple):
-    """One path, as `--set` takes it, and what the two hold there."""
+    """A difference is one path at which two scenarios hold different values.
+
+    path: as `--set` takes it.
+    first, second: what each of the two holds there, `ABSENT` where it has no such path.
+    """
 
     path: str
     first: Any

@@ -19,12 +19,18 @@ MAX_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Override:
-    """One `--set` argument and the path that it assigns; or a line of another file that does."""
+    """An override assigns a value to a path: one `--set` argument, or a line of another file.
+
+    path: that it assigns.
+    argument: as `--set` takes it, `path=value`.
+    source: `file:line` where it is not from the command line; None where it is.
+    folder: where relative paths in its value start.
+    """
 
     path: Loc
     argument: str
-    source: str | None = None  # `file:line` where it is not from the command line
-    folder: Path = Path()  # where relative paths in its value start
+    source: str | None = None
+    folder: Path = Path()
 
     @property
     def where(self) -> str:
@@ -34,9 +40,13 @@ class Override:
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """A scenario as written: plain `data`, and for every path in it the line it came from.
+    """A document is a scenario as written, which knows of every path the line that it came from.
 
+    path: of the file; `scenario` where the data were never a text.
+    text: what is in the file; empty where there is none.
+    data: plain mappings, lists and scalars, the overrides in them.
     root: the nodes that know the lines; None where the data were never a text.
+    overrides: in the order in which they were made.
     """
 
     path: Path

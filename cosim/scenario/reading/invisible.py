@@ -12,7 +12,8 @@ _CATEGORIES = ("Cf", "Zs", "Zl", "Zp", "Cc")
 
 
 class TabScanner(Scanner):
-    """YAML 1.2's tabs: they cannot indent, and separate wherever a space does (section 6.2)."""
+    """This scanner reads YAML 1.2's tabs: they cannot indent, and separate wherever a space does
+    (section 6.2)."""
 
     def scan_to_next_token(self) -> Any:
         """Skips spaces, tabs, comments and line breaks."""

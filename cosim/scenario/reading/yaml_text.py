@@ -55,7 +55,10 @@ _PLAIN_WORDS = (
 
 
 class TextError(Exception):
-    """What is wrong with a YAML text, and where (1-based; None where only the line is known)."""
+    """A text error says what is wrong with a YAML text, and where.
+
+    line, column: from 1 on; column None where only the line is known.
+    """
 
     def __init__(self, message: str, line: int = 1, column: int | None = None) -> None:
         super().__init__(message)
@@ -64,13 +67,20 @@ class TextError(Exception):
 
 @dataclass(slots=True)
 class Node:
-    """A value with its line; `size` and `height` count what its aliases expand to."""
+    """A node is a value of a YAML text with its line.
+
+    value: a scalar, the items of a list, or by key the key's line and its value.
+    line: where it begins, from 1 on.
+    size: how many values it holds, itself included, its aliases expanded.
+    height: how many levels lie inside it, its aliases expanded.
+    pending: the key, and its line, that waits for its value; None where none does.
+    """
 
     value: "Scalar | list[Node] | dict[str, tuple[int, Node]]"
     line: int
     size: int = 1
     height: int = 0
-    pending: tuple[str, int] | None = None  # the key, and its line, that waits for its value
+    pending: tuple[str, int] | None = None
 
 
 def parse(text: str) -> Node | None:

@@ -62,7 +62,7 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class UnevenGrid(Grid):
-    """A Γ in slots as narrow as one link's channel needs them.
+    """An uneven grid is a Γ in slots as narrow as one link's channel needs them.
 
     cuts_s: their edges (slots + 1,) in s after the begin of this Γ, from 0 to `deadline_s`.
     """
