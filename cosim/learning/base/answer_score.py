@@ -14,8 +14,11 @@ _VALUES_AT_ONCE = 2**21
 
 
 class AnswerScores(NamedTuple):
-    """Answer scores are by target: ln P (P,) in nats, float64, nan where not asked for; greedy
-    (P,): whether it is the argmax."""
+    """Answer scores say how likely each target is.
+
+    log_likelihood: ln P (P,) in nats, float64, nan where not asked for.
+    greedy: (P,), whether the target is the argmax.
+    """
 
     log_likelihood: Tensor
     greedy: Tensor

@@ -33,7 +33,15 @@ _SAFE = {"trust_remote_code": False}
 
 @dataclass(frozen=True)
 class BaseModel:
-    """A base model is one loaded model, shared by all devices, with gradients switched off."""
+    """A base model is one loaded model, shared by all devices, with gradients switched off.
+
+    model: a causal language model as transformers has it.
+    tokenizer: the model's.
+    dtype: that it computes in.
+    device: where its weights are.
+    sha256: of its weights, as `weights_sha256` names them.
+    source: that a scenario names it by.
+    """
 
     model: Any
     tokenizer: Any

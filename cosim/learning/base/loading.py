@@ -26,7 +26,11 @@ from cosim.learning.base.tokenizer import file_tokenizer
 
 @dataclass(frozen=True)
 class Loading:
-    """A base model is being loaded, and its tokenizer can be used already."""
+    """A base model is being loaded, and its tokenizer can be used already.
+
+    tokenizer: the model's.
+    base: the model, once it is there.
+    """
 
     tokenizer: Any
     base: Future[BaseModel]

@@ -20,7 +20,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PinnedWheel:
-    """A pinned wheel is a wheel, the GGUF file in it, and the SHA-256 of both."""
+    """A pinned wheel is a wheel with a GGUF file in it, both known by their hashes.
+
+    requirement: as pip takes it.
+    member: path of the GGUF file in the wheel.
+    wheel_sha256, gguf_sha256: of the two.
+    licence: of the model, an SPDX identifier.
+    """
 
     requirement: str
     member: str

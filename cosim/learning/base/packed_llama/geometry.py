@@ -21,9 +21,12 @@ KEPT_LENGTH = 128
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket is rows of nearly one length T, padded on the right to the longest, that continue
-    stems of one length S, or none (S = 0): T queries a row, and S + T keys, the stem's first.
+    """A bucket is rows of nearly one length, padded on the right to the longest, that continue
+    stems of one length, or none: T queries a row, and S + T keys, the stem's first.
 
+    rows: how many.
+    length: T.
+    stem: S, 0 where they continue none.
     queries, keys: where they lie among those of all buckets, heads and padding included.
     mask: 0 or -∞, (T, S + T), or (rows, 1, T, S + T) where rows differ in what their tokens see.
     weights: where its attention weights lie among those that are kept, None where they are not.
@@ -42,9 +45,10 @@ class Bucket:
 class Stems:
     """Stems say where the gradients of keys and values of tokens lie that several rows begin with.
 
-    tokens: (t,). copies: (t·K, C) by token and head: where those of its own row and of all that
-    continue it lie among the keys of the buckets; the number of all keys, where a zero is to lie,
-    in place of those that fewer rows do not have.
+    tokens: (t,).
+    copies: (t·K, C) by token and head: where those of its own row and of all that continue it lie
+        among the keys of the buckets; the number of all keys, where a zero is to lie, in place of
+        those that fewer rows do not have.
     """
 
     tokens: Tensor
@@ -53,8 +57,11 @@ class Stems:
 
 @dataclass(frozen=True)
 class Tokens:
-    """These are some tokens of a pass, in order: the group bounds among them and their rows'
-    numbers."""
+    """These are some n tokens of a pass, in order.
+
+    bounds: the groups' first tokens among them and n.
+    rows: the number of each token's row (n,).
+    """
 
     bounds: tuple[int, ...]
     rows: Tensor
@@ -76,11 +83,14 @@ class Plan:
 
     Every token has H queries and after them K keys, K values and H outputs; token N is padding.
 
+    tokens: all N of them.
     cos, sin: (N, 1, head_size), the first half of sin negated.
+    buckets: the rows by stem and length.
     heads, values, outputs: which of them lie in the buckets, (rows, heads, tokens) one after
         another, all keys after all queries.
     heads_back, values_back, outputs_back: where in the buckets those of each token lie, of a stem
         in its own row.
+    stems: None where no row continues one.
     """
 
     tokens: Tokens

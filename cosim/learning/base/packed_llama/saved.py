@@ -19,8 +19,11 @@ See = Callable[[int, Tensor, Tensor], None]
 
 @dataclass(frozen=True)
 class Kept:
-    """These are the tokens (n,) that a last block answers for; the others only give keys and
-    values."""
+    """These are the tokens that a last block answers for; the others only give keys and values.
+
+    index: (n,) among those of the pass.
+    tokens: the same with their groups.
+    """
 
     index: Tensor
     tokens: Tokens
@@ -28,7 +31,15 @@ class Kept:
 
 @dataclass(frozen=True)
 class Setting:
-    """A block computes with this besides its input: weights, geometry, and how ranks are used."""
+    """A block computes with this besides its input.
+
+    block: its weights.
+    plan: the geometry of the pass.
+    scale: α/r, by which B·A is multiplied.
+    kept: the tokens that it answers for; None: all.
+    mix: ranks z (n, r) and the tokens' rows (n,) → z; None: as they are.
+    see: hears each adapted module's number, W0 and inputs (n, k) before it computes; None: nobody.
+    """
 
     block: Block
     plan: Plan
@@ -47,10 +58,13 @@ class Setting:
 class Trace:
     """A trace holds what the backward pass needs of n tokens, m of them after the attention.
 
-    middle (m, h): after the attention. rate, middle_rate: the norms' ρ. heads, values: after the
-    rotation, with a zero token. weights: of the attention, as far as they are kept. mixed
-    (m, H·size): what the attention gives. gate, up: before the SiLU. ranks: z by place, None where
-    not adapted.
+    rate, middle_rate: the norms' ρ, before and after the attention.
+    heads, values: after the rotation, with a zero token.
+    weights: of the attention, as far as they are kept; None where none are.
+    mixed: (m, H·size), what the attention gives; None where no gradient reads it.
+    middle: (m, h), after the attention.
+    gate, up: before the SiLU.
+    ranks: z by place, None where not adapted.
     """
 
     rate: Tensor

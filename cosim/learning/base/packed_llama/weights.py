@@ -25,7 +25,12 @@ PLACES = (
 
 @dataclass(frozen=True)
 class Product:
-    """y = W0·x + b with W0 (d, k) and b (d,) or none; number: which adapted module it is."""
+    """A product is y = W0·x + b of one linear layer.
+
+    weight: W0 (d, k).
+    bias: b (d,); None where there is none.
+    number: which adapted module it is; None where it is none.
+    """
 
     weight: Tensor
     bias: Tensor | None
@@ -40,7 +45,11 @@ class Product:
 
 @dataclass(frozen=True)
 class Norm:
-    """RMSNorm: y = w·x / √(mean(x²) + ε), w (h,)."""
+    """A norm is RMSNorm: y = w·x / √(mean(x²) + ε).
+
+    weight: w (h,).
+    epsilon: ε.
+    """
 
     weight: Tensor
     epsilon: float
@@ -48,8 +57,12 @@ class Norm:
 
 @dataclass(frozen=True)
 class Block:
-    """A block is one of the transformer's: its two norms and its seven products in the order of
-    `PLACES`."""
+    """A block is one of the transformer's.
+
+    attention_norm: before the attention.
+    products: its seven, in the order of `PLACES`.
+    mlp_norm: before the MLP.
+    """
 
     attention_norm: Norm
     products: tuple[Product, ...]
@@ -61,7 +74,10 @@ class Weights:
     """The weights are those of a whole model but for its output head.
 
     embedding: (V, h).
+    blocks: in the order of the pass.
+    norm: after the last block.
     heads, key_heads: H and K, H a multiple of K.
+    head_size: values of a head.
     frequencies: (head_size/2,), radians a position by which each pair of a head's values is turned.
     """
 
