@@ -54,6 +54,8 @@ def opening_manifest(scenario: Scenario, learner: Learner) -> dict[str, Any]:
         "seed": scenario.seed,
         "rounds": scenario.rounds,
         "graph": scenario.method.topology.word(),
+        "exchanges": not scenario.method.topology.silent,
+        "negotiates": scenario.method.topology.negotiated,
         "noise": scenario.radio.noise,
         "dtype": None,
         "threads": None,

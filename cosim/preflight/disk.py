@@ -94,7 +94,7 @@ def rows_at_most(
     if topology.negotiated:
         transfers += devices  # announcements of heads
     duration_s = waits_s + rounds * _longest_round_s(scenario, work, modules)
-    checkpoints = 1 + rounds // scenario.evaluation.every
+    evaluations = 1 + rounds // scenario.evaluation.every
     diagnosed = min(devices, WATCHED_AT_MOST)
     per_diagnosis = 4 * diagnosed**2 + 2 * modules + 11 * diagnosed + diagnosed * devices * tasks
     per_diagnosis += 3
@@ -106,8 +106,8 @@ def rows_at_most(
         "topology": float(devices * rounds),
         "layers": float(devices * modules),
         "devices": float(devices),
-        "evaluations": float(checkpoints * devices * tasks * _METRICS),
-        "diagnostics": float(checkpoints * per_diagnosis if scenario.trace.diagnostics else 0),
+        "evaluations": float(evaluations * devices * tasks * _METRICS),
+        "diagnostics": float(evaluations * per_diagnosis if scenario.trace.diagnostics else 0),
         "answers": float(scenario.answers_at_most if scenario.keeps_answers else 0),
     }
 

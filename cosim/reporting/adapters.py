@@ -6,7 +6,6 @@ import pandas as pd
 
 from cosim.reporting.markup import Markup, table, tag
 from cosim.reporting.quantity import exact, rounded
-from cosim.scenario.reading.yaml_text import TextError, parse, plain
 from cosim.trace.reader import Run
 from cosim.trace.schema import Quantity
 
@@ -21,7 +20,7 @@ _OVERLAPS = (
 
 def adapters_section(run: Run) -> Markup | None:
     """Who was planned together, what masks keep, and how much adapters overlap; None if nothing."""
-    negotiated = _negotiated(run)
+    negotiated = bool(run.manifest.get("negotiates"))
     clusters, densities, overlaps = _clusters(run, negotiated), _densities(run), _overlaps(run)
     told = {
         "clusters" if negotiated else "groups that exchanged": clusters,
@@ -34,18 +33,6 @@ def adapters_section(run: Run) -> Markup | None:
     *names, last = present
     title = f"{', '.join(names)} and {last}" if names else last
     return tag("section", tag("h2", title[0].upper() + title[1:]), list(present.values()))
-
-
-def _negotiated(run: Run) -> bool:
-    """Whether devices chose clusters; all other graphs have groups that hang together."""
-    try:
-        node = parse(run.scenario_text)
-    except TextError:  # the page is of the traces; whoever reads the scenario tells what is wrong
-        return False
-    content = None if node is None else plain(node)
-    for key in ("method", "topology", "graph"):
-        content = content.get(key) if isinstance(content, dict) else None
-    return content == "clusters"
 
 
 def _masked(run: Run) -> bool:

@@ -13,17 +13,12 @@ MAX_DEPTH = 4
 _CUTOFF = 0.76
 
 
-def key_paths() -> list[str]:
-    """Dotted paths of all keys, outer ones first; of a list's items those of the first."""
-    return list(_by_path())
-
-
 def meant_path(written: str, *, exactly: bool = False) -> str | None:
     """The path of the key that was meant: by its path or its own name, or probably by nearly so.
 
     None for a key whose value is always a list or a mapping, which no word of a command line is.
     """
-    word, paths = written.replace("-", "_").lower(), _by_path()
+    word, paths = written.replace("-", "_").lower(), key_paths()
     by_name: dict[str, str] = {}
     for path in paths:
         by_name.setdefault(path.rpartition(".")[2], path)
@@ -47,8 +42,9 @@ def word_key(steps: Sequence[str | int]) -> str | None:
 
 
 @lru_cache(maxsize=1)
-def _by_path() -> dict[str, bool]:
-    """Whether a word can be the value, by path, outer paths first."""
+def key_paths() -> dict[str, bool]:
+    """Whether a word can be the value of a key, by its dotted path, outer paths first; of a list's
+    items those of the first."""
     paths: dict[str, bool] = {}
     for path, takes_word in _paths(scenario_schema(), ()):
         paths[path] = takes_word or paths.get(path, False)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.learning.base.base_model import load
-from cosim.learning.data.pool import TaskPool, load_pool
+from cosim.learning.data.pool import TaskPool, load_pools
 from cosim.learning.jobs import FineTuningJob
 from cosim.learning.learner import Learner
 from cosim.methods.message import Message, Turn
@@ -21,6 +21,13 @@ ADAPTER = Adapter(rank=2, alpha=4, density=0.1)
 TRAINING = Training(steps=2, batch_size=3, learning_rate=1e-2, max_tokens=200)
 # For methods whose steps must be along the gradient.
 PLAIN = TRAINING.model_copy(update={"optimizer": "sgd", "learning_rate": 0.3})
+
+
+def load_pool(
+    name: str, task: Task, tokenizer: Any, *, shares: int = 1, **settings: int
+) -> TaskPool:
+    """The pool of a task that is alone."""
+    return load_pools({name: task}, tokenizer, shares={name: shares}, **settings)[name]
 
 
 def small_pools(folder: Path) -> dict[str, TaskPool]:

@@ -66,7 +66,7 @@ def inputs_of(plain: Any, module: str, rows: Sequence[Encoded] = ROWS) -> Tensor
 
 def test_entropies_and_mean_inputs_are_those_of_plain_passes(plain: Any) -> None:
     one = calibrator(plain, projection=Frozen(refined=True))
-    found = one.calibrate(ROWS)
+    found = one.calibrate_all([ROWS])[0]
     start = 0
     for number, module in enumerate(one.layout.modules):
         X = inputs_of(plain, module.name)
@@ -115,24 +115,24 @@ def test_what_is_not_finite_is_told_with_its_module(plain: Any) -> None:
     nan, q_proj = float("nan"), "model.layers.1.self_attn.q_proj"
     after = "model.layers.0.mlp.down_proj"  # what it puts out, the next block reads
     only_entropies = {"composition": "oracle"}
-    found = spoilt(calibrator(plain, **only_entropies), after, nan).calibrate(ROWS)
+    found = spoilt(calibrator(plain, **only_entropies), after, nan).calibrate_all([ROWS])[0]
     # Its own W0 is the first that has no spectrum, whatever follows.
     assert found.fault == f"the spectrum of {after} is not finite"
     norm = "model.layers.1.input_layernorm"
-    found = spoilt(calibrator(plain, **only_entropies), norm, nan).calibrate(ROWS)
+    found = spoilt(calibrator(plain, **only_entropies), norm, nan).calibrate_all([ROWS])[0]
     assert found.fault == f"the inputs of {q_proj} are not finite"
     assert found.entropies is found.features is None
-    found = spoilt(calibrator(plain), after, nan).calibrate(ROWS)
+    found = spoilt(calibrator(plain), after, nan).calibrate_all([ROWS])[0]
     assert found.fault == "what block 1 of the base model reads is not finite"
     printed = calibrator(plain, expansion=PRINTED_SPECTRUM, **only_entropies)
-    found = spoilt(printed, q_proj, nan).calibrate(ROWS)
+    found = spoilt(printed, q_proj, nan).calibrate_all([ROWS])[0]
     assert found.fault == f"the spectrum of {q_proj} is not finite"
 
 
 def test_inputs_that_are_all_zero_have_an_entropy_of_zero(plain: Any) -> None:
     """No fault: the module asks for nothing, and the others share the budget."""
     one = spoilt(calibrator(plain), "model.layers.1.input_layernorm", 0.0)
-    found = one.calibrate(ROWS)
+    found = one.calibrate_all([ROWS])[0]
     assert found.fault is None
     names = [module.name for module in one.layout.modules]
     of_first = found.entropies[names.index("model.layers.1.self_attn.q_proj")]
@@ -162,7 +162,7 @@ def test_features_are_means_over_the_prompt_alone(plain: Any, alike: tuple[int, 
     assert one.reader.blocks == [0, 1]
     rows = [replace(row, prompt=(*alike, *row.prompt)) for row in ROWS]
     rows += [replace(rows[0], prompt=alike)] if alike else []
-    features = one.calibrate(rows).features
+    features = one.calibrate_all([rows])[0].features
     assert features.shape == (2, 32)
     wanted = []
     for row in rows:
@@ -173,7 +173,7 @@ def test_features_are_means_over_the_prompt_alone(plain: Any, alike: tuple[int, 
         wanted.append(torch.stack([unit.mean(0) for unit in units]))
     torch.testing.assert_close(features, torch.stack(wanted).mean(0), atol=1e-5, rtol=1e-4)
     longer = [replace(row, answer=(*row.answer, 50, 51)) for row in rows]
-    torch.testing.assert_close(one.calibrate(longer).features, features)
+    torch.testing.assert_close(one.calibrate_all([longer])[0].features, features)
 
 
 def test_one_long_token_does_not_drown_the_others() -> None:
@@ -197,14 +197,17 @@ def test_the_last_token_alone_may_be_read(plain: Any) -> None:
 
 def test_as_printed_the_spectrum_does_not_know_the_task(plain: Any) -> None:
     one = calibrator(plain, expansion=PRINTED_SPECTRUM)
-    assert one.calibrate(ROWS).entropies.tolist() == one.calibrate(ROWS[:1]).entropies.tolist()
+    assert (
+        one.calibrate_all([ROWS])[0].entropies.tolist()
+        == one.calibrate_all([ROWS[:1]])[0].entropies.tolist()
+    )
     rows = 10 * ROWS  # enough for C to be what a device finds
     assert one.workload(rows).flop < calibrator(plain).workload(rows).flop
 
 
 def test_a_recipe_without_need_looks_at_nothing(plain: Any) -> None:
     one = calibrator(plain, expansion="gradient_mask", composition="oracle")
-    found = one.calibrate(ROWS)
+    found = one.calibrate_all([ROWS])[0]
     assert found.entropies is found.features is found.inputs is None
 
 

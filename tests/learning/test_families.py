@@ -134,7 +134,7 @@ def test_entropies_belong_to_their_modules_whatever_the_order(
         assert len(one_round(learner)) == 3
     learner = small_learner(folder, pools, METHODS["proposed"])
     rows = learner.calibration_rows(0)
-    found = learner.calibrator.calibrate(rows).entropies
+    found = learner.calibrator.calibrate_all([rows])[0].entropies
     plain = load(f"path:{folder}", "float32").model
     for entropy, module in zip(found, learner.layout.modules, strict=True):
         seen: list[Any] = []

@@ -12,8 +12,8 @@ from transformers import PreTrainedTokenizerFast
 
 from cosim.errors import TaskError
 from cosim.learning.data.encoding import encode, encode_all
-from cosim.learning.data.pool import load_pool
 from cosim.scenario.learning import Task
+from tests.learning.small_learners import load_pool
 
 WORDS = ["cat", "sat", "mat", "yes", "no", "on", "q"]
 UNDERSCORE = "\u2581"

@@ -8,9 +8,9 @@ import pytest
 from cosim.errors import TaskError
 from cosim.learning.base.base_model import load
 from cosim.learning.data.example import Example
-from cosim.learning.data.pool import load_pool
 from cosim.learning.data.relabel import relabelled
 from cosim.scenario.learning import Task
+from tests.learning.small_learners import load_pool
 
 LABELS = ("blue", "green", "red", "white")
 

@@ -24,7 +24,7 @@ def plain(tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def found(plain: Any, rows: Sequence[Encoded] = ROWS, **changes: Any) -> NDArray[np.float64]:
-    entropies = calibrator(plain, **changes).calibrate(rows).entropies
+    entropies = calibrator(plain, **changes).calibrate_all([rows])[0].entropies
     assert entropies is not None
     return entropies
 
@@ -41,7 +41,7 @@ def test_what_was_found_is_not_computed_again(
         patch.setattr(module, "singular_values", lambda _: pytest.fail("computed again"))
         assert np.array_equal(found(plain), first)
         # What else a pass over the rows finds is still read.
-        refined = calibrator(plain, projection=Frozen(refined=True)).calibrate(ROWS)
+        refined = calibrator(plain, projection=Frozen(refined=True)).calibrate_all([ROWS])[0]
         assert refined.entropies is not None
         assert np.array_equal(refined.entropies, first)
         assert refined.inputs is not None

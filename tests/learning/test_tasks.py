@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from cosim.errors import TaskError
 from cosim.learning.base.base_model import load
 from cosim.learning.data.encoding import Encoded
-from cosim.learning.data.pool import TaskPool, device_tasks, load_pool
+from cosim.learning.data.pool import TaskPool, device_tasks
 from cosim.learning.data.procedural import procedural_examples
 from cosim.learning.learner import Learner
 from cosim.methods import METHODS
 from cosim.scenario.learning import Adapter, Task, Training
-from tests.learning.small_learners import tuning
+from tests.learning.small_learners import load_pool, tuning
 
 DATASETS = Path(__file__).parents[3] / "shared" / "datasets"
 # Two terms of one digit: fewer than two hundred distinct prompts.

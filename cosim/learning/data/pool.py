@@ -88,21 +88,6 @@ class TaskPool:
         return tuple(self.train[own[int(index)]] for index in indices)
 
 
-def load_pool(
-    name: str,
-    task: Task,
-    tokenizer: Any,
-    *,
-    seed: int,
-    test_samples: int,
-    max_tokens: int,
-    shares: int = 1,
-) -> TaskPool:
-    """The pool of a task that is alone: `load_pools` of one."""
-    sizes = {"seed": seed, "test_samples": test_samples, "max_tokens": max_tokens}
-    return load_pools({name: task}, tokenizer, **sizes, shares={name: shares})[name]
-
-
 def load_pools(
     tasks: Mapping[str, Task],
     tokenizer: Any,
