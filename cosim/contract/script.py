@@ -27,7 +27,7 @@ def play(learner: Learner, method: Method) -> None:
             calibrating.result()
     if method.expansion.masked:
         first = learner.describe([2]).first_bits[0]
-        learner.limit(2, 0.9 * first)
+        learner.inform(2, 0.9 * first, 1.0)
     learner.describe(DEVICES, True)
     late: dict[int, Any] = {}
     for round_ in range(1, ROUNDS + 1):
@@ -36,7 +36,7 @@ def play(learner: Learner, method: Method) -> None:
             job.discard()
         stopped = jobs[2]
         if round_ == ROUNDS and method.aggregation.by_block and stopped is not None:
-            learner.cut(2, int(_STOPPED_AT * stopped.work.flop))
+            stopped.cut(int(_STOPPED_AT * stopped.work.flop))
         for job in jobs.values():
             assert job is not None
             job.result()

@@ -24,6 +24,9 @@ class Employer(Protocol):
     def accept(self, job: FineTuningJob) -> FineTuned:
         """Settles a job if need be, and makes its outcome the device's own."""
 
+    def cut_short(self, job: FineTuningJob, flop: int) -> None:
+        """Has a job that waits do no more FLOP than these."""
+
     def forget(self, job: FineTuningJob) -> None:
         """Takes a job back as if it had never been given."""
 
@@ -39,7 +42,7 @@ class FineTuningJob:
     alone.
 
     calibrates: the device has not been calibrated, so that this is done first; `work` counts it.
-    cut: the FLOP after which it is stopped; None where it is not.
+    most_flop: the FLOP after which it is stopped; None where it is not.
     reached: how many adapted blocks, counted from the last, it trains; None: all of them.
     phase: what its computing is counted as.
     """
@@ -60,7 +63,7 @@ class FineTuningJob:
         self.device, self.round = device, round_
         self.lesson, self.work, self.calibrates = lesson, work, calibrates
         self.outcome: Outcome | None = None
-        self.cut: int | None = None
+        self.most_flop: int | None = None
         self.reached: int | None = None
 
     @property
@@ -73,12 +76,16 @@ class FineTuningJob:
         lesson, layout = self.lesson, costs.layout
         progress = costs.progress(flop, self.work, lesson.batches, lesson.trains or frozenset())
         depth, blocks = progress.depth(layout), len(layout.blocks)
-        self.cut = flop
+        self.most_flop = flop
         # A block that has ended one step holds something new.
         self.reached = depth if progress.steps == 0 and depth < blocks else None
         batches = lesson.batches[: progress.steps + (depth > 0)]
         last = depth if 0 < depth < blocks else None
         self.lesson = replace(lesson, batches=batches, reached=last)
+
+    def cut(self, flop: int) -> None:
+        """Has the job, which nobody has settled, do no more FLOP than these."""
+        self._learner.cut_short(self, flop)
 
     def result(self) -> FineTuned:
         """Settles every job submitted so far if need be, and hands the device its new adapter."""
@@ -98,6 +105,9 @@ class CalibrationJob:
         self._learner = learner
         self.device, self.work = device, work
 
+    def cut(self, flop: int) -> None:
+        """Nothing cuts a calibration short: what a deadline counts is local steps."""
+
     def result(self) -> FineTuned:
         """Makes what the base model has read the device's own; nothing is trained or sent."""
         self._learner.accept_calibration(self.device, "before its first round")
@@ -115,6 +125,9 @@ class MixingJob:
     def __init__(self, learner: Employer, device: int, hearing: Hearing, work: Workload) -> None:
         self._learner = learner
         self.device, self.hearing, self.work = device, hearing, work
+
+    def cut(self, flop: int) -> None:
+        """Nothing cuts a mixing short."""
 
     def result(self) -> None:
         """Makes the mixture the device's state."""

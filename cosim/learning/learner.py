@@ -141,14 +141,14 @@ class Learner:
         elif self.training.divergence == "stop":
             raise uncalibrated(device, self.tasks[device], when, calibration.fault)
 
-    def limit(self, device: int, bits: float) -> None:
-        """Lowers Q_budget of a device to what it can send with mask, seed and h in so many bits, up
-        to the rounding of a value a module; a mask that has been chosen stays."""
-        self.fleet.limit(device, self.post.values_in(bits))
-
-    def inform(self, device: int, rate: float) -> None:
-        """Tells a device the rate of its links, of which the mean over all devices is 1."""
-        self.fleet.inform(device, rate)
+    def inform(self, device: int, bits: float, rate: float | None) -> None:
+        """Lowers Q_budget of a device that chooses a mask to what it can send with mask, seed and h
+        in so many bits, up to the rounding of a value a module; a mask that has been chosen stays.
+        The rate is its sending's."""
+        if self.method.expansion.masked:
+            self.fleet.limit(device, self.post.values_in(bits))
+        if rate is not None:
+            self.fleet.inform(device, rate)
 
     def submit(self, device: int, round_: int) -> FineTuningJob | CalibrationJob | None:
         """Queues a device's local fine-tuning; nothing is computed yet but what it takes.
@@ -173,11 +173,10 @@ class Learner:
         self.queue.append(job)
         return job
 
-    def cut(self, device: int, flop: int) -> None:
-        """Has the fine-tuning that a device submitted last do no more FLOP than these."""
-        job = next(job for job in reversed(self.queue) if job.device == device)
-        job.stop(flop, self.costs_of(device))
-        self.queue = [job for job in self.queue if not job.dropped]
+    def cut_short(self, job: FineTuningJob, flop: int) -> None:
+        """Has a job that waits do no more FLOP than these; called by the job."""
+        job.stop(flop, self.costs_of(job.device))
+        self.queue = [waiting for waiting in self.queue if not waiting.dropped]
 
     def accept(self, job: FineTuningJob) -> FineTuned:
         """Makes a job's outcome the device's state; called by the job."""

@@ -145,7 +145,7 @@ def _open_job(job: FineTuningJob | CalibrationJob | MixingJob) -> OpenJob:
         start.kept,
         job.calibrates,
         job.outcome,
-        cut=job.cut,
+        cut=job.most_flop,
         correction=start.correction,
     )
 

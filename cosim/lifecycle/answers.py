@@ -79,6 +79,7 @@ class Form:
     rests: of what the simulation hears, whether little is on its way afterwards, so that a
         checkpoint is small.
     job: whether the answer is a job, which stays behind; its work is encoded.
+    ends: whether a job that was asked this is over.
     phase: what the learner's time is counted as; a job has its own.
     """
 
@@ -86,6 +87,7 @@ class Form:
     decode: Callable[[Underway, Call, Any], Any]
     rests: Callable[[Any], bool] = lambda _: False
     job: bool = False
+    ends: bool = True
     phase: Phase = Phase.MIXING
 
 
@@ -186,10 +188,8 @@ JOB = partial(Form, _encode_work, _decode_work, job=True)
 OUTGOING = Form(_encode_outgoing, _decode_outgoing)
 # What the simulation asks of the learner.
 VERBS = {
-    "limit": AS_IT_IS,
     "inform": AS_IT_IS,
     "submit": JOB(phase=Phase.TRAINING),
-    "cut": AS_IT_IS,
     "messages": OUTGOING,
     "experts": OUTGOING,
     "hear": AS_IT_IS,
@@ -202,6 +202,7 @@ VERBS = {
 }
 # What it asks of a job, which is named by the number of its call.
 JOB_VERBS = {
+    "cut": Form(_same, _same, ends=False),
     "result": Form(_encode_result, _decode_result, rests=lambda tuned: tuned is None),
     "discard": AS_IT_IS,
 }

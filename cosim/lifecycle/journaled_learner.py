@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from cosim.learning.learner import Learner as ModelLearner
 
-# What is no question to the learner, or comes after the last event.
-_UNWRITTEN = ("warnings", "base", "pools", "save", "close")
+# What is no question to the learner.
+_UNWRITTEN = ("warnings", "base", "pools")
 _FORMS = VERBS | JOB_VERBS
 
 
@@ -113,7 +113,10 @@ class JournaledLearner:
         target: Any = self.inner
         phase = _FORMS[verb].phase
         if verb in JOB_VERBS:
-            target, arguments = self.underway.jobs.pop(arguments[0]), ()
+            number, *arguments = arguments
+            target = self.underway.jobs[number]
+            if _FORMS[verb].ends:
+                del self.underway.jobs[number]
             phase = getattr(target, "phase", phase)
         start = perf_counter()
         try:
@@ -135,6 +138,9 @@ class _JournaledJob:
     def __init__(self, work: Workload, number: int, learner: JournaledLearner) -> None:
         self.work = work
         self._number, self._learner = number, learner
+
+    def cut(self, flop: int) -> None:
+        self._learner._answer("cut", self._number, flop)
 
     def result(self) -> Any:
         return self._learner._answer("result", self._number)

@@ -32,7 +32,7 @@ from cosim.scenario.load import dump, load
 from cosim.scenario.model import WHO_COMPUTES, Scenario
 from cosim.scenario.outside.origins import origins_of
 from cosim.scenario.reading.differences import differences
-from cosim.simulation.learner import Learner
+from cosim.simulation.learner import OwnedLearner
 from cosim.simulation.recorder import Observer
 from cosim.simulation.rounds.schedule import play_out
 from cosim.simulation.rows import device_rows
@@ -140,7 +140,7 @@ class _Run:
         directory: Path,
         scenario: Scenario,
         devices: Sequence[Device],
-        learner: Learner,
+        learner: OwnedLearner,
         observers: Sequence[Observer],
         spacing: float,
         checkpoint: Checkpoint | None = None,
@@ -233,7 +233,7 @@ class _Run:
                 with self.phases.during(Phase.TRACES):
                     self.trace.close()
                     if status is Status.COMPLETED and self.scenario.trace.adapters:
-                        world.learner.save(directory / ADAPTERS)
+                        self.learner.save(directory / ADAPTERS)
                     manifest |= {"status": status, "results_sha256": results_sha256(directory)}
             finally:
                 spent = self._spent()
@@ -262,7 +262,9 @@ def _journal(checkpoint: Checkpoint | None) -> Journal:
     return Journal(checkpoint.lines(), checkpoint.index["journal"]["lines"])
 
 
-def _facts(scenario: Scenario, manifest: Mapping[str, Any], learner: Learner) -> dict[str, Any]:
+def _facts(
+    scenario: Scenario, manifest: Mapping[str, Any], learner: OwnedLearner
+) -> dict[str, Any]:
     values = scenario.model_dump(mode="json")
     return {"scenario": values, "origins": origins(manifest, learner)}
 

@@ -23,6 +23,9 @@ class Job(Protocol[T_co]):
 
     work: Workload
 
+    def cut(self, flop: int) -> None:
+        """Has a fine-tuning that has just been submitted do no more FLOP than these."""
+
     def result(self) -> T_co:
         """Makes the result the device's state and returns it."""
 
@@ -49,20 +52,16 @@ class Learner(Protocol):
     def warnings(self) -> Sequence[str]:
         """Sentences on what a user should look twice at, such as rows that are not used."""
 
-    def limit(self, device: int, bits: float) -> None:
-        """Has a device that chooses a mask train no more than it can send in so many bits."""
-
-    def inform(self, device: int, rate: float) -> None:
-        """Tells a device the rate of its links, of which the mean over all devices is 1."""
+    def inform(self, device: int, bits: float, rate: float | None) -> None:
+        """Tells a device how many bits each of its links carries by Γ, more than which it need not
+        train, and their rate, of which the mean over all devices is 1; None: no links carry
+        anything."""
 
     def submit(self, device: int, round_: int) -> Job[FineTuned] | None:
         """Queues a device's local fine-tuning, which calibrates first where it has not been.
 
         Round 0 is the calibration alone; None where nothing is to be computed.
         """
-
-    def cut(self, device: int, flop: int) -> None:
-        """Has the fine-tuning that a device has just submitted do no more FLOP than these."""
 
     def messages(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
         """What a device says now, and what it weighs for each receiver, with what that must be
@@ -109,6 +108,10 @@ class Learner(Protocol):
 
     def describe(self, devices: Sequence[int], together: bool = False) -> Description:
         """What devices are going to send; together: how much their masks collide, too."""
+
+
+class OwnedLearner(Learner, Protocol):
+    """An owned learner is a learner in the hands of whoever made it, and ends it."""
 
     def save(self, folder: Path) -> None:
         """Writes what the devices have learnt into a new folder, if they have."""

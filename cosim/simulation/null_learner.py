@@ -23,6 +23,10 @@ class _FineTuning:
     work: Workload
     dropped: bool = False
 
+    def cut(self, flop: int) -> None:
+        """There are no blocks: whoever has not done all of its work has nothing to say."""
+        self.dropped = True
+
     def result(self) -> FineTuned:
         return FineTuned(loss=None, dropped=self.dropped)
 
@@ -37,6 +41,9 @@ class _Mixing:
     bank: set[int]
     senders: Sequence[int]
     work: Workload
+
+    def cut(self, flop: int) -> None:
+        """Nothing cuts a mixing."""
 
     def result(self) -> None:
         self.bank.update(self.senders)
@@ -59,27 +66,16 @@ class NullLearner:
         self._density = density
         self._values = payload_bits / per_value
         self._banks: dict[int, set[int]] = {}
-        self._submitted: dict[int, _FineTuning] = {}
         self.warnings: tuple[str, ...] = ()
         self.base = None
         self.pools: dict[str, TaskPool] = {}
 
-    def limit(self, device: int, bits: float) -> None:
-        """The bits are the scenario's."""
-
-    def inform(self, device: int, rate: float) -> None:
-        """Nothing hangs on it."""
+    def inform(self, device: int, bits: float, rate: float | None) -> None:
+        """The bits are the scenario's, and nothing hangs on the rate."""
 
     def submit(self, device: int, round_: int) -> Job[FineTuned] | None:
         """A job of the scenario's work; nothing is calibrated."""
-        if not round_:
-            return None
-        job = self._submitted[device] = _FineTuning(self._work)
-        return job
-
-    def cut(self, device: int, flop: int) -> None:
-        """There are no blocks: whoever has not done all of its work has nothing to say."""
-        self._submitted[device].dropped = True
+        return _FineTuning(self._work) if round_ else None
 
     def messages(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
         """The scenario's bits for everybody."""

@@ -283,8 +283,8 @@ def test_devices_have_their_own_budgets(
     few = int(0.05 * total)
     bits = 16 * few + mask_bits(total, few) + SEED_BITS
     bits += 16 * 2 * 32 if name == "proposed" else 0  # h at both blocks
-    learner.limit(2, bits)
-    learner.limit(2, float("inf"))
+    learner.inform(2, bits, None)
+    learner.inform(2, float("inf"), None)
     work = [learner.submit(device, 1).work for device in range(3)]
     updates = one_round(learner)
     kept = [update.values.numel() for update in updates]
@@ -294,5 +294,5 @@ def test_devices_have_their_own_budgets(
     else:  # half of the steps are those of the dense warm-up
         assert [w.trained for w in work] == [(k + total) // 2 for k in kept]
     assert learner.post.payload_bits(updates[2], 0) <= bits
-    learner.limit(0, 5)  # too late: its mask is chosen
+    learner.inform(0, 5, None)  # too late: its mask is chosen
     assert learner.fleet.kept_by_module(0).sum() == kept[0]

@@ -295,7 +295,7 @@ def test_links_carry_more_values_of_fewer_bits(make: Make) -> None:
         learner = make("proposed", codec)
         assert learner.post.values_in(0) == 0
         counts[word] = learner.post.values_in(6_000)
-        learner.limit(0, 6_000)
+        learner.inform(0, 6_000, None)
         assert learner.describe([0]).first_bits[0] <= 6_000 * 1.01
     assert counts["16"] < counts["8"] < counts["4"]
 

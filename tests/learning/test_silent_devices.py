@@ -162,7 +162,7 @@ def test_what_is_said_to_nobody_has_not_been_said(make: Callable[..., Learner], 
 def test_mixing_keeps_the_mean_whoever_is_silent(make: Callable[..., Learner], name: str) -> None:
     learner = make(with_threshold(name, 0.02, by="rate"), bits_per_value=32)
     for device, rate in enumerate((4.0, 0.4, 1.0, 0.4)):
-        learner.inform(device, rate)
+        learner.inform(device, float("inf"), rate)
     spoke = []
     for number in range(1, 5):
         for job in [tuning(learner, device, number) for device in RING]:

@@ -190,7 +190,7 @@ def test_a_job_is_stopped_at_the_step_and_the_block_that_its_flop_come_to(
     learner = learners()
     before = learner.fleet.states[0].adapter
     job = tuning(learner, 0, 1)
-    learner.cut(0, cost_of(learner, job, steps, depth))
+    job.cut(cost_of(learner, job, steps, depth))
     assert job.reached == reached
     assert job.dropped == (reached == 0) == (job not in learner.queue)
     told = job.result()
@@ -217,7 +217,7 @@ def test_other_methods_lose_the_round(learners: Callable[..., Learner], name: st
     learner, other = learners(METHODS[name]), learners(METHODS[name])
     job = tuning(learner, 0, 1)
     before = learner.fleet.states[0]
-    learner.cut(0, int(job.work.flop) - 1)
+    job.cut(int(job.work.flop) - 1)
     assert job.result().dropped
     assert learner.fleet.states[0] is before
     for each in (learner, other):
@@ -234,7 +234,7 @@ def test_devices_that_were_stopped_end_the_same_in_one_pass_and_one_by_one(
         learner.devices_per_pass, learner.executor = devices_per_pass, InProcess()
         jobs = [tuning(learner, device, 1) for device in range(3)]
         for device, (steps, depth) in enumerate([(0, 2), (0, 3), (1, 1)]):
-            learner.cut(device, cost_of(learner, jobs[device], steps, depth))
+            jobs[device].cut(cost_of(learner, jobs[device], steps, depth))
         for job in jobs:
             job.result()
         found.append(learner.fleet.adapters)
@@ -250,7 +250,7 @@ def test_an_open_job_that_was_stopped_is_stored_and_put_back(
 ) -> None:
     learner, other = learners(), learners()
     job = tuning(learner, 0, 1)
-    learner.cut(0, cost_of(learner, job, steps, depth))
+    job.cut(cost_of(learner, job, steps, depth))
     state, tensors = take(learner, {4: job}, {})
     jobs, _ = put_back(other, json.loads(json.dumps(state)), tensors)
     assert (jobs[4] in other.queue) == (job in learner.queue)

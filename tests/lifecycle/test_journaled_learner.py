@@ -29,11 +29,11 @@ from cosim.lifecycle.journal import Handle, Journal
 from cosim.lifecycle.journaled_learner import JournaledLearner
 from cosim.methods.message import NOTHING_LOST, Flight, Graph, Passage, Superposed, Turn
 from cosim.methods.workload import Workload
-from cosim.simulation.learner import Job, Learner
+from cosim.simulation.learner import Job, Learner, OwnedLearner
 from cosim.simulation.null_learner import NullLearner
 
 WORK = Workload(1.5e9, 2, 2, 8, 100)
-UNWRITTEN = {"warnings", "base", "pools", "save", "close"}
+UNWRITTEN = {"warnings", "base", "pools"}
 
 
 def verbs_of(kind: type) -> set[str]:
@@ -43,6 +43,8 @@ def verbs_of(kind: type) -> set[str]:
 def test_every_verb_has_a_form_and_no_form_is_without_a_verb() -> None:
     assert verbs_of(Learner) - UNWRITTEN == set(VERBS)
     assert verbs_of(Job) - {"work"} == set(JOB_VERBS)
+    assert len(VERBS) <= 10
+    assert verbs_of(OwnedLearner) == {"save", "close"}
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))
@@ -64,8 +66,8 @@ class Telling(NullLearner):
         super().__init__(800, WORK, 0.5)
         self.asked: list[Any] = []
 
-    def limit(self, device: int, bits: float) -> None:
-        self.asked.append(("limit", device, bits))
+    def inform(self, device: int, bits: float, rate: float | None) -> None:
+        self.asked.append(("inform", device, bits, rate))
 
     def submit(self, device: int, round_: int) -> TellingJob | None:
         return TellingJob(self, device) if round_ or device == 0 else None
@@ -122,6 +124,9 @@ class TellingJob:
     def __init__(self, learner: Telling, device: int) -> None:
         self.work, self._learner, self._device = WORK, learner, device
 
+    def cut(self, flop: int) -> None:
+        self._learner.asked.append(("cut", self._device, flop))
+
     def result(self) -> FineTuned:
         self._learner.asked.append(("result", self._device))
         layers = (LayerState(0, "q_proj", 0.1, 100, 10), LayerState(1, "v_proj", 0.2, 50, 10, 1.5))
@@ -134,6 +139,9 @@ class TellingJob:
 class TellingMixture:
     def __init__(self, learner: Telling, said: tuple[Any, ...]) -> None:
         self.work, self._learner, self._said = Workload.of_flop(float(len(said[1]))), learner, said
+
+    def cut(self, flop: int) -> None:
+        raise AssertionError("nobody cuts a mixing")
 
     def result(self) -> None:
         self._learner.asked.append(("mixed", *self._said))
@@ -148,6 +156,7 @@ def conversation(learner: Learner) -> list[Any]:
     jobs = [learner.submit(device, 1) for device in range(4)]
     heard += [job.work for job in jobs]
     jobs.pop().discard()
+    jobs[1].cut(7)
     heard += [job.result() for job in jobs]
     first = learner.submit(0, 0)
     heard += [first.work, first.result().loss, learner.submit(1, 0)]
@@ -157,7 +166,7 @@ def conversation(learner: Learner) -> list[Any]:
     inbox = {device: outgoing.content for device, outgoing in enumerate(sent)}
     learner.hear(3, inbox[0])
     learner.lose(2)
-    learner.limit(1, 1e6)
+    learner.inform(1, 1e6, None)
     graph = {3: (0, 1), 0: (3,), 1: (3,)}
     mixtures = [
         learner.mix(
@@ -195,6 +204,8 @@ def test_what_is_heard_again_is_what_was_heard_and_nothing_is_asked() -> None:
     assert second.asked == []
     assert again.wall_s == 0.0
     assert heard.count((Handle, {3: 19, 4: 20})) == 2
+    assert ("cut", 1, 7) in first.asked
+    assert ("inform", 1, 1e6, None) in first.asked
     assert ("hear", 3, "of 0") in first.asked
     mixed = (
         "mixed",

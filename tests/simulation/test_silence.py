@@ -34,8 +34,9 @@ class Taciturn(RecordingLearner):
         self.answered: list[tuple[int, list[int]]] = []
         self.told: dict[int, float] = {}
 
-    def inform(self, device: int, rate: float) -> None:
+    def inform(self, device: int, bits: float, rate: float | None) -> None:
         """Keeps what a device was told."""
+        assert rate is not None
         self.told[device] = rate
 
     def messages(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:

@@ -142,7 +142,7 @@ def _fine_tune(
     if deadline_s is not None and takes_s > deadline_s:
         # Known as it begins, so that nobody trains for it what it is not going to reach.
         why, flop = Cause.DEADLINE, flop_done(job.work, takes_s, deadline_s)
-        world.learner.cut(me, flop)
+        job.cut(flop)
         takes_s = deadline_s
     if air is None:
         world.medium.expect(station, seat.neighbours, turn, takes_s)

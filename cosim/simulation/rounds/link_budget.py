@@ -9,35 +9,25 @@ from cosim.physics.power import lemma1_bits
 from cosim.simulation.world import World
 
 
-def cap_budgets_by_links(world: World) -> None:
-    """Lowers every device's Q_budget to what its links carry, if that is less than it can compute
-    (eq. 22 with 11a of arXiv 2602.20492).
+def inform_of_links(world: World) -> None:
+    """Tells every device what its links carry, in bits and in shares of the mean over all devices,
+    where its method hangs on that.
 
-    A link budget is what Lemma 1 brings by Γ with p_max and the scenario's margin to the nearest
-    other devices where they are at the start, at mean gains: to as many as the topology gives a
-    device; in clusters to one, because negotiation keeps those apart whose power does not suffice
-    for more.
+    Who chooses a mask lowers Q_budget to it, if that is less than it can compute (eq. 22 with 11a
+    of arXiv 2602.20492). A link budget is what Lemma 1 brings by Γ with p_max and the scenario's
+    margin to the nearest other devices where they are at the start, at mean gains: to as many as
+    the topology gives a device; in clusters to one, because negotiation keeps those apart whose
+    power does not suffice for more.
     """
     scenario = world.scenario
     receivers = scenario.method.topology.budgeted_receivers(scenario.device_count - 1)
-    if receivers == 0 or not scenario.method.expansion.masked or scenario.learning.model == "none":
-        return
-    for device, bits in enumerate(_carried_bits(world, receivers)):
-        world.learner.limit(device, bits)
-
-
-def tell_rates(world: World) -> None:
-    """Tells every device what its links carry, in shares of the mean over all devices, where the
-    method's sending asks; nobody is told anything where no links carry anything."""
-    scenario = world.scenario
-    receivers = scenario.method.topology.budgeted_receivers(scenario.device_count - 1)
-    if receivers == 0 or not scenario.method.sending.asks_rates:
+    masked = scenario.method.expansion.masked and scenario.learning.model != "none"
+    if receivers == 0 or not (masked or scenario.method.sending.asks_rates):
         return
     carried = _carried_bits(world, receivers)
     mean = sum(carried) / len(carried)
-    if mean > 0:
-        for device, bits in enumerate(carried):
-            world.learner.inform(device, bits / mean)
+    for device, bits in enumerate(carried):
+        world.learner.inform(device, bits, bits / mean if mean > 0 else None)
 
 
 def _carried_bits(world: World, receivers: int) -> list[float]:

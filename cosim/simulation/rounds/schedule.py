@@ -13,7 +13,7 @@ from cosim.methods.schedule.slot import Schedule
 from cosim.scenario.outside.origins import failures_told
 from cosim.simulation.rounds.cluster_clocks import ClusterClocks
 from cosim.simulation.rounds.group_round import group_round
-from cosim.simulation.rounds.link_budget import cap_budgets_by_links, tell_rates
+from cosim.simulation.rounds.link_budget import inform_of_links
 from cosim.simulation.rounds.plan import Plan
 from cosim.simulation.rounds.planning import planned
 from cosim.simulation.rounds.presence import come_and_go
@@ -41,8 +41,7 @@ def life(world: World) -> Life:
     # Whoever is not there at the start has left before anybody plans.
     yield world.env.timeout(0)
     world.came_s |= {station.id: 0.0 for station in world.stations if station.present}
-    cap_budgets_by_links(world)
-    tell_rates(world)
+    inform_of_links(world)
     world.evaluate(0, world.stations)
     yield from played(world.scenario.method.schedule, world)
 

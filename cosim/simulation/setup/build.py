@@ -13,7 +13,7 @@ from cosim.methods.workload import Workload
 from cosim.mobility.area import Area, Disc, Square
 from cosim.scenario.model import Scenario
 from cosim.scenario.outside.origins import failures_told
-from cosim.simulation.learner import Learner
+from cosim.simulation.learner import Learner, OwnedLearner
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.medium import Medium
 from cosim.simulation.message import Message
@@ -48,7 +48,7 @@ def build_devices(scenario: Scenario) -> list[Device]:
     ]
 
 
-def build_learner(scenario: Scenario) -> Learner:
+def build_learner(scenario: Scenario) -> OwnedLearner:
     """Builds the scenario's learner: the base model loaded, the tasks read and encoded.
 
     Raises `CosimError` for a model or a task that cannot be used, or devices that never agree where
