@@ -135,7 +135,7 @@ MAY_IMPORT = {
     "__init__": {"calls", "errors", "observers", "scenario", "simulation"},
     "__main__": {"cli", "host"},
 }
-# The floors of the two largest rooms, from the ground up: a sub-room, or a file that lies in none,
+# The floors of large rooms, from the ground up: a sub-room, or a file that lies in none,
 # may import what lies below it, and nothing beside it on its floor.
 FLOORS = {
     "learning": [
@@ -166,6 +166,18 @@ FLOORS = {
         {"world"},
         {"rounds"},
         {"setup"},
+    ],
+    "scenario": [
+        {"by_name", "reading", "section"},
+        {"availability", "division", "method", "outside", "profile"},
+        {"complaints", "learning", "mobility", "radio"},
+        {"catalogue", "standing_alone"},
+        {"devices"},
+        {"model"},
+        {"json_schema", "origins"},
+        {"key_paths", "values"},
+        {"overrides", "reference"},
+        {"load"},
     ],
 }
 ONLY_IN = {

@@ -12,9 +12,9 @@ from pydantic import BaseModel
 from cosim.errors import ScenarioError
 from cosim.scenario.complaints.validate import validate
 from cosim.scenario.model import Scenario as PlainScenario
+from cosim.scenario.overrides import apply_overrides, assigned
 from cosim.scenario.reading.document import Document, read_document
 from cosim.scenario.reading.one_line import shown
-from cosim.scenario.reading.overrides import apply_overrides, assigned
 from cosim.scenario.standing_alone import standing_alone
 
 # A file, a scenario, or a mapping in the shape of the YAML.

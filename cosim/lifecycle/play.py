@@ -30,7 +30,7 @@ from cosim.methods.outside import METHOD_FILE
 from cosim.preflight.disk import disk_of, require_disk
 from cosim.scenario.load import dump, load
 from cosim.scenario.model import WHO_COMPUTES, Scenario
-from cosim.scenario.outside.origins import origins_of
+from cosim.scenario.origins import origins_of
 from cosim.scenario.reading.differences import differences
 from cosim.simulation.learner import OwnedLearner
 from cosim.simulation.recorder import Observer

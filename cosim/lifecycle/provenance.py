@@ -13,7 +13,7 @@ from typing import Any
 from cosim.errors import RunDirectoryError
 from cosim.methods.outside import METHOD_FILE, source_of
 from cosim.scenario.model import Scenario
-from cosim.scenario.outside.origins import origins_of
+from cosim.scenario.origins import origins_of
 from cosim.simulation.learner import Learner
 from cosim.trace.manifest import MANIFEST_FILE
 

@@ -10,8 +10,8 @@ from ruamel.yaml.representer import SafeRepresenter
 
 from cosim.scenario.complaints.validate import validate
 from cosim.scenario.model import Scenario
+from cosim.scenario.overrides import apply_overrides
 from cosim.scenario.reading.document import Document, read_document
-from cosim.scenario.reading.overrides import apply_overrides
 from cosim.scenario.standing_alone import standing_alone
 
 

@@ -17,9 +17,9 @@ from cosim.errors import ScenarioError
 from cosim.scenario.complaints.validate import validate
 from cosim.scenario.load import scenario_of, to_yaml
 from cosim.scenario.model import Scenario
+from cosim.scenario.overrides import assigned
 from cosim.scenario.reading.document import Document, read_document
 from cosim.scenario.reading.one_line import dotted, shown
-from cosim.scenario.reading.overrides import assigned
 from cosim.scenario.section import Section
 from cosim.scenario.standing_alone import fitting_name
 from cosim.sweeping.axes import Axis, Track, Values, axes_of, tracks_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cosim.scenario.outside.origins import origins_of
+from cosim.scenario.origins import origins_of
 from cosim.trace.manifest import MANIFEST_FILE
 from cosim.verification.finding import Check, Finding
 from cosim.verification.subject import Subject

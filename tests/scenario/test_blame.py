@@ -6,8 +6,8 @@ import pytest
 
 from cosim.errors import CosimError, TaskError
 from cosim.scenario.complaints.blame import blaming
+from cosim.scenario.overrides import apply_overrides
 from cosim.scenario.reading.document import Document, read_document
-from cosim.scenario.reading.overrides import apply_overrides
 
 TEXT = """rounds: 1
 tasks:

@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 
 from cosim.errors import ScenarioError
 from cosim.scenario.complaints.validate import validate
+from cosim.scenario.overrides import apply_overrides
 from cosim.scenario.reading.document import read_document
-from cosim.scenario.reading.overrides import apply_overrides
 
 
 class Part(BaseModel):

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cosim.errors import ScenarioError
+from cosim.scenario.overrides import apply_overrides
 from cosim.scenario.reading.document import Document, read_document
-from cosim.scenario.reading.overrides import apply_overrides
 
 TEXT = """\
 # a comment

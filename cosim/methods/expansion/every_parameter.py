@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from cosim.methods.chosen import Chosen
 from cosim.methods.expansion.slot import Expansion
-from cosim.methods.projection.none import ALL_OR_NOTHING
+from cosim.methods.projection.slot import ALL_OR_NOTHING
 
 
 class EveryParameter(Expansion):

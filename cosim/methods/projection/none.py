@@ -7,17 +7,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from cosim.methods.chosen import Chosen
 from cosim.methods.layout import Layout
 from cosim.methods.message import Common, Said
-from cosim.methods.projection.slot import Projection
+from cosim.methods.projection.slot import ALL_OR_NOTHING, Projection
 from cosim.methods.state import DeviceState
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-ALL_OR_NOTHING = (
-    "projection 'none' and expansion 'every_parameter' go together: the base model's own "
-    "parameters are trained, and no adapter"
-)
 
 
 class NoProjection(Projection):

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from cosim.methods.calibration import Calibration
 
 
+# Who has no A has no adapter at all, and the other way round.
+ALL_OR_NOTHING = (
+    "projection 'none' and expansion 'every_parameter' go together: the base model's own "
+    "parameters are trained, and no adapter"
+)
+
+
 class Projection(Part):
     """A projection draws the first A and says in which rounds it is trained."""
 

@@ -1,4 +1,4 @@
-"""A scenario's text: YAML, overrides and paths, each value with its line.
+"""A scenario's text: YAML and paths, each value with its line.
 
 Here: plain data. Not here: what the values mean.
 """

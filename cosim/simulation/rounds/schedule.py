@@ -10,7 +10,7 @@ from simpy import Event
 
 from cosim.host.collector import seldom_collected
 from cosim.methods.schedule.slot import Schedule
-from cosim.scenario.outside.origins import failures_told
+from cosim.scenario.origins import failures_told
 from cosim.simulation.rounds.cluster_clocks import ClusterClocks
 from cosim.simulation.rounds.group_round import group_round
 from cosim.simulation.rounds.link_budget import inform_of_links

@@ -12,7 +12,7 @@ from cosim.methods.connectivity import MOST_DEVICES, expected_contraction
 from cosim.methods.workload import Workload
 from cosim.mobility.area import Area, Disc, Square
 from cosim.scenario.model import Scenario
-from cosim.scenario.outside.origins import failures_told
+from cosim.scenario.origins import failures_told
 from cosim.simulation.learner import Learner, OwnedLearner
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.medium import Medium

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import lemma1_power_w
 from cosim.scenario.model import Scenario
-from cosim.scenario.outside.origins import failures_told
+from cosim.scenario.origins import failures_told
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.link_need import link_need, margin_db
 from cosim.simulation.station import Device
