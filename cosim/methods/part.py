@@ -129,6 +129,10 @@ class Part(Choice):
         """Why it does not fit the other parts of a method; None where it does."""
         return None
 
+    def cautions(self, method: Any) -> str | None:
+        """What a user should look twice at in a method that has the part; None: nothing."""
+        return None
+
     def refuses_ranks(self) -> str | None:
         """Why it has no meaning where some devices have a lower rank than others; None where it
         has one."""

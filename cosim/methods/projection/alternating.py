@@ -59,6 +59,16 @@ class Alternating(Trained):
             )
         return self._unknown(method) if self.asks_contraction else None
 
+    def cautions(self, method: Chosen) -> str | None:
+        """A factor that rests unmixed for several rounds."""
+        if self.factors == "active" and self.interval != 1 and method.aggregation.exchanges:
+            return (
+                f"method.projection: {self}: while one factor is trained and sent the other stays "
+                "as each device has it, another at every device, for all of an interval; RoLoRA, "
+                "which sends one, has interval: 1, and TAD-LoRA mixes both"
+            )
+        return None
+
     def _unknown(self, method: Chosen) -> str | None:
         """Why ρ is not defined for a method; None where it is."""
         needs = f"projection {self} needs ρ of a round's mixing: "
