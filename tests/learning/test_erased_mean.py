@@ -110,6 +110,23 @@ def test_every_value_by_its_formula(missing: Any) -> None:
         torch.testing.assert_close(found.double(), expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("missing", MISSING)
+def test_the_realised_shares_are_those_of_the_mixture(missing: Any) -> None:
+    """Each sender's is a mixture's mean where its message alone has ones, and others zeros."""
+    aggregation = ErasedMean(missing=missing)
+    shares = aggregation.realised(WEIGHTS, erased(heard(*PAIRS), drawn(0.4), 0.6), 0)
+    for sender, share in enumerate(shares):
+        ones = [
+            (torch.full_like(B, float(d == sender)), torch.full_like(A, float(d == sender)))
+            for d, (B, A) in enumerate(PAIRS)
+        ]
+        said = erased(heard(*ones), drawn(0.4), 0.6)
+        mixed = torch.cat(of(aggregation.mix(held(ones[0]), said, mixing(WEIGHTS))))
+        assert share == pytest.approx(float(mixed.mean()), abs=1e-6)
+    if missing in ("own", "renormalise"):
+        assert sum(shares) == pytest.approx(1.0)
+
+
 def test_a_value_of_two_packets_needs_both_and_is_divided_by_both_probabilities() -> None:
     """40 bits a packet and 16 a value: the third of every five values lies in two. Losses are of
     packets; the mean over draws is the value, to 4.5 standard errors."""

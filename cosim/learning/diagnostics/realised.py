@@ -1,4 +1,4 @@
-"""What devices really mixed, round by round: the weights that each used over what arrived."""
+"""What devices really mixed, round by round: the share of each sender in what each then held."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FloatArray = NDArray[np.float64]
 
 
 class RealisedMixing:
-    """A round's mixing of a fleet is one matrix W, whatever the aggregation makes of its weights.
+    """A round's mixing of a fleet is one matrix W, with the shares that its aggregation realises.
 
     Row i holds the share of each sender in what device i mixed, its own included. A device that
     mixed nothing, or was not there, keeps what it had; a round in which nobody mixed is I. Where a

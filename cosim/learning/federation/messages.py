@@ -239,8 +239,8 @@ class Messages:
         codec, states = self.method.codec, self.fleet.states
         own = self.fleet.own[device]
         states[device] = own.settled(codec, state, mixed, spoken_in(turn))
-        senders = (part.message.device for part in heard)
-        return {sender: w / at.total for sender, w in zip(senders, weights, strict=True)}
+        shares = aggregation.realised([weight / at.total for weight in weights], heard, device)
+        return {part.message.device: w for part, w in zip(heard, shares, strict=True)}
 
     def _recalled(
         self, device: int, inbox: Mapping[int, Message], graph: Graph

@@ -77,6 +77,15 @@ class ControlVariate(Aggregation):
         h: Mapping[str, Tensor] = own.memory.get(self.slot, {}).get("h", {})
         return h
 
+    def realised(
+        self, shares: Sequence[float], heard: Sequence[Heard], device: int
+    ) -> Sequence[float]:
+        """W̃ = I + β·(W − I)."""
+        return [
+            self.strength * share + (part.message.device == device) * (1.0 - self.strength)
+            for share, part in zip(shares, heard, strict=True)
+        ]
+
     def mix(self, own: DeviceState, heard: Sequence[Heard], at: Mixing) -> DeviceState:
         """x and h, each factor that was said."""
         factors_of: dict[int, Mapping[str, Tensor]] = {}

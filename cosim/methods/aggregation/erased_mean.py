@@ -85,30 +85,69 @@ class ErasedMean(Aggregation):
         )
         return own.with_adapter(values=B, projection=A)
 
+    def realised(
+        self, shares: Sequence[float], heard: Sequence[Heard], device: int
+    ) -> Sequence[float]:
+        """What arrived, and for `own` what stands in for the rest; for `renormalise` in shares of
+        what arrived of each value, for `inverse_probability` over how probably it does. By the
+        factors that all messages have; where there is none, as it was weighed."""
+        import torch
+
+        names = set.intersection(*(set(_names(part)) for part in heard))
+        whole = all(part.arrived is None for part in heard)
+        if not names or (whole and not self.asks_delivery):
+            return shares
+        kept = [
+            torch.cat([self._arrivals(part, name) for name in sorted(names)]) * share
+            for part, share in zip(heard, shares, strict=True)
+        ]
+        if self.missing == "renormalise":
+            total = torch.stack(kept).sum(0)
+            kept = [values / total.where(total > 0, torch.ones_like(total)) for values in kept]
+        means = [float(values.mean()) for values in kept]
+        if self.missing == "own":
+            lost = sum(shares) - sum(means)
+            own = [part.message.device == device for part in heard]
+            means = [mean + lost * mine for mean, mine in zip(means, own, strict=True)]
+        return means
+
+    def _arrivals(self, part: Heard, name: str) -> Tensor:
+        """What each value of a name counts for (n,): 0 where it was lost, else 1, or more."""
+        import torch
+
+        item, arrived = part.message.by_name[name], _arrived(part, name)
+        assert isinstance(item, Values)
+        ones = torch.ones_like(item.values) if arrived is None else arrived.float()
+        return ones / self._divisor(part, name)
+
+    def _divisor(self, part: Heard, name: str) -> float | Tensor:
+        """By what a value is divided, for those of its kind that are lost.
+
+        A value of which two packets have a part needs both. Where they fade they nearly share a
+        channel, and arrive together with the probability of one.
+        """
+        divisor = (part.delivery or 1.0) if self.asks_delivery else 1.0
+        if divisor == 1.0 or part.packets is None:
+            return divisor
+        return divisor ** part.packets[name]
+
     def _filled(self, part: Heard, mine: Mapping[str, Tensor]) -> Heard:
         """What was heard, with what stands in for its lost values."""
-        divisor = (part.delivery or 1.0) if self.asks_delivery else 1.0
-        if part.arrived is None and divisor == 1.0:
+        if part.arrived is None and not (self.asks_delivery and part.delivery not in (None, 1.0)):
             return part
         content = tuple(
-            replace(item, values=self._stood_in_for(item, part, divisor, mine))
+            replace(item, values=self._stood_in_for(item, part, mine))
             if isinstance(item, Values)
             else item
             for item in part.message.content
         )
         return replace(part, message=replace(part.message, content=content))
 
-    def _stood_in_for(
-        self, item: Values, part: Heard, divisor: float, mine: Mapping[str, Tensor]
-    ) -> Tensor:
+    def _stood_in_for(self, item: Values, part: Heard, mine: Mapping[str, Tensor]) -> Tensor:
         """Values, and what stands in for those that were lost (n,)."""
         values = item.values
-        if divisor != 1.0:
-            # A value of which two packets have a part needs both. Where they fade they nearly share
-            # a channel, and arrive together with the probability of one.
-            values = values / (
-                divisor if part.packets is None else divisor ** part.packets[item.name]
-            )
+        if self.asks_delivery:
+            values = values / self._divisor(part, item.name)
         if (arrived := _arrived(part, item.name)) is None:
             return values
         return values.where(arrived, mine[item.name] if self.missing == "own" else 0.0)
@@ -135,6 +174,11 @@ class ErasedMean(Aggregation):
             mean = mean * torch.where(weight == all_weight, 1.0, all_weight / weight)
             others &= weight > 0
         return mean.where(others, old)
+
+
+def _names(part: Heard) -> tuple[str, ...]:
+    """What a message has values of."""
+    return tuple(item.name for item in part.message.content if isinstance(item, Values))
 
 
 def _arrived(part: Heard, name: str) -> Tensor | None:

@@ -183,6 +183,16 @@ class Aggregation(Part):
         """
         raise NotImplementedError
 
+    def realised(
+        self, shares: Sequence[float], heard: Sequence[Heard], device: int
+    ) -> Sequence[float]:
+        """The share that each message really has in what the device then holds, on average over
+        values; by default as it was weighed.
+
+        shares: w_j by the weights, in the order of what was heard, the device's own among them.
+        """
+        return shares
+
     def work(self, sizes: Sequence[int], layout: Layout) -> Workload:
         """What mixing costs the device: by default a multiplication and an addition a number.
 
