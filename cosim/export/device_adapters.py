@@ -53,7 +53,7 @@ def export_device(run: Run, device: int, to: Path) -> Exported:
 
     store = read_adapters(folder)
     refuse_unknown_device(run, device, len(store.devices))
-    experts, layout = store.experts(device), store.layout_of(device)
+    experts = store.experts(device)
     if not experts:
         raise ExportError(
             f"--device {device}: it holds no expert: it finished no fine-tuning and heard of none."
@@ -71,6 +71,7 @@ def export_device(run: Run, device: int, to: Path) -> Exported:
             complete = Path(scratch) / "whole"
             for leaf, expert in zip(names, experts, strict=True):
                 place = complete / leaf
+                layout = store.layout_of(device if expert.owner is None else expert.owner)
                 write_peft(place, layout, store.scale, expert.adapter, base_model)
             # A gate chooses among devices' experts; what else is exported needs no scenario.
             if len(experts) > 1 and all(expert.owner is not None for expert in experts):

@@ -120,7 +120,9 @@ def test_a_codec_settles_what_is_a_devices_own_and_knows_what_was_not_mixed() ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", DECAYING)
-@pytest.mark.parametrize("method", ["local", "lora", "rolora", "tad_lora", "ffa_lora", "decaf"])
+@pytest.mark.parametrize(
+    "method", ["local", "lora", "rolora", "tad_lora", "ffa_lora", "decaf", "lori_dense"]
+)
 def test_what_lies_beyond_a_rank_is_zero_and_stays_so_to_the_bit(
     learner: Any, method: str, optimizer: str
 ) -> None:
@@ -242,6 +244,24 @@ def test_a_mean_is_of_padded_factors_and_trimmed(learner: Any) -> None:
                 cut[kept] = total[kept]
                 found = (a if factor == "A" else b)[0].numpy()
                 np.testing.assert_allclose(found, cut, rtol=0, atol=1e-6)
+
+
+def test_a_stack_has_every_expert_at_its_owners_rank(learner: Any) -> None:
+    """Values on the air are an owner's own, and ΔW = Σ_j w·B_j·A_j of all of them is not trimmed."""
+    own = learner(METHODS["lori_dense"].with_(topology="complete"))
+    said = one_round(own)
+    expert = own.method.composition.expert(own.fleet.states[0], "sums", own.tasks)
+    for owner, (member, message) in enumerate(zip(expert.members, said, strict=True)):
+        ranked, content = own.fleet.own[owner], message.by_name["B"]
+        assert isinstance(content, Values)
+        assert content.values.numel() == ranked.layout.expansion_size
+        assert torch.equal(ranked.narrowed("B", member.values), content.values)
+        assert torch.equal(member.projection, own.fleet.first_projections[owner])
+        assert is_zero_to_the_bit(beyond(own, owner, member.projection, member.values))
+    bank = own.post.bank(0)
+    own.fleet.states[1] = replace(own.fleet.states[1], bank={})
+    sizes = [own.fleet.own[owner].layout.expansion_size for owner in bank if owner != 1]
+    assert own.post.bank_bits(bank, 1) == 32 * sum(sizes)
 
 
 def test_a_product_is_cut_to_the_receivers_own_rank_as_numpy_has_it(learner: Any) -> None:

@@ -24,10 +24,13 @@ from tests.lifecycle.runs_cut_off import everything, resumes_to
 ON_OFF = "{model: exponential, mean_on_s: 6, mean_off_s: 1}"
 CODED = "lora, codec: {name: top_k, share: 0.2}"
 PLAYED = [
-    *((method, "synchronous") for method in ("lora", "decaf", "rolora", "ffa_lora", CODED)),
+    *(
+        (method, "synchronous")
+        for method in ("lora", "decaf", "rolora", "ffa_lora", "lori_dense", CODED)
+    ),
     *((method, "asynchronous") for method in ("decaf", CODED)),
 ]
-CONTRACTS = ["decaf", "rolora"]
+CONTRACTS = ["decaf", "rolora", "lori_dense"]
 
 
 def of_ranks(chosen: Scenario, *ranks: int | None, **adapter: Any) -> Scenario:
@@ -101,6 +104,23 @@ def test_a_device_exports_its_own_rank(chosen: Any, tmp_path: Path) -> None:
         (folder,) = export_device(run, device, tmp_path / f"peft-{device}").folders
         config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
         assert (config["r"], config["lora_alpha"]) == (rank, 2 * rank), "the scale is 6/3"
+
+
+def test_experts_are_exported_each_at_its_owners_rank(chosen: Any, tmp_path: Path) -> None:
+    import json
+
+    asked = of_ranks(chosen("lori_dense", rounds=2), 1, None, rank=3)
+    run = read_run(play(asked, out=tmp_path / "run").directory)
+    assert [line for check in verify(run.directory) if not check.ok for line in check.lines()] == []
+    folders = export_device(run, 0, tmp_path / "peft").folders
+    ranks = {
+        int(folder.name.split("-")[1]): json.loads(
+            (folder / "adapter_config.json").read_text(encoding="utf-8")
+        )["r"]
+        for folder in folders
+    }
+    assert len(ranks) > 1
+    assert ranks == {owner: asked.ranks[owner] for owner in ranks}
 
 
 @pytest.mark.slow

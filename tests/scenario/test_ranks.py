@@ -12,11 +12,10 @@ from cosim.scenario.model import Scenario
 ALLOWED = {
     *("local", "lora", "dec_lora", "product_sum"),
     *("ffa_lora", "rolora", "tad_lora", "adf_lora"),
-    *("decaf", "sum_product"),
+    *("decaf", "sum_product", "lori_dense"),
 }
 REASONS = {
-    "lori": "aggregation 'stacked' counts experts of one rank",
-    "lori_dense": "aggregation 'stacked' counts experts of one rank",
+    "lori": "expansion 'magnitude_mask' keeps positions of B",
     "proposed": "aggregation 'support_normalised' divides each value",
     "proposed_single_cluster": "aggregation 'support_normalised' divides each value",
     "proposed_literal": "aggregation 'support_normalised' divides each value",

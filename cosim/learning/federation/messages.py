@@ -298,7 +298,8 @@ class Messages:
         """Bits of a bank for this receiver: experts that it has not, or has older, and what it must
         be told once of those whom it does not know."""
         news, method = self._news(bank, receiver), self.method
-        offers = method.aggregation.offers([bank[owner] for owner in news], method.projection)
+        experts = [self.fleet.own[owner].own_part(bank[owner]) for owner in news]
+        offers = method.aggregation.offers(experts, method.projection)
         bits = 0
         for owner, offer in zip(news, offers, strict=True):
             # An expert read back whole has lost its mask; its owner's stays as it was chosen.

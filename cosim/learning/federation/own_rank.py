@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from cosim.methods.adapter import Adapter
 from cosim.methods.codec.slot import Codec
 from cosim.methods.layout import Layout
 from cosim.methods.message import Blocks, Mask, Message, Said, Turn
@@ -63,6 +64,16 @@ class OwnRank:
             return [part.view(shape)[:rank] for part, shape in zip(parts, shapes, strict=True)]
         shapes = self.common.expansion_shapes
         return [part.view(shape)[:, :rank] for part, shape in zip(parts, shapes, strict=True)]
+
+    def own_part(self, adapter: Adapter) -> Adapter:
+        """The device's adapter without the padding."""
+        if self.whole:
+            return adapter
+        return replace(
+            adapter,
+            values=self.narrowed("B", adapter.values),
+            projection=self.narrowed("A", adapter.projection),
+        )
 
     def said(self, content: Sequence[Said]) -> tuple[Said, ...]:
         """What the device says, without the padding."""

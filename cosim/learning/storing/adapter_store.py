@@ -54,8 +54,9 @@ def save_adapters(
     A device's file holds the values (float32), supports (int32, or int64 where positions need it),
     projections (float32) and, where a gate asks, features (float32) that no device before it holds
     too, each named by its hash. An A that a seed gives is stored as the seed. Where a device has a
-    lower rank, the index tells it, and it and its experts, which are its own, are stored without
-    padding. The index comes last: where it is, all is. blocks: at whose inputs features were read.
+    lower rank, the index tells it, and its adapter is stored without padding, whoever holds it as
+    an expert. The index comes last: where it is, all is. blocks: at whose inputs features were
+    read.
     Raises ExportError where the disk refuses.
     """
     writer = _Writer(fleet, seed)
@@ -66,7 +67,10 @@ def save_adapters(
             own = fleet.own[device]
             adapter = writer.reference(device, fleet.adapters[device], own)
             experts = [
-                {"owner": e.owner, "task": e.task, **writer.reference(e.owner, e.adapter, own)}
+                {"owner": e.owner, "task": e.task}
+                | writer.reference(
+                    e.owner, e.adapter, own if e.owner is None else fleet.own[e.owner]
+                )
                 for e in held_experts(fleet, device)
             ]
             calibration = fleet.calibrations[device]
@@ -130,9 +134,8 @@ class AdapterStore:
 
     def experts(self, device: int) -> list[Stored]:
         """What the device answers with, in the order of the owners."""
-        layout = self.layout_of(device)
-        experts = self.devices[device].experts
-        return [Stored(e.owner, e.task, self.read(e, layout)) for e in experts]
+        owners = [(e, device if e.owner is None else e.owner) for e in self.devices[device].experts]
+        return [Stored(e.owner, e.task, self.read(e, self.layout_of(of))) for e, of in owners]
 
     def layout_of(self, device: int) -> Layout:
         """Where the modules lie in the device's adapters, which are of its own rank."""

@@ -53,7 +53,9 @@ class StoredFleet:
             bank: dict[int, Adapter] = {}
             if self.method.composition.asks_experts:
                 bank = {
-                    e.owner: self._adapter(device, e) for e in stored.experts if e.owner is not None
+                    e.owner: self._adapter(e.owner, e)
+                    for e in stored.experts
+                    if e.owner is not None
                 }
             calibration = None
             if stored.features is not None:

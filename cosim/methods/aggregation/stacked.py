@@ -14,14 +14,16 @@ from cosim.methods.workload import Workload
 
 
 class Stacked(Aggregation):
-    """A bank holds what has been heard so far, as LoRI concatenates adapters (arXiv 2504.07448)."""
+    """A bank holds what has been heard so far, as LoRI concatenates adapters (arXiv 2504.07448).
+
+    Experts of any ranks lie beside each other, each of its owner's; ΔW of their sum has the sum of
+    their ranks, and nothing is trimmed to the device's own.
+    """
 
     name: Literal["stacked"] = "stacked"
     keeps_experts: ClassVar[bool] = True
     averages: ClassVar[bool] = False
-    unpadded: ClassVar[str | None] = (
-        "counts experts of one rank, whose owners all train as many values"
-    )
+    unpadded: ClassVar[str | None] = None
 
     def mix(self, own: DeviceState, heard: Sequence[Heard], at: Mixing) -> DeviceState:
         """Every expert as it arrived; a late one replaces nothing newer, nor one of its round."""
