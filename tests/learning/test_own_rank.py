@@ -247,7 +247,7 @@ def test_a_mean_is_of_padded_factors_and_trimmed(learner: Any) -> None:
 
 
 def test_a_stack_has_every_expert_at_its_owners_rank(learner: Any) -> None:
-    """Values on the air are an owner's own, and ΔW = Σ_j w·B_j·A_j of all of them is not trimmed."""
+    """Values on the air are an owner's own, and those that all said answer together, untrimmed."""
     own = learner(METHODS["lori_dense"].with_(topology="complete"))
     said = one_round(own)
     expert = own.method.composition.expert(own.fleet.states[0], "sums", own.tasks)

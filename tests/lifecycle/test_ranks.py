@@ -24,10 +24,8 @@ from tests.lifecycle.runs_cut_off import everything, resumes_to
 ON_OFF = "{model: exponential, mean_on_s: 6, mean_off_s: 1}"
 CODED = "lora, codec: {name: top_k, share: 0.2}"
 PLAYED = [
-    *(
-        (method, "synchronous")
-        for method in ("lora", "decaf", "rolora", "ffa_lora", "lori_dense", CODED)
-    ),
+    *((method, "synchronous") for method in ("lora", "decaf", "rolora", "ffa_lora", CODED)),
+    ("lori_dense", "synchronous"),
     *((method, "asynchronous") for method in ("decaf", CODED)),
 ]
 CONTRACTS = ["decaf", "rolora", "lori_dense"]
