@@ -34,8 +34,7 @@ from cosim.learning.training.trainer import GroupTrainer
 from cosim.methods.calibration import Calibration
 from cosim.methods.message import NOTHING_LOST, Graph, Message, Passage, Turn
 from cosim.methods.method import Method
-from cosim.scenario.learning import Adapter as AdapterChoice
-from cosim.scenario.learning import Training
+from cosim.scenario.learning import AdapterChoice, Training
 
 
 class Learner:

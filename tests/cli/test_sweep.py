@@ -18,7 +18,7 @@ from cosim.errors import ScenarioError
 from cosim.learning.learner import Learner
 from cosim.lifecycle.play import Interrupted, play
 from cosim.scenario.load import load
-from cosim.sweeping.work import Task
+from cosim.sweeping.work import Assignment
 from cosim.sweeping.workers import cores, play_all, threads_for
 from cosim.trace.reader import read_run
 
@@ -262,13 +262,13 @@ def test_the_death_of_a_worker_costs_one_run(scenario_file: Path, tmp_path: Path
     scenario = load(scenario_file)
     endless = load(scenario_file, ["rounds=1000000"])
 
-    def tasks() -> Any:
-        yield Task("endless", endless, tmp_path / "endless")
+    def assignments() -> Any:
+        yield Assignment("endless", endless, tmp_path / "endless")
         for child in multiprocessing.active_children():
             child.kill()
-        yield Task("short", scenario, tmp_path / "short")
+        yield Assignment("short", scenario, tmp_path / "short")
 
-    replies = {reply.name: reply.error for reply in play_all(tasks(), jobs=2)}
+    replies = {reply.name: reply.error for reply in play_all(assignments(), jobs=2)}
     assert replies["short"] is None
     assert "ended by SIGKILL" in str(replies["endless"])
     assert read_run(tmp_path / "short").manifest["status"] == "completed"

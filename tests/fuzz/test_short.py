@@ -19,7 +19,7 @@ from cosim.learning.data.files import jsonl_parts
 from cosim.learning.data.procedural import procedural_examples
 from cosim.mobility.recorded.read import Reading, read_trace
 from cosim.scenario.catalogue import named_profile
-from cosim.scenario.learning import Fields, Task
+from cosim.scenario.learning import Fields, TaskChoice
 from cosim.scenario.load import load
 from cosim.sweeping.index import completed_runs
 from cosim.trace.reader import read_run
@@ -106,7 +106,7 @@ def test_whatever_a_message_quotes_it_is_printable_and_short() -> None:
 
 @pytest.mark.parametrize("name", ["~nobody-of-this-name/x", "a\0b", "x" * 400, "/dev/null"])
 def test_a_path_that_is_none_is_refused_by_whoever_reads_it(name: str) -> None:
-    refusal(lambda: jsonl_parts("quiz", Task(source=f"jsonl:{name}")), TaskError)
+    refusal(lambda: jsonl_parts("quiz", TaskChoice(source=f"jsonl:{name}")), TaskError)
     refusal(lambda: named_profile(f"path:{name}"), ScenarioError)
     refusal(lambda: read_trace(Path(name)), MobilityError)
     refusal(lambda: locate(f"path:{name}"), CosimError)
@@ -120,7 +120,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         said = refusal(partial(read_trace, pipe, Reading(format=format_)), MobilityError)
         assert said == f"{pipe}: is no regular file; name a file that holds a trace"
     assert "no regular file" in refusal(lambda: named_profile(f"path:{pipe}"), ScenarioError)
-    refusal(lambda: jsonl_parts("quiz", Task(source=f"jsonl:{pipe}")), TaskError)
+    refusal(lambda: jsonl_parts("quiz", TaskChoice(source=f"jsonl:{pipe}")), TaskError)
     endless = Reading(format="csv")
     assert "no regular file" in refusal(lambda: read_trace(Path("/dev/zero"), endless), CosimError)
 
@@ -165,12 +165,12 @@ def test_rows_of_an_odd_kind_are_one_sentence(tmp_path: Path, row: str, said: st
     path = tmp_path / "rows.jsonl"
     path.write_text(row.replace('{"²": [1]}', '{"a": [1]}') + "\n", encoding="utf-8")
     fields = Fields(answer="answer.²" if "²" in said else "answer")
-    task = Task(source=f"jsonl:{path}", fields=fields)
+    task = TaskChoice(source=f"jsonl:{path}", fields=fields)
     assert said in refusal(lambda: jsonl_parts("quiz", task), TaskError)
 
 
 def test_whatever_a_generator_of_tasks_raises_is_one_sentence() -> None:
-    task = Task(dataset="chain_sum", parameters={"min_digits": 1e308})
+    task = TaskChoice(dataset="chain_sum", parameters={"min_digits": 1e308})
     said = refusal(lambda: next(procedural_examples("sums", task, 1, "train")), TaskError)
     assert said.startswith("tasks.sums.parameters: chain_sum ")
 

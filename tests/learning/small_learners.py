@@ -10,14 +10,16 @@ from cosim.learning.jobs import FineTuningJob
 from cosim.learning.learner import Learner
 from cosim.methods.message import Message, Turn
 from cosim.methods.method import Method
-from cosim.scenario.learning import Adapter, Task, Training
+from cosim.scenario.learning import AdapterChoice, TaskChoice, Training
 
 TASKS = {
-    "sums": Task(dataset="chain_sum", samples=60, parameters={"max_terms": 2, "max_digits": 1}),
-    "times": Task(dataset="products", samples=30, parameters={"max_digits": 1}),
+    "sums": TaskChoice(
+        dataset="chain_sum", samples=60, parameters={"max_terms": 2, "max_digits": 1}
+    ),
+    "times": TaskChoice(dataset="products", samples=30, parameters={"max_digits": 1}),
 }
 DEVICES = ["sums", "times", "sums"]
-ADAPTER = Adapter(rank=2, alpha=4, density=0.1)
+ADAPTER = AdapterChoice(rank=2, alpha=4, density=0.1)
 TRAINING = Training(steps=2, batch_size=3, learning_rate=1e-2, max_tokens=200)
 # For methods whose steps must be along the gradient.
 PLAIN = TRAINING.model_copy(update={"optimizer": "sgd", "learning_rate": 0.3})

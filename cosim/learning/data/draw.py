@@ -10,7 +10,7 @@ from cosim.learning.data.example import Example
 from cosim.learning.data.files import hub_parts, jsonl_parts
 from cosim.learning.data.procedural import procedural_examples
 from cosim.randomness import stream
-from cosim.scenario.learning import Task
+from cosim.scenario.learning import TaskChoice
 
 # A procedural task may have few distinct prompts, or few that are short enough; this many draws
 # without another one end it.
@@ -40,7 +40,7 @@ class HeldOut:
     split: bool = False
 
 
-def hold_out(name: str, task: Task, seed: int, samples: int, fits: Fits) -> HeldOut:
+def hold_out(name: str, task: TaskChoice, seed: int, samples: int, fits: Fits) -> HeldOut:
     """Draws a task's test rows, as many as `samples` where so many are short enough.
 
     Of a file without test rows one row in five is held out at most. The order is drawn from the

@@ -17,7 +17,7 @@ from cosim.learning.data.encoding import Encoded, encode_all
 from cosim.learning.data.example import Example
 from cosim.learning.data.relabel import relabelled
 from cosim.randomness import stream
-from cosim.scenario.learning import Task
+from cosim.scenario.learning import TaskChoice
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class TaskPool:
 
 def load_pool(
     name: str,
-    task: Task,
+    task: TaskChoice,
     tokenizer: Any,
     *,
     seed: int,
@@ -104,7 +104,7 @@ def load_pool(
 
 
 def load_pools(
-    tasks: Mapping[str, Task],
+    tasks: Mapping[str, TaskChoice],
     tokenizer: Any,
     *,
     seed: int,
