@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from cosim.learning.jobs import CalibrationJob, FineTuningJob
-    from cosim.learning.learner import Learner
+    from cosim.learning.learner import ModelLearner
     from cosim.methods.adapter import Adapter
 
 _ROUNDS = 4
@@ -103,7 +103,7 @@ def grouped(subject: Subject) -> str:
     return f"trained in one pass or one by one, devices end the same to {worst:.0e}"
 
 
-def exchange(learner: Learner, turn: Turn, devices: Sequence[int] = DEVICES) -> None:
+def exchange(learner: ModelLearner, turn: Turn, devices: Sequence[int] = DEVICES) -> None:
     """Everybody says something to everybody, all of it arrives and is mixed."""
     if not learner.method.aggregation.exchanges:
         return
@@ -123,7 +123,7 @@ def exchange(learner: Learner, turn: Turn, devices: Sequence[int] = DEVICES) -> 
 
 
 def _submitted(
-    learner: Learner, devices: Sequence[int], round_: int
+    learner: ModelLearner, devices: Sequence[int], round_: int
 ) -> list[FineTuningJob | CalibrationJob]:
     jobs = [learner.submit(device, round_) for device in devices]
     return [job for job in jobs if job is not None]
@@ -139,7 +139,7 @@ def _promises(method: Method) -> bool:
     return method.weighing.renormalised and not printed
 
 
-def _moved(learner: Learner, adapter: Adapter) -> str | None:
+def _moved(learner: ModelLearner, adapter: Adapter) -> str | None:
     """The first module whose ΔW is not zero."""
     expansion = adapter.expansion(learner.layout)
     if not bool(expansion.any()):

@@ -11,7 +11,7 @@ from cosim.contract.verdict import Broken
 from cosim.methods.message import Blocks, Common, Mask, Message, Renewed, Said, Seed, Turn, Values
 
 if TYPE_CHECKING:
-    from cosim.learning.learner import Learner
+    from cosim.learning.learner import ModelLearner
     from cosim.learning.records import Outgoing
 
 _ROUNDS = 3
@@ -131,7 +131,7 @@ def remembered(subject: Subject) -> str:
     return f"what is remembered beside what is trained is {found / trained:.2g} times as much"
 
 
-def _train(learner: Learner, round_: int) -> None:
+def _train(learner: ModelLearner, round_: int) -> None:
     jobs = [learner.submit(device, round_) for device in DEVICES]
     for job in jobs:
         assert job is not None
@@ -154,7 +154,9 @@ def _readable(message: Message) -> None:
             raise Broken(f"{speaker} '{item.name}' with a value that is no finite number")
 
 
-def _charged(learner: Learner, outgoing: Outgoing, receiver: int, memory: dict[str, Said]) -> None:
+def _charged(
+    learner: ModelLearner, outgoing: Outgoing, receiver: int, memory: dict[str, Said]
+) -> None:
     message = outgoing.content
     per_value = learner.post.bits_per_value
     expected = sum(_bits(item, memory, per_value) for item in message.content)

@@ -18,7 +18,7 @@ from cosim.lifecycle.journaled_learner import JournaledLearner
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cosim.learning.learner import Learner
+    from cosim.learning.learner import ModelLearner
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Played:
     end_state: what the learner is at the end, by place, as digests.
     """
 
-    learner: Learner
+    learner: ModelLearner
     begins: Stored | None = None
     stored: list[Stored] = field(default_factory=list)
     calls: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ from cosim.simulation.setup.build import settled
 if TYPE_CHECKING:
     from cosim.learning.base.base_model import BaseModel
     from cosim.learning.data.pool import TaskPool
-    from cosim.learning.learner import Learner
+    from cosim.learning.learner import ModelLearner
 
 # Three devices of two tasks: the fewest with an inbox that has a middle.
 TASKS = ("sums", "products", "sums")
@@ -52,13 +52,13 @@ class Subject:
         """The method that is tried."""
         return self.scenario.method
 
-    def learner(self, *, anew: bool = False, steps: int = 2) -> Learner:
+    def learner(self, *, anew: bool = False, steps: int = 2) -> ModelLearner:
         """A learner of three devices at the start.
 
         anew: the method's file, or its package, is executed again, as another process would do it;
         steps: of a local fine-tuning.
         """
-        from cosim.learning.learner import Learner
+        from cosim.learning.learner import ModelLearner
 
         method = self.method
         if anew and method.origin is not None:
@@ -70,7 +70,7 @@ class Subject:
         # A learner wraps the modules of its model.
         base = replace(self.base, model=copy.deepcopy(self.base.model))
         parts = base, method, adapter, training, self.pools, TASKS, seed
-        return Learner(*parts, ranks=self.ranks)
+        return ModelLearner(*parts, ranks=self.ranks)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from cosim.contract.verdict import Broken
 from cosim.methods.message import Turn
 
 if TYPE_CHECKING:
-    from cosim.learning.learner import Learner
+    from cosim.learning.learner import ModelLearner
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ def discarded(subject: Subject) -> str:
     return "a fine-tuning or a mixing that is discarded leaves no trace"
 
 
-def _discard_a_mixture(learner: Learner) -> None:
+def _discard_a_mixture(learner: ModelLearner) -> None:
     outgoing = learner.messages(0, Turn(2), [2])
     if outgoing is not None:
         learner.hear(2, outgoing.content)
@@ -106,7 +106,9 @@ def nothing_in_place(subject: Subject) -> str:
     return "no tensor of a state or of a message is changed in place"
 
 
-def _watched(learner: Learner, outbox: Mapping[int, Any], action: str, call: Callable[[], T]) -> T:
+def _watched(
+    learner: ModelLearner, outbox: Mapping[int, Any], action: str, call: Callable[[], T]
+) -> T:
     from cosim.learning.learner_state import take
 
     _, state = take(learner, {}, outbox)
@@ -121,18 +123,18 @@ def _watched(learner: Learner, outbox: Mapping[int, Any], action: str, call: Cal
     return answer
 
 
-def _round(learner: Learner) -> int:
+def _round(learner: ModelLearner) -> int:
     return max(adapter.round for adapter in learner.fleet.adapters)
 
 
-def _trained(learner: Learner, round_: int, devices: Iterable[int] = DEVICES) -> None:
+def _trained(learner: ModelLearner, round_: int, devices: Iterable[int] = DEVICES) -> None:
     jobs = [learner.submit(device, round_) for device in devices]
     for job in jobs:
         assert job is not None
         job.result()
 
 
-def _compare(first: Learner, second: Learner, action: str) -> None:
+def _compare(first: ModelLearner, second: ModelLearner, action: str) -> None:
     for device in DEVICES:
         state, twin = (learner.fleet.states[device] for learner in (first, second))
         if digest(state) != digest(twin):

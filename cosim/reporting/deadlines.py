@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cosim.reporting.markup import Markup, tag
-from cosim.reporting.svg import Axis, Chart, legend
+from cosim.reporting.svg import Chart, ChartAxis, legend
 from cosim.trace.reader import Run
 from cosim.trace.schema import Outcome
 
@@ -63,8 +63,10 @@ def _histogram(run: Run) -> Markup:
     beyond = any(column[-1] for column in counts.values())
     width = 1 + (2 / _BINS if beyond else 0)
     chart = Chart(
-        Axis(0, width, "share of Γ used" + (" (right of the line: beyond Γ)" if beyond else "")),
-        Axis(0, max(height, 1), "transmissions"),
+        ChartAxis(
+            0, width, "share of Γ used" + (" (right of the line: beyond Γ)" if beyond else "")
+        ),
+        ChartAxis(0, max(height, 1), "transmissions"),
     )
     columns = []
     for n in range(_BINS + 1):
@@ -87,8 +89,8 @@ def _scatter(transfers: pd.DataFrame) -> tuple[Markup | None, str | None]:
     near, far = known["distance_m"].min(), known["distance_m"].max()
     weak, strong = known["mean_snr_db"].min(), known["mean_snr_db"].max()
     chart = Chart(
-        Axis(near * 0.9, far * 1.1, "distance in m", logarithmic=True),
-        Axis(5 * np.floor(weak / 5), 5 * np.ceil(strong / 5 + 1e-9), "mean SNR in dB"),
+        ChartAxis(near * 0.9, far * 1.1, "distance in m", logarithmic=True),
+        ChartAxis(5 * np.floor(weak / 5), 5 * np.ceil(strong / 5 + 1e-9), "mean SNR in dB"),
     )
     dots = []
     for outcome in Outcome:

@@ -9,13 +9,13 @@ from cosim.errors import BusyMachineError
 from cosim.methods.workload import Workload
 from cosim.profiling import contention
 from cosim.profiling.contention import Patience, Watch
-from cosim.profiling.jobs import CalibrationJob
+from cosim.profiling.jobs import ProfilingJob
 from cosim.profiling.measure import Timing
 from cosim.profiling.profile import Profiled
 from cosim.scenario.catalogue import catalogue
 from cosim.simulation.compute_time import compute_time_s
 
-JOB = CalibrationJob(1, 4, 1, None)
+JOB = ProfilingJob(1, 4, 1, None)
 WORK = Workload(flop=10**12, passes=2, steps=2, samples=2, trained=100)
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from cosim.errors import ScenarioError
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.lifecycle.play import Interrupted, play
 from cosim.scenario.load import load
 from cosim.sweeping.work import Assignment
@@ -140,16 +140,16 @@ def test_an_interrupted_run_of_a_sweep_is_resumed(
     shutil.copytree("whole", HERE)
     run, whole = HERE / "seed-3", read_run("whole/seed-3").manifest
     shutil.rmtree(run)
-    inner = Learner.evaluate
+    inner = ModelLearner.evaluate
     calls = itertools.count(1)
 
-    def interrupted(self: Learner, *asked: Any) -> Any:
+    def interrupted(self: ModelLearner, *asked: Any) -> Any:
         if next(calls) == 2:
             raise KeyboardInterrupt
         return inner(self, *asked)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Learner, "evaluate", interrupted)
+        patch.setattr(ModelLearner, "evaluate", interrupted)
         with pytest.raises(Interrupted):
             play(load(Path("whole/seed-3/scenario.yaml")), out=run, spacing=0)
     assert cosim("sweep", "two.yaml", "--jobs", jobs).code == 0

@@ -7,7 +7,7 @@ from typing import Any
 from cosim.learning.base.base_model import load
 from cosim.learning.data.pool import TaskPool, load_pool
 from cosim.learning.jobs import FineTuningJob
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.methods.message import Message, Turn
 from cosim.methods.method import Method
 from cosim.scenario.learning import AdapterChoice, TaskChoice, Training
@@ -42,11 +42,11 @@ def small_learner(
     ranks: Sequence[int] | None = None,
     training: Training = TRAINING,
     **adapter: Any,
-) -> Learner:
+) -> ModelLearner:
     base = load(f"path:{folder}", "float32")
     choice = ADAPTER.model_copy(update=adapter)
     training = PLAIN if recipe.needs_sgd else training
-    return Learner(
+    return ModelLearner(
         *(base, recipe, choice, training, pools, devices),
         seed=1,
         densities=densities,
@@ -54,14 +54,14 @@ def small_learner(
     )
 
 
-def tuning(learner: Learner, device: int, round_: int) -> FineTuningJob:
+def tuning(learner: ModelLearner, device: int, round_: int) -> FineTuningJob:
     """A device's fine-tuning of a round, which is always there to be done."""
     job = learner.submit(device, round_)
     assert isinstance(job, FineTuningJob)
     return job
 
 
-def tuned(learner: Learner, job: Any) -> Message:
+def tuned(learner: ModelLearner, job: Any) -> Message:
     """What the device says to all others once a fine-tuning has ended."""
     job.result()
     others = [device for device in range(len(learner.tasks)) if device != job.device]
@@ -69,7 +69,7 @@ def tuned(learner: Learner, job: Any) -> Message:
 
 
 def mixed(
-    learner: Learner, device: int, inbox: Mapping[int, Message], ages: Mapping[int, int]
+    learner: ModelLearner, device: int, inbox: Mapping[int, Message], ages: Mapping[int, int]
 ) -> None:
     """Mixes these into the device's state after its last fine-tuning, without the time that it
     takes."""
@@ -78,7 +78,9 @@ def mixed(
 
 
 def one_round(
-    learner: Learner, number: int = 1, arrives: Callable[[int, int], bool] = lambda src, dst: True
+    learner: ModelLearner,
+    number: int = 1,
+    arrives: Callable[[int, int], bool] = lambda src, dst: True,
 ) -> list[Message]:
     """All devices fine-tune, then exchange with all others as far as `arrives` lets them."""
     jobs = [learner.submit(device, number) for device in range(len(learner.tasks))]

@@ -9,7 +9,7 @@ import pytest
 from cosim.errors import TaskError
 from cosim.learning.base.base_model import load
 from cosim.learning.data.pool import TaskPool, load_pools
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.methods import METHODS
 from cosim.scenario.learning import AdapterChoice, Fields, TaskChoice, Training
 
@@ -198,7 +198,7 @@ def test_mini_batches_do_not_depend_on_the_method(
     training = Training(steps=3, batch_size=4)
     drawn = []
     for name in ("local", "lora", "proposed"):
-        learner = Learner(
+        learner = ModelLearner(
             base, METHODS[name], AdapterChoice(rank=2), training, found, ["a", "a"], seed=1
         )
         drawn.append([learner.batches(device, 2) for device in range(2)])

@@ -14,7 +14,7 @@ from cosim.learning.base.base_model import load
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.pool import TaskPool, device_tasks, load_pool
 from cosim.learning.data.procedural import procedural_examples
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.methods import METHODS
 from cosim.scenario.learning import AdapterChoice, TaskChoice, Training
 from tests.learning.small_learners import tuning
@@ -192,7 +192,9 @@ def test_devices_of_one_task_share_no_row(pool: Any, tiny_llama: Path, tmp_path:
     }
     training = Training(steps=4, batch_size=16)
     method = METHODS["local"]
-    learner = Learner(base, method, AdapterChoice(rank=2), training, pools, list("abaab"), seed=1)
+    learner = ModelLearner(
+        base, method, AdapterChoice(rank=2), training, pools, list("abaab"), seed=1
+    )
     drawn = [
         {row for batch in tuning(learner, device, 1).lesson.batches for row in batch}
         for device in range(5)

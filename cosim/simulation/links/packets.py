@@ -11,12 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.physics.decibel import db_to_ratio
-from cosim.physics.packets import (
-    Blocks,
-    block_count,
-    block_efficiency,
-    block_transfer,
-)
+from cosim.physics.packets import PendingBlocks, block_count, block_efficiency, block_transfer
 from cosim.physics.rate import rate_bit_s
 from cosim.scenario.radio import BlockPackets, OneShot
 from cosim.simulation.links.channel import Channel
@@ -90,7 +85,7 @@ class _Sending(Paced):
     ends_s: when the last is through, in s after its start.
     """
 
-    blocks: Blocks
+    blocks: PendingBlocks
     count: int = 0
     snr_s: float = 0.0
     ends_s: float = math.inf
@@ -109,7 +104,7 @@ class _Sending(Paced):
             efficiency,
             interval_s,
             int(elapsed_s / interval_s * (1.0 + _ROUNDING)),
-            Blocks.waiting([int(block_count(transmission.message.bits, size))]),
+            PendingBlocks.waiting([int(block_count(transmission.message.bits, size))]),
         )
 
     def rest_s(self, elapsed_s: float) -> FloatArray:
@@ -160,7 +155,7 @@ def _send(
     """Sends blocks in the intervals between edges (L, T + 1), of which `first` is the number of the
     first."""
     decoded_at, means = received(channel, group, edges)
-    before = Blocks(
+    before = PendingBlocks(
         np.concatenate([sending.blocks.left for sending in group]),
         np.concatenate([sending.blocks.combined_snr for sending in group]),
         np.concatenate([sending.blocks.copies for sending in group]),
@@ -174,7 +169,9 @@ def _send(
     )
     for k, (sending, last) in enumerate(zip(group, lasts.tolist(), strict=True)):
         part = slice(k, k + 1)
-        sending.blocks = Blocks(after.left[part], after.combined_snr[part], after.copies[part])
+        sending.blocks = PendingBlocks(
+            after.left[part], after.combined_snr[part], after.copies[part]
+        )
         sent = means[k, : last + 1] if last >= 0 else means[k]
         sending.snr_s += float(sent.sum()) * sending.interval_s
         sending.count += int(through[k])
