@@ -18,7 +18,7 @@ from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.foresight import Foresight
 from cosim.simulation.links.stages import foresee
 from cosim.simulation.links.start import drafts, start
-from cosim.simulation.links.transmission import Burst, Forecast, Phase, Transmission, unended
+from cosim.simulation.links.transmission import AirPhase, Burst, EndForecast, Transmission, unended
 from cosim.simulation.message import Message
 from cosim.simulation.recorder import Recorder
 from cosim.simulation.rows import LAST_BIT, transfer_row
@@ -30,7 +30,7 @@ from cosim.trace.schema import Cause, EventKind, Outcome, TransferKind
 class _Arrival(Timeout):
     """The moment at which a transmission's bits are through, if its forecast still holds then."""
 
-    def __init__(self, env: Environment, transmission: Transmission, forecast: Forecast) -> None:
+    def __init__(self, env: Environment, transmission: Transmission, forecast: EndForecast) -> None:
         super().__init__(env, max(transmission.start_s + forecast.ends_s - env.now, 0.0))
         self.transmission, self.forecast = transmission, forecast
 
@@ -110,7 +110,7 @@ class Medium:
     def _refuse(self, transmission: Transmission) -> None:
         """Writes down a message that is not sent, because nobody would hear it."""
         self._keep_off_air(transmission)
-        transmission.phase = Phase.OVER
+        transmission.phase = AirPhase.OVER
         self._write(transmission, Outcome.CANCELLED, Cause.UNREACHABLE)
 
     def _keep_off_air(self, transmission: Transmission) -> None:
@@ -127,7 +127,7 @@ class Medium:
             if transmission.through_by(float(self.env.now)):
                 self._deliver(transmission)
             else:
-                overdue = transmission.phase is Phase.OVERDUE
+                overdue = transmission.phase is AirPhase.OVERDUE
                 outcome = Outcome.LATE if overdue else Outcome.CANCELLED
                 self._end(transmission, outcome, cause)
 
@@ -181,7 +181,7 @@ class Medium:
             self._record_event(transmission, sender, EventKind.SEND_START, transmission.cause)
             sender.meter.open_transmitter(transmission.number, transmission.power_w)
             receiver.meter.open_receiver(transmission.number)
-            transmission.phase = Phase.ON_AIR
+            transmission.phase = AirPhase.ON_AIR
         for transmission in burst:
             if transmission.power_w <= 0.0 and transmission.message.bits > 0:
                 self._end(transmission, Outcome.OUTAGE, Cause.INFEASIBLE_POWER)
@@ -196,12 +196,12 @@ class Medium:
     def _arrive(self, at: Event) -> None:
         assert isinstance(at, _Arrival)
         transmission = at.transmission
-        if transmission.phase is not Phase.OVER and transmission.forecast is at.forecast:
+        if transmission.phase is not AirPhase.OVER and transmission.forecast is at.forecast:
             self._deliver(transmission)
 
     def _deliver(self, transmission: Transmission) -> None:
         """Ends a transmission whose bits are through."""
-        outcome = Outcome.LATE if transmission.phase is Phase.OVERDUE else Outcome.DELIVERED
+        outcome = Outcome.LATE if transmission.phase is AirPhase.OVERDUE else Outcome.DELIVERED
         self._end(transmission, outcome, Cause.BITS_DELIVERED, as_forecast=True)
 
     def _expire(self, transmissions: Sequence[Transmission]) -> None:
@@ -219,9 +219,9 @@ class Medium:
 
     def _go_on(self, transmission: Transmission) -> None:
         """Lets a transmission keep its share beyond Γ, where nobody waits for it."""
-        if transmission.phase is not Phase.OVERDUE:
+        if transmission.phase is not AirPhase.OVERDUE:
             self._miss(transmission)
-            transmission.phase = Phase.OVERDUE
+            transmission.phase = AirPhase.OVERDUE
         transmission.complete(transmission.horizon_s)
         transmission.spans += 1
         self._change(transmission)
@@ -236,8 +236,8 @@ class Medium:
     ) -> None:
         """Ends a transmission, here and nowhere else: its share and both ends' chains are free."""
         sender, receiver = self._ends(transmission)
-        phase, transmission.phase = transmission.phase, Phase.OVER
-        if phase is Phase.WAITING:
+        phase, transmission.phase = transmission.phase, AirPhase.OVER
+        if phase is AirPhase.WAITING:
             self._keep_off_air(transmission)
         elapsed_s = float(self.env.now) - transmission.start_s
         reception.count(self.channel, transmission, elapsed_s, as_forecast=as_forecast)
@@ -245,7 +245,7 @@ class Medium:
         transmission.stages.clear()
         del sender.outgoing[transmission.number], receiver.incoming[transmission.number]
         chains_j = 0.0, 0.0
-        if phase is not Phase.WAITING:
+        if phase is not AirPhase.WAITING:
             number = transmission.number
             chains_j = sender.meter.close_transmitter(number), receiver.meter.close_receiver(number)
         self._write(transmission, outcome, cause, chains_j)
@@ -253,11 +253,11 @@ class Medium:
         whole = transmission.carried_bits >= transmission.message.bits
         if in_time or (outcome is Outcome.LATE and whole):
             self._receive(transmission, in_time=in_time)
-        if outcome is Outcome.LATE and phase is not Phase.OVERDUE:
+        if outcome is Outcome.LATE and phase is not AirPhase.OVERDUE:
             self._miss(transmission)
-        elif phase is not Phase.OVERDUE:
+        elif phase is not AirPhase.OVERDUE:
             self._release(transmission, in_time=in_time)
-        if phase is not Phase.WAITING:
+        if phase is not AirPhase.WAITING:
             self._record_event(transmission, sender, EventKind.SEND_END, LAST_BIT[outcome])
         if self.radio.share == "dynamic":
             self._share_anew(sender)

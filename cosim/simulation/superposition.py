@@ -29,7 +29,7 @@ from cosim.physics.over_the_air import (
 from cosim.scenario.radio import OverTheAir
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.grid import Grid
-from cosim.simulation.links.transmission import Phase, Transmission
+from cosim.simulation.links.transmission import AirPhase, Transmission
 from cosim.simulation.message import Message
 from cosim.simulation.recorder import Recorder
 from cosim.simulation.rows import LAST_BIT, transfer_row
@@ -233,7 +233,7 @@ class Superposition:
             receiver_mixings=self.stations[message.receiver].inbox.mixings,
             power_w=power_w,
             known_gain=gain,
-            phase=Phase.ON_AIR if on_air else Phase.WAITING,
+            phase=AirPhase.ON_AIR if on_air else AirPhase.WAITING,
         )
         (distance_m,) = self.channel.distances_m([transmission.link], now_s)
         transmission.distance_m = float(distance_m)
@@ -260,7 +260,7 @@ class Superposition:
         elapsed_s = float(self.env.now) - transmission.start_s
         transmission.pass_until(elapsed_s)
         chains_j = 0.0, 0.0
-        aired = transmission.phase is Phase.ON_AIR
+        aired = transmission.phase is AirPhase.ON_AIR
         if aired:
             noise_w = float(self.channel.noise_w(transmission.share_hz))
             received_w = transmission.power_w * transmission.known_gain

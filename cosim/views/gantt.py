@@ -10,7 +10,7 @@ from cosim.trace.reader import Run
 from cosim.trace.schema import Outcome
 from cosim.views.palette import FAINT, GRID, INK, OUTCOME, PHASE, bare, new_figure
 from cosim.views.selection import in_words
-from cosim.views.spans import DeviceRound, Phase, device_rounds, lanes, phases
+from cosim.views.spans import DeviceRound, RoundPhase, device_rounds, lanes, phases
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +81,7 @@ def _draw(
     return figure
 
 
-def _draw_phases(axes: Axes, found: list[Phase], rows: dict[int, int], deep: float) -> None:
+def _draw_phases(axes: Axes, found: list[RoundPhase], rows: dict[int, int], deep: float) -> None:
     for kind, colour in PHASE.items():
         parts = [phase for phase in found if phase.kind == kind]
         axes.barh(

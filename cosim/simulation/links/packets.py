@@ -18,7 +18,7 @@ from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.grid import Grid
 from cosim.simulation.links.intervals import CHUNK, Paced, alike, gains_between, received
 from cosim.simulation.links.single_pass import passes_until
-from cosim.simulation.links.transmission import Forecast, Transmission
+from cosim.simulation.links.transmission import EndForecast, Transmission
 from cosim.trace.schema import TransferKind
 
 FloatArray = NDArray[np.float64]
@@ -32,12 +32,12 @@ _ROUNDING = 1e-12
 
 def packets_until(
     channel: Channel, transmissions: Sequence[Transmission], elapsed_s: float
-) -> list[Forecast]:
+) -> list[EndForecast]:
     """The forecasts of transmissions that end no later than `elapsed_s` after their starts; each
     hangs on nothing but its transmission."""
     packets = channel.radio.packets
     forecasts = {
-        each: Forecast(0.0 if each.message.bits == 0 else math.inf, 0.0, 0.0)
+        each: EndForecast(0.0 if each.message.bits == 0 else math.inf, 0.0, 0.0)
         for each in transmissions
     }
     sent = [each for each in transmissions if each.power_w > 0.0 and elapsed_s > 0.0]
@@ -118,7 +118,7 @@ def _blocks_until(
     packets: BlockPackets,
     transmissions: Sequence[Transmission],
     elapsed_s: float,
-) -> dict[Transmission, Forecast]:
+) -> dict[Transmission, EndForecast]:
     sendings = [_Sending.of(channel, packets, each, elapsed_s) for each in transmissions]
     first, under_way = 0, [each for each in sendings if each.intervals > 0]
     while under_way:
@@ -140,7 +140,7 @@ def _blocks_until(
         bits = sending.transmission.message.bits
         through = math.isfinite(sending.ends_s)
         carried = bits if through else min(sending.count * packets.block_bits, bits)
-        forecasts[sending.transmission] = Forecast(sending.ends_s, float(carried), sending.snr_s)
+        forecasts[sending.transmission] = EndForecast(sending.ends_s, float(carried), sending.snr_s)
     return forecasts
 
 
@@ -181,7 +181,7 @@ def _send(
 
 def _codewords_until(
     channel: Channel, transmissions: Sequence[Transmission], elapsed_s: float
-) -> dict[Transmission, Forecast]:
+) -> dict[Transmission, EndForecast]:
     """The forecasts of codewords, of which nothing is decoded before Γ, and everything at Γ or
     never."""
     alike: dict[Grid, list[Transmission]] = defaultdict(list)
@@ -204,7 +204,7 @@ def _codewords_until(
             payload = transmission.message.bits
             whole = elapsed_s >= grid.deadline_s and carried >= payload * (1.0 - _ROUNDING)
             ends_s, through = (grid.deadline_s, float(payload)) if whole else (math.inf, 0.0)
-            forecasts[transmission] = Forecast(ends_s, through, total)
+            forecasts[transmission] = EndForecast(ends_s, through, total)
     return forecasts
 
 

@@ -23,8 +23,8 @@ from cosim.trace.schema import Cause
 FloatArray = NDArray[np.float64]
 
 
-class Phase(Enum):
-    """A phase says how far a transmission has come."""
+class AirPhase(Enum):
+    """An air phase says how far a transmission has come."""
 
     WAITING = "sent in this instant, not yet on the air"
     ON_AIR = "on the air, within its deadline"
@@ -32,7 +32,7 @@ class Phase(Enum):
     OVER = "ended"
 
 
-class Forecast(NamedTuple):
+class EndForecast(NamedTuple):
     """A forecast is the predicted end of a transmission under its present share and power.
 
     ends_s: s after its start; infinite where its bits are not through by the end of its last Γ.
@@ -63,7 +63,7 @@ class Stage(NamedTuple):
     snr_s: float
     grid: Grid
     gains: dict[int, FloatArray]
-    forecast: Forecast
+    forecast: EndForecast
 
 
 class Burst:
@@ -143,8 +143,8 @@ class Transmission:
     snr_s: float = 0.0
     hz_s: float = 0.0
     flight: Flight | None = None
-    forecast: Forecast | None = None
-    phase: Phase = Phase.WAITING
+    forecast: EndForecast | None = None
+    phase: AirPhase = AirPhase.WAITING
     gains: dict[int, FloatArray] = field(default_factory=dict)
     stages: list[Stage] = field(default_factory=list)
     first_share_hz: float = field(init=False)
@@ -255,4 +255,4 @@ class Transmission:
 
 def unended(transmissions: Iterable[Transmission]) -> list[Transmission]:
     """Those that are not over."""
-    return [transmission for transmission in transmissions if transmission.phase is not Phase.OVER]
+    return [each for each in transmissions if each.phase is not AirPhase.OVER]
