@@ -8,7 +8,7 @@ import pandas as pd
 from cosim.reporting.markup import Markup, tag
 from cosim.reporting.svg import Chart, ChartAxis, legend
 from cosim.trace.reader import Run
-from cosim.trace.schema import Outcome
+from cosim.trace.schema import TransferOutcome
 
 _BINS = 20
 # A picture of more dots than this is a cloud, and weighs more than it says.
@@ -19,7 +19,7 @@ def radio_section(run: Run) -> Markup | None:
     """A histogram of durations over Γ, a scatter of SNR over distance; None without transfers."""
     if not len(run.transfers):
         return None
-    there = [outcome for outcome in Outcome if (run.transfers["outcome"] == outcome).any()]
+    there = [outcome for outcome in TransferOutcome if (run.transfers["outcome"] == outcome).any()]
     counts = run.transfers["outcome"].value_counts()
     scatter, note = _scatter(run.transfers)
     return tag(
@@ -49,7 +49,7 @@ def counted_by_use(transfers: pd.DataFrame) -> dict[str, list[int]]:
     used = used_of_deadline(transfers)
     edges = [*np.linspace(0, 1, _BINS + 1), np.inf]
     counts = {}
-    for outcome in Outcome:
+    for outcome in TransferOutcome:
         of_it = used[(transfers["outcome"] == outcome) & used.notna()]
         # The last twentieth holds Γ itself.
         inside = np.histogram(of_it[of_it <= 1], edges[:-1])[0].tolist()
@@ -83,8 +83,8 @@ def _scatter(transfers: pd.DataFrame) -> tuple[Markup | None, str | None]:
     known = transfers[np.isfinite(transfers["mean_snr_db"]) & (transfers["distance_m"] > 0)]
     if known.empty:
         return None, None
-    lost = known[known["outcome"] != Outcome.DELIVERED]
-    rest = known[known["outcome"] == Outcome.DELIVERED]
+    lost = known[known["outcome"] != TransferOutcome.DELIVERED]
+    rest = known[known["outcome"] == TransferOutcome.DELIVERED]
     kept_lost, kept_rest = thinned(lost, MOST_DOTS // 2), thinned(rest, MOST_DOTS // 2)
     near, far = known["distance_m"].min(), known["distance_m"].max()
     weak, strong = known["mean_snr_db"].min(), known["mean_snr_db"].max()
@@ -93,7 +93,7 @@ def _scatter(transfers: pd.DataFrame) -> tuple[Markup | None, str | None]:
         ChartAxis(5 * np.floor(weak / 5), 5 * np.ceil(strong / 5 + 1e-9), "mean SNR in dB"),
     )
     dots = []
-    for outcome in Outcome:
+    for outcome in TransferOutcome:
         of_it = pd.concat([kept_rest, kept_lost]).query("outcome == @outcome")
         if len(of_it):
             places = zip(of_it["distance_m"], of_it["mean_snr_db"], strict=True)

@@ -19,12 +19,12 @@ from cosim.simulation.links.foresight import Foresight
 from cosim.simulation.links.stages import foresee
 from cosim.simulation.links.start import drafts, start
 from cosim.simulation.links.transmission import AirPhase, Burst, EndForecast, Transmission, unended
-from cosim.simulation.message import Message
+from cosim.simulation.message import AddressedMessage
 from cosim.simulation.recorder import Recorder
 from cosim.simulation.rows import LAST_BIT, transfer_row
 from cosim.simulation.station import Station
 from cosim.simulation.superposition import Superposition
-from cosim.trace.schema import Cause, EventKind, Outcome, TransferKind
+from cosim.trace.schema import Cause, EventKind, TransferKind, TransferOutcome
 
 
 class _Arrival(Timeout):
@@ -48,7 +48,7 @@ class Medium:
         channel: Channel,
         stations: Sequence[Station],
         record: Recorder,
-        arrived: Callable[[Message], None],
+        arrived: Callable[[AddressedMessage], None],
     ) -> None:
         self.env = env
         self.channel = channel
@@ -65,7 +65,7 @@ class Medium:
         self._settling = False
         self._deadlines = Deadlines(env, self._expire)
 
-    def send(self, sender: Station, messages: Sequence[Message], turn: Turn) -> Burst:
+    def send(self, sender: Station, messages: Sequence[AddressedMessage], turn: Turn) -> Burst:
         """Starts all messages at once, in equal shares of the sender's bandwidth.
 
         A receiver that is not there answers nothing, so nothing is sent to it. If anything is sent,
@@ -75,7 +75,7 @@ class Medium:
         if any(answers):
             self.deliver_due(sender)
             for transmission in list(sender.outgoing.values()):
-                self._end(transmission, Outcome.LATE, Cause.INTERRUPTED)
+                self._end(transmission, TransferOutcome.LATE, Cause.INTERRUPTED)
         heard = [message for message, answer in zip(messages, answers, strict=True) if answer]
         burst, now_s = Burst(self.env, len(heard)), float(self.env.now)
         foreseen = self._foresight.drafted(sender.id, heard, turn, now_s)
@@ -111,7 +111,7 @@ class Medium:
         """Writes down a message that is not sent, because nobody would hear it."""
         self._keep_off_air(transmission)
         transmission.phase = AirPhase.OVER
-        self._write(transmission, Outcome.CANCELLED, Cause.UNREACHABLE)
+        self._write(transmission, TransferOutcome.CANCELLED, Cause.UNREACHABLE)
 
     def _keep_off_air(self, transmission: Transmission) -> None:
         """Gives a transmission that never is on the air its distance, no bandwidth and no power."""
@@ -128,7 +128,7 @@ class Medium:
                 self._deliver(transmission)
             else:
                 overdue = transmission.phase is AirPhase.OVERDUE
-                outcome = Outcome.LATE if overdue else Outcome.CANCELLED
+                outcome = TransferOutcome.LATE if overdue else TransferOutcome.CANCELLED
                 self._end(transmission, outcome, cause)
 
     def silence(self, sender: Station, receivers: Sequence[int], turn: Turn) -> None:
@@ -184,7 +184,7 @@ class Medium:
             transmission.phase = AirPhase.ON_AIR
         for transmission in burst:
             if transmission.power_w <= 0.0 and transmission.message.bits > 0:
-                self._end(transmission, Outcome.OUTAGE, Cause.INFEASIBLE_POWER)
+                self._end(transmission, TransferOutcome.OUTAGE, Cause.INFEASIBLE_POWER)
         self._deadlines.watch(unended(burst), self.radio.deadline_s)
 
     def _await_end(self, transmission: Transmission) -> None:
@@ -201,7 +201,8 @@ class Medium:
 
     def _deliver(self, transmission: Transmission) -> None:
         """Ends a transmission whose bits are through."""
-        outcome = Outcome.LATE if transmission.phase is AirPhase.OVERDUE else Outcome.DELIVERED
+        overdue = transmission.phase is AirPhase.OVERDUE
+        outcome = TransferOutcome.LATE if overdue else TransferOutcome.DELIVERED
         self._end(transmission, outcome, Cause.BITS_DELIVERED, as_forecast=True)
 
     def _expire(self, transmissions: Sequence[Transmission]) -> None:
@@ -229,7 +230,7 @@ class Medium:
     def _end(
         self,
         transmission: Transmission,
-        outcome: Outcome,
+        outcome: TransferOutcome,
         cause: Cause,
         *,
         as_forecast: bool = False,
@@ -249,11 +250,11 @@ class Medium:
             number = transmission.number
             chains_j = sender.meter.close_transmitter(number), receiver.meter.close_receiver(number)
         self._write(transmission, outcome, cause, chains_j)
-        in_time = outcome is Outcome.DELIVERED
+        in_time = outcome is TransferOutcome.DELIVERED
         whole = transmission.carried_bits >= transmission.message.bits
-        if in_time or (outcome is Outcome.LATE and whole):
+        if in_time or (outcome is TransferOutcome.LATE and whole):
             self._receive(transmission, in_time=in_time)
-        if outcome is Outcome.LATE and phase is not AirPhase.OVERDUE:
+        if outcome is TransferOutcome.LATE and phase is not AirPhase.OVERDUE:
             self._miss(transmission)
         elif phase is not AirPhase.OVERDUE:
             self._release(transmission, in_time=in_time)
@@ -314,7 +315,7 @@ class Medium:
     def _write(
         self,
         transmission: Transmission,
-        outcome: Outcome,
+        outcome: TransferOutcome,
         cause: Cause,
         chains_j: tuple[float, float] = (0.0, 0.0),
     ) -> None:

@@ -17,7 +17,7 @@ from cosim.physics.decibel import ratio_to_db
 from cosim.simulation.links.channel import Channel, Link
 from cosim.simulation.links.grid import Grid
 from cosim.simulation.links.slots import finer
-from cosim.simulation.message import Message
+from cosim.simulation.message import AddressedMessage
 from cosim.trace.schema import Cause
 
 FloatArray = NDArray[np.float64]
@@ -126,7 +126,7 @@ class Transmission:
 
     turn: Turn
     sender: int
-    message: Message
+    message: AddressedMessage
     start_s: float
     share_hz: float
     grid: Grid
@@ -154,7 +154,9 @@ class Transmission:
         self.first_share_hz = self.share_hz
         self.link = self.sender, self.message.receiver
 
-    def take_off(self, number: int, message: Message, burst: Burst, receiver_mixings: int) -> None:
+    def take_off(
+        self, number: int, message: AddressedMessage, burst: Burst, receiver_mixings: int
+    ) -> None:
         """Is sent now, as it was expected to be."""
         self.number, self.message, self.burst = number, message, burst
         self.receiver_mixings = receiver_mixings
