@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from cosim.contract.subject import DEVICES, GRAPH, Subject
+from cosim.contract.subject import DEVICES, GRAPH, MethodUnderTest
 from cosim.contract.verdict import Broken
 from cosim.methods.message import Blocks, Common, Mask, Message, Renewed, Said, Seed, Turn, Values
 
@@ -21,7 +21,7 @@ _SLACK = 0.02
 _LITTLE_BYTES = 256
 
 
-def bits_of_content(subject: Subject) -> str:
+def bits_of_content(subject: MethodUnderTest) -> str:
     """A message weighs for each receiver what its content does, what is told once but once.
 
     Device 2 hears nothing in the first round, and must be told everything in the second. What a
@@ -67,7 +67,7 @@ def bits_of_content(subject: Subject) -> str:
     return f"bits follow from content, {bits} at first and what is told once but once a receiver"
 
 
-def foreseen(subject: Subject) -> str:
+def foreseen(subject: MethodUnderTest) -> str:
     """What a device will say first is known, but for its values, before it has been trained."""
     learner = subject.learner()
     if not learner.method.aggregation.exchanges:
@@ -95,7 +95,7 @@ def foreseen(subject: Subject) -> str:
     return f"the first message's bits are known before it is trained: {max(forecast)} at most"
 
 
-def remembered(subject: Subject) -> str:
+def remembered(subject: MethodUnderTest) -> str:
     """Parts remember no more than `copies` says, from which memory and disk are foreseen."""
     from cosim.learning.state_tree import bytes_of
 

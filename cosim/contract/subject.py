@@ -30,8 +30,8 @@ GRAPH = {device: tuple(other for other in DEVICES if other != device) for device
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A subject is what the checks try.
+class MethodUnderTest:
+    """A method under test is what the checks try, with what they try it on.
 
     written: the method as it was asked for, `path:my_method.py`.
     scenario: a tiny one that plays it.
@@ -74,7 +74,7 @@ class Subject:
 
 
 @contextmanager
-def on_trial(written: str) -> Iterator[Subject]:
+def on_trial(written: str) -> Iterator[MethodUnderTest]:
     """The subject of a method as a scenario names it, with files that are gone afterwards.
 
     Raises MethodError for one that cannot be used.
@@ -92,7 +92,7 @@ def on_trial(written: str) -> Iterator[Subject]:
             torch.set_num_threads(threads)
 
 
-def _subject(written: str, method: Method, folder: Path) -> Subject:
+def _subject(written: str, method: Method, folder: Path) -> MethodUnderTest:
     from cosim.learning.base.base_model import load
     from cosim.learning.prepare import read_tasks, refuse_unplayable
 
@@ -102,7 +102,7 @@ def _subject(written: str, method: Method, folder: Path) -> Subject:
     base = load(scenario.base_model.source, scenario.base_model.dtype)
     pools = read_tasks(scenario, base.tokenizer)
     refuse_unplayable(scenario, base.model, base.tokenizer, pools)
-    return Subject(written, scenario, base, pools, folder)
+    return MethodUnderTest(written, scenario, base, pools, folder)
 
 
 def _scenario(method: Method, model: Path) -> Scenario:

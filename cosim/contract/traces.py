@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cosim.contract.content import digest
 from cosim.contract.learning import exchange
-from cosim.contract.subject import DEVICES, GRAPH, Subject
+from cosim.contract.subject import DEVICES, GRAPH, MethodUnderTest
 from cosim.contract.verdict import Broken
 from cosim.methods.message import Turn
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def empty_inbox(subject: Subject) -> str:
+def empty_inbox(subject: MethodUnderTest) -> str:
     """A device to which nothing came stays as it was when it mixes; one that remembers what its
     neighbours said, where it has none."""
     learner = subject.learner()
@@ -38,7 +38,7 @@ def empty_inbox(subject: Subject) -> str:
     return "a device that mixes an empty inbox stays as it was, at no cost"
 
 
-def discarded(subject: Subject) -> str:
+def discarded(subject: MethodUnderTest) -> str:
     """A job that is taken back, computed or not, leaves everybody as if it had not been given."""
     disturbed, undisturbed = subject.learner(), subject.learner()
     jobs = {device: disturbed.submit(device, 1) for device in DEVICES}
@@ -74,7 +74,7 @@ def _discard_a_mixture(learner: ModelLearner) -> None:
             raise Broken("a mixing that was discarded changed a device")
 
 
-def nothing_in_place(subject: Subject) -> str:
+def nothing_in_place(subject: MethodUnderTest) -> str:
     """No tensor of a state or of a message changes: what is new is a new tensor.
 
     Devices share tensors with each other, with messages on their way and with what they held

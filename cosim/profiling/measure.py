@@ -10,7 +10,7 @@ from time import perf_counter
 
 from cosim.methods.workload import Workload
 from cosim.profiling.bench import Bench, Exercise
-from cosim.profiling.contention import Patience, Watch
+from cosim.profiling.contention import ContentionWatch, Patience
 from cosim.profiling.jobs import ProfilingJob
 from cosim.scenario.profile import Profile
 from cosim.simulation.compute_time import compute_time_s
@@ -67,7 +67,7 @@ def time_jobs(
     contentions: list[list[float]] = [[] for _ in exercises]
     for repeat in range(repeats):
         for number, exercise in enumerate(exercises):
-            watch = Watch.started()
+            watch = ContentionWatch.started()
             durations[number].append(seconds_of(exercise))
             contentions[number].append(watch.contention())
             patience.check()

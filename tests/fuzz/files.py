@@ -17,7 +17,7 @@ import cosim
 from cosim.export.device_adapters import export_device
 from cosim.learning.data.files import jsonl_parts
 from cosim.learning.data.procedural import procedural_examples
-from cosim.mobility.recorded.read import Reading, read_trace
+from cosim.mobility.recorded.read import TraceReading, read_trace
 from cosim.scenario.catalogue import named_profile
 from cosim.scenario.learning import Fields, TaskChoice
 from cosim.sweeping.definition import read_sweep
@@ -100,7 +100,7 @@ class Files:
         content = mutate.text(random, seeds.TEXTS[name], kind)
         path = self._written(name, content)
         formats: list[Any] = ["auto", _FORMATS[name], _FORMATS[name], *_FORMATS.values()]
-        reading = Reading(
+        reading = TraceReading(
             format=random.choice(formats), degrees=random.random() < 0.1,
             max_gap_s=random.choice((1.0, 300.0)), time_origin=random.choice(("earliest", "file")),
             columns=tuple(random.choice(_COLUMNS).items()), separator=random.choice(_SEPARATORS),
