@@ -25,11 +25,14 @@ def places(folder: Path) -> dict[str, list[str]]:
     found = defaultdict(list)
     for path in sorted(folder.rglob("*.py")):
         file = path.relative_to(folder.parent).as_posix()
-        face = FACES[file][0].__name__ if file in FACES else None
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                if node.name != face:
-                    found[node.name].append(f"{file}:{node.lineno}")
+        classes = (
+            node
+            for node in ast.parse(path.read_text(encoding="utf-8")).body
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+        )
+        for node in classes:
+            if file not in FACES or node.name != FACES[file][0].__name__:
+                found[node.name].append(f"{file}:{node.lineno}")
     return found
 
 
