@@ -31,7 +31,7 @@ from sweeps import Sweep, script
 
 from cosim.errors import SweepError
 from cosim.trace.reader import Run
-from cosim.trace.schema import Outcome, TransferKind
+from cosim.trace.schema import TransferKind, TransferOutcome
 
 AXES = ("radio", "method", "adapter")
 KEYS = ("way", "neighbours", "p_max_dbm")
@@ -94,7 +94,7 @@ def _row(run: Run, seed: int, before: dict[str, FloatArray]) -> dict[str, Any]:
         "exchange_s": float(transfers["end_s"].max() - transfers["start_s"].min()),
         "radio_j": float(run.rounds[["energy_tx_j", "energy_rx_j"]].to_numpy().sum()),
         "error": off,
-        "taking_part": float((updates["outcome"] == Outcome.DELIVERED).mean()),
+        "taking_part": float((updates["outcome"] == TransferOutcome.DELIVERED).mean()),
         "estimate_error": float(updates["estimate_error"].mean()),
         "snr_db": float(updates["mean_snr_db"].median()) if digital else np.nan,
         "broadcast_s": longest_s / neighbours if digital else np.nan,

@@ -26,7 +26,7 @@ from sweeps import Sweep, script
 
 from cosim.errors import SweepError
 from cosim.trace.reader import Run
-from cosim.trace.schema import Outcome
+from cosim.trace.schema import TransferOutcome
 
 AXES = ("radio", "method")
 CURVES = {
@@ -104,7 +104,7 @@ def _rows(run: Run, seed: int, before: Any) -> Any:
     told = {"way": way, "losses": losses, "seed": seed}
     told["mixings"] = _setting(scenario["method"]["schedule"], "mixings", 1)
     told["lost"] = share_lost(run) if way not in ("blocks", "fluid") else None
-    told["missed"] = float((run.transfers["outcome"] != Outcome.DELIVERED).mean())
+    told["missed"] = float((run.transfers["outcome"] != TransferOutcome.DELIVERED).mean())
     told["round_s"] = float(run.rounds["end_s"].max())
     told["radio_j"] = float(run.rounds[["energy_tx_j", "energy_rx_j"]].to_numpy().sum())
     for factor in FACTORS:

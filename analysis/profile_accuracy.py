@@ -25,7 +25,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 import cosim
 from cosim.profiling.bench import Bench
 from cosim.profiling.fit import fit
-from cosim.profiling.jobs import CalibrationJob, calibration_jobs
+from cosim.profiling.jobs import ProfilingJob, profiling_jobs
 from cosim.profiling.machine import machine_name
 from cosim.profiling.measure import REPEATS, Timing, time_jobs
 from cosim.profiling.write import measured_profile
@@ -57,10 +57,10 @@ STYLES = {
 }
 
 
-def held_out_jobs(batch_size: int, tokens: int, rank: int) -> list[CalibrationJob]:
+def held_out_jobs(batch_size: int, tokens: int, rank: int) -> list[ProfilingJob]:
     """Jobs around a scenario's own that are none of the fitted ones."""
     jobs = [
-        CalibrationJob(
+        ProfilingJob(
             max(1, round(batches * batch_size)),
             max(2, round(lengths * tokens)),
             max(1, round(ranks * rank)),
@@ -68,7 +68,7 @@ def held_out_jobs(batch_size: int, tokens: int, rank: int) -> list[CalibrationJo
         )
         for batches, lengths, ranks, density in HELD_OUT
     ]
-    fitted = set(calibration_jobs(batch_size, tokens, rank))
+    fitted = set(profiling_jobs(batch_size, tokens, rank))
     return [job for job in dict.fromkeys(jobs) if job not in fitted]
 
 
@@ -134,7 +134,7 @@ def main() -> None:
     bench = Bench(cosim.load_scenario(arguments.scenario))
     training, rank = bench.scenario.training, bench.scenario.adapter.rank
     own = (training.batch_size, bench.tokens, rank)
-    fitted, held_out = calibration_jobs(*own), held_out_jobs(*own)
+    fitted, held_out = profiling_jobs(*own), held_out_jobs(*own)
     # One after the other in turns, so that both parts meet the same machine.
     timings = time_jobs(bench, [*fitted, *held_out], arguments.repeats)
     seen = [timing for timing in timings if timing.job in set(fitted)]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cosim.asking.opened import Opened
+from cosim.asking.opened import AskableRun
 from cosim.errors import AskError
 from cosim.trace.reader import Run
 
@@ -79,11 +79,11 @@ def refuse_no_text(text: str) -> None:
         raise AskError("the text is not UTF-8.") from None
 
 
-def _opened(run: Run, device: Device, max_tokens: int, taken_for: str | None) -> Opened:
+def _opened(run: Run, device: Device, max_tokens: int, taken_for: str | None) -> AskableRun:
     if max_tokens < 1:
         raise AskError(f"an answer has 1 token at least, and not {max_tokens}.")
     number = _number(device)
-    return Opened.of(run, [] if number is None else [number], taken_for)
+    return AskableRun.of(run, [] if number is None else [number], taken_for)
 
 
 def _number(device: Device) -> int | None:

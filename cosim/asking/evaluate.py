@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cosim.asking.opened import Opened
+from cosim.asking.opened import AskableRun
 from cosim.errors import AskError
 from cosim.trace.reader import Run
 
@@ -83,7 +83,7 @@ def evaluate(
     """
     if taken_for is not None and not sources:
         raise AskError("--as belongs to --task: the run's own rows have tasks of their own.")
-    opened = Opened.of(run, devices, taken_for)
+    opened = AskableRun.of(run, devices, taken_for)
     paths = [_path(source) for source in sources]
     if samples is not None and samples < 1:
         raise AskError(f"--samples {samples}: one question is the least.")
@@ -107,7 +107,7 @@ def _path(source: str) -> Path:
 
 
 def _given(
-    opened: Opened, paths: Sequence[Path], tokenizer: Any, samples: int | None
+    opened: AskableRun, paths: Sequence[Path], tokenizer: Any, samples: int | None
 ) -> dict[str, TaskPool]:
     """The pools of files, called by their paths."""
     from cosim.learning.data.files import held_out_examples
@@ -121,7 +121,7 @@ def _given(
     return pools
 
 
-def _own(opened: Opened, tokenizer: Any, samples: int | None) -> dict[str, TaskPool]:
+def _own(opened: AskableRun, tokenizer: Any, samples: int | None) -> dict[str, TaskPool]:
     """The run's own pools, which need its task files once more."""
     from cosim.learning.prepare import read_tasks
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A run is opened before its model is loaded, so that what is wrong is told at once.
+class AskableRun:
+    """An askable run is opened before its model is loaded, so that what is wrong is told at once.
 
     run: the finished run, which has kept its adapters.
     scenario: the one that it played.
@@ -31,7 +31,7 @@ class Opened:
     taken_for: str | None = None
 
     @classmethod
-    def of(cls, run: Run, devices: Sequence[int], taken_for: str | None = None) -> Opened:
+    def of(cls, run: Run, devices: Sequence[int], taken_for: str | None = None) -> AskableRun:
         """Refuses what cannot be asked: raises `CosimError`."""
         kept_adapters(run)
         scenario = scenario_of(run)

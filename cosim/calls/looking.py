@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cosim.learning.respondents import Answer
     from cosim.plotting.drawing import Drawing
     from cosim.preflight.explain import Explanation
-    from cosim.sweeping.opened import Opened as OpenedRuns
+    from cosim.sweeping.opened import OpenedRuns
 
 # A run, its directory, or the directory of a sweep.
 Opened: TypeAlias = "TraceOfRun | str | PathLike[str]"
@@ -185,8 +185,7 @@ def report(runs: Opened | Iterable[Opened], out: str | PathLike[str] | None = No
 
 def _opened(runs: Opened | Iterable[Opened]) -> OpenedRuns:
     """The runs in their order, and what is told of them."""
-    from cosim.sweeping.opened import Opened as OpenedRuns
-    from cosim.sweeping.opened import opened_runs
+    from cosim.sweeping.opened import OpenedRuns, opened_runs
 
     together = OpenedRuns([], [], {})
     for one in [runs] if isinstance(runs, TraceOfRun | str | PathLike) else runs:

@@ -23,7 +23,7 @@ from cosim.cli.plot import plot
 from cosim.cli.reference import explain
 from cosim.cli.report import report
 from cosim.cli.sweep import sweep
-from cosim.cli.usage import Command, Group
+from cosim.cli.usage import Command, CommandGroup
 from cosim.cli.verify import verify
 from cosim.errors import BusyMachineError
 from cosim.host.spinning import bound_spinning
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cosim.simulation.observer import Observer
 
 app = typer.Typer(
-    cls=Group,
+    cls=CommandGroup,
     help="Real LLM fine-tuning by mobile devices over simulated wireless links.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["--help", "-h"]},

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from cosim.cli.accuracy_table import accuracy_by_task, accuracy_table
 from cosim.trace.reader import Run
-from cosim.trace.schema import Cause, EventKind, Outcome
+from cosim.trace.schema import Cause, EventKind, TransferOutcome
 
 # A run is under way before its summary needs pandas.
 if TYPE_CHECKING:
@@ -155,12 +155,14 @@ def _costs(run: Run) -> Table:
         for kind in ("compute", "tx", "rx", "idle"):
             table.add_row(f"energy {kind}", f"{rounds[f'energy_{kind}_j'].sum():.1f} J")
     table.add_row("bits on the air", f"{transfers['sent_bits'].sum() / 1e6:.1f} Mbit")
-    for outcome in Outcome:
+    for outcome in TransferOutcome:
         count = int((transfers["outcome"] == outcome).sum())
         if count:
             share = f"{count} of {len(transfers)}, {count / len(transfers):.1%}"
             table.add_row(f"transfers {outcome}", share)
-    once = transfers[transfers["packets_lost"].notna() & transfers["outcome"].eq(Outcome.DELIVERED)]
+    once = transfers[
+        transfers["packets_lost"].notna() & transfers["outcome"].eq(TransferOutcome.DELIVERED)
+    ]
     if len(once):
         lost = 1 - once["delivered_bits"].sum() / once["bits"].sum()
         table.add_row("of their bits lost", f"{lost:.1%}")

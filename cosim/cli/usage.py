@@ -58,8 +58,8 @@ class Command(TyperCommand):
         return f"{option} is no option of {self.name}{hint} (one of {', '.join(options)})"
 
 
-class Group(TyperGroup):
-    """A group holds the commands, one of which was forgotten where a file comes first."""
+class CommandGroup(TyperGroup):
+    """A command group holds the commands, one of which was forgotten where a file comes first."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Every parameter, the help's own among them."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cosim.comparison.budgets import Budget
 from cosim.trace.reader import Run
-from cosim.trace.schema import HEADLINE_METRICS, Outcome, TransferKind
+from cosim.trace.schema import HEADLINE_METRICS, TransferKind, TransferOutcome
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ def figures_of(run: Run, target: float | None, budgets: Sequence[Budget] = ()) -
     reached = points if target is None else points[points["accuracy"] >= target]
     # Who is silent misses nothing, and a beacon hardly ever fails.
     messages = transfers[transfers["kind"] != TransferKind.BEACON]
+    missed = messages["outcome"] != TransferOutcome.DELIVERED
     first = None if target is None or reached.empty else reached.iloc[0]
     simulated_s = None if rounds.empty else float(rounds["end_s"].max())
     energy_j = float(rounds.filter(regex="^energy_").to_numpy().sum())
@@ -76,7 +77,7 @@ def figures_of(run: Run, target: float | None, budgets: Sequence[Budget] = ()) -
         simulated_s=simulated_s,
         energy_j=energy_j,
         mbit=mbit,
-        missed=None if messages.empty else float((messages["outcome"] != Outcome.DELIVERED).mean()),
+        missed=None if messages.empty else float(missed.mean()),
         to_target_s=None if first is None else float(first["time_s"]),
         to_target_j=None if first is None else float(first["energy_j"]),
         to_target_mbit=None if first is None else float(first["mbit"]),

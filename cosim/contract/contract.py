@@ -8,13 +8,13 @@ from cosim.contract.learning import grouped, learns, starts_at_zero
 from cosim.contract.messages import bits_of_content, foreseen, remembered
 from cosim.contract.network import runs
 from cosim.contract.repetition import agrees, resumes
-from cosim.contract.subject import Subject, on_trial
+from cosim.contract.subject import MethodUnderTest, on_trial
 from cosim.contract.traces import discarded, empty_inbox, nothing_in_place
 from cosim.contract.verdict import Broken, Verdict
 from cosim.errors import CosimError, MethodError
 from cosim.methods.outside import blamed
 
-CHECKS: dict[str, Callable[[Subject], str]] = {
+CHECKS: dict[str, Callable[[MethodUnderTest], str]] = {
     "learns": learns,
     "zero start": starts_at_zero,
     "bits": bits_of_content,
@@ -41,7 +41,9 @@ def contract(written: str) -> Iterator[Verdict]:
             yield verdict(subject, name, check)
 
 
-def verdict(subject: Subject, name: str, check: Callable[[Subject], str]) -> Verdict:
+def verdict(
+    subject: MethodUnderTest, name: str, check: Callable[[MethodUnderTest], str]
+) -> Verdict:
     """The end of one check; raises MethodError as `contract`."""
     try:
         return Verdict(name, check(subject))

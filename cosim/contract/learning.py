@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cosim.contract.subject import DEVICES, GRAPH, Subject
+from cosim.contract.subject import DEVICES, GRAPH, MethodUnderTest
 from cosim.contract.verdict import Broken
 from cosim.methods.message import Turn
 from cosim.methods.method import Method
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from cosim.learning.jobs import CalibrationJob, FineTuningJob
-    from cosim.learning.learner import Learner
+    from cosim.learning.learner import ModelLearner
     from cosim.methods.adapter import Adapter
 
 _ROUNDS = 4
@@ -23,7 +23,7 @@ _ROUNDS = 4
 _ALIKE = 1e-4
 
 
-def learns(subject: Subject) -> str:
+def learns(subject: MethodUnderTest) -> str:
     """Over four rounds in which everything arrives the mean loss falls; of parts as they are
     printed, or whose shares do not sum to 1, it is asked only that values move and stay finite."""
     learner = subject.learner()
@@ -52,7 +52,7 @@ def learns(subject: Subject) -> str:
     raise Broken(f"{fell} did not fall in {_ROUNDS} rounds: {_listed(losses)}")
 
 
-def starts_at_zero(subject: Subject) -> str:
+def starts_at_zero(subject: MethodUnderTest) -> str:
     """Before a first fine-tuning, calibrated or not, every device answers as the base model."""
     learner = subject.learner()
     for when in ("at the start", "after its calibration"):
@@ -73,7 +73,7 @@ def starts_at_zero(subject: Subject) -> str:
     return f"ΔW = 0: {len(DEVICES)} devices answer as the base model before their first round"
 
 
-def grouped(subject: Subject) -> str:
+def grouped(subject: MethodUnderTest) -> str:
     """Devices that are trained in one pass end as each would alone."""
     together, apart = subject.learner(), subject.learner()
     jobs = _submitted(together, DEVICES, 1)
@@ -103,7 +103,7 @@ def grouped(subject: Subject) -> str:
     return f"trained in one pass or one by one, devices end the same to {worst:.0e}"
 
 
-def exchange(learner: Learner, turn: Turn, devices: Sequence[int] = DEVICES) -> None:
+def exchange(learner: ModelLearner, turn: Turn, devices: Sequence[int] = DEVICES) -> None:
     """Everybody says something to everybody, all of it arrives and is mixed."""
     if not learner.method.aggregation.exchanges:
         return
@@ -123,7 +123,7 @@ def exchange(learner: Learner, turn: Turn, devices: Sequence[int] = DEVICES) -> 
 
 
 def _submitted(
-    learner: Learner, devices: Sequence[int], round_: int
+    learner: ModelLearner, devices: Sequence[int], round_: int
 ) -> list[FineTuningJob | CalibrationJob]:
     jobs = [learner.submit(device, round_) for device in devices]
     return [job for job in jobs if job is not None]
@@ -139,7 +139,7 @@ def _promises(method: Method) -> bool:
     return method.weighing.renormalised and not printed
 
 
-def _moved(learner: Learner, adapter: Adapter) -> str | None:
+def _moved(learner: ModelLearner, adapter: Adapter) -> str | None:
     """The first module whose ΔW is not zero."""
     expansion = adapter.expansion(learner.layout)
     if not bool(expansion.any()):

@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from cosim.contract.subject import DEVICES, GRAPH, Subject
+from cosim.contract.subject import DEVICES, GRAPH, MethodUnderTest
 from cosim.contract.verdict import Broken
 from cosim.methods.message import Blocks, Common, Mask, Message, Renewed, Said, Seed, Turn, Values
 
 if TYPE_CHECKING:
-    from cosim.learning.learner import Learner
+    from cosim.learning.learner import ModelLearner
     from cosim.learning.records import Outgoing
 
 _ROUNDS = 3
@@ -21,7 +21,7 @@ _SLACK = 0.02
 _LITTLE_BYTES = 256
 
 
-def bits_of_content(subject: Subject) -> str:
+def bits_of_content(subject: MethodUnderTest) -> str:
     """A message weighs for each receiver what its content does, what is told once but once.
 
     Device 2 hears nothing in the first round, and must be told everything in the second. What a
@@ -67,7 +67,7 @@ def bits_of_content(subject: Subject) -> str:
     return f"bits follow from content, {bits} at first and what is told once but once a receiver"
 
 
-def foreseen(subject: Subject) -> str:
+def foreseen(subject: MethodUnderTest) -> str:
     """What a device will say first is known, but for its values, before it has been trained."""
     learner = subject.learner()
     if not learner.method.aggregation.exchanges:
@@ -95,7 +95,7 @@ def foreseen(subject: Subject) -> str:
     return f"the first message's bits are known before it is trained: {max(forecast)} at most"
 
 
-def remembered(subject: Subject) -> str:
+def remembered(subject: MethodUnderTest) -> str:
     """Parts remember no more than `copies` says, from which memory and disk are foreseen."""
     from cosim.learning.state_tree import bytes_of
 
@@ -131,7 +131,7 @@ def remembered(subject: Subject) -> str:
     return f"what is remembered beside what is trained is {found / trained:.2g} times as much"
 
 
-def _train(learner: Learner, round_: int) -> None:
+def _train(learner: ModelLearner, round_: int) -> None:
     jobs = [learner.submit(device, round_) for device in DEVICES]
     for job in jobs:
         assert job is not None
@@ -154,7 +154,9 @@ def _readable(message: Message) -> None:
             raise Broken(f"{speaker} '{item.name}' with a value that is no finite number")
 
 
-def _charged(learner: Learner, outgoing: Outgoing, receiver: int, memory: dict[str, Said]) -> None:
+def _charged(
+    learner: ModelLearner, outgoing: Outgoing, receiver: int, memory: dict[str, Said]
+) -> None:
     message = outgoing.content
     per_value = learner.post.bits_per_value
     expected = sum(_bits(item, memory, per_value) for item in message.content)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cosim.contract.subject import Subject
+from cosim.contract.subject import MethodUnderTest
 from cosim.contract.verdict import Broken
 
 
-def runs(subject: Subject) -> str:
+def runs(subject: MethodUnderTest) -> str:
     """Four devices play three rounds over a network, and the run directory is verified and read
     back as the scenario was."""
     from cosim.lifecycle.play import play

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cosim.contract.content import digest
 from cosim.contract.script import ROUNDS, play
-from cosim.contract.subject import Subject
+from cosim.contract.subject import MethodUnderTest
 from cosim.contract.verdict import Broken
 from cosim.lifecycle.journal import Journal
 from cosim.lifecycle.journaled_learner import JournaledLearner
@@ -18,11 +18,11 @@ from cosim.lifecycle.journaled_learner import JournaledLearner
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cosim.learning.learner import Learner
+    from cosim.learning.learner import ModelLearner
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredLearner:
     """A stored learner is one as a checkpoint holds it.
 
     calls: the journal's lines up to it.
@@ -36,8 +36,8 @@ class Stored:
 
 
 @dataclass
-class Played:
-    """What was played is the script from its start, or from a stored state, to its end.
+class PlayedScript:
+    """A played script has been gone through from its start, or from a stored state, to its end.
 
     learner: a fresh one.
     begins: what it is made to be; None at the start.
@@ -46,9 +46,9 @@ class Played:
     end_state: what the learner is at the end, by place, as digests.
     """
 
-    learner: Learner
-    begins: Stored | None = None
-    stored: list[Stored] = field(default_factory=list)
+    learner: ModelLearner
+    begins: StoredLearner | None = None
+    stored: list[StoredLearner] = field(default_factory=list)
     calls: tuple[str, ...] = ()
     end_state: Mapping[str, str] = field(default_factory=dict)
 
@@ -73,16 +73,16 @@ class Played:
         self.end_state = {name: digest(attrgetter(name)(self.learner)) for name in STORED}
 
 
-def _store(journaled: JournaledLearner, calls: tuple[str, ...]) -> Stored:
+def _store(journaled: JournaledLearner, calls: tuple[str, ...]) -> StoredLearner:
     state, tensors = journaled.take()
     copies = {name: tensor.clone() for name, tensor in tensors.items()}
-    return Stored((*calls, *journaled.journal.fresh), json.dumps(state), copies)
+    return StoredLearner((*calls, *journaled.journal.fresh), json.dumps(state), copies)
 
 
-def agrees(subject: Subject) -> str:
+def agrees(subject: MethodUnderTest) -> str:
     """Two plays of one script agree in every answer and every bit, whatever was drawn between."""
-    first = Played(subject.learner(anew=True, steps=1))
-    second = Played(subject.learner(anew=True, steps=1))
+    first = PlayedScript(subject.learner(anew=True, steps=1))
+    second = PlayedScript(subject.learner(anew=True, steps=1))
     if (gap := _gap(first, second)) is not None:
         raise Broken(
             f"two plays of one method disagree in {gap}: a part may draw only from the stream "
@@ -91,11 +91,11 @@ def agrees(subject: Subject) -> str:
     return f"two plays of {len(first.calls)} calls in {ROUNDS} rounds agree to the bit"
 
 
-def resumes(subject: Subject) -> str:
+def resumes(subject: MethodUnderTest) -> str:
     """Killed after any call and gone on with in another process, a play ends the same."""
-    reference = Played(subject.learner(anew=True, steps=1))
+    reference = PlayedScript(subject.learner(anew=True, steps=1))
     for snapshot in reference.stored:
-        resumed = Played(subject.learner(anew=True, steps=1), snapshot)
+        resumed = PlayedScript(subject.learner(anew=True, steps=1), snapshot)
         if (gap := _gap(reference, resumed)) is not None:
             call = _said(snapshot.calls[-1])
             raise Broken(
@@ -106,7 +106,7 @@ def resumes(subject: Subject) -> str:
     return f"killed after any of {len(reference.stored)} calls and resumed, a play ends the same"
 
 
-def _gap(first: Played, second: Played) -> str | None:
+def _gap(first: PlayedScript, second: PlayedScript) -> str | None:
     """The first thing in which two plays differ; None where they are the same to the bit."""
     for call, repeat in zip(first.calls, second.calls, strict=False):
         if call != repeat:

@@ -20,7 +20,7 @@ from cosim.simulation.setup.build import settled
 if TYPE_CHECKING:
     from cosim.learning.base.base_model import BaseModel
     from cosim.learning.data.pool import TaskPool
-    from cosim.learning.learner import Learner
+    from cosim.learning.learner import ModelLearner
 
 # Three devices of two tasks: the fewest with an inbox that has a middle.
 TASKS = ("sums", "products", "sums")
@@ -30,8 +30,8 @@ GRAPH = {device: tuple(other for other in DEVICES if other != device) for device
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A subject is what the checks try.
+class MethodUnderTest:
+    """A method under test is what the checks try, with what they try it on.
 
     written: the method as it was asked for, `path:my_method.py`.
     scenario: a tiny one that plays it.
@@ -52,13 +52,13 @@ class Subject:
         """The method that is tried."""
         return self.scenario.method
 
-    def learner(self, *, anew: bool = False, steps: int = 2) -> Learner:
+    def learner(self, *, anew: bool = False, steps: int = 2) -> ModelLearner:
         """A learner of three devices at the start.
 
         anew: the method's file, or its package, is executed again, as another process would do it;
         steps: of a local fine-tuning.
         """
-        from cosim.learning.learner import Learner
+        from cosim.learning.learner import ModelLearner
 
         method = self.method
         if anew and method.origin is not None:
@@ -70,11 +70,11 @@ class Subject:
         # A learner wraps the modules of its model.
         base = replace(self.base, model=copy.deepcopy(self.base.model))
         parts = base, method, adapter, training, self.pools, TASKS, seed
-        return Learner(*parts, ranks=self.ranks)
+        return ModelLearner(*parts, ranks=self.ranks)
 
 
 @contextmanager
-def on_trial(written: str) -> Iterator[Subject]:
+def on_trial(written: str) -> Iterator[MethodUnderTest]:
     """The subject of a method as a scenario names it, with files that are gone afterwards.
 
     Raises MethodError for one that cannot be used.
@@ -92,7 +92,7 @@ def on_trial(written: str) -> Iterator[Subject]:
             torch.set_num_threads(threads)
 
 
-def _subject(written: str, method: Method, folder: Path) -> Subject:
+def _subject(written: str, method: Method, folder: Path) -> MethodUnderTest:
     from cosim.learning.base.base_model import load
     from cosim.learning.prepare import read_tasks, refuse_unplayable
 
@@ -102,7 +102,7 @@ def _subject(written: str, method: Method, folder: Path) -> Subject:
     base = load(scenario.base_model.source, scenario.base_model.dtype)
     pools = read_tasks(scenario, base.tokenizer)
     refuse_unplayable(scenario, base.model, base.tokenizer, pools)
-    return Subject(written, scenario, base, pools, folder)
+    return MethodUnderTest(written, scenario, base, pools, folder)
 
 
 def _scenario(method: Method, model: Path) -> Scenario:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cosim.contract.content import digest
 from cosim.contract.learning import exchange
-from cosim.contract.subject import DEVICES, GRAPH, Subject
+from cosim.contract.subject import DEVICES, GRAPH, MethodUnderTest
 from cosim.contract.verdict import Broken
 from cosim.methods.message import Turn
 
 if TYPE_CHECKING:
-    from cosim.learning.learner import Learner
+    from cosim.learning.learner import ModelLearner
 
 T = TypeVar("T")
 
 
-def empty_inbox(subject: Subject) -> str:
+def empty_inbox(subject: MethodUnderTest) -> str:
     """A device to which nothing came stays as it was when it mixes; one that remembers what its
     neighbours said, where it has none."""
     learner = subject.learner()
@@ -38,7 +38,7 @@ def empty_inbox(subject: Subject) -> str:
     return "a device that mixes an empty inbox stays as it was, at no cost"
 
 
-def discarded(subject: Subject) -> str:
+def discarded(subject: MethodUnderTest) -> str:
     """A job that is taken back, computed or not, leaves everybody as if it had not been given."""
     disturbed, undisturbed = subject.learner(), subject.learner()
     jobs = {device: disturbed.submit(device, 1) for device in DEVICES}
@@ -64,7 +64,7 @@ def discarded(subject: Subject) -> str:
     return "a fine-tuning or a mixing that is discarded leaves no trace"
 
 
-def _discard_a_mixture(learner: Learner) -> None:
+def _discard_a_mixture(learner: ModelLearner) -> None:
     outgoing = learner.messages(0, Turn(2), [2])
     if outgoing is not None:
         learner.hear(2, outgoing.content)
@@ -74,7 +74,7 @@ def _discard_a_mixture(learner: Learner) -> None:
             raise Broken("a mixing that was discarded changed a device")
 
 
-def nothing_in_place(subject: Subject) -> str:
+def nothing_in_place(subject: MethodUnderTest) -> str:
     """No tensor of a state or of a message changes: what is new is a new tensor.
 
     Devices share tensors with each other, with messages on their way and with what they held
@@ -106,7 +106,9 @@ def nothing_in_place(subject: Subject) -> str:
     return "no tensor of a state or of a message is changed in place"
 
 
-def _watched(learner: Learner, outbox: Mapping[int, Any], action: str, call: Callable[[], T]) -> T:
+def _watched(
+    learner: ModelLearner, outbox: Mapping[int, Any], action: str, call: Callable[[], T]
+) -> T:
     from cosim.learning.learner_state import take
 
     _, state = take(learner, {}, outbox)
@@ -121,18 +123,18 @@ def _watched(learner: Learner, outbox: Mapping[int, Any], action: str, call: Cal
     return answer
 
 
-def _round(learner: Learner) -> int:
+def _round(learner: ModelLearner) -> int:
     return max(adapter.round for adapter in learner.fleet.adapters)
 
 
-def _trained(learner: Learner, round_: int, devices: Iterable[int] = DEVICES) -> None:
+def _trained(learner: ModelLearner, round_: int, devices: Iterable[int] = DEVICES) -> None:
     jobs = [learner.submit(device, round_) for device in devices]
     for job in jobs:
         assert job is not None
         job.result()
 
 
-def _compare(first: Learner, second: Learner, action: str) -> None:
+def _compare(first: ModelLearner, second: ModelLearner, action: str) -> None:
     for device in DEVICES:
         state, twin = (learner.fleet.states[device] for learner in (first, second))
         if digest(state) != digest(twin):

@@ -14,7 +14,7 @@ from cosim.export.kept import kept_adapters, refuse_unknown_device, scenario_of
 from cosim.trace.reader import Run
 
 if TYPE_CHECKING:
-    from cosim.learning.storing.adapter_store import Stored
+    from cosim.learning.storing.adapter_store import AnsweringExpert
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,10 @@ def export_device(run: Run, device: int, to: Path) -> Exported:
     return Exported(folders, base_model, here, dtype, route if route.is_file() else None)
 
 
-def _names(experts: Sequence[Stored]) -> list[str]:
+def _names(experts: Sequence[AnsweringExpert]) -> list[str]:
     """The folders of experts, distinct."""
 
-    def name(expert: Stored) -> str:
+    def name(expert: AnsweringExpert) -> str:
         owner = "" if expert.owner is None else f"device-{expert.owner}-"
         return _safe(f"{owner}{expert.task}")
 

@@ -34,13 +34,12 @@ from cosim.learning.training.trainer import GroupTrainer
 from cosim.methods.calibration import Calibration
 from cosim.methods.message import NOTHING_LOST, Graph, Message, Passage, Turn
 from cosim.methods.method import Method
-from cosim.scenario.learning import Adapter as AdapterChoice
-from cosim.scenario.learning import Training
+from cosim.scenario.learning import AdapterChoice, Training
 
 
-class Learner:
-    """A learner holds all devices' adapters over one frozen base model; it plays the parts that the
-    method chose.
+class ModelLearner:
+    """A model learner holds all devices' adapters over one frozen base model; it plays the parts
+    that the method chose.
 
     `densities` are the devices' own, Q_budget/Σd·r, and `ranks` r_i; the adapter's for all of them
     if not given. `executor`: who computes training passes, each of `devices_per_pass` devices at

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from cosim.learning.federation.hearing import Hearing
 from cosim.learning.jobs import CalibrationJob, FineTuningJob, MixingJob
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.learning.records import AnswerSheet, Score
 from cosim.learning.state_tree import flatten, unflatten
 from cosim.learning.training.lesson import Lesson, Outcome
@@ -100,7 +100,7 @@ KINDS = (
 
 
 def take(
-    learner: Learner, jobs: Mapping[int, Any], contents: Mapping[int, Any]
+    learner: ModelLearner, jobs: Mapping[int, Any], contents: Mapping[int, Any]
 ) -> tuple[Any, dict[str, Tensor]]:
     """The learner's state as JSON data and named tensors.
 
@@ -115,7 +115,7 @@ def take(
 
 
 def put_back(
-    learner: Learner, record: Any, tensors: Mapping[str, Tensor]
+    learner: ModelLearner, record: Any, tensors: Mapping[str, Tensor]
 ) -> tuple[dict[int, Any], dict[int, Any]]:
     """Makes a fresh learner of the same scenario what the other was; the jobs and contents."""
     state = unflatten(record, {**tensors, **_given(learner)}, KINDS)
@@ -126,7 +126,7 @@ def put_back(
     return jobs, state["contents"]
 
 
-def _given(learner: Learner) -> dict[str, Tensor]:
+def _given(learner: ModelLearner) -> dict[str, Tensor]:
     """What every learner of the scenario draws anew."""
     return {f"given {device}": A for device, A in enumerate(learner.fleet.first_projections)}
 
@@ -150,7 +150,7 @@ def _open_job(job: FineTuningJob | CalibrationJob | MixingJob) -> OpenJob:
     )
 
 
-def _job(learner: Learner, job: OpenJob) -> FineTuningJob | CalibrationJob | MixingJob:
+def _job(learner: ModelLearner, job: OpenJob) -> FineTuningJob | CalibrationJob | MixingJob:
     if job.hearing is not None:
         return MixingJob(learner, job.device, job.hearing, job.work)
     if job.round is None or job.adapter is None:

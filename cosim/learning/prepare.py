@@ -23,7 +23,7 @@ from cosim.learning.costs.memory import MemoryEstimate, estimate_memory, refuse_
 from cosim.learning.data.packing import TOKENS_PER_PASS, common_length
 from cosim.learning.data.pool import TaskPool, device_tasks, load_pools
 from cosim.learning.execution.ray_executor import ASKED, RayExecutor
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.learning.rehearsal import rehearse
 from cosim.learning.threads import MOST_THREADS, one_thread_aside
 from cosim.learning.training.full import layout_of
@@ -34,7 +34,7 @@ from cosim.scenario.model import Scenario
 
 
 @uncollected()
-def prepare(scenario: Scenario) -> Learner:
+def prepare(scenario: Scenario) -> ModelLearner:
     """The learner of a scenario.
 
     Raises `CosimError` for a base model that cannot be loaded, a task that cannot be used, or
@@ -60,7 +60,7 @@ def prepare(scenario: Scenario) -> Learner:
         executor = RayExecutor(
             base, scenario.method, scenario.adapter, scenario.training, learning.workers
         )
-    learner = Learner(
+    learner = ModelLearner(
         base,
         scenario.method,
         scenario.adapter,

@@ -19,7 +19,7 @@ from cosim.simulation.learner import Learner
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cosim.learning.learner import Learner as ModelLearner
+    from cosim.learning.learner import ModelLearner
 
 # What is no question to the learner.
 _UNWRITTEN = ("warnings", "base", "pools")
@@ -76,7 +76,7 @@ class JournaledLearner:
         self.underway = Underway(jobs, contents)
 
     def _of_a_model(self) -> ModelLearner:
-        from cosim.learning.learner import Learner as ModelLearner
+        from cosim.learning.learner import ModelLearner
 
         assert isinstance(self.inner, ModelLearner), "nothing is stored where nothing is learnt"
         return self.inner

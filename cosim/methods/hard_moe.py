@@ -8,7 +8,7 @@ are those of full fine-tuning.
 
 from cosim.methods.aggregation.none import NoAggregation
 from cosim.methods.composition.oracle import Oracle
-from cosim.methods.data.task import Task
+from cosim.methods.data.task import ByTask
 from cosim.methods.expansion.dense import Dense
 from cosim.methods.method import Method
 from cosim.methods.projection.trained import Trained
@@ -22,5 +22,5 @@ METHOD = Method(
     topology=NoExchange(),
     aggregation=NoAggregation(),
     composition=Oracle(),
-    data=Task(),
+    data=ByTask(),
 )

@@ -33,7 +33,7 @@ from cosim.methods.composition.uniform import UniformMerge
 from cosim.methods.data.own import Own
 from cosim.methods.data.pooled import Pooled
 from cosim.methods.data.slot import Data
-from cosim.methods.data.task import Task
+from cosim.methods.data.task import ByTask
 from cosim.methods.earlier_spelling import respelt
 from cosim.methods.expansion.dense import Dense
 from cosim.methods.expansion.entropy_mask import EntropyMask
@@ -128,7 +128,7 @@ class Method(Choice):
     composition: Annotated[Composition, OneOf(Single, Oracle, Gate, UniformMerge, Ranks)] = Field(
         description="which experts answer a question"
     )
-    data: Annotated[Data, OneOf(Own, Task, Pooled)] = Field(
+    data: Annotated[Data, OneOf(Own, ByTask, Pooled)] = Field(
         Own(), description="what an adapter learns from: a device's, a task's or all devices' rows"
     )
     calibration_samples: int = Field(

@@ -17,9 +17,9 @@ _EVEN_M = 1e-10
 _PLACE, _TRAVELLED = slice(0, 2), slice(2, 3)
 
 
-class Fleet:
-    """A fleet has the places and path lengths of the devices 0 … M − 1, whose trajectories are
-    given.
+class FleetMotion:
+    """A fleet's motion is the places and path lengths of the devices 0 … M − 1, whose trajectories
+    are given.
 
     The straight leg that each device is on is remembered, so that moments within it take no
     question to the trajectory; a device that turns between them is asked by itself.

@@ -8,7 +8,7 @@ from statistics import fmean
 from time import monotonic
 
 from cosim.learning.records import Measurement
-from cosim.trace.schema import Outcome, RoundRow, Row, TransferKind, TransferRow
+from cosim.trace.schema import RoundRow, Row, TransferKind, TransferOutcome, TransferRow
 
 # Rounds by whose wall time the remaining ones are foreseen.
 _RECENT = 4
@@ -40,7 +40,7 @@ class Tally:
         if isinstance(row, TransferRow):
             if row.kind is not TransferKind.BEACON:
                 self.transfers += 1
-                self.missed += row.outcome is not Outcome.DELIVERED
+                self.missed += row.outcome is not TransferOutcome.DELIVERED
         elif isinstance(row, RoundRow):
             self.energy_j += row.energy_compute_j + row.energy_tx_j
             self.energy_j += row.energy_rx_j + row.energy_idle_j

@@ -57,14 +57,14 @@ def block_power_gain(
 
 
 @dataclass(frozen=True, eq=False)
-class ClarkeFading:
-    """Clarke's fading is the correlated Rayleigh fading of one link, a pure function of the paths
-    travelled.
+class SumOfSinusoids:
+    """A sum of sinusoids is Clarke's correlated Rayleigh fading of one link, a pure function of the
+    paths travelled.
 
-    z(s_i, s_j) = N^(−½)·Σ_n exp i[k(s_i·cos α_n + s_j·cos β_n) + φ_n], k = 2π/λ: a sum of
-    sinusoids after Clarke (Bell Syst. Tech. J. 47, 1968) with both ends moving after Akki and
-    Haber (1986). It can be read at any instant in any order, follows changing speeds, and freezes
-    when both ends stop. Over the ensemble the autocorrelation is J0(k·Δs_i)·J0(k·Δs_j) exactly,
+    z(s_i, s_j) = N^(−½)·Σ_n exp i[k(s_i·cos α_n + s_j·cos β_n) + φ_n], k = 2π/λ, after
+    Clarke (Bell Syst. Tech. J. 47, 1968), with both ends moving after Akki and Haber (1986). It
+    can be read at any instant in any order, follows changing speeds, and freezes when both ends
+    stop. Over the ensemble the autocorrelation is J0(k·Δs_i)·J0(k·Δs_j) exactly,
     E|z|² = 1 and E|z|⁴ = 2 − 1/N. Reciprocal when both directions use the same object with the
     ends in the same order.
 
@@ -76,7 +76,7 @@ class ClarkeFading:
     @classmethod
     def draw_all(
         cls, rngs: Sequence[np.random.Generator], *, carrier_hz: float, sinusoids: int = 64
-    ) -> "list[ClarkeFading]":
+    ) -> "list[SumOfSinusoids]":
         """Draws each link's N = `sinusoids` angles and phases, independent and uniform on [0, 2π),
         from its own generator.
 
@@ -96,9 +96,9 @@ class ClarkeFading:
 
 
 def clarke_power_gains(
-    fadings: Sequence[ClarkeFading], travelled_i_m: ArrayLike, travelled_j_m: ArrayLike
+    fadings: Sequence[SumOfSinusoids], travelled_i_m: ArrayLike, travelled_j_m: ArrayLike
 ) -> FloatArray:
-    """The power gains |z|² of L links at T samples each, in one pass; see `ClarkeFading`.
+    """The power gains |z|² of L links at T samples each, in one pass; see `SumOfSinusoids`.
 
     `travelled_i_m`, `travelled_j_m`: (L, T) path lengths in m; returns (L, T), dimensionless, to
     the bit what each link's own `power_gain` gives. ValueError if the shapes differ or the links
@@ -115,7 +115,7 @@ def clarke_power_gains(
 
 
 def clarke_power_gains_at_even_steps(
-    fadings: Sequence[ClarkeFading],
+    fadings: Sequence[SumOfSinusoids],
     start_i_m: ArrayLike,
     step_i_m: ArrayLike,
     start_j_m: ArrayLike,
@@ -183,7 +183,7 @@ def _geometric(first: ComplexArray | float, ratio: ComplexArray, count: int) -> 
     return terms.transpose(1, 0, 2)
 
 
-def _waves(fadings: Sequence[ClarkeFading]) -> FloatArray:
+def _waves(fadings: Sequence[SumOfSinusoids]) -> FloatArray:
     """The `waves` of one batch, (L, 3, N)."""
     shapes = {fading.waves.shape for fading in fadings}
     if len(shapes) > 1:
@@ -194,7 +194,7 @@ def _waves(fadings: Sequence[ClarkeFading]) -> FloatArray:
 
 
 def _quadratures(
-    fadings: Sequence[ClarkeFading], s_i: FloatArray, s_j: FloatArray
+    fadings: Sequence[SumOfSinusoids], s_i: FloatArray, s_j: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Real and imaginary part of z, (L, T) each, from path lengths (L, T) in m."""
     real, imaginary = np.zeros_like(s_i), np.zeros_like(s_i)

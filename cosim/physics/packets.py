@@ -30,9 +30,9 @@ _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Blocks:
-    """Blocks are those that L transfers still have to send, and what their receivers keep of the
-    one under way. Pass it on to the next `block_transfer`.
+class PendingBlocks:
+    """Pending blocks are those that L transfers still have to send, and what their receivers keep
+    of the one under way. Pass it on to the next `block_transfer`.
 
     left: blocks not yet decoded (L,).
     combined_snr: SNR (L,), linear, of the next block's failed copies in the receiver's buffer.
@@ -44,7 +44,7 @@ class Blocks:
     copies: IntArray
 
     @classmethod
-    def waiting(cls, count: ArrayLike) -> "Blocks":
+    def waiting(cls, count: ArrayLike) -> "PendingBlocks":
         """L transfers of `count` (L,) blocks of which nothing was sent; ValueError if negative."""
         counts = np.atleast_1d(np.asarray(count, dtype=np.int64))
         if np.any(counts < 0):
@@ -99,13 +99,13 @@ def effective_snr_of_parts(
 
 
 def block_transfer(
-    blocks: Blocks,
+    blocks: PendingBlocks,
     snr: ArrayLike,
     efficiency_bit_s_hz: ArrayLike,
     *,
     combining: Combining = "none",
     most: int = 1,
-) -> tuple[IntArray, IntArray, Blocks]:
+) -> tuple[IntArray, IntArray, PendingBlocks]:
     """(last, through, blocks left) of L transfers after T more transmission intervals each.
 
     A transmission k of a block decodes it where SNR_k, or under `chase` the sum over its copies,
@@ -141,11 +141,11 @@ def block_transfer(
     last = np.where(ends, np.argmax(count >= blocks.left[:, None], axis=1), -1)
     # Nothing is sent once all blocks are through.
     buffer, copies = np.where(rest > 0, buffer, 0.0), np.where(rest > 0, copies, 0)
-    return last, through, Blocks(rest, buffer, copies)
+    return last, through, PendingBlocks(rest, buffer, copies)
 
 
 def _combined(
-    snr: FloatArray, alone: BoolArray, least: FloatArray, most: int, before: Blocks
+    snr: FloatArray, alone: BoolArray, least: FloatArray, most: int, before: PendingBlocks
 ) -> tuple[BoolArray, FloatArray, IntArray]:
     """Which intervals decode a block under Chase combining, and the buffers after the last one.
 

@@ -12,7 +12,7 @@ from cosim.comparison.groups import Comparison
 from cosim.errors import ViewError
 from cosim.plotting.drawing import Drawing
 from cosim.plotting.request import Request
-from cosim.plotting.style import Row, foot, prefixed, sheet
+from cosim.plotting.style import PanelRow, foot, prefixed, sheet
 from cosim.plotting.wording import over_seeds, warning
 from cosim.views.palette import PHASE
 
@@ -113,7 +113,7 @@ def _bars(
     panel.set_xlabel(f"{title} ({shown})")
 
 
-def _names(row: Row) -> None:
+def _names(row: PanelRow) -> None:
     for panel in row.panels:
         if not panel.get_legend_handles_labels()[0]:
             continue

@@ -17,7 +17,7 @@ from cosim.plotting.request import Request
 from cosim.plotting.style import chunks, foot, prefixed, sheet, wide
 from cosim.plotting.wording import listed, warning
 from cosim.trace.reader import Run
-from cosim.trace.schema import Outcome, TransferKind
+from cosim.trace.schema import TransferKind, TransferOutcome
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +39,7 @@ def latency(comparison: Comparison, request: Request) -> Drawing:
 
     def sample(run: Run) -> _Sample:
         sent = run.transfers[run.transfers["kind"] != TransferKind.BEACON]
-        there = sent[sent["outcome"] == Outcome.DELIVERED]
+        there = sent[sent["outcome"] == TransferOutcome.DELIVERED]
         return _Sample((there["end_s"] - there["start_s"]).to_numpy(dtype=float), len(sent))
 
     samples = [

@@ -68,8 +68,8 @@ def chunks(labels: Sequence[str]) -> list[dict[str, Style]]:
     return [dict(zip(part, STYLES, strict=False)) for part in parts]
 
 
-class Row(NamedTuple):
-    """A row is panels side by side, under a legend of their own.
+class PanelRow(NamedTuple):
+    """A panel row is panels side by side, under a legend of their own.
 
     part: of the figure.
     panels: from left to right.
@@ -100,7 +100,9 @@ class Row(NamedTuple):
         )
 
 
-def sheet(heights_in: Sequence[float], columns: int, **options: Any) -> tuple[Figure, list[Row]]:
+def sheet(
+    heights_in: Sequence[float], columns: int, **options: Any
+) -> tuple[Figure, list[PanelRow]]:
     """A figure of the common width: a row of panels for each height."""
     figure = new_figure(WIDTH_IN, sum(heights_in) + _FOOT_IN, _DPI)
     figure.set_layout_engine("constrained")
@@ -112,7 +114,7 @@ def sheet(heights_in: Sequence[float], columns: int, **options: Any) -> tuple[Fi
             panel.grid(alpha=0.25, linewidth=0.6)
             panel.set_axisbelow(True)
             panel.spines[["top", "right"]].set_visible(False)
-        rows.append(Row(part, list(panels)))
+        rows.append(PanelRow(part, list(panels)))
     return figure, rows
 
 

@@ -19,7 +19,7 @@ from cosim.methods.expansion.gradient_mask import GradientMask
 from cosim.methods.layout import Layout, kept_positions
 from cosim.methods.projection.gaussian import gaussian_projection
 from cosim.methods.workload import Workload
-from cosim.profiling.jobs import CalibrationJob, batches_of
+from cosim.profiling.jobs import ProfilingJob, batches_of
 from cosim.scenario.model import Scenario
 
 
@@ -33,7 +33,7 @@ class Exercise:
     work: what training it takes, counted.
     """
 
-    job: CalibrationJob
+    job: ProfilingJob
     trainer: GroupTrainer
     lesson: Lesson
     work: Workload
@@ -61,7 +61,7 @@ class Bench:
         self.tokens = round(median(row.tokens for pool in pools.values() for row in pool.train))
         self._model = AdaptedModel(self.base.model, scenario.adapter.target_modules)
 
-    def exercises(self, job: CalibrationJob) -> list[Exercise]:
+    def exercises(self, job: ProfilingJob) -> list[Exercise]:
         """The job as a device's first round; where that chooses a mask, a later one too."""
         scenario = self.scenario
         layout = Layout(self._model.modules, job.rank)

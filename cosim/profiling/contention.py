@@ -23,8 +23,8 @@ _THREADS = Path("/proc/self/task")
 
 
 @dataclass(frozen=True)
-class Watch:
-    """A watch holds the clocks of this process at a moment.
+class ContentionWatch:
+    """A contention watch holds the clocks of this process at a moment.
 
     wall_s: the clock of the wall.
     processor_s: processor time of all threads.
@@ -36,7 +36,7 @@ class Watch:
     waited_s: dict[str, float]
 
     @classmethod
-    def started(cls) -> Watch:
+    def started(cls) -> ContentionWatch:
         """The clocks as they are now."""
         return cls(perf_counter(), process_time(), _waited_s())
 
@@ -46,7 +46,7 @@ class Watch:
         1 on a machine that is left alone. Of threads the one that waited longest counts; where
         the system does not tell, at least a thread is taken to be always at work.
         """
-        now = Watch.started()
+        now = ContentionWatch.started()
         wall_s = now.wall_s - self.wall_s
         if wall_s < _LEAST_S:
             return 1.0
@@ -63,7 +63,7 @@ class Patience:
     """
 
     def __init__(self, most: float = inf) -> None:
-        self._watch, self._most = Watch.started(), most
+        self._watch, self._most = ContentionWatch.started(), most
 
     def check(self) -> None:
         """Raises BusyMachineError where too little of enough time was this process' own."""

@@ -17,8 +17,8 @@ _SCORED = 8
 
 
 @dataclass(frozen=True)
-class CalibrationJob:
-    """A calibration job is one device's local round, of a size that is timed.
+class ProfilingJob:
+    """A profiling job is one device's local round, of a size that is timed.
 
     batch_size: rows of a mini-batch.
     tokens: that the model reads of a row, on average.
@@ -54,10 +54,10 @@ _DESIGN: tuple[tuple[float, float, float, float | None], ...] = (
 )
 
 
-def calibration_jobs(batch_size: int, tokens: int, rank: int) -> list[CalibrationJob]:
+def profiling_jobs(batch_size: int, tokens: int, rank: int) -> list[ProfilingJob]:
     """Jobs around a scenario's own: an eighth to twice its batch, half to twice length and rank."""
     scaled = (
-        CalibrationJob(
+        ProfilingJob(
             max(1, round(batches * batch_size)),
             max(2, round(lengths * tokens)),
             max(1, round(ranks * rank)),
@@ -69,7 +69,7 @@ def calibration_jobs(batch_size: int, tokens: int, rank: int) -> list[Calibratio
 
 
 def batches_of(
-    job: CalibrationJob, vocabulary: int, seed: int, longest: int
+    job: ProfilingJob, vocabulary: int, seed: int, longest: int
 ) -> tuple[tuple[Encoded, ...], ...]:
     """Mini-batches of made-up tokens, rows within a quarter of the job's length.
 

@@ -10,8 +10,8 @@ from time import perf_counter
 
 from cosim.methods.workload import Workload
 from cosim.profiling.bench import Bench, Exercise
-from cosim.profiling.contention import Patience, Watch
-from cosim.profiling.jobs import CalibrationJob
+from cosim.profiling.contention import ContentionWatch, Patience
+from cosim.profiling.jobs import ProfilingJob
 from cosim.scenario.profile import Profile
 from cosim.simulation.compute_time import compute_time_s
 
@@ -28,7 +28,7 @@ class Timing:
     contention: wall time over the time in which this process was not kept from a processor.
     """
 
-    job: CalibrationJob
+    job: ProfilingJob
     work: Workload
     measured_s: float
     contention: float = 1.0
@@ -40,7 +40,7 @@ class Timing:
 
 def time_jobs(
     bench: Bench,
-    jobs: Sequence[CalibrationJob],
+    jobs: Sequence[ProfilingJob],
     repeats: int = REPEATS,
     *,
     tell: Callable[[int, int], None] = lambda number, of: None,
@@ -67,7 +67,7 @@ def time_jobs(
     contentions: list[list[float]] = [[] for _ in exercises]
     for repeat in range(repeats):
         for number, exercise in enumerate(exercises):
-            watch = Watch.started()
+            watch = ContentionWatch.started()
             durations[number].append(seconds_of(exercise))
             contentions[number].append(watch.contention())
             patience.check()

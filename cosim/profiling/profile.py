@@ -12,7 +12,7 @@ from cosim.errors import ProfileError
 from cosim.profiling.bench import Bench
 from cosim.profiling.contention import MOST_CONTENTION, MOST_ERROR, PLAIN_CONTENTION, busy_sentence
 from cosim.profiling.fit import fit
-from cosim.profiling.jobs import calibration_jobs
+from cosim.profiling.jobs import profiling_jobs
 from cosim.profiling.machine import machine_name
 from cosim.profiling.measure import Timing, time_jobs
 from cosim.profiling.write import measured_profile, source_of
@@ -92,7 +92,7 @@ def profile_machine(
     and BusyMachineError where the machine is plainly busy, unless it is to be measured `anyway`.
     """
     bench = Bench(scenario)
-    jobs = calibration_jobs(scenario.training.batch_size, bench.tokens, scenario.adapter.rank)
+    jobs = profiling_jobs(scenario.training.batch_size, bench.tokens, scenario.adapter.rank)
     _log.info("timing %d jobs; leave the machine alone meanwhile", len(jobs))
     on_gpu = scenario.base_model.device == "cuda"
     most_contention = inf if anyway or on_gpu else PLAIN_CONTENTION

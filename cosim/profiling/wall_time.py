@@ -26,7 +26,7 @@ from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.setup.equipment import equipment
 
 if TYPE_CHECKING:
-    from cosim.learning.learner import Learner
+    from cosim.learning.learner import ModelLearner
 
 # Of what is timed: enough that products dominate, little enough that nobody waits for it.
 _DEVICES, _STEPS, _QUESTIONS = 4, 2, 8
@@ -123,7 +123,7 @@ class _Stopwatch:
     """A stopwatch tells how long work takes that many threads share: on a processor by the time of
     one, whoever else is at work on the machine."""
 
-    def __init__(self, learner: Learner) -> None:
+    def __init__(self, learner: ModelLearner) -> None:
         self._on_processor = learner.base.device.type == "cpu"
         self._began_s = self._now_s()
 
@@ -135,14 +135,14 @@ class _Stopwatch:
         return flop / (self._now_s() - self._began_s) * (at_once if self._on_processor else 1)
 
 
-def _threads(learner: Learner, scenario: Scenario) -> int:
+def _threads(learner: ModelLearner, scenario: Scenario) -> int:
     """How many compute at once in the run: Ray's workers, or this process's threads."""
     learning = scenario.learning
     assert learning.model == "language_model"
     return learning.workers if learning.executor == "ray" else learner.scoring.evaluator.threads
 
 
-def _shares(learner: Learner, scenario: Scenario, tokens: float) -> int:
+def _shares(learner: ModelLearner, scenario: Scenario, tokens: float) -> int:
     """How many shares of a round there are to compute at once, where a device reads so many tokens
     a step."""
     threads = _threads(learner, scenario)
@@ -152,7 +152,7 @@ def _shares(learner: Learner, scenario: Scenario, tokens: float) -> int:
     return min(threads, math.ceil(devices / most) * parts(round(min(devices, most) * tokens)))
 
 
-def _speeds(learner: Learner, scenario: Scenario) -> tuple[float, float]:
+def _speeds(learner: ModelLearner, scenario: Scenario) -> tuple[float, float]:
     """FLOP/s of training and of scoring, as a round of the run does both: of a few devices in
     common passes, with their own rows."""
     devices = range(min(len(learner.tasks), learner.devices_per_pass, _DEVICES))
@@ -197,7 +197,7 @@ def _speeds(learner: Learner, scenario: Scenario) -> tuple[float, float]:
 
 
 def _trained(
-    learner: Learner, groups: Sequence[Sequence[int]], lessons: Sequence[Lesson]
+    learner: ModelLearner, groups: Sequence[Sequence[int]], lessons: Sequence[Lesson]
 ) -> list[Adapter]:
     """The adapters of all lessons after passes over such groups of them."""
     taken = [[lessons[number] for number in group] for group in groups]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cosim.reporting.markup import Markup, tag
 from cosim.reporting.quantity import rounded
-from cosim.reporting.svg import Axis, Chart, legend
+from cosim.reporting.svg import Chart, ChartAxis, legend
 from cosim.trace.reader import Run
 
 FloatArray = NDArray[np.float64]
@@ -60,7 +60,9 @@ def batteries_section(run: Run) -> Markup | None:
         return tag("section", heading, tag("p", sentence))
     shown = found[:_MOST_LINES]
     end_s = max(charge.times_s[-1] for charge in shown)
-    chart = Chart(Axis(0, end_s, "simulated seconds"), Axis(0, 100, "% of the first charge"))
+    chart = Chart(
+        ChartAxis(0, end_s, "simulated seconds"), ChartAxis(0, 100, "% of the first charge")
+    )
     lines = [
         chart.steps(f"k{n % _COLOURS}", charge.times_s.tolist(), (100 * charge.shares).tolist())
         for n, charge in enumerate(shown)

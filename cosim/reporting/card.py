@@ -8,7 +8,7 @@ from cosim.comparison.groups import Comparison
 from cosim.comparison.table import sentences, tables
 from cosim.reporting.markup import Markup, table, tag, together
 from cosim.reporting.quantity import accuracy_text, exact
-from cosim.reporting.svg import WIDTH, Axis, Chart, legend
+from cosim.reporting.svg import WIDTH, Chart, ChartAxis, legend
 from cosim.trace.reader import Run
 
 # Colours of Okabe and Ito, as the page has them; more tasks than these begin again.
@@ -74,7 +74,8 @@ def _curve(run: Run) -> Markup | None:
     if course.empty:
         return None
     chart = Chart(
-        Axis(0.0, float(course["time_s"].max()), "simulated seconds"), Axis(0.0, 1.0, "accuracy")
+        ChartAxis(0.0, float(course["time_s"].max()), "simulated seconds"),
+        ChartAxis(0.0, 1.0, "accuracy"),
     )
     drawn, entries = [], []
     for number, (task, rows) in enumerate(course.groupby("task", sort=False)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from cosim.trace.reader import Run
-from cosim.trace.schema import Outcome, TransferKind
+from cosim.trace.schema import TransferKind, TransferOutcome
 
 _SUMMED = (
     *("compute_s", "send_s", "wait_s", "off_s"),
@@ -26,7 +26,7 @@ def device_costs(run: Run) -> pd.DataFrame:
     costs = costs.reindex(sorted(known), fill_value=0.0).rename_axis("device")
     # Who is silent misses nothing, and a beacon hardly ever fails.
     sent = run.transfers[run.transfers["kind"] != TransferKind.BEACON]
-    missed = sent[sent["outcome"] != Outcome.DELIVERED]
+    missed = sent[sent["outcome"] != TransferOutcome.DELIVERED]
     by_sender = missed.groupby("src")
     counted = {
         "sent": sent.groupby("src").size(),
@@ -35,7 +35,7 @@ def device_costs(run: Run) -> pd.DataFrame:
         "missed_j": by_sender["energy_tx_j"].sum() + by_sender["energy_rx_j"].sum(),
         "missed_mbit": by_sender["sent_bits"].sum() / 1e6,
     }
-    for outcome in (Outcome.LATE, Outcome.OUTAGE, Outcome.CANCELLED):
+    for outcome in (TransferOutcome.LATE, TransferOutcome.OUTAGE, TransferOutcome.CANCELLED):
         counted[str(outcome)] = missed[missed["outcome"] == outcome].groupby("src").size()
     for name, column in counted.items():
         costs[name] = column.reindex(costs.index).fillna(0).astype(column.dtype)

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from cosim.reporting.markup import Markup, tag
-from cosim.reporting.svg import Axis, Chart, legend
+from cosim.reporting.svg import Chart, ChartAxis, legend
 from cosim.trace.reader import Run
-from cosim.trace.schema import Outcome
+from cosim.trace.schema import TransferOutcome
 
 _BINS = 20
 # A picture of more dots than this is a cloud, and weighs more than it says.
@@ -19,7 +19,7 @@ def radio_section(run: Run) -> Markup | None:
     """A histogram of durations over Γ, a scatter of SNR over distance; None without transfers."""
     if not len(run.transfers):
         return None
-    there = [outcome for outcome in Outcome if (run.transfers["outcome"] == outcome).any()]
+    there = [outcome for outcome in TransferOutcome if (run.transfers["outcome"] == outcome).any()]
     counts = run.transfers["outcome"].value_counts()
     scatter, note = _scatter(run.transfers)
     return tag(
@@ -49,7 +49,7 @@ def counted_by_use(transfers: pd.DataFrame) -> dict[str, list[int]]:
     used = used_of_deadline(transfers)
     edges = [*np.linspace(0, 1, _BINS + 1), np.inf]
     counts = {}
-    for outcome in Outcome:
+    for outcome in TransferOutcome:
         of_it = used[(transfers["outcome"] == outcome) & used.notna()]
         # The last twentieth holds Γ itself.
         inside = np.histogram(of_it[of_it <= 1], edges[:-1])[0].tolist()
@@ -63,8 +63,10 @@ def _histogram(run: Run) -> Markup:
     beyond = any(column[-1] for column in counts.values())
     width = 1 + (2 / _BINS if beyond else 0)
     chart = Chart(
-        Axis(0, width, "share of Γ used" + (" (right of the line: beyond Γ)" if beyond else "")),
-        Axis(0, max(height, 1), "transmissions"),
+        ChartAxis(
+            0, width, "share of Γ used" + (" (right of the line: beyond Γ)" if beyond else "")
+        ),
+        ChartAxis(0, max(height, 1), "transmissions"),
     )
     columns = []
     for n in range(_BINS + 1):
@@ -81,17 +83,17 @@ def _scatter(transfers: pd.DataFrame) -> tuple[Markup | None, str | None]:
     known = transfers[np.isfinite(transfers["mean_snr_db"]) & (transfers["distance_m"] > 0)]
     if known.empty:
         return None, None
-    lost = known[known["outcome"] != Outcome.DELIVERED]
-    rest = known[known["outcome"] == Outcome.DELIVERED]
+    lost = known[known["outcome"] != TransferOutcome.DELIVERED]
+    rest = known[known["outcome"] == TransferOutcome.DELIVERED]
     kept_lost, kept_rest = thinned(lost, MOST_DOTS // 2), thinned(rest, MOST_DOTS // 2)
     near, far = known["distance_m"].min(), known["distance_m"].max()
     weak, strong = known["mean_snr_db"].min(), known["mean_snr_db"].max()
     chart = Chart(
-        Axis(near * 0.9, far * 1.1, "distance in m", logarithmic=True),
-        Axis(5 * np.floor(weak / 5), 5 * np.ceil(strong / 5 + 1e-9), "mean SNR in dB"),
+        ChartAxis(near * 0.9, far * 1.1, "distance in m", logarithmic=True),
+        ChartAxis(5 * np.floor(weak / 5), 5 * np.ceil(strong / 5 + 1e-9), "mean SNR in dB"),
     )
     dots = []
-    for outcome in Outcome:
+    for outcome in TransferOutcome:
         of_it = pd.concat([kept_rest, kept_lost]).query("outcome == @outcome")
         if len(of_it):
             places = zip(of_it["distance_m"], of_it["mean_snr_db"], strict=True)

@@ -12,7 +12,7 @@ from cosim.reporting.markup import Markup, table, tag
 from cosim.reporting.quantity import exact, rounded, share
 from cosim.reporting.svg import legend
 from cosim.trace.reader import Run
-from cosim.trace.schema import Outcome, TransferKind
+from cosim.trace.schema import TransferKind, TransferOutcome
 
 # More rows than this nobody reads.
 MOST_ROWS = 40
@@ -89,8 +89,8 @@ def most_missed(run: Run, costs: pd.DataFrame) -> str:
 def _links(run: Run, device: int) -> str:
     """How the links differ on which a device was late from those on which all were in time."""
     sent = run.transfers[run.transfers["kind"] != TransferKind.BEACON]
-    timely = sent[sent["outcome"] == Outcome.DELIVERED]
-    missed = sent[(sent["src"] == device) & (sent["outcome"] != Outcome.DELIVERED)]
+    timely = sent[sent["outcome"] == TransferOutcome.DELIVERED]
+    missed = sent[(sent["src"] == device) & (sent["outcome"] != TransferOutcome.DELIVERED)]
     of_both = [rows[["distance_m", "mean_snr_db"]].median() for rows in (missed, timely)]
     if any(medians.isna().any() for medians in of_both):
         return ""
@@ -155,7 +155,7 @@ def _bar(row: dict[str, Any], parts: Sequence[tuple[str, str, str]], unit: str) 
 
 def _ends(row: Any) -> str:
     """How the transmissions ended that were not in time."""
-    kinds = (Outcome.LATE, Outcome.OUTAGE, Outcome.CANCELLED)
+    kinds = (TransferOutcome.LATE, TransferOutcome.OUTAGE, TransferOutcome.CANCELLED)
     return ", ".join(f"{int(row[kind])} {kind}" for kind in kinds if row[kind])
 
 

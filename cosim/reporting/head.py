@@ -14,8 +14,8 @@ from cosim.verification.verify import verify
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """A verdict is what a verification found, or why none was made.
+class VerificationNote:
+    """A verification's note is what one found, or why none was made.
 
     sentence: in words.
     wrong: the lines of what is wrong.
@@ -25,24 +25,24 @@ class Verdict:
     wrong: Sequence[str] = ()
 
 
-def verdict_of(run: Run, *, verified: bool) -> Verdict:
-    """The verdict on a run directory; none is made of a run that has not ended."""
+def verification_note(run: Run, *, verified: bool) -> VerificationNote:
+    """The note on a run directory; none is made of a run that has not ended."""
     if not verified:
-        return Verdict("not run; cosim verify does it")
+        return VerificationNote("not run; cosim verify does it")
     status = run.manifest.get("status")
     if status not in (Status.COMPLETED, Status.INTERRUPTED):
-        return Verdict(f"not run: the run's status is {status}")
+        return VerificationNote(f"not run: the run's status is {status}")
     checks: list[Check] = list(verify(run.directory))
     failed = [check for check in checks if check.findings]
     if failed:
         names = ", ".join(check.name for check in failed)
         lines = [line for check in failed for line in check.lines()]
-        return Verdict(f"{len(failed)} of {len(checks)} checks failed: {names}", lines)
+        return VerificationNote(f"{len(failed)} of {len(checks)} checks failed: {names}", lines)
     made = sum(check.ok for check in checks)
-    return Verdict(f"{made} of {len(checks)} checks made, nothing wrong")
+    return VerificationNote(f"{made} of {len(checks)} checks made, nothing wrong")
 
 
-def head(run: Run, verdict: Verdict) -> Markup:
+def head(run: Run, note: VerificationNote) -> Markup:
     """The name, what is known of the run as a whole, and warnings."""
     manifest = run.manifest
     digest = manifest.get("results_sha256")
@@ -54,7 +54,7 @@ def head(run: Run, verdict: Verdict) -> Markup:
         ("results", tag("code", str(digest), class_="hash") if digest else "no hash yet"),
         ("made by", f"cosim {manifest.get('cosim', '?')}"),
         ("repeat it", tag("code", command)),
-        ("verify", tag("strong", verdict.sentence) if verdict.wrong else verdict.sentence),
+        ("verify", tag("strong", note.sentence) if note.wrong else note.sentence),
     ]
     if manifest.get("base_model"):
         facts.insert(2, ("base model", str(manifest["base_model"])))
@@ -63,5 +63,5 @@ def head(run: Run, verdict: Verdict) -> Markup:
         "header",
         tag("h1", str(manifest.get("name", run.directory.name))),
         tag("dl", [(tag("dt", name), tag("dd", words)) for name, words in facts], class_="facts"),
-        [tag("p", line, class_="warning") for line in [*verdict.wrong, *warnings]],
+        [tag("p", line, class_="warning") for line in [*note.wrong, *warnings]],
     )

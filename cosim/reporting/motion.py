@@ -12,7 +12,7 @@ from cosim.errors import ViewError
 from cosim.reporting.deadlines import thinned
 from cosim.reporting.packing import Pack
 from cosim.trace.reader import Run
-from cosim.trace.schema import EVERY_SCHEMA, VOCABULARIES, EventKind, Outcome
+from cosim.trace.schema import EVERY_SCHEMA, VOCABULARIES, EventKind, TransferOutcome
 from cosim.views.places import area_of, paths_of
 from cosim.views.selection import rounds_of
 from cosim.views.spans import (
@@ -111,8 +111,8 @@ def _transfers(run: Run, end_s: float, notes: list[str]) -> pd.DataFrame:
     there = there.assign(row=there.index)
     if len(there) <= MOST_TRANSFERS:
         return there
-    missed = there[there["outcome"] != Outcome.DELIVERED]
-    timely = there[there["outcome"] == Outcome.DELIVERED]
+    missed = there[there["outcome"] != TransferOutcome.DELIVERED]
+    timely = there[there["outcome"] == TransferOutcome.DELIVERED]
     kept = thinned(missed, MOST_TRANSFERS // 2)
     others = thinned(timely, MOST_TRANSFERS - len(kept))
     notes.append(

@@ -14,7 +14,7 @@ from cosim.reporting.beside import comparison_of, comparison_section
 from cosim.reporting.course import course, course_section
 from cosim.reporting.deadlines import radio_section
 from cosim.reporting.devices import devices_section
-from cosim.reporting.head import head, verdict_of
+from cosim.reporting.head import head, verification_note
 from cosim.reporting.markup import Markup, embedded, tag, together
 from cosim.reporting.numbers import four_numbers
 from cosim.reporting.scene import scene_section
@@ -53,7 +53,7 @@ def page(
         scene, known = scene_section(run)
         facts.append(known)
         top = (
-            head(run, verdict_of(run, verified=verified)),
+            head(run, verification_note(run, verified=verified)),
             four_numbers(run, figures_of(run, None)),
             chart if len(runs) == 1 else None,
         )

@@ -8,7 +8,7 @@ from cosim.reporting.markup import Markup, tag
 from cosim.reporting.motion import motion
 from cosim.reporting.svg import legend
 from cosim.trace.reader import Run
-from cosim.trace.schema import Outcome
+from cosim.trace.schema import TransferOutcome
 
 _HELP = (
     "Dashed: the deadlines of what was sent, Γ after its start. A row is a device; drag to move, "
@@ -23,7 +23,7 @@ def scene_section(run: Run) -> tuple[Markup | None, dict[str, Any] | None]:
     if moved is None:
         return None, None
     facts, packed = moved
-    there = [str(o) for o in Outcome if (run.transfers["outcome"] == o).any()]
+    there = [str(o) for o in TransferOutcome if (run.transfers["outcome"] == o).any()]
     keys = [
         *(("compute", "computing"), ("send", "sending"), ("wait", "waiting"), ("away", "off")),
         *((name, f"transmission {name}") for name in there),

@@ -16,7 +16,7 @@ _MOST_POWERS = 7
 
 
 @dataclass(frozen=True)
-class Axis:
+class ChartAxis:
     """An axis is one direction of a chart.
 
     low, high: the values at its ends.
@@ -65,8 +65,8 @@ class Chart:
     y: goes up.
     """
 
-    x: Axis
-    y: Axis
+    x: ChartAxis
+    y: ChartAxis
 
     def at_x(self, value: float) -> float:
         """The place along the first axis."""

@@ -46,7 +46,7 @@ class BaseModelChoice(Section):
         return source
 
 
-class Adapter(Section):
+class AdapterChoice(Section):
     """An adapter is LoRA: ΔW = (alpha/rank)·B·A on every target module."""
 
     rank: int = Field(
@@ -99,7 +99,7 @@ class Fields(Section):
         return self
 
 
-class Task(Section):
+class TaskChoice(Section):
     """A task is what devices learn; `source` says where its rows come from."""
 
     source: str = Field(
@@ -189,7 +189,7 @@ class Training(Section):
     )
 
 
-class Evaluation(Section):
+class EvaluationChoice(Section):
     """An evaluation scores the devices on held-out rows; it takes no simulated time."""
 
     every: int = Field(1, ge=1, description="rounds between two evaluations")

@@ -8,12 +8,12 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from cosim.scenario.devices import Area, DeviceGroup
 from cosim.scenario.learning import (
-    Adapter,
+    AdapterChoice,
     BaseModelChoice,
-    Evaluation,
+    EvaluationChoice,
     LanguageModel,
     NoLearning,
-    Task,
+    TaskChoice,
     Training,
 )
 from cosim.scenario.method import Method
@@ -94,13 +94,13 @@ class Scenario(Section):
         "and the parts that differ, whose null is the method's own"
     )
     base_model: BaseModelChoice = BaseModelChoice()
-    adapter: Adapter = Adapter()
-    tasks: dict[str, Task] = Field(default_factory=dict, description="the downstream tasks")
+    adapter: AdapterChoice = AdapterChoice()
+    tasks: dict[str, TaskChoice] = Field(default_factory=dict, description="the downstream tasks")
     training: Training = Training()
     area: Area = Area(radius_m=100.0)
     devices: tuple[DeviceGroup, ...] = Field(min_length=1, description="groups of devices")
     radio: Radio = Radio()
-    evaluation: Evaluation = Evaluation()
+    evaluation: EvaluationChoice = EvaluationChoice()
     trace: TraceChoice = TraceChoice()
 
     @model_validator(mode="after")

@@ -17,8 +17,8 @@ from cosim.scenario.outside.section import OutsideSection
 
 
 @dataclass(frozen=True)
-class Origin:
-    """An origin says which installed package a thing from outside comes from.
+class PackageOrigin:
+    """A package's origin says which installed package a thing from outside comes from.
 
     name: the word that the scenario writes.
     distribution: the installed distribution that declares it.
@@ -41,7 +41,7 @@ def origins_of(scenario: Scenario) -> dict[str, dict[str, Any]]:
     keeps it."""
     return {
         path: asdict(
-            Origin(
+            PackageOrigin(
                 entry_point.name,
                 entry_point.distribution,
                 entry_point.version,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from simpy import Environment, Event
 
 from cosim.methods.message import Passage, Turn
-from cosim.simulation.message import Message
+from cosim.simulation.message import AddressedMessage
 
 
 @dataclass
@@ -46,7 +46,7 @@ class _Entry:
     in_time: whether it arrived by its deadline.
     """
 
-    message: Message
+    message: AddressedMessage
     turn: Turn
     mixings: int
     flight: Passage | None
@@ -87,7 +87,7 @@ class Inbox:
     def deliver(
         self,
         sender: int,
-        message: Message,
+        message: AddressedMessage,
         turn: Turn,
         mixings: int,
         flight: Passage | None = None,

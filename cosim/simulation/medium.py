@@ -18,19 +18,19 @@ from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.foresight import Foresight
 from cosim.simulation.links.stages import foresee
 from cosim.simulation.links.start import drafts, start
-from cosim.simulation.links.transmission import Burst, Forecast, Phase, Transmission, unended
-from cosim.simulation.message import Message
+from cosim.simulation.links.transmission import AirPhase, Burst, EndForecast, Transmission, unended
+from cosim.simulation.message import AddressedMessage
 from cosim.simulation.recorder import Recorder
 from cosim.simulation.rows import LAST_BIT, transfer_row
 from cosim.simulation.station import Station
 from cosim.simulation.superposition import Superposition
-from cosim.trace.schema import Cause, EventKind, Outcome, TransferKind
+from cosim.trace.schema import Cause, EventKind, TransferKind, TransferOutcome
 
 
 class _Arrival(Timeout):
     """The moment at which a transmission's bits are through, if its forecast still holds then."""
 
-    def __init__(self, env: Environment, transmission: Transmission, forecast: Forecast) -> None:
+    def __init__(self, env: Environment, transmission: Transmission, forecast: EndForecast) -> None:
         super().__init__(env, max(transmission.start_s + forecast.ends_s - env.now, 0.0))
         self.transmission, self.forecast = transmission, forecast
 
@@ -48,7 +48,7 @@ class Medium:
         channel: Channel,
         stations: Sequence[Station],
         record: Recorder,
-        arrived: Callable[[Message], None],
+        arrived: Callable[[AddressedMessage], None],
     ) -> None:
         self.env = env
         self.channel = channel
@@ -65,7 +65,7 @@ class Medium:
         self._settling = False
         self._deadlines = Deadlines(env, self._expire)
 
-    def send(self, sender: Station, messages: Sequence[Message], turn: Turn) -> Burst:
+    def send(self, sender: Station, messages: Sequence[AddressedMessage], turn: Turn) -> Burst:
         """Starts all messages at once, in equal shares of the sender's bandwidth.
 
         A receiver that is not there answers nothing, so nothing is sent to it. If anything is sent,
@@ -75,7 +75,7 @@ class Medium:
         if any(answers):
             self.deliver_due(sender)
             for transmission in list(sender.outgoing.values()):
-                self._end(transmission, Outcome.LATE, Cause.INTERRUPTED)
+                self._end(transmission, TransferOutcome.LATE, Cause.INTERRUPTED)
         heard = [message for message, answer in zip(messages, answers, strict=True) if answer]
         burst, now_s = Burst(self.env, len(heard)), float(self.env.now)
         foreseen = self._foresight.drafted(sender.id, heard, turn, now_s)
@@ -110,8 +110,8 @@ class Medium:
     def _refuse(self, transmission: Transmission) -> None:
         """Writes down a message that is not sent, because nobody would hear it."""
         self._keep_off_air(transmission)
-        transmission.phase = Phase.OVER
-        self._write(transmission, Outcome.CANCELLED, Cause.UNREACHABLE)
+        transmission.phase = AirPhase.OVER
+        self._write(transmission, TransferOutcome.CANCELLED, Cause.UNREACHABLE)
 
     def _keep_off_air(self, transmission: Transmission) -> None:
         """Gives a transmission that never is on the air its distance, no bandwidth and no power."""
@@ -127,8 +127,8 @@ class Medium:
             if transmission.through_by(float(self.env.now)):
                 self._deliver(transmission)
             else:
-                overdue = transmission.phase is Phase.OVERDUE
-                outcome = Outcome.LATE if overdue else Outcome.CANCELLED
+                overdue = transmission.phase is AirPhase.OVERDUE
+                outcome = TransferOutcome.LATE if overdue else TransferOutcome.CANCELLED
                 self._end(transmission, outcome, cause)
 
     def silence(self, sender: Station, receivers: Sequence[int], turn: Turn) -> None:
@@ -181,10 +181,10 @@ class Medium:
             self._record_event(transmission, sender, EventKind.SEND_START, transmission.cause)
             sender.meter.open_transmitter(transmission.number, transmission.power_w)
             receiver.meter.open_receiver(transmission.number)
-            transmission.phase = Phase.ON_AIR
+            transmission.phase = AirPhase.ON_AIR
         for transmission in burst:
             if transmission.power_w <= 0.0 and transmission.message.bits > 0:
-                self._end(transmission, Outcome.OUTAGE, Cause.INFEASIBLE_POWER)
+                self._end(transmission, TransferOutcome.OUTAGE, Cause.INFEASIBLE_POWER)
         self._deadlines.watch(unended(burst), self.radio.deadline_s)
 
     def _await_end(self, transmission: Transmission) -> None:
@@ -196,12 +196,13 @@ class Medium:
     def _arrive(self, at: Event) -> None:
         assert isinstance(at, _Arrival)
         transmission = at.transmission
-        if transmission.phase is not Phase.OVER and transmission.forecast is at.forecast:
+        if transmission.phase is not AirPhase.OVER and transmission.forecast is at.forecast:
             self._deliver(transmission)
 
     def _deliver(self, transmission: Transmission) -> None:
         """Ends a transmission whose bits are through."""
-        outcome = Outcome.LATE if transmission.phase is Phase.OVERDUE else Outcome.DELIVERED
+        overdue = transmission.phase is AirPhase.OVERDUE
+        outcome = TransferOutcome.LATE if overdue else TransferOutcome.DELIVERED
         self._end(transmission, outcome, Cause.BITS_DELIVERED, as_forecast=True)
 
     def _expire(self, transmissions: Sequence[Transmission]) -> None:
@@ -219,9 +220,9 @@ class Medium:
 
     def _go_on(self, transmission: Transmission) -> None:
         """Lets a transmission keep its share beyond Γ, where nobody waits for it."""
-        if transmission.phase is not Phase.OVERDUE:
+        if transmission.phase is not AirPhase.OVERDUE:
             self._miss(transmission)
-            transmission.phase = Phase.OVERDUE
+            transmission.phase = AirPhase.OVERDUE
         transmission.complete(transmission.horizon_s)
         transmission.spans += 1
         self._change(transmission)
@@ -229,15 +230,15 @@ class Medium:
     def _end(
         self,
         transmission: Transmission,
-        outcome: Outcome,
+        outcome: TransferOutcome,
         cause: Cause,
         *,
         as_forecast: bool = False,
     ) -> None:
         """Ends a transmission, here and nowhere else: its share and both ends' chains are free."""
         sender, receiver = self._ends(transmission)
-        phase, transmission.phase = transmission.phase, Phase.OVER
-        if phase is Phase.WAITING:
+        phase, transmission.phase = transmission.phase, AirPhase.OVER
+        if phase is AirPhase.WAITING:
             self._keep_off_air(transmission)
         elapsed_s = float(self.env.now) - transmission.start_s
         reception.count(self.channel, transmission, elapsed_s, as_forecast=as_forecast)
@@ -245,19 +246,19 @@ class Medium:
         transmission.stages.clear()
         del sender.outgoing[transmission.number], receiver.incoming[transmission.number]
         chains_j = 0.0, 0.0
-        if phase is not Phase.WAITING:
+        if phase is not AirPhase.WAITING:
             number = transmission.number
             chains_j = sender.meter.close_transmitter(number), receiver.meter.close_receiver(number)
         self._write(transmission, outcome, cause, chains_j)
-        in_time = outcome is Outcome.DELIVERED
+        in_time = outcome is TransferOutcome.DELIVERED
         whole = transmission.carried_bits >= transmission.message.bits
-        if in_time or (outcome is Outcome.LATE and whole):
+        if in_time or (outcome is TransferOutcome.LATE and whole):
             self._receive(transmission, in_time=in_time)
-        if outcome is Outcome.LATE and phase is not Phase.OVERDUE:
+        if outcome is TransferOutcome.LATE and phase is not AirPhase.OVERDUE:
             self._miss(transmission)
-        elif phase is not Phase.OVERDUE:
+        elif phase is not AirPhase.OVERDUE:
             self._release(transmission, in_time=in_time)
-        if phase is not Phase.WAITING:
+        if phase is not AirPhase.WAITING:
             self._record_event(transmission, sender, EventKind.SEND_END, LAST_BIT[outcome])
         if self.radio.share == "dynamic":
             self._share_anew(sender)
@@ -314,7 +315,7 @@ class Medium:
     def _write(
         self,
         transmission: Transmission,
-        outcome: Outcome,
+        outcome: TransferOutcome,
         cause: Cause,
         chains_j: tuple[float, float] = (0.0, 0.0),
     ) -> None:

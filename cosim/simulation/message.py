@@ -9,8 +9,8 @@ from cosim.trace.schema import TransferKind
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """A message is content for one receiver, and its size on the air.
+class AddressedMessage:
+    """An addressed message is content for one receiver, and its size on the air.
 
     receiver: id of the device that it is addressed to.
     bits: size of the content for this receiver.

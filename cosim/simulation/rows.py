@@ -21,19 +21,19 @@ from cosim.trace.schema import (
     DiagnosticRow,
     EvaluationRow,
     LayerRow,
-    Outcome,
     PositionRow,
     Quantity,
     RoundRow,
+    TransferOutcome,
     TransferRow,
 )
 
 # Why the last bit was sent, as far as the sender's own event says it; its transfer says more.
 LAST_BIT = {
-    Outcome.DELIVERED: Cause.BITS_DELIVERED,
-    Outcome.LATE: Cause.DEADLINE,
-    Outcome.OUTAGE: Cause.OUTAGE,
-    Outcome.CANCELLED: Cause.INTERRUPTED,
+    TransferOutcome.DELIVERED: Cause.BITS_DELIVERED,
+    TransferOutcome.LATE: Cause.DEADLINE,
+    TransferOutcome.OUTAGE: Cause.OUTAGE,
+    TransferOutcome.CANCELLED: Cause.INTERRUPTED,
 }
 
 
@@ -72,7 +72,7 @@ def _as_json(counts: Mapping[str, int] | None) -> str | None:
 
 def transfer_row(
     transmission: Transmission,
-    outcome: Outcome,
+    outcome: TransferOutcome,
     cause: Cause,
     sender: Profile,
     end_s: float,
@@ -84,7 +84,7 @@ def transfer_row(
     the amplifier's energy and its part of the chain's."""
     airtime_s = end_s - transmission.start_s  # 0 where it never was on the air
     flight = transmission.flight
-    whole = outcome is Outcome.DELIVERED and flight is None
+    whole = outcome is TransferOutcome.DELIVERED and flight is None
     bits = float(transmission.message.bits) if whole else transmission.carried_bits
     amplifier_j = float(
         transmit_energy_j(airtime_s, transmission.power_w, sender.pa_efficiency, 0.0)

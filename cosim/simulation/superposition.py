@@ -29,12 +29,12 @@ from cosim.physics.over_the_air import (
 from cosim.scenario.radio import OverTheAir
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.grid import Grid
-from cosim.simulation.links.transmission import Phase, Transmission
-from cosim.simulation.message import Message
+from cosim.simulation.links.transmission import AirPhase, Transmission
+from cosim.simulation.message import AddressedMessage
 from cosim.simulation.recorder import Recorder
 from cosim.simulation.rows import LAST_BIT, transfer_row
 from cosim.simulation.station import Station
-from cosim.trace.schema import Cause, EventKind, Outcome, TransferKind
+from cosim.trace.schema import Cause, EventKind, TransferKind, TransferOutcome
 
 
 @dataclass(eq=False)
@@ -50,7 +50,7 @@ class Star:
     """
 
     receiver: int
-    messages: dict[int, Message]
+    messages: dict[int, AddressedMessage]
     symbols: int
     turn: Turn
     eta_w: float = 0.0
@@ -70,7 +70,7 @@ class Superposition:
         channel: Channel,
         stations: Sequence[Station],
         record: Recorder,
-        arrived: Callable[[Message], None],
+        arrived: Callable[[AddressedMessage], None],
         numbers: Iterator[int],
     ) -> None:
         self.env, self.channel, self.stations, self.record = env, channel, stations, record
@@ -122,7 +122,7 @@ class Superposition:
         for star in stars:
             links = [(sender, star.receiver) for sender in star.messages]
             for (sender, _), gain in zip(links, self._gains(star, links), strict=True):
-                message = Message(star.receiver, bits, None, TransferKind.CONTROL)
+                message = AddressedMessage(star.receiver, bits, None, TransferKind.CONTROL)
                 grid = Grid(reports_s, 1)
                 self._open(star, sender, message, grid, power_w, gain, share_hz)
         return reports_s
@@ -139,7 +139,7 @@ class Superposition:
             gains = self._gains(star, links)
             power_w = self._p_max_w / len(links)
             for (_, sender), gain in zip(links, gains, strict=True):
-                message = Message(sender, bits, None, TransferKind.CONTROL)
+                message = AddressedMessage(sender, bits, None, TransferKind.CONTROL)
                 self._open(star, star.receiver, message, Grid(reply_s, 1), power_w, gain)
         return reply_s
 
@@ -148,7 +148,7 @@ class Superposition:
         for star in stars:
             for transmission in list(star.on_air.values()):
                 transmission.carried_bits = transmission.message.bits
-                self._end(star, transmission, Outcome.DELIVERED, Cause.BITS_DELIVERED)
+                self._end(star, transmission, TransferOutcome.DELIVERED, Cause.BITS_DELIVERED)
 
     def begin_sums(self, stars: Sequence[Star]) -> float:
         """Has those take part whose channels are good enough for it as they are now, and returns
@@ -169,7 +169,7 @@ class Superposition:
                 message = messages[sender]
                 transmission = self._open(star, sender, message, grid, power_w, gain)
                 if not takes_part:
-                    self._end(star, transmission, Outcome.OUTAGE, Cause.INFEASIBLE_POWER)
+                    self._end(star, transmission, TransferOutcome.OUTAGE, Cause.INFEASIBLE_POWER)
         return self._symbols_s(max(star.symbols for star in stars))
 
     def end_sums(self, stars: Sequence[Star]) -> None:
@@ -179,7 +179,9 @@ class Superposition:
             if star.on_air:
                 error = float(estimate_error(star.eta_w, self._noise_w, len(star.on_air)))
             for transmission in list(star.on_air.values()):
-                self._end(star, transmission, Outcome.DELIVERED, Cause.BITS_DELIVERED, error)
+                self._end(
+                    star, transmission, TransferOutcome.DELIVERED, Cause.BITS_DELIVERED, error
+                )
         self._stars = [star for star in self._stars if star not in stars]
 
     def cancel(self, station: Station, cause: Cause) -> None:
@@ -188,7 +190,7 @@ class Superposition:
         for star in list(self._stars):
             for transmission in list(star.on_air.values()):
                 if station.id in transmission.link:
-                    self._end(star, transmission, Outcome.CANCELLED, cause)
+                    self._end(star, transmission, TransferOutcome.CANCELLED, cause)
             if station.id == star.receiver:
                 star.messages.clear()
             elif star.messages.pop(station.id, None) is not None:
@@ -211,7 +213,7 @@ class Superposition:
         self,
         star: Star,
         sender: int,
-        message: Message,
+        message: AddressedMessage,
         grid: Grid,
         power_w: float,
         gain: float,
@@ -233,7 +235,7 @@ class Superposition:
             receiver_mixings=self.stations[message.receiver].inbox.mixings,
             power_w=power_w,
             known_gain=gain,
-            phase=Phase.ON_AIR if on_air else Phase.WAITING,
+            phase=AirPhase.ON_AIR if on_air else AirPhase.WAITING,
         )
         (distance_m,) = self.channel.distances_m([transmission.link], now_s)
         transmission.distance_m = float(distance_m)
@@ -249,7 +251,7 @@ class Superposition:
         self,
         star: Star,
         transmission: Transmission,
-        outcome: Outcome,
+        outcome: TransferOutcome,
         cause: Cause,
         error: float | None = None,
     ) -> None:
@@ -260,7 +262,7 @@ class Superposition:
         elapsed_s = float(self.env.now) - transmission.start_s
         transmission.pass_until(elapsed_s)
         chains_j = 0.0, 0.0
-        aired = transmission.phase is Phase.ON_AIR
+        aired = transmission.phase is AirPhase.ON_AIR
         if aired:
             noise_w = float(self.channel.noise_w(transmission.share_hz))
             received_w = transmission.power_w * transmission.known_gain
@@ -269,7 +271,7 @@ class Superposition:
         sent_bits = message.bits * min(elapsed_s / transmission.grid.deadline_s, 1.0)
         now_s, profile = float(self.env.now), sender.device.profile
         row = transfer_row(transmission, outcome, cause, profile, now_s, sent_bits, *chains_j)
-        in_time = outcome is Outcome.DELIVERED
+        in_time = outcome is TransferOutcome.DELIVERED
         if message.kind is TransferKind.UPDATE:
             symbols = star.symbols if in_time else self._symbols_in(star, elapsed_s)
             row = row._replace(symbols=symbols, estimate_error=error)

@@ -50,7 +50,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Axis:
+class GridAxis:
     """An axis is the tracks that move together; a grid has every combination of its axes.
 
     tracks: at least one, all of as many values.
@@ -62,17 +62,17 @@ class Axis:
         return len(self.tracks[0].values)
 
 
-def axes_of(grid: Mapping[str, Values], zipped: Sequence[Mapping[str, Values]]) -> list[Axis]:
+def axes_of(grid: Mapping[str, Values], zipped: Sequence[Mapping[str, Values]]) -> list[GridAxis]:
     """An axis for each key of the grid, and one for all keys of each mapping that is zipped."""
-    axes = [Axis([_track(key, values, ("grid", key))]) for key, values in grid.items()]
+    axes = [GridAxis([_track(key, values, ("grid", key))]) for key, values in grid.items()]
     for number, keys in enumerate(zipped):
         axes.append(
-            Axis([_track(key, values, ("zip", number, key)) for key, values in keys.items()])
+            GridAxis([_track(key, values, ("zip", number, key)) for key, values in keys.items()])
         )
     return axes
 
 
-def tracks_of(axes: Sequence[Axis]) -> Iterator[Track]:
+def tracks_of(axes: Sequence[GridAxis]) -> Iterator[Track]:
     """Every track of some axes, in their order."""
     for axis in axes:
         yield from axis.tracks

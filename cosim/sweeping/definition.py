@@ -22,7 +22,7 @@ from cosim.scenario.reading.document import Document, read_document
 from cosim.scenario.reading.one_line import dotted, shown
 from cosim.scenario.section import Section
 from cosim.scenario.standing_alone import fitting_name
-from cosim.sweeping.axes import Axis, Track, Values, axes_of, tracks_of
+from cosim.sweeping.axes import GridAxis, Track, Values, axes_of, tracks_of
 from cosim.sweeping.naming import point_label, point_name
 
 MAX_RUNS = 10_000
@@ -89,7 +89,7 @@ class Sweep:
     name: str
     scenario: Path
     fixed: Mapping[str, Any]
-    axes: Sequence[Axis]
+    axes: Sequence[GridAxis]
     seeds: Sequence[int]
     points: Sequence[Point]
     former_name: str | None = None
@@ -138,7 +138,7 @@ def read_sweep(path: Path) -> Sweep:
     return Sweep(name, scenario, file.fixed, axes, file.seeds, points, former)
 
 
-def _refuse_repetitions(document: Document, file: SweepFile, axes: Sequence[Axis]) -> None:
+def _refuse_repetitions(document: Document, file: SweepFile, axes: Sequence[GridAxis]) -> None:
     if "seed" in file.fixed:
         where = document.where(("set", "seed"))
         raise ScenarioError(f"{where}: set.seed: give them as 'seeds'")
@@ -196,7 +196,7 @@ def _written(value: Any) -> str:
 
 
 def _points(
-    document: Document, file: SweepFile, axes: Sequence[Axis], scenario: Path
+    document: Document, file: SweepFile, axes: Sequence[GridAxis], scenario: Path
 ) -> list[Point]:
     base = _with_all(document, read_document(scenario), "set", file.fixed)
     varied = [track.key for track in tracks_of(axes) if len(track.values) > 1]

@@ -11,10 +11,10 @@ from cosim.scenario.model import Scenario
 from cosim.spelling import did_you_mean
 from cosim.sweeping import ray_workers, workers
 from cosim.sweeping.progress import Tell
-from cosim.sweeping.work import Reply, Task
+from cosim.sweeping.work import Assignment, Reply
 
-# Plays all tasks, so many at a time, tells of rounds, and yields each one's reply as it comes.
-Player = Callable[[Iterable[Task], int, Tell], Generator[Reply]]
+# Plays all assignments, so many at a time, tells of rounds, and yields each reply as it comes.
+Player = Callable[[Iterable[Assignment], int, Tell], Generator[Reply]]
 
 
 class Engine(StrEnum):
@@ -37,7 +37,7 @@ def engine_named(name: str) -> Engine:
 
 
 def player_of(engine: Engine, scenarios: Sequence[Scenario]) -> Player:
-    """What plays tasks; raises SweepError where Ray would wait for itself."""
+    """What plays assignments; raises SweepError where Ray would wait for itself."""
     if engine is Engine.PROCESSES:
         return workers.play_all
     if any(getattr(scenario.learning, "executor", None) == "ray" for scenario in scenarios):

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from cosim.trace.reader import Run
 
 
-class Opened(NamedTuple):
-    """What is opened is runs, and what is to be said of them.
+class OpenedRuns(NamedTuple):
+    """Opened runs are such that were found on disk, and what is to be said of them.
 
     runs: in the order of the paths.
     notes: a sentence for each run of a sweep that is not completed.
@@ -23,12 +23,12 @@ class Opened(NamedTuple):
     called: dict[Path, str]
 
 
-def opened_runs(paths: Sequence[Path]) -> Opened:
+def opened_runs(paths: Sequence[Path]) -> OpenedRuns:
     """Opens runs; raises RunDirectoryError for what is neither a run nor a sweep."""
     from cosim.sweeping.index import completed_runs, is_sweep
     from cosim.trace.reader import read_run
 
-    opened = Opened([], [], {})
+    opened = OpenedRuns([], [], {})
     for path in paths:
         if is_sweep(path):
             index = completed_runs(path)

@@ -17,7 +17,7 @@ from cosim.sweeping.index import Entry, holding, known_results, refuse_foreign, 
 from cosim.sweeping.results import Results, results_of
 from cosim.sweeping.state import ERROR_FILE, Standing, State, look, make_way, seconds_of
 from cosim.sweeping.watch import Watch
-from cosim.sweeping.work import Reply, Task
+from cosim.sweeping.work import Assignment, Reply
 from cosim.trace.directory import explain_full_disk
 from cosim.trace.lock import holder
 from cosim.trace.manifest import read_manifest
@@ -108,8 +108,8 @@ def play_sweep(
         if not to_play:
             return list(entries.values())
         points = {planned.point.name: planned.point for planned in to_play}
-        tasks = _tasks(to_play, directory, watch)
-        replies = play_all(tasks, jobs, lambda progress: watch.reached(*progress))
+        assignments = _assignments(to_play, directory, watch)
+        replies = play_all(assignments, jobs, lambda progress: watch.reached(*progress))
         try:
             with closing(replies):
                 for reply in replies:
@@ -138,7 +138,7 @@ def _with_results(
     return replace(entry, results=known.get(key) or results_of(directory / entry.point.name))
 
 
-def _tasks(to_play: Sequence[Planned], directory: Path, watch: Watch) -> Iterator[Task]:
+def _assignments(to_play: Sequence[Planned], directory: Path, watch: Watch) -> Iterator[Assignment]:
     """Made one by one: an earlier attempt is resumed or moved aside only when its point's turn has
     come."""
     for planned in to_play:
@@ -148,9 +148,9 @@ def _tasks(to_play: Sequence[Planned], directory: Path, watch: Watch) -> Iterato
         try:
             resumed = make_way(folder, point.scenario, planned.standing.state)
         except RunDirectoryError as error:
-            yield Task(point.name, point.scenario, folder, refused=str(error))
+            yield Assignment(point.name, point.scenario, folder, refused=str(error))
         else:
-            yield Task(point.name, point.scenario, folder, resumed)
+            yield Assignment(point.name, point.scenario, folder, resumed)
 
 
 def _ended(point: Point, reply: Reply, directory: Path) -> Entry:

@@ -23,8 +23,8 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_
 _TO_END_S = 10.0
 
 
-class Task(NamedTuple):
-    """A task is a run to be played.
+class Assignment(NamedTuple):
+    """An assignment is a run to be played.
 
     name: by which its reply is known.
     scenario: a `Scenario`.
@@ -43,7 +43,7 @@ class Task(NamedTuple):
 class Reply(NamedTuple):
     """A reply says how a run ended.
 
-    name: the task's.
+    name: the assignment's.
     error: one sentence; None where the run was completed.
     traceback: of a bug; None where there was none.
     """
@@ -78,8 +78,8 @@ def serve(connection: Connection, threads: int | None) -> None:
     Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(thread_variables(threads))
     try:
-        while (task := connection.recv()) is not None:
-            tell(play_task(task, tell))
+        while (assignment := connection.recv()) is not None:
+            tell(play_assignment(assignment, tell))
     except (EOFError, BrokenPipeError, KeyboardInterrupt):
         pass
 
@@ -104,39 +104,43 @@ def thread_variables(threads: int | None) -> dict[str, str]:
     return {name: str(max(1, min(counts.get(name, threads), threads))) for name in THREADS}
 
 
-def play_task(task: Task, tell: Tell | None = None) -> Reply:
+def play_assignment(assignment: Assignment, tell: Tell | None = None) -> Reply:
     """Plays a run to its end, and replies with its failure where it fails.
 
     tell: hears of its rounds.
     """
-    if task.refused is not None:
-        return Reply(task.name, task.refused)
+    if assignment.refused is not None:
+        return Reply(assignment.name, assignment.refused)
     gc.collect()  # a run before may hang together in cycles, gigabytes of it
     from cosim.methods.outside import blamed
 
     try:
-        _play_or_resume(task, tell)
+        _play_or_resume(assignment, tell)
     except CosimError as error:
-        return Reply(task.name, str(error))
+        return Reply(assignment.name, str(error))
     except Exception as error:
         if (fault := blamed(error)) is not None:
-            return Reply(task.name, str(fault))
+            return Reply(assignment.name, str(fault))
         kind = type(error).__name__
         lines = str(error).splitlines()
-        return Reply(task.name, f"{kind}: {lines[0]}" if lines else kind, traceback.format_exc())
-    return Reply(task.name)
+        return Reply(
+            assignment.name, f"{kind}: {lines[0]}" if lines else kind, traceback.format_exc()
+        )
+    return Reply(assignment.name)
 
 
-def _play_or_resume(task: Task, tell: Tell | None) -> None:
+def _play_or_resume(assignment: Assignment, tell: Tell | None) -> None:
     from cosim.lifecycle.play import play, resume
     from cosim.sweeping.rounds import RoundTeller
     from cosim.sweeping.state import State, move_aside
 
-    watched = [] if tell is None else [RoundTeller(task.name, task.scenario.rounds, tell)]
-    if task.resumed:
+    watched = (
+        [] if tell is None else [RoundTeller(assignment.name, assignment.scenario.rounds, tell)]
+    )
+    if assignment.resumed:
         try:
-            resume(task.directory, watched)
+            resume(assignment.directory, watched)
             return
         except ResumeError:  # by another version of the code, say
-            move_aside(task.directory, State.INTERRUPTED)
-    play(task.scenario, out=task.directory, observers=watched)
+            move_aside(assignment.directory, State.INTERRUPTED)
+    play(assignment.scenario, out=assignment.directory, observers=watched)

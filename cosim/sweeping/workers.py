@@ -13,7 +13,7 @@ from typing import Any
 
 from cosim.host.safe_path import safe_path
 from cosim.sweeping.progress import Progress, Tell
-from cosim.sweeping.work import Reply, Task, serve
+from cosim.sweeping.work import Assignment, Reply, serve
 
 
 def cores() -> int:
@@ -30,21 +30,23 @@ def threads_for(jobs: int) -> int | None:
     return None if jobs == 1 else max(1, cores() // jobs)
 
 
-def play_all(tasks: Iterable[Task], jobs: int, tell: Tell | None = None) -> Generator[Reply]:
-    """Plays all tasks, `jobs` at a time, and yields each one's reply as it comes.
+def play_all(
+    assignments: Iterable[Assignment], jobs: int, tell: Tell | None = None
+) -> Generator[Reply]:
+    """Plays all assignments, `jobs` at a time, and yields each one's reply as it comes.
 
     tell: hears of the rounds of those that go on.
     Closed early, it stops the runs that go on and waits until their traces are written.
     """
-    queue = iter(tasks)
+    queue = iter(assignments)
     busy: list[_Worker] = []
     idle: list[_Worker] = []
     try:
         while True:
-            for task in islice(queue, jobs - len(busy)):
+            for assignment in islice(queue, jobs - len(busy)):
                 worker = idle.pop() if idle else _Worker(threads_for(jobs))
                 busy.append(worker)
-                worker.give(task)
+                worker.give(assignment)
             if not busy:
                 return
             ready = wait([worker.connection for worker in busy])
@@ -84,7 +86,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, child_end = context.Pipe()
         self.process = context.Process(target=serve, args=(child_end, threads), daemon=True)
-        self.task: Task | None = None
+        self.assignment: Assignment | None = None
         # Ctrl-C goes to every process of a terminal; only this one is to hear it.
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
@@ -95,16 +97,16 @@ class _Worker:
         child_end.close()
         self.alive = True
 
-    def give(self, task: Task) -> None:
-        """Has the process play a task."""
-        self.task = task
+    def give(self, assignment: Assignment) -> None:
+        """Has the process play an assignment."""
+        self.assignment = assignment
         with suppress(BrokenPipeError):  # it is dead, which `reply` tells
-            self.connection.send(task)
+            self.connection.send(assignment)
 
     def reply(self) -> Reply | Progress:
-        """How far the task is, or the reply to it; a process that has died is told of as the run's
-        failure."""
-        assert self.task is not None
+        """How far the assignment is, or the reply to it; a process that has died is told of as the
+        run's failure."""
+        assert self.assignment is not None
         try:
             reply: Any = self.connection.recv()
             assert isinstance(reply, Reply | Progress)
@@ -112,10 +114,10 @@ class _Worker:
         except (EOFError, ConnectionResetError):
             self.alive = False
             self.process.join()
-            return Reply(self.task.name, _death(self.process.exitcode))
+            return Reply(self.assignment.name, _death(self.process.exitcode))
 
     def dismiss(self) -> None:
-        """Lets a process end that waits for a task."""
+        """Lets a process end that waits for an assignment."""
         with suppress(BrokenPipeError):
             self.connection.send(None)
 

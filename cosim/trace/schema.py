@@ -13,9 +13,9 @@ import pyarrow as pa
 from cosim.trace.column import Column, Device, EnergyRx, Round, X, Y
 from cosim.trace.vocabulary import Cause as Cause
 from cosim.trace.vocabulary import EventKind as EventKind
-from cosim.trace.vocabulary import Outcome as Outcome
 from cosim.trace.vocabulary import Quantity as Quantity
 from cosim.trace.vocabulary import TransferKind as TransferKind
+from cosim.trace.vocabulary import TransferOutcome as TransferOutcome
 
 
 class DeviceRow(NamedTuple):
@@ -81,7 +81,7 @@ class TransferRow(NamedTuple):
     delivered_bits: Annotated[float, Column("bit", "of these, what got through: not an integer")]
     energy_tx_j: Annotated[float, Column("J", "energy spent sending")]
     energy_rx_j: EnergyRx
-    outcome: Annotated[Outcome, Column("1", "how the transmission ended")]
+    outcome: Annotated[TransferOutcome, Column("1", "how the transmission ended")]
     cause: Annotated[Cause, Column("1", "why the transmission ended")]
     mixing: Annotated[int, Column("1", "which of the round's mixings it is for, from 0")] = 0
     packets_lost: Annotated[

@@ -51,7 +51,7 @@ class TransferKind(StrEnum):
     BEACON = "beacon"
 
 
-class Outcome(StrEnum):
+class TransferOutcome(StrEnum):
     """A transmission ends in one of these ways."""
 
     DELIVERED = "delivered"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cosim.trace.schema import EventKind, Outcome, TransferKind
+from cosim.trace.schema import EventKind, TransferKind, TransferOutcome
 from cosim.verification.finding import Check, Finding, where, written
 from cosim.verification.subject import Subject
 
@@ -41,7 +41,7 @@ def check_bits(run: Subject) -> Check:
 def _each(transfers: pd.DataFrame) -> Iterator[Finding]:
     bits, delivered = (transfers[name].to_numpy(float) for name in ("bits", "delivered_bits"))
     sent = transfers["sent_bits"].to_numpy(float)
-    through = (transfers["outcome"] == Outcome.DELIVERED).to_numpy()
+    through = (transfers["outcome"] == TransferOutcome.DELIVERED).to_numpy()
     for row in where(~((delivered >= 0.0) & (delivered <= bits))):
         yield _one("delivered_bits", f"0 to the payload's {written(bits[row])}", delivered, row)
     for row in where(~((sent >= delivered) & (sent < np.inf))):
@@ -72,9 +72,9 @@ def _one(column: str, expected: str, values: FloatArray, row: int) -> Finding:
 
 def _sums(transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iterator[Finding]:
     updates = transfers[transfers["kind"] == TransferKind.UPDATE]
-    through = updates["outcome"] == Outcome.DELIVERED
+    through = updates["outcome"] == TransferOutcome.DELIVERED
     whole = updates["delivered_bits"] >= updates["bits"]
-    stale = (updates["outcome"] == Outcome.LATE) & whole
+    stale = (updates["outcome"] == TransferOutcome.LATE) & whole
     for column, in_transfers, what in (
         ("bits_sent", transfers.groupby("src")["sent_bits"].sum(), "bits of its transfers"),
         ("received", updates[through].groupby("dst").size(), "updates delivered to it"),
@@ -95,7 +95,9 @@ def _missed(run: Subject, transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iter
     the receiver not there."""
     if "events" not in run.tables:
         return
-    lost = (transfers["kind"] == TransferKind.UPDATE) & (transfers["outcome"] != Outcome.DELIVERED)
+    lost = (transfers["kind"] == TransferKind.UPDATE) & (
+        transfers["outcome"] != TransferOutcome.DELIVERED
+    )
     unsent = lost & (transfers["end_s"] <= transfers["start_s"])
     counted = rounds.groupby("device")["missed"].sum()
     events = run.tables["events"]

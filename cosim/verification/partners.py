@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from cosim.trace.schema import Cause, EventKind, Outcome
+from cosim.trace.schema import Cause, EventKind, TransferOutcome
 from cosim.verification.finding import Check, Finding, where, written
 from cosim.verification.matching import unmatched
 from cosim.verification.subject import Subject
@@ -23,10 +23,10 @@ _ABOUT_TRANSFERS = (
 _GONE = {Cause.AVAILABILITY, Cause.BATTERY_EMPTY, Cause.SCHEDULE}
 # Why a transfer of each outcome may have ended.
 _CAUSES = {
-    Outcome.DELIVERED: {Cause.BITS_DELIVERED},
-    Outcome.LATE: {Cause.BITS_DELIVERED, Cause.DEADLINE, Cause.INTERRUPTED} | _GONE,
-    Outcome.OUTAGE: {Cause.OUTAGE, Cause.INFEASIBLE_POWER},
-    Outcome.CANCELLED: {Cause.UNREACHABLE} | _GONE,
+    TransferOutcome.DELIVERED: {Cause.BITS_DELIVERED},
+    TransferOutcome.LATE: {Cause.BITS_DELIVERED, Cause.DEADLINE, Cause.INTERRUPTED} | _GONE,
+    TransferOutcome.OUTAGE: {Cause.OUTAGE, Cause.INFEASIBLE_POWER},
+    TransferOutcome.CANCELLED: {Cause.UNREACHABLE} | _GONE,
 }
 
 
@@ -39,7 +39,7 @@ def check_transfers(run: Subject) -> Check:
     events, transfers = run.tables["events"], run.tables["transfers"]
     outcome = transfers["outcome"]
     whole = transfers["delivered_bits"] >= transfers["bits"]
-    arrived = (outcome == Outcome.DELIVERED) | ((outcome == Outcome.LATE) & whole)
+    arrived = (outcome == TransferOutcome.DELIVERED) | ((outcome == TransferOutcome.LATE) & whole)
     # What nobody could hear, or was cut in its first instant, was never on the air.
     aired = transfers["end_s"] > transfers["start_s"]
     every = aired | True
@@ -49,7 +49,7 @@ def check_transfers(run: Subject) -> Check:
         (EventKind.SEND_START, forth, ["start_s"], every, aired),
         (EventKind.SEND_END, forth, ["end_s"], every, aired),
         (EventKind.RECEIVE, back, ["end_s"], arrived, arrived),
-        (EventKind.DEADLINE, back, [], outcome == Outcome.LATE, every),
+        (EventKind.DEADLINE, back, [], outcome == TransferOutcome.LATE, every),
     ):
         of_events = events.loc[events["kind"] == kind, [*_LINK, *(["time_s"] if time else [])]]
         of_transfers = transfers.loc[among, [*columns, *time]]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from cosim.errors import ViewError
 from cosim.trace.reader import Run
-from cosim.trace.schema import EventKind, Outcome
+from cosim.trace.schema import EventKind, TransferOutcome
 from cosim.views.canvas import Canvas
 from cosim.views.map import draw_ended, marks
 from cosim.views.palette import FAINT, IN_THE_AIR, OUTCOME, gif_palette
@@ -53,7 +53,7 @@ def _frames(places: Places, times: list[float]) -> Iterator[Image.Image]:
     palette.putpalette(gif_palette())
     transfers = places.run.transfers
     rounds = places.run.rounds
-    colours = [(o.value, OUTCOME[o], o is not Outcome.DELIVERED) for o in Outcome
+    colours = [(o.value, OUTCOME[o], o is not TransferOutcome.DELIVERED) for o in TransferOutcome
                if (transfers["outcome"] == o).any()]  # fmt: skip
     leaves = bool((places.run.events["kind"] == EventKind.LEAVE).any())
     before = -np.inf
@@ -67,7 +67,7 @@ def _frames(places: Places, times: list[float]) -> Iterator[Image.Image]:
         ended = transfers[(transfers["end_s"] <= time_s) & (transfers["end_s"] > before)]
         canvas.draw_links(flying, here, IN_THE_AIR, len(flying) + len(ended))
         draw_ended(canvas, ended, here)
-        missed = ended[ended["outcome"] != Outcome.DELIVERED]
+        missed = ended[ended["outcome"] != TransferOutcome.DELIVERED]
         canvas.draw_devices(here, set(missed["dst"]), away_at(places.run, time_s))
         number = int((rounds["end_s"] <= time_s).groupby(rounds["round"]).all().sum()) + 1
         last = int(rounds["round"].max())

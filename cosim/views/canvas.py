@@ -12,7 +12,7 @@ from matplotlib.patches import Circle, Rectangle
 from numpy.typing import NDArray
 
 from cosim.scenario.devices import Area
-from cosim.trace.schema import Outcome
+from cosim.trace.schema import TransferOutcome
 from cosim.views.arrows import crossings, curves
 from cosim.views.palette import FAINT, GRID, INK, OUTCOME, bare, new_figure
 
@@ -124,7 +124,7 @@ class Canvas:
         discs = PatchCollection(
             [Circle((x, y), radius) for x, y in places_m.values()],
             facecolors=[FAINT if device in away else INK for device in places_m],
-            edgecolors=[OUTCOME[Outcome.LATE] if ring else "white" for ring in ringed],
+            edgecolors=[OUTCOME[TransferOutcome.LATE] if ring else "white" for ring in ringed],
             linewidths=[wide if ring else narrow for ring in ringed],
             zorder=7,
         )

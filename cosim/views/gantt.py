@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cosim.trace.reader import Run
-from cosim.trace.schema import Outcome
+from cosim.trace.schema import TransferOutcome
 from cosim.views.palette import FAINT, GRID, INK, OUTCOME, PHASE, bare, new_figure
 from cosim.views.selection import in_words
-from cosim.views.spans import DeviceRound, Phase, device_rounds, lanes, phases
+from cosim.views.spans import DeviceRound, RoundPhase, device_rounds, lanes, phases
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +81,7 @@ def _draw(
     return figure
 
 
-def _draw_phases(axes: Axes, found: list[Phase], rows: dict[int, int], deep: float) -> None:
+def _draw_phases(axes: Axes, found: list[RoundPhase], rows: dict[int, int], deep: float) -> None:
     for kind, colour in PHASE.items():
         parts = [phase for phase in found if phase.kind == kind]
         axes.barh(
@@ -121,7 +121,7 @@ def _draw_transfers(
             color=colour,
             linewidth=0,
         )
-        if outcome != Outcome.DELIVERED:
+        if outcome != TransferOutcome.DELIVERED:
             axes.scatter(
                 [row.end_s for row, _ in some],
                 [y for _, y in some],
@@ -137,7 +137,7 @@ def _draw_transfers(
             axes.annotate(
                 f"→{row.dst}",
                 (row.end_s, y),
-                xytext=(6 if row.outcome != Outcome.DELIVERED else 2, 0),
+                xytext=(6 if row.outcome != TransferOutcome.DELIVERED else 2, 0),
                 textcoords="offset points",
                 fontsize=5.5,
                 color=INK,
@@ -215,7 +215,9 @@ def _words(
     handles: list[Any] = [Patch(color=colour, label=kind) for kind, colour in PHASE.items()]
     for outcome, colour in OUTCOME.items():
         if outcome in counts.index:
-            missed: Any = {} if outcome == Outcome.DELIVERED else {"marker": "X", "markersize": 7}
+            missed: Any = (
+                {} if outcome == TransferOutcome.DELIVERED else {"marker": "X", "markersize": 7}
+            )
             label = f"transfer {outcome} ({counts[outcome]})"
             handles.append(Line2D([], [], color=colour, linewidth=2.5, label=label, **missed))
     handles.append(

@@ -13,7 +13,7 @@ from cosim.views.selection import check_round, choose_rounds, rounds_of, view_fi
 _ROUNDS_OF_A_CHART = 3
 
 
-class Line(NamedTuple):
+class ViewLine(NamedTuple):
     """A line is for the person who asked for a view.
 
     text: the path of a file that was written, or a note on what it leaves out.
@@ -24,7 +24,7 @@ class Line(NamedTuple):
     is_note: bool = False
 
 
-def make_timeline(run: Run, rounds: str | None, out: Path | None) -> Iterator[Line]:
+def make_timeline(run: Run, rounds: str | None, out: Path | None) -> Iterator[ViewLine]:
     """Writes `timeline.json` and `timeline.png`; without `rounds` all, and the first three."""
     from cosim.views.gantt import write_gantt
     from cosim.views.trace_events import write_trace_events
@@ -36,7 +36,7 @@ def make_timeline(run: Run, rounds: str | None, out: Path | None) -> Iterator[Li
     yield from _write(run, out, "timeline.png", lambda p: write_gantt(run, charted, p))
 
 
-def make_map(run: Run, number: int | None, animate: bool, out: Path | None) -> Iterator[Line]:
+def make_map(run: Run, number: int | None, animate: bool, out: Path | None) -> Iterator[ViewLine]:
     """Writes `map-round-N.png` of a round, the last one if none is given, and `map.gif`."""
     from cosim.views.animation import write_animation
     from cosim.views.map import write_map
@@ -51,9 +51,9 @@ def make_map(run: Run, number: int | None, animate: bool, out: Path | None) -> I
 
 def _write(
     run: Run, out: Path | None, name: str, write: Callable[[Path], str | None]
-) -> Iterator[Line]:
+) -> Iterator[ViewLine]:
     with view_file(run, out, name) as (path, temporary):
         note = write(temporary)
-    yield Line(str(path))
+    yield ViewLine(str(path))
     if note is not None:
-        yield Line(note, is_note=True)
+        yield ViewLine(note, is_note=True)

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.lines import Line2D
 
 from cosim.trace.reader import Run
-from cosim.trace.schema import Outcome
+from cosim.trace.schema import TransferOutcome
 from cosim.views.canvas import MOST_NUMBERED, Canvas
 from cosim.views.palette import FAINT, GRID, INK, OUTCOME
 from cosim.views.places import FloatArray, places_of
@@ -31,14 +31,14 @@ def write_map(run: Run, number: int, file: Path) -> str | None:
     canvas.draw_lines((path.between(since, end_s) for path in walked), GRID, 1.6)
     canvas.draw_lines((path.between(start_s, end_s) for path in walked), FAINT, 2.4)
     counts = draw_ended(canvas, transfers, here)
-    late = transfers[transfers["outcome"] != Outcome.DELIVERED]
+    late = transfers[transfers["outcome"] != TransferOutcome.DELIVERED]
     away = away_at(run, end_s)
     canvas.draw_devices(here, set(late["dst"]), away)
     canvas.title(
         f"{run.manifest.get('name')} · {run.manifest.get('method')} · round {number}",
         f"{start_s:.2f} s to {end_s:.2f} s; devices and links as they lay at its end",
     )
-    labels = [(f"{o} ({counts[o]})", colour, o != Outcome.DELIVERED)
+    labels = [(f"{o} ({counts[o]})", colour, o != TransferOutcome.DELIVERED)
               for o, colour in OUTCOME.items() if counts[o]]  # fmt: skip
     canvas.legend(labels, marks(bool(len(late)), paths=True, away=bool(away)))
     canvas.figure.savefig(file, format="png")
@@ -53,7 +53,7 @@ def draw_ended(canvas: Canvas, transfers: Any, here: dict[int, FloatArray]) -> d
     counts = {outcome: int((transfers["outcome"] == outcome).sum()) for outcome in OUTCOME}
     for outcome in sorted(OUTCOME, key=lambda outcome: -counts[outcome]):
         some = transfers[transfers["outcome"] == outcome]
-        missed = outcome != Outcome.DELIVERED
+        missed = outcome != TransferOutcome.DELIVERED
         canvas.draw_links(some, here, OUTCOME[outcome], len(transfers), missed=missed)
     return counts
 
@@ -61,7 +61,7 @@ def draw_ended(canvas: Canvas, transfers: Any, here: dict[int, FloatArray]) -> d
 def marks(missed: bool, *, paths: bool, away: bool = False) -> list[Line2D]:
     """The legend of rings, pale discs and paths; with `paths`, of this round and before."""
     ring = Line2D([], [], linestyle="", marker="o", markersize=10, color=INK)
-    ring.set_markeredgecolor(OUTCOME[Outcome.LATE])
+    ring.set_markeredgecolor(OUTCOME[TransferOutcome.LATE])
     ring.set_markeredgewidth(2.0)
     ring.set_label("device that missed an update")
     walked = Line2D([], [], color=FAINT, linewidth=2.4, label="path in this round")

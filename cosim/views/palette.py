@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cosim.trace.schema import Outcome
+from cosim.trace.schema import TransferOutcome
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,10 +25,10 @@ PHASE: MappingProxyType[str, str] = MappingProxyType(
 )
 OUTCOME: MappingProxyType[str, str] = MappingProxyType(
     {
-        Outcome.DELIVERED: "#009E73",
-        Outcome.LATE: "#D55E00",
-        Outcome.OUTAGE: "#CC79A7",
-        Outcome.CANCELLED: "#000000",
+        TransferOutcome.DELIVERED: "#009E73",
+        TransferOutcome.LATE: "#D55E00",
+        TransferOutcome.OUTAGE: "#CC79A7",
+        TransferOutcome.CANCELLED: "#000000",
     }
 )
 

@@ -34,8 +34,8 @@ class DeviceRound:
 
 
 @dataclass(frozen=True)
-class Phase:
-    """A phase is a part of a device's round, with no other at the same time.
+class RoundPhase:
+    """A round's phase is a part of it, of one device, with no other at the same time.
 
     device, round: whose, and of which.
     kind: `compute`, `send` or `wait`.
@@ -71,20 +71,20 @@ def device_rounds(run: Run, rounds: Sequence[int]) -> list[DeviceRound]:
     ]
 
 
-def phases(run: Run, spans: Iterable[DeviceRound]) -> list[Phase]:
+def phases(run: Run, spans: Iterable[DeviceRound]) -> list[RoundPhase]:
     """The rounds cut into phases: computing first, else sending, else waiting.
 
     A device that is off does not wait: it has no phase then.
     """
     computing, sending, off = computing_spells(run), _sending(run), off_spells(run)
-    pieces: list[Phase] = []
+    pieces: list[RoundPhase] = []
     for span in spans:
         compute = _clip(computing[span.device], span.start_s, span.end_s)
         send = _without(_clip(sending[span.device], span.start_s, span.end_s), compute)
         away = _clip(off[span.device], span.start_s, span.end_s)
         wait = _without([(span.start_s, span.end_s)], _merged([*compute, *send, *away]))
         for kind, parts in (("compute", compute), ("send", send), ("wait", wait)):
-            pieces += [Phase(span.device, span.round, kind, a, b) for a, b in parts]
+            pieces += [RoundPhase(span.device, span.round, kind, a, b) for a, b in parts]
     return sorted(pieces, key=lambda phase: (phase.device, phase.start_s))
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from cosim.trace.reader import Run
-from cosim.trace.schema import Outcome
+from cosim.trace.schema import TransferOutcome
 from cosim.views.spans import DeviceRound, device_rounds, lanes, phases
 
 Event = dict[str, Any]
@@ -25,9 +25,9 @@ PID = 1
 # Chrome's own names for colours.
 _COLOURS = {"compute": "thread_state_running", "send": "thread_state_iowait", "wait": "grey"}
 _MISSED = {
-    Outcome.LATE: "deadline missed",
-    Outcome.OUTAGE: "outage",
-    Outcome.CANCELLED: "cancelled",
+    TransferOutcome.LATE: "deadline missed",
+    TransferOutcome.OUTAGE: "outage",
+    TransferOutcome.CANCELLED: "cancelled",
 }
 
 
@@ -144,11 +144,11 @@ def _transfer(row: Any, lane: int, stride: int, cover: _Cover) -> Iterator[Event
             yield arrow | {"ph": "s", "ts": sent["ts"], "tid": sent["tid"]}
             yield arrow | {"ph": "f", "bp": "e", "ts": arrives, "tid": receiver}
     if row.outcome in _MISSED:
-        time_s = row.deadline_at_s if row.outcome == Outcome.LATE else row.end_s
+        time_s = row.deadline_at_s if row.outcome == TransferOutcome.LATE else row.end_s
         yield {
             "ph": "i",
             "s": "t",
-            "name": f"{_MISSED[Outcome(row.outcome)]} (from {row.src})",
+            "name": f"{_MISSED[TransferOutcome(row.outcome)]} (from {row.src})",
             "cat": "missed",
             "pid": PID,
             "tid": receiver,

@@ -16,10 +16,10 @@ from cosim.trace.schema import (
     EventKind,
     EventRow,
     LayerRow,
-    Outcome,
     RoundRow,
     TopologyRow,
     TransferKind,
+    TransferOutcome,
     TransferRow,
 )
 from cosim.trace.writer import TraceWriter
@@ -94,7 +94,7 @@ def write_run(
                 of_event = {"round": number, "device": src, "kind": kind, "cause": cause}
                 trace.add(_row(EventRow, **of_event))
             fields = {"round": number, "src": src, "dst": (src + 1) % devices, "bits": bits}
-            outcome = Outcome.LATE if late else Outcome.DELIVERED
+            outcome = TransferOutcome.LATE if late else TransferOutcome.DELIVERED
             part = bits / (1 + late)
             sent = {"sent_bits": part, "delivered_bits": part, "outcome": outcome}
             of_transfer = TransferKind.BEACON if src < silent else TransferKind.UPDATE

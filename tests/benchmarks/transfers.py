@@ -42,7 +42,7 @@ from typing import Any
 
 import numpy as np
 
-from cosim.physics.fading import ClarkeFading, clarke_power_gains_at_even_steps
+from cosim.physics.fading import SumOfSinusoids, clarke_power_gains_at_even_steps
 from cosim.scenario.model import Scenario
 from cosim.simulation.rounds.schedule import play_out
 from cosim.simulation.setup.build import build_devices, build_learner, world_of
@@ -131,7 +131,7 @@ def played(devices: int, rounds: int, kind: str, *, written: bool = False) -> di
 def gains_per_second(links: int = 4000) -> float:
     """The limit: |z|² of as many links at as many slots, and nothing else."""
     streams = [np.random.default_rng(number) for number in range(links)]
-    fadings = ClarkeFading.draw_all(streams, carrier_hz=3.5e9)
+    fadings = SumOfSinusoids.draw_all(streams, carrier_hz=3.5e9)
     step = np.full(links, 1.5 * 0.85 / SLOTS)
     start = process_time()
     clarke_power_gains_at_even_steps(fadings, 0 * step, step, 0 * step, step, SLOTS)

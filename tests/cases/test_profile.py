@@ -8,14 +8,14 @@ import pytest
 from cosim.errors import BusyMachineError
 from cosim.methods.workload import Workload
 from cosim.profiling import contention
-from cosim.profiling.contention import Patience, Watch
-from cosim.profiling.jobs import CalibrationJob
+from cosim.profiling.contention import ContentionWatch, Patience
+from cosim.profiling.jobs import ProfilingJob
 from cosim.profiling.measure import Timing
 from cosim.profiling.profile import Profiled
 from cosim.scenario.catalogue import catalogue
 from cosim.simulation.compute_time import compute_time_s
 
-JOB = CalibrationJob(1, 4, 1, None)
+JOB = ProfilingJob(1, 4, 1, None)
 WORK = Workload(flop=10**12, passes=2, steps=2, samples=2, trained=100)
 
 
@@ -38,13 +38,13 @@ def test_contention_is_wall_time_over_what_was_undisturbed(
     monkeypatch.setattr(contention, "perf_counter", lambda: 110.0)
     monkeypatch.setattr(contention, "process_time", lambda: 7.0 + processor_s)
     monkeypatch.setattr(contention, "_waited_s", lambda: {k: 3.0 + v for k, v in waited_s.items()})
-    start = Watch(100.0, 7.0, dict.fromkeys(waited_s, 3.0))
+    start = ContentionWatch(100.0, 7.0, dict.fromkeys(waited_s, 3.0))
     assert start.contention() == pytest.approx(expected)
 
 
 def test_a_moment_too_short_for_the_clocks_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contention, "perf_counter", lambda: 5.0)
-    assert Watch.started().contention() == 1.0
+    assert ContentionWatch.started().contention() == 1.0
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cosim.profiling.bench import Exercise
-from cosim.profiling.contention import Watch
+from cosim.profiling.contention import ContentionWatch
 from cosim.scenario.catalogue import named_profile
 
 
@@ -31,7 +31,7 @@ def test_nothing_is_written_unless_it_is_wanted_anyway(
         return exercise.work.flop / 1e9 + 0.01 * exercise.work.passes
 
     monkeypatch.setattr("cosim.profiling.measure.seconds_of", seconds_of)
-    monkeypatch.setattr(Watch, "contention", lambda self: 3.2)
+    monkeypatch.setattr(ContentionWatch, "contention", lambda self: 3.2)
     ended = cosim("profile", learning_file, "--out", "mine.yaml")
     assert ended.code == 1
     assert "cosim: the machine was busy: the jobs took 3.2 times as long" in ended.err
@@ -52,7 +52,7 @@ def test_a_busy_machine_is_told_before_all_is_measured(
 
     monkeypatch.setattr("cosim.profiling.measure.seconds_of", seconds_of)
     monkeypatch.setattr("cosim.profiling.contention._PLAIN_S", 0.0)
-    monkeypatch.setattr(Watch, "contention", lambda self: 3.2)
+    monkeypatch.setattr(ContentionWatch, "contention", lambda self: 3.2)
     ended = cosim("profile", learning_file, "--out", "mine.yaml")
     assert (ended.code, ended.out) == (1, "")
     assert "cosim: the machine was busy: the jobs took 3.2 times as long" in ended.err

@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 
 from cosim.errors import ScenarioError
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.lifecycle.play import Interrupted, play
 from cosim.scenario.load import load
-from cosim.sweeping.work import Task
+from cosim.sweeping.work import Assignment
 from cosim.sweeping.workers import cores, play_all, threads_for
 from cosim.trace.reader import read_run
 
@@ -140,16 +140,16 @@ def test_an_interrupted_run_of_a_sweep_is_resumed(
     shutil.copytree("whole", HERE)
     run, whole = HERE / "seed-3", read_run("whole/seed-3").manifest
     shutil.rmtree(run)
-    inner = Learner.evaluate
+    inner = ModelLearner.evaluate
     calls = itertools.count(1)
 
-    def interrupted(self: Learner, *asked: Any) -> Any:
+    def interrupted(self: ModelLearner, *asked: Any) -> Any:
         if next(calls) == 2:
             raise KeyboardInterrupt
         return inner(self, *asked)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Learner, "evaluate", interrupted)
+        patch.setattr(ModelLearner, "evaluate", interrupted)
         with pytest.raises(Interrupted):
             play(load(Path("whole/seed-3/scenario.yaml")), out=run, spacing=0)
     assert cosim("sweep", "two.yaml", "--jobs", jobs).code == 0
@@ -262,13 +262,13 @@ def test_the_death_of_a_worker_costs_one_run(scenario_file: Path, tmp_path: Path
     scenario = load(scenario_file)
     endless = load(scenario_file, ["rounds=1000000"])
 
-    def tasks() -> Any:
-        yield Task("endless", endless, tmp_path / "endless")
+    def assignments() -> Any:
+        yield Assignment("endless", endless, tmp_path / "endless")
         for child in multiprocessing.active_children():
             child.kill()
-        yield Task("short", scenario, tmp_path / "short")
+        yield Assignment("short", scenario, tmp_path / "short")
 
-    replies = {reply.name: reply.error for reply in play_all(tasks(), jobs=2)}
+    replies = {reply.name: reply.error for reply in play_all(assignments(), jobs=2)}
     assert replies["short"] is None
     assert "ended by SIGKILL" in str(replies["endless"])
     assert read_run(tmp_path / "short").manifest["status"] == "completed"

@@ -21,7 +21,7 @@ from cosim.sweeping.rounds import RoundTeller
 from cosim.sweeping.run import play_sweep
 from cosim.sweeping.state import State
 from cosim.sweeping.watch import Watch
-from cosim.sweeping.work import Task, play_task
+from cosim.sweeping.work import Assignment, play_assignment
 from cosim.trace.reader import read_run
 
 SWEEP = """\
@@ -117,8 +117,8 @@ def test_a_run_does_not_mind_that_nobody_listens(sweep: Sweep, tmp_path: Path) -
 
     point = sweep.points[0]
     alone, heard = (tmp_path / name for name in ("alone", "heard"))
-    assert play_task(Task(point.name, point.scenario, heard), gone).error is None
-    assert play_task(Task(point.name, point.scenario, alone)).error is None
+    assert play_assignment(Assignment(point.name, point.scenario, heard), gone).error is None
+    assert play_assignment(Assignment(point.name, point.scenario, alone)).error is None
     hashes = [read_run(folder).manifest["results_sha256"] for folder in (alone, heard)]
     assert hashes[0] == hashes[1]
 
@@ -161,7 +161,7 @@ def test_a_live_display_says_who_is_how_far(sweep: Sweep) -> None:
 def test_results_are_those_of_a_comparison_and_are_read_once(
     cosim: Any, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    play = play_task(Task("one", sweep.points[0].scenario, HERE / NAMES[0]))
+    play = play_assignment(Assignment("one", sweep.points[0].scenario, HERE / NAMES[0]))
     assert play.error is None
     figures = figures_of(read_run(HERE / NAMES[0]), None)
     found = results_of(HERE / NAMES[0])
@@ -183,7 +183,7 @@ def test_results_are_those_of_a_comparison_and_are_read_once(
 @pytest.mark.slow
 def test_names_are_those_of_the_index_and_of_a_comparison(cosim: Any, sweep: Sweep) -> None:
     for point in sweep.points[::2]:
-        play_task(Task(point.name, point.scenario, HERE / point.name))
+        play_assignment(Assignment(point.name, point.scenario, HERE / point.name))
     ended = [Entry(point, State.COMPLETED, 1.0) for point in sweep.points[::2]]
     write_index(HERE, sweep, ended)
     assert pd.read_parquet(HERE / "runs.parquet")["method"].tolist() == ["plain LoRA", "a ring"]
@@ -197,8 +197,8 @@ def test_names_are_those_of_the_index_and_of_a_comparison(cosim: Any, sweep: Swe
 
 
 def test_a_dry_run_for_programs(cosim: Any, sweep: Sweep) -> None:
-    task = Task(NAMES[0], sweep.points[0].scenario, HERE / NAMES[0])
-    assert play_task(task).error is None
+    assignment = Assignment(NAMES[0], sweep.points[0].scenario, HERE / NAMES[0])
+    assert play_assignment(assignment).error is None
     (HERE / "sweep.yaml").write_text(sweep.dump(), encoding="utf-8")
     told = json.loads(cosim("sweep", "two.sweep.yaml", "--dry-run", "--json", "--jobs", 2).out)
     assert [run["name"] for run in told["runs"]] == NAMES

@@ -19,7 +19,7 @@ from cosim.cli.summary import (
 from cosim.learning.records import Measurement, Score
 from cosim.observers.progress import LiveProgress, PlainProgress, progress_for
 from cosim.observers.tally import Tally, clock_text
-from cosim.trace.schema import EventRow, Outcome, RoundRow, TransferKind, TransferRow
+from cosim.trace.schema import EventRow, RoundRow, TransferKind, TransferOutcome, TransferRow
 
 
 def round_row(loss: float | None, energy: float) -> RoundRow:
@@ -28,7 +28,7 @@ def round_row(loss: float | None, energy: float) -> RoundRow:
     return RoundRow(**{**numbers, **energies, "loss": loss})  # type: ignore[arg-type]
 
 
-def transfer(outcome: Outcome) -> TransferRow:
+def transfer(outcome: TransferOutcome) -> TransferRow:
     numbers = dict.fromkeys(TransferRow._fields, 0)
     return TransferRow(**{**numbers, "kind": TransferKind.UPDATE, "outcome": outcome})  # type: ignore[arg-type]
 
@@ -36,10 +36,10 @@ def transfer(outcome: Outcome) -> TransferRow:
 def feed(display: Tally) -> None:
     for loss in (1.0, 2.0):
         display.saw(round_row(loss, 0.5))
-    for outcome in Outcome:
+    for outcome in TransferOutcome:
         display.saw(transfer(outcome))
     # A beacon that is lost is nothing that is missed.
-    display.saw(transfer(Outcome.LATE)._replace(kind=TransferKind.BEACON))
+    display.saw(transfer(TransferOutcome.LATE)._replace(kind=TransferKind.BEACON))
     display.closed(1, 2.5)
 
 

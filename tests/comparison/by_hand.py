@@ -11,9 +11,9 @@ from cosim.trace.schema import (
     AnswerRow,
     Cause,
     EvaluationRow,
-    Outcome,
     RoundRow,
     TransferKind,
+    TransferOutcome,
     TransferRow,
 )
 from cosim.trace.writer import TraceWriter
@@ -34,7 +34,7 @@ def _round(number: int, device: int, joules: float) -> RoundRow:
 
 
 def _transfer(
-    number: int, bits: float, outcome: Outcome, kind: TransferKind = TransferKind.UPDATE
+    number: int, bits: float, outcome: TransferOutcome, kind: TransferKind = TransferKind.UPDATE
 ) -> TransferRow:
     zero: dict[str, Any] = dict.fromkeys(TransferRow._fields, 0)
     words = {"kind": kind, "outcome": outcome, "cause": Cause.BITS_DELIVERED}
@@ -72,9 +72,9 @@ def write_run(
             if number:
                 trace.add(_round(number, device, joules / 2))
         if number:
-            trace.add(_transfer(number, 1e6, Outcome.DELIVERED))
-            trace.add(_transfer(number, 1e6, Outcome.LATE))
-            trace.add(_transfer(number, 64, Outcome.DELIVERED, TransferKind.BEACON))
+            trace.add(_transfer(number, 1e6, TransferOutcome.DELIVERED))
+            trace.add(_transfer(number, 1e6, TransferOutcome.LATE))
+            trace.add(_transfer(number, 64, TransferOutcome.DELIVERED, TransferKind.BEACON))
     for answer in answers:
         trace.add(answer)
     trace.close()

@@ -17,9 +17,9 @@ import cosim
 from cosim.export.device_adapters import export_device
 from cosim.learning.data.files import jsonl_parts
 from cosim.learning.data.procedural import procedural_examples
-from cosim.mobility.recorded.read import Reading, read_trace
+from cosim.mobility.recorded.read import TraceReading, read_trace
 from cosim.scenario.catalogue import named_profile
-from cosim.scenario.learning import Fields, Task
+from cosim.scenario.learning import Fields, TaskChoice
 from cosim.sweeping.definition import read_sweep
 from cosim.sweeping.index import completed_runs
 from cosim.trace.reader import read_run
@@ -56,7 +56,7 @@ radio: {fading: {model: block}}
 """
 
 
-def read_task(name: str, task: Task) -> None:
+def read_task(name: str, task: TaskChoice) -> None:
     """The rows of a task, of a procedural one the first."""
     if task.source.startswith("jsonl:"):
         jsonl_parts(name, task)
@@ -100,7 +100,7 @@ class Files:
         content = mutate.text(random, seeds.TEXTS[name], kind)
         path = self._written(name, content)
         formats: list[Any] = ["auto", _FORMATS[name], _FORMATS[name], *_FORMATS.values()]
-        reading = Reading(
+        reading = TraceReading(
             format=random.choice(formats), degrees=random.random() < 0.1,
             max_gap_s=random.choice((1.0, 300.0)), time_origin=random.choice(("earliest", "file")),
             columns=tuple(random.choice(_COLUMNS).items()), separator=random.choice(_SEPARATORS),
@@ -115,7 +115,7 @@ class Files:
         text = "".join(json.dumps(row) + "\n" for row in rows)
         content = mutate.text(random, text, "line") if random.random() < 0.6 else text.encode()
         path = self._written("quiz.jsonl", content)
-        task = Task(source=f"jsonl:{path}", fields=Fields(**random.choice(_FIELDS)))
+        task = TaskChoice(source=f"jsonl:{path}", fields=Fields(**random.choice(_FIELDS)))
         return "quiz.jsonl", content, lambda: jsonl_parts("quiz", task)
 
     def _profile(self, random: Random) -> Picked:

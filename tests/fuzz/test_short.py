@@ -17,9 +17,9 @@ from cosim.errors import CosimError, MobilityError, ScenarioError, SweepError, T
 from cosim.learning.base.base_model import locate
 from cosim.learning.data.files import jsonl_parts
 from cosim.learning.data.procedural import procedural_examples
-from cosim.mobility.recorded.read import Reading, read_trace
+from cosim.mobility.recorded.read import TraceReading, read_trace
 from cosim.scenario.catalogue import named_profile
-from cosim.scenario.learning import Fields, Task
+from cosim.scenario.learning import Fields, TaskChoice
 from cosim.scenario.load import load
 from cosim.sweeping.index import completed_runs
 from cosim.trace.reader import read_run
@@ -106,7 +106,7 @@ def test_whatever_a_message_quotes_it_is_printable_and_short() -> None:
 
 @pytest.mark.parametrize("name", ["~nobody-of-this-name/x", "a\0b", "x" * 400, "/dev/null"])
 def test_a_path_that_is_none_is_refused_by_whoever_reads_it(name: str) -> None:
-    refusal(lambda: jsonl_parts("quiz", Task(source=f"jsonl:{name}")), TaskError)
+    refusal(lambda: jsonl_parts("quiz", TaskChoice(source=f"jsonl:{name}")), TaskError)
     refusal(lambda: named_profile(f"path:{name}"), ScenarioError)
     refusal(lambda: read_trace(Path(name)), MobilityError)
     refusal(lambda: locate(f"path:{name}"), CosimError)
@@ -117,11 +117,11 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for format_ in ("auto", "csv", "ns2", "gpx", "sumo_fcd"):
-        said = refusal(partial(read_trace, pipe, Reading(format=format_)), MobilityError)
+        said = refusal(partial(read_trace, pipe, TraceReading(format=format_)), MobilityError)
         assert said == f"{pipe}: is no regular file; name a file that holds a trace"
     assert "no regular file" in refusal(lambda: named_profile(f"path:{pipe}"), ScenarioError)
-    refusal(lambda: jsonl_parts("quiz", Task(source=f"jsonl:{pipe}")), TaskError)
-    endless = Reading(format="csv")
+    refusal(lambda: jsonl_parts("quiz", TaskChoice(source=f"jsonl:{pipe}")), TaskError)
+    endless = TraceReading(format="csv")
     assert "no regular file" in refusal(lambda: read_trace(Path("/dev/zero"), endless), CosimError)
 
 
@@ -148,7 +148,9 @@ def test_more_devices_than_memory_are_refused(tmp_path: Path) -> None:
 def test_blanks_in_a_movement_script_take_no_square_of_time(tmp_path: Path, end: str) -> None:
     path = tmp_path / "walk.ns2"
     path.write_text(f"$node_(0) set X_ 1\n$node_(0) set Y_ 1\n$ns_ at 1 {end}\n")
-    assert f"{path}:3: " in refusal(lambda: read_trace(path, Reading(format="ns2")), MobilityError)
+    assert f"{path}:3: " in refusal(
+        lambda: read_trace(path, TraceReading(format="ns2")), MobilityError
+    )
 
 
 @pytest.mark.parametrize(
@@ -165,12 +167,12 @@ def test_rows_of_an_odd_kind_are_one_sentence(tmp_path: Path, row: str, said: st
     path = tmp_path / "rows.jsonl"
     path.write_text(row.replace('{"²": [1]}', '{"a": [1]}') + "\n", encoding="utf-8")
     fields = Fields(answer="answer.²" if "²" in said else "answer")
-    task = Task(source=f"jsonl:{path}", fields=fields)
+    task = TaskChoice(source=f"jsonl:{path}", fields=fields)
     assert said in refusal(lambda: jsonl_parts("quiz", task), TaskError)
 
 
 def test_whatever_a_generator_of_tasks_raises_is_one_sentence() -> None:
-    task = Task(dataset="chain_sum", parameters={"min_digits": 1e308})
+    task = TaskChoice(dataset="chain_sum", parameters={"min_digits": 1e308})
     said = refusal(lambda: next(procedural_examples("sums", task, 1, "train")), TaskError)
     assert said.startswith("tasks.sums.parameters: chain_sum ")
 
@@ -228,7 +230,7 @@ def test_entities_that_laugh_are_refused(tmp_path: Path) -> None:
     kinds: tuple[tuple[str, Any], ...] = (("fcd-export", "sumo_fcd"), ("gpx", "gpx"))
     for root, format_ in kinds:
         path.write_text(f"{inner}<{root}>&b;</{root}>")
-        said = refusal(partial(read_trace, path, Reading(format=format_)), MobilityError)
+        said = refusal(partial(read_trace, path, TraceReading(format=format_)), MobilityError)
         assert said == f"{path}:1: has a DOCTYPE, which a trace must not have"
 
 

@@ -7,24 +7,26 @@ from typing import Any
 from cosim.learning.base.base_model import load
 from cosim.learning.data.pool import TaskPool, load_pools
 from cosim.learning.jobs import FineTuningJob
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.methods.message import Message, Turn
 from cosim.methods.method import Method
-from cosim.scenario.learning import Adapter, Task, Training
+from cosim.scenario.learning import AdapterChoice, TaskChoice, Training
 
 TASKS = {
-    "sums": Task(dataset="chain_sum", samples=60, parameters={"max_terms": 2, "max_digits": 1}),
-    "times": Task(dataset="products", samples=30, parameters={"max_digits": 1}),
+    "sums": TaskChoice(
+        dataset="chain_sum", samples=60, parameters={"max_terms": 2, "max_digits": 1}
+    ),
+    "times": TaskChoice(dataset="products", samples=30, parameters={"max_digits": 1}),
 }
 DEVICES = ["sums", "times", "sums"]
-ADAPTER = Adapter(rank=2, alpha=4, density=0.1)
+ADAPTER = AdapterChoice(rank=2, alpha=4, density=0.1)
 TRAINING = Training(steps=2, batch_size=3, learning_rate=1e-2, max_tokens=200)
 # For methods whose steps must be along the gradient.
 PLAIN = TRAINING.model_copy(update={"optimizer": "sgd", "learning_rate": 0.3})
 
 
 def load_pool(
-    name: str, task: Task, tokenizer: Any, *, shares: int = 1, **settings: int
+    name: str, task: TaskChoice, tokenizer: Any, *, shares: int = 1, **settings: int
 ) -> TaskPool:
     """The pool of a task that is alone."""
     return load_pools({name: task}, tokenizer, shares={name: shares}, **settings)[name]
@@ -47,11 +49,11 @@ def small_learner(
     ranks: Sequence[int] | None = None,
     training: Training = TRAINING,
     **adapter: Any,
-) -> Learner:
+) -> ModelLearner:
     base = load(f"path:{folder}", "float32")
     choice = ADAPTER.model_copy(update=adapter)
     training = PLAIN if recipe.needs_sgd else training
-    return Learner(
+    return ModelLearner(
         *(base, recipe, choice, training, pools, devices),
         seed=1,
         densities=densities,
@@ -59,14 +61,14 @@ def small_learner(
     )
 
 
-def tuning(learner: Learner, device: int, round_: int) -> FineTuningJob:
+def tuning(learner: ModelLearner, device: int, round_: int) -> FineTuningJob:
     """A device's fine-tuning of a round, which is always there to be done."""
     job = learner.submit(device, round_)
     assert isinstance(job, FineTuningJob)
     return job
 
 
-def tuned(learner: Learner, job: Any) -> Message:
+def tuned(learner: ModelLearner, job: Any) -> Message:
     """What the device says to all others once a fine-tuning has ended."""
     job.result()
     others = [device for device in range(len(learner.tasks)) if device != job.device]
@@ -74,7 +76,7 @@ def tuned(learner: Learner, job: Any) -> Message:
 
 
 def mixed(
-    learner: Learner, device: int, inbox: Mapping[int, Message], ages: Mapping[int, int]
+    learner: ModelLearner, device: int, inbox: Mapping[int, Message], ages: Mapping[int, int]
 ) -> None:
     """Mixes these into the device's state after its last fine-tuning, without the time that it
     takes."""
@@ -83,7 +85,9 @@ def mixed(
 
 
 def one_round(
-    learner: Learner, number: int = 1, arrives: Callable[[int, int], bool] = lambda src, dst: True
+    learner: ModelLearner,
+    number: int = 1,
+    arrives: Callable[[int, int], bool] = lambda src, dst: True,
 ) -> list[Message]:
     """All devices fine-tune, then exchange with all others as far as `arrives` lets them."""
     jobs = [learner.submit(device, number) for device in range(len(learner.tasks))]

@@ -17,7 +17,7 @@ from cosim.learning.diagnostics.agreement import (
     singular_values,
     squared_distances,
 )
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.methods import METHODS
 from cosim.methods.adapter import Adapter
 from cosim.methods.weights.by_rows import ByRows
@@ -122,14 +122,14 @@ def pools(tiny_llama: Path) -> dict[str, TaskPool]:
 
 
 @pytest.fixture
-def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]:
-    def build(method: Any, **adapter: Any) -> Learner:
+def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., ModelLearner]:
+    def build(method: Any, **adapter: Any) -> ModelLearner:
         return small_learner(tiny_llama, pools, method, **adapter)
 
     return build
 
 
-def told(learner: Learner, updates: Any, together: Any = None) -> dict[str, list[float]]:
+def told(learner: ModelLearner, updates: Any, together: Any = None) -> dict[str, list[float]]:
     """Values by quantity, of all devices, which exchange with all others."""
     sets = dict.fromkeys(range(3), updates)
     out: dict[str, list[float]] = {}
@@ -139,7 +139,7 @@ def told(learner: Learner, updates: Any, together: Any = None) -> dict[str, list
     return out
 
 
-def test_a_learner_tells_them_of_every_device(make: Callable[..., Learner]) -> None:
+def test_a_learner_tells_them_of_every_device(make: Callable[..., ModelLearner]) -> None:
     learner = make(METHODS["decaf"], devices=["sums", "times", "times"])
     updates = one_round(learner)
     found = told(learner, updates)
@@ -164,7 +164,7 @@ def test_a_learner_tells_them_of_every_device(make: Callable[..., Learner]) -> N
 
 
 def test_a_shared_a_has_no_aggregation_error_and_masks_are_read(
-    make: Callable[..., Learner],
+    make: Callable[..., ModelLearner],
 ) -> None:
     shared = METHODS["lora"].with_(projection={"name": "frozen", "seed": "shared"})
     learner = make(shared)
@@ -180,7 +180,7 @@ def test_a_shared_a_has_no_aggregation_error_and_masks_are_read(
 
 
 def test_weights_that_ask_for_degrees_are_told_them(
-    make: Callable[..., Learner], monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., ModelLearner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learner = make(METHODS["lora"])
     updates = one_round(learner)

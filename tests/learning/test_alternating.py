@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cosim.learning.data.pool import TaskPool
 from cosim.learning.federation.hearing import Hearing
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.methods import METHODS
 from cosim.methods.message import Graph, Turn
 from cosim.methods.method import Method
@@ -40,11 +40,11 @@ def pools(tiny_llama: Path) -> dict[str, TaskPool]:
 
 
 @pytest.fixture
-def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]:
+def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., ModelLearner]:
     return functools.partial(small_learner, tiny_llama, pools, devices=FOUR, bits_per_value=32)
 
 
-def play(learner: Learner, rounds: int, topology: Topology, first: int = 1) -> None:
+def play(learner: ModelLearner, rounds: int, topology: Topology, first: int = 1) -> None:
     """Rounds in which every message of the graph arrives."""
     devices = range(len(learner.tasks))
     for number in range(first, first + rounds):
@@ -53,13 +53,13 @@ def play(learner: Learner, rounds: int, topology: Topology, first: int = 1) -> N
         mix(learner, number, said, topology.neighbours(devices, stream(1, "topology", number)))
 
 
-def mix(learner: Learner, number: int, said: list[Any], graph: Graph) -> None:
+def mix(learner: ModelLearner, number: int, said: list[Any], graph: Graph) -> None:
     for device, others in graph.items():
         inbox = {other: said[other] for other in others}
         learner.mix(device, inbox, dict.fromkeys(inbox, 0), Turn(number), graph).result()
 
 
-def factors(learner: Learner) -> list[tuple[Tensor, Tensor]]:
+def factors(learner: ModelLearner) -> list[tuple[Tensor, Tensor]]:
     return [(a.values.clone(), a.projection.clone()) for a in learner.fleet.adapters]
 
 
@@ -92,7 +92,7 @@ def test_the_turns_of_an_interval() -> None:
 @pytest.mark.parametrize("topology", [Complete(), Ring()], ids=str)
 @pytest.mark.parametrize("weights", [Uniform(), Metropolis()], ids=str)
 def test_an_interval_of_all_rounds_is_ffa_to_the_bit(
-    make: Callable[..., Learner], topology: Topology, weights: Any
+    make: Callable[..., ModelLearner], topology: Topology, weights: Any
 ) -> None:
     """Whose A are equal and, in shares that are powers of two, stay so."""
     tasks = FOUR[:2] if isinstance(topology, Ring) else FOUR  # two devices in a ring are a pair
@@ -111,7 +111,7 @@ def test_an_interval_of_all_rounds_is_ffa_to_the_bit(
 @pytest.mark.slow
 @pytest.mark.parametrize("interval", [1, 2])
 def test_in_a_complete_graph_all_agree_and_a_phase_has_no_cross_term(
-    make: Callable[..., Learner], interval: int
+    make: Callable[..., ModelLearner], interval: int
 ) -> None:
     """mean(B_j)·A = mean(B_j·A) while B is trained: one A is everybody's."""
     projection = Alternating(interval=interval)
@@ -135,10 +135,10 @@ def test_in_a_complete_graph_all_agree_and_a_phase_has_no_cross_term(
         assert all(torch.equal(a, b) for other in others for a, b in zip(first, other, strict=True))
 
 
-def test_on_a_ring_the_idle_factor_is_mixed_too(make: Callable[..., Learner]) -> None:
+def test_on_a_ring_the_idle_factor_is_mixed_too(make: Callable[..., ModelLearner]) -> None:
     """With both on the air its differences shrink every round, with one they wait."""
 
-    def spread(learner: Learner) -> float:
+    def spread(learner: ModelLearner) -> float:
         values = torch.stack([a.values for a in learner.fleet.adapters]).double()
         return float((values - values.mean(0)).norm())
 
@@ -155,7 +155,7 @@ def test_on_a_ring_the_idle_factor_is_mixed_too(make: Callable[..., Learner]) ->
 
 @pytest.mark.parametrize("topology", [Complete(), Ring()], ids=str)
 def test_doubly_stochastic_mixing_leaves_the_sums_of_both_factors(
-    make: Callable[..., Learner], topology: Topology
+    make: Callable[..., ModelLearner], topology: Topology
 ) -> None:
     learner = make(TAD.with_(projection=Alternating(interval=1), topology=topology))
     play(learner, 1, topology)
@@ -169,7 +169,7 @@ def test_doubly_stochastic_mixing_leaves_the_sums_of_both_factors(
 
 
 def test_a_round_leaves_the_idle_factor_and_its_moments_alone(
-    make: Callable[..., Learner],
+    make: Callable[..., ModelLearner],
 ) -> None:
     learner = make(TAD.with_(projection=Alternating(interval=1), topology="complete"))
     play(learner, 1, Complete())
@@ -189,7 +189,9 @@ def test_a_round_leaves_the_idle_factor_and_its_moments_alone(
         assert after.moments[other].steps == steps + 2
 
 
-def test_work_and_energy_are_of_the_factor_that_is_trained(make: Callable[..., Learner]) -> None:
+def test_work_and_energy_are_of_the_factor_that_is_trained(
+    make: Callable[..., ModelLearner],
+) -> None:
     """Backward: in + 2·out for B alone, 2·in + out for A alone, 2·in + 2·out for both."""
     both = make(LORA, target_modules=WIDE)
     by_turns = make(TAD.with_(projection=Alternating(interval=1)), target_modules=WIDE)
@@ -203,7 +205,7 @@ def test_work_and_energy_are_of_the_factor_that_is_trained(make: Callable[..., L
         assert whole.trained - part.trained == other
 
 
-def test_bits_are_of_the_factors_on_the_air(make: Callable[..., Learner]) -> None:
+def test_bits_are_of_the_factors_on_the_air(make: Callable[..., ModelLearner]) -> None:
     """|A| + |B| every round for TAD as for LoRA; |B| and |A| by turns for RoLoRA, |B| for FFA."""
     of: dict[str, list[int]] = {}
     for method in (LORA, TAD, ROLORA, FFA):
@@ -221,7 +223,7 @@ def test_bits_are_of_the_factors_on_the_air(make: Callable[..., Learner]) -> Non
     assert of["ffa_lora"] == [32 * B] * 3
 
 
-def test_two_who_meet_end_at_the_midpoint(make: Callable[..., Learner]) -> None:
+def test_two_who_meet_end_at_the_midpoint(make: Callable[..., ModelLearner]) -> None:
     learner = make(METHODS["adf_lora"], devices=FOUR[:2])
     said = [tuned(learner, learner.submit(device, 1)) for device in range(2)]
     (B, A), (other_B, other_A) = factors(learner)
@@ -232,7 +234,7 @@ def test_two_who_meet_end_at_the_midpoint(make: Callable[..., Learner]) -> None:
     assert not torch.equal(B, other_B)
 
 
-def test_who_meets_nobody_learns_as_alone(make: Callable[..., Learner]) -> None:
+def test_who_meets_nobody_learns_as_alone(make: Callable[..., ModelLearner]) -> None:
     """Weights of the identity: Dec-LoRA without an edge is `local`."""
     alone, local = make(METHODS["dec_lora"]), make(METHODS["local"])
     for number in (1, 2):
@@ -246,7 +248,7 @@ def test_who_meets_nobody_learns_as_alone(make: Callable[..., Learner]) -> None:
 
 
 def test_a_complete_graph_with_equal_weights_is_the_mean_of_factors(
-    make: Callable[..., Learner],
+    make: Callable[..., ModelLearner],
 ) -> None:
     """Dec-LoRA is FedAvg of both factors there."""
     learner = make(METHODS["dec_lora"].with_(topology="complete", weights="uniform"))
@@ -258,7 +260,9 @@ def test_a_complete_graph_with_equal_weights_is_the_mean_of_factors(
             torch.testing.assert_close(part, mean, rtol=1e-6, atol=1e-7)
 
 
-def test_messages_of_other_phases_are_mixed_factor_by_factor(make: Callable[..., Learner]) -> None:
+def test_messages_of_other_phases_are_mixed_factor_by_factor(
+    make: Callable[..., ModelLearner],
+) -> None:
     """A device that sent B hears an A: half of it joins its own A, and its B stays."""
     learner = make(ROLORA.with_(weights="uniform"), devices=FOUR[:2])
     tuned(learner, learner.submit(0, 1))
@@ -273,7 +277,7 @@ def test_messages_of_other_phases_are_mixed_factor_by_factor(make: Callable[...,
     assert not torch.equal(after[1], before[1])
 
 
-def test_half_a_message_is_half_the_work_of_mixing(make: Callable[..., Learner]) -> None:
+def test_half_a_message_is_half_the_work_of_mixing(make: Callable[..., ModelLearner]) -> None:
     work: dict[str, list[float]] = {"lora": [], "rolora": []}
     for method in (LORA, ROLORA):
         learner = make(method, devices=FOUR[:2], target_modules=WIDE)

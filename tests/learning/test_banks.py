@@ -11,7 +11,7 @@ import torch
 
 from cosim.learning.data.pool import TaskPool
 from cosim.learning.diagnostics.overlap import overlaps
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.methods import METHODS
 from cosim.methods.aggregation.support_normalised import SupportNormalised
 from cosim.methods.message import SEED_BITS, mask_bits
@@ -24,10 +24,10 @@ def pools(tiny_llama: Path) -> dict[str, TaskPool]:
 
 
 @pytest.fixture
-def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]:
+def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., ModelLearner]:
     def build(
         name: str, devices: Sequence[str] = ("sums", "times", "sums", "times"), **changes: Any
-    ) -> Learner:
+    ) -> ModelLearner:
         adapter = {key: changes.pop(key) for key in ("bits_per_value",) if key in changes}
         return small_learner(tiny_llama, pools, METHODS[name].with_(**changes), devices, **adapter)
 
@@ -39,7 +39,9 @@ def clusters(src: int, dst: int) -> bool:
     return src // 2 == dst // 2
 
 
-def test_a_bank_travels_whole_and_is_charged_by_what_is_new(make: Callable[..., Learner]) -> None:
+def test_a_bank_travels_whole_and_is_charged_by_what_is_new(
+    make: Callable[..., ModelLearner],
+) -> None:
     learner = make("proposed")
     one_round(learner, 1, clusters)
     fleet = learner.fleet
@@ -73,7 +75,7 @@ def test_a_bank_travels_whole_and_is_charged_by_what_is_new(make: Callable[..., 
     )
 
 
-def test_an_older_round_replaces_nothing(make: Callable[..., Learner]) -> None:
+def test_an_older_round_replaces_nothing(make: Callable[..., ModelLearner]) -> None:
     learner = make("proposed")
     one_round(learner, 1)
     old = learner.post.bank(2)
@@ -85,7 +87,7 @@ def test_an_older_round_replaces_nothing(make: Callable[..., Learner]) -> None:
 
 
 def test_an_older_expert_read_out_of_a_late_mixture_replaces_no_newer_one(
-    make: Callable[..., Learner],
+    make: Callable[..., ModelLearner],
 ) -> None:
     learner = make("proposed_single_cluster")
     first = one_round(learner, 1)
@@ -98,7 +100,7 @@ def test_an_older_expert_read_out_of_a_late_mixture_replaces_no_newer_one(
 
 @pytest.mark.parametrize(("round_", "replaces"), [(1, False), (2, True), (3, True)])
 def test_a_bank_holds_the_newest_of_an_owner(
-    make: Callable[..., Learner], round_: int, replaces: bool
+    make: Callable[..., ModelLearner], round_: int, replaces: bool
 ) -> None:
     state = make("proposed").fleet.states[0]
     held, other = (replace(state.adapter, round=number) for number in (2, round_))
@@ -109,7 +111,7 @@ def test_a_bank_holds_the_newest_of_an_owner(
 
 
 def test_equal_banks_of_two_clusters_are_scored_once(
-    make: Callable[..., Learner], monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., ModelLearner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learner = make("proposed")
     one_round(learner, 1, clusters)
@@ -125,7 +127,7 @@ def test_equal_banks_of_two_clusters_are_scored_once(
     assert len({(m.task, m.score.metric, m.score.value) for m in found}) * 4 == len(found)
 
 
-def test_stacked_experts_are_kept_as_they_arrive(make: Callable[..., Learner]) -> None:
+def test_stacked_experts_are_kept_as_they_arrive(make: Callable[..., ModelLearner]) -> None:
     learner = make("lori")
     updates = one_round(learner, 1, lambda src, dst: dst == 0)
     for update in updates[1:]:
@@ -141,7 +143,7 @@ def test_stacked_experts_are_kept_as_they_arrive(make: Callable[..., Learner]) -
 
 
 def test_a_global_threshold_leaves_modules_of_different_density(
-    make: Callable[..., Learner],
+    make: Callable[..., ModelLearner],
 ) -> None:
     learner = make("lori")
     learner.submit(0, 1).result()
@@ -151,7 +153,9 @@ def test_a_global_threshold_leaves_modules_of_different_density(
     assert np.std([layer.density for layer in layers]) > 0.01
 
 
-def test_read_back_whole_every_projection_meets_the_average(make: Callable[..., Learner]) -> None:
+def test_read_back_whole_every_projection_meets_the_average(
+    make: Callable[..., ModelLearner],
+) -> None:
     learner = make(
         "proposed",
         composition="oracle",
@@ -174,7 +178,7 @@ def test_read_back_whole_every_projection_meets_the_average(make: Callable[..., 
             assert expert.projection is learner.fleet.adapters[owner].projection
 
 
-def test_printed_weights_shrink_the_average(make: Callable[..., Learner]) -> None:
+def test_printed_weights_shrink_the_average(make: Callable[..., ModelLearner]) -> None:
     for name in ("lora", "proposed"):
         learner = make(name, weights="as_printed", bits_per_value=32)
         updates = one_round(learner)
@@ -190,7 +194,7 @@ def test_printed_weights_shrink_the_average(make: Callable[..., Learner]) -> Non
         torch.testing.assert_close(own.values, wanted)
 
 
-def test_the_gate_reports_its_routing(make: Callable[..., Learner]) -> None:
+def test_the_gate_reports_its_routing(make: Callable[..., ModelLearner]) -> None:
     learner = make("proposed")
     assert all(m.score.metric != "routing" for m in learner.evaluate(range(4)).measurements)
     one_round(learner)
@@ -208,7 +212,7 @@ def test_the_gate_reports_its_routing(make: Callable[..., Learner]) -> None:
 
 @pytest.mark.parametrize("name", ["centralised", "hard_moe"])
 def test_data_in_one_place_trains_one_adapter_on_everybodys_rows(
-    make: Callable[..., Learner], name: str
+    make: Callable[..., ModelLearner], name: str
 ) -> None:
     learner = make(name)
     jobs = [learner.submit(device, 1) for device in range(4)]
@@ -229,7 +233,9 @@ def test_data_in_one_place_trains_one_adapter_on_everybodys_rows(
     assert torch.equal(alone.fleet.adapters[2].values, adapters[2].values)
 
 
-def test_a_pooled_step_is_the_mean_of_the_devices_gradients(make: Callable[..., Learner]) -> None:
+def test_a_pooled_step_is_the_mean_of_the_devices_gradients(
+    make: Callable[..., ModelLearner],
+) -> None:
     learner = make("centralised")
     lessons = [tuning(learner, device, 1).lesson for device in range(4)]
     start = lessons[0].adapter
@@ -249,7 +255,7 @@ def test_a_pooled_step_is_the_mean_of_the_devices_gradients(make: Callable[..., 
         torch.testing.assert_close(union[number], mean, rtol=1e-4, atol=1e-7)
 
 
-def test_overlaps_of_projections_and_updates(make: Callable[..., Learner]) -> None:
+def test_overlaps_of_projections_and_updates(make: Callable[..., ModelLearner]) -> None:
     learner = make("proposed", bits_per_value=32)
     one_round(learner, arrives=lambda src, dst: False)
     projections, updates = overlaps(learner.layout, learner.fleet.adapters)

@@ -11,7 +11,7 @@ import torch
 from scipy.stats import entropy
 
 from cosim.learning.data.pool import TaskPool
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.methods import METHODS
 from cosim.methods.message import Common, Mask, Said, Seed, Values
 from cosim.methods.method import Method
@@ -25,7 +25,7 @@ def pools(tiny_llama: Path) -> dict[str, TaskPool]:
 
 
 @pytest.fixture
-def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]:
+def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., ModelLearner]:
     return functools.partial(small_learner, tiny_llama, pools)
 
 
@@ -55,7 +55,9 @@ def bits_of(content: Iterable[Said], known: Collection[str] = ()) -> float:
 
 @pytest.mark.slow
 @every_method
-def test_payload_bits_follow_from_the_content(make: Callable[..., Learner], recipe: Method) -> None:
+def test_payload_bits_follow_from_the_content(
+    make: Callable[..., ModelLearner], recipe: Method
+) -> None:
     learner = make(recipe)
     updates = one_round(learner, arrives=lambda src, dst: (src, dst) == (0, 1))
     for update in updates:
@@ -72,7 +74,7 @@ def test_payload_bits_follow_from_the_content(make: Callable[..., Learner], reci
 @pytest.mark.slow
 @every_method
 def test_bits_before_a_first_round_are_those_of_its_messages(
-    make: Callable[..., Learner], recipe: Method
+    make: Callable[..., ModelLearner], recipe: Method
 ) -> None:
     """But for a mask whose modules the first round alone decides."""
     learner = make(recipe)
@@ -93,7 +95,7 @@ A_VALUES = 2 * 2 * (6 * 32 + 64)
 
 
 @pytest.mark.parametrize("name", ["lora", "proposed", "proposed_literal", "full_finetune"])
-def test_bits_by_hand(make: Callable[..., Learner], name: str) -> None:
+def test_bits_by_hand(make: Callable[..., ModelLearner], name: str) -> None:
     learner = make(METHODS[name])
     sizes = [module.out_features * 2 for module in learner.layout.modules]
     (update, *_) = one_round(learner, arrives=lambda src, dst: False)

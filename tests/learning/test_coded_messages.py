@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cosim.learning.data.pool import TaskPool
 from cosim.learning.federation.coded import formed
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.methods import METHODS
 from cosim.methods.codec.rounded import Rounded
 from cosim.methods.message import Blocks, Message, Renewed, Turn, Values
@@ -22,7 +22,7 @@ from tests.learning.small_learners import small_learner, small_pools
 DEVICES = range(3)
 GRAPH = {device: tuple(other for other in DEVICES if other != device) for device in DEVICES}
 ROUNDED, TENTH = {"name": "rounded", "bits": 8}, {"name": "top_k", "share": 0.1}
-Make = Callable[..., Learner]
+Make = Callable[..., ModelLearner]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def pools(tiny_llama: Path) -> dict[str, TaskPool]:
 
 @pytest.fixture
 def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Make:
-    def learner(name: str, codec: Any, **changes: Any) -> Learner:
+    def learner(name: str, codec: Any, **changes: Any) -> ModelLearner:
         adapter = {key: changes.pop(key) for key in ("bits_per_value",) if key in changes}
         method = METHODS[name].with_(codec=codec, **changes)
         return small_learner(tiny_llama, pools, method, **adapter)
@@ -40,13 +40,13 @@ def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Make:
     return functools.partial(learner)
 
 
-def trained(learner: Learner, round_: int) -> None:
+def trained(learner: ModelLearner, round_: int) -> None:
     for job in [learner.submit(device, round_) for device in DEVICES]:
         assert job is not None
         job.result()
 
 
-def said(learner: Learner, round_: int) -> dict[int, Message]:
+def said(learner: ModelLearner, round_: int) -> dict[int, Message]:
     """What every device says to all others, and what it is charged."""
     messages = {}
     for device in DEVICES:
@@ -56,7 +56,7 @@ def said(learner: Learner, round_: int) -> dict[int, Message]:
     return messages
 
 
-def mixed(learner: Learner, round_: int, inboxes: Mapping[int, Mapping[int, Message]]) -> None:
+def mixed(learner: ModelLearner, round_: int, inboxes: Mapping[int, Mapping[int, Message]]) -> None:
     for device, inbox in inboxes.items():
         for message in inbox.values():
             learner.hear(device, message)
@@ -68,13 +68,13 @@ def all_hear(messages: Mapping[int, Message]) -> dict[int, dict[int, Message]]:
     return {d: {j: message for j, message in messages.items() if j != d} for d in DEVICES}
 
 
-def played(learner: Learner, rounds: int) -> None:
+def played(learner: ModelLearner, rounds: int) -> None:
     for round_ in range(1, rounds + 1):
         trained(learner, round_)
         mixed(learner, round_, all_hear(said(learner, round_)))
 
 
-def factors(learner: Learner, device: int) -> dict[str, Tensor]:
+def factors(learner: ModelLearner, device: int) -> dict[str, Tensor]:
     adapter = learner.fleet.adapters[device]
     return {"B": adapter.values, "A": adapter.projection}
 
@@ -187,7 +187,7 @@ def test_what_was_said_and_what_is_left_over_add_up_to_what_was_learnt(make: Mak
             torch.testing.assert_close(told[k] + residual, learnt[k], rtol=1e-4, atol=1e-6)
 
 
-def _first(learner: Learner, kind: str) -> Tensor:
+def _first(learner: ModelLearner, kind: str) -> Tensor:
     """What all take a factor for at the start."""
     own = learner.fleet.first_projections[0]
     return own if kind == "A" else torch.zeros(learner.layout.expansion_size)

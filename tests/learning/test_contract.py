@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cosim.learning.data.pool import TaskPool
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.learning.training.lesson import Lesson
 from cosim.methods import METHODS
 from cosim.methods.aggregation.mean import Mean
@@ -28,11 +28,11 @@ def pools(tiny_llama: Path) -> dict[str, TaskPool]:
 
 
 @pytest.fixture
-def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]:
+def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., ModelLearner]:
     return functools.partial(small_learner, tiny_llama, pools)
 
 
-def state(learner: Learner) -> list[tuple[Tensor, Tensor]]:
+def state(learner: ModelLearner) -> list[tuple[Tensor, Tensor]]:
     return [(a.values.clone(), a.projection.clone()) for a in learner.fleet.adapters]
 
 
@@ -44,7 +44,7 @@ def equal(first: Any, second: Any) -> bool:
 
 
 @every_method
-def test_runs_and_learns(make: Callable[..., Learner], recipe: Method) -> None:
+def test_runs_and_learns(make: Callable[..., ModelLearner], recipe: Method) -> None:
     learner = make(recipe)
     losses = []
     for number in range(1, 5):
@@ -69,7 +69,7 @@ def test_runs_and_learns(make: Callable[..., Learner], recipe: Method) -> None:
 
 @every_method
 def test_two_learners_with_one_seed_agree_bit_for_bit(
-    make: Callable[..., Learner], recipe: Method
+    make: Callable[..., ModelLearner], recipe: Method
 ) -> None:
     first, second = make(recipe), make(recipe)
     for learner in (first, second):
@@ -79,7 +79,7 @@ def test_two_learners_with_one_seed_agree_bit_for_bit(
 
 
 @every_method
-def test_the_update_is_zero_at_the_start(make: Callable[..., Learner], recipe: Method) -> None:
+def test_the_update_is_zero_at_the_start(make: Callable[..., ModelLearner], recipe: Method) -> None:
     learner = make(recipe)
     for device in range(3):
         assert not learner.fleet.adapters[device].expansion(learner.layout).any()
@@ -89,7 +89,7 @@ def test_the_update_is_zero_at_the_start(make: Callable[..., Learner], recipe: M
 
 
 @every_method
-def test_an_empty_inbox_changes_nothing(make: Callable[..., Learner], recipe: Method) -> None:
+def test_an_empty_inbox_changes_nothing(make: Callable[..., ModelLearner], recipe: Method) -> None:
     learner = make(recipe)
     for device in range(3):
         learner.submit(device, 1).result()
@@ -101,7 +101,7 @@ def test_an_empty_inbox_changes_nothing(make: Callable[..., Learner], recipe: Me
 
 
 @every_method
-def test_a_discarded_job_leaves_no_trace(make: Callable[..., Learner], recipe: Method) -> None:
+def test_a_discarded_job_leaves_no_trace(make: Callable[..., ModelLearner], recipe: Method) -> None:
     disturbed, undisturbed = make(recipe), make(recipe)
     kept = [disturbed.submit(device, 1) for device in range(3)]
     kept[1].discard()
@@ -121,7 +121,7 @@ def test_a_discarded_job_leaves_no_trace(make: Callable[..., Learner], recipe: M
 
 @every_method
 def test_the_result_does_not_depend_on_who_asks_first(
-    make: Callable[..., Learner], recipe: Method
+    make: Callable[..., ModelLearner], recipe: Method
 ) -> None:
     forward, backward = make(recipe), make(recipe)
     jobs = [forward.submit(device, 1) for device in range(3)]
@@ -145,7 +145,7 @@ assert len(MIXING) > 1
 
 @pytest.mark.parametrize("recipe", MIXING, ids=str)
 def test_doubly_stochastic_mixing_keeps_the_mean(
-    make: Callable[..., Learner], recipe: Method
+    make: Callable[..., ModelLearner], recipe: Method
 ) -> None:
     learner = make(recipe, devices=["sums"] * 3, bits_per_value=32)
     updates = [tuned(learner, learner.submit(device, 1)) for device in range(3)]
@@ -158,7 +158,7 @@ def test_doubly_stochastic_mixing_keeps_the_mean(
 
 
 def test_an_expert_outside_every_collision_comes_through_whole(
-    make: Callable[..., Learner],
+    make: Callable[..., ModelLearner],
 ) -> None:
     learner = make(METHODS["proposed_single_cluster"], bits_per_value=32)
     updates = one_round(learner)
@@ -174,7 +174,9 @@ def test_an_expert_outside_every_collision_comes_through_whole(
             assert torch.equal(read[alone], update.values[alone])
 
 
-def test_what_does_not_arrive_is_answered_by_what_came_before(make: Callable[..., Learner]) -> None:
+def test_what_does_not_arrive_is_answered_by_what_came_before(
+    make: Callable[..., ModelLearner],
+) -> None:
     learner = make(METHODS["proposed_single_cluster"])
     one_round(learner, 1)
     kept = learner.fleet.banks[0][1].values.clone()
@@ -183,7 +185,9 @@ def test_what_does_not_arrive_is_answered_by_what_came_before(make: Callable[...
     assert not torch.equal(learner.fleet.banks[1][1].values, kept)
 
 
-def test_half_precision_on_the_air_is_what_the_receiver_reads(make: Callable[..., Learner]) -> None:
+def test_half_precision_on_the_air_is_what_the_receiver_reads(
+    make: Callable[..., ModelLearner],
+) -> None:
     learner = make(METHODS["lora"], bits_per_value=16)
     (update, *_) = one_round(learner)
     assert torch.equal(update.values, update.values.half().float())
@@ -195,7 +199,7 @@ ALONE = [name for name, recipe in ALL.items() if isinstance(recipe.data, Own)]
 
 @pytest.mark.parametrize("recipe", among(ALONE))
 def test_a_device_alone_trains_as_if_there_were_no_network(
-    make: Callable[..., Learner], recipe: Method
+    make: Callable[..., ModelLearner], recipe: Method
 ) -> None:
     learner, plain = (make(recipe, devices=["sums"], bits_per_value=32) for _ in range(2))
     for number in (1, 2, 3):
@@ -227,7 +231,7 @@ def test_a_device_alone_trains_as_if_there_were_no_network(
 
 
 @every_method
-def test_grouped_equals_one_by_one(make: Callable[..., Learner], recipe: Method) -> None:
+def test_grouped_equals_one_by_one(make: Callable[..., ModelLearner], recipe: Method) -> None:
     together, apart = make(recipe), make(recipe)
     jobs = [together.submit(device, 1) for device in range(3)]
     losses = [job.result().loss for job in jobs]
@@ -240,7 +244,7 @@ def test_grouped_equals_one_by_one(make: Callable[..., Learner], recipe: Method)
 
 @every_method
 def test_experts_that_cross_over_are_charged_once_and_stay_apart(
-    make: Callable[..., Learner], recipe: Method
+    make: Callable[..., ModelLearner], recipe: Method
 ) -> None:
     learner = make(recipe)
     one_round(learner, arrives=lambda src, dst: {src, dst} == {0, 2})

@@ -13,7 +13,7 @@ from torch import Tensor
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load
 from cosim.learning.costs.storage import storage
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.learning.training.lesson import Lesson
 from cosim.learning.training.trainer import GroupTrainer
 from cosim.methods import FLEXATC, METHODS
@@ -44,8 +44,8 @@ def pools(tiny_llama: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def make(tiny_llama: Path, pools: Any) -> Callable[..., Learner]:
-    def learner(recipe: Method, **adapter: Any) -> Learner:
+def make(tiny_llama: Path, pools: Any) -> Callable[..., ModelLearner]:
+    def learner(recipe: Method, **adapter: Any) -> ModelLearner:
         return small_learner(tiny_llama, pools, recipe, **adapter)
 
     return learner
@@ -111,7 +111,7 @@ def test_each_of_a_group_has_its_own_correction_in_every_step(trainer: GroupTrai
         assert same == (not one.correction)
 
 
-def test_full_fine_tuning_is_corrected_as_well(make: Callable[..., Learner]) -> None:
+def test_full_fine_tuning_is_corrected_as_well(make: Callable[..., ModelLearner]) -> None:
     learner = make(FULL)
     start = learner.fleet.adapters[0]
     h = {"B": torch.full((learner.layout.expansion_size,), 0.01)}
@@ -123,7 +123,7 @@ def test_full_fine_tuning_is_corrected_as_well(make: Callable[..., Learner]) -> 
     assert close(found - plain, RATE * h["B"], 1e-3)
 
 
-def corrections(learner: Learner) -> dict[str, Tensor]:
+def corrections(learner: ModelLearner) -> dict[str, Tensor]:
     """h of all devices, by factor (M, n)."""
     part = learner.method.aggregation
     of = [part.correction(state) for state in learner.fleet.states]
@@ -134,7 +134,7 @@ def corrections(learner: Learner) -> dict[str, Tensor]:
 @pytest.mark.parametrize("bits", [16, 32])
 @pytest.mark.parametrize("recipe", [FLEXATC, FULL, FROZEN], ids=["trained", "full", "frozen"])
 def test_corrections_of_real_rounds_sum_to_zero(
-    make: Callable[..., Learner], recipe: Method, bits: int
+    make: Callable[..., ModelLearner], recipe: Method, bits: int
 ) -> None:
     """Of all that is trained, also where messages are of half precision."""
     learner = make(recipe, bits_per_value=bits)
@@ -148,7 +148,7 @@ def test_corrections_of_real_rounds_sum_to_zero(
 
 
 def test_devices_that_have_corrections_train_together_as_alone(
-    make: Callable[..., Learner],
+    make: Callable[..., ModelLearner],
 ) -> None:
     together, apart = make(FLEXATC), make(FLEXATC)
     for learner in (together, apart):
@@ -163,7 +163,7 @@ def test_devices_that_have_corrections_train_together_as_alone(
         assert close(found, wanted)
 
 
-def all_of(learner: Learner) -> list[Tensor]:
+def all_of(learner: ModelLearner) -> list[Tensor]:
     of = [(adapter.values, adapter.projection) for adapter in learner.fleet.adapters]
     return [*(tensor for pair in of for tensor in pair), *corrections(learner).values()]
 
@@ -174,7 +174,7 @@ def test_a_first_round_that_goes_all_the_way_is_that_of_averaging(
     """h is still 0; β = 1 is D-SGD, adapt then combine, to float32's rounding."""
     base, adapter = f"path:{tiny_llama}", ADAPTER.model_copy(update={"bits_per_value": 32})
     learner, other = (
-        Learner(load(base, "float32"), method, adapter, PLAIN, pools, DEVICES, seed=1)
+        ModelLearner(load(base, "float32"), method, adapter, PLAIN, pools, DEVICES, seed=1)
         for method in (
             FLEXATC.with_(aggregation=ControlVariate(strength=1.0)),
             FLEXATC.with_(aggregation="mean"),
@@ -188,7 +188,7 @@ def test_a_first_round_that_goes_all_the_way_is_that_of_averaging(
 
 
 def test_what_a_device_remembers_is_in_what_it_will_take_of_a_disk(
-    make: Callable[..., Learner],
+    make: Callable[..., ModelLearner],
 ) -> None:
     layout = make(FLEXATC).layout
     plain = storage(layout, METHODS["dec_lora"], [1.0] * 3, (1, 1))

@@ -8,7 +8,7 @@ import pytest
 
 from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load
-from cosim.learning.costs.depth import Progress, block_works, depth_reached, progress
+from cosim.learning.costs.depth import FineTuningProgress, block_works, depth_reached, progress
 from cosim.learning.costs.flop import Work
 from cosim.learning.data.encoding import Encoded
 from cosim.methods.layout import AdaptedModule, Layout
@@ -62,22 +62,22 @@ def test_progress_is_whole_steps_and_blocks_of_the_next(parts: Any) -> None:
     for step, batch in enumerate(BATCHES):
         costs = [work.forward_of(batch), *(block.backward_of(batch) for block in blocks)]
         marks = list(accumulate(costs, initial=begun))
-        assert progress(begun, work, blocks, BATCHES) == Progress(step)
+        assert progress(begun, work, blocks, BATCHES) == FineTuningProgress(step)
         for number, (low, high) in enumerate(pairwise(marks)):
             # The first is the forward pass; a block counts once its own is over.
             depth = max(number - 1, 0)
             lowest = len(blocks) - depth if depth else None
             for flop in {low, (low + high) // 2, high - 1}:
-                assert progress(flop, work, blocks, BATCHES) == Progress(step, lowest)
+                assert progress(flop, work, blocks, BATCHES) == FineTuningProgress(step, lowest)
         begun = marks[-1]
-    assert progress(begun, work, blocks, BATCHES) == Progress(len(BATCHES))
-    assert progress(-1, work, blocks, BATCHES) == Progress(0)
+    assert progress(begun, work, blocks, BATCHES) == FineTuningProgress(len(BATCHES))
+    assert progress(-1, work, blocks, BATCHES) == FineTuningProgress(0)
 
 
 def test_only_blocks_with_adapters_count_as_depth() -> None:
     modules = tuple(AdaptedModule(f"m{block}", block, 4, 4) for block in (1, 1, 4))
     layout = Layout(modules, 2)
     assert layout.blocks == [1, 4]
-    depths = [Progress(0, lowest).depth(layout) for lowest in (None, 5, 4, 3, 2, 1, 0)]
+    depths = [FineTuningProgress(0, lowest).depth(layout) for lowest in (None, 5, 4, 3, 2, 1, 0)]
     assert depths == [0, 0, 1, 1, 1, 2, 2]
     assert [layout.in_last(count) for count in range(3)] == [[], [2], [0, 1, 2]]

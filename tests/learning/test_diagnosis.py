@@ -13,7 +13,7 @@ from cosim.learning.adapters.factors import by_module
 from cosim.learning.data.encoding import token_rows
 from cosim.learning.data.pool import TaskPool
 from cosim.learning.diagnostics.diagnosis import diagnosed_devices
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.learning.records import Diagnostic
 from cosim.methods import METHODS
 from cosim.methods.message import Message
@@ -26,14 +26,14 @@ def pools(tiny_llama: Path) -> dict[str, TaskPool]:
 
 
 @pytest.fixture
-def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]:
-    def build(name: str, **adapter: Any) -> Learner:
+def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., ModelLearner]:
+    def build(name: str, **adapter: Any) -> ModelLearner:
         return small_learner(tiny_llama, pools, METHODS[name], **adapter)
 
     return build
 
 
-def diagnosed(learner: Learner, updates: list[Message]) -> list[Diagnostic]:
+def diagnosed(learner: ModelLearner, updates: list[Message]) -> list[Diagnostic]:
     """Of all devices, which exchange with all others."""
     return learner.diagnosis.of([0, 1, 2], dict.fromkeys(range(3), updates))
 
@@ -43,13 +43,13 @@ def values(found: Iterable[Diagnostic], quantity: str) -> dict[tuple[int, int | 
     return {(one.device, one.peer): one.value for one in found if one.quantity == quantity}
 
 
-def dense(learner: Learner, adapter: Any) -> list[tuple[Tensor, Tensor]]:
+def dense(learner: ModelLearner, adapter: Any) -> list[tuple[Tensor, Tensor]]:
     """(A, B) of every module."""
     pairs = learner.layout.pairs(adapter.projection, adapter.expansion(learner.layout))
     return [(A[0].double(), B[0].double()) for A, B in pairs]
 
 
-def test_factors_are_those_of_the_flat_vectors(make: Callable[..., Learner]) -> None:
+def test_factors_are_those_of_the_flat_vectors(make: Callable[..., ModelLearner]) -> None:
     learner = make("proposed_single_cluster")
     one_round(learner)
     masked = learner.fleet.adapters[0]
@@ -71,7 +71,9 @@ def test_factors_are_those_of_the_flat_vectors(make: Callable[..., Learner]) -> 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["proposed_single_cluster", "lora", "local"])
-def test_pairs_are_those_of_the_dense_products(make: Callable[..., Learner], name: str) -> None:
+def test_pairs_are_those_of_the_dense_products(
+    make: Callable[..., ModelLearner], name: str
+) -> None:
     learner = make(name)
     found = diagnosed(learner, one_round(learner, arrives=lambda src, dst: src == 0))
     of_device = [dense(learner, adapter) for adapter in learner.fleet.adapters]
@@ -96,7 +98,7 @@ def test_pairs_are_those_of_the_dense_products(make: Callable[..., Learner], nam
         assert named == [(module.layer, module.name) for module in learner.layout.modules]
 
 
-def gradient_by_hand(learner: Learner, update: Message, A: Any) -> list[Tensor]:
+def gradient_by_hand(learner: ModelLearner, update: Message, A: Any) -> list[Tensor]:
     """∂F/∂B by module, F the mean of the losses of the update's mini-batches."""
     model = learner.trainer.model
     flat = torch.zeros(learner.layout.expansion_size)
@@ -114,7 +116,7 @@ def gradient_by_hand(learner: Learner, update: Message, A: Any) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("name", ["proposed_single_cluster", "lora"])
-def test_both_sides_of_theorem_one_by_hand(make: Callable[..., Learner], name: str) -> None:
+def test_both_sides_of_theorem_one_by_hand(make: Callable[..., ModelLearner], name: str) -> None:
     learner = make(name, density=0.4)
     updates = one_round(learner)
     projections = [
@@ -165,7 +167,7 @@ def test_both_sides_of_theorem_one_by_hand(make: Callable[..., Learner], name: s
     assert G > 0
 
 
-def test_shares_add_up_and_agree_with_the_routing(make: Callable[..., Learner]) -> None:
+def test_shares_add_up_and_agree_with_the_routing(make: Callable[..., ModelLearner]) -> None:
     learner = make("proposed_single_cluster")
     updates = one_round(learner)
     shares = [one for one in diagnosed(learner, updates) if one.quantity == "expert_share"]
@@ -183,7 +185,7 @@ def test_shares_add_up_and_agree_with_the_routing(make: Callable[..., Learner]) 
         assert own[0] == float((chosen == 0).double().mean())
 
 
-def test_who_has_nothing_is_left_out(make: Callable[..., Learner]) -> None:
+def test_who_has_nothing_is_left_out(make: Callable[..., ModelLearner]) -> None:
     learner = make("proposed_single_cluster")
     assert diagnosed(learner, []) == [], "nobody has learnt"
     update = tuned(learner, learner.submit(0, 1))
@@ -195,13 +197,13 @@ def test_who_has_nothing_is_left_out(make: Callable[..., Learner]) -> None:
     assert values(learner.diagnosis.of([2], {}), "update_similarity_max") == {}, "not evaluated"
 
 
-def test_what_has_no_projection_has_no_diagnostics(make: Callable[..., Learner]) -> None:
+def test_what_has_no_projection_has_no_diagnostics(make: Callable[..., ModelLearner]) -> None:
     learner = make("full_finetune")
     assert diagnosed(learner, one_round(learner)) == []
 
 
 @pytest.mark.slow
-def test_diagnosing_changes_nothing(make: Callable[..., Learner]) -> None:
+def test_diagnosing_changes_nothing(make: Callable[..., ModelLearner]) -> None:
     observed, alone = make("proposed_single_cluster"), make("proposed_single_cluster")
     for number in (1, 2):
         updates = one_round(observed, number)

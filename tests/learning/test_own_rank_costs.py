@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cosim.learning.jobs import FineTuningJob
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.methods import METHODS
 from cosim.methods.codec.rounded import Rounded
 from cosim.methods.message import Turn
@@ -24,7 +24,7 @@ def pools(tiny_llama: Path) -> Any:
 
 @pytest.fixture
 def learner(tiny_llama: Path, pools: Any) -> Any:
-    def make(method: Method | str = "lora", ranks: Sequence[int] = RANKS) -> Learner:
+    def make(method: Method | str = "lora", ranks: Sequence[int] = RANKS) -> ModelLearner:
         chosen = METHODS[method] if isinstance(method, str) else method
         return small_learner(
             tiny_llama, pools, chosen, ranks=ranks, rank=4, alpha=8, bits_per_value=32
@@ -33,7 +33,7 @@ def learner(tiny_llama: Path, pools: Any) -> Any:
     return make
 
 
-def edges(learner: Learner) -> tuple[int, int]:
+def edges(learner: ModelLearner) -> tuple[int, int]:
     """Σk and Σd over the modules."""
     modules = learner.layout.modules
     return sum(m.in_features for m in modules), sum(m.out_features for m in modules)

@@ -10,7 +10,7 @@ import torch
 
 from cosim.learning.data.packing import TOKENS_PER_PASS
 from cosim.learning.data.pool import TaskPool
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.learning.learner_state import put_back, take
 from cosim.learning.training.pass_room import PassRoom, least
 from cosim.learning.training.trainer import GroupTrainer
@@ -24,7 +24,7 @@ def pools(tiny_llama: Path) -> dict[str, TaskPool]:
 
 
 @pytest.fixture
-def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]:
+def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., ModelLearner]:
     return lambda name="proposed": small_learner(tiny_llama, pools, METHODS[name])
 
 
@@ -40,7 +40,7 @@ def short_of_memory(monkeypatch: pytest.MonkeyPatch, tokens: int) -> None:
     monkeypatch.setattr(GroupTrainer, "_of_all", of_all)
 
 
-def round_of(learner: Learner, number: int) -> tuple[list[float], list[str]]:
+def round_of(learner: ModelLearner, number: int) -> tuple[list[float], list[str]]:
     jobs = [learner.submit(device, number) for device in range(len(learner.tasks))]
     losses = [job.result().loss for job in jobs]
     return losses, [adapter.digest for adapter in learner.fleet.adapters]
@@ -48,7 +48,7 @@ def round_of(learner: Learner, number: int) -> tuple[list[float], list[str]]:
 
 @pytest.mark.slow
 def test_a_run_that_halved_and_was_resumed_goes_on_in_halves(
-    make: Callable[..., Learner], monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., ModelLearner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, resumed, roomy = make(), make(), make()
     with monkeypatch.context() as patch:
@@ -67,7 +67,7 @@ def test_a_run_that_halved_and_was_resumed_goes_on_in_halves(
 
 
 def test_what_was_lessened_is_told_and_nothing_where_it_was_not(
-    make: Callable[..., Learner], monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., ModelLearner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learner = make()
     round_of(learner, 1)
@@ -89,5 +89,5 @@ def test_workers_share_the_least_room() -> None:
     assert least([PassRoom()]) == PassRoom()
 
 
-def test_all_parameters_are_never_taken_apart(make: Callable[..., Learner]) -> None:
+def test_all_parameters_are_never_taken_apart(make: Callable[..., ModelLearner]) -> None:
     assert make("full_finetune").trainer.room == PassRoom()

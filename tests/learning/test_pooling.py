@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cosim.learning.data.pool import TaskPool
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.learning.learner_state import put_back, take
 from cosim.methods import METHODS
 from tests.learning.small_learners import small_learner, small_pools
@@ -23,14 +23,14 @@ def pools(tiny_llama: Path) -> dict[str, TaskPool]:
 
 
 @pytest.fixture
-def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]:
-    def build(name: str, devices: Sequence[str] = ("sums", "times")) -> Learner:
+def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., ModelLearner]:
+    def build(name: str, devices: Sequence[str] = ("sums", "times")) -> ModelLearner:
         return small_learner(tiny_llama, pools, METHODS[name], devices)
 
     return build
 
 
-def cut_off(learner: Learner, when: str, cut: int = 1, other: int = 0) -> None:
+def cut_off(learner: ModelLearner, when: str, cut: int = 1, other: int = 0) -> None:
     """Both begin round 1, and one of them is cut off before or after the other has ended."""
     jobs = {device: learner.submit(device, 1) for device in (other, cut)}
     if when == "before":
@@ -41,7 +41,7 @@ def cut_off(learner: Learner, when: str, cut: int = 1, other: int = 0) -> None:
         jobs[cut].discard()
 
 
-def trained(learner: Learner, device: int, round_: int) -> tuple[float, Tensor, int]:
+def trained(learner: ModelLearner, device: int, round_: int) -> tuple[float, Tensor, int]:
     """The loss, B and number of steps of a device's fine-tuning."""
     tuned = learner.submit(device, round_).result()
     adapter = learner.fleet.adapters[device]
@@ -53,7 +53,7 @@ def trained(learner: Learner, device: int, round_: int) -> tuple[float, Tensor, 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["hard_moe", "local"])
 def test_whoever_is_cut_off_goes_on_from_where_it_was_in_either_order(
-    make: Callable[..., Learner], name: str
+    make: Callable[..., ModelLearner], name: str
 ) -> None:
     untouched = make(name)
     wanted = trained(untouched, 1, 2)
@@ -71,7 +71,7 @@ def test_whoever_is_cut_off_goes_on_from_where_it_was_in_either_order(
 @pytest.mark.parametrize("devices", [("sums", "times"), ("sums", "sums")])
 @pytest.mark.parametrize("name", POOLED)
 def test_the_order_of_a_cut_and_an_end_changes_nothing_for_anybody(
-    make: Callable[..., Learner], name: str, devices: Sequence[str]
+    make: Callable[..., ModelLearner], name: str, devices: Sequence[str]
 ) -> None:
     found = []
     for when in ("before", "after"):
@@ -91,7 +91,7 @@ def test_the_order_of_a_cut_and_an_end_changes_nothing_for_anybody(
 
 @pytest.mark.parametrize("name", POOLED)
 def test_a_round_of_which_nobody_saw_the_end_was_not_trained(
-    make: Callable[..., Learner], name: str
+    make: Callable[..., ModelLearner], name: str
 ) -> None:
     learner, untouched = make(name), make(name)
     for job in [learner.submit(device, 1) for device in range(2)]:
@@ -104,7 +104,7 @@ def test_a_round_of_which_nobody_saw_the_end_was_not_trained(
 
 @pytest.mark.parametrize("name", POOLED)
 def test_a_later_round_of_a_peer_is_not_made_older_by_an_earlier_one(
-    make: Callable[..., Learner], name: str
+    make: Callable[..., ModelLearner], name: str
 ) -> None:
     """On clocks of their own: the slower device is given what the pool has become."""
     learner = make(name, ("sums", "sums"))
@@ -122,7 +122,7 @@ def test_a_later_round_of_a_peer_is_not_made_older_by_an_earlier_one(
 @pytest.mark.parametrize("end", ["result", "discard"])
 @pytest.mark.parametrize("name", POOLED)
 def test_a_checkpoint_between_an_end_and_a_cut_holds_what_is_needed(
-    make: Callable[..., Learner], name: str, end: str
+    make: Callable[..., ModelLearner], name: str, end: str
 ) -> None:
     whole, resumed = make(name), make(name)
     jobs = {device: whole.submit(device, 1) for device in range(2)}

@@ -12,7 +12,7 @@ import torch
 from cosim.learning.data.pool import TaskPool
 from cosim.learning.diagnostics.agreement import mixing_errors
 from cosim.learning.diagnostics.realised import RealisedMixing
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.methods import METHODS
 from cosim.methods.adapter import Adapter
 from cosim.methods.message import Message, Turn
@@ -82,8 +82,8 @@ def pools(tiny_llama: Path) -> dict[str, TaskPool]:
 
 
 @pytest.fixture
-def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]:
-    def build(method: Any, devices: int = 3) -> Learner:
+def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., ModelLearner]:
+    def build(method: Any, devices: int = 3) -> ModelLearner:
         learner = small_learner(
             tiny_llama, pools, method, ["sums"] * devices, rank=1, bits_per_value=32
         )
@@ -93,7 +93,7 @@ def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]
     return build
 
 
-def drawn(learner: Learner, seed: int) -> None:
+def drawn(learner: ModelLearner, seed: int) -> None:
     """Gives every device factors of its own, as if it had learnt them in a first round."""
     layout, random = learner.layout, stream(seed, "factors")
     for device, state in enumerate(learner.fleet.states):
@@ -105,7 +105,7 @@ def drawn(learner: Learner, seed: int) -> None:
 
 
 def exchanged(
-    learner: Learner,
+    learner: ModelLearner,
     graph: Mapping[int, tuple[int, ...]],
     round_: int = 1,
     lost: Sequence[tuple[int, int]] = (),
@@ -129,7 +129,7 @@ def exchanged(
     ids=str,
 )
 def test_ten_devices_contract_as_their_graphs_do(
-    make: Callable[..., Learner], topology: Topology, rounds: int, rho: float, slack: float
+    make: Callable[..., ModelLearner], topology: Topology, rounds: int, rho: float, slack: float
 ) -> None:
     """What mixing really used, against ρ = λmax(E[WᵀW] − J) of ten devices with Metropolis's
     weights; over drawn graphs it is an estimate, of three hundred."""
@@ -142,13 +142,13 @@ def test_ten_devices_contract_as_their_graphs_do(
     assert found.contraction(rounds) == pytest.approx(rho, abs=slack)
 
 
-def means(learner: Learner) -> tuple[torch.Tensor, torch.Tensor]:
+def means(learner: ModelLearner) -> tuple[torch.Tensor, torch.Tensor]:
     adapters = learner.fleet.adapters
     B = torch.stack([adapter.values for adapter in adapters]).double().mean(0)
     return B, torch.stack([adapter.projection for adapter in adapters]).double().mean(0)
 
 
-def told(learner: Learner, updates: Any, graph: Any) -> dict[str, dict[int | None, float]]:
+def told(learner: ModelLearner, updates: Any, graph: Any) -> dict[str, dict[int | None, float]]:
     """Values by quantity and device, of what is about a device or about all of them."""
     together = {device: sorted((device, *others)) for device, others in graph.items()}
     sets = {device: [updates[other] for other in ids] for device, ids in together.items()}
@@ -164,7 +164,7 @@ LINE = {0: (1,), 1: (0, 2), 2: (1,)}
 
 @pytest.mark.parametrize("weights", ["metropolis", "laplacian"])
 def test_the_mean_stays_without_losses_and_moves_with_one(
-    make: Callable[..., Learner], weights: str
+    make: Callable[..., ModelLearner], weights: str
 ) -> None:
     learner = make(METHODS["lora"].with_(weights=weights))
     drawn(learner, 1)
@@ -188,7 +188,7 @@ def test_the_mean_stays_without_losses_and_moves_with_one(
 
 
 def test_what_is_not_averaged_has_no_mixing_and_local_devices_have_none(
-    make: Callable[..., Learner],
+    make: Callable[..., ModelLearner],
 ) -> None:
     for name in ("lori_dense", "local"):
         learner = make(METHODS[name])
@@ -201,7 +201,7 @@ def test_what_is_not_averaged_has_no_mixing_and_local_devices_have_none(
 
 
 def test_a_frozen_a_has_no_drift_and_all_parameters_have_a_contraction_alone(
-    make: Callable[..., Learner],
+    make: Callable[..., ModelLearner],
 ) -> None:
     learner = make(METHODS["ffa_lora"].with_(weights="metropolis"))
     updates = [tuned(learner, learner.submit(device, 1)) for device in range(3)]
@@ -215,7 +215,7 @@ def test_a_frozen_a_has_no_drift_and_all_parameters_have_a_contraction_alone(
     assert told(whole, updates, LINE).keys() == {"contraction"}
 
 
-def test_laplacian_weights_have_their_errors(make: Callable[..., Learner]) -> None:
+def test_laplacian_weights_have_their_errors(make: Callable[..., ModelLearner]) -> None:
     """λmax of a line of three is 3, so that each edge has 2/9."""
     learner = make(METHODS["lora"].with_(weights="laplacian"))
     drawn(learner, 1)
@@ -236,7 +236,7 @@ def test_laplacian_weights_have_their_errors(make: Callable[..., Learner]) -> No
 
 @pytest.mark.parametrize("starts_with", ["expansion", "projection"])
 def test_messages_of_one_factor_err_by_what_the_receiver_keeps(
-    make: Callable[..., Learner], starts_with: str
+    make: Callable[..., ModelLearner], starts_with: str
 ) -> None:
     rolora = METHODS["rolora"]
     projection = rolora.projection.model_copy(update={"starts_with": starts_with})

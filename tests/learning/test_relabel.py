@@ -9,7 +9,7 @@ from cosim.errors import TaskError
 from cosim.learning.base.base_model import load
 from cosim.learning.data.example import Example
 from cosim.learning.data.relabel import relabelled
-from cosim.scenario.learning import Task
+from cosim.scenario.learning import TaskChoice
 from tests.learning.small_learners import load_pool
 
 LABELS = ("blue", "green", "red", "white")
@@ -81,7 +81,7 @@ def test_a_pool_keeps_its_prompts_and_changes_its_answers(tiny_llama: Path) -> N
     pools = [
         load_pool(
             "family",
-            Task(dataset="family_relationships", samples=30, relabel=relabel),
+            TaskChoice(dataset="family_relationships", samples=30, relabel=relabel),
             tokenizer,
             seed=1,
             test_samples=5,

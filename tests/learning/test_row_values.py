@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from cosim.errors import TaskError
 from cosim.learning.data.example import Example
 from cosim.learning.data.files import hub_parts, jsonl_parts
-from cosim.scenario.learning import Fields, Task
+from cosim.scenario.learning import Fields, TaskChoice
 
 
 def read(path: Path, *rows: dict[str, Any] | None, **fields: Any) -> list[Example]:
     """The examples of a file; None is a blank line."""
     path.write_text("".join(f"{'' if row is None else json.dumps(row)}\n" for row in rows))
-    return jsonl_parts("quiz", Task(source=f"jsonl:{path}", fields=Fields(**fields)))[0]
+    return jsonl_parts("quiz", TaskChoice(source=f"jsonl:{path}", fields=Fields(**fields)))[0]
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_what_the_answer_is_goes_with_choices_and_without_labels() -> None:
 
 def test_a_revision_is_the_hubs() -> None:
     with pytest.raises(ValidationError, match="'revision' belongs to an hf source alone"):
-        Task(source="jsonl:a", revision="main")
+        TaskChoice(source="jsonl:a", revision="main")
 
 
 def test_the_hub_is_asked_for_the_revision(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,5 +215,5 @@ def test_the_hub_is_asked_for_the_revision(monkeypatch: pytest.MonkeyPatch) -> N
     fake = types.ModuleType("datasets")
     fake.load_dataset = load_dataset  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "datasets", fake)
-    hub_parts("quiz", Task(source="hf:a/b", revision="v1"))
+    hub_parts("quiz", TaskChoice(source="hf:a/b", revision="v1"))
     assert asked == [{"split": "train", "revision": "v1"}, {"split": "test", "revision": "v1"}]

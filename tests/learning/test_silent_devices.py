@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cosim.learning.data.pool import TaskPool
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.learning.learner_state import take
 from cosim.learning.state_tree import bytes_of
 from cosim.methods import METHODS
@@ -35,7 +35,7 @@ def pools(tiny_llama: Path) -> dict[str, TaskPool]:
 
 
 @pytest.fixture
-def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., Learner]:
+def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., ModelLearner]:
     return functools.partial(small_learner, tiny_llama, pools, devices=DEVICES)
 
 
@@ -47,7 +47,7 @@ def with_threshold(name: str, threshold: float, by: str = "same", **parts: Any) 
 
 
 def exchanged(
-    learner: Learner, round_: int, arrives: Callable[[int, int], bool] = lambda src, dst: True
+    learner: ModelLearner, round_: int, arrives: Callable[[int, int], bool] = lambda src, dst: True
 ) -> set[int]:
     """What the network does in a round, with everything that arrives in time; who spoke."""
     turn = Turn(round_)
@@ -75,7 +75,7 @@ def exchanged(
     return {device for device, outgoing in said.items() if outgoing is not None}
 
 
-def played(learner: Learner, rounds: int = 3, **network: Any) -> list[set[int]]:
+def played(learner: ModelLearner, rounds: int = 3, **network: Any) -> list[set[int]]:
     spoke = []
     for number in range(1, rounds + 1):
         for job in [tuning(learner, device, number) for device in RING]:
@@ -84,12 +84,12 @@ def played(learner: Learner, rounds: int = 3, **network: Any) -> list[set[int]]:
     return spoke
 
 
-def held(learner: Learner) -> list[Tensor]:
+def held(learner: ModelLearner) -> list[Tensor]:
     """[B; A] of every device."""
     return [torch.cat([a.values, a.projection]) for a in learner.fleet.adapters]
 
 
-def same(first: Learner, second: Learner) -> bool:
+def same(first: ModelLearner, second: ModelLearner) -> bool:
     return all(map(torch.equal, held(first), held(second)))
 
 
@@ -101,14 +101,16 @@ def same(first: Learner, second: Learner) -> bool:
     ids=["event_gossip", "ef_hc"],
 )
 def test_without_a_threshold_it_is_gossip_in_every_round_to_the_bit(
-    make: Callable[..., Learner], recipe: Method, bits: int
+    make: Callable[..., ModelLearner], recipe: Method, bits: int
 ) -> None:
     triggered, always = (make(one, bits_per_value=bits) for one in (recipe, ALWAYS))
     assert played(triggered) == played(always) == [set(RING)] * 3
     assert same(triggered, always)
 
 
-def test_the_form_that_keeps_the_mean_is_the_same_to_rounding(make: Callable[..., Learner]) -> None:
+def test_the_form_that_keeps_the_mean_is_the_same_to_rounding(
+    make: Callable[..., ModelLearner],
+) -> None:
     triggered = make(with_threshold("event_gossip", 0), bits_per_value=32)
     always = make(ALWAYS, bits_per_value=32)
     played(triggered)
@@ -120,7 +122,7 @@ def test_the_form_that_keeps_the_mean_is_the_same_to_rounding(make: Callable[...
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["event_gossip", "ef_hc"])
 def test_with_a_threshold_that_nobody_reaches_every_device_is_alone(
-    make: Callable[..., Learner], name: str
+    make: Callable[..., ModelLearner], name: str
 ) -> None:
     silent, alone = make(with_threshold(name, NEVER)), make(METHODS["local"])
     assert played(silent) == [set()] * 3
@@ -131,7 +133,7 @@ def test_with_a_threshold_that_nobody_reaches_every_device_is_alone(
 
 
 def test_the_present_state_among_snapshots_is_pulled_to_the_start_for_ever(
-    make: Callable[..., Learner],
+    make: Callable[..., ModelLearner],
 ) -> None:
     """What `own: current` is warned of."""
     silent = make(with_threshold("event_gossip", NEVER, aggregation=CURRENT), bits_per_value=32)
@@ -146,7 +148,9 @@ def test_the_present_state_among_snapshots_is_pulled_to_the_start_for_ever(
 
 
 @pytest.mark.parametrize("name", ["event_gossip", "ef_hc"])
-def test_what_is_said_to_nobody_has_not_been_said(make: Callable[..., Learner], name: str) -> None:
+def test_what_is_said_to_nobody_has_not_been_said(
+    make: Callable[..., ModelLearner], name: str
+) -> None:
     """A device that moves out of range drifts on, and speaks when it has neighbours again."""
     learner = make(with_threshold(name, 1e-6))
     tuning(learner, 0, 1).result()
@@ -159,7 +163,9 @@ def test_what_is_said_to_nobody_has_not_been_said(make: Callable[..., Learner], 
 
 
 @pytest.mark.parametrize("name", ["event_gossip", "ef_hc"])
-def test_mixing_keeps_the_mean_whoever_is_silent(make: Callable[..., Learner], name: str) -> None:
+def test_mixing_keeps_the_mean_whoever_is_silent(
+    make: Callable[..., ModelLearner], name: str
+) -> None:
     learner = make(with_threshold(name, 0.02, by="rate"), bits_per_value=32)
     for device, rate in enumerate((4.0, 0.4, 1.0, 0.4)):
         learner.inform(device, float("inf"), rate)
@@ -175,7 +181,7 @@ def test_mixing_keeps_the_mean_whoever_is_silent(make: Callable[..., Learner], n
     assert {0, 2} <= set.union(*spoke)
 
 
-def test_a_lost_message_moves_the_mean_of_snapshots(make: Callable[..., Learner]) -> None:
+def test_a_lost_message_moves_the_mean_of_snapshots(make: Callable[..., ModelLearner]) -> None:
     """The sender takes it for heard; the receiver has the one before."""
     learner = make(with_threshold("event_gossip", 0), bits_per_value=32)
     for job in [tuning(learner, device, 1) for device in RING]:
@@ -191,7 +197,7 @@ def test_a_lost_message_moves_the_mean_of_snapshots(make: Callable[..., Learner]
 
 
 def test_a_receiver_remembers_the_newest_of_each_and_mixes_it_again(
-    make: Callable[..., Learner],
+    make: Callable[..., ModelLearner],
 ) -> None:
     learner = make(with_threshold("event_gossip", 0))
     played(learner, 1)
@@ -211,7 +217,7 @@ def test_a_receiver_remembers_the_newest_of_each_and_mixes_it_again(
     assert learner.fleet.states[1].memory["aggregation"]["heard"][2] is second[2]
 
 
-def test_what_is_remembered_is_mixed_at_its_price(make: Callable[..., Learner]) -> None:
+def test_what_is_remembered_is_mixed_at_its_price(make: Callable[..., ModelLearner]) -> None:
     learner = make(with_threshold("event_gossip", NEVER))
     played(learner, 1)
     values = learner.layout.expansion_size + learner.layout.projection_size
@@ -219,7 +225,9 @@ def test_what_is_remembered_is_mixed_at_its_price(make: Callable[..., Learner]) 
     assert learner.mix(0, {}, {}, Turn(2), {0: ()}).work.idle
 
 
-def test_an_answer_is_what_a_device_holds_and_no_snapshot(make: Callable[..., Learner]) -> None:
+def test_an_answer_is_what_a_device_holds_and_no_snapshot(
+    make: Callable[..., ModelLearner],
+) -> None:
     learner = make(with_threshold("ef_hc", NEVER))
     tuning(learner, 0, 1).result()
     state = learner.fleet.states[0]
@@ -232,7 +240,9 @@ def test_an_answer_is_what_a_device_holds_and_no_snapshot(make: Callable[..., Le
     assert not last["B"].any(), "it has moved from the start as before"
 
 
-def test_what_is_remembered_takes_the_memory_that_is_foreseen(make: Callable[..., Learner]) -> None:
+def test_what_is_remembered_takes_the_memory_that_is_foreseen(
+    make: Callable[..., ModelLearner],
+) -> None:
     """Two copies a device of what it trains, and one of what all begin with."""
     recipe = with_threshold("event_gossip", 0)
     assert sum(part.copies for part in recipe.parts()) == 2

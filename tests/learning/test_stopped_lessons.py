@@ -15,7 +15,7 @@ from cosim.learning.base.adapted_model import AdaptedModel
 from cosim.learning.base.base_model import load
 from cosim.learning.execution.executor import InProcess
 from cosim.learning.jobs import FineTuningJob
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.learning.learner_state import put_back, take
 from cosim.learning.training.lesson import Lesson
 from cosim.learning.training.trainer import GroupTrainer
@@ -157,16 +157,16 @@ def test_side_by_side_each_lesson_ends_as_it_would_alone(
 
 
 @pytest.fixture(scope="module")
-def learners(four_blocks: Path) -> Callable[..., Learner]:
+def learners(four_blocks: Path) -> Callable[..., ModelLearner]:
     pools = small_pools(four_blocks)
 
-    def make(method: Method = SALF, **changes: Any) -> Learner:
+    def make(method: Method = SALF, **changes: Any) -> ModelLearner:
         return small_learner(four_blocks, pools, method, **changes)
 
     return make
 
 
-def cost_of(learner: Learner, job: FineTuningJob, steps: int, depth: int) -> int:
+def cost_of(learner: ModelLearner, job: FineTuningJob, steps: int, depth: int) -> int:
     """FLOP of so many whole steps and so many blocks of the next, one too few to be a block
     more."""
     work = learner.work.training("AB")
@@ -185,7 +185,7 @@ def cost_of(learner: Learner, job: FineTuningJob, steps: int, depth: int) -> int
     [(0, 0, 0), (0, 1, 1), (0, 3, 3), (1, 0, None), (1, 2, None), (2, 0, None)],
 )
 def test_a_job_is_stopped_at_the_step_and_the_block_that_its_flop_come_to(
-    learners: Callable[..., Learner], steps: int, depth: int, reached: int | None
+    learners: Callable[..., ModelLearner], steps: int, depth: int, reached: int | None
 ) -> None:
     learner = learners()
     before = learner.fleet.states[0].adapter
@@ -212,7 +212,7 @@ def test_a_job_is_stopped_at_the_step_and_the_block_that_its_flop_come_to(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["lora", "local", "lori", "full_finetune", "proposed"])
-def test_other_methods_lose_the_round(learners: Callable[..., Learner], name: str) -> None:
+def test_other_methods_lose_the_round(learners: Callable[..., ModelLearner], name: str) -> None:
     """And whoever was stopped trains in the next one as if there had been none."""
     learner, other = learners(METHODS[name]), learners(METHODS[name])
     job = tuning(learner, 0, 1)
@@ -226,7 +226,7 @@ def test_other_methods_lose_the_round(learners: Callable[..., Learner], name: st
 
 
 def test_devices_that_were_stopped_end_the_same_in_one_pass_and_one_by_one(
-    learners: Callable[..., Learner],
+    learners: Callable[..., ModelLearner],
 ) -> None:
     found = []
     for devices_per_pass in (16, 1):
@@ -246,7 +246,7 @@ def test_devices_that_were_stopped_end_the_same_in_one_pass_and_one_by_one(
 
 @pytest.mark.parametrize(("steps", "depth"), [(0, 0), (0, 2), (1, 3)])
 def test_an_open_job_that_was_stopped_is_stored_and_put_back(
-    learners: Callable[..., Learner], steps: int, depth: int
+    learners: Callable[..., ModelLearner], steps: int, depth: int
 ) -> None:
     learner, other = learners(), learners()
     job = tuning(learner, 0, 1)

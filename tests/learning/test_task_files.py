@@ -13,7 +13,7 @@ import pytest
 from cosim.errors import TaskError
 from cosim.learning.data.example import Example
 from cosim.learning.data.files import hub_parts, jsonl_parts
-from cosim.scenario.learning import Fields, Task
+from cosim.scenario.learning import Fields, TaskChoice
 
 OWN = [
     {"task": "t", "prompt": "2 + 2 =", "choices": None, "answer": "4", "source": "s"},
@@ -42,7 +42,7 @@ def write(path: Path, rows: Iterable[Any]) -> Path:
 
 
 def read(path: Path, test: Path | None = None, **fields: Any) -> list[Example]:
-    task = Task(source=f"jsonl:{path}", test=test and str(test), fields=Fields(**fields))
+    task = TaskChoice(source=f"jsonl:{path}", test=test and str(test), fields=Fields(**fields))
     return jsonl_parts("quiz", task)[0]
 
 
@@ -63,12 +63,12 @@ def test_the_projects_own_rows(tmp_path: Path, start: bytes) -> None:
 def test_a_directory_holds_both_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "train.jsonl", OWN[:3])
     write(tmp_path / "test.jsonl", OWN[3:])
-    task = Task(source=f"jsonl:{tmp_path}")
+    task = TaskChoice(source=f"jsonl:{tmp_path}")
     assert jsonl_parts("quiz", task) == (READ[:3], READ[3:])
     monkeypatch.setenv("HOME", str(tmp_path))
-    task = Task(source="jsonl:~/train.jsonl", test="~/test.jsonl")
+    task = TaskChoice(source="jsonl:~/train.jsonl", test="~/test.jsonl")
     assert jsonl_parts("quiz", task) == (READ[:3], READ[3:])
-    assert jsonl_parts("quiz", Task(source="jsonl:~/train.jsonl")) == (READ[:3], None)
+    assert jsonl_parts("quiz", TaskChoice(source="jsonl:~/train.jsonl")) == (READ[:3], None)
     (tmp_path / "test.jsonl").unlink()
     assert refusal(tmp_path) == (f"tasks.quiz.source: there is no file '{tmp_path / 'test.jsonl'}'")
 
@@ -202,7 +202,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
 def test_the_hub_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(TaskError) as refused:
-        hub_parts("quiz", Task(source="hf:allenai/ai2_arc"))
+        hub_parts("quiz", TaskChoice(source="hf:allenai/ai2_arc"))
     assert str(refused.value) == (
         "tasks.quiz.source: 'hf:allenai/ai2_arc' needs the package datasets; "
         "install it with: pip install 'cosim[hub]'"
@@ -223,17 +223,17 @@ def test_the_hub_is_asked_for_both_splits(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(sys.modules, "datasets", fake)
     fields = Fields(**ARC, answer="answerKey")
     where = {"source": "hf:allenai/ai2_arc", "configuration": "ARC-Easy", "fields": fields}
-    train, test = hub_parts("quiz", Task(**where, split="some", test_split="held"))
+    train, test = hub_parts("quiz", TaskChoice(**where, split="some", test_split="held"))
     assert [example.answer for example in train] == ["Mars", "the Sun"]
     assert [example.answer for example in test or []] == ["Mars"]
     assert asked == [("allenai/ai2_arc", "ARC-Easy", split) for split in ("some", "held")]
     with pytest.raises(TaskError) as refused:
-        hub_parts("quiz", Task(**where, test_split="gone"))
+        hub_parts("quiz", TaskChoice(**where, test_split="gone"))
     assert str(refused.value) == (
         "tasks.quiz.source: split 'gone' of 'allenai/ai2_arc' could not be loaded: Unknown split"
     )
     with pytest.raises(TaskError, match=r"^allenai/ai2_arc\[train\]:0: tasks\.quiz: no 'prompt'"):
-        hub_parts("quiz", Task(source="hf:allenai/ai2_arc"))
+        hub_parts("quiz", TaskChoice(source="hf:allenai/ai2_arc"))
 
 
 @pytest.mark.parametrize(

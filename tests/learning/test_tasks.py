@@ -14,9 +14,9 @@ from cosim.learning.base.base_model import load
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.pool import TaskPool, device_tasks
 from cosim.learning.data.procedural import procedural_examples
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.methods import METHODS
-from cosim.scenario.learning import Adapter, Task, Training
+from cosim.scenario.learning import AdapterChoice, TaskChoice, Training
 from tests.learning.small_learners import load_pool, tuning
 
 DATASETS = Path(__file__).parents[3] / "shared" / "datasets"
@@ -28,7 +28,7 @@ FEW = {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 1}
 def pool(tiny_tokenizer: Any) -> Any:
     """Loads a task with a few defaults."""
 
-    def make(task: Task, **changes: Any) -> TaskPool:
+    def make(task: TaskChoice, **changes: Any) -> TaskPool:
         settings = {"seed": 1, "test_samples": 20, "max_tokens": 10**5, **changes}
         return load_pool("quiz", task, tiny_tokenizer, **settings)
 
@@ -46,14 +46,14 @@ def prompts(pool: TaskPool) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]
     return [row.prompt for row in pool.train], [q.candidates[0].prompt for q in pool.test]
 
 
-def rows_file(path: Path, count: int, repeat: int = 1) -> Task:
+def rows_file(path: Path, count: int, repeat: int = 1) -> TaskChoice:
     rows = [{"prompt": f"item {n}", "answer": f"a{n}"} for n in range(count)] * repeat
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return Task(source=f"jsonl:{path}", samples=count * repeat)
+    return TaskChoice(source=f"jsonl:{path}", samples=count * repeat)
 
 
 def test_procedural_rows_belong_to_the_seed_and_the_part() -> None:
-    task = Task(dataset="chain_sum")
+    task = TaskChoice(dataset="chain_sum")
 
     def first(seed: int, part: str, name: str = "quiz") -> list[Any]:
         return list(islice(procedural_examples(name, task, seed, part), 30))
@@ -68,19 +68,19 @@ def test_procedural_rows_belong_to_the_seed_and_the_part() -> None:
 
 
 def test_procedural_parameters_reach_the_dataset(pool: Any) -> None:
-    found = pool(Task(dataset="chain_sum", parameters=FEW, samples=10_000), test_samples=30)
+    found = pool(TaskChoice(dataset="chain_sum", parameters=FEW, samples=10_000), test_samples=30)
     train, test = prompts(found)
     assert len(test) == 30
     assert 100 < len(train) < 200  # every other prompt there is
     assert len({*train, *test}) == len(train) + len(test)
-    said = refusal(pool, Task(dataset="chain_sum", parameters=FEW), test_samples=1000)
+    said = refusal(pool, TaskChoice(dataset="chain_sum", parameters=FEW), test_samples=1000)
     assert said.startswith("tasks.quiz: ")
     assert "held out" in said
 
 
 def test_a_dataset_finds_the_library_that_others_do_not_import() -> None:
     for dataset in ("game_of_life", "game_of_life_halting"):
-        task = Task(source="reasoning_gym", dataset=dataset, parameters={})
+        task = TaskChoice(source="reasoning_gym", dataset=dataset, parameters={})
         assert "Game of Life" in next(procedural_examples("life", task, 1, "train")).prompt
 
 
@@ -88,7 +88,7 @@ def test_a_dataset_finds_the_library_that_others_do_not_import() -> None:
     "dataset", ["gsm_symbolic", "list_functions", "word_ladder", "mini_sudoku"]
 )
 def test_datasets_that_draw_all_their_rows_at_once_are_usable(pool: Any, dataset: str) -> None:
-    found = pool(Task(dataset=dataset, samples=3), test_samples=2)
+    found = pool(TaskChoice(dataset=dataset, samples=3), test_samples=2)
     assert (len(found.train), len(found.test)) == (3, 2)
 
 
@@ -110,7 +110,7 @@ def test_datasets_that_draw_all_their_rows_at_once_are_usable(pool: Any, dataset
     ],
 )  # fmt: skip
 def test_what_reasoning_gym_does_not_have(pool: Any, changes: dict[str, Any], said: str) -> None:
-    assert said in refusal(pool, Task(**{"dataset": "chain_sum", **changes}))
+    assert said in refusal(pool, TaskChoice(**{"dataset": "chain_sum", **changes}))
 
 
 def test_rows_without_a_test_file_are_held_out_by_prompt(pool: Any, tmp_path: Path) -> None:
@@ -131,10 +131,10 @@ def test_rows_without_a_test_file_are_held_out_by_prompt(pool: Any, tmp_path: Pa
 def test_a_prompt_of_the_test_file_is_not_trained_on(pool: Any, tmp_path: Path) -> None:
     rows_file(tmp_path / "train.jsonl", 40)
     rows_file(tmp_path / "test.jsonl", 25)
-    train, test = prompts(pool(Task(source=f"jsonl:{tmp_path}"), test_samples=100))
+    train, test = prompts(pool(TaskChoice(source=f"jsonl:{tmp_path}"), test_samples=100))
     assert (len(train), len(test)) == (15, 25)
     assert not set(train) & set(test)
-    train, test = prompts(pool(Task(source=f"jsonl:{tmp_path}", samples=7), test_samples=5))
+    train, test = prompts(pool(TaskChoice(source=f"jsonl:{tmp_path}", samples=7), test_samples=5))
     assert (len(train), len(test)) == (7, 5)
 
 
@@ -142,21 +142,21 @@ def test_long_rows_are_left_out_and_nothing_left_is_refused(pool: Any, tmp_path:
     path = tmp_path / "a.jsonl"
     rows = [{"prompt": "p" * n, "choices": ["yes", "n" * 9], "answer": 0} for n in range(1, 31)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    found = pool(Task(source=f"jsonl:{path}"), max_tokens=25)
+    found = pool(TaskChoice(source=f"jsonl:{path}"), max_tokens=25)
     assert 0 < len(found.train) < 24
     assert all(row.tokens <= 25 for row in found.train)
     assert all(row.tokens <= 25 for q in found.test for row in q.candidates)
     assert {(q.right, q.lengths, q.free) for q in found.test} == {(0, (3, 9), False)}
-    said = refusal(pool, Task(source=f"jsonl:{path}"), max_tokens=2)
+    said = refusal(pool, TaskChoice(source=f"jsonl:{path}"), max_tokens=2)
     assert said.startswith("tasks.quiz: ")
     assert "longer than" in said
-    said = refusal(pool, Task(source=f"jsonl:{path}"), shares=25)
+    said = refusal(pool, TaskChoice(source=f"jsonl:{path}"), shares=25)
     assert said == "devices: 25 devices share task 'quiz', which has 24 training rows"
 
 
 def test_only_free_answers_end_with_the_terminator(pool: Any, tiny_tokenizer: Any) -> None:
     end = tiny_tokenizer.eos_token_id
-    free = pool(Task(dataset="chain_sum", samples=5))
+    free = pool(TaskChoice(dataset="chain_sum", samples=5))
     assert all(row.answer[-1] == end for row in free.train)
     assert all(q.free and q.candidates[0].answer[-1] == end for q in free.test)
 
@@ -192,7 +192,9 @@ def test_devices_of_one_task_share_no_row(pool: Any, tiny_llama: Path, tmp_path:
     }
     training = Training(steps=4, batch_size=16)
     method = METHODS["local"]
-    learner = Learner(base, method, Adapter(rank=2), training, pools, list("abaab"), seed=1)
+    learner = ModelLearner(
+        base, method, AdapterChoice(rank=2), training, pools, list("abaab"), seed=1
+    )
     drawn = [
         {row for batch in tuning(learner, device, 1).lesson.batches for row in batch}
         for device in range(5)
@@ -213,10 +215,10 @@ def test_every_real_slice_loads(pool: Any) -> None:
     folders = sorted(path.parent for path in DATASETS.glob("*/train.jsonl"))
     assert len(folders) == 13
     for folder in folders:
-        found = pool(Task(source=f"jsonl:{folder}", samples=12), test_samples=6, shares=4)
+        found = pool(TaskChoice(source=f"jsonl:{folder}", samples=12), test_samples=6, shares=4)
         assert (len(found.train), len(found.test)) == (12, 6), folder.name
         assert not {*prompts(found)[0]} & {*prompts(found)[1]}
         chosen = json.loads((folder / "test.jsonl").read_text().partition("\n")[0])["choices"]
         assert all(question.free == (chosen is None) for question in found.test), folder.name
-    said = refusal(pool, Task(source=f"jsonl:{DATASETS / 'humaneval'}"))
+    said = refusal(pool, TaskChoice(source=f"jsonl:{DATASETS / 'humaneval'}"))
     assert said.endswith("train.jsonl'")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cosim.errors import ResumeError
-from cosim.learning.learner import Learner as ModelLearner
+from cosim.learning.learner import ModelLearner
 from cosim.learning.records import (
     AnswerSheet,
     Description,

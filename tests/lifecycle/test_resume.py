@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.learning.learner_state import KINDS, OpenJob
 from cosim.learning.prepare import prepare
 from cosim.learning.state_tree import unflatten
@@ -118,14 +118,14 @@ def open_jobs(run: Path) -> list[OpenJob]:
 
 def raising(monkeypatch: pytest.MonkeyPatch, method: str, call: int, error: BaseException) -> None:
     calls = itertools.count(1)
-    inner = getattr(Learner, method)
+    inner = getattr(ModelLearner, method)
 
-    def called(self: Learner, *said: Any) -> Any:
+    def called(self: ModelLearner, *said: Any) -> Any:
         if next(calls) == call:
             raise error
         return inner(self, *said)
 
-    monkeypatch.setattr(Learner, method, called)
+    monkeypatch.setattr(ModelLearner, method, called)
 
 
 @pytest.mark.slow

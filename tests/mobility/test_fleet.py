@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cosim.mobility.area import Disc
-from cosim.mobility.fleet import Fleet
+from cosim.mobility.fleet import FleetMotion
 from cosim.mobility.gauss_markov import gauss_markov
 from cosim.mobility.random_waypoint import random_waypoint
 from cosim.mobility.recorded.path import RecordedPath
@@ -31,7 +31,7 @@ def mixed(seed: int) -> list[Trajectory]:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_it_answers_what_each_trajectory_does(seed: int) -> None:
-    fleet, alone = Fleet(mixed(seed)), mixed(seed)
+    fleet, alone = FleetMotion(mixed(seed)), mixed(seed)
     random = stream(seed, "questions")
     for _ in range(40):
         start_s, span_s = random.uniform(0.0, 60.0), random.choice([0.0, 0.3, 5.0, 80.0])
@@ -47,7 +47,7 @@ def test_it_answers_what_each_trajectory_does(seed: int) -> None:
 
 def test_the_end_of_a_leg_belongs_to_the_next() -> None:
     legs = [(2.0, 2.0, 0.0), (1.0, 2.0, 3.0)]
-    fleet = Fleet([PiecewiseLinear((0.0, 0.0), iter(legs), speed_limit_m_s=3.0)])
+    fleet = FleetMotion([PiecewiseLinear((0.0, 0.0), iter(legs), speed_limit_m_s=3.0)])
     turning = PiecewiseLinear((0.0, 0.0), iter(legs), speed_limit_m_s=3.0)
     for moments in ([0.0, 2.0], [2.0], [2.0, 2.5], [1.0], [2.5, 3.0], [3.0, 99.0], [1.0, 2.5]):
         times = np.array(moments)
@@ -65,7 +65,7 @@ def test_who_changes_speed_is_not_steady() -> None:
         "faster": [(2.0, 2.0, 0.0), (3.0, 2.0, 6.0)],
     }
     paths = [PiecewiseLinear((0, 0), iter(own), speed_limit_m_s=2.0) for own in legs.values()]
-    fleet = Fleet(paths)
+    fleet = FleetMotion(paths)
     first, step = fleet.steady_m(np.arange(4), times)
     np.testing.assert_allclose(first, 1.0, rtol=1e-12)
     np.testing.assert_allclose(step[:2], 0.2, rtol=1e-12)
@@ -78,13 +78,13 @@ def test_a_time_that_is_none_is_refused(wrong_s: float) -> None:
     for path in mixed(1):
         for _ in range(2):
             with pytest.raises(ValueError, match="times"):
-                Fleet([path]).position_m(np.array([0]), np.array([wrong_s]))
+                FleetMotion([path]).position_m(np.array([0]), np.array([wrong_s]))
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_each_device_may_be_asked_for_times_of_its_own(seed: int) -> None:
     """Also where one device is asked for several, on several legs."""
-    fleet, alone = Fleet(mixed(seed)), mixed(seed)
+    fleet, alone = FleetMotion(mixed(seed)), mixed(seed)
     random = stream(seed, "questions")
     for _ in range(20):
         span_s = random.choice([0.0, 0.3, 80.0])
@@ -96,6 +96,6 @@ def test_each_device_may_be_asked_for_times_of_its_own(seed: int) -> None:
             path, own = alone[int(devices[row, end])], times[row, 0]
             np.testing.assert_array_equal(places[row, end], path.position_m(own))
             np.testing.assert_array_equal(lengths[row, end], path.travelled_m(own))
-            alone_first, alone_step = Fleet([path]).steady_m(np.array([0]), own)
+            alone_first, alone_step = FleetMotion([path]).steady_m(np.array([0]), own)
             assert first[row, end] == alone_first[0]
             np.testing.assert_array_equal(step[row, end], alone_step[0])

@@ -8,7 +8,7 @@ import pytest
 
 from cosim.errors import MobilityError
 from cosim.mobility.recorded.path import RecordedPath
-from cosim.mobility.recorded.read import Reading, read_trace
+from cosim.mobility.recorded.read import TraceReading, read_trace
 
 
 def read(
@@ -17,7 +17,7 @@ def read(
     (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     if isinstance(options.get("columns"), dict):
         options["columns"] = tuple(options["columns"].items())  # type: ignore[attr-defined]
-    return dict(read_trace(tmp_path / name, Reading(**options)))  # type: ignore[arg-type]
+    return dict(read_trace(tmp_path / name, TraceReading(**options)))  # type: ignore[arg-type]
 
 
 def refusal(tmp_path: Path, text: str, **options: Any) -> str:

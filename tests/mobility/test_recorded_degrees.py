@@ -9,7 +9,7 @@ import pytest
 from cosim.errors import MobilityError
 from cosim.mobility.recorded.path import RecordedPath
 from cosim.mobility.recorded.project import centre_of, to_metres
-from cosim.mobility.recorded.read import Reading, read_trace
+from cosim.mobility.recorded.read import TraceReading, read_trace
 
 pyproj = pytest.importorskip("pyproj")
 pytest.importorskip("gpxpy")
@@ -34,7 +34,7 @@ def read(
     tmp_path: Path, text: str, name: str = "a.gpx", **options: object
 ) -> dict[str, RecordedPath]:
     (tmp_path / name).write_bytes(text.encode())
-    return dict(read_trace(tmp_path / name, Reading(**options)))  # type: ignore[arg-type]
+    return dict(read_trace(tmp_path / name, TraceReading(**options)))  # type: ignore[arg-type]
 
 
 def test_tracks_are_devices_in_metres_and_seconds(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cosim.errors import MobilityError
 from cosim.mobility.recorded.path import RecordedPath
-from cosim.mobility.recorded.read import Format, Reading, read_trace
+from cosim.mobility.recorded.read import Format, TraceReading, read_trace
 
 odd = st.sampled_from(
     ["1e9", "-1e9", "1e-300", "1e12", "nan", "inf", "", "x", "9" * 400, "1_0", "-0"]
@@ -66,18 +66,18 @@ gpx = st.lists(
     max_size=6,
 ).map(lambda parts: f"<gpx><trk><trkseg>{''.join(parts)}</trkseg></trk></gpx>")
 readings = st.builds(
-    Reading,
+    TraceReading,
     time_origin=st.sampled_from(["earliest", "file", 3.0, -1e12]),
     max_gap_s=st.sampled_from([1e-3, 300.0, 1e12]),
     max_speed_m_s=st.sampled_from([1.0, 1000.0]),
 )
 
 
-def holds(text: str | bytes, format_: Format, how: Reading, folder: Path) -> bool:
+def holds(text: str | bytes, format_: Format, how: TraceReading, folder: Path) -> bool:
     """Reads the text; the paths must be finite, and the refusal must name the file."""
     file = folder / "fuzz"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    reading = Reading(format_, how.time_origin, how.max_gap_s, how.max_speed_m_s)
+    reading = TraceReading(format_, how.time_origin, how.max_gap_s, how.max_speed_m_s)
     try:
         paths = read_trace(file, reading)
     except MobilityError as error:
@@ -89,7 +89,7 @@ def holds(text: str | bytes, format_: Format, how: Reading, folder: Path) -> boo
     return not refusal
 
 
-def _is_a_path(path: RecordedPath, how: Reading) -> bool:
+def _is_a_path(path: RecordedPath, how: TraceReading) -> bool:
     moments = np.array([0.0, 0.5, 3.0, 1e4, 1e13])
     travelled = path.travelled_m(moments)
     ends = np.array(path.presence_s).ravel()
@@ -122,7 +122,7 @@ def test_nearly_right_files(format_: Format, texts: st.SearchStrategy[str], fold
 
     @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
     @given(texts, readings)
-    def check(text: str, how: Reading) -> None:
+    def check(text: str, how: TraceReading) -> None:
         usable.append(holds(text, format_, how, folder))
 
     usable: list[bool] = []
@@ -139,4 +139,4 @@ def test_nearly_right_files(format_: Format, texts: st.SearchStrategy[str], fold
 )
 def test_any_bytes(folder: Path, content: bytes, format_: Format) -> None:
     for beginning in (b"", b"time_s,device,x_m,y_m\n", b"<fcd-export>", b"<gpx>", b"$node_(0) "):
-        holds(beginning + content, format_, Reading(), folder)
+        holds(beginning + content, format_, TraceReading(), folder)

@@ -7,7 +7,7 @@ import pytest
 
 from cosim.errors import MobilityError
 from cosim.mobility.recorded.path import RecordedPath
-from cosim.mobility.recorded.read import Reading, read_trace
+from cosim.mobility.recorded.read import TraceReading, read_trace
 
 START = "$node_(0) set X_ -10\n$node_(0) set Y_ 5.5e0\n$node_(0) set Z_ 0\n"
 
@@ -15,7 +15,7 @@ START = "$node_(0) set X_ -10\n$node_(0) set Y_ 5.5e0\n$node_(0) set Z_ 0\n"
 def read(tmp_path: Path, text: str, **options: object) -> dict[str, RecordedPath]:
     file = tmp_path / "a.ns2"
     file.write_bytes(text.encode())
-    return dict(read_trace(file, Reading(format="ns2", **options)))  # type: ignore[arg-type]
+    return dict(read_trace(file, TraceReading(format="ns2", **options)))  # type: ignore[arg-type]
 
 
 def node(tmp_path: Path, commands: str) -> RecordedPath:

@@ -7,7 +7,7 @@ import pytest
 
 from cosim.errors import MobilityError
 from cosim.mobility.recorded.path import RecordedPath
-from cosim.mobility.recorded.read import Reading, read_trace
+from cosim.mobility.recorded.read import TraceReading, read_trace
 from cosim.mobility.recorded.samples import to_path
 
 
@@ -21,7 +21,7 @@ def _path(
 def _read(tmp_path: Path, text: str, **options: object) -> dict[str, RecordedPath]:
     file = tmp_path / "a.csv"
     file.write_text("time_s,device,x_m,y_m\n" + text, encoding="utf-8")
-    return dict(read_trace(file, Reading(**options)))  # type: ignore[arg-type]
+    return dict(read_trace(file, TraceReading(**options)))  # type: ignore[arg-type]
 
 
 def test_a_gap_is_walked_up_to_the_limit_and_jumped_beyond() -> None:
@@ -124,7 +124,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(MobilityError, match=r"gone\.csv: cannot be read: no such file"):
         read_trace(tmp_path / "gone.csv")
     with pytest.raises(MobilityError, match="cannot be read: is a directory"):
-        read_trace(tmp_path, Reading(format="sumo_fcd"))
+        read_trace(tmp_path, TraceReading(format="sumo_fcd"))
     packed = tmp_path / "fcd.xml.gz"
     packed.write_bytes(b"\x1f\x8b\x08\x00")
     with pytest.raises(MobilityError, match="is compressed; unpack it first"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cosim.errors import MobilityError
-from cosim.mobility.recorded.read import Reading, read_trace
+from cosim.mobility.recorded.read import TraceReading, read_trace
 
 inf = math.inf
 Spells = tuple[tuple[float, float], ...]
@@ -17,7 +17,7 @@ EVER: Spells = ((0.0, inf),)
 def _read(tmp_path: Path, text: str, **options: object) -> dict[str, Spells]:
     file = tmp_path / "a.trace"
     file.write_text(text, encoding="utf-8")
-    paths = read_trace(file, Reading(**options))  # type: ignore[arg-type]
+    paths = read_trace(file, TraceReading(**options))  # type: ignore[arg-type]
     return {name: path.presence_s for name, path in paths.items()}
 
 

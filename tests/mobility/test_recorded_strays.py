@@ -7,7 +7,7 @@ import pytest
 
 from cosim.errors import MobilityError
 from cosim.mobility.recorded.path import RecordedPath
-from cosim.mobility.recorded.read import Reading, read_trace
+from cosim.mobility.recorded.read import TraceReading, read_trace
 
 EPOCH_S = 1_701_360_000
 DAY_S = 86_400.0
@@ -25,7 +25,7 @@ def read(
 ) -> dict[str, RecordedPath]:
     text = "\n".join([f"time_s,device,{columns}", *(",".join(map(str, row)) for row in rows)])
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")
-    return dict(read_trace(tmp_path / "a.csv", Reading(**options)))  # type: ignore[arg-type]
+    return dict(read_trace(tmp_path / "a.csv", TraceReading(**options)))  # type: ignore[arg-type]
 
 
 def notes(paths: dict[str, RecordedPath]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import pytest
 
 from cosim.errors import MobilityError
 from cosim.mobility.recorded.path import RecordedPath
-from cosim.mobility.recorded.read import Reading, read_trace
+from cosim.mobility.recorded.read import TraceReading, read_trace
 
 FCD = """\
 <?xml version="1.0" encoding="UTF-8"?>
@@ -29,7 +29,7 @@ FCD = """\
 def read(tmp_path: Path, text: str, **options: object) -> dict[str, RecordedPath]:
     file = tmp_path / "a.trace"
     file.write_bytes(text.encode())
-    return dict(read_trace(file, Reading(**options)))  # type: ignore[arg-type]
+    return dict(read_trace(file, TraceReading(**options)))  # type: ignore[arg-type]
 
 
 def refusal(tmp_path: Path, text: str, **options: object) -> str:

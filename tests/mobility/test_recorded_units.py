@@ -7,7 +7,7 @@ import pytest
 
 from cosim.errors import MobilityError
 from cosim.mobility.recorded.path import RecordedPath
-from cosim.mobility.recorded.read import Reading, read_trace
+from cosim.mobility.recorded.read import TraceReading, read_trace
 
 HEAD = '<!-- made by SUMO\n<configuration><output><fcd-output.geo value="{}"/></output>-->\n'
 
@@ -32,7 +32,7 @@ def fcd(
 
 def read(tmp_path: Path, text: str, **options: object) -> dict[str, RecordedPath]:
     (tmp_path / "a.trace").write_text(text, encoding="utf-8")
-    return dict(read_trace(tmp_path / "a.trace", Reading(**options)))  # type: ignore[arg-type]
+    return dict(read_trace(tmp_path / "a.trace", TraceReading(**options)))  # type: ignore[arg-type]
 
 
 def refusal(tmp_path: Path, text: str, **options: object) -> str:

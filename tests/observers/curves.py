@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cosim.trace.reader import Run
-from cosim.trace.schema import Outcome, TransferKind
+from cosim.trace.schema import TransferKind, TransferOutcome
 from tests.calls.conftest import NETWORK
 
 # So weak that some of what is sent is dropped at its deadline.
@@ -19,7 +19,7 @@ def curves(run: Run) -> dict[str, list[float]]:
     joules = rounds.filter(regex="^energy_").sum(axis=1).groupby(rounds["round"]).sum().cumsum()
     ends_s = rounds.groupby("round")["end_s"].max()
     sent = transfers[transfers["kind"] != TransferKind.BEACON]
-    late = (sent["outcome"] != Outcome.DELIVERED).groupby(sent["round"]).sum().cumsum()
+    late = (sent["outcome"] != TransferOutcome.DELIVERED).groupby(sent["round"]).sum().cumsum()
     return {
         "simulated_s": ends_s.tolist(),
         "cost/energy_j": joules.tolist(),

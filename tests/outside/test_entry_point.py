@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cosim.contract.subject import on_trial
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.lifecycle.play import play
 from cosim.methods import METHODS
 from cosim.methods.outside import forget as unload
@@ -139,7 +139,7 @@ def test_another_learner_meets_nothing_that_a_package_keeps(
     (package / "method.py").write_text(REMEMBERING, encoding="utf-8")
     declare(site, "remembering_devices", "remembering = remembering_devices.method:METHOD\n")
 
-    def kept(learner: Learner) -> tuple[list[int], list[int]]:
+    def kept(learner: ModelLearner) -> tuple[list[int], list[int]]:
         """What lies on the part's class, and in another module of the package."""
         kind = type(learner.method.aggregation)
         return vars(kind)["seen"], vars(sys.modules[kind.__module__])["shelf"]

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from scipy.special import j0
 
 from cosim.physics.fading import (
-    ClarkeFading,
+    SumOfSinusoids,
     block_power_gain,
     clarke_power_gains,
     coherence_time_s,
@@ -19,20 +19,20 @@ from cosim.randomness import pair, stream
 CARRIER_HZ = 3.5e9
 
 
-def _links(count: int, sinusoids: int = 64, seed: int = 1) -> list[ClarkeFading]:
+def _links(count: int, sinusoids: int = 64, seed: int = 1) -> list[SumOfSinusoids]:
     """Many links from one generator: a stream each would only cost time here."""
     rng = stream(seed, "test-fading")
-    return ClarkeFading.draw_all([rng] * count, carrier_hz=CARRIER_HZ, sinusoids=sinusoids)
+    return SumOfSinusoids.draw_all([rng] * count, carrier_hz=CARRIER_HZ, sinusoids=sinusoids)
 
 
-def amplitude(fading: ClarkeFading, s_i_m: ArrayLike, s_j_m: ArrayLike) -> np.ndarray:
+def amplitude(fading: SumOfSinusoids, s_i_m: ArrayLike, s_j_m: ArrayLike) -> np.ndarray:
     """z by its definition, a term a sinusoid."""
     k_i, k_j, phase = fading.waves
     s_i, s_j = (np.asarray(path_m, dtype=np.float64)[..., None] for path_m in (s_i_m, s_j_m))
     return np.exp(1j * (k_i * s_i + k_j * s_j + phase)).sum(axis=-1) / np.sqrt(phase.size)
 
 
-def power_gain(fading: ClarkeFading, s_i_m: ArrayLike, s_j_m: ArrayLike) -> np.ndarray:
+def power_gain(fading: SumOfSinusoids, s_i_m: ArrayLike, s_j_m: ArrayLike) -> np.ndarray:
     s_i, s_j = np.broadcast_arrays(np.atleast_1d(s_i_m), np.atleast_1d(s_j_m))
     return clarke_power_gains([fading], s_i[None], s_j[None])[0]
 
@@ -121,7 +121,7 @@ def test_reciprocity_comes_from_the_unordered_pair() -> None:
     def gain(source: int, target: int, travelled_m: dict[int, float]) -> float:
         first, second = pair(source, target)
         streams = [stream(1, "fading", first, second)]
-        (fading,) = ClarkeFading.draw_all(streams, carrier_hz=CARRIER_HZ)
+        (fading,) = SumOfSinusoids.draw_all(streams, carrier_hz=CARRIER_HZ)
         return float(power_gain(fading, travelled_m[first], travelled_m[second])[0])
 
     travelled_m = {3: 5.5, 8: 2.25}
@@ -139,11 +139,11 @@ def test_shapes() -> None:
 
 
 def test_links_drawn_together_are_each_as_drawn_alone() -> None:
-    together = ClarkeFading.draw_all(
+    together = SumOfSinusoids.draw_all(
         [stream(1, "fading", 0, k) for k in range(9)], carrier_hz=3.5e9, sinusoids=17
     )
     for k, link in enumerate(together):
         streams = [stream(1, "fading", 0, k)]
-        (alone,) = ClarkeFading.draw_all(streams, carrier_hz=3.5e9, sinusoids=17)
+        (alone,) = SumOfSinusoids.draw_all(streams, carrier_hz=3.5e9, sinusoids=17)
         np.testing.assert_array_equal(link.waves, alone.waves)
-    assert ClarkeFading.draw_all([], carrier_hz=3.5e9) == []
+    assert SumOfSinusoids.draw_all([], carrier_hz=3.5e9) == []

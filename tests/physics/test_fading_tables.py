@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cosim.physics.fading import (
-    ClarkeFading,
+    SumOfSinusoids,
     clarke_power_gains,
     clarke_power_gains_at_even_steps,
 )
@@ -18,7 +18,7 @@ LINKS = 7
 def test_the_tables_give_the_sum(samples: int, start_m: float) -> None:
     """After 50 km an angle is 4·10⁶ rad, known to some 10⁻⁹: so is a gain of order 1."""
     streams = [stream(1, "fading", 0, link) for link in range(LINKS)]
-    fadings = ClarkeFading.draw_all(streams, carrier_hz=3.5e9)
+    fadings = SumOfSinusoids.draw_all(streams, carrier_hz=3.5e9)
     random = stream(1, "steps")
     start = start_m + random.uniform(0.0, 1.0, (2, LINKS))
     step = random.uniform(0.0, 0.1, (2, LINKS))
@@ -33,7 +33,7 @@ def test_the_tables_give_the_sum(samples: int, start_m: float) -> None:
 
 def test_one_batch_has_one_number_of_sinusoids() -> None:
     pair = [
-        ClarkeFading.draw_all([stream(1, "fading", 0, n)], carrier_hz=1e9, sinusoids=n)[0]
+        SumOfSinusoids.draw_all([stream(1, "fading", 0, n)], carrier_hz=1e9, sinusoids=n)[0]
         for n in (8, 16)
     ]
     with pytest.raises(ValueError, match="same number of sinusoids"):

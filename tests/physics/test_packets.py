@@ -11,7 +11,7 @@ from scipy.special import gammaincc
 
 from cosim.physics.fading import block_power_gain
 from cosim.physics.packets import (
-    Blocks,
+    PendingBlocks,
     block_count,
     block_efficiency,
     block_transfer,
@@ -32,7 +32,7 @@ def test_plain_arq_takes_a_geometric_number_of_transmissions() -> None:
     # n blocks take a negative binomial number of intervals: mean n·e^x, variance n·(1 − p)/p².
     links, blocks = 400, 25
     last, through, after = block_transfer(
-        Blocks.waiting(np.full(links, blocks)), _faded(links, 400), RHO
+        PendingBlocks.waiting(np.full(links, blocks)), _faded(links, 400), RHO
     )
     assert np.all(through == blocks)
     assert not after.left.any()
@@ -45,7 +45,7 @@ def test_the_sum_of_chase_copies_is_erlang() -> None:
     # P(decoded within k) = P(Poisson(x) < k) = Q(k, x); with no limit on the copies.
     links, longest = 20_000, 12
     last, _, _ = block_transfer(
-        Blocks.waiting(np.ones(links)),
+        PendingBlocks.waiting(np.ones(links)),
         _faded(links, longest),
         RHO,
         combining="chase",
@@ -62,7 +62,7 @@ def test_truncated_chase_has_the_renewal_reward_throughput(most: int) -> None:
     # Caire and Tuninetti: P(decoded within M)/Σ_{k<M} P(not decoded within k) blocks an interval.
     links, intervals = 500, 400
     snr = _faded(links, intervals, seed=2)
-    waiting = Blocks.waiting(np.full(links, intervals))
+    waiting = PendingBlocks.waiting(np.full(links, intervals))
     _, through, _ = block_transfer(waiting, snr, RHO, combining="chase", most=most)
     failed = [1.0] + [1.0 - gammaincc(k, X) for k in range(1, most + 1)]
     exact = (1.0 - failed[most]) / sum(failed[:most])
@@ -101,7 +101,7 @@ def test_many_links_at_once_are_each_as_told(
     rows = np.array([snr, snr[::-1], snr])
     rates = np.array([2.0, 2.0, 1.0])
     last, through, after = block_transfer(
-        Blocks.waiting(counts), rows, rates, combining="chase", most=most
+        PendingBlocks.waiting(counts), rows, rates, combining="chase", most=most
     )
     for k, (count, row, rate) in enumerate(zip(counts, rows, rates, strict=True)):
         assert (last[k], through[k]) == _one_by_one(count, row, 2.0**rate - 1.0, most)
@@ -122,10 +122,10 @@ def test_intervals_in_parts_give_the_same(
 ) -> None:
     rows = np.array([snr, snr[::-1]])
     how: dict[str, Any] = {"combining": combining, "most": most}
-    last, through, after = block_transfer(Blocks.waiting([count, 3]), rows, RHO, **how)
+    last, through, after = block_transfer(PendingBlocks.waiting([count, 3]), rows, RHO, **how)
     cut = min(cut, rows.shape[1] - 1)
     last_1, through_1, midway = block_transfer(
-        Blocks.waiting([count, 3]), rows[:, :cut], RHO, **how
+        PendingBlocks.waiting([count, 3]), rows[:, :cut], RHO, **how
     )
     last_2, through_2, end = block_transfer(midway, rows[:, cut:], RHO, **how)
     np.testing.assert_array_equal(through_1 + through_2, through)
@@ -136,7 +136,7 @@ def test_intervals_in_parts_give_the_same(
 
 def _ends(snr: np.ndarray, count: int, combining: Any, most: int) -> float:
     last, _, _ = block_transfer(
-        Blocks.waiting([count]), snr[None], RHO, combining=combining, most=most
+        PendingBlocks.waiting([count]), snr[None], RHO, combining=combining, most=most
     )
     return float(last[0]) if last[0] >= 0 else math.inf
 
@@ -164,7 +164,7 @@ def test_more_snr_can_be_later_where_the_buffer_is_emptied() -> None:
 
 def test_infinite_snr_takes_one_interval_a_block() -> None:
     counts = np.array([1, 4, 7, 0, 9])
-    last, through, _ = block_transfer(Blocks.waiting(counts), np.full((5, 7), np.inf), 800.0)
+    last, through, _ = block_transfer(PendingBlocks.waiting(counts), np.full((5, 7), np.inf), 800.0)
     np.testing.assert_array_equal(last, [0, 3, 6, -1, -1])
     np.testing.assert_array_equal(through, [1, 4, 7, 0, 7])
 
@@ -172,16 +172,16 @@ def test_infinite_snr_takes_one_interval_a_block() -> None:
 @pytest.mark.parametrize("snr", [1e-6, 0.1, 1.0, 3.7, 1e4])
 def test_a_still_channel_decodes_at_the_rate_it_was_known_to_have(snr: float) -> None:
     samples = effective_snr(np.full((1, 20, 3), snr))
-    last, _, _ = block_transfer(Blocks.waiting([20]), samples, block_efficiency(snr))
+    last, _, _ = block_transfer(PendingBlocks.waiting([20]), samples, block_efficiency(snr))
     assert last[0] == 19
     assert block_efficiency(snr, 2.0) == pytest.approx(math.log2(1.0 + snr / 2.0), rel=1e-9)
 
 
 def test_without_a_rate_nothing_gets_through() -> None:
     last, through, after = block_transfer(
-        Blocks.waiting([2]), np.full((1, 9), 5.0), 0.0, combining="chase", most=4
+        PendingBlocks.waiting([2]), np.full((1, 9), 5.0), 0.0, combining="chase", most=4
     )
-    assert block_transfer(Blocks.waiting([2]), np.full((1, 9), np.inf), 0.0)[1] == 0
+    assert block_transfer(PendingBlocks.waiting([2]), np.full((1, 9), np.inf), 0.0)[1] == 0
     assert (last[0], through[0], after.left[0]) == (-1, 0, 2)
     assert (after.copies[0], after.combined_snr[0]) == (1, 5.0)
 
@@ -209,11 +209,11 @@ def test_a_shorter_last_block_counts_as_one() -> None:
 )
 def test_bad_arguments_are_refused(changed: dict[str, Any], message: str) -> None:
     arguments: dict[str, Any] = {
-        "blocks": Blocks.waiting([1]),
+        "blocks": PendingBlocks.waiting([1]),
         "snr": [[1.0]],
         "efficiency_bit_s_hz": 1.0,
     }
     with pytest.raises(ValueError, match=message):
         block_transfer(**(arguments | changed))
     with pytest.raises(ValueError, match="negative"):
-        Blocks.waiting([-1])
+        PendingBlocks.waiting([-1])

@@ -6,11 +6,11 @@ import pytest
 from cosim.errors import ProfileError
 from cosim.methods.workload import Workload
 from cosim.profiling.fit import Fitted, fit
-from cosim.profiling.jobs import CalibrationJob
+from cosim.profiling.jobs import ProfilingJob
 from cosim.profiling.measure import Timing
 from tests.profiling.lawful import LAW, lawful_s
 
-JOB = CalibrationJob(1, 1, 1, None)
+JOB = ProfilingJob(1, 1, 1, None)
 WORKS = [
     Workload(flop, passes, 2, 2 * size, trained, ranked)
     for flop, size, trained in ((1e6, 1, 400), (8e6, 8, 9000), (3e7, 4, 2000), (9e6, 2, 30_000))

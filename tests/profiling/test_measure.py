@@ -4,7 +4,7 @@ import pytest
 
 from cosim.errors import ProfileError
 from cosim.profiling.bench import Bench
-from cosim.profiling.jobs import STEPS, CalibrationJob, batches_of, calibration_jobs
+from cosim.profiling.jobs import STEPS, ProfilingJob, batches_of, profiling_jobs
 from cosim.profiling.measure import seconds_of, time_jobs
 from cosim.profiling.profile import Power, profile_machine
 from cosim.scenario.model import Scenario
@@ -12,7 +12,7 @@ from tests.profiling.lawful import LAW, lawful_s
 
 
 def test_the_jobs_differ_in_everything_that_a_duration_depends_on() -> None:
-    jobs = calibration_jobs(8, 40, 32)
+    jobs = profiling_jobs(8, 40, 32)
     assert len(set(jobs)) == len(jobs)
     for values in (
         {job.batch_size for job in jobs},
@@ -22,11 +22,11 @@ def test_the_jobs_differ_in_everything_that_a_duration_depends_on() -> None:
     ):
         assert len(values) >= 3
     assert {job.masked for job in jobs} == {True, False}
-    assert calibration_jobs(1, 2, 1)  # the smallest scenario has jobs as well
+    assert profiling_jobs(1, 2, 1)  # the smallest scenario has jobs as well
 
 
 def test_rows_are_as_long_as_the_job_says_and_never_too_long() -> None:
-    job = CalibrationJob(50, 40, 4, 0.1)
+    job = ProfilingJob(50, 40, 4, 0.1)
     batches = batches_of(job, 300, 1, 45)
     assert [len(batch) for batch in batches] == [50] * STEPS
     rows = [row for batch in batches for row in batch]
@@ -39,7 +39,7 @@ def test_rows_are_as_long_as_the_job_says_and_never_too_long() -> None:
 
 
 def test_a_masked_job_is_a_first_round_and_a_later_one(bench: Bench) -> None:
-    first, later = bench.exercises(CalibrationJob(2, 12, 4, 0.1))
+    first, later = bench.exercises(ProfilingJob(2, 12, 4, 0.1))
     assert (first.work.passes, first.work.steps, first.work.samples) == (STEPS + 1, STEPS, 4)
     assert (later.work.passes, later.work.ranked) == (STEPS, 0)
     assert later.lesson.batches == first.lesson.batches
@@ -52,7 +52,7 @@ def test_a_masked_job_is_a_first_round_and_a_later_one(bench: Bench) -> None:
 
 
 def test_a_dense_job_trains_both_factors(bench: Bench) -> None:
-    (only,) = bench.exercises(CalibrationJob(1, 6, 3, None))
+    (only,) = bench.exercises(ProfilingJob(1, 6, 3, None))
     trained = only.train()
     assert trained.support is None
     assert only.work.trained == trained.values.numel() + trained.projection.numel()
@@ -61,12 +61,12 @@ def test_a_dense_job_trains_both_factors(bench: Bench) -> None:
 
 
 def test_training_again_starts_from_the_same_state(bench: Bench) -> None:
-    _, later = bench.exercises(CalibrationJob(1, 8, 2, 0.3))
+    _, later = bench.exercises(ProfilingJob(1, 8, 2, 0.3))
     assert later.train().digest == later.train().digest
 
 
 def test_a_training_takes_time(bench: Bench) -> None:
-    (only,) = bench.exercises(CalibrationJob(1, 4, 1, None))
+    (only,) = bench.exercises(ProfilingJob(1, 4, 1, None))
     assert seconds_of(only) > 0
 
 
@@ -76,7 +76,7 @@ def test_the_median_of_the_repeats_counts(bench: Bench, monkeypatch: pytest.Monk
     told: list[tuple[int, int]] = []
     timings = time_jobs(
         bench,
-        [CalibrationJob(1, 4, 1, None), CalibrationJob(2, 4, 1, None)],
+        [ProfilingJob(1, 4, 1, None), ProfilingJob(2, 4, 1, None)],
         3,
         tell=lambda done, of: told.append((done, of)),
     )

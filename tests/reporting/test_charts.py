@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cosim.reporting.markup import embedded, tag
 from cosim.reporting.quantity import rounded
-from cosim.reporting.svg import Axis, Chart
+from cosim.reporting.svg import Chart, ChartAxis
 
 ENDS = st.tuples(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
 
@@ -18,7 +18,7 @@ ENDS = st.tuples(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
 @given(ENDS, st.integers(2, 9))
 def test_marks_are_few_and_evenly_between_the_ends(ends: tuple[float, float], pieces: int) -> None:
     low, length = ends
-    axis = Axis(low, low + length, "")
+    axis = ChartAxis(low, low + length, "")
     marks = axis.ticks(pieces)
     assert 0 < len(marks) <= pieces + 1
     slack = 1e-6 * length
@@ -29,19 +29,19 @@ def test_marks_are_few_and_evenly_between_the_ends(ends: tuple[float, float], pi
 
 @given(st.floats(0.01, 1e3), st.floats(3.1, 1e6))
 def test_marks_of_factors_are_few(low: float, factor: float) -> None:
-    marks = Axis(low, low * factor, "", logarithmic=True).ticks(5)
+    marks = ChartAxis(low, low * factor, "", logarithmic=True).ticks(5)
     assert 1 <= len(marks) <= 8
     assert marks == sorted(marks)
 
 
 def test_equal_factors_are_equal_steps() -> None:
-    axis = Axis(1, 100, "", logarithmic=True)
+    axis = ChartAxis(1, 100, "", logarithmic=True)
     assert [axis.place(value) for value in (1, 10, 100)] == pytest.approx([0, 0.5, 1])
-    assert Axis(0, 4, "").place(1) == 0.25
+    assert ChartAxis(0, 4, "").place(1) == 0.25
 
 
 def test_a_column_is_as_high_as_its_amounts() -> None:
-    chart = Chart(Axis(0, 1, "x"), Axis(0, 10, "y"))
+    chart = Chart(ChartAxis(0, 1, "x"), ChartAxis(0, 10, "y"))
     boxes = chart.stacked(0.0, 0.5, [("late", 4.0), ("outage", 0.0), ("delivered", 6.0)])
     heights = [float(re.search(r'height="([\d.]+)"', box)[1]) for box in boxes]
     assert len(boxes) == 2

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from cosim.errors import ScenarioError
-from cosim.scenario.learning import BaseModelChoice, Task
+from cosim.scenario.learning import BaseModelChoice, TaskChoice
 from cosim.scenario.load import load
 
 
@@ -34,7 +34,7 @@ def test_a_base_model_is_named_with_its_kind(source: str, named: str) -> None:
 )
 def test_a_task_is_named_with_its_kind(source: str, named: str) -> None:
     with pytest.raises(ValidationError, match=named):
-        Task(source=source)
+        TaskChoice(source=source)
 
 
 def test_text_in_braces_is_to_be_quoted(tmp_path: Path) -> None:

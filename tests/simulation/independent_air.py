@@ -18,7 +18,7 @@ from cosim.physics.shadowing import ShadowingField
 from cosim.randomness import stream
 from cosim.scenario.model import Scenario
 from cosim.scenario.radio import BlockFading, ClarkeFading, LogDistance, NoFading, PaperPathLoss
-from cosim.trace.schema import Outcome, TransferRow
+from cosim.trace.schema import TransferOutcome, TransferRow
 
 LIGHT_M_S = 299_792_458.0
 SAMPLES = 2048
@@ -33,7 +33,7 @@ class Verdict:
     """What may be written of a transfer: any of these (outcome, seconds on the air)."""
 
     row: TransferRow
-    allowed: list[tuple[Outcome, float]]
+    allowed: list[tuple[TransferOutcome, float]]
     tie: bool = False
 
     @property
@@ -198,11 +198,10 @@ def _fluid(air: Air, group: list[TransferRow], cut_s: float) -> list[Verdict]:
     horizon_s = min(limit_s, 1.2 * max(row.end_s - row.start_s for row in group) + 1e-9)
     horizon_s = max(horizon_s, radio.deadline_s)
     going = [row for row in group if row.power_w > 0]
-    found = [Verdict(row, [(Outcome.OUTAGE, 0.0)]) for row in group if row.power_w <= 0]
+    found = [Verdict(row, [(TransferOutcome.OUTAGE, 0.0)]) for row in group if row.power_w <= 0]
     for verdict in found:
-        verdict.allowed = (
-            [(Outcome.OUTAGE, math.nan)] if verdict.row.outcome is Outcome.OUTAGE else []
-        )
+        out = verdict.row.outcome is TransferOutcome.OUTAGE
+        verdict.allowed = [(TransferOutcome.OUTAGE, math.nan)] if out else []
     left = {row.dst: float(row.bits) for row in going}
     cells = {row.dst: air.cells(row, horizon_s) for row in going}
     at_s = 0.0
@@ -216,24 +215,26 @@ def _fluid(air: Air, group: list[TransferRow], cut_s: float) -> list[Verdict]:
             for row in going:
                 short = left[row.dst] - cells[row.dst].carried(share_hz, at_s, horizon_s)
                 end_s = min(limit_s, row.end_s - row.start_s) if radio.late == "stale" else limit_s
-                verdict = Verdict(row, [(Outcome.LATE, end_s)], short < TIE * row.bits)
+                verdict = Verdict(row, [(TransferOutcome.LATE, end_s)], short < TIE * row.bits)
                 if verdict.tie:
-                    verdict.allowed.append((Outcome.DELIVERED, limit_s))
+                    verdict.allowed.append((TransferOutcome.DELIVERED, limit_s))
                 found.append(verdict)
             break
         row, end_s = going.pop(first), ends[first]
         took_s = row.end_s - row.start_s
-        if row.outcome is Outcome.LATE and row.delivered_bits < row.bits and took_s < end_s:
+        if row.outcome is TransferOutcome.LATE and row.delivered_bits < row.bits and took_s < end_s:
             # Cut beyond Γ, by the sender's next transfers or by the end of the run.
             late_s = max(took_s, radio.deadline_s)
-            found.append(Verdict(row, [(Outcome.LATE, late_s)]))
+            found.append(Verdict(row, [(TransferOutcome.LATE, late_s)]))
             continue
         in_time = end_s <= radio.deadline_s
-        verdict = Verdict(row, [(Outcome.DELIVERED if in_time else Outcome.LATE, end_s)])
+        outcome = TransferOutcome.DELIVERED if in_time else TransferOutcome.LATE
+        verdict = Verdict(row, [(outcome, end_s)])
         for edge_s in {radio.deadline_s, limit_s}:
             if abs(end_s / edge_s - 1) < TIE:
                 verdict.tie = True
-                verdict.allowed += [(Outcome.DELIVERED, edge_s), (Outcome.LATE, edge_s)]
+                both = TransferOutcome.DELIVERED, TransferOutcome.LATE
+                verdict.allowed += [(each, edge_s) for each in both]
         found.append(verdict)
         if radio.share == "dynamic":
             for other in going:
@@ -246,11 +247,11 @@ def _codeword(air: Air, group: list[TransferRow], _: float) -> list[Verdict]:
     found, deadline_s = [], air.scenario.radio.deadline_s
     for row in group:
         if row.power_w <= 0:
-            found.append(Verdict(row, [(Outcome.OUTAGE, math.nan)]))
+            found.append(Verdict(row, [(TransferOutcome.OUTAGE, math.nan)]))
             continue
         share_hz = air.scenario.radio.bandwidth_hz / len(group)
         bits = air.cells(row, deadline_s).bits_by(share_hz)[-1]
-        both = [(Outcome.DELIVERED, deadline_s), (Outcome.OUTAGE, deadline_s)]
+        both = [(TransferOutcome.DELIVERED, deadline_s), (TransferOutcome.OUTAGE, deadline_s)]
         tie = abs(bits / row.bits - 1) < TIE
         found.append(Verdict(row, both if tie else [both[int(bits < row.bits)]], tie))
     return found
@@ -260,7 +261,7 @@ def _blocks(air: Air, group: list[TransferRow], _: float) -> list[Verdict]:
     found = []
     for row in group:
         if row.power_w <= 0:
-            found.append(Verdict(row, [(Outcome.OUTAGE, math.nan)]))
+            found.append(Verdict(row, [(TransferOutcome.OUTAGE, math.nan)]))
             continue
         share_hz = air.scenario.radio.bandwidth_hz / len(group)
         chains = _chains(air, row, share_hz, (1.0, 1 - TIE, 1 + TIE))
@@ -271,7 +272,7 @@ def _blocks(air: Air, group: list[TransferRow], _: float) -> list[Verdict]:
 
 def _chains(
     air: Air, row: TransferRow, share_hz: float, strictness: Sequence[float]
-) -> list[tuple[Outcome, float]]:
+) -> list[tuple[TransferOutcome, float]]:
     """The blocks of one transfer, one after the other, for each strictness of the decoder."""
     radio = air.scenario.radio
     packets, snr_of_one = radio.packets, row.power_w / air.noise_w(share_hz)
@@ -296,9 +297,9 @@ def _chains(
         if all(chain.last is not None for chain in chains):
             break
     return [
-        (Outcome.LATE, radio.deadline_s)
+        (TransferOutcome.LATE, radio.deadline_s)
         if chain.last is None
-        else (Outcome.DELIVERED, (chain.last + 1) * interval_s)
+        else (TransferOutcome.DELIVERED, (chain.last + 1) * interval_s)
         for chain in chains
     ]
 

@@ -13,9 +13,9 @@ from cosim.scenario.profile import Profile
 from cosim.trace.schema import (
     Cause,
     EventKind,
-    Outcome,
     RoundRow,
     TopologyRow,
+    TransferOutcome,
 )
 from tests.simulation.laws_of_transfers import updates_of
 from tests.simulation.small_networks import MemoryTrace
@@ -156,15 +156,15 @@ def check_counts(chosen: Scenario, trace: MemoryTrace) -> None:
     updates = updates_of(trace)
     for device, counted in sums.items():
         heard = [row for row in updates if row.dst == device]
-        in_time = [row for row in heard if row.outcome is Outcome.DELIVERED]
-        late = [row for row in heard if row.outcome is Outcome.LATE]
+        in_time = [row for row in heard if row.outcome is TransferOutcome.DELIVERED]
+        late = [row for row in heard if row.outcome is TransferOutcome.LATE]
         arrived = [row for row in late if row.delivered_bits == row.bits]
         assert counted["received"] == len(in_time)
         assert counted["stale"] == len(arrived)
         lost = [
             row
             for row in heard
-            if row.outcome is not Outcome.DELIVERED
+            if row.outcome is not TransferOutcome.DELIVERED
             and (row.round, row.src, device, row.start_s) in on_air
         ]
         # Who is cut off owes what it would have said in the mixings that are left.
@@ -173,7 +173,7 @@ def check_counts(chosen: Scenario, trace: MemoryTrace) -> None:
             for e in trace.events
             if e.kind is EventKind.CUT_OFF and e.device != device
         )
-        refused = sum(row.outcome is Outcome.CANCELLED for row in heard)
+        refused = sum(row.outcome is TransferOutcome.CANCELLED for row in heard)
         assert len(lost) <= counted["missed"] <= len(lost) + silent + refused
     waits = chosen.method.schedule.word() != "asynchronous"
     if waits and not any(e.kind is LEAVE for e in trace.events):

@@ -10,8 +10,8 @@ from cosim.scenario.model import Scenario
 from cosim.simulation.null_learner import NullLearner
 from cosim.simulation.world import World
 from cosim.trace.schema import (
-    Outcome,
     TransferKind,
+    TransferOutcome,
     TransferRow,
 )
 from tests.simulation.small_networks import MemoryTrace
@@ -38,25 +38,25 @@ def check_transfers(chosen: Scenario, transfers: list[TransferRow]) -> None:
         assert min(row.energy_tx_j, row.energy_rx_j, row.power_w, row.distance_m) >= 0
         assert row.bandwidth_hz <= radio.bandwidth_hz * (1 + 1e-9)
         match row.outcome:
-            case Outcome.DELIVERED if row.packets_lost:
+            case TransferOutcome.DELIVERED if row.packets_lost:
                 assert row.delivered_bits < row.bits
                 assert row.sent_bits == pytest.approx(row.bits, rel=1e-9)
                 assert row.end_s <= row.deadline_at_s
-            case Outcome.DELIVERED:
+            case TransferOutcome.DELIVERED:
                 assert row.delivered_bits == row.bits
                 assert row.end_s <= row.deadline_at_s
-            case Outcome.LATE if once:
+            case TransferOutcome.LATE if once:
                 raise AssertionError("a single pass ends in time")
-            case Outcome.LATE if radio.late == "drop":
+            case TransferOutcome.LATE if radio.late == "drop":
                 assert row.delivered_bits < row.bits
                 assert row.end_s == row.deadline_at_s
-            case Outcome.LATE:
+            case TransferOutcome.LATE:
                 assert row.end_s >= row.deadline_at_s
-            case Outcome.OUTAGE if radio.packets.model == "codeword" and row.power_w > 0:
+            case TransferOutcome.OUTAGE if radio.packets.model == "codeword" and row.power_w > 0:
                 assert (row.delivered_bits, row.end_s) == (0.0, row.deadline_at_s)
-            case Outcome.OUTAGE:
+            case TransferOutcome.OUTAGE:
                 assert (row.delivered_bits, row.end_s, row.power_w) == (0.0, row.start_s, 0.0)
-            case Outcome.CANCELLED:
+            case TransferOutcome.CANCELLED:
                 # All of the bits where it was cut an ulp of the clock before its end.
                 assert row.end_s <= row.deadline_at_s
         if once and getattr(radio.packets, "erasure", None) is not None:
@@ -80,7 +80,7 @@ def check_transfers(chosen: Scenario, transfers: list[TransferRow]) -> None:
         if radio.share == "fixed":
             used = math.fsum(row.bandwidth_hz for row in transmissions)
             assert used <= radio.bandwidth_hz * (1 + 1e-9)
-            if all(row.outcome is not Outcome.CANCELLED for row in transmissions):
+            if all(row.outcome is not TransferOutcome.CANCELLED for row in transmissions):
                 assert used == pytest.approx(radio.bandwidth_hz, rel=1e-9)
         used_hz_s = math.fsum(row.bandwidth_hz * (row.end_s - row.start_s) for row in transmissions)
         span_s = max(row.end_s for row in transmissions) - transmissions[0].start_s
@@ -100,7 +100,7 @@ def check_experts(chosen: Scenario, world: World, trace: MemoryTrace) -> None:
     for row in trace.transfers:
         if row.kind is TransferKind.EXPERT:
             assert isinstance(chosen.method.topology, Clusters)
-            whole = row.outcome in (Outcome.DELIVERED, Outcome.LATE)
+            whole = row.outcome in (TransferOutcome.DELIVERED, TransferOutcome.LATE)
             if whole and row.delivered_bits == row.bits:
                 assert row.src in learner.bank(row.dst)
                 held[row.dst].add(row.src)

@@ -20,7 +20,7 @@ from cosim.simulation.links.fluid import solve
 from cosim.simulation.links.grid import Grid
 from cosim.simulation.links.start import start
 from cosim.simulation.links.transmission import Burst, Transmission
-from cosim.simulation.message import Message
+from cosim.simulation.message import AddressedMessage
 from cosim.simulation.null_learner import NullLearner
 from cosim.simulation.rounds.schedule import life
 from cosim.simulation.setup import build
@@ -246,7 +246,7 @@ def transmissions(
             number=number,
             turn=Turn(round_),
             sender=sender,
-            message=Message(receiver, size, None),
+            message=AddressedMessage(receiver, size, None),
             burst=burst,
             start_s=start_s,
             share_hz=channel.radio.bandwidth_hz / len(receivers),

@@ -7,7 +7,7 @@ import pytest
 from cosim.methods.workload import Workload
 from cosim.preflight.disk import rows_at_most
 from cosim.preflight.explain import explain
-from cosim.trace.schema import Outcome
+from cosim.trace.schema import TransferOutcome
 from tests.simulation.air_networks import (
     GUARD,
     PILOT,
@@ -96,7 +96,7 @@ def test_nobody_reports_what_takes_no_time() -> None:
     assert not control_rows(trace, 0)
     assert len(control_rows(trace, SCALAR_BITS)) == 4 * 3
     assert trace.rounds[0].end_s - 2.0 == pytest.approx(4 * (SCALAR_BITS / W_HZ + SUMS_S))
-    assert {row.outcome for row in trace.transfers} == {Outcome.DELIVERED}
+    assert {row.outcome for row in trace.transfers} == {TransferOutcome.DELIVERED}
 
 
 def test_what_a_receiver_tells_is_charged_by_bits_time_and_power() -> None:
@@ -157,7 +157,7 @@ def test_a_turn_whose_receiver_or_only_sender_goes_before_the_reply(
     assert not updates(trace)
     (report,) = trace.transfers
     amid = gone_s < 2.0 + reports_s(1)
-    assert report.outcome is (Outcome.CANCELLED if amid else Outcome.DELIVERED)
+    assert report.outcome is (TransferOutcome.CANCELLED if amid else TransferOutcome.DELIVERED)
     assert report.energy_tx_j == pytest.approx((report.end_s - 2.0) * (1 / 0.4 + 0.25), abs=1e-12)
     (row,) = trace.rounds_of(1 - device)
     assert (row.received, row.missed) == (0, 1)

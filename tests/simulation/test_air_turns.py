@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from cosim.methods.message import Superposed, Turn
 from cosim.physics.over_the_air import estimate_error
 from cosim.scenario.model import Scenario
-from cosim.trace.schema import Cause, Outcome
+from cosim.trace.schema import Cause, TransferOutcome
 from tests.simulation.air_networks import (
     GUARD,
     SUMS_S,
@@ -51,12 +51,12 @@ def test_who_is_below_the_threshold_takes_no_part_and_the_others_send_less() -> 
         trace = played(chosen, learner, places=far)
         (rows,) = (rows for (_, dst), rows in stars(updates(trace)).items() if dst == 0)
         by_sender = {row.src: row for row in rows}
-        assert sum(row.outcome is Outcome.DELIVERED for row in rows) == heard
+        assert sum(row.outcome is TransferOutcome.DELIVERED for row in rows) == heard
         assert set(learner.mixed[0, 1][0]) == {1, 2, 3} - ({3} if heard == 2 else set())
         assert trace.rounds_of(0)[0].missed == 3 - heard
         if heard == 2:
             out = by_sender[3]
-            assert (out.outcome, out.cause) == (Outcome.OUTAGE, Cause.INFEASIBLE_POWER)
+            assert (out.outcome, out.cause) == (TransferOutcome.OUTAGE, Cause.INFEASIBLE_POWER)
             assert out.start_s == out.end_s
             assert (out.power_w, out.energy_tx_j, out.symbols) == (0.0, 0.0, 0)
             assert by_sender[2].power_w == pytest.approx(1.0), "now the weakest"
@@ -114,10 +114,10 @@ def test_a_device_that_goes_ends_what_it_sends_and_hears(device: int, gone_s: fl
     trace = played(chosen, learner, spells=spells)
     rows = trace.transfers
     assert all(row.end_s <= gone_s for row in rows if device in (row.src, row.dst))
-    cut = [row for row in rows if row.outcome is Outcome.CANCELLED]
+    cut = [row for row in rows if row.outcome is TransferOutcome.CANCELLED]
     assert all(row.end_s == pytest.approx(gone_s) for row in cut)
     assert all(row.cause is Cause.AVAILABILITY for row in cut)
-    whole = {row.number for row in updates(trace) if row.outcome is Outcome.DELIVERED}
+    whole = {row.number for row in updates(trace) if row.outcome is TransferOutcome.DELIVERED}
     for (dst, round_), (inbox, passages) in learner.mixed.items():
         arrived = {row.src for row in stars(updates(trace))[round_, dst] if row.number in whole}
         assert set(inbox) == set(passages) == arrived
@@ -147,7 +147,7 @@ def test_groups_have_their_turns_on_clocks_of_their_own() -> None:
     trace = played(Scenario.model_validate(data), places=near)
     rows = updates(trace)
     assert [(row.src, row.dst) for row in rows] == [(1, 0), (3, 2), (0, 1), (2, 3)]
-    assert {row.outcome for row in rows} == {Outcome.DELIVERED}
+    assert {row.outcome for row in rows} == {TransferOutcome.DELIVERED}
     assert rows[1].start_s < rows[0].end_s
     assert all(row.end_s - row.start_s == pytest.approx(SUMS_S) for row in rows)
 
@@ -157,7 +157,7 @@ def test_a_battery_that_runs_out_in_a_turn() -> None:
     data = chosen.model_dump()
     data["devices"][0]["profile"]["battery_j"] = 2 * 5.0 + 0.05
     trace = played(Scenario.model_validate(data))
-    cut = [row for row in updates(trace) if row.outcome is Outcome.CANCELLED]
+    cut = [row for row in updates(trace) if row.outcome is TransferOutcome.CANCELLED]
     assert cut
     assert {row.cause for row in cut} == {Cause.BATTERY_EMPTY}
     assert all(0 <= (row.symbols or 0) < 50_000 for row in cut)

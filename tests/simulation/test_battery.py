@@ -8,7 +8,7 @@ from simpy import Environment
 
 from cosim.mobility.trajectory import PiecewiseLinear
 from cosim.simulation.energy.battery import Battery
-from cosim.trace.schema import Cause, EventKind, Outcome
+from cosim.trace.schema import Cause, EventKind, TransferOutcome
 from tests.simulation.small_networks import (
     NO_LEARNING,
     PROFILE,
@@ -53,7 +53,7 @@ def test_a_battery_is_empty_while_the_device_computes() -> None:
     assert (other.end_s, other.received, other.missed) == (first.end_s, 0, 1)
     # Device 1 sends to nobody: device 0 is gone by the time at which it has computed.
     assert [(row.outcome, row.start_s, row.end_s) for row in trace.transfers] == [
-        (Outcome.CANCELLED, 2.0, 2.0)
+        (TransferOutcome.CANCELLED, 2.0, 2.0)
     ]
 
 
@@ -62,7 +62,7 @@ def test_a_battery_is_empty_while_the_device_waits() -> None:
     trace = two(10.0 + 3.25 + 0.5 * 4.0, other=SLOW)
     assert emptied(trace) == pytest.approx(2.0 + 1.0 + 4.0, rel=1e-12)
     (sent,) = trace.sent(0, 1)
-    assert sent.outcome is Outcome.DELIVERED
+    assert sent.outcome is TransferOutcome.DELIVERED
     assert sent.end_s == pytest.approx(3.0, rel=1e-12)
     row = trace.rounds_of(0)[0]
     assert (row.compute_s, row.send_s, row.wait_s) == pytest.approx((2.0, 1.0, 4.0), rel=1e-12)
@@ -70,7 +70,7 @@ def test_a_battery_is_empty_while_the_device_waits() -> None:
     assert row.energy_idle_j == pytest.approx(2.5, rel=1e-12)
     # Device 1 mixed what had come, and sent to nobody when it had computed at 20 s.
     assert trace.rounds_of(1)[0].end_s == pytest.approx(20.0, rel=1e-12)
-    assert [t.outcome for t in trace.sent(1, 0)] == [Outcome.CANCELLED]
+    assert [t.outcome for t in trace.sent(1, 0)] == [TransferOutcome.CANCELLED]
 
 
 @pytest.mark.parametrize("part", [0.25, 0.75])
@@ -79,7 +79,7 @@ def test_a_battery_is_empty_while_the_device_sends(part: float) -> None:
     trace = two(10.0 + part * 3.25, other=SLOW)
     assert emptied(trace) == pytest.approx(2.0 + part, rel=1e-12)
     (sent,) = trace.sent(0, 1)
-    assert sent.outcome is Outcome.CANCELLED
+    assert sent.outcome is TransferOutcome.CANCELLED
     assert sent.end_s == pytest.approx(2.0 + part, rel=1e-12)
     assert sent.delivered_bits == pytest.approx(part * 4.0e6, rel=1e-9)
     assert sent.energy_rx_j == pytest.approx(part * 0.75, rel=1e-9)
@@ -92,7 +92,7 @@ def test_a_battery_is_empty_while_the_device_hears() -> None:
     """Both compute for 2 s and send for 1 s: 0.5 + 2.5 + 0.25 + 0.75 = 4 W while on the air."""
     trace = two(10.0 + 4.0 * 0.5)
     assert emptied(trace) == pytest.approx(2.5, rel=1e-12)
-    assert [row.outcome for row in trace.transfers] == [Outcome.CANCELLED] * 2
+    assert [row.outcome for row in trace.transfers] == [TransferOutcome.CANCELLED] * 2
     assert {row.end_s for row in trace.transfers} == {emptied(trace)}
     row = trace.rounds_of(0)[0]
     assert row.energy_rx_j == pytest.approx(0.375, rel=1e-12)
@@ -105,7 +105,7 @@ def test_what_is_through_in_the_instant_of_empty_counts() -> None:
     trace = two(10.0 + 3.25, other=SLOW)
     assert emptied(trace) == pytest.approx(3.0, rel=1e-12)
     (sent,) = trace.sent(0, 1)
-    assert (sent.outcome, sent.delivered_bits) == (Outcome.DELIVERED, 4.0e6)
+    assert (sent.outcome, sent.delivered_bits) == (TransferOutcome.DELIVERED, 4.0e6)
     assert trace.rounds_of(1)[0].received == 1
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosim.mobility.trajectory import PiecewiseLinear, Static, Trajectory
-from cosim.physics.fading import ClarkeFading, clarke_power_gains
+from cosim.physics.fading import SumOfSinusoids, clarke_power_gains
 from cosim.physics.pathloss import log_distance_gain
 from cosim.physics.rate import rate_bit_s
 from cosim.randomness import stream
@@ -245,7 +245,7 @@ def test_links_that_turn_and_links_that_do_not_follow_their_paths() -> None:
         for k, receiver in enumerate(receivers):
             low, high = sorted((sender, receiver))
             streams = [stream(1, "fading", low, high)]
-            (fading,) = ClarkeFading.draw_all(streams, carrier_hz=3.5e9)
+            (fading,) = SumOfSinusoids.draw_all(streams, carrier_hz=3.5e9)
             travelled = [channel.trajectories[end].travelled_m(middles) for end in (low, high)]
             places = [channel.trajectories[end].position_m(middles) for end in (low, high)]
             distance = np.linalg.norm(places[0] - places[1], axis=-1)

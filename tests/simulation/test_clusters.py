@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from cosim.mobility.trajectory import PiecewiseLinear, Trajectory
 from cosim.simulation.setup.build import build_devices
-from cosim.trace.schema import Outcome, TopologyRow, TransferKind
+from cosim.trace.schema import TopologyRow, TransferKind, TransferOutcome
 from tests.simulation.small_networks import (
     NO_LEARNING,
     PROFILE,
@@ -78,7 +78,7 @@ def test_every_cluster_that_comes_into_being_is_announced_and_charged() -> None:
     trace = simulate(chosen, at=NEAR)
     control = of_kind(trace, TransferKind.CONTROL)
     assert sorted(row.bits for row in control) == [16] * 6 + [32] * 3
-    assert all(row.outcome is Outcome.DELIVERED for row in control)
+    assert all(row.outcome is TransferOutcome.DELIVERED for row in control)
     # At p_max, one after the other: none before the one that it follows has arrived.
     p_max_w = 10 ** (chosen.radio.p_max_dbm / 10 - 3)
     assert [row.power_w for row in control] == pytest.approx([p_max_w] * 9, rel=1e-12)
@@ -145,7 +145,7 @@ def test_experts_go_to_everybody_every_e_rounds_and_at_the_end() -> None:
     trace, learner = play(clusters(0.02, every=2, rounds=5), NEAR)
     experts = of_kind(trace, TransferKind.EXPERT)
     assert {row.round for row in experts} == {2}, "later there is nothing that anybody lacks"
-    assert all(row.outcome is Outcome.DELIVERED for row in experts)
+    assert all(row.outcome is TransferOutcome.DELIVERED for row in experts)
     bits = 4_000_000
     # Three heads tell the two others of two experts each, then one member each of four.
     assert sorted(row.bits for row in experts) == [2 * bits] * 6 + [4 * bits] * 3
@@ -181,8 +181,8 @@ def test_an_expert_that_misses_its_deadline_is_sent_again() -> None:
     for row in experts:
         by_link.setdefault((row.src, row.dst), []).append(row)
     for rows in by_link.values():
-        assert {row.outcome for row in rows[:-1]} <= {Outcome.LATE}
-        assert rows[-1].outcome is Outcome.DELIVERED
+        assert {row.outcome for row in rows[:-1]} <= {TransferOutcome.LATE}
+        assert rows[-1].outcome is TransferOutcome.DELIVERED
         assert len({row.bits for row in rows}) == 1
         for before, after in pairwise(rows):
             assert after.start_s >= before.deadline_at_s
@@ -196,7 +196,7 @@ def test_an_expert_is_given_up_after_its_attempts(attempts: int) -> None:
     far = [(1000 * x, 1000 * y) for x, y in NEAR]
     trace, learner = play(clusters(0.02, attempts=attempts, **weak), far)
     experts = of_kind(trace, TransferKind.EXPERT)
-    assert [row.outcome for row in experts] == [Outcome.LATE] * 30 * attempts
+    assert [row.outcome for row in experts] == [TransferOutcome.LATE] * 30 * attempts
     assert all(learner.bank(device) == {device} for device in range(6))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cosim.learning.forecast import forecast
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.learning.state_tree import bytes_of
 from cosim.lifecycle.play import play
 from cosim.methods.message import Turn
@@ -53,7 +53,7 @@ def asked(tiny_llama: Path, tmp_path: Path) -> Asked:
 def shapes(scenario: Scenario) -> tuple[list[int], int]:
     """Values of A and of B, and adapted modules."""
     learner = build_learner(scenario)
-    assert isinstance(learner, Learner)
+    assert isinstance(learner, ModelLearner)
     layout = learner.layout
     return [layout.projection_size, layout.expansion_size], len(layout.modules)
 

@@ -11,7 +11,7 @@ import torch
 
 from cosim.errors import DivergenceError
 from cosim.learning.jobs import train_together
-from cosim.learning.learner import Learner
+from cosim.learning.learner import ModelLearner
 from cosim.learning.learner_state import KINDS
 from cosim.learning.state_tree import unflatten
 from cosim.learning.training.trainer import GroupTrainer
@@ -56,16 +56,16 @@ def played(tiny_llama: Path, tmp_path: Path) -> Play:
 @pytest.fixture
 def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Device 1's first fine-tuning came to something that is no number."""
-    accept = Learner.accept
+    accept = ModelLearner.accept
 
-    def poison(self: Learner, job: Any) -> Any:
+    def poison(self: ModelLearner, job: Any) -> Any:
         if job.outcome is None:
             self._settle()
         if (job.device, job.round) == (1, 1):
             job.outcome = replace(job.outcome, loss=float("nan"), fault="the loss of step 2 is nan")
         return accept(self, job)
 
-    monkeypatch.setattr(Learner, "accept", poison)
+    monkeypatch.setattr(ModelLearner, "accept", poison)
 
 
 @pytest.mark.slow
@@ -108,14 +108,14 @@ def test_otherwise_the_run_ends_with_device_round_and_reason(played: Play) -> No
 @pytest.fixture
 def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
     """What device 1 reads before its first round comes to no finite number."""
-    calibration = Learner._calibration
+    calibration = ModelLearner._calibration
 
-    def spoil(self: Learner, device: int) -> Calibration:
+    def spoil(self: ModelLearner, device: int) -> Calibration:
         found = calibration(self, device)
         fault = "the inputs of model.layers.0.self_attn.q_proj are not finite"
         return Calibration(fault=fault) if device == 1 else found
 
-    monkeypatch.setattr(Learner, "_calibration", spoil)
+    monkeypatch.setattr(ModelLearner, "_calibration", spoil)
 
 
 @pytest.mark.usefixtures("unreadable")
@@ -181,7 +181,7 @@ def test_a_fault_that_was_found_before_a_kill_is_one_after_it(
     )
     (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
     cut = tmp_path / "cut"
-    answer, train, accept = JournaledLearner._answer, train_together, Learner.accept
+    answer, train, accept = JournaledLearner._answer, train_together, ModelLearner.accept
 
     def stored_before(self: JournaledLearner, *call: Any) -> Any:
         self.at_rest()
@@ -193,7 +193,7 @@ def test_a_fault_that_was_found_before_a_kill_is_one_after_it(
             if (job.device, job.round) == (1, 1):
                 job.outcome = replace(job.outcome, fault="the loss of step 2 is nan")
 
-    def killed(self: Learner, job: Any) -> Any:
+    def killed(self: ModelLearner, job: Any) -> Any:
         if (job.device, job.round) == (1, 1):
             shutil.copytree(tmp_path / "run", cut, ignore=shutil.ignore_patterns(".lock"))
         return accept(self, job)
@@ -201,7 +201,7 @@ def test_a_fault_that_was_found_before_a_kill_is_one_after_it(
     with monkeypatch.context() as patch:
         patch.setattr(JournaledLearner, "_answer", stored_before)
         patch.setattr("cosim.learning.learner.train_together", poison)
-        patch.setattr(Learner, "accept", killed)
+        patch.setattr(ModelLearner, "accept", killed)
         play(load(tmp_path / "s.yaml"), out=tmp_path / "run", spacing=0)
     stored = newest(cut)
     assert stored is not None

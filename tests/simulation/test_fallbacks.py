@@ -3,7 +3,7 @@
 from collections import Counter
 
 from cosim.scenario.radio import Lemma1Power
-from cosim.trace.schema import Outcome
+from cosim.trace.schema import TransferOutcome
 from tests.simulation.small_networks import PROFILE, method, scenario, simulate
 
 SEEDS = range(1, 7)
@@ -11,7 +11,7 @@ SEEDS = range(1, 7)
 
 def delivered(fallback: str, fading: dict[str, object]) -> int:
     """Transfers in time of six walkers in a disc that all send to all, most beyond their power."""
-    outcomes: Counter[Outcome] = Counter()
+    outcomes: Counter[TransferOutcome] = Counter()
     for seed in SEEDS:
         chosen = scenario(
             seed=seed,
@@ -28,7 +28,7 @@ def delivered(fallback: str, fading: dict[str, object]) -> int:
         )
         outcomes.update(row.outcome for row in simulate(chosen).transfers)
     assert outcomes.total() == len(SEEDS) * 3 * 6 * 5
-    return outcomes[Outcome.DELIVERED]
+    return outcomes[TransferOutcome.DELIVERED]
 
 
 def test_the_default_delivers_most_where_the_channel_moves_within_the_deadline() -> None:

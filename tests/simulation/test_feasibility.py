@@ -11,7 +11,7 @@ from cosim.methods.topology.random import RandomGraph
 from cosim.preflight.explain import compute_fact, explain
 from cosim.randomness import stream
 from cosim.simulation.setup.build import given_work
-from cosim.trace.schema import Outcome
+from cosim.trace.schema import TransferOutcome
 from tests.simulation.small_networks import NO_LEARNING, method, scenario, simulate
 
 
@@ -41,7 +41,7 @@ def facts(**radio: object) -> dict[str, str | None]:
 
 def test_what_fits_has_no_warning_and_is_delivered() -> None:
     assert not any(facts().values())
-    assert {row.outcome for row in simulate(scenario()).transfers} == {Outcome.DELIVERED}
+    assert {row.outcome for row in simulate(scenario()).transfers} == {TransferOutcome.DELIVERED}
 
 
 def test_a_payload_beyond_the_spectrum_is_warned_of_and_late() -> None:
@@ -58,7 +58,7 @@ def test_too_little_power_is_warned_of_and_late() -> None:
     assert warning is not None
     assert "infeasible" in warning
     trace = simulate(scenario(radio=weak), at=[(0.0, 0.0), (45.0, 0.0)])
-    assert {row.outcome for row in trace.transfers} == {Outcome.LATE}
+    assert {row.outcome for row in trace.transfers} == {TransferOutcome.LATE}
 
 
 def test_the_compute_time_is_the_one_of_the_trace() -> None:

@@ -20,8 +20,8 @@ from cosim.simulation.links.reception import forecast
 from cosim.simulation.links.start import drafts, start
 from cosim.simulation.links.transmission import Transmission
 from cosim.simulation.medium import Medium
-from cosim.simulation.message import Message
-from cosim.trace.schema import Cause, Outcome, Row
+from cosim.simulation.message import AddressedMessage
+from cosim.trace.schema import Cause, Row, TransferOutcome
 from tests.simulation.random_scenarios import scenarios
 from tests.simulation.small_networks import (
     NO_LEARNING,
@@ -128,7 +128,7 @@ def test_a_wrong_guess_changes_nothing(radio: dict[str, Any]) -> None:
         for ahead in (True, False)
     ]
     assert met[0] == met[1]
-    assert any(getattr(row, "outcome", None) is Outcome.CANCELLED for row in met[0])
+    assert any(getattr(row, "outcome", None) is TransferOutcome.CANCELLED for row in met[0])
 
 
 @pytest.mark.parametrize("share", ["fixed", "dynamic"])
@@ -142,7 +142,8 @@ def test_what_ends_before_it_begins_leaves_its_share(share: str) -> None:
             radio={"share": share, "fading": {"model": "clarke"}},
         )
         world = world_at(chosen, trace, [(0.0, 0.0), (50.0, 0.0), (0.0, 90.0), (40.0, 40.0)])
-        sender, messages = world.stations[0], [Message(to, 4_000_000, None) for to in (1, 2, 3)]
+        sender = world.stations[0]
+        messages = [AddressedMessage(to, 4_000_000, None) for to in (1, 2, 3)]
         for turn in (Turn(1), Turn(2)):  # of the second one it is known how long it is
             if ahead:
                 world.medium.expect(sender, [1, 2, 3], turn, 1.0)
@@ -154,8 +155,8 @@ def test_what_ends_before_it_begins_leaves_its_share(share: str) -> None:
 
     assert played(ahead=True) == played(ahead=False)
     outcomes = [getattr(row, "outcome", None) for row in played(ahead=True)]
-    assert outcomes.count(Outcome.DELIVERED) == 4
-    assert outcomes.count(Outcome.CANCELLED) == 2
+    assert outcomes.count(TransferOutcome.DELIVERED) == 4
+    assert outcomes.count(TransferOutcome.CANCELLED) == 2
 
 
 def bursts_of(channel: Channel, seed: int, many: int) -> list[list[Transmission]]:
@@ -164,7 +165,9 @@ def bursts_of(channel: Channel, seed: int, many: int) -> list[list[Transmission]
     found = []
     for _ in range(many):
         sender, *receivers = random.permutation(devices)[: random.integers(2, 5)].tolist()
-        messages = [Message(to, int(random.integers(10**4, 10**7)), None) for to in receivers]
+        messages = [
+            AddressedMessage(to, int(random.integers(10**4, 10**7)), None) for to in receivers
+        ]
         turn, start_s = Turn(int(random.integers(1, 4))), float(random.uniform(0.0, 200.0))
         found.append(drafts(channel.radio, sender, messages, turn, start_s))
     return found

@@ -14,7 +14,7 @@ from cosim.randomness import stream
 from cosim.scenario.radio import Radio
 from cosim.simulation.links import large_scale
 from cosim.simulation.links.channel import Channel
-from cosim.trace.schema import Cause, EventKind, Outcome
+from cosim.trace.schema import Cause, EventKind, TransferOutcome
 from tests.simulation.small_networks import (
     NO_LEARNING,
     PROFILE,
@@ -139,7 +139,7 @@ def test_lemma_1_from_the_mean_knows_the_shadow() -> None:
         },
     )
     trace = simulate(chosen)
-    assert {row.outcome for row in trace.transfers} == {Outcome.DELIVERED}
+    assert {row.outcome for row in trace.transfers} == {TransferOutcome.DELIVERED}
     assert all(row.end_s == row.deadline_at_s for row in trace.transfers)
 
 
@@ -169,16 +169,16 @@ def test_the_fallbacks_on_the_air(fallback: str) -> None:
     starts = [one for one in trace.events if one.kind is EventKind.SEND_START and one.device == 0]
     assert {one.cause for one in starts} == {Cause.INFEASIBLE_POWER}
     if fallback == "scale":
-        assert {row.outcome for row in sent} == {Outcome.LATE}
+        assert {row.outcome for row in sent} == {TransferOutcome.LATE}
     elif fallback == "drop_weakest":
-        assert (near.outcome, next_.outcome) == (Outcome.DELIVERED, Outcome.DELIVERED)
+        assert {near.outcome, next_.outcome} == {TransferOutcome.DELIVERED}
         assert near.end_s == next_.end_s == near.deadline_at_s
-        assert (far.outcome, far.power_w, far.end_s) == (Outcome.OUTAGE, 0.0, far.start_s)
+        assert (far.outcome, far.power_w, far.end_s) == (TransferOutcome.OUTAGE, 0.0, far.start_s)
     else:
         assert near.power_w == next_.power_w == far.power_w == pytest.approx(0.01 / 3)
-        assert near.outcome is next_.outcome is Outcome.DELIVERED
+        assert near.outcome is next_.outcome is TransferOutcome.DELIVERED
         assert near.end_s < near.deadline_at_s
-        assert far.outcome is Outcome.LATE
+        assert far.outcome is TransferOutcome.LATE
 
 
 def test_check_names_the_fallback() -> None:

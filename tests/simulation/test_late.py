@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cosim.scenario.model import Scenario
-from cosim.trace.schema import EventKind, Outcome
+from cosim.trace.schema import EventKind, TransferOutcome
 from tests.simulation.small_networks import (
     NO_LEARNING,
     PROFILE,
@@ -49,11 +49,11 @@ def test_half_a_deadline_late_arrives_in_the_next_round() -> None:
     """Sent at 2 s, given up at 4 s, there at 5 s, mixed at 7 s with the update of that round."""
     trace, learner = two({1: 3 * MBIT, 2: MBIT}, **STALE)
     late, fresh = trace.sent(0, 1)
-    assert (late.round, late.outcome, late.delivered_bits) == (1, Outcome.LATE, 3 * MBIT)
+    assert (late.round, late.outcome, late.delivered_bits) == (1, TransferOutcome.LATE, 3 * MBIT)
     assert (late.start_s, late.deadline_at_s, late.end_s) == pytest.approx((2, 4, 5), rel=1e-12)
     assert late.energy_tx_j == pytest.approx(3.0 * (1.0 / 0.4 + 0.25), rel=1e-12)
     assert late.energy_rx_j == pytest.approx(3.0 * 0.75, rel=1e-12)
-    assert fresh.outcome is Outcome.DELIVERED
+    assert fresh.outcome is TransferOutcome.DELIVERED
     assert fresh.end_s == pytest.approx(7.0, rel=1e-12)
     assert trace.times(EventKind.DEADLINE, 1) == [4.0]
     assert trace.times(EventKind.RECEIVE, 1) == pytest.approx([5.0, 7.0], rel=1e-12)
@@ -77,9 +77,9 @@ def test_what_comes_late_is_mixed_with_its_age() -> None:
     ]
     # The last round ends with its deadline: what is then in the air is of no use.
     assert [(row.outcome, row.delivered_bits) for row in trace.sent(1, 0)] == [
-        (Outcome.LATE, 3 * MBIT),
-        (Outcome.LATE, 3 * MBIT),
-        (Outcome.LATE, pytest.approx(2 * MBIT, rel=1e-12)),
+        (TransferOutcome.LATE, 3 * MBIT),
+        (TransferOutcome.LATE, 3 * MBIT),
+        (TransferOutcome.LATE, pytest.approx(2 * MBIT, rel=1e-12)),
     ]
     middle = trace.rounds_of(0)[1]
     # It computes from 4 to 6 s; it sends the old until 5 s and the new from 6 to 8 s.
@@ -93,10 +93,10 @@ def test_the_next_send_cuts_what_is_still_in_the_air() -> None:
     """6 Mbit take 6 s, and 4 s after them the next round's are sent."""
     trace, learner = two({1: 6 * MBIT, 2: MBIT}, **STALE)
     cut, fresh = trace.sent(0, 1)
-    assert (cut.outcome, cut.end_s, fresh.start_s) == (Outcome.LATE, 6.0, 6.0)
+    assert (cut.outcome, cut.end_s, fresh.start_s) == (TransferOutcome.LATE, 6.0, 6.0)
     assert cut.delivered_bits == pytest.approx(4 * MBIT, rel=1e-12)
     assert cut.mean_rate_bit_s == pytest.approx(MBIT, rel=1e-12)
-    assert fresh.outcome is Outcome.DELIVERED
+    assert fresh.outcome is TransferOutcome.DELIVERED
     assert learner.mixed_by(1) == [({}, {}), ({0: (0, 2)}, {0: 0})]
     assert [row.stale for row in trace.rounds] == [0] * 4
     assert [row.bits_sent for row in trace.rounds_of(0)] == pytest.approx([0.0, 5 * MBIT])
@@ -113,7 +113,7 @@ def test_it_goes_on_for_many_deadlines() -> None:
     learner = RecordingLearner(chosen)
     trace = simulate(chosen, at=FAR, learner=learner)
     late, last = trace.sent(0, 1)
-    assert (late.outcome, late.delivered_bits) == (Outcome.LATE, 6 * MBIT)
+    assert (late.outcome, late.delivered_bits) == (TransferOutcome.LATE, 6 * MBIT)
     assert late.end_s == pytest.approx(8.0 + 6.0, rel=1e-12)
     assert late.mean_snr_db == pytest.approx(0.0, abs=1e-9)
     assert late.bandwidth_hz == pytest.approx(1.0e6, rel=1e-12)
@@ -126,7 +126,7 @@ def test_where_late_updates_are_dropped_nothing_outlives_its_deadline() -> None:
     assert [row.end_s for row in trace.rounds_of(0)] == [4.0, 8.0, 12.0]
     assert learner.mixed_by(0) == [({}, {})] * 3
     for row in trace.transfers:
-        assert (row.outcome, row.end_s) == (Outcome.LATE, row.deadline_at_s)
+        assert (row.outcome, row.end_s) == (TransferOutcome.LATE, row.deadline_at_s)
         assert row.delivered_bits == pytest.approx(2 * MBIT, rel=1e-12)
     assert [(row.received, row.stale, row.missed) for row in trace.rounds] == [(0, 0, 1)] * 6
     assert not [e for e in trace.events if e.kind is EventKind.RECEIVE]
@@ -135,7 +135,7 @@ def test_where_late_updates_are_dropped_nothing_outlives_its_deadline() -> None:
 def test_exactly_at_the_deadline_is_in_time() -> None:
     for late in ("drop", "stale"):
         trace, learner = two({1: 2 * MBIT}, late=late)
-        assert [row.outcome for row in trace.transfers] == [Outcome.DELIVERED] * 2
+        assert [row.outcome for row in trace.transfers] == [TransferOutcome.DELIVERED] * 2
         assert learner.mixed_by(0) == [({1: (1, 1)}, {1: 0})]
 
 
@@ -151,7 +151,7 @@ def test_who_leaves_loses_what_was_late_in_the_air() -> None:
     trace = simulate(chosen, at=FAR, spells={0: [(0.0, 4.5)]}, learner=learner)
     for pair in ((0, 1), (1, 0)):
         first = trace.sent(*pair)[0]
-        assert (first.outcome, first.end_s) == (Outcome.LATE, 4.5)
+        assert (first.outcome, first.end_s) == (TransferOutcome.LATE, 4.5)
         assert first.delivered_bits == pytest.approx(2.5 * MBIT, rel=1e-12)
     assert learner.mixed_by(1) == [({}, {}), ({}, {})]
     assert learner.discarded == [(0, 2)]
@@ -176,6 +176,6 @@ def test_with_dynamic_shares_a_late_one_goes_on_in_all_of_the_bandwidth() -> Non
     near, far = trace.sent(0, 1)[0], trace.sent(0, 2)[0]
     assert (near.start_s, near.end_s) == pytest.approx((10.0, 13.0), rel=1e-12)
     assert far.end_s == pytest.approx(13.0 + 1.5 / 0.5849625007211562, rel=1e-12)
-    assert (near.outcome, far.outcome) == (Outcome.LATE, Outcome.LATE)
+    assert (near.outcome, far.outcome) == (TransferOutcome.LATE, TransferOutcome.LATE)
     assert near.power_w == far.power_w == pytest.approx(0.5)
     assert far.delivered_bits == 3 * MBIT

@@ -11,7 +11,7 @@ from cosim.learning.forecast import forecast
 from cosim.learning.prepare import prepare
 from cosim.scenario.load import load
 from cosim.scenario.model import Scenario
-from cosim.trace.schema import Outcome
+from cosim.trace.schema import TransferOutcome
 from tests.learning.small_learners import tuned
 from tests.simulation.small_networks import PROFILE, method, scenario, simulate
 
@@ -49,7 +49,7 @@ def tight(bits: int, topology: Any = RANDOM, **power: Any) -> Scenario:
 def test_all_that_is_joined_is_carried(bits: int, power: dict[str, Any]) -> None:
     trace = simulate(tight(bits, **power))
     assert trace.transfers
-    assert {row.outcome for row in trace.transfers} == {Outcome.DELIVERED}
+    assert {row.outcome for row in trace.transfers} == {TransferOutcome.DELIVERED}
     assert not any(5 in (row.src, row.dst) for row in trace.transfers)
 
 
@@ -57,7 +57,7 @@ def test_equal_shares_of_the_power_are_what_is_counted_where_they_are_sent() -> 
     chosen = tight(8_000_000).model_dump(mode="json")
     chosen["radio"]["power"] = {"policy": "max_power"}
     trace = simulate(Scenario.model_validate(chosen))
-    assert {row.outcome for row in trace.transfers} == {Outcome.DELIVERED}
+    assert {row.outcome for row in trace.transfers} == {TransferOutcome.DELIVERED}
 
 
 def test_the_degree_falls_with_the_payload() -> None:
@@ -72,7 +72,7 @@ def test_the_degree_falls_with_the_payload() -> None:
 
 def test_a_scenario_may_draw_whatever_the_links_carry() -> None:
     blind = simulate(tight(20_000_000, RANDOM | {"limit_by_links": False}))
-    assert Counter(row.outcome for row in blind.transfers)[Outcome.LATE] > 0
+    assert Counter(row.outcome for row in blind.transfers)[TransferOutcome.LATE] > 0
     assert any(5 in (row.src, row.dst) for row in blind.transfers)
 
 
@@ -106,7 +106,7 @@ def test_lora_at_a_tight_link_misses_what_fading_explains() -> None:
             )
             outcomes = [row.outcome for row in simulate(chosen).transfers]
             sent[limited] += len(outcomes)
-            missed[limited] += outcomes.count(Outcome.LATE)
+            missed[limited] += outcomes.count(TransferOutcome.LATE)
     assert missed["false"] > 0.9 * sent["false"]
     edge = 1.0 - math.exp(-0.25)
     assert missed["true"] < (edge + 3 * math.sqrt(edge * (1 - edge) / sent["true"])) * sent["true"]

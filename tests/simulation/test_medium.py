@@ -12,9 +12,9 @@ from cosim.methods.message import Turn
 from cosim.mobility.trajectory import PiecewiseLinear
 from cosim.simulation.clock import Deadline
 from cosim.simulation.links.transmission import Burst, Transmission
-from cosim.simulation.message import Message
+from cosim.simulation.message import AddressedMessage
 from cosim.simulation.world import World
-from cosim.trace.schema import Cause, EventKind, Outcome, TransferRow
+from cosim.trace.schema import Cause, EventKind, TransferOutcome, TransferRow
 from tests.simulation.small_networks import (
     PROFILE,
     MemoryTrace,
@@ -79,7 +79,7 @@ def start(**sections: Any) -> Air:
     air = Air(world, trace, [], [])
     for station in world.stations:
         others = [other for other in range(3) if other != station.id]
-        messages = [Message(other, BITS, f"{station.id} to {other}") for other in others]
+        messages = [AddressedMessage(other, BITS, f"{station.id} to {other}") for other in others]
         air.bursts.append(world.medium.send(station, messages, Turn(1)))
         air.heard.append(station.inbox.all_ended(others, Turn(1)))
     return air
@@ -117,7 +117,7 @@ def test_a_cut_frees_the_share_and_writes_what_came_through() -> None:
     assert air.in_use_hz == [0.0] * 3
 
     row = air.row(0, 1)
-    assert row.outcome is Outcome.CANCELLED
+    assert row.outcome is TransferOutcome.CANCELLED
     assert row.end_s == at_s < row.deadline_at_s
     # A constant channel: three tenths of the time are three tenths of the bits.
     assert row.delivered_bits == pytest.approx(0.3 * BITS, rel=1e-12)
@@ -177,7 +177,7 @@ def test_a_cut_of_all_ends_everything_at_once() -> None:
     air.world.env.run(until=air.world.env.all_of(done))
     assert air.world.env.now == 0.25
     assert all(air.inbox(device) == {} for device in range(3))
-    assert [row.outcome for row in air.trace.transfers] == [Outcome.CANCELLED] * 6
+    assert [row.outcome for row in air.trace.transfers] == [TransferOutcome.CANCELLED] * 6
 
 
 def test_a_cut_at_the_start_has_carried_nothing() -> None:
@@ -186,10 +186,10 @@ def test_a_cut_at_the_start_has_carried_nothing() -> None:
     air.world.env.run()
     for pair in ((0, 1), (0, 2), (1, 0), (2, 0)):
         row = air.row(*pair)
-        assert (row.outcome, row.end_s, row.delivered_bits) == (Outcome.CANCELLED, 0.0, 0.0)
+        assert (row.outcome, row.end_s, row.delivered_bits) == (TransferOutcome.CANCELLED, 0.0, 0.0)
         assert (row.mean_rate_bit_s, row.energy_tx_j, row.energy_rx_j) == (0.0, 0.0, 0.0)
         assert row.distance_m == math.dist(PLACES[row.src], PLACES[row.dst])
-    assert [air.row(1, 2).outcome, air.row(2, 1).outcome] == [Outcome.DELIVERED] * 2
+    assert [air.row(1, 2).outcome, air.row(2, 1).outcome] == [TransferOutcome.DELIVERED] * 2
     # What never was on the air neither starts nor stops.
     kinds = EventKind.SEND_START, EventKind.SEND_END
     on_air = [sorted((e.device, e.peer) for e in air.trace.events if e.kind is k) for k in kinds]
@@ -205,7 +205,7 @@ def test_what_is_through_in_the_instant_of_the_cut_counts(end: int, last: bool) 
     air.cut(end, at_s, last=last)
     air.world.env.run()
     row = air.row(0, 1)
-    assert (row.outcome, row.end_s, row.delivered_bits) == (Outcome.DELIVERED, at_s, BITS)
+    assert (row.outcome, row.end_s, row.delivered_bits) == (TransferOutcome.DELIVERED, at_s, BITS)
     assert air.inbox(1)[0] == "0 to 1"
     assert air.in_use_hz == [0.0] * 3
 
@@ -225,7 +225,7 @@ def test_a_fading_link_is_cut_with_the_bits_of_its_own_rate(late: str) -> None:
     air.cut(0, at_s)
     air.world.env.run()
     row = air.row(0, 1)
-    assert row.outcome is Outcome.CANCELLED
+    assert row.outcome is TransferOutcome.CANCELLED
     assert 0 < row.delivered_bits < BITS
     assert row.delivered_bits != pytest.approx(0.5 * BITS, rel=1e-3)
     # Jensen: no rate is above that of the mean SNR, and here it varies.
@@ -264,16 +264,16 @@ def test_nothing_is_sent_to_a_device_that_is_not_there() -> None:
     now_s, rows = env.now, len(air.trace.transfers)
     stations[1].present = False
     sent = air.world.medium.send(
-        stations[0], [Message(1, BITS, "a"), Message(2, BITS, "b")], Turn(2)
+        stations[0], [AddressedMessage(1, BITS, "a"), AddressedMessage(2, BITS, "b")], Turn(2)
     )
     refused, *none = air.trace.transfers[rows:]
     assert not none
-    assert (refused.dst, refused.outcome) == (1, Outcome.CANCELLED)
+    assert (refused.dst, refused.outcome) == (1, TransferOutcome.CANCELLED)
     assert (refused.start_s, refused.end_s, refused.delivered_bits) == (now_s, now_s, 0.0)
     assert (refused.bandwidth_hz, refused.power_w, refused.distance_m) == (0.0, 0.0, 50.0)
     # The other has all of the bandwidth.
     assert in_use_hz(stations[0]) == W
     env.run()
     assert sent.over.processed
-    assert air.trace.transfers[-1].outcome is Outcome.DELIVERED
+    assert air.trace.transfers[-1].outcome is TransferOutcome.DELIVERED
     assert air.trace.transfers[-1].bandwidth_hz == pytest.approx(W, rel=1e-12)

@@ -8,10 +8,10 @@ import pytest
 from cosim.methods.message import Turn
 from cosim.methods.workload import Workload
 from cosim.scenario.model import Scenario
-from cosim.simulation.message import Message
+from cosim.simulation.message import AddressedMessage
 from cosim.simulation.rounds.expert_exchange import spread_experts
 from cosim.simulation.rounds.plan import Plan
-from cosim.trace.schema import EventKind, Outcome, TransferKind
+from cosim.trace.schema import EventKind, TransferKind, TransferOutcome
 from tests.simulation.small_networks import (
     NO_LEARNING,
     PROFILE,
@@ -74,7 +74,7 @@ def test_a_receiver_that_has_not_mixed_yet_is_told_once() -> None:
     """Device 0 computes for 0.5 s and device 1 for 20 s."""
     trace, learner = played(NEAR, profiles(0.5, 20.0), method=asynchronous(), rounds=6)
     assert [row.bits for row in trace.sent(0, 1)] == [2 * MBIT] + [MBIT] * 5
-    assert {row.outcome for row in trace.sent(0, 1)} == {Outcome.DELIVERED}
+    assert {row.outcome for row in trace.sent(0, 1)} == {TransferOutcome.DELIVERED}
     assert learner.mixed_by(1)[0] == ({0: (0, 6)}, {0: 0})
 
 
@@ -90,8 +90,8 @@ def test_what_comes_late_and_whole_is_heard_too() -> None:
     """Γ is 1.5 s and the introduction takes 2 s."""
     trace, _ = played(FAR, profiles(2.0, 2.0), rounds=2, radio={"late": "stale", "deadline_s": 1.5})
     first, second = trace.sent(0, 1)
-    assert (first.outcome, first.end_s) == (Outcome.LATE, pytest.approx(4.0, rel=1e-12))
-    assert (second.bits, second.outcome) == (MBIT, Outcome.DELIVERED)
+    assert (first.outcome, first.end_s) == (TransferOutcome.LATE, pytest.approx(4.0, rel=1e-12))
+    assert (second.bits, second.outcome) == (MBIT, TransferOutcome.DELIVERED)
 
 
 def test_what_is_cut_off_before_it_has_mixed_forgets() -> None:
@@ -102,7 +102,7 @@ def test_what_is_cut_off_before_it_has_mixed_forgets() -> None:
         rounds=2,
         spells={1: [(0.0, 1.5), (30.0, 100.0)]},
     )
-    assert trace.sent(0, 1)[0].outcome is Outcome.DELIVERED
+    assert trace.sent(0, 1)[0].outcome is TransferOutcome.DELIVERED
     assert learner.lost == [1]
 
 
@@ -170,8 +170,8 @@ def test_a_late_expert_is_stored_when_it_is_whole_and_not_charged_again() -> Non
     trace, learner = heads(4)
     experts = [row for row in trace.transfers if row.kind is TransferKind.EXPERT]
     assert [(row.src, row.dst, row.outcome) for row in experts[:2]] == [
-        (0, 1, Outcome.LATE),
-        (1, 0, Outcome.LATE),
+        (0, 1, TransferOutcome.LATE),
+        (1, 0, TransferOutcome.LATE),
     ]
     whole = {(row.src, row.dst) for row in experts if row.delivered_bits == row.bits}
     assert whole == {(0, 1), (1, 0)}
@@ -195,7 +195,7 @@ def test_an_exchange_in_which_nobody_lacks_anything_cuts_nothing() -> None:
     world.learner.hear(1, frozenset({0, 1}))
 
     def exchange() -> Any:
-        world.medium.send(world.stations[0], [Message(1, 3 * MBIT, None)], Turn(1))
+        world.medium.send(world.stations[0], [AddressedMessage(1, 3 * MBIT, None)], Turn(1))
         yield world.env.timeout(2.5)
         yield from spread_experts(world, Plan(1, {0: (), 1: ()}), 3)
         world.medium.send(world.stations[0], [], Turn(1))
@@ -203,5 +203,5 @@ def test_an_exchange_in_which_nobody_lacks_anything_cuts_nothing() -> None:
     world.env.process(exchange())
     world.env.run()
     (late,) = trace.transfers
-    assert (late.outcome, late.delivered_bits) == (Outcome.LATE, 3 * MBIT)
+    assert (late.outcome, late.delivered_bits) == (TransferOutcome.LATE, 3 * MBIT)
     assert late.end_s == pytest.approx(3.0, rel=1e-12)

@@ -9,7 +9,7 @@ import pytest
 from cosim import randomness
 from cosim.simulation.links import large_scale as large_scale_module
 from cosim.simulation.links import small_scale as small_scale_module
-from cosim.trace.schema import Outcome, TransferRow
+from cosim.trace.schema import TransferOutcome, TransferRow
 from tests.simulation.small_networks import PROFILE, MemoryTrace, scenario, simulate
 
 PLACES = [(0.0, 0.0), (40.0, 10.0), (-25.0, 60.0), (90.0, -70.0)]
@@ -106,7 +106,7 @@ def test_the_cases_above_are_not_all_alike() -> None:
         for fading in FADINGS
         for row in traced(fading=fading, power=power).transfers
     }
-    assert outcomes == {Outcome.DELIVERED, Outcome.LATE, Outcome.OUTAGE}
+    assert outcomes == {TransferOutcome.DELIVERED, TransferOutcome.LATE, TransferOutcome.OUTAGE}
 
 
 @pytest.mark.slow

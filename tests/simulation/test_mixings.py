@@ -13,7 +13,7 @@ from cosim.methods.message import NOTHING_LOST, Graph, Passage, Turn
 from cosim.scenario.model import Scenario
 from cosim.simulation.null_learner import NullLearner
 from cosim.simulation.setup import build
-from cosim.trace.schema import EventKind, Outcome
+from cosim.trace.schema import EventKind, TransferOutcome
 from tests.simulation.small_networks import (
     NO_LEARNING,
     PROFILE,
@@ -145,16 +145,16 @@ def test_one_mixing_is_what_a_schedule_is_without_them() -> None:
 def test_a_message_that_is_late_is_missed_in_its_mixing_alone() -> None:
     """Γ is too short for the far ones: every mixing takes Γ, and mixes what the near ones said."""
     trace, learner = played(chosen_of(3, rounds=1, deadline_s=0.4))
-    late = {(row.src, row.dst) for row in trace.transfers if row.outcome is Outcome.LATE}
+    late = {(row.src, row.dst) for row in trace.transfers if row.outcome is TransferOutcome.LATE}
     assert late
-    assert any(row.outcome is Outcome.DELIVERED for row in trace.transfers)
+    assert any(row.outcome is TransferOutcome.DELIVERED for row in trace.transfers)
     for (device, turn), (inbox, _) in learner.mixed.items():
         for sender, said in inbox.items():
             assert said == (sender, turn)
             assert (sender, device) not in late
     for row in trace.rounds:
         heard = [t for t in trace.transfers if t.dst == row.device]
-        assert row.missed == sum(t.outcome is Outcome.LATE for t in heard)
+        assert row.missed == sum(t.outcome is TransferOutcome.LATE for t in heard)
 
 
 @pytest.mark.parametrize("cut_s", [0.1, 0.3, 0.8, 1.5, 2.5, 3.5])
@@ -171,7 +171,9 @@ def test_a_device_that_leaves_is_waited_for_once(cut_s: float) -> None:
             assert turns == [Turn(round_, mixing) for mixing in range(3)]
     (row,) = [row for row in trace.rounds_of(0) if row.round == in_round]
     assert row.received + row.missed == 3
-    came = [t for t in trace.sent(1, 0) if (t.round, t.outcome) == (in_round, Outcome.DELIVERED)]
+    came = [
+        t for t in trace.sent(1, 0) if (t.round, t.outcome) == (in_round, TransferOutcome.DELIVERED)
+    ]
     assert row.missed == 3 - len(came)
     ends = {(row.round, row.device): row.end_s for row in whole.rounds}
     assert row.end_s <= ends[in_round, 0] + 2.0

@@ -14,7 +14,7 @@ from cosim.scenario.radio import Radio
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.grid import Grid, UnevenGrid
 from cosim.simulation.links.slots import grids
-from cosim.trace.schema import Outcome, TransferRow
+from cosim.trace.schema import TransferOutcome, TransferRow
 from tests.simulation.small_networks import (
     NO_LEARNING,
     PROFILE,
@@ -62,7 +62,7 @@ def drive_by(bits: int, packets: object) -> tuple[TransferRow, Callable[[float],
 def test_a_drive_by_has_the_bits_of_its_closed_form(bits: int) -> None:
     row, snr = drive_by(bits, "fluid")
     took = row.end_s - row.start_s
-    assert row.outcome is Outcome.DELIVERED
+    assert row.outcome is TransferOutcome.DELIVERED
     carried, _ = quad(lambda t: 20e6 * math.log2(1 + snr(t)), 0, took, points=[4.0], limit=500)
     # A time too short for the clock's digits is rounded by them, and not by the slots.
     assert carried == pytest.approx(bits, rel=1e-3)

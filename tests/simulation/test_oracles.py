@@ -20,7 +20,7 @@ from cosim.physics.rate import ergodic_efficiency_bit_s_hz
 from cosim.scenario.radio import Radio
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.transmission import Transmission
-from cosim.trace.schema import Cause, EventKind, Outcome
+from cosim.trace.schema import Cause, EventKind, TransferOutcome
 from tests.simulation.small_networks import (
     NO_LEARNING,
     PROFILE,
@@ -132,7 +132,7 @@ def test_the_event_loop_keeps_the_law_of_delays() -> None:
         snr = row.power_w * at_1_m * max(row.distance_m, 1.0) ** -3.0 / noise
         outage = -math.expm1(-(2 ** (row.bits / (share_hz * radio.deadline_s)) - 1) / snr)
         expected.append(outage)
-        if row.outcome is Outcome.DELIVERED:
+        if row.outcome is TransferOutcome.DELIVERED:
             t = row.end_s - row.start_s
             cdf = math.exp(-(2 ** (row.bits / (share_hz * t)) - 1) / snr)
             levels.append(cdf / (1 - outage))
@@ -160,7 +160,8 @@ def test_two_receivers_at_one_distance_share_the_power() -> None:
     trace = simulate(chosen, at=corners)
     starts = [e for e in trace.events if e.kind is EventKind.SEND_START and e.device == 0]
     feasible = {e.round for e in starts if e.cause is Cause.COMPUTE_FINISHED}
-    late = {r.round for r in trace.transfers if r.src == 0 and r.outcome is not Outcome.DELIVERED}
+    sent = [row for row in trace.transfers if row.src == 0]
+    late = {row.round for row in sent if row.outcome is not TransferOutcome.DELIVERED}
     assert feasible == set(range(1, rounds + 1)) - late
     radio = chosen.radio
     at_1_m = (299_792_458.0 / (4 * math.pi * radio.carrier_hz)) ** 2

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from cosim.trace.schema import Cause, EventKind, Outcome
+from cosim.trace.schema import Cause, EventKind, TransferOutcome
 from tests.simulation.small_networks import (
     NO_LEARNING,
     PROFILE,
@@ -50,7 +50,7 @@ def test_a_constant_channel_by_hand(backoff_db: float) -> None:
         snr = 10 ** (row.mean_snr_db / 10)
         efficiency = math.log2(1 + snr / 10 ** (backoff_db / 10))
         took_s = blocks * BLOCK_BITS / (20.0e6 * efficiency)
-        assert row.outcome is Outcome.DELIVERED
+        assert row.outcome is TransferOutcome.DELIVERED
         assert row.end_s - row.start_s == pytest.approx(took_s, rel=1e-9)
         assert row.delivered_bits == bits
         assert row.sent_bits == pytest.approx(blocks * BLOCK_BITS, rel=1e-9)
@@ -78,7 +78,7 @@ def test_a_codeword_is_decoded_at_the_deadline_or_never() -> None:
     lost = 0
     for row in trace.transfers:
         fits = math.log2(1 + 10 ** (row.mean_snr_db / 10)) >= x
-        assert row.outcome is (Outcome.DELIVERED if fits else Outcome.OUTAGE)
+        assert row.outcome is (TransferOutcome.DELIVERED if fits else TransferOutcome.OUTAGE)
         assert row.end_s == row.deadline_at_s
         assert row.delivered_bits == (payload_bits if fits else 0.0)
         assert row.sent_bits == pytest.approx(payload_bits, rel=1e-12)
@@ -111,7 +111,9 @@ def test_without_combining_a_block_below_its_rate_never_gets_through() -> None:
         power=power,
         deadline_s=2.0,
     )
-    got = [sum(t.outcome is Outcome.DELIVERED for t in run.transfers) for run in (plain, chase)]
+    got = [
+        sum(t.outcome is TransferOutcome.DELIVERED for t in run.transfers) for run in (plain, chase)
+    ]
     n = len(plain.transfers)
     for combined, delivered in zip((1, 4), got, strict=True):
         expected = math.exp(-1.0 / combined)
@@ -119,7 +121,7 @@ def test_without_combining_a_block_below_its_rate_never_gets_through() -> None:
         assert abs(delivered / n - expected) < 4.5 * math.sqrt(expected * (1 - expected) / (n / 2))
     for row in plain.transfers:
         # Nine copies of the one block have room in Γ, whether they get through or not.
-        if row.outcome is Outcome.LATE:
+        if row.outcome is TransferOutcome.LATE:
             assert row.delivered_bits == 0.0
         known = 10 ** (row.mean_snr_db / 10)
         assert row.sent_bits >= row.delivered_bits
@@ -143,7 +145,7 @@ def test_a_cut_counts_the_blocks_decoded_until_then() -> None:
 
     world.env.process(cut())
     play_to_the_end(world)
-    assert {row.outcome for row in trace.transfers} == {Outcome.CANCELLED}
+    assert {row.outcome for row in trace.transfers} == {TransferOutcome.CANCELLED}
     for row in trace.transfers:
         assert row.delivered_bits == 100 * BLOCK_BITS
         assert row.sent_bits == pytest.approx(100.5 * BLOCK_BITS, rel=1e-9)
@@ -167,7 +169,7 @@ def test_a_codeword_that_is_cut_off_was_on_the_air_until_then() -> None:
     world.env.process(cut())
     play_to_the_end(world)
     for row in trace.sent(0, 1):
-        assert (row.outcome, row.delivered_bits) == (Outcome.CANCELLED, 0.0)
+        assert (row.outcome, row.delivered_bits) == (TransferOutcome.CANCELLED, 0.0)
         assert row.sent_bits == pytest.approx(0.25 * row.bits, rel=1e-9)
     assert trace.rounds_of(0)[0].bits_sent == pytest.approx(0.25 * row.bits, rel=1e-9)
 

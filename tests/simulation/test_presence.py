@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cosim.mobility.availability import Spell
-from cosim.trace.schema import Cause, EventKind, Outcome, TopologyRow
+from cosim.trace.schema import Cause, EventKind, TopologyRow, TransferOutcome
 from tests.simulation.small_networks import (
     NO_LEARNING,
     PROFILE,
@@ -97,7 +97,7 @@ def test_nobody_sends_to_who_is_not_there() -> None:
     trace, _ = three({0: [(0.0, 1.0)]}, 1)
     for src in (1, 2):
         (row,) = trace.sent(src, 0)
-        assert row.outcome is Outcome.CANCELLED
+        assert row.outcome is TransferOutcome.CANCELLED
         assert (row.start_s, row.end_s, row.delivered_bits) == (2.0, 2.0, 0.0)
         assert (row.power_w, row.bandwidth_hz) == (0.0, 0.0)
         assert (row.energy_tx_j, row.energy_rx_j) == (0.0, 0.0)
@@ -121,12 +121,12 @@ def test_who_leaves_while_it_sends_is_cancelled(share: str, end_s: float) -> Non
     trace, learner = three({0: [(0.0, 2.25)]}, 1, share=share)
     for pair in ((0, 1), (0, 2), (1, 0), (2, 0)):
         (row,) = trace.sent(*pair)
-        assert (row.outcome, row.end_s) == (Outcome.CANCELLED, 2.25)
+        assert (row.outcome, row.end_s) == (TransferOutcome.CANCELLED, 2.25)
         assert row.delivered_bits == pytest.approx(0.25 * BITS, rel=1e-12)
         assert row.mean_rate_bit_s == pytest.approx(2.0e6, rel=1e-12)
     for pair in ((1, 2), (2, 1)):
         (row,) = trace.sent(*pair)
-        assert row.outcome is Outcome.DELIVERED
+        assert row.outcome is TransferOutcome.DELIVERED
         assert row.end_s == pytest.approx(end_s, rel=1e-12)
     assert (learner.discarded, learner.mixed_by(0)) == ([], [])
     assert learner.mixed_by(1) == [({2: (2, 1)}, {2: 0})]
@@ -146,7 +146,7 @@ def test_who_is_back_before_the_round_ends_idles_and_hears() -> None:
     first, second = trace.rounds_of(0)
     assert (first.compute_s, first.off_s, first.wait_s, first.end_s) == close(1.0, 0.5, 1.5, 3.0)
     assert (first.received, first.missed) == (2, 0)
-    assert [row.outcome for row in trace.sent(1, 0)] == [Outcome.DELIVERED] * 2
+    assert [row.outcome for row in trace.sent(1, 0)] == [TransferOutcome.DELIVERED] * 2
     assert (second.compute_s, second.end_s) == close(2.0, 6.0)
     assert learner.mixed_by(0) == [({1: (1, 2), 2: (2, 2)}, {1: 0, 2: 0})]
     assert [key for key in learner.submitted if key[0] == 0] == [(0, 1), (0, 2)]

@@ -10,8 +10,8 @@ from cosim.simulation.world import World
 from cosim.trace.schema import (
     Cause,
     EventKind,
-    Outcome,
     TransferKind,
+    TransferOutcome,
 )
 from tests.simulation.laws_of_devices import (
     check_counts,
@@ -79,7 +79,7 @@ def tell_what_occurred(chosen: Scenario, trace: MemoryTrace) -> None:
         event(f"{chosen.method.schedule}: cut off, {kind[1].value}")
     if any(row.stale for row in trace.rounds):
         event(f"{chosen.method.schedule}: stale arrival")
-    if any(t.outcome is Outcome.CANCELLED and t.end_s > t.start_s for t in trace.transfers):
+    if any(t.outcome is TransferOutcome.CANCELLED and t.end_s > t.start_s for t in trace.transfers):
         event(f"{chosen.method.schedule}: cancelled in the air")
     if any(e.kind is EventKind.JOIN for e in trace.events):
         event("somebody is back")
@@ -90,7 +90,7 @@ def tell_what_occurred(chosen: Scenario, trace: MemoryTrace) -> None:
     event(f"packets {chosen.radio.packets.model}")
     for row in trace.transfers:
         if row.kind is TransferKind.EXPERT:
-            late = row.outcome is Outcome.LATE and row.delivered_bits == row.bits
+            late = row.outcome is TransferOutcome.LATE and row.delivered_bits == row.bits
             event(f"expert {row.outcome.value}{' and whole' if late else ''}")
 
 

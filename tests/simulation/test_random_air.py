@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from cosim.scenario.model import Scenario
-from cosim.trace.schema import Outcome, TransferKind
+from cosim.trace.schema import TransferKind, TransferOutcome
 from tests.simulation.laws_of_devices import (
     check_counts,
     check_lives,
@@ -95,8 +95,8 @@ def check_sums(chosen: Scenario, trace: MemoryTrace) -> None:
         assert row.bits == row.sent_bits == row.delivered_bits == 0
         assert row.symbols is not None
         assert row.power_w <= p_max_w * (1 + 1e-12)
-        assert (row.estimate_error is not None) == (row.outcome is Outcome.DELIVERED)
-        if row.outcome is Outcome.OUTAGE:
+        assert (row.estimate_error is not None) == (row.outcome is TransferOutcome.DELIVERED)
+        if row.outcome is TransferOutcome.OUTAGE:
             assert (row.power_w, row.symbols, row.end_s) == (0.0, 0, row.start_s)
     for one in on_air:
         assert one.end_s <= one.deadline_at_s + 4 * math.ulp(one.end_s)

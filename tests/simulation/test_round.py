@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cosim.scenario.model import Scenario
-from cosim.trace.schema import Cause, EventKind, Outcome, RoundRow, TopologyRow
+from cosim.trace.schema import Cause, EventKind, RoundRow, TopologyRow, TransferOutcome
 from tests.simulation.small_networks import (
     NO_LEARNING,
     PROFILE,
@@ -50,7 +50,9 @@ def mixed(**sections: object) -> Scenario:
 def trace() -> MemoryTrace:
     found = simulate(mixed())
     outcomes = {row.outcome for row in found.transfers}
-    assert outcomes == {Outcome.DELIVERED, Outcome.LATE}, "the scenario is too easy or too hard"
+    assert outcomes == {TransferOutcome.DELIVERED, TransferOutcome.LATE}, (
+        "the scenario is too easy or too hard"
+    )
     return found
 
 
@@ -116,7 +118,7 @@ def test_bits_and_energy_of_rounds_are_those_of_the_transfers(trace: MemoryTrace
         assert row.bits_sent == pytest.approx(math.fsum(t.delivered_bits for t in sent), rel=1e-12)
         assert row.energy_tx_j == pytest.approx(math.fsum(t.energy_tx_j for t in sent), rel=1e-12)
         assert row.energy_rx_j == pytest.approx(math.fsum(t.energy_rx_j for t in heard), rel=1e-12)
-        assert row.received == sum(t.outcome is Outcome.DELIVERED for t in heard)
+        assert row.received == sum(t.outcome is TransferOutcome.DELIVERED for t in heard)
         assert row.received + row.missed == 3
 
 

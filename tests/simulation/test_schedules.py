@@ -11,7 +11,7 @@ import pytest
 from cosim.learning.records import Outgoing
 from cosim.methods.message import Turn
 from cosim.scenario.model import Scenario
-from cosim.trace.schema import EventKind, Outcome, TopologyRow
+from cosim.trace.schema import EventKind, TopologyRow, TransferOutcome
 from tests.simulation.small_networks import (
     NO_LEARNING,
     PROFILE,
@@ -134,7 +134,7 @@ def test_one_cluster_of_all_is_the_synchronous_schedule(late: str) -> None:
     synchronous = rows("synchronous")
     assert rows("cluster") == synchronous
     outcomes = {row.outcome for row in synchronous if hasattr(row, "outcome")}
-    assert outcomes == {Outcome.DELIVERED, Outcome.LATE}
+    assert outcomes == {TransferOutcome.DELIVERED, TransferOutcome.LATE}
 
 
 PAIR = [(0.0, 0.0), (NEAR_M, 0.0)]
@@ -152,9 +152,9 @@ def test_asynchronous_devices_wait_for_nobody() -> None:
     assert learner.mixed_by(0) == [({}, {})] * 3
     assert learner.mixed_by(1) == [({0: (0, 3)}, {0: 0}), ({}, {}), ({}, {})]
     assert [row.received for row in trace.rounds_of(1)] == [3, 0, 0]
-    assert [t.outcome for t in trace.sent(0, 1)] == [Outcome.DELIVERED] * 3
+    assert [t.outcome for t in trace.sent(0, 1)] == [TransferOutcome.DELIVERED] * 3
     assert [(t.outcome, t.end_s - t.start_s) for t in trace.sent(1, 0)] == [
-        (Outcome.CANCELLED, 0.0)
+        (TransferOutcome.CANCELLED, 0.0)
     ]
     # What it sends while it computes costs both.
     second = trace.rounds_of(0)[1]
@@ -169,7 +169,7 @@ def test_the_next_update_is_sent_when_the_air_is_free_of_the_last() -> None:
     assert [t.start_s for t in trace.sent(0, 1)] == pytest.approx([0.25, 1.25, 2.25, 3.25])
     assert [t.end_s for t in trace.sent(0, 1)] == pytest.approx([1.25, 2.25, 3.25, 4.25])
     assert ends(trace, 0) == pytest.approx([0.25, 1.25, 2.25, 4.25], rel=1e-12)
-    assert {t.outcome for t in trace.transfers} == {Outcome.DELIVERED}
+    assert {t.outcome for t in trace.transfers} == {TransferOutcome.DELIVERED}
 
 
 class Unequal(RecordingLearner):

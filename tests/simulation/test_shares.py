@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cosim.scenario.model import Scenario
 from cosim.simulation.world import World
-from cosim.trace.schema import EventKind, Outcome
+from cosim.trace.schema import EventKind, TransferOutcome
 from tests.simulation.small_networks import (
     NO_LEARNING,
     PROFILE,
@@ -70,7 +70,7 @@ def test_the_last_in_the_air_has_all_of_the_bandwidth(
     carried = 0.5 * ends_s * math.log2(1 + second_snr)
     alone_s = (1.0 - carried) / math.log2(1 + alone_snr)
     (first,), (second,) = trace.sent(0, 1), trace.sent(0, 2)
-    assert (first.outcome, second.outcome) == (Outcome.DELIVERED, Outcome.DELIVERED)
+    assert (first.outcome, second.outcome) == (TransferOutcome.DELIVERED, TransferOutcome.DELIVERED)
     assert first.end_s == pytest.approx(2.0 + ends_s, rel=1e-12)
     assert second.end_s == pytest.approx(2.0 + ends_s + alone_s, rel=1e-12)
     assert (first.power_w, second.power_w) == pytest.approx((0.5, 0.5), rel=1e-12)
@@ -104,7 +104,7 @@ def test_three_end_one_after_the_other() -> None:
         now_s += step_s
         left = {k: left[k] - rate[k] * step_s for k in left if k != first}
         (row,) = trace.sent(0, first)
-        assert row.outcome is Outcome.DELIVERED
+        assert row.outcome is TransferOutcome.DELIVERED
         assert row.end_s == pytest.approx(now_s, rel=1e-12)
     assert not left
 
@@ -114,7 +114,7 @@ def test_those_who_end_together_end_together() -> None:
     chosen, at = star(MBIT, [3.0, 3.0, 3.0])
     trace, _ = in_use(chosen, at)
     rows = [t for t in trace.transfers if t.src == 0]
-    assert [row.outcome for row in rows] == [Outcome.DELIVERED] * 3
+    assert [row.outcome for row in rows] == [TransferOutcome.DELIVERED] * 3
     assert [row.end_s for row in rows] == pytest.approx([2.0 + 1.5] * 3, rel=1e-12)
     assert [row.bandwidth_hz for row in rows] == pytest.approx([1e6 / 3] * 3, rel=1e-9)
 
@@ -125,7 +125,7 @@ def test_one_without_power_leaves_its_share_to_the_others() -> None:
     chosen, at = star(MBIT, [15.0, 1e-3], power=power, deadline_s=2.0)
     trace, _ = in_use(chosen, at)
     (near,), (far,) = trace.sent(0, 1), trace.sent(0, 2)
-    assert (far.outcome, far.end_s) == (Outcome.OUTAGE, 2.0)
+    assert (far.outcome, far.end_s) == (TransferOutcome.OUTAGE, 2.0)
     # Lemma 1 aimed at 1 Mbit in 2 s over half of W: 1 bit/s/Hz, SNR 1; over all of W it is ½.
     assert near.end_s == pytest.approx(2.0 + 1.0 / math.log2(1.5), rel=1e-12)
     assert near.bandwidth_hz == pytest.approx(1.0e6, rel=1e-12)
@@ -161,7 +161,7 @@ def test_no_transfer_is_later_than_with_fixed_shares(
         assert dynamic.delivered_bits >= fixed.delivered_bits * (1 - 1e-9)
         assert dynamic.bandwidth_hz >= fixed.bandwidth_hz * (1 - 1e-12)
         assert dynamic.bandwidth_hz <= 1.0e6 * (1 + 1e-12)
-        if fixed.outcome is Outcome.DELIVERED:
-            assert dynamic.outcome is Outcome.DELIVERED
+        if fixed.outcome is TransferOutcome.DELIVERED:
+            assert dynamic.outcome is TransferOutcome.DELIVERED
     first = min(runs["fixed"].values(), key=lambda row: row.end_s)
     assert runs["dynamic"][first.dst].end_s == pytest.approx(first.end_s, rel=1e-12)

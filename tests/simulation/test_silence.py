@@ -11,7 +11,7 @@ from cosim.methods.message import Turn
 from cosim.methods.workload import Workload
 from cosim.preflight.disk import rows_at_most
 from cosim.scenario.model import Scenario
-from cosim.trace.schema import EventKind, Outcome, TransferKind
+from cosim.trace.schema import EventKind, TransferKind, TransferOutcome
 from tests.simulation.small_networks import (
     PROFILE,
     ROUND_RADIO,
@@ -88,7 +88,7 @@ def test_a_silent_round_costs_only_beacons_each_as_long_as_its_bits_at_its_rate(
         snr = 7.0 if abs(row.src - row.dst) == 1 else 7.0 / 4
         # Half of the band at half of the power: the noise is halved, too.
         air_s = BEACON / (0.5e6 * math.log2(1 + snr))
-        assert (row.bits, row.outcome) == (BEACON, Outcome.DELIVERED)
+        assert (row.bits, row.outcome) == (BEACON, TransferOutcome.DELIVERED)
         assert row.end_s - row.start_s == pytest.approx(air_s, rel=1e-9)
         assert row.power_w == pytest.approx(0.5)
     slowest_s = BEACON / (0.5e6 * math.log2(1 + 7.0 / 4))
@@ -112,7 +112,7 @@ def test_who_speaks_is_heard_and_who_is_silent_is_neither_received_nor_missed() 
 
 def test_a_beacon_that_is_lost_is_waited_for_and_not_missed() -> None:
     trace, _ = played(chosen(), {}, FAR)
-    lost = [row for row in beacons(trace) if row.outcome is not Outcome.DELIVERED]
+    lost = [row for row in beacons(trace) if row.outcome is not TransferOutcome.DELIVERED]
     assert {(row.src, row.dst) for row in lost} == {(0, 2), (1, 2), (2, 0), (2, 1)}
     assert {row.end_s for row in lost} == {4.0}
     for row in trace.rounds:

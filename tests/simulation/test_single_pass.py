@@ -12,7 +12,7 @@ from cosim.methods.message import NOTHING_LOST, Flight, Graph, Passage, Turn
 from cosim.scenario.model import Scenario
 from cosim.simulation.null_learner import NullLearner
 from cosim.simulation.setup import build
-from cosim.trace.schema import Cause, Outcome, TransferKind
+from cosim.trace.schema import Cause, TransferKind, TransferOutcome
 from tests.simulation.small_networks import (
     NO_LEARNING,
     PROFILE,
@@ -75,7 +75,7 @@ def test_a_pass_takes_its_bits_over_its_rate_and_loses_nothing_where_nothing_mov
         efficiency = math.log2(1 + 10 ** (row.mean_snr_db / 10) / 10 ** (backoff_db / 10))
         took_s = BITS / (20.0e6 * efficiency)
         assert row.end_s - row.start_s == pytest.approx(took_s, rel=1e-9)
-        assert (row.outcome, row.packets_lost, row.mixing) == (Outcome.DELIVERED, 0, 0)
+        assert (row.outcome, row.packets_lost, row.mixing) == (TransferOutcome.DELIVERED, 0, 0)
         assert row.delivered_bits == BITS
         assert row.sent_bits == pytest.approx(BITS, rel=1e-9)
         amplifier_w = row.power_w / PROFILE["pa_efficiency"]
@@ -92,7 +92,7 @@ def test_a_channel_that_is_too_weak_loses_everything_at_the_deadline() -> None:
     for row in trace.transfers:
         assert 20.0e6 * 0.05 * math.log2(1 + 10 ** (row.mean_snr_db / 10)) < BITS
         assert row.end_s == pytest.approx(row.deadline_at_s, abs=1e-12)
-        assert (row.outcome, row.cause) == (Outcome.DELIVERED, Cause.BITS_DELIVERED)
+        assert (row.outcome, row.cause) == (TransferOutcome.DELIVERED, Cause.BITS_DELIVERED)
         assert (row.packets_lost, row.delivered_bits) == (packets, 0.0)
     assert {flight.lost for flight in learner.flights.values()} == {tuple(range(packets))}
 
@@ -175,7 +175,7 @@ def test_what_is_cut_short_has_lost_what_was_lost_until_then() -> None:
     trace, learner = played(chosen, spells=spells)
     (row,) = [row for row in trace.transfers if row.src == 0]
     (full,) = [row for row in whole.transfers if row.src == 0]
-    assert row.outcome is Outcome.CANCELLED
+    assert row.outcome is TransferOutcome.CANCELLED
     assert row.end_s < full.end_s
     sent = math.floor(BITS * (row.end_s - row.start_s) / (full.end_s - full.start_s) / PACKET_BITS)
     assert row.packets_lost is not None
@@ -201,7 +201,7 @@ def test_experts_and_announcements_are_sent_until_they_arrive() -> None:
     assert kinds[TransferKind.CONTROL]
     for row in (*kinds[TransferKind.EXPERT], *kinds[TransferKind.CONTROL]):
         assert row.packets_lost is None
-        assert (row.outcome, row.delivered_bits) == (Outcome.DELIVERED, row.bits)
+        assert (row.outcome, row.delivered_bits) == (TransferOutcome.DELIVERED, row.bits)
     for row in kinds[TransferKind.UPDATE]:
         assert row.delivered_bits == 0.0
 

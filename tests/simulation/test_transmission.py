@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosim.scenario.radio import Radio
-from cosim.trace.schema import Cause, EventKind, Outcome
+from cosim.trace.schema import Cause, EventKind, TransferOutcome
 from tests.simulation.small_networks import NO_LEARNING, PROFILE, ZERO_MARGIN, scenario, simulate
 
 SCALED = {"policy": "lemma1", "fallback": "scale"}
@@ -102,7 +102,7 @@ def test_lemma_1_without_margin_ends_exactly_at_the_deadline_and_is_delivered(
     sent = [row for row in trace.transfers if row.src == 0]
     assert len(sent) == n
     for row in sent:
-        assert row.outcome is Outcome.DELIVERED
+        assert row.outcome is TransferOutcome.DELIVERED
         assert row.end_s == row.deadline_at_s
         assert row.delivered_bits == bits
     assert all(row.missed == 0 for row in trace.rounds)
@@ -122,7 +122,7 @@ def test_an_infeasible_demand_is_scaled_to_p_max_and_late() -> None:
     assert sent[1].power_w / sent[0].power_w == pytest.approx(3.0**3, rel=1e-12)
     for row in sent:
         rate = W / 2 * math.log2(1 + 10 ** (row.mean_snr_db / 10))
-        assert row.outcome is Outcome.LATE
+        assert row.outcome is TransferOutcome.LATE
         assert row.end_s == row.deadline_at_s
         assert row.delivered_bits == pytest.approx(rate * gamma, rel=1e-12)
         assert row.delivered_bits < bits
@@ -149,7 +149,7 @@ def test_without_power_nobody_is_on_the_air_and_nobody_waits() -> None:
     trace = simulate(chosen)
     assert len(trace.transfers) == 12
     for row in trace.transfers:
-        assert row.outcome is Outcome.OUTAGE
+        assert row.outcome is TransferOutcome.OUTAGE
         assert (row.power_w, row.delivered_bits, row.mean_rate_bit_s) == (0.0, 0.0, 0.0)
         assert row.end_s == row.start_s
         assert (row.energy_tx_j, row.energy_rx_j) == (0.0, 0.0)
@@ -170,7 +170,7 @@ def test_by_default_a_demand_without_end_takes_p_max_and_is_late() -> None:
     )
     rows = simulate(chosen).transfers
     assert [row.power_w for row in rows] == pytest.approx([0.05] * 6, rel=1e-12)
-    assert {row.outcome for row in rows} == {Outcome.LATE}
+    assert {row.outcome for row in rows} == {TransferOutcome.LATE}
     assert all(row.end_s == row.deadline_at_s and 0 < row.delivered_bits < 1e12 for row in rows)
 
 
@@ -192,9 +192,9 @@ def test_knowing_the_mean_alone_misjudges_the_fade() -> None:
     chosen = scenario(rounds=20, radio=Radio(fading={"model": "block"}, power=power))
     trace = simulate(chosen, at=[(0.0, 0.0), (40.0, 0.0)])
     outcomes = {row.outcome for row in trace.transfers}
-    assert outcomes == {Outcome.DELIVERED, Outcome.LATE}
+    assert outcomes == {TransferOutcome.DELIVERED, TransferOutcome.LATE}
     needed_db = 10 * math.log10(2 ** (4.0e6 / (20.0e6 * 2.0)) - 1)
     for row in trace.transfers:
-        assert (row.outcome is Outcome.DELIVERED) == (row.mean_snr_db > needed_db)
-        if row.outcome is Outcome.DELIVERED:
+        assert (row.outcome is TransferOutcome.DELIVERED) == (row.mean_snr_db > needed_db)
+        if row.outcome is TransferOutcome.DELIVERED:
             assert row.end_s < row.deadline_at_s

@@ -23,7 +23,7 @@ from cosim.sweeping.engine import Engine, engine_named, player_of
 from cosim.sweeping.index import Entry
 from cosim.sweeping.run import play_sweep
 from cosim.sweeping.watch import Watch
-from cosim.sweeping.work import Task
+from cosim.sweeping.work import Assignment
 from cosim.trace.lock import LOCK_FILE
 from cosim.trace.manifest import read_manifest
 
@@ -119,11 +119,11 @@ def test_a_run_whose_worker_dies_is_tried_again_and_the_others_go_on(
 ) -> None:
     long = load(scenario_file, ["rounds=60"])
     names = ("whole", "once", "always", "short")
-    tasks = [Task(name, long, tmp_path / "ray" / name) for name in names]
+    assignments = [Assignment(name, long, tmp_path / "ray" / name) for name in names]
     killers = [Killer(tmp_path / "ray" / "once", 1), Killer(tmp_path / "ray" / "always", 3)]
     for killer in killers:
         killer.start()
-    replies = {reply.name: reply.error for reply in ray_workers.play_all(tasks, jobs=2)}
+    replies = {reply.name: reply.error for reply in ray_workers.play_all(assignments, jobs=2)}
     for killer in killers:
         killer.join(timeout=120)
     assert [len(killer.killed) for killer in killers] == [1, 3]

@@ -9,12 +9,12 @@ from cosim.trace.schema import (
     EventKind,
     EventRow,
     LayerRow,
-    Outcome,
     PositionRow,
     RoundRow,
     Row,
     TopologyRow,
     TransferKind,
+    TransferOutcome,
     TransferRow,
 )
 
@@ -42,7 +42,7 @@ def rows() -> dict[str, list[Row]]:
         delivered_bits=3e9,
         energy_tx_j=0.2,
         energy_rx_j=0.1,
-        outcome=Outcome.DELIVERED,
+        outcome=TransferOutcome.DELIVERED,
         cause=Cause.BITS_DELIVERED,
     )
     one_round = RoundRow(
@@ -81,7 +81,7 @@ def rows() -> dict[str, list[Row]]:
         ],
         "transfers": [
             transfer,
-            transfer._replace(number=1, kind=TransferKind.EXPERT, outcome=Outcome.LATE),
+            transfer._replace(number=1, kind=TransferKind.EXPERT, outcome=TransferOutcome.LATE),
         ],
         "rounds": [one_round, one_round._replace(device=1, loss=None, battery_j=None)],
         "topology": [TopologyRow(1, 0, 3, 2, 0.25, None), TopologyRow(1, 1, 3, 2, None, 0.5)],

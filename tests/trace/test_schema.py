@@ -13,9 +13,9 @@ from cosim.trace.schema import (
     VOCABULARIES,
     Cause,
     EventKind,
-    Outcome,
     Quantity,
     TransferKind,
+    TransferOutcome,
     units,
 )
 
@@ -98,11 +98,11 @@ def test_types_are_few_and_nulls_are_declared() -> None:
 def test_closed_vocabularies() -> None:
     expected: dict[str, dict[str, type[StrEnum]]] = {
         "events": {"kind": EventKind, "cause": Cause},
-        "transfers": {"kind": TransferKind, "outcome": Outcome, "cause": Cause},
+        "transfers": {"kind": TransferKind, "outcome": TransferOutcome, "cause": Cause},
         "diagnostics": {"quantity": Quantity},
     }
     assert {table: words for table, words in VOCABULARIES.items() if words} == expected
-    assert list(Outcome) == ["delivered", "late", "outage", "cancelled"]
+    assert list(TransferOutcome) == ["delivered", "late", "outage", "cancelled"]
 
 
 def test_the_optional_tables_are_as_documented() -> None:

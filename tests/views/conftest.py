@@ -14,10 +14,10 @@ from cosim.trace.schema import (
     Cause,
     EventKind,
     EventRow,
-    Outcome,
     PositionRow,
     RoundRow,
     TransferKind,
+    TransferOutcome,
     TransferRow,
 )
 from cosim.trace.writer import TraceWriter
@@ -49,7 +49,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def _transfer(
-    src: int, dst: int, start_s: float, end_s: float, outcome: Outcome, number: int = 0
+    src: int, dst: int, start_s: float, end_s: float, outcome: TransferOutcome, number: int = 0
 ) -> TransferRow:
     """A transfer of round 1 with Γ = 2 s."""
     numbers = dict.fromkeys(TransferRow._fields, 1)
@@ -85,11 +85,11 @@ def crashed_rows() -> list[Any]:
         happened(1.0, 0, EventKind.COMPUTE_END),
         happened(1.0, 0, EventKind.SEND_START, 1, 0),
         happened(1.0, 0, EventKind.SEND_START, 2, 1),
-        _transfer(0, 1, 1.0, 1.5, Outcome.CANCELLED),
+        _transfer(0, 1, 1.0, 1.5, TransferOutcome.CANCELLED),
         happened(1.5, 1, EventKind.CUT_OFF),
-        _transfer(0, 2, 1.0, 3.0, Outcome.LATE, 1),
+        _transfer(0, 2, 1.0, 3.0, TransferOutcome.LATE, 1),
         happened(3.0, 2, EventKind.SEND_START, 0, 2),
-        _transfer(2, 0, 3.0, 3.0, Outcome.OUTAGE, 2),
+        _transfer(2, 0, 3.0, 3.0, TransferOutcome.OUTAGE, 2),
         happened(3.5, 2, EventKind.SEND_START, 1, 3),  # in the air when the run crashed
         _round(0),
         happened(4.0, 0, EventKind.PLAN),

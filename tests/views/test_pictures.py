@@ -12,7 +12,7 @@ from PIL import Image
 
 import cosim
 from cosim.trace.reader import Run
-from cosim.trace.schema import Outcome, PositionRow
+from cosim.trace.schema import PositionRow, TransferOutcome
 from cosim.views import animation
 from cosim.views.animation import write_animation
 from cosim.views.arrows import curves
@@ -36,7 +36,8 @@ def shows(path: Path, colour: str, tolerance: int = 2) -> bool:
 def test_a_chart_shows_all_phases_and_outcomes(played: Run, tmp_path: Path) -> None:
     path = tmp_path / "chart.png"
     assert write_gantt(played, [1, 2, 3], path) is None
-    for colour in (*PHASE.values(), OUTCOME[Outcome.DELIVERED], OUTCOME[Outcome.LATE]):
+    outcomes = TransferOutcome.DELIVERED, TransferOutcome.LATE
+    for colour in (*PHASE.values(), *(OUTCOME[outcome] for outcome in outcomes)):
         assert shows(path, colour)
 
 
@@ -55,7 +56,7 @@ def test_views_draw_a_run_that_crashed(crashed: Run, tmp_path: Path) -> None:
     write_gantt(crashed, [1, 2], tmp_path / "chart.png")
     write_map(crashed, 1, tmp_path / "map.png")
     write_animation(crashed, tmp_path / "map.gif")
-    for outcome in (Outcome.LATE, Outcome.OUTAGE):
+    for outcome in (TransferOutcome.LATE, TransferOutcome.OUTAGE):
         assert shows(tmp_path / "chart.png", OUTCOME[outcome])
         assert shows(tmp_path / "map.png", OUTCOME[outcome], tolerance=60)
 
@@ -63,7 +64,7 @@ def test_views_draw_a_run_that_crashed(crashed: Run, tmp_path: Path) -> None:
 def test_a_chart_of_many_devices_says_that_it_shows_the_first(
     written: Callable[..., Run], transfer: Any, ended_round: Any, tmp_path: Path
 ) -> None:
-    rows = [transfer(src, src + 1, 1.0, 2.0, Outcome.DELIVERED) for src in range(60)]
+    rows = [transfer(src, src + 1, 1.0, 2.0, TransferOutcome.DELIVERED) for src in range(60)]
     rows += [PositionRow(0.0, device, float(device), 0.0) for device in range(110)]
     run = written([*rows, *map(ended_round, range(60))])
     assert write_gantt(run, [1], tmp_path / "a.png") == (

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cosim.learning.base.packed_llama.model import LeanModel
-from cosim.learning.base.packed_llama.weights import PLACES, Block, Norm, Product, Weights
+from cosim.learning.base.packed_llama.weights import PLACES, Block, ModelWeights, Norm, Product
 from cosim.methods.layout import AdaptedModule
 
 WEIGHTS = "model.safetensors"
@@ -59,7 +59,7 @@ class ConvertedLlama(nn.Module):
         """The output head, as a model of transformers gives it."""
         return self.lm_head
 
-    def lean_weights(self, modules: Sequence[AdaptedModule]) -> Weights:
+    def lean_weights(self, modules: Sequence[AdaptedModule]) -> ModelWeights:
         """The weights by their part in a block, shared; modules: those that are adapted."""
         numbers = {module.name: number for number, module in enumerate(modules)}
         config = self.config
@@ -74,7 +74,7 @@ class ConvertedLlama(nn.Module):
             return Block(attention_norm, tuple(products), mlp_norm)
 
         pairs = torch.arange(0, config.head_dim, 2, dtype=torch.float) / config.head_dim
-        return Weights(
+        return ModelWeights(
             self._weight(_EMBEDDING),
             tuple(block(f"model.layers.{n}") for n in range(config.num_hidden_layers)),
             norm(_NORM),

@@ -13,8 +13,8 @@ from cosim.methods.layout import Layout
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Progress is what of a fine-tuning has been computed.
+class FineTuningProgress:
+    """A fine-tuning's progress is what of it has been computed.
 
     steps: optimiser steps that are whole.
     lowest: the lowest block that back-propagation has reached in the step after them, and with it
@@ -68,7 +68,7 @@ def depth_reached(flop_done: int, forward: int, backward: Sequence[int]) -> int:
 
 def progress(
     flop_done: int, work: Work, blocks: Sequence[Work], batches: Sequence[Sequence[Encoded]]
-) -> Progress:
+) -> FineTuningProgress:
     """What so many FLOP come to, over mini-batches in order.
 
     work: of the whole model. blocks: the same by block, the last one first.
@@ -80,6 +80,6 @@ def progress(
             forward = work.forward_of(batch)
             backward = [block.backward_of(batch) for block in blocks]
             depth = depth_reached(rest, forward, backward)
-            return Progress(step, len(blocks) - depth if depth else None)
+            return FineTuningProgress(step, len(blocks) - depth if depth else None)
         rest -= whole
-    return Progress(len(batches))
+    return FineTuningProgress(len(batches))

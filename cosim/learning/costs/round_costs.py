@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from cosim.learning.costs.depth import Progress, block_works, progress
+from cosim.learning.costs.depth import FineTuningProgress, block_works, progress
 from cosim.learning.costs.flop import Work
 from cosim.learning.data.encoding import Encoded
 from cosim.methods.layout import Layout
@@ -54,14 +54,14 @@ class RoundCosts:
 
     def progress(
         self, flop_done: int, whole: Workload, batches: Batches, trains: frozenset[str]
-    ) -> Progress:
+    ) -> FineTuningProgress:
         """What of a round's work has been trained, and is kept, after so many FLOP.
 
         What the work has besides its steps, a calibration, comes first. Nothing is kept where the
         method's aggregation takes no part of a round.
         """
         if not self.method.aggregation.by_block:
-            return Progress(0)
+            return FineTuningProgress(0)
         work = self.work.training(trains)
         before = int(whole.flop) - work.training_flop(batches)
         blocks = [block.training(trains) for block in self._blocks]

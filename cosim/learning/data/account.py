@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cosim.learning.data.draw import Drawing, HeldOut
+from cosim.learning.data.draw import HeldOut, RowDraw
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Account:
 
     name: str
     held: HeldOut
-    drawn: Drawing
+    drawn: RowDraw
     trained: int
     tested: int
     asked: int
@@ -35,27 +35,25 @@ class Account:
 
         Nothing where every row is used, to train or to test, and of rows that are made without end.
         """
-        drawing = self.drawn
-        left_out = drawing.repeated + drawing.held_elsewhere + self.too_long
+        draw = self.drawn
+        left_out = draw.repeated + draw.held_elsewhere + self.too_long
         if not self.held.split:
-            left_out += drawing.held
+            left_out += draw.held
         if self.held.rows is None or not left_out:
             return ""
-        elsewhere = f"in the test rows of {', '.join(drawing.others)}"
+        elsewhere = f"in the test rows of {', '.join(draw.others)}"
         parts = [
             f"{count:,} {reason}"
             for count, reason in (
-                (drawing.repeated, "repeated prompts"),
-                (drawing.held, "in the test rows"),
-                (drawing.held_elsewhere, elsewhere),
+                (draw.repeated, "repeated prompts"),
+                (draw.held, "in the test rows"),
+                (draw.held_elsewhere, elsewhere),
                 (self.too_long, "too long"),
             )
             if count
         ]
-        complete = drawing.read == self.held.rows
-        rows = (
-            f"{drawing.read:,}" if complete else f"the first {drawing.read:,} of {self.held.rows:,}"
-        )
+        complete = draw.read == self.held.rows
+        rows = f"{draw.read:,}" if complete else f"the first {draw.read:,} of {self.held.rows:,}"
         summary = f"{rows} rows → {', '.join(parts)}, {self.trained:,} left"
         repeated = len(self.held.test) - len({example.key for example in self.held.test})
         return summary + (f"; {repeated:,} of the test rows repeat a prompt" if repeated else "")
@@ -64,7 +62,7 @@ class Account:
     def warnings(self) -> tuple[str, ...]:
         """What a user should look twice at: fewer test rows than asked for, rows too long,
         training rows that are test rows, and files most of whose rows repeat a prompt."""
-        held_out, drawing = self.held, self.drawn
+        held_out, draw = self.held, self.drawn
         sentences = []
         if self.tested < self.asked:
             why = "of a file without test rows one in five is held out at most: "
@@ -85,16 +83,16 @@ class Account:
                 f"{' and '.join(long)} that were drawn are longer than training.max_tokens "
                 f"({self.max_tokens}) and left out"
             )
-        if drawing.held and not held_out.split and held_out.rows is not None:
-            sentences.append(f"{drawing.held:,} training rows are among its test rows and left out")
-        if drawing.held_elsewhere:
+        if draw.held and not held_out.split and held_out.rows is not None:
+            sentences.append(f"{draw.held:,} training rows are among its test rows and left out")
+        if draw.held_elsewhere:
             sentences.append(
-                f"{drawing.held_elsewhere:,} training rows are among the test rows of "
-                f"{', '.join(drawing.others)} and left out"
+                f"{draw.held_elsewhere:,} training rows are among the test rows of "
+                f"{', '.join(draw.others)} and left out"
             )
-        if held_out.rows is not None and 2 * drawing.repeated >= drawing.read:
+        if held_out.rows is not None and 2 * draw.repeated >= draw.read:
             sentences.append(
-                f"{drawing.repeated:,} of {drawing.read:,} rows repeat a prompt and are left out, "
+                f"{draw.repeated:,} of {draw.read:,} rows repeat a prompt and are left out, "
                 f"{self.trained:,} are left"
             )
         return tuple(f"tasks.{self.name}: {sentence}" for sentence in sentences)

@@ -10,7 +10,7 @@ from cosim.learning.data.example import Example
 from cosim.learning.data.files import hub_parts, jsonl_parts
 from cosim.learning.data.procedural import procedural_examples
 from cosim.randomness import stream
-from cosim.scenario.learning import Task
+from cosim.scenario.learning import TaskChoice
 
 # A procedural task may have few distinct prompts, or few that are short enough; this many draws
 # without another one end it.
@@ -40,7 +40,7 @@ class HeldOut:
     split: bool = False
 
 
-def hold_out(name: str, task: Task, seed: int, samples: int, fits: Fits) -> HeldOut:
+def hold_out(name: str, task: TaskChoice, seed: int, samples: int, fits: Fits) -> HeldOut:
     """Draws a task's test rows, as many as `samples` where so many are short enough.
 
     Of a file without test rows one row in five is held out at most. The order is drawn from the
@@ -70,8 +70,8 @@ def hold_out(name: str, task: Task, seed: int, samples: int, fits: Fits) -> Held
 
 
 @dataclass
-class Drawing:
-    """A drawing says which of a task's training rows were kept, and counts the others by reason.
+class RowDraw:
+    """A row draw says which of a task's training rows were kept, and counts the others by reason.
 
     kept: the training rows, in the order drawn.
     read: rows looked at.
@@ -101,37 +101,37 @@ def marks_of(examples: Iterable[Example]) -> set[str | bytes]:
 
 def draw_training(
     held_out: HeldOut, elsewhere: Mapping[str, set[str | bytes]], samples: int, fits: Fits
-) -> Drawing:
+) -> RowDraw:
     """The first `samples` rows whose prompts are new, short enough, and held out by no task.
 
     elsewhere: `marks_of` the test rows of every other task.
     """
-    drawing = Drawing()
+    draw = RowDraw()
     keys: set[str] = set()
     test_keys = {example.key for example in held_out.test}
     if held_out.split:  # its test rows are rows of the file as well
         keys = set(test_keys)
-        drawing.read = len(held_out.test)
-        drawing.held = len(test_keys)
-        drawing.repeated = len(held_out.test) - len(test_keys)
+        draw.read = len(held_out.test)
+        draw.held = len(test_keys)
+        draw.repeated = len(held_out.test) - len(test_keys)
 
     def usable() -> Iterator[Example]:
         idle = 0
         for example in held_out.train:
-            drawing.read += 1
+            draw.read += 1
             count = len(keys)
             keys.add(example.key)
             if len(keys) == count:
-                drawing.repeated += 1
+                draw.repeated += 1
             elif example.key in test_keys:
-                drawing.held += 1
+                draw.held += 1
             elif names := [
                 name
                 for name, marks in elsewhere.items()
                 if example.key in marks or not marks.isdisjoint(example.marks)
             ]:
-                drawing.held_elsewhere += 1
-                drawing.others += [name for name in names if name not in drawing.others]
+                draw.held_elsewhere += 1
+                draw.others += [name for name in names if name not in draw.others]
             else:
                 idle = 0
                 yield example
@@ -141,9 +141,9 @@ def draw_training(
                 return
 
     patience = _PATIENCE if held_out.rows is None else None
-    drawing.kept, long = _first(usable(), samples, fits, patience)
-    drawing.too_long = len(long)
-    return drawing
+    draw.kept, long = _first(usable(), samples, fits, patience)
+    draw.too_long = len(long)
+    return draw
 
 
 def _distinct(examples: Iterable[Example]) -> Iterator[Example]:

@@ -11,11 +11,11 @@ from typing import Any
 
 from cosim.errors import TaskError
 from cosim.learning.data.example import Example, RowReader
-from cosim.scenario.learning import Fields, Task
+from cosim.scenario.learning import Fields, TaskChoice
 from cosim.scenario.reading.paths import expanded
 
 
-def jsonl_parts(name: str, task: Task) -> tuple[list[Example], list[Example] | None]:
+def jsonl_parts(name: str, task: TaskChoice) -> tuple[list[Example], list[Example] | None]:
     """Training and test examples of `jsonl:<path>`.
 
     A directory holds train.jsonl and test.jsonl; a file holds training rows, with test rows in
@@ -28,7 +28,7 @@ def jsonl_parts(name: str, task: Task) -> tuple[list[Example], list[Example] | N
     return _read(name, path, task), test
 
 
-def hub_parts(name: str, task: Task) -> tuple[list[Example], list[Example] | None]:
+def hub_parts(name: str, task: TaskChoice) -> tuple[list[Example], list[Example] | None]:
     """Training and test examples of `hf:<dataset>`; needs the extra `hub`."""
     try:
         from datasets import load_dataset
@@ -77,7 +77,7 @@ def prompts_of(path: Path, whose: str, fields: Fields) -> list[tuple[Mapping[str
     return prompts
 
 
-def _read(name: str, path: Path, task: Task) -> list[Example]:
+def _read(name: str, path: Path, task: TaskChoice) -> list[Example]:
     whose = f"tasks.{name}"
     rows = json_rows(path, whose, named=f"{whose}.source")
     return _examples(whose, str(path), rows, RowReader(whose, task.fields))

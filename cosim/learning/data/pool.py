@@ -12,12 +12,12 @@ from typing import Any
 from cosim.errors import TaskError
 from cosim.learning.data.account import Account
 from cosim.learning.data.division import Parts, divided
-from cosim.learning.data.draw import Drawing, draw_training, hold_out, marks_of
+from cosim.learning.data.draw import RowDraw, draw_training, hold_out, marks_of
 from cosim.learning.data.encoding import Encoded, encode_all
 from cosim.learning.data.example import Example
 from cosim.learning.data.relabel import relabelled
 from cosim.randomness import stream
-from cosim.scenario.learning import Task
+from cosim.scenario.learning import TaskChoice
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class TaskPool:
 
 
 def load_pools(
-    tasks: Mapping[str, Task],
+    tasks: Mapping[str, TaskChoice],
     tokenizer: Any,
     *,
     seed: int,
@@ -113,10 +113,10 @@ def load_pools(
     for name, task in tasks.items():
         encoder, held_out = encoders[name], parts[name]
         elsewhere = {other: theirs for other, theirs in marks.items() if other != name}
-        drawing = draw_training(held_out, elsewhere, task.samples, encoder.rows_fit)
-        train, test = drawing.kept, list(held_out.test)
-        if not (train or drawing.too_long):
-            raise _nothing_left(name, len({example.key for example in test}), drawing)
+        draw = draw_training(held_out, elsewhere, task.samples, encoder.rows_fit)
+        train, test = draw.kept, list(held_out.test)
+        if not (train or draw.too_long):
+            raise _nothing_left(name, len({example.key for example in test}), draw)
         if task.relabel is not None and train and test:
             train, test = relabelled(name, task.relabel, train, test)
         # Another answer may be longer than the one that was drawn.
@@ -128,7 +128,7 @@ def load_pools(
         rows = [row for row, _ in usable]
         questions = [q for q in encoder.questions(test) if _longest(q) <= max_tokens]
         for part, remainder, total in (
-            ("training", rows, len(train) + drawing.too_long),
+            ("training", rows, len(train) + draw.too_long),
             ("test", questions, len(test) + held_out.too_long),
         ):
             if not remainder:
@@ -136,9 +136,9 @@ def load_pools(
                     f"tasks.{name}: all {total} {part} rows are longer than training.max_tokens "
                     f"({max_tokens})"
                 )
-        too_long = drawing.too_long + len(train) - len(rows)
+        too_long = draw.too_long + len(train) - len(rows)
         account = Account(
-            name, held_out, drawing, len(rows), len(questions), test_samples, too_long, max_tokens
+            name, held_out, draw, len(rows), len(questions), test_samples, too_long, max_tokens
         )
         if len(rows) < shares[name]:
             facts = f" ({account.facts})" if account.facts else ""
@@ -182,11 +182,11 @@ def asked_pool(
     return TaskPool(name, (), questions, warnings)
 
 
-def _nothing_left(name: str, tested: int, drawing: Drawing) -> TaskError:
+def _nothing_left(name: str, tested: int, draw: RowDraw) -> TaskError:
     """No training row is left: all prompts are held out, here or by other tasks."""
-    where = f", by {', '.join(drawing.others)} too," if drawing.others else ""
+    where = f", by {', '.join(draw.others)} too," if draw.others else ""
     return TaskError(
-        f"tasks.{name}: all {tested + drawing.held_elsewhere} distinct prompts are held out{where} "
+        f"tasks.{name}: all {tested + draw.held_elsewhere} distinct prompts are held out{where} "
         "for evaluation and none is left for training; lower evaluation.samples"
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 from cosim.errors import TaskError
 from cosim.learning.data.example import Example, RowReader
 from cosim.randomness import stream
-from cosim.scenario.learning import Task
+from cosim.scenario.learning import TaskChoice
 from cosim.spelling import did_you_mean
 
 # The largest size that every dataset takes; most number their rows without end, a few make a list
@@ -20,7 +20,7 @@ from cosim.spelling import did_you_mean
 _SIZE = 20_000
 
 
-def procedural_examples(name: str, task: Task, seed: int, part: str) -> Iterator[Example]:
+def procedural_examples(name: str, task: TaskChoice, seed: int, part: str) -> Iterator[Example]:
     """The examples of one part ('train' or 'test') of a reasoning_gym dataset.
 
     The dataset's own seed is drawn from the stream (seed, "task", name, part). Raises `TaskError`
@@ -48,7 +48,7 @@ def procedural_examples(name: str, task: Task, seed: int, part: str) -> Iterator
         number += 1
 
 
-def _create(name: str, task: Task, seed: int) -> Any:
+def _create(name: str, task: TaskChoice, seed: int) -> Any:
     reasoning_gym = _reasoning_gym()
     from reasoning_gym.factory import DATASETS
 

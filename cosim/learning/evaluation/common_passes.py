@@ -35,8 +35,8 @@ class CandidateScore:
     exact: bool
 
 
-class Row(NamedTuple):
-    """A row is one question's reading, or one candidate's, of one of the requests.
+class RequestRow(NamedTuple):
+    """A request's row is one question's reading, or one candidate's, of one of the requests.
 
     reading: what the model reads.
     request: number of the request.
@@ -76,7 +76,7 @@ class CommonPasses:
         ranked = any(not question.free for r in requests for question in r.questions)
         self.ranks = ranks or ranked
         every = [
-            Row(reading, number, position, place)
+            RequestRow(reading, number, position, place)
             for number, request in enumerate(requests)
             for position, question in enumerate(request.questions)
             for place, reading in enumerate(self._readings(question.candidates))
@@ -121,7 +121,7 @@ class CommonPasses:
                 self._pairs = None
         return scores
 
-    def _mix(self, part: Sequence[Row]) -> Mix | None:
+    def _mix(self, part: Sequence[RequestRow]) -> Mix | None:
         expert, weights = self.requests[0].expert, None
         if expert is None:
             return None
@@ -129,7 +129,7 @@ class CommonPasses:
             weights = torch.stack([self._weights(row) for row in part])
         return mix_of(expert, weights, self.layout, self.device, self.dtype)
 
-    def _weights(self, row: Row) -> Tensor:
+    def _weights(self, row: RequestRow) -> Tensor:
         weights = self.requests[row.request].weights
         assert weights is not None
         return weights[row.question]
@@ -163,7 +163,7 @@ class CommonPasses:
         ]
 
 
-def _passes(rows: Sequence[Row], most: int) -> Iterator[list[Row]]:
+def _passes(rows: Sequence[RequestRow], most: int) -> Iterator[list[RequestRow]]:
     """Rows of similar lengths together, the longest first; those of one request after another."""
     order = sorted(rows, key=lambda row: -len(row.reading.tokens))
     start = 0

@@ -26,8 +26,7 @@ from cosim.learning.training.lesson import Lesson, Outcome
 from cosim.learning.training.pass_room import PassRoom, least
 from cosim.learning.training.trainable import Trainable, Trainer, trainable
 from cosim.methods.method import Method
-from cosim.scenario.learning import Adapter as AdapterChoice
-from cosim.scenario.learning import Training
+from cosim.scenario.learning import AdapterChoice, Training
 from cosim.scenario.method import read_method
 
 _log = logging.getLogger(__name__)

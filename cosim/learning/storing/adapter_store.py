@@ -33,8 +33,8 @@ INDEX_FILE = "index.json"
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A stored expert is one that a device answers with.
+class AnsweringExpert:
+    """An answering expert is one that a device answers with.
 
     owner: the device that trained it; None where it belongs to a task.
     task: which it was trained on.
@@ -97,14 +97,14 @@ def save_adapters(
         raise ExportError(f"{folder}: the adapters cannot be written: {error}.") from error
 
 
-def held_experts(fleet: Fleet, device: int) -> list[Stored]:
+def held_experts(fleet: Fleet, device: int) -> list[AnsweringExpert]:
     """The adapters that a device answers with, by owner or, where data is pooled, by task."""
     if not fleet.method.composition.asks_experts:
-        return [Stored(device, fleet.tasks[device], fleet.adapters[device])]
+        return [AnsweringExpert(device, fleet.tasks[device], fleet.adapters[device])]
     if fleet.method.data.by_task:
-        return [Stored(None, task, expert) for task, expert in fleet.shared.items()]
+        return [AnsweringExpert(None, task, expert) for task, expert in fleet.shared.items()]
     bank = fleet.banks[device]
-    return [Stored(owner, fleet.tasks[owner], bank[owner]) for owner in sorted(bank)]
+    return [AnsweringExpert(owner, fleet.tasks[owner], bank[owner]) for owner in sorted(bank)]
 
 
 @dataclass(frozen=True)
@@ -132,10 +132,12 @@ class AdapterStore:
         """The device's own adapter at the end of the run, without optimiser state."""
         return self.read(self.devices[device].adapter, self.layout_of(device))
 
-    def experts(self, device: int) -> list[Stored]:
+    def experts(self, device: int) -> list[AnsweringExpert]:
         """What the device answers with, in the order of the owners."""
         owners = [(e, device if e.owner is None else e.owner) for e in self.devices[device].experts]
-        return [Stored(e.owner, e.task, self.read(e, self.layout_of(of))) for e, of in owners]
+        return [
+            AnsweringExpert(e.owner, e.task, self.read(e, self.layout_of(of))) for e, of in owners
+        ]
 
     def layout_of(self, device: int) -> Layout:
         """Where the modules lie in the device's adapters, which are of its own rank."""

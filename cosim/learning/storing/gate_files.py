@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save
 
 from cosim.learning.storing import routing_reference
-from cosim.learning.storing.adapter_store import AdapterStore, Stored
+from cosim.learning.storing.adapter_store import AdapterStore, AnsweringExpert
 from cosim.methods.composition.slot import Composition
 
 ROUTE = "route.py"
@@ -20,7 +20,7 @@ ROUTE = "route.py"
 def write_gate(
     folder: Path,
     names: Sequence[str],
-    experts: Sequence[Stored],
+    experts: Sequence[AnsweringExpert],
     store: AdapterStore,
     composition: Composition,
     base_model: Mapping[str, Any],

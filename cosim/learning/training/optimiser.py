@@ -15,8 +15,8 @@ from cosim.methods.adapter import Moments
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8
 
 
-class Choice(Protocol):
-    """A choice says how values are updated."""
+class OptimiserSettings(Protocol):
+    """The settings say how values are updated."""
 
     @property
     def learning_rate(self) -> float:
@@ -143,17 +143,17 @@ Optimiser = FusedAdamW | Sgd
 
 
 def new_optimiser(
-    values: Tensor, moments: Moments | None, choice: Choice, sizes: Sequence[int] = ()
+    values: Tensor, moments: Moments | None, settings: OptimiserSettings, sizes: Sequence[int] = ()
 ) -> Optimiser:
     """The recipe's optimiser, going on where the moments are.
 
     sizes: of the modules in the vector, where some of them may take a step alone.
     """
-    match choice.optimizer:
+    match settings.optimizer:
         case "sgd":
-            return Sgd(values, choice.learning_rate, choice.weight_decay, sizes)
+            return Sgd(values, settings.learning_rate, settings.weight_decay, sizes)
         case "adamw":
-            rate, decay = choice.learning_rate, choice.weight_decay
+            rate, decay = settings.learning_rate, settings.weight_decay
             return FusedAdamW(values, rate, decay, moments, sizes)
         case other:
             raise CosimError(f"training.optimizer: nobody takes the steps of {other!r}")

@@ -11,8 +11,7 @@ from cosim.learning.training.full import FullEvaluator, FullTrainer, FullWeights
 from cosim.learning.training.trainer import GroupTrainer, TrainingSettings
 from cosim.methods.layout import Layout
 from cosim.methods.method import Method
-from cosim.scenario.learning import Adapter as AdapterChoice
-from cosim.scenario.learning import Training
+from cosim.scenario.learning import AdapterChoice, Training
 
 Trainer = GroupTrainer | FullTrainer
 

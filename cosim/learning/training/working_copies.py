@@ -53,7 +53,7 @@ class _Master:
         factors: Sequence[str],
         layout: Layout,
         place: torch.device,
-        choice: Optimisation,
+        settings: Optimisation,
         correction: Mapping[str, Tensor],
     ) -> None:
         self.factors = tuple(factors)
@@ -72,7 +72,7 @@ class _Master:
         whole = adapter.support is not None
         modules = [] if whole else [size for name in factors for size in by_factor[name]]
         self._modules = len(layout.modules)
-        self.optimiser: Optimiser = new_optimiser(self.values, _joined(moments), choice, modules)
+        self.optimiser: Optimiser = new_optimiser(self.values, _joined(moments), settings, modules)
 
     def parts(self) -> dict[str, Tensor]:
         """Each factor's values, views."""
@@ -121,7 +121,7 @@ def _masters(
     trains: frozenset[str],
     layout: Layout,
     place: torch.device,
-    choice: Optimisation,
+    settings: Optimisation,
     correction: Mapping[str, Tensor],
 ) -> list[_Master]:
     """The factors that are trained, those of equally many steps together."""
@@ -130,7 +130,7 @@ def _masters(
         moments = adapter.moments.get(name)
         by_steps.setdefault(0 if moments is None else moments.steps, []).append(name)
     return [
-        _Master(adapter, names, layout, place, choice, correction) for names in by_steps.values()
+        _Master(adapter, names, layout, place, settings, correction) for names in by_steps.values()
     ]
 
 

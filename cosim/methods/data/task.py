@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from cosim.methods.data.together import Together
 
 
-class Task(Together):
+class ByTask(Together):
     """A task's rows lie in one place."""
 
     name: Literal["task"] = "task"

@@ -25,8 +25,8 @@ _ALSO = {
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """What is chosen are the fields of a row that are used, by number from 0.
+class ChosenColumns:
+    """The chosen columns are the fields of a row that are used, by number from 0.
 
     time: its time.
     device: its device; None where the file is one device.
@@ -51,7 +51,7 @@ def by_position(columns: Columns) -> bool:
     return any(isinstance(column, int) for column in columns.values())
 
 
-def choose(file: Path, line: int, header: Sequence[str], columns: Columns) -> Chosen:
+def choose(file: Path, line: int, header: Sequence[str], columns: Columns) -> ChosenColumns:
     """The columns of a file whose first row is `header` (empty where it has none); MobilityError
     for one that is not there, naming what might be meant."""
     at: dict[str, int] = {}
@@ -83,7 +83,7 @@ def choose(file: Path, line: int, header: Sequence[str], columns: Columns) -> Ch
     necessary = {"time_s", x, y} | (set() if one_device else {"device"})
     if not necessary <= set(at):
         raise refuse(file, line, _wrong_header(header))
-    return Chosen(at["time_s"], None if one_device else at["device"], at[x], at[y], degrees)
+    return ChosenColumns(at["time_s"], None if one_device else at["device"], at[x], at[y], degrees)
 
 
 def _wrong_header(header: Sequence[str]) -> str:

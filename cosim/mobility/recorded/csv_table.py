@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from cosim.mobility.recorded.csv_columns import Chosen, Columns, by_position, choose
+from cosim.mobility.recorded.csv_columns import ChosenColumns, Columns, by_position, choose
 from cosim.mobility.recorded.samples import (
     MAX_METRES,
     MAX_SECONDS,
@@ -79,7 +79,7 @@ def read_csv(
 class _Names:
     """The names of the columns in use, as a complaint tells them."""
 
-    def __init__(self, columns: Columns, chosen: Chosen) -> None:
+    def __init__(self, columns: Columns, chosen: ChosenColumns) -> None:
         def called(needed: str) -> str:
             column = columns.get(needed, needed)
             return needed if column == needed else f"{needed} ({column})"

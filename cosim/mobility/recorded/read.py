@@ -19,19 +19,19 @@ from cosim.mobility.recorded.ns2 import read_ns2
 from cosim.mobility.recorded.path import RecordedPath
 from cosim.mobility.recorded.presence import sampled, shifted
 from cosim.mobility.recorded.project import centre_of, to_metres
-from cosim.mobility.recorded.reading import Format, Reading, Recording
+from cosim.mobility.recorded.reading import Format, Recording, TraceReading
 from cosim.mobility.recorded.samples import Samples, refuse, to_path
 from cosim.mobility.recorded.sift import sifted, silences
 from cosim.mobility.recorded.source import told_format
 from cosim.mobility.recorded.sumo_fcd import read_sumo_fcd
 from cosim.mobility.recorded.units import refuse_other_unit
 
-__all__ = ["Format", "Reading", "read_trace"]
+__all__ = ["Format", "TraceReading", "read_trace"]
 
 FloatArray = NDArray[np.float64]
 
 
-def read_trace(file: Path, reading: Reading | None = None) -> Mapping[str, RecordedPath]:
+def read_trace(file: Path, reading: TraceReading | None = None) -> Mapping[str, RecordedPath]:
     """The path of every device of a trace file, by its name in the file.
 
     Samples that no device can have made are left out (`cosim.mobility.recorded.strays`), and the
@@ -40,7 +40,7 @@ def read_trace(file: Path, reading: Reading | None = None) -> Mapping[str, Recor
     another unit than they are said to be, no samples, no two different times, or a year in which
     there are none.
     """
-    how = reading or Reading()
+    how = reading or TraceReading()
     samples, format_ = _samples(file, how)
     if not samples.devices:
         raise refuse(file, None, "holds no samples: no device has a time and a place in it")
@@ -124,7 +124,7 @@ def _refuse_one_instant(file: Path, samples: FloatArray) -> None:
         )
 
 
-def _samples(file: Path, how: Reading) -> tuple[Samples, Format]:
+def _samples(file: Path, how: TraceReading) -> tuple[Samples, Format]:
     """All that the file says, and its format."""
     format_ = how.format
     if format_ == "auto":
@@ -143,6 +143,6 @@ def _samples(file: Path, how: Reading) -> tuple[Samples, Format]:
     return (read_ns2(file) if format_ == "ns2" else read_gpx(file, skip_untimed=skip)), format_
 
 
-def _table_told(how: Reading) -> bool:
+def _table_told(how: TraceReading) -> bool:
     """Whether the scenario tells how a table is laid out, so that the file must be one."""
     return bool(how.columns) or how.separator is not None

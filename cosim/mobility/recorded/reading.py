@@ -8,9 +8,9 @@ Format = Literal["auto", "ns2", "sumo_fcd", "gpx", "csv"]
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A reading is the choices by which a file is read. Times in s, lengths in m, places in degrees
-    of latitude, longitude.
+class TraceReading:
+    """A trace's reading is the choices by which its file is read. Times in s, lengths in m, places
+    in degrees of latitude, longitude.
 
     format: the file's; `auto`: by what it begins with.
     time_origin: what is 0 on the run's clock: its earliest sample, 0 of its clock, or s of it.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.mobility.fleet import Fleet
+from cosim.mobility.fleet import FleetMotion
 from cosim.mobility.trajectory import PiecewiseLinear, Static, Trajectory
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
 from cosim.physics.rate import noise_w
@@ -35,7 +35,7 @@ class Channel:
     def __init__(self, radio: Radio, trajectories: Sequence[Trajectory], seed: int) -> None:
         self.radio, self.seed = radio, seed
         self.trajectories = trajectories
-        self._fleet = Fleet(trajectories)
+        self._fleet = FleetMotion(trajectories)
         self._large_scale = LargeScale(radio, seed)
         self._small_scale = SmallScale(radio, self._fleet, seed)
         self.fades_within_rounds = self._small_scale.moves
@@ -62,7 +62,7 @@ class Channel:
         times_s: FloatArray,
         span_s: tuple[float, float] | None = None,
     ) -> FloatArray:
-        """The places (M, T, 2) of devices at times (T,); `span_s` as of `Fleet.position_m`."""
+        """The places (M, T, 2) of devices at times (T,); `span_s`: see `FleetMotion.position_m`."""
         return self._fleet.position_m(np.fromiter(devices, dtype=np.int64), times_s, span_s)
 
     def distances_m(self, links: Sequence[Link], time_s: FloatArray | float) -> FloatArray:

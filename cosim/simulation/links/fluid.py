@@ -14,7 +14,7 @@ from cosim.physics.transfer import slotted_transfer
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.grid import Grid
 from cosim.simulation.links.slots import finer, grids
-from cosim.simulation.links.transmission import Forecast, Transmission
+from cosim.simulation.links.transmission import EndForecast, Transmission
 
 FloatArray = NDArray[np.float64]
 
@@ -159,7 +159,7 @@ def _solve(channel: Channel, transmissions: Sequence[Transmission], grid: Grid) 
     ends[near] = horizon_s
     totals = zip(transmissions, ends.tolist(), carried.tolist(), snr_s.tolist(), strict=True)
     for transmission, *total in totals:
-        transmission.forecast = Forecast(*total)
+        transmission.forecast = EndForecast(*total)
 
 
 def _column(transmissions: Sequence[Transmission], name: str) -> FloatArray:

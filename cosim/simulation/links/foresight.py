@@ -17,7 +17,7 @@ from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.stages import foresee
 from cosim.simulation.links.start import drafts, start
 from cosim.simulation.links.transmission import Transmission
-from cosim.simulation.message import Message
+from cosim.simulation.message import AddressedMessage
 from cosim.trace.schema import TransferKind
 
 # Transmissions that are solved ahead together, if there are as many: numpy's calls then cost less
@@ -62,7 +62,7 @@ class Foresight:
         heappush(self._queue, (at_s, sender))
 
     def drafted(
-        self, sender: int, messages: Sequence[Message], turn: Turn, now_s: float
+        self, sender: int, messages: Sequence[AddressedMessage], turn: Turn, now_s: float
     ) -> list[Transmission]:
         """What was drafted for messages that a device sends now to all who are there; nothing where
         it was expected otherwise."""
@@ -112,5 +112,5 @@ class Foresight:
         there = [receiver for receiver in expected.receivers if self._answers(receiver)]
         if bits is None or not there:
             return []
-        messages = [Message(receiver, bits, None) for receiver in there]
+        messages = [AddressedMessage(receiver, bits, None) for receiver in there]
         return drafts(self._channel.radio, sender, messages, expected.turn, expected.at_s)

@@ -11,19 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.physics.decibel import db_to_ratio
-from cosim.physics.packets import (
-    Blocks,
-    block_count,
-    block_efficiency,
-    block_transfer,
-)
+from cosim.physics.packets import PendingBlocks, block_count, block_efficiency, block_transfer
 from cosim.physics.rate import rate_bit_s
 from cosim.scenario.radio import BlockPackets, OneShot
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.grid import Grid
 from cosim.simulation.links.intervals import CHUNK, Paced, alike, gains_between, received
 from cosim.simulation.links.single_pass import passes_until
-from cosim.simulation.links.transmission import Forecast, Transmission
+from cosim.simulation.links.transmission import EndForecast, Transmission
 from cosim.trace.schema import TransferKind
 
 FloatArray = NDArray[np.float64]
@@ -37,12 +32,12 @@ _ROUNDING = 1e-12
 
 def packets_until(
     channel: Channel, transmissions: Sequence[Transmission], elapsed_s: float
-) -> list[Forecast]:
+) -> list[EndForecast]:
     """The forecasts of transmissions that end no later than `elapsed_s` after their starts; each
     hangs on nothing but its transmission."""
     packets = channel.radio.packets
     forecasts = {
-        each: Forecast(0.0 if each.message.bits == 0 else math.inf, 0.0, 0.0)
+        each: EndForecast(0.0 if each.message.bits == 0 else math.inf, 0.0, 0.0)
         for each in transmissions
     }
     sent = [each for each in transmissions if each.power_w > 0.0 and elapsed_s > 0.0]
@@ -90,7 +85,7 @@ class _Sending(Paced):
     ends_s: when the last is through, in s after its start.
     """
 
-    blocks: Blocks
+    blocks: PendingBlocks
     count: int = 0
     snr_s: float = 0.0
     ends_s: float = math.inf
@@ -109,7 +104,7 @@ class _Sending(Paced):
             efficiency,
             interval_s,
             int(elapsed_s / interval_s * (1.0 + _ROUNDING)),
-            Blocks.waiting([int(block_count(transmission.message.bits, size))]),
+            PendingBlocks.waiting([int(block_count(transmission.message.bits, size))]),
         )
 
     def rest_s(self, elapsed_s: float) -> FloatArray:
@@ -123,7 +118,7 @@ def _blocks_until(
     packets: BlockPackets,
     transmissions: Sequence[Transmission],
     elapsed_s: float,
-) -> dict[Transmission, Forecast]:
+) -> dict[Transmission, EndForecast]:
     sendings = [_Sending.of(channel, packets, each, elapsed_s) for each in transmissions]
     first, under_way = 0, [each for each in sendings if each.intervals > 0]
     while under_way:
@@ -145,7 +140,7 @@ def _blocks_until(
         bits = sending.transmission.message.bits
         through = math.isfinite(sending.ends_s)
         carried = bits if through else min(sending.count * packets.block_bits, bits)
-        forecasts[sending.transmission] = Forecast(sending.ends_s, float(carried), sending.snr_s)
+        forecasts[sending.transmission] = EndForecast(sending.ends_s, float(carried), sending.snr_s)
     return forecasts
 
 
@@ -160,7 +155,7 @@ def _send(
     """Sends blocks in the intervals between edges (L, T + 1), of which `first` is the number of the
     first."""
     decoded_at, means = received(channel, group, edges)
-    before = Blocks(
+    before = PendingBlocks(
         np.concatenate([sending.blocks.left for sending in group]),
         np.concatenate([sending.blocks.combined_snr for sending in group]),
         np.concatenate([sending.blocks.copies for sending in group]),
@@ -174,7 +169,9 @@ def _send(
     )
     for k, (sending, last) in enumerate(zip(group, lasts.tolist(), strict=True)):
         part = slice(k, k + 1)
-        sending.blocks = Blocks(after.left[part], after.combined_snr[part], after.copies[part])
+        sending.blocks = PendingBlocks(
+            after.left[part], after.combined_snr[part], after.copies[part]
+        )
         sent = means[k, : last + 1] if last >= 0 else means[k]
         sending.snr_s += float(sent.sum()) * sending.interval_s
         sending.count += int(through[k])
@@ -184,7 +181,7 @@ def _send(
 
 def _codewords_until(
     channel: Channel, transmissions: Sequence[Transmission], elapsed_s: float
-) -> dict[Transmission, Forecast]:
+) -> dict[Transmission, EndForecast]:
     """The forecasts of codewords, of which nothing is decoded before Γ, and everything at Γ or
     never."""
     alike: dict[Grid, list[Transmission]] = defaultdict(list)
@@ -207,7 +204,7 @@ def _codewords_until(
             payload = transmission.message.bits
             whole = elapsed_s >= grid.deadline_s and carried >= payload * (1.0 - _ROUNDING)
             ends_s, through = (grid.deadline_s, float(payload)) if whole else (math.inf, 0.0)
-            forecasts[transmission] = Forecast(ends_s, through, total)
+            forecasts[transmission] = EndForecast(ends_s, through, total)
     return forecasts
 
 

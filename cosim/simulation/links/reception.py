@@ -14,7 +14,7 @@ from cosim.simulation.links.packets import (
 )
 from cosim.simulation.links.single_pass import pass_efficiency
 from cosim.simulation.links.transmission import Transmission
-from cosim.trace.schema import Cause, Outcome
+from cosim.trace.schema import Cause, TransferOutcome
 
 
 def forecast(channel: Channel, transmissions: Sequence[Transmission]) -> None:
@@ -71,8 +71,8 @@ def sent_bits(channel: Channel, transmission: Transmission) -> float:
     return airtime_s * transmission.share_hz * efficiency
 
 
-def too_late(channel: Channel) -> tuple[Outcome, Cause]:
+def too_late(channel: Channel) -> tuple[TransferOutcome, Cause]:
     """How a transmission ends that is not through at Γ: a codeword is lost, the others are late."""
     if channel.radio.packets.model == "codeword":
-        return Outcome.OUTAGE, Cause.OUTAGE
-    return Outcome.LATE, Cause.DEADLINE
+        return TransferOutcome.OUTAGE, Cause.OUTAGE
+    return TransferOutcome.LATE, Cause.DEADLINE

@@ -21,7 +21,7 @@ from cosim.randomness import stream
 from cosim.scenario.radio import OneShot
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.intervals import CHUNK, Paced, alike, received
-from cosim.simulation.links.transmission import Forecast, Transmission
+from cosim.simulation.links.transmission import EndForecast, Transmission
 
 FloatArray = NDArray[np.float64]
 
@@ -82,14 +82,14 @@ class _Pass(Paced):
         """The edges of an interval that is cut short."""
         return np.array([self.intervals * self.interval_s, elapsed_s])
 
-    def forecast(self, packets: OneShot, delivery: float | None) -> Forecast:
+    def forecast(self, packets: OneShot, delivery: float | None) -> EndForecast:
         """When it ends, and what of it arrives by then."""
         bits, size = self.transmission.message.bits, packets.packet_bits
         lost = sum(min((number + 1) * size, bits) - number * size for number in self.lost)
         carried = min(self.intervals * size, bits) - lost
         ends_s = self.whole_s if self.over else math.inf
         flight = Flight(size, tuple(self.lost), delivery, packets.erasure is not None)
-        return Forecast(ends_s, float(carried), self.snr_s, flight)
+        return EndForecast(ends_s, float(carried), self.snr_s, flight)
 
 
 def pass_efficiency(channel: Channel, packets: OneShot, transmission: Transmission) -> float:
@@ -103,7 +103,7 @@ def pass_efficiency(channel: Channel, packets: OneShot, transmission: Transmissi
 
 def passes_until(
     channel: Channel, packets: OneShot, transmissions: Sequence[Transmission], elapsed_s: float
-) -> dict[Transmission, Forecast]:
+) -> dict[Transmission, EndForecast]:
     """The forecasts of single passes as far as they come in some time after their starts."""
     passes = [_Pass.of(channel, packets, each, elapsed_s) for each in transmissions]
     first, under_way = 0, [each for each in passes if each.intervals > 0]

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import OutsideError
-from cosim.mobility.fleet import Fleet
+from cosim.mobility.fleet import FleetMotion
 from cosim.physics.fading import (
-    ClarkeFading,
+    SumOfSinusoids,
     block_power_gain,
     clarke_power_gains,
     clarke_power_gains_at_even_steps,
@@ -18,8 +18,7 @@ from cosim.physics.fading import (
 from cosim.randomness import pair, stream
 from cosim.scenario.outside.fading import Fade
 from cosim.scenario.outside.fading import Fading as OutsideFading
-from cosim.scenario.radio import BlockFading, NoFading, Radio
-from cosim.scenario.radio import ClarkeFading as ClarkeChoice
+from cosim.scenario.radio import BlockFading, ClarkeFading, NoFading, Radio
 
 FloatArray = NDArray[np.float64]
 
@@ -31,11 +30,11 @@ class SmallScale:
     """The small scale gives the fading |z|² of pairs; each has one reciprocal stream, ("fading", i,
     j) with i < j."""
 
-    def __init__(self, radio: Radio, fleet: Fleet, seed: int) -> None:
+    def __init__(self, radio: Radio, fleet: FleetMotion, seed: int) -> None:
         self.radio = radio
         self.seed = seed
         self._fleet = fleet
-        self._drawn: dict[tuple[int, int], ClarkeFading] = {}
+        self._drawn: dict[tuple[int, int], SumOfSinusoids] = {}
         self._fades: dict[tuple[int, ...], Fade] = {}
 
     def gains(
@@ -64,12 +63,12 @@ class SmallScale:
         fading = self.radio.fading
         if isinstance(fading, OutsideFading):
             return not fading.per_round
-        return isinstance(fading, ClarkeChoice)
+        return isinstance(fading, ClarkeFading)
 
     def slots_s(self, coherence_s: FloatArray) -> FloatArray:
         """For how long (L,) in s |z|² counts as constant, by the coherence times (L,) of links."""
         fading = self.radio.fading
-        if isinstance(fading, ClarkeChoice):
+        if isinstance(fading, ClarkeFading):
             return coherence_s / fading.slots_per_coherence_time
         assert isinstance(fading, OutsideFading), "no other moves within a round"
         slots = np.array(
@@ -115,7 +114,7 @@ class SmallScale:
         return gains
 
     def _clarke(
-        self, fading: ClarkeChoice, pairs: Sequence[tuple[int, int]], times_s: FloatArray
+        self, fading: ClarkeFading, pairs: Sequence[tuple[int, int]], times_s: FloatArray
     ) -> FloatArray:
         """Few pairs have an end that changes speed between the times; the others are evaluated
         from tables of phases."""
@@ -140,12 +139,12 @@ class SmallScale:
             )
         return gains
 
-    def _draw(self, fading: ClarkeChoice, pairs: Sequence[tuple[int, int]]) -> list[ClarkeFading]:
+    def _draw(self, fading: ClarkeFading, pairs: Sequence[tuple[int, int]]) -> list[SumOfSinusoids]:
         """The pairs' fading, drawn where it is not known."""
         if len(self._drawn) > _PAIRS_KEPT:
             self._drawn.clear()
         new = [ends for ends in dict.fromkeys(pairs) if ends not in self._drawn]
-        fadings = ClarkeFading.draw_all(
+        fadings = SumOfSinusoids.draw_all(
             [stream(self.seed, "fading", *ends) for ends in new],
             carrier_hz=self.radio.carrier_hz,
             sinusoids=fading.sinusoids,

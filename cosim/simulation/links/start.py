@@ -15,14 +15,14 @@ from cosim.simulation.links.channel import Channel
 from cosim.simulation.links.grid import Grid
 from cosim.simulation.links.slots import grids
 from cosim.simulation.links.transmission import Transmission
-from cosim.simulation.message import Message
+from cosim.simulation.message import AddressedMessage
 from cosim.trace.schema import Cause
 
 FloatArray = NDArray[np.float64]
 
 
 def drafts(
-    radio: Radio, sender: int, messages: Sequence[Message], turn: Turn, start_s: float
+    radio: Radio, sender: int, messages: Sequence[AddressedMessage], turn: Turn, start_s: float
 ) -> list[Transmission]:
     """The transmissions of messages that a device sends at once, in equal shares of its bandwidth;
     nothing else is known of them yet."""

@@ -17,14 +17,14 @@ from cosim.physics.decibel import ratio_to_db
 from cosim.simulation.links.channel import Channel, Link
 from cosim.simulation.links.grid import Grid
 from cosim.simulation.links.slots import finer
-from cosim.simulation.message import Message
+from cosim.simulation.message import AddressedMessage
 from cosim.trace.schema import Cause
 
 FloatArray = NDArray[np.float64]
 
 
-class Phase(Enum):
-    """A phase says how far a transmission has come."""
+class AirPhase(Enum):
+    """An air phase says how far a transmission has come."""
 
     WAITING = "sent in this instant, not yet on the air"
     ON_AIR = "on the air, within its deadline"
@@ -32,7 +32,7 @@ class Phase(Enum):
     OVER = "ended"
 
 
-class Forecast(NamedTuple):
+class EndForecast(NamedTuple):
     """A forecast is the predicted end of a transmission under its present share and power.
 
     ends_s: s after its start; infinite where its bits are not through by the end of its last Γ.
@@ -63,7 +63,7 @@ class Stage(NamedTuple):
     snr_s: float
     grid: Grid
     gains: dict[int, FloatArray]
-    forecast: Forecast
+    forecast: EndForecast
 
 
 class Burst:
@@ -126,7 +126,7 @@ class Transmission:
 
     turn: Turn
     sender: int
-    message: Message
+    message: AddressedMessage
     start_s: float
     share_hz: float
     grid: Grid
@@ -143,8 +143,8 @@ class Transmission:
     snr_s: float = 0.0
     hz_s: float = 0.0
     flight: Flight | None = None
-    forecast: Forecast | None = None
-    phase: Phase = Phase.WAITING
+    forecast: EndForecast | None = None
+    phase: AirPhase = AirPhase.WAITING
     gains: dict[int, FloatArray] = field(default_factory=dict)
     stages: list[Stage] = field(default_factory=list)
     first_share_hz: float = field(init=False)
@@ -154,7 +154,9 @@ class Transmission:
         self.first_share_hz = self.share_hz
         self.link = self.sender, self.message.receiver
 
-    def take_off(self, number: int, message: Message, burst: Burst, receiver_mixings: int) -> None:
+    def take_off(
+        self, number: int, message: AddressedMessage, burst: Burst, receiver_mixings: int
+    ) -> None:
         """Is sent now, as it was expected to be."""
         self.number, self.message, self.burst = number, message, burst
         self.receiver_mixings = receiver_mixings
@@ -255,4 +257,4 @@ class Transmission:
 
 def unended(transmissions: Iterable[Transmission]) -> list[Transmission]:
     """Those that are not over."""
-    return [transmission for transmission in transmissions if transmission.phase is not Phase.OVER]
+    return [each for each in transmissions if each.phase is not AirPhase.OVER]

@@ -10,7 +10,7 @@ from simpy import Event
 from cosim.learning.records import Outgoing
 from cosim.methods.message import Turn
 from cosim.physics.over_the_air import analog_symbols
-from cosim.simulation.message import Message
+from cosim.simulation.message import AddressedMessage
 from cosim.simulation.superposition import Star
 from cosim.simulation.world import Seat, World
 from cosim.topology.colouring import distance_two_colours
@@ -87,7 +87,8 @@ class AirTurns:
                 inbox.end(other, self._turn, in_time=other in self._silent)
         if speakers:
             messages = {
-                speaker: Message(receiver, 0, self._said[speaker].content) for speaker in speakers
+                speaker: AddressedMessage(receiver, 0, self._said[speaker].content)
+                for speaker in speakers
             }
             symbols = max(self._symbols(speaker, receiver) for speaker in speakers)
             yield Star(receiver, messages, symbols, self._turn)

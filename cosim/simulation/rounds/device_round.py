@@ -12,7 +12,7 @@ from cosim.learning.records import FineTuned
 from cosim.methods.message import Turn
 from cosim.simulation.compute_time import flop_done
 from cosim.simulation.inbox import Taken
-from cosim.simulation.message import Message
+from cosim.simulation.message import AddressedMessage
 from cosim.simulation.rounds.air_turns import AirTurns
 from cosim.simulation.station import Station
 from cosim.simulation.world import RoundResult, Seat, World
@@ -177,7 +177,8 @@ def _send(
         yield from _send_beacons(world, station, turn, seat, waits=waits)
         return False
     messages = [
-        Message(receiver, bits, outgoing.content) for receiver, bits in outgoing.bits.items()
+        AddressedMessage(receiver, bits, outgoing.content)
+        for receiver, bits in outgoing.bits.items()
     ]
     _owe_nothing(world, station, [turn], seat)
     station.burst = world.medium.send(station, messages, turn)
@@ -196,7 +197,10 @@ def _send_beacons(
         return
     if station.burst is not None:
         yield station.burst.over
-    beacons = [Message(neighbour, bits, None, TransferKind.BEACON) for neighbour in seat.neighbours]
+    beacons = [
+        AddressedMessage(neighbour, bits, None, TransferKind.BEACON)
+        for neighbour in seat.neighbours
+    ]
     station.burst = world.medium.send(station, beacons, turn)
     if waits:
         yield station.burst.over

@@ -9,7 +9,7 @@ from simpy import Event
 
 from cosim.learning.records import Outgoing
 from cosim.methods.message import Turn
-from cosim.simulation.message import Message
+from cosim.simulation.message import AddressedMessage
 from cosim.simulation.rounds.plan import Plan
 from cosim.simulation.station import Station
 from cosim.simulation.world import World
@@ -68,10 +68,10 @@ def _send_experts(
         yield world.env.all_of([burst.over for burst in bursts])
 
 
-def _messages(world: World, outgoing: Outgoing, *, first: bool) -> list[Message]:
+def _messages(world: World, outgoing: Outgoing, *, first: bool) -> list[AddressedMessage]:
     """The experts that receivers lack now; to those who are not there they are tried once."""
     return [
-        Message(receiver, bits, outgoing.content, TransferKind.EXPERT)
+        AddressedMessage(receiver, bits, outgoing.content, TransferKind.EXPERT)
         for receiver, bits in outgoing.bits.items()
         if bits > 0 and (first or world.stations[receiver].present)
     ]

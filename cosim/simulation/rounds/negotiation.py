@@ -18,7 +18,7 @@ from cosim.methods.message import Turn
 from cosim.methods.topology.clusters import Clusters
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
 from cosim.physics.power import lemma1_power_w
-from cosim.simulation.message import Message
+from cosim.simulation.message import AddressedMessage
 from cosim.simulation.station import Station
 from cosim.simulation.world import World
 from cosim.topology.cluster_power import PowerNeed
@@ -125,7 +125,7 @@ def _announce(
         if others and heads[speaker].present:
             farthest = heads[min(others, key=lambda head: float(gains[speaker, head]))]
             bits = numbers * _BITS_PER_NUMBER
-            message = Message(farthest.id, bits, None, TransferKind.CONTROL)
+            message = AddressedMessage(farthest.id, bits, None, TransferKind.CONTROL)
             bursts.append(world.medium.send(heads[speaker], [message], Turn(round_)))
     yield world.env.all_of([burst.over for burst in bursts])
 

@@ -16,7 +16,7 @@ from cosim.scenario.origins import failures_told
 from cosim.simulation.learner import Learner, OwnedLearner
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.medium import Medium
-from cosim.simulation.message import Message
+from cosim.simulation.message import AddressedMessage
 from cosim.simulation.null_learner import NullLearner
 from cosim.simulation.observer import Observer
 from cosim.simulation.recorder import Recorder, TraceSink
@@ -120,7 +120,7 @@ def world_of(
     def empty(station: Station) -> None:
         world.leave(station, Cause.BATTERY_EMPTY, for_good=True)
 
-    def arrived(message: Message) -> None:
+    def arrived(message: AddressedMessage) -> None:
         if not message.brief:
             learner.hear(message.receiver, message.content)
 

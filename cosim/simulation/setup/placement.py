@@ -15,7 +15,7 @@ from cosim.mobility.grid import grid
 from cosim.mobility.random_waypoint import random_waypoint
 from cosim.mobility.recorded.path import RecordedPath
 from cosim.mobility.recorded.read import read_trace
-from cosim.mobility.recorded.reading import Reading
+from cosim.mobility.recorded.reading import TraceReading
 from cosim.mobility.recorded.repeat import RepeatedPath
 from cosim.mobility.trajectory import Static, Trajectory
 from cosim.randomness import stream
@@ -197,13 +197,13 @@ class _TraceFiles:
     """The trace files that the groups name, each read once, and who has which device of them."""
 
     def __init__(self) -> None:
-        self._read: dict[tuple[Path, Reading], Mapping[str, RecordedPath]] = {}
+        self._read: dict[tuple[Path, TraceReading], Mapping[str, RecordedPath]] = {}
         self._taken: dict[Path, dict[str, str]] = {}
 
     def take(self, mobility: RecordedTrace, group: DeviceGroup, where: str) -> list[RecordedPath]:
         """The group's paths: the named devices, else the next that no group before it has."""
         file = expanded(mobility.path)
-        reading = Reading(
+        reading = TraceReading(
             format=mobility.format,
             time_origin=mobility.time_origin,
             max_gap_s=mobility.max_gap_s,

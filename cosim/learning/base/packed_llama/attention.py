@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cosim.learning.base.packed_llama.geometry import Bucket, Plan, Stems
+from cosim.learning.base.packed_llama.geometry import Bucket, PassPlan, Stems
 
 
 def attended(
-    heads: Tensor, values: Tensor, plan: Plan, *, keep: bool = False
+    heads: Tensor, values: Tensor, plan: PassPlan, *, keep: bool = False
 ) -> tuple[Tensor, Tensor | None]:
     """softmax(q·kᵀ/√size + mask)·v: heads (N + 1, H + K, size) of queries and keys, values
     (N + 1, K, size), both zero for the last → (N, H·size).
@@ -31,7 +31,7 @@ def attended(
 
 
 def attention_gradient(
-    d_out: Tensor, heads: Tensor, values: Tensor, store: Tensor | None, plan: Plan
+    d_out: Tensor, heads: Tensor, values: Tensor, store: Tensor | None, plan: PassPlan
 ) -> tuple[Tensor, Tensor]:
     """Gradients (N, H + K, size) of queries and keys and (N, K, size) of values; d_out
     (N + 1, H·size), zero for the last, and the weights that `attended` has kept."""
@@ -74,7 +74,7 @@ def _sum_copies(copies: Tensor, stems: Stems, out: Tensor) -> None:
     out.index_copy_(0, stems.tokens, summed.to(copies.dtype))
 
 
-def _spread(heads: Tensor, values: Tensor, plan: Plan) -> tuple[Tensor, Tensor, Tensor]:
+def _spread(heads: Tensor, values: Tensor, plan: PassPlan) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, keys and values in the order of the buckets."""
     size = heads.shape[-1]
     both = heads.view(-1, size).index_select(0, plan.heads)

@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from cosim.learning.base.packed_llama.weights import Weights
+from cosim.learning.base.packed_llama.weights import ModelWeights
 from cosim.learning.data.packing import PackedRows
 
 # Attention weights of one product at most, but for one row: they stay in the processor's cache.
@@ -78,8 +78,8 @@ class Tokens:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A plan is the geometry of one pass of N tokens.
+class PassPlan:
+    """A pass plan is the geometry of one pass of N tokens.
 
     Every token has H queries and after them K keys, K values and H outputs; token N is padding.
 
@@ -111,7 +111,7 @@ class Plan:
         return max((bucket.weights.stop for bucket in self.buckets if bucket.weights), default=0)
 
 
-def plan(packed: PackedRows, weights: Weights) -> Plan:
+def plan(packed: PackedRows, weights: ModelWeights) -> PassPlan:
     """The geometry of one pass."""
     device = packed.ids.device
     buckets, places = _buckets(packed, weights)
@@ -131,7 +131,7 @@ def plan(packed: PackedRows, weights: Weights) -> Plan:
     def flat(parts: Sequence[Tensor]) -> Tensor:
         return torch.cat([part.reshape(-1) for part in parts]).to(device)
 
-    return Plan(
+    return PassPlan(
         Tokens(packed.bounds, packed.rows),
         torch.cat([cos, cos], 1)[:, None].to(weights.embedding.dtype),
         torch.cat([-sin, sin], 1)[:, None].to(weights.embedding.dtype),
@@ -152,7 +152,7 @@ def kept_tokens(packed: PackedRows, index: Tensor) -> Tokens:
     return Tokens(tuple(bounds.tolist()), packed.rows[index])
 
 
-def _buckets(packed: PackedRows, weights: Weights) -> tuple[tuple[Bucket, ...], list[Tensor]]:
+def _buckets(packed: PackedRows, weights: ModelWeights) -> tuple[tuple[Bucket, ...], list[Tensor]]:
     """Buckets of short stems and rows before long ones, and the tokens that each one's rows see
     (rows, S + T), N where padded."""
     lengths = torch.tensor(packed.lengths)

@@ -12,7 +12,7 @@ from torch.nn import functional
 from cosim.learning.base.packed_llama.block import differentiable, forward
 from cosim.learning.base.packed_llama.geometry import kept_tokens, plan
 from cosim.learning.base.packed_llama.saved import Kept, Mix, Pair, Setting
-from cosim.learning.base.packed_llama.weights import PLACES, Weights, weights_of
+from cosim.learning.base.packed_llama.weights import PLACES, ModelWeights, weights_of
 from cosim.learning.data.packing import PackedRows
 from cosim.methods.layout import AdaptedModule
 
@@ -24,7 +24,7 @@ class LeanModel:
     sums, and shares its weights.
     """
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: ModelWeights) -> None:
         self.weights = weights
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from cosim.learning.base.packed_llama.geometry import Plan, Tokens
+from cosim.learning.base.packed_llama.geometry import PassPlan, Tokens
 from cosim.learning.base.packed_llama.weights import Block
 
 # A block's A and B by place, None where it is not adapted.
@@ -42,7 +42,7 @@ class Setting:
     """
 
     block: Block
-    plan: Plan
+    plan: PassPlan
     scale: float = 1.0
     kept: Kept | None = None
     mix: Mix | None = None

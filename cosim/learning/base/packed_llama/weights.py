@@ -70,8 +70,8 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Weights:
-    """The weights are those of a whole model but for its output head.
+class ModelWeights:
+    """A model's weights are all but those of its output head.
 
     embedding: (V, h).
     blocks: in the order of the pass.
@@ -90,7 +90,7 @@ class Weights:
     frequencies: Tensor
 
 
-def weights_of(model: Any, modules: Sequence[AdaptedModule]) -> Weights | None:
+def weights_of(model: Any, modules: Sequence[AdaptedModule]) -> ModelWeights | None:
     """The weights of a model, shared with it; None where it computes anything unknown here."""
     if not _known(model, modules):
         return None
@@ -107,7 +107,7 @@ def weights_of(model: Any, modules: Sequence[AdaptedModule]) -> Weights | None:
         )
         for n, layer in enumerate(trunk.layers)
     )
-    return Weights(
+    return ModelWeights(
         trunk.embed_tokens.weight.detach(),
         blocks,
         _norm(trunk.norm),
