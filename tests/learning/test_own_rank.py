@@ -258,10 +258,6 @@ def test_a_stack_has_every_expert_at_its_owners_rank(learner: Any) -> None:
         assert torch.equal(ranked.narrowed("B", member.values), content.values)
         assert torch.equal(member.projection, own.fleet.first_projections[owner])
         assert is_zero_to_the_bit(beyond(own, owner, member.projection, member.values))
-    bank = own.post.bank(0)
-    own.fleet.states[1] = replace(own.fleet.states[1], bank={})
-    sizes = [own.fleet.own[owner].layout.expansion_size for owner in bank if owner != 1]
-    assert own.post.bank_bits(bank, 1) == 32 * sum(sizes)
 
 
 def test_a_product_is_cut_to_the_receivers_own_rank_as_numpy_has_it(learner: Any) -> None:

@@ -1,6 +1,7 @@
 """What devices of unequal ranks send and compute, by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,14 @@ def test_bits_are_those_of_a_devices_own_rank(
         outgoing = own.messages(device, Turn(1), [receiver])
         expected = bits(rank, k, d, len(own.layout.modules))
         assert outgoing.bits[receiver] == expected == foreseen[device]
+
+
+def test_experts_of_a_bank_have_the_bits_of_their_owners_ranks(learner: Any) -> None:
+    own = learner(METHODS["lori_dense"].with_(topology="complete"))
+    one_round(own)
+    own.fleet.states[1] = replace(own.fleet.states[1], bank={})
+    _, d = edges(own)
+    assert own.post.bank_bits(own.post.bank(0), 1) == 32 * d * (RANKS[0] + RANKS[2])
 
 
 def test_work_is_that_of_a_devices_own_rank(learner: Any) -> None:
