@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from cosim.contract.learning import exchange
 from cosim.contract.subject import DEVICES, GRAPH, MethodUnderTest
 from cosim.contract.verdict import Broken
 from cosim.methods.message import Blocks, Common, Mask, Message, Renewed, Said, Seed, Turn, Values
@@ -102,19 +103,8 @@ def remembered(subject: MethodUnderTest) -> str:
     learner = subject.learner()
     method, states = learner.method, learner.fleet.states
     for round_ in range(1, _ROUNDS + 1):
-        turn = Turn(round_)
         _train(learner, round_)
-        said = {}
-        for sender in DEVICES:
-            receivers = [device for device in DEVICES if device != sender]
-            outgoing = learner.messages(sender, turn, receivers)
-            if outgoing is not None:
-                said[sender] = outgoing.content
-        for device in DEVICES:
-            inbox = {sender: content for sender, content in said.items() if sender != device}
-            for content in inbox.values():
-                learner.hear(device, content)
-            learner.mix(device, inbox, dict.fromkeys(inbox, 0), turn, GRAPH).result()
+        exchange(learner, Turn(round_))
     adapters = [state.adapter for state in states]
     trained = 4 * sum(
         adapter.values.numel() + (adapter.projection.numel() if method.projection.moves else 0)
