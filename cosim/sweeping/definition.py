@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cosim.errors import ScenarioError
 from cosim.scenario.complaints.validate import validate
@@ -24,6 +24,7 @@ from cosim.scenario.section import Section
 from cosim.scenario.standing_alone import fitting_name
 from cosim.sweeping.axes import GridAxis, Track, Values, axes_of, tracks_of
 from cosim.sweeping.naming import point_label, point_name
+from cosim.sweeping.rules import Rule
 
 MAX_RUNS = 10_000
 MAX_COMPLAINTS = 5
@@ -32,12 +33,27 @@ _Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 _SUFFIX = ".sweep"
 
 
+class _SeedRule(Section):
+    """A seed rule gives whole numbers from a first to a last."""
+
+    range: tuple[_Seed, _Seed, Annotated[int, Field(ge=1)]] = Field(
+        description="first, last, step: both ends are seeds"
+    )
+
+    @model_validator(mode="after")
+    def _meets_its_end(self) -> Self:
+        Rule.model_validate({"range": list(self.range)})
+        return self
+
+
 class SweepFile(Section):
     """A sweep file may hold these keys."""
 
     scenario: str = Field(min_length=1, description="a scenario file, from this file's folder")
     name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,79}$")
-    seeds: tuple[_Seed, ...] = Field(min_length=1, description="every point runs once for each")
+    seeds: Annotated[tuple[_Seed, ...], Field(min_length=1)] | _SeedRule = Field(
+        description="every point runs once for each: a list, or range: [first, last, step]"
+    )
     grid: dict[str, Values] = Field(
         default_factory=dict,
         description="values by path, as --set takes it: a list, a rule, or values with names; "
@@ -49,6 +65,14 @@ class SweepFile(Section):
     fixed: dict[str, Any] = Field(
         default_factory=dict, alias="set", description="values by path that all runs share"
     )
+
+    @property
+    def seed_track(self) -> Track:
+        """The seeds as a key of a grid has its values."""
+        if isinstance(self.seeds, _SeedRule):
+            seeds = Rule.model_validate({"range": list(self.seeds.range)}).values()
+            return Track("seeds", seeds, None, ("seeds",), listed=False)
+        return Track("seeds", self.seeds, None, ("seeds",), listed=True)
 
 
 @dataclass(frozen=True)
@@ -135,7 +159,7 @@ def read_sweep(path: Path) -> Sweep:
     stem = fitting_name(path)
     name = file.name or stem.removesuffix(_SUFFIX) or stem
     former = stem if file.name is None and stem != name else None
-    return Sweep(name, scenario, file.fixed, axes, file.seeds, points, former)
+    return Sweep(name, scenario, file.fixed, axes, file.seed_track.values, points, former)
 
 
 def _refuse_repetitions(document: Document, file: SweepFile, axes: Sequence[GridAxis]) -> None:
@@ -161,7 +185,7 @@ def _refuse_repetitions(document: Document, file: SweepFile, axes: Sequence[Grid
                 section = dotted((*track.loc[:-1], path))
                 raise ScenarioError(f"{document.where(track.loc)}: {section}: {words}")
             paths.append(path)
-    _refuse_twice(document, [Track("seeds", file.seeds, None, ("seeds",), listed=True)])
+    _refuse_twice(document, [file.seed_track])
     for axis in axes:
         for track in axis.tracks[1:]:
             if len(track.values) != len(axis):
@@ -171,7 +195,7 @@ def _refuse_repetitions(document: Document, file: SweepFile, axes: Sequence[Grid
                     f"values and {first.key} has {len(axis)}; what is zipped has equally many"
                 )
         _refuse_twice(document, axis.tracks)
-    runs = len(file.seeds) * prod(len(axis) for axis in axes)
+    runs = len(file.seed_track.values) * prod(len(axis) for axis in axes)
     if runs > MAX_RUNS:
         raise ScenarioError(f"{document.path}: asks for {runs} runs, more than {MAX_RUNS}")
 
@@ -200,7 +224,7 @@ def _points(
 ) -> list[Point]:
     base = _with_all(document, read_document(scenario), "set", file.fixed)
     varied = [track.key for track in tracks_of(axes) if len(track.values) > 1]
-    points = []
+    seeds, points = file.seed_track, []
     lines: dict[str, str] = {}  # one line for a mistake that all values of a path share
     for positions in product(*(range(len(axis)) for axis in axes)):
         places = [
@@ -215,7 +239,7 @@ def _points(
             if track.names is not None
         }
         label = point_label(values, names, varied)
-        for seed in file.seeds:
+        for number, seed in enumerate(seeds.values):
             name = point_name(values, seed, names)
             try:
                 variant = base
@@ -224,7 +248,7 @@ def _points(
                     for path in track.paths:
                         value = values[track.key]
                         variant = assigned(variant, path, value, where, document.path.parent)
-                where = document.where(("seeds", file.seeds.index(seed)))
+                where = document.where(seeds.loc_of(number))
                 variant = assigned(variant, "seed", seed, where, document.path.parent)
                 scenario_ = scenario_of(variant)
                 points.append(Point(name, values, seed, scenario_, variant, names, label))

@@ -97,12 +97,21 @@ def test_paths_of_files_start_at_the_sweep(write: Callable[..., Path], tmp_path:
     assert mobility.path == str(tmp_path / "sweeps" / "walks.csv")
 
 
+def test_seeds_may_be_a_range(write: Callable[..., Path]) -> None:
+    sweep = read_sweep(write(("seeds: [3, 1]", "seeds: {range: [1, 20, 1]}")))
+    assert list(sweep.seeds) == list(range(1, 21))
+    assert len(sweep.points) == 4 * 20
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
         ("seeds: [3, 1]", "seeds: []", "both.yaml:2: seeds: "),
         ("seeds: [3, 1]", "seeds: [3, 3]", "both.yaml:2: seeds: 3 is given twice"),
         ("seeds: [3, 1]", "seeds: [-1]", "both.yaml:2: seeds.0: "),
+        ("[3, 1]", "{range: [1, 6, 2]}", "both.yaml:2: seeds.range: steps of 2 from 1 do not"),
+        ("[3, 1]", "{range: [-1, 6, 1]}", "both.yaml:2: seeds.range.0: "),
+        ("[3, 1]", "{range: [1, 2.5, 1]}", "both.yaml:2: seeds.range.1: "),
         ("seeds:", "seed:", "unknown key; did you mean 'seeds'?"),
         ("[ring, complete]", "ring", "both.yaml:4: grid.method.topology: expected a list"),
         ("[ring, complete]", "[ring, ringg]", "both.yaml:4: method.topology.graph: "),
