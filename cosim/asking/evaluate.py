@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,7 +98,31 @@ def evaluate(
         for m in respondents.scores(asked, pools)
         if m.score.headline
     )
-    return Evaluated(found, tuple(line for pool in pools.values() for line in pool.warnings))
+    warnings = [line for pool in pools.values() for line in pool.warnings]
+    warnings += _all_wrong(run, found, pools, tokenizer)
+    return Evaluated(found, tuple(warnings))
+
+
+def _all_wrong(
+    run: Run, accuracies: Sequence[Accuracy], pools: Mapping[str, TaskPool], tokenizer: Any
+) -> Iterator[str]:
+    """A sentence on every task of free answers of which no device gives a right one: they must be
+    the expected ones letter by letter, and whoever asks for one sees what else comes."""
+    for name, pool in pools.items():
+        of_task = [one for one in accuracies if one.task == name]
+        question = pool.test[0]
+        if question.free and not any(one.value for one in of_task):
+            (row,) = question.candidates
+            prompt, answer = (
+                tokenizer.decode(part, skip_special_tokens=True)
+                for part in (row.prompt, row.answer)
+            )
+            command = ["cosim", "ask", str(run.directory), "--device", str(of_task[0].device)]
+            yield (
+                f"{name}: nobody answers any question right. An answer is right where it is the "
+                f"expected one letter by letter, as '{answer.strip()}' is of the first; what a "
+                f"device says instead: {shlex.join([*command, prompt])}"
+            )
 
 
 def _path(source: str) -> Path:

@@ -1,6 +1,7 @@
 """`cosim evaluate`: a finished run's devices scored on rows, as the run scores its own."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,21 @@ def test_a_table_says_who_answers_how_much(cosim: Any, played: Any) -> None:
     assert "1 of 15 rows of rows.jsonl are longer than" in ended.err
     few = cosim(*asked, "--samples", 3)
     assert "3 questions a device" in few.out
-    assert few.err == ""
+    assert "longer than" not in few.err
+
+
+def test_where_all_answers_are_wrong_a_sentence_says_how_to_see_them(
+    cosim: Any, played: Any
+) -> None:
+    directory, _ = played("local")
+    rows = write_rows(Path("rows.jsonl"), [{"prompt": "Say it's", "answer": "no word of mine"}])
+    ended = cosim("evaluate", directory, "--task", f"jsonl:{rows}", "--device", 1)
+    assert "nobody answers any question right" in ended.err
+    assert "'no word of mine' is of the first" in ended.err
+    *_, command = ended.err.strip().split("instead: ")
+    words = shlex.split(command)[1:]
+    assert words == ["ask", str(directory), "--device", "1", "Say it's"]
+    assert cosim(*words).code == 0
 
 
 def test_what_cannot_be_scored_is_told(cosim: Any, played: Any) -> None:
