@@ -20,8 +20,10 @@ def test_a_run_shows_itself_in_a_line(still: cosim.Run, learnt: cosim.Run) -> No
 
 
 def test_a_run_shows_itself_in_a_notebook(still: cosim.Run, learnt: cosim.Run) -> None:
-    assert "<svg" not in still._repr_html_()
-    page = learnt._repr_html_()
+    shown, page = still._repr_html_(), learnt._repr_html_()
+    assert shown is not None
+    assert "<svg" not in shown
+    assert page is not None
     assert "<script" not in page
     assert page.count("<path") == 4, "a line and dots of each task"
     for word in ("sums", "more", "lora", "completed", "simulated seconds"):

@@ -102,5 +102,6 @@ def test_a_section_of_another_scenario_may_be_taken() -> None:
 
 def test_pydantics_own_copy_checks_nothing_as_the_docstring_says() -> None:
     scenario = cosim.Scenario.from_dict(NETWORK)
-    assert scenario.model_copy(update={"rounds": "lots"}).rounds == "lots"
+    rounds: Any = scenario.model_copy(update={"rounds": "lots"}).rounds
+    assert rounds == "lots"
     assert "model_copy" in str(cosim.Scenario.__doc__)

@@ -88,9 +88,12 @@ def played(
     def run(method: str, *arguments: str) -> tuple[Path, Any]:
         learners: list[Any] = []
         build: Any = vars(play)["build_learner"]
-        monkeypatch.setattr(
-            play, "build_learner", lambda scenario: learners.append(build(scenario)) or learners[-1]
-        )
+
+        def build_learner(scenario: Any) -> Any:
+            learners.append(build(scenario))
+            return learners[-1]
+
+        monkeypatch.setattr(play, "build_learner", build_learner)
         Path("tiny.yaml").write_text(
             LEARNING.format(method=method, model=tiny_llama), encoding="utf-8"
         )

@@ -34,6 +34,8 @@ def exported(cosim: Any, directory: Path, device: int) -> tuple[Path, list[str]]
 
 def route_of(folder: Path) -> Any:
     spec = util.spec_from_file_location("exported_route", folder / "route.py")
+    assert spec is not None
+    assert spec.loader is not None
     module = util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -105,7 +107,9 @@ def test_the_reference_routes_and_answers_as_the_gate_does(
     texts = [tuple(tokenizer(prompt)["input_ids"]) for prompt in PROMPTS]
     held_out = [one.candidates[0].prompt for pool in learner.pools.values() for one in pool.test]
     for tokens in (*texts, *held_out):
-        wanted = gate_weights(learner.fleet, reader, expert, [tokens])[0]
+        weights = gate_weights(learner.fleet, reader, expert, [tokens])
+        assert weights is not None
+        wanted = weights[0]
         found = route.expert_weights(route.prompt_features(model, tokens, gate), features, gate)
         torch.testing.assert_close(found.float(), wanted, atol=1e-4, rtol=1e-4)
         seen.append(wanted)

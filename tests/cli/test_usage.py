@@ -55,7 +55,7 @@ def test_an_unknown_option_is_what_it_was_meant_to_be(
         set_ = load(scenario_file, [assignment]).model_dump(mode="json")
         for step in path.split("."):
             set_ = set_[int(step) if isinstance(set_, list) else step]
-        named = set_.get("name", set_.get("model")) if isinstance(set_, dict) else set_
+        named: Any = set_.get("name", set_.get("model")) if isinstance(set_, dict) else set_
         assert named == yaml.safe_load(value) or float(named) == float(value)
 
 

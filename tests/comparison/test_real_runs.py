@@ -30,7 +30,7 @@ def accuracy(run: Path) -> float:
     scores = pq.read_table(run / "evaluations.parquet").to_pylist()
     last = [row["value"] for row in scores if row["round"] == 2 and row["metric"] == "acc"]
     assert len(last) == 2 * 2
-    return sum(last) / 4
+    return float(sum(last) / 4)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Models of the families that the lean passes know."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ from cosim.learning.base.base_model import load
 
 
 @pytest.fixture(scope="module")
-def untied_qwen2(tmp_path_factory: Any, tiny_qwen2: Path, save_model: Any) -> Path:
+def untied_qwen2(
+    tmp_path_factory: pytest.TempPathFactory, tiny_qwen2: Path, save_model: Callable[..., Path]
+) -> Path:
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(tiny_qwen2)

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from cosim.learning.base.base_model import load
+from cosim.learning.data.device_rows import CALIBRATION_ROUND
 from cosim.learning.data.pool import TaskPool, load_pools
-from cosim.learning.jobs import FineTuningJob
+from cosim.learning.jobs import CalibrationJob, FineTuningJob
 from cosim.learning.learner import ModelLearner
 from cosim.methods.message import Message, Turn
 from cosim.methods.method import Method
@@ -65,6 +66,13 @@ def tuning(learner: ModelLearner, device: int, round_: int) -> FineTuningJob:
     """A device's fine-tuning of a round, which is always there to be done."""
     job = learner.submit(device, round_)
     assert isinstance(job, FineTuningJob)
+    return job
+
+
+def calibrating(learner: ModelLearner, device: int) -> CalibrationJob:
+    """A device's calibration alone, which nobody has done yet."""
+    job = learner.submit(device, CALIBRATION_ROUND)
+    assert isinstance(job, CalibrationJob)
     return job
 
 

@@ -42,7 +42,9 @@ def update(
 def mean(heard: list[Heard], size: int) -> tuple[Tensor, Tensor | None]:
     """By rows, as aggregation `mean` weighs where nothing else is said."""
     weights = ByRows().of(0, heard, {})
-    return weighted_mean(heard, weights, ByRows().total(weights, math.nan), size)
+    expansion, projection = weighted_mean(heard, weights, ByRows().total(weights, math.nan), size)
+    assert expansion is not None
+    return expansion, projection
 
 
 def normalised(heard: list[Heard], size: int) -> Tensor:
@@ -176,7 +178,9 @@ def test_as_printed_the_weights_are_a_share_of_all_rows_and_of_all_who_are_heard
     weights = AsPrinted().of(0, heard, {})
     total = AsPrinted().total(weights, all_rows=80.0)
     # α = 10/80 and 30/80, ‖u‖ = 2.
-    assert weighted_mean(heard, weights, total, 1)[0].tolist() == [4 / 16 + 8 * 3 / 16]
+    found, _ = weighted_mean(heard, weights, total, 1)
+    assert found is not None
+    assert found.tolist() == [4 / 16 + 8 * 3 / 16]
     assert not AsPrinted().renormalised
     assert ByRows().renormalised
 

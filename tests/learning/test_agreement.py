@@ -22,7 +22,7 @@ from cosim.methods import METHODS
 from cosim.methods.adapter import Adapter
 from cosim.methods.weights.by_rows import ByRows
 from tests.learning.flat_factors import LAYOUT, RANK, drawn, factors, products
-from tests.learning.small_learners import one_round, small_learner, small_pools
+from tests.learning.small_learners import one_round, small_learner, small_pools, tuning
 
 SHARES = [0.5, 0.2, 0.3]
 
@@ -156,7 +156,7 @@ def test_a_learner_tells_them_of_every_device(make: Callable[..., ModelLearner])
     assert errors.cross_term > 0
     # All heard all, and hold the same.
     assert found["consensus_projection"] == found["consensus_expansion"] == [0.0] * 3
-    learner.submit(1, 2).result()
+    tuning(learner, 1, 2).result()
     apart = told(learner, updates)
     for word in ("consensus_projection", "consensus_expansion"):
         assert apart[word][0] == apart[word][2] > 0

@@ -26,7 +26,7 @@ from cosim.randomness import stream
 from cosim.scenario.model import Scenario
 from cosim.simulation.setup.build import build_devices
 from cosim.simulation.setup.warnings import world_warnings
-from tests.learning.small_learners import mixed, small_learner, small_pools, tuned
+from tests.learning.small_learners import mixed, small_learner, small_pools, tuned, tuning
 
 FOUR = ["sums", "times", "sums", "times"]
 # Modules that give more than they take, so that B is larger than A.
@@ -200,7 +200,7 @@ def test_work_and_energy_are_of_the_factor_that_is_trained(
         tokens = sum(
             len(batch) * max(row.tokens for row in batch) for batch in both.batches(0, number)
         )
-        whole, part = (learner.submit(0, number).work for learner in (both, by_turns))
+        whole, part = (tuning(learner, 0, number).work for learner in (both, by_turns))
         assert whole.flop - part.flop == pytest.approx(2 * tokens * other)
         assert whole.trained - part.trained == other
 
@@ -240,7 +240,7 @@ def test_who_meets_nobody_learns_as_alone(make: Callable[..., ModelLearner]) -> 
     for number in (1, 2):
         for learner in (alone, local):
             for device in range(4):
-                learner.submit(device, number).result()
+                tuning(learner, device, number).result()
                 learner.mix(device, {}, {}, Turn(number), {}).result()
     for mine, other in zip(factors(alone), factors(local), strict=True):
         assert torch.equal(mine[0], other[0])

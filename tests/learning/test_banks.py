@@ -119,9 +119,12 @@ def test_equal_banks_of_two_clusters_are_scored_once(
         learner.hear(device, learner.post.bank(3 if device < 2 else 0))
     asked: list[Any] = []
     score = learner.scoring.evaluator.marks_of
-    monkeypatch.setattr(
-        learner.scoring.evaluator, "marks_of", lambda every: asked.extend(every) or score(every)
-    )
+
+    def marks_of(every: Any) -> Any:
+        asked.extend(every)
+        return score(every)
+
+    monkeypatch.setattr(learner.scoring.evaluator, "marks_of", marks_of)
     found = learner.evaluate(range(4)).measurements
     assert len(asked) == 2, "once a task, though the banks came by different ways"
     assert len({(m.task, m.score.metric, m.score.value) for m in found}) * 4 == len(found)
@@ -146,7 +149,7 @@ def test_a_global_threshold_leaves_modules_of_different_density(
     make: Callable[..., ModelLearner],
 ) -> None:
     learner = make("lori")
-    learner.submit(0, 1).result()
+    tuning(learner, 0, 1).result()
     layers = learner.fleet.layers(0)
     total = sum(layer.parameters for layer in layers)
     assert sum(layer.active for layer in layers) == round(0.1 * total)
@@ -202,7 +205,9 @@ def test_the_gate_reports_its_routing(make: Callable[..., ModelLearner]) -> None
         m.task: m.score for m in learner.evaluate([0]).measurements if m.score.metric == "routing"
     }
     for task, score in scores.items():
-        weights = learner.scoring.weights(learner.fleet.expert(0, task), task)
+        expert = learner.fleet.expert(0, task)
+        assert expert is not None
+        weights = learner.scoring.weights(expert, task)
         assert weights.shape == (len(learner.pools[task].test), 4)
         right = [learner.tasks[owner] == task for owner in weights.argmax(1).tolist()]
         assert score.value == np.mean(right)
@@ -215,7 +220,7 @@ def test_data_in_one_place_trains_one_adapter_on_everybodys_rows(
     make: Callable[..., ModelLearner], name: str
 ) -> None:
     learner = make(name)
-    jobs = [learner.submit(device, 1) for device in range(4)]
+    jobs = [tuning(learner, device, 1) for device in range(4)]
     losses = [job.result().loss for job in jobs]
     adapters = learner.fleet.adapters
     for device in range(4):
@@ -229,7 +234,7 @@ def test_data_in_one_place_trains_one_adapter_on_everybodys_rows(
     for (_, task, metric), value in answers.items():
         assert value == answers[0, task, metric], "everybody answers alike"
     alone = make(name)
-    alone.submit(2, 1).result()
+    tuning(alone, 2, 1).result()
     assert torch.equal(alone.fleet.adapters[2].values, adapters[2].values)
 
 

@@ -166,7 +166,12 @@ def test_remote_code_is_neither_run_nor_asked_about(
     named["AutoTokenizer"] = ["custom.T"] * 2
     edit(copy / file, model_type="custom", tokenizer_class="Custom", auto_map=named)
     asked: list[str] = []
-    monkeypatch.setattr(builtins, "input", lambda text="": asked.append(text) or "y")
+
+    def yes(text: str = "") -> str:
+        asked.append(text)
+        return "y"
+
+    monkeypatch.setattr(builtins, "input", yes)
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     for call in (load, skeleton):
         assert "custom code" in refusal(partial(call, f"path:{copy}"))

@@ -25,7 +25,7 @@ from cosim.methods.expansion.entropy_mask import EntropyMask
 from cosim.methods.layout import Layout, shared_inputs
 from cosim.methods.message import SEED_BITS, mask_bits
 from cosim.methods.projection.frozen import Frozen, refined_projection
-from tests.learning.small_learners import one_round, small_learner, small_pools
+from tests.learning.small_learners import calibrating, one_round, small_learner, small_pools, tuning
 
 ROWS = [Encoded((0, 5, 9, 33), (7, 8)), Encoded((0, 41), (9,)), Encoded((0, 11, 12, 60, 61), (4,))]
 
@@ -67,6 +67,8 @@ def inputs_of(plain: Any, module: str, rows: Sequence[Encoded] = ROWS) -> Tensor
 def test_entropies_and_mean_inputs_are_those_of_plain_passes(plain: Any) -> None:
     one = calibrator(plain, projection=Frozen(refined=True))
     found = one.calibrate_all([ROWS])[0]
+    assert found.inputs is not None
+    assert found.entropies is not None
     start = 0
     for number, module in enumerate(one.layout.modules):
         X = inputs_of(plain, module.name)
@@ -163,6 +165,7 @@ def test_features_are_means_over_the_prompt_alone(plain: Any, alike: tuple[int, 
     rows = [replace(row, prompt=(*alike, *row.prompt)) for row in ROWS]
     rows += [replace(rows[0], prompt=alike)] if alike else []
     features = one.calibrate_all([rows])[0].features
+    assert features is not None
     assert features.shape == (2, 32)
     wanted = []
     for row in rows:
@@ -197,10 +200,10 @@ def test_the_last_token_alone_may_be_read(plain: Any) -> None:
 
 def test_as_printed_the_spectrum_does_not_know_the_task(plain: Any) -> None:
     one = calibrator(plain, expansion=PRINTED_SPECTRUM)
-    assert (
-        one.calibrate_all([ROWS])[0].entropies.tolist()
-        == one.calibrate_all([ROWS[:1]])[0].entropies.tolist()
-    )
+    of_all, of_one = (one.calibrate_all([rows])[0].entropies for rows in (ROWS, ROWS[:1]))
+    assert of_all is not None
+    assert of_one is not None
+    assert of_all.tolist() == of_one.tolist()
     rows = 10 * ROWS  # enough for C to be what a device finds
     assert one.workload(rows).flop < calibrator(plain).workload(rows).flop
 
@@ -208,7 +211,9 @@ def test_as_printed_the_spectrum_does_not_know_the_task(plain: Any) -> None:
 def test_a_recipe_without_need_looks_at_nothing(plain: Any) -> None:
     one = calibrator(plain, expansion="gradient_mask", composition="oracle")
     found = one.calibrate_all([ROWS])[0]
-    assert found.entropies is found.features is found.inputs is None
+    assert found.entropies is None
+    assert found.features is None
+    assert found.inputs is None
 
 
 def test_blocks_are_spaced_evenly() -> None:
@@ -223,15 +228,15 @@ def test_calibrating_first_changes_the_work_and_nothing_else(
     tiny_llama: Path, pools: dict[str, TaskPool], name: str
 ) -> None:
     early, late = (small_learner(tiny_llama, pools, METHODS[name]) for _ in range(2))
-    jobs = [early.submit(device, 0) for device in range(3)]
+    jobs = [calibrating(early, device) for device in range(3)]
     assert all(job.work.flop > 0 and job.work.steps == 0 for job in jobs)
     assert early.submit(0, 0) is not None, "nothing is done before the result is asked for"
     for job in jobs:
         job.result()
     assert early.submit(0, 0) is None
     planned = early.describe(range(3)).densities
-    first = [early.submit(device, 1) for device in range(3)]
-    both = [late.submit(device, 1) for device in range(3)]
+    first = [tuning(early, device, 1) for device in range(3)]
+    both = [tuning(late, device, 1) for device in range(3)]
     for device in range(3):
         flop = first[device].work.flop + jobs[device].work.flop
         assert both[device].work.flop == flop
@@ -247,13 +252,15 @@ def test_a_discarded_first_round_leaves_the_device_uncalibrated(
     tiny_llama: Path, pools: dict[str, TaskPool]
 ) -> None:
     learner = small_learner(tiny_llama, pools, METHODS["proposed"])
-    job = learner.submit(1, 1)
-    learner.submit(0, 1).result()  # settles both
+    job = tuning(learner, 1, 1)
+    tuning(learner, 0, 1).result()  # settles both
     job.discard()
     assert learner.fleet.calibrations[1] is None
     assert learner.submit(1, 0) is not None
     assert learner.fleet.layers(1)[0].spectral_entropy is None
-    assert learner.fleet.layers(0)[0].spectral_entropy > 0
+    entropy = learner.fleet.layers(0)[0].spectral_entropy
+    assert entropy is not None
+    assert entropy > 0
 
 
 def test_a_literal_projection_is_refined_by_the_mean_input(
@@ -263,14 +270,17 @@ def test_a_literal_projection_is_refined_by_the_mean_input(
         tiny_llama, pools, METHODS["proposed_literal"], bits_per_value=32, target_modules=["q_proj"]
     )
     before = learner.fleet.adapters[0].projection
-    learner.submit(0, 0).result()
-    inputs = learner.fleet.calibrations[0].inputs.split(32)
+    calibrating(learner, 0).result()
+    found = learner.fleet.calibrations[0]
+    assert found is not None
+    assert found.inputs is not None
+    inputs = found.inputs.split(32)
     wanted = [
         refined_projection(A.view(2, 32), h) for A, h in zip(before.split(64), inputs, strict=True)
     ]
     after = learner.fleet.adapters[0].projection
     torch.testing.assert_close(after, torch.cat([A.flatten() for A in wanted]))
-    learner.submit(0, 1).result()
+    tuning(learner, 0, 1).result()
     assert torch.equal(learner.fleet.adapters[0].projection, after)
 
 
@@ -285,7 +295,7 @@ def test_devices_have_their_own_budgets(
     bits += 16 * 2 * 32 if name == "proposed" else 0  # h at both blocks
     learner.inform(2, bits, None)
     learner.inform(2, float("inf"), None)
-    work = [learner.submit(device, 1).work for device in range(3)]
+    work = [tuning(learner, device, 1).work for device in range(3)]
     updates = one_round(learner)
     kept = [update.values.numel() for update in updates]
     assert kept == [pytest.approx(s * total, abs=1) for s in (0.1, 0.5, 0.05)]

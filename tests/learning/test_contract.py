@@ -19,7 +19,14 @@ from cosim.methods.composition.single import Single
 from cosim.methods.data.own import Own
 from cosim.methods.method import Method
 from tests.learning.every_method import ALL, among, every_method
-from tests.learning.small_learners import mixed, one_round, small_learner, small_pools, tuned
+from tests.learning.small_learners import (
+    mixed,
+    one_round,
+    small_learner,
+    small_pools,
+    tuned,
+    tuning,
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +55,13 @@ def test_runs_and_learns(make: Callable[..., ModelLearner], recipe: Method) -> N
     learner = make(recipe)
     losses = []
     for number in range(1, 5):
-        jobs = [learner.submit(device, number) for device in range(3)]
+        jobs = [tuning(learner, device, number) for device in range(3)]
         assert all(job.work.flop > 0 for job in jobs)
         of_round, updates = [], []
         for device, job in enumerate(jobs):
-            of_round.append(job.result().loss)
+            loss = job.result().loss
+            assert loss is not None
+            of_round.append(loss)
             updates.append(learner.post.message(device, number))
         losses.append(np.mean(of_round))
         for device in range(3):
@@ -92,7 +101,7 @@ def test_the_update_is_zero_at_the_start(make: Callable[..., ModelLearner], reci
 def test_an_empty_inbox_changes_nothing(make: Callable[..., ModelLearner], recipe: Method) -> None:
     learner = make(recipe)
     for device in range(3):
-        learner.submit(device, 1).result()
+        tuning(learner, device, 1).result()
     before = state(learner)
     for device in range(3):
         mixed(learner, device, {}, {})
@@ -103,15 +112,15 @@ def test_an_empty_inbox_changes_nothing(make: Callable[..., ModelLearner], recip
 @every_method
 def test_a_discarded_job_leaves_no_trace(make: Callable[..., ModelLearner], recipe: Method) -> None:
     disturbed, undisturbed = make(recipe), make(recipe)
-    kept = [disturbed.submit(device, 1) for device in range(3)]
+    kept = [tuning(disturbed, device, 1) for device in range(3)]
     kept[1].discard()
     kept[0].result()
     kept[2].result()
     for device in (0, 2):
-        undisturbed.submit(device, 1).result()
+        tuning(undisturbed, device, 1).result()
     assert not disturbed.fleet.adapters[1].values.any()
-    late = disturbed.submit(1, 2)
-    disturbed.submit(0, 2).result()  # settles both
+    late = tuning(disturbed, 1, 2)
+    tuning(disturbed, 0, 2).result()  # settles both
     late.discard()
     assert not disturbed.fleet.adapters[1].values.any()
     assert not disturbed.fleet.banks[1]
@@ -124,10 +133,10 @@ def test_the_result_does_not_depend_on_who_asks_first(
     make: Callable[..., ModelLearner], recipe: Method
 ) -> None:
     forward, backward = make(recipe), make(recipe)
-    jobs = [forward.submit(device, 1) for device in range(3)]
+    jobs = [tuning(forward, device, 1) for device in range(3)]
     for job in jobs:
         job.result()
-    jobs = [backward.submit(device, 1) for device in (2, 0, 1)]
+    jobs = [tuning(backward, device, 1) for device in (2, 0, 1)]
     for job in reversed(jobs):
         job.result()
     assert equal(state(forward), state(backward))
@@ -162,10 +171,11 @@ def test_an_expert_outside_every_collision_comes_through_whole(
 ) -> None:
     learner = make(METHODS["proposed_single_cluster"], bits_per_value=32)
     updates = one_round(learner)
-    union = torch.cat([update.support for update in updates])
-    for update in updates:
-        alone = torch.isin(update.support, union, assume_unique=False) & (
-            torch.bincount(union)[update.support] == 1
+    supports = [update.support for update in updates if update.support is not None]
+    union = torch.cat(supports)
+    for update, support in zip(updates, supports, strict=True):
+        alone = torch.isin(support, union, assume_unique=False) & (
+            torch.bincount(union)[support] == 1
         )
         assert alone.any()
         assert not alone.all()
@@ -203,7 +213,7 @@ def test_a_device_alone_trains_as_if_there_were_no_network(
 ) -> None:
     learner, plain = (make(recipe, devices=["sums"], bits_per_value=32) for _ in range(2))
     for number in (1, 2, 3):
-        learner.submit(0, number).result()
+        tuning(learner, 0, number).result()
         mixed(learner, 0, {}, {})
     start = plain.fleet.calibrated(0, plain._calibration(0)).adapter
     kept = plain.fleet.planned(0, plain._calibration(0))
@@ -233,10 +243,10 @@ def test_a_device_alone_trains_as_if_there_were_no_network(
 @every_method
 def test_grouped_equals_one_by_one(make: Callable[..., ModelLearner], recipe: Method) -> None:
     together, apart = make(recipe), make(recipe)
-    jobs = [together.submit(device, 1) for device in range(3)]
+    jobs = [tuning(together, device, 1) for device in range(3)]
     losses = [job.result().loss for job in jobs]
     for device in range(3):
-        assert apart.submit(device, 1).result().loss == pytest.approx(losses[device], rel=1e-4)
+        assert tuning(apart, device, 1).result().loss == pytest.approx(losses[device], rel=1e-4)
     for (a, A), (b, B) in zip(state(together), state(apart), strict=True):
         assert torch.linalg.vector_norm(a - b) <= 1e-3 * torch.linalg.vector_norm(b)
         assert torch.linalg.vector_norm(A - B) <= 1e-3 * torch.linalg.vector_norm(B)

@@ -30,6 +30,7 @@ from tests.learning.small_learners import (
     one_round,
     small_learner,
     small_pools,
+    tuning,
 )
 from tests.learning.test_train import RANK, rows, settings
 
@@ -154,11 +155,11 @@ def test_devices_that_have_corrections_train_together_as_alone(
     for learner in (together, apart):
         one_round(learner, 1)
     assert all(torch.equal(*pair) for pair in zip(*map(all_of, (together, apart)), strict=True))
-    jobs = [together.submit(device, 2) for device in range(len(DEVICES))]
+    jobs = [tuning(together, device, 2) for device in range(len(DEVICES))]
     for job in jobs:
         job.result()
     for device in range(len(DEVICES)):
-        apart.submit(device, 2).result()
+        tuning(apart, device, 2).result()
     for found, wanted in zip(all_of(together), all_of(apart), strict=True):
         assert close(found, wanted)
 

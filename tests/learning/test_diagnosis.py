@@ -17,7 +17,7 @@ from cosim.learning.learner import ModelLearner
 from cosim.learning.records import Diagnostic
 from cosim.methods import METHODS
 from cosim.methods.message import Message
-from tests.learning.small_learners import one_round, small_learner, small_pools, tuned
+from tests.learning.small_learners import one_round, small_learner, small_pools, tuned, tuning
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,9 @@ def diagnosed(learner: ModelLearner, updates: list[Message]) -> list[Diagnostic]
     return learner.diagnosis.of([0, 1, 2], dict.fromkeys(range(3), updates))
 
 
-def values(found: Iterable[Diagnostic], quantity: str) -> dict[tuple[int, int | None], float]:
+def values(
+    found: Iterable[Diagnostic], quantity: str
+) -> dict[tuple[int | None, int | None], float]:
     """(device, peer) → value."""
     return {(one.device, one.peer): one.value for one in found if one.quantity == quantity}
 
@@ -112,7 +114,11 @@ def gradient_by_hand(learner: ModelLearner, update: Message, A: Any) -> list[Ten
         scored = hidden.flatten(0, 1)[tokens.positions]
         loss = functional.cross_entropy(model.logits(scored), tokens.targets)
         (loss / len(batches)).backward()
-    return [b.grad[0].double() for _, b in pairs]
+    gradients = []
+    for _, b in pairs:
+        assert b.grad is not None
+        gradients.append(b.grad[0].double())
+    return gradients
 
 
 @pytest.mark.parametrize("name", ["proposed_single_cluster", "lora"])
@@ -178,10 +184,16 @@ def test_shares_add_up_and_agree_with_the_routing(make: Callable[..., ModelLearn
         if one.score.metric == "routing"
     }
     for (device, task), right in routing.items():
-        own = {one.peer: one.value for one in shares if (one.device, one.task) == (device, task)}
+        own = {}
+        for one in shares:
+            if (one.device, one.task) == (device, task):
+                assert one.peer is not None
+                own[one.peer] = one.value
         assert sum(own.values()) == pytest.approx(1.0)
         assert sum(own[d] for d in own if learner.tasks[d] == task) == pytest.approx(right)
-        chosen = learner.scoring.weights(learner.fleet.expert(device, task), task).argmax(1)
+        expert = learner.fleet.expert(device, task)
+        assert expert is not None
+        chosen = learner.scoring.weights(expert, task).argmax(1)
         assert own[0] == float((chosen == 0).double().mean())
 
 
@@ -191,7 +203,7 @@ def test_who_has_nothing_is_left_out(make: Callable[..., ModelLearner]) -> None:
     update = tuned(learner, learner.submit(0, 1))
     found = learner.diagnosis.of([0, 1, 2], {0: [update], 1: [], 2: []})
     assert {one.quantity for one in found} == {"expert_share"}
-    learner.submit(1, 1).result()
+    tuning(learner, 1, 1).result()
     pairs = values(learner.diagnosis.of([0], {}), "update_similarity_max")
     assert list(pairs) == [(0, 1)]
     assert values(learner.diagnosis.of([2], {}), "update_similarity_max") == {}, "not evaluated"

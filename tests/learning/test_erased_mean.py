@@ -97,7 +97,10 @@ def test_every_value_by_its_formula(missing: Any) -> None:
     state = ErasedMean(missing=missing).mix(held(PAIRS[0]), said, mixing(WEIGHTS))
     for at, (name, found) in enumerate(zip("BA", of(state), strict=True)):
         x = [pair[at].double() for pair in PAIRS]
-        E = [torch.ones_like(x[0])] + [part.arrived[name].double() for part in said[1:]]
+        E = [torch.ones_like(x[0])]
+        for part in said[1:]:
+            assert part.arrived is not None
+            E.append(part.arrived[name].double())
         w = [weight * e for weight, e in zip(WEIGHTS, E, strict=True)]
         arrived = sum(a * b for a, b in zip(w, x, strict=True))
         expected = {

@@ -8,6 +8,7 @@ from cosim.errors import CosimError
 from cosim.learning.forecast import forecast
 from cosim.learning.prepare import prepare
 from cosim.scenario.model import Scenario
+from tests.learning.small_learners import tuning
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_a_mean_rounds_work_is_near_a_real_ones(chosen: Scenario) -> None:
     expected = forecast(chosen)
     learner = prepare(chosen)
     for device, work in enumerate(expected.work):
-        job = learner.submit(device, 1)
+        job = tuning(learner, device, 1)
         assert work.flop == pytest.approx(job.work.flop, rel=0.1)
         assert (work.passes, work.steps, work.samples) == (30, 30, 120)
         assert (work.trained, work.ranked) == (expected.trained, 0)
@@ -51,7 +52,7 @@ def test_factors_by_turns_are_foreseen_as_the_mean_of_rounds_and_the_largest_mes
     learner = prepare(by_turns)
     A, B = learner.layout.projection_size, learner.layout.expansion_size
     assert expected.first_bits == expected.later_bits == 16 * max(A, B) == 16 * B
-    jobs = [learner.submit(0, number) for number in (1, 2, 3)]
+    jobs = [tuning(learner, 0, number) for number in (1, 2, 3)]
     assert [job.work.trained for job in jobs] == [B, A, B]
     assert expected.work[0].trained == round((2 * B + A) / 3)
     mean = sum(job.work.flop for job in jobs) / 3

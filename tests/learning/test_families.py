@@ -135,6 +135,7 @@ def test_entropies_belong_to_their_modules_whatever_the_order(
     learner = small_learner(folder, pools, METHODS["proposed"])
     rows = learner.calibration_rows(0)
     found = learner.calibrator.calibrate_all([rows])[0].entropies
+    assert found is not None
     plain = load(f"path:{folder}", "float32").model
     for entropy, module in zip(found, learner.layout.modules, strict=True):
         seen: list[Any] = []

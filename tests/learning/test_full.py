@@ -15,14 +15,14 @@ from cosim.learning.forecast import forecast
 from cosim.learning.training.full import layout_of
 from cosim.methods import METHODS
 from cosim.scenario.model import Scenario
-from tests.learning.small_learners import mixed, one_round, small_learner, small_pools
+from tests.learning.small_learners import mixed, one_round, small_learner, small_pools, tuning
 
 RECIPE = METHODS["full_finetune"]
 
 
 @pytest.fixture(scope="module", params=["tiny_llama", "tiny_qwen2"])
 def folder(request: pytest.FixtureRequest) -> Path:
-    return request.getfixturevalue(request.param)
+    return Path(request.getfixturevalue(request.param))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_two_rounds_train_as_plain_torch_does(folder: Path, pools: dict[str, Tas
     for number in (1, 2):
         batches = learner.batches(0, number)
         losses = [plain_step(model, optimiser, batch) for batch in batches]
-        loss = learner.submit(0, number).result().loss
+        loss = tuning(learner, 0, number).result().loss
         assert loss == pytest.approx(sum(losses) / len(losses), rel=1e-4)
         mixed(learner, 0, {}, {})
     wanted = torch.cat([value.detach().flatten() for value in model.parameters()]) - start
@@ -76,7 +76,7 @@ def test_the_base_model_comes_back_and_every_parameter_is_sent(
     parameters = sum(value.numel() for value in learner.base.model.parameters())
     assert update.values.numel() == parameters
     assert learner.post.payload_bits(update, 1) == 16 * parameters
-    assert learner.submit(0, 2).work.trained == parameters
+    assert tuning(learner, 0, 2).work.trained == parameters
     names = [layer.module for layer in learner.fleet.layers(0)]
     assert "model.embed_tokens.weight" in names
     plain = load(f"path:{folder}", "float32").model

@@ -15,7 +15,7 @@ from cosim.learning.learner_state import put_back, take
 from cosim.learning.training.pass_room import PassRoom, least
 from cosim.learning.training.trainer import GroupTrainer
 from cosim.methods import METHODS
-from tests.learning.small_learners import small_learner, small_pools
+from tests.learning.small_learners import small_learner, small_pools, tuning
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +41,12 @@ def short_of_memory(monkeypatch: pytest.MonkeyPatch, tokens: int) -> None:
 
 
 def round_of(learner: ModelLearner, number: int) -> tuple[list[float], list[str]]:
-    jobs = [learner.submit(device, number) for device in range(len(learner.tasks))]
-    losses = [job.result().loss for job in jobs]
+    jobs = [tuning(learner, device, number) for device in range(len(learner.tasks))]
+    losses = []
+    for job in jobs:
+        loss = job.result().loss
+        assert loss is not None
+        losses.append(loss)
     return losses, [adapter.digest for adapter in learner.fleet.adapters]
 
 

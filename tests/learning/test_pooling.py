@@ -12,7 +12,7 @@ from cosim.learning.data.pool import TaskPool
 from cosim.learning.learner import ModelLearner
 from cosim.learning.learner_state import put_back, take
 from cosim.methods import METHODS
-from tests.learning.small_learners import small_learner, small_pools
+from tests.learning.small_learners import small_learner, small_pools, tuning
 
 POOLED = ["hard_moe", "centralised"]
 
@@ -32,7 +32,7 @@ def make(tiny_llama: Path, pools: dict[str, TaskPool]) -> Callable[..., ModelLea
 
 def cut_off(learner: ModelLearner, when: str, cut: int = 1, other: int = 0) -> None:
     """Both begin round 1, and one of them is cut off before or after the other has ended."""
-    jobs = {device: learner.submit(device, 1) for device in (other, cut)}
+    jobs = {device: tuning(learner, device, 1) for device in (other, cut)}
     if when == "before":
         jobs[cut].discard()
     if when != "alone":
@@ -43,11 +43,12 @@ def cut_off(learner: ModelLearner, when: str, cut: int = 1, other: int = 0) -> N
 
 def trained(learner: ModelLearner, device: int, round_: int) -> tuple[float, Tensor, int]:
     """The loss, B and number of steps of a device's fine-tuning."""
-    tuned = learner.submit(device, round_).result()
+    loss = tuning(learner, device, round_).result().loss
+    assert loss is not None
     adapter = learner.fleet.adapters[device]
     steps = adapter.moments["B"].steps
     assert isinstance(steps, int)
-    return tuned.loss, adapter.values, steps
+    return loss, adapter.values, steps
 
 
 @pytest.mark.slow
@@ -77,7 +78,7 @@ def test_the_order_of_a_cut_and_an_end_changes_nothing_for_anybody(
     for when in ("before", "after"):
         learner = make(name, devices)
         cut_off(learner, when)
-        jobs = [learner.submit(device, 2) for device in range(2)]
+        jobs = [tuning(learner, device, 2) for device in range(2)]
         losses = [job.result().loss for job in jobs]
         found.append(
             (
@@ -94,7 +95,7 @@ def test_a_round_of_which_nobody_saw_the_end_was_not_trained(
     make: Callable[..., ModelLearner], name: str
 ) -> None:
     learner, untouched = make(name), make(name)
-    for job in [learner.submit(device, 1) for device in range(2)]:
+    for job in [tuning(learner, device, 1) for device in range(2)]:
         job.discard()
     assert learner.evaluate(range(2)).measurements == untouched.evaluate(range(2)).measurements
     again, first = trained(learner, 0, 1), trained(untouched, 0, 1)
@@ -108,9 +109,9 @@ def test_a_later_round_of_a_peer_is_not_made_older_by_an_earlier_one(
 ) -> None:
     """On clocks of their own: the slower device is given what the pool has become."""
     learner = make(name, ("sums", "sums"))
-    slow = learner.submit(1, 1)
+    slow = tuning(learner, 1, 1)
     for round_ in (1, 2):
-        learner.submit(0, round_).result()
+        tuning(learner, 0, round_).result()
     newest = learner.fleet.shared["sums"]
     assert newest.round == 2
     slow.result()
@@ -125,7 +126,7 @@ def test_a_checkpoint_between_an_end_and_a_cut_holds_what_is_needed(
     make: Callable[..., ModelLearner], name: str, end: str
 ) -> None:
     whole, resumed = make(name), make(name)
-    jobs = {device: whole.submit(device, 1) for device in range(2)}
+    jobs = {device: tuning(whole, device, 1) for device in range(2)}
     jobs[0].result()
     taken, tensors = take(whole, {7: jobs[1]}, {})
     back, _ = put_back(resumed, json.loads(json.dumps(taken)), tensors)

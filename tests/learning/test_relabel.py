@@ -45,7 +45,10 @@ def test_labels_are_permuted_whatever_their_order_in_a_row() -> None:
 def test_choices_of_their_own_change_places() -> None:
     rows = [Example("a", "w", ("w", "x", "y")), Example("b", "m", ("m", "n", "o"))]
     train, _ = relabelled("own", 3, rows, [])
-    moved = [row.choices.index(row.answer) for row in train]
+    moved = []
+    for row in train:
+        assert row.choices is not None
+        moved.append(row.choices.index(row.answer))
     assert moved[0] == moved[1] != 0
 
 

@@ -174,6 +174,8 @@ def test_what_is_read_in_slices_is_learnt_as_in_one(model: AdaptedModel, threads
             assert one.loss == other.loss
     trainer.room = PassRoom(side_by_side=False)
     for one, whole in zip(found[0], trainer.train(given_), strict=True):
+        assert one.adapter.support is not None
+        assert whole.adapter.support is not None
         assert torch.equal(one.adapter.support, whole.adapter.support)
         torch.testing.assert_close(one.adapter.values, whole.adapter.values, rtol=0, atol=2e-5)
         assert one.loss == pytest.approx(whole.loss, rel=1e-5)

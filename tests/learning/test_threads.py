@@ -16,7 +16,7 @@ from cosim.learning.threads import one_thread_aside, one_thread_each
 from cosim.methods import METHODS
 from cosim.methods.calibration import Calibration
 from cosim.methods.projection.gaussian import gaussian_projection
-from tests.learning.small_learners import DEVICES, small_learner, small_pools
+from tests.learning.small_learners import DEVICES, calibrating, small_learner, small_pools
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_jobs_settled_together_find_what_each_would_find(
     assert settled == list(range(len(DEVICES)))
     assert set(together.found) == set(settled)
     for device, found in together.found.items():
-        alone.submit(device, 0).result()
+        calibrating(alone, device).result()
         assert equal(found, alone.found[device])
 
 
@@ -119,7 +119,12 @@ def test_what_is_still_to_be_read_is_what_lists_in_turn_would_read(
     assert planned == [[(0, 5, 9), (0, 7)], [(0, 8, 8, 8)], [(0, 1), (0, 2)]]
     reader, seen = PromptReader(model, 4), []
     read = reader.read
-    reader.read = lambda prompts: (seen.append(prompts), read(prompts))  # type: ignore[assignment,method-assign]
+
+    def watched(prompts: Any) -> None:
+        seen.append(prompts)
+        read(prompts)
+
+    reader.read = watched  # type: ignore[method-assign]
     for prompts in lists:
         reader.features(prompts)
     assert seen == planned
@@ -147,18 +152,21 @@ def test_who_calibrates_first_calibrates_for_all_who_wait(
     alone, together = (small_learner(tiny_llama, pools, recipe) for _ in range(2))
     calls: list[int] = []
     calibrate_all = together.calibrator.calibrate_all
-    monkeypatch.setattr(
-        together.calibrator,
-        "calibrate_all",
-        lambda rows: calls.append(len(rows)) or calibrate_all(rows),
-    )
-    jobs = [together.submit(device, 0) for device in range(len(DEVICES))]
+
+    def counted(rows: Any) -> Any:
+        calls.append(len(rows))
+        return calibrate_all(rows)
+
+    monkeypatch.setattr(together.calibrator, "calibrate_all", counted)
+    jobs = [calibrating(together, device) for device in range(len(DEVICES))]
     jobs[1].discard()
     for device in (2, 0):
         jobs[device].result()
-        alone.submit(device, 0).result()
+        calibrating(alone, device).result()
         assert equal(together.found[device], alone.found[device])
         found, wanted = (one.fleet.states[device].calibration for one in (together, alone))
+        assert found is not None
+        assert wanted is not None
         assert equal(found, wanted)
     assert [count for count in calls if count] == [len(DEVICES)]
     assert together.fleet.states[1].calibration is None

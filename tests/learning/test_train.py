@@ -119,6 +119,8 @@ def test_a_group_trains_each_device_as_it_would_alone(
         (alone,) = trainer.train([one])
         assert outcome.loss == pytest.approx(alone.loss, rel=1e-5)
         if chosen.expansion.masked:
+            assert outcome.adapter.support is not None
+            assert alone.adapter.support is not None
             assert torch.equal(outcome.adapter.support, alone.adapter.support)
         assert_same(outcome.adapter, alone.adapter)
 
@@ -162,6 +164,7 @@ def test_density_one_is_dense_training(adapted: AdaptedModel, layout: Layout) ->
     full = GroupTrainer(adapted, layout, torch.float32, settings(density=1.0))
     (a,) = dense.train([lesson(layout, 1, masked=False)])
     (b,) = full.train([lesson(layout, 1)])
+    assert b.adapter.support is not None
     assert torch.equal(b.adapter.support, torch.arange(layout.expansion_size))
     assert torch.equal(a.adapter.values, b.adapter.values)
     assert a.loss == b.loss
@@ -232,7 +235,7 @@ def peft_step(model: Any, optimiser: Optimizer, batch: Any) -> float:
     loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
     loss.backward()
     optimiser.step()
-    return loss.item()
+    return float(loss.item())
 
 
 def test_the_mask_is_the_largest_gradients_of_each_module(layout: Layout) -> None:

@@ -150,17 +150,28 @@ class TellingMixture:
         self._learner.asked.append(("not mixed", self._said[0]))
 
 
+def submitted(learner: Learner, device: int, round_: int = 1) -> Job[FineTuned]:
+    """A job that is there to be done."""
+    job = learner.submit(device, round_)
+    assert job is not None
+    return job
+
+
 def conversation(learner: Learner) -> list[Any]:
     """One question of every kind; what was heard, messages and experts by their type."""
     heard: list[Any] = []
-    jobs = [learner.submit(device, 1) for device in range(4)]
+    jobs = [submitted(learner, device) for device in range(4)]
     heard += [job.work for job in jobs]
     jobs.pop().discard()
     jobs[1].cut(7)
     heard += [job.result() for job in jobs]
-    first = learner.submit(0, 0)
+    first = submitted(learner, 0, 0)
     heard += [first.work, first.result().loss, learner.submit(1, 0)]
-    sent = [learner.messages(device, Turn(1, device), [3, 4]) for device in range(2)]
+    sent = []
+    for device in range(2):
+        outgoing = learner.messages(device, Turn(1, device), [3, 4])
+        assert outgoing is not None
+        sent.append(outgoing)
     heard += [(type(outgoing.content), outgoing.bits) for outgoing in sent]
     heard.append(learner.messages(2, Turn(1), [3]))
     inbox = {device: outgoing.content for device, outgoing in enumerate(sent)}
@@ -238,7 +249,9 @@ def test_without_checkpoints_nothing_is_kept_and_the_answers_are_the_learners_ow
     assert opened == own
     assert list(kinds) == []
     assert unkept.journal.fresh == []
-    assert unkept.learner.messages(0, Turn(2), [1]).content == "of 0"
+    outgoing = unkept.learner.messages(0, Turn(2), [1])
+    assert outgoing is not None
+    assert outgoing.content == "of 0"
     assert unkept.underway.jobs == {}
     assert len(unkept.underway.handles) == 0
 
@@ -254,7 +267,7 @@ def test_little_is_on_its_way_once_a_device_has_mixed_or_was_scored() -> None:
     told = JournaledLearner(Telling(), Journal(iter(()), 0))
     rests: list[int] = []
     told.at_rest = lambda: rests.append(told.journal.lines)
-    told.learner.submit(0, 1).result()
+    submitted(told.learner, 0).result()
     told.learner.mix(0, {}, {}, Turn(1), {}).result()
     told.learner.evaluate([0])
     assert rests == [4, 5]
@@ -274,11 +287,11 @@ def test_every_call_takes_the_time_of_its_answer(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(journaled_learner, "perf_counter", lambda: next(ticks))
     for journal in (None, Journal(iter(()), 0)):
         timed = JournaledLearner(Telling(), journal)
-        job = timed.learner.submit(0, 1)
+        job = submitted(timed.learner, 0)
         job.result()
         timed.learner.evaluate([0])
         assert timed.wall_s == 3.0
-        timed.learner.submit(1, 1).discard()
+        submitted(timed.learner, 1).discard()
         assert timed.wall_s == 5.0
 
 

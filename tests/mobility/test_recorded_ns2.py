@@ -52,7 +52,7 @@ def test_speed_zero_stops_and_a_place_teleports(tmp_path: Path) -> None:
             f'$ns_ at 0 "$node_(0) setdest 90 5.5 10"\n$ns_ at 1 "$node_(0) {command}"\n',
         )
         assert path.position_m([0.5, 1.0, 9.0]).tolist() == [[-5, 5.5], [40, 5.5], [40, 5.5]]
-        assert (path.jumps, path.travelled_m(9.0)) == (1, 10.0)
+        assert (path.jumps, float(path.travelled_m(9.0))) == (1, 10.0)
 
 
 def test_commands_are_carried_out_in_the_order_of_their_times(tmp_path: Path) -> None:

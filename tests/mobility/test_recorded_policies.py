@@ -31,7 +31,7 @@ def test_a_gap_is_walked_up_to_the_limit_and_jumped_beyond() -> None:
     np.testing.assert_allclose(
         jumped.position_m(np.array([10.4, 10.5, 11.25])), np.array([[0, 0], [5, 0], [5.5, 0]])
     )
-    assert (jumped.jumps, jumped.travelled_m(99.0)) == (1, 1.0)
+    assert (jumped.jumps, float(jumped.travelled_m(99.0))) == (1, 1.0)
     assert _path((0, 1, 1), (99, 1, 1)).jumps == 0
 
 
@@ -49,7 +49,7 @@ def test_of_repeated_times_the_later_row_wins() -> None:
     np.testing.assert_allclose(
         other.position_m(np.array([0.5, 1.0, 1.5])), np.array([[1, 0], [9, 9], [9, 8.5]])
     )
-    assert (other.jumps, other.travelled_m(5.0)) == (1, 3.0)
+    assert (other.jumps, float(other.travelled_m(5.0))) == (1, 3.0)
 
 
 def test_rows_may_come_in_any_order() -> None:

@@ -29,12 +29,13 @@ def amplitude(fading: SumOfSinusoids, s_i_m: ArrayLike, s_j_m: ArrayLike) -> np.
     """z by its definition, a term a sinusoid."""
     k_i, k_j, phase = fading.waves
     s_i, s_j = (np.asarray(path_m, dtype=np.float64)[..., None] for path_m in (s_i_m, s_j_m))
-    return np.exp(1j * (k_i * s_i + k_j * s_j + phase)).sum(axis=-1) / np.sqrt(phase.size)
+    waves = np.exp(1j * (k_i * s_i + k_j * s_j + phase))
+    return np.asarray(waves.sum(axis=-1) / np.sqrt(phase.size))
 
 
 def power_gain(fading: SumOfSinusoids, s_i_m: ArrayLike, s_j_m: ArrayLike) -> np.ndarray:
     s_i, s_j = np.broadcast_arrays(np.atleast_1d(s_i_m), np.atleast_1d(s_j_m))
-    return clarke_power_gains([fading], s_i[None], s_j[None])[0]
+    return np.asarray(clarke_power_gains([fading], s_i[None], s_j[None])[0])
 
 
 def test_doppler_and_coherence_of_a_pedestrian() -> None:

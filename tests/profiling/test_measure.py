@@ -47,6 +47,7 @@ def test_a_masked_job_is_a_first_round_and_a_later_one(bench: Bench) -> None:
     assert first.work.flop - later.work.flop == pytest.approx(later.work.flop / STEPS, rel=0.5)
     for exercise in (first, later):
         trained = exercise.train()
+        assert trained.support is not None
         assert trained.values.numel() == exercise.work.trained == len(trained.support)
         assert trained.values.any()
 

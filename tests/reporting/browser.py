@@ -97,7 +97,8 @@ class Browser:
             message = self._next()
             if message.get("id") == command["id"]:
                 assert "error" not in message, f"{method}: {message['error']}"
-                return message["result"]
+                result: dict[str, Any] = message["result"]
+                return result
             self._saw(message)
 
     def _next(self) -> dict[str, Any]:
@@ -107,8 +108,9 @@ class Browser:
             read = os.read(self._answers, 1 << 20)
             assert read, "the browser has gone"
             self._rest += read
-        message, self._rest = self._rest.split(b"\0", 1)
-        return json.loads(message)
+        text, self._rest = self._rest.split(b"\0", 1)
+        message: dict[str, Any] = json.loads(text)
+        return message
 
     def _saw(self, message: dict[str, Any]) -> None:
         said, name = message.get("params", {}), message.get("method")

@@ -133,7 +133,9 @@ class Page(HTMLParser):
         if tag in ("script", "style"):
             self._inside = (tag, dict(attrs))
         if tag == "data":
-            self.numbers.append(float(dict(attrs)["value"]))
+            value = dict(attrs)["value"]
+            assert value is not None
+            self.numbers.append(float(value))
 
     def handle_endtag(self, tag: str) -> None:
         if tag in ("script", "style"):

@@ -46,7 +46,8 @@ def set_value(browser: Browser, selector: str, value: object, event: str = "inpu
 
 
 def text(browser: Browser, selector: str) -> str:
-    return browser.value(f"document.querySelector({selector!r}).innerText")
+    words: str = browser.value(f"document.querySelector({selector!r}).innerText")
+    return words
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -125,7 +126,7 @@ def test_a_click_on_a_bar_shows_its_row(
 
 def timeline_box(browser: Browser) -> list[float]:
     """Left, top, width and height of the timeline, once it is in sight."""
-    return browser.value(
+    box: list[float] = browser.value(
         """(() => {
           const canvas = document.querySelector(".rows canvas");
           canvas.scrollIntoView({ block: "center" });
@@ -133,6 +134,7 @@ def timeline_box(browser: Browser) -> list[float]:
           return [box.left, box.top, box.width, box.height];
         })()"""
     )
+    return box
 
 
 def number(words: str) -> float:
@@ -143,11 +145,12 @@ def test_the_moment_moves_the_map_and_the_cursor(browser: Browser, pages: dict[s
     browser.show(pages["networked"])
 
     def seen() -> list[Any]:
-        return browser.value(
+        found: list[Any] = browser.value(
             """[document.querySelector(".map canvas").toDataURL(),
                 document.querySelector(".cursor").style.left,
                 document.querySelector(".clock").value]"""
         )
+        return found
 
     before = seen()
     set_value(browser, ".moment", 5)

@@ -43,7 +43,11 @@ def test_equal_factors_are_equal_steps() -> None:
 def test_a_column_is_as_high_as_its_amounts() -> None:
     chart = Chart(ChartAxis(0, 1, "x"), ChartAxis(0, 10, "y"))
     boxes = chart.stacked(0.0, 0.5, [("late", 4.0), ("outage", 0.0), ("delivered", 6.0)])
-    heights = [float(re.search(r'height="([\d.]+)"', box)[1]) for box in boxes]
+    heights = []
+    for box in boxes:
+        height = re.search(r'height="([\d.]+)"', box)
+        assert height is not None
+        heights.append(float(height[1]))
     assert len(boxes) == 2
     assert heights[0] / heights[1] == pytest.approx(4 / 6, rel=0.01)
     assert sum(heights) == pytest.approx(chart.at_y(0) - chart.at_y(10), abs=0.2)

@@ -36,11 +36,14 @@ def test_nothing_is_fetched(report: Report, learnt: Run, networked: Run) -> None
     for name, attributes in page.elements:
         assert name not in ("img", "iframe", "object", "embed", "base", "form"), name
         assert "src" not in attributes, attributes
-        assert attributes.get("href", "data:,").startswith("data:"), attributes
+        link = attributes.get("href", "data:,")
+        assert link is not None, attributes
+        assert link.startswith("data:"), attributes
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|WebSocket|import\(", text)
     policies = [a["content"] for _, a in page.elements if a.get("http-equiv")]
     assert len(policies) == 1
+    assert policies[0] is not None
     assert policies[0].startswith("default-src 'none'")
 
 

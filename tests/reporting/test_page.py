@@ -23,7 +23,7 @@ ENERGIES = ("energy_compute_j", "energy_tx_j", "energy_rx_j", "energy_idle_j")
 
 
 def rows(run: Run, table: str) -> list[dict[str, Any]]:
-    return pq.read_table(run.directory / f"{table}.parquet").to_pylist()
+    return list(pq.read_table(run.directory / f"{table}.parquet").to_pylist())
 
 
 def accuracies(run: Run) -> dict[int, float]:
@@ -37,7 +37,8 @@ def accuracies(run: Run) -> dict[int, float]:
 
 def facts(page: Page) -> dict[str, Any]:
     (text,) = (text for attributes, text in page.scripts if attributes.get("id") == "facts")
-    return json.loads(text)
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 @pytest.mark.slow
@@ -83,7 +84,7 @@ def test_which_device_missed_most_and_what_that_cost(report: Report, networked: 
         by_sender[row["src"]].append(row)
 
     def cost(device: int) -> float:
-        return sum(row["energy_tx_j"] + row["energy_rx_j"] for row in by_sender[device])
+        return float(sum(row["energy_tx_j"] + row["energy_rx_j"] for row in by_sender[device]))
 
     worst = max(by_sender, key=lambda device: (len(by_sender[device]), cost(device)))
     sent = sum(row["src"] == worst for row in rows(networked, "transfers"))

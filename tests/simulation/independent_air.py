@@ -86,7 +86,7 @@ class Air:
         )
         phase = phase + waves[2]
         power = np.cos(phase).sum(axis=1) ** 2 + np.sin(phase).sum(axis=1) ** 2
-        return gain * power / fading.sinusoids
+        return np.asarray(gain * power / fading.sinusoids)
 
     def _loss_db(self, apart: np.ndarray, low: int, high: int) -> np.ndarray:
         radio = self.scenario.radio
@@ -94,10 +94,10 @@ class Air:
         if isinstance(model, LogDistance | PaperPathLoss):
             loss = 10 * model.exponent * np.log10(np.maximum(apart, model.minimum_m))
             if isinstance(model, PaperPathLoss):
-                return loss
+                return np.asarray(loss)
             d0 = model.reference_m
             friis = 20 * math.log10(4 * math.pi * d0 * radio.carrier_hz / LIGHT_M_S)
-            return loss - 10 * model.exponent * math.log10(d0) + friis
+            return np.asarray(loss - 10 * model.exponent * math.log10(d0) + friis)
         d, f = np.maximum(apart, 3.0), radio.carrier_hz / 1e9
         assert f >= 2.0
         sees = stream(self.scenario.seed, "los", low, high).random() < (
@@ -109,7 +109,7 @@ class Air:
         los = np.where(d <= 4 * 0.64 * f * 1e9 / 3e8, near, far)
         nlos = (44.9 - 6.55 * math.log10(1.5)) * np.log10(d) + 5.83 * math.log10(1.5)
         nlos = nlos + 18.38 + 23 * math.log10(f) - 5
-        return np.maximum(free, np.where(sees, los, nlos))
+        return np.asarray(np.maximum(free, np.where(sees, los, nlos)))
 
     def noise_w(self, share_hz: float) -> float:
         """Thermal noise over a share, or over all of W."""

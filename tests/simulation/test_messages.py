@@ -90,7 +90,8 @@ def test_what_comes_late_and_whole_is_heard_too() -> None:
     """Γ is 1.5 s and the introduction takes 2 s."""
     trace, _ = played(FAR, profiles(2.0, 2.0), rounds=2, radio={"late": "stale", "deadline_s": 1.5})
     first, second = trace.sent(0, 1)
-    assert (first.outcome, first.end_s) == (TransferOutcome.LATE, pytest.approx(4.0, rel=1e-12))
+    assert first.outcome == TransferOutcome.LATE
+    assert first.end_s == pytest.approx(4.0, rel=1e-12)
     assert (second.bits, second.outcome) == (MBIT, TransferOutcome.DELIVERED)
 
 

@@ -53,7 +53,7 @@ def drive_by(bits: int, packets: object) -> tuple[TransferRow, Callable[[float],
 
     def snr(t: float) -> float:
         apart = math.hypot(SPEED_M_S * t - 120.0, ASIDE_M)
-        return row.power_w * one_m * apart**-3.0 / noise
+        return float(row.power_w * one_m * apart**-3.0 / noise)
 
     return row, snr
 

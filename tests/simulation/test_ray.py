@@ -66,7 +66,7 @@ def test_two_workers_leave_the_traces_of_one_process_also_where_one_is_killed(
 
     def pids(executor: RayExecutor) -> list[int]:
         own = [one.__ray_call__.remote(lambda _: os.getpid()) for one in executor._workers]
-        return ray.get(own)
+        return list(ray.get(own))
 
     def kill(pid: int) -> None:
         time.sleep(0.1)  # the pass has begun

@@ -24,7 +24,7 @@ def exactly_counted_rate(densities: Table) -> Table:
     for s in densities:
         held[1:] = held[1:] * (1 - s) + held[:-1] * s
         held[0] *= 1 - s
-    return held[2:].sum(axis=0)
+    return np.asarray(held[2:].sum(axis=0))
 
 
 @dataclass

@@ -26,7 +26,8 @@ def need_of(
     """Lemma 1 over 1/h = d², noise 1/n W: `efficiency` bit/s/Hz (M,) to a single receiver."""
 
     def attenuation(pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-        return np.square(positions_m[pairs[:, 0]] - positions_m[pairs[:, 1]]).sum(axis=1)
+        apart_m = positions_m[pairs[:, 0]] - positions_m[pairs[:, 1]]
+        return np.asarray(np.square(apart_m).sum(axis=1))
 
     return LinkNeed(
         attenuation,
