@@ -99,30 +99,39 @@ def evaluate(
         if m.score.headline
     )
     warnings = [line for pool in pools.values() for line in pool.warnings]
-    warnings += _all_wrong(run, found, pools, tokenizer)
+    warnings += _all_wrong(opened, found, pools, tokenizer, taken_for)
     return Evaluated(found, tuple(warnings))
 
 
 def _all_wrong(
-    run: Run, accuracies: Sequence[Accuracy], pools: Mapping[str, TaskPool], tokenizer: Any
+    opened: AskableRun,
+    accuracies: Sequence[Accuracy],
+    pools: Mapping[str, TaskPool],
+    tokenizer: Any,
+    taken_for: str | None,
 ) -> Iterator[str]:
-    """A sentence on every task of free answers of which no device gives a right one: they must be
-    the expected ones letter by letter, and whoever asks for one sees what else comes."""
+    """A sentence on every task of whose free answers no device gives a right one: they must be the
+    expected ones letter by letter, and whoever asks for one sees what else comes.
+
+    taken_for: the run's task as which it was asked; None: as which it is called.
+    """
     for name, pool in pools.items():
         of_task = [one for one in accuracies if one.task == name]
-        question = pool.test[0]
-        if question.free and not any(one.value for one in of_task):
-            (row,) = question.candidates
-            prompt, answer = (
-                tokenizer.decode(part, skip_special_tokens=True)
-                for part in (row.prompt, row.answer)
-            )
-            command = ["cosim", "ask", str(run.directory), "--device", str(of_task[0].device)]
-            yield (
-                f"{name}: nobody answers any question right. An answer is right where it is the "
-                f"expected one letter by letter, as '{answer.strip()}' is of the first; what a "
-                f"device says instead: {shlex.join([*command, prompt])}"
-            )
+        free = next((question for question in pool.test if question.free), None)
+        if free is None or any(one.value for one in of_task):
+            continue
+        (row,), device = free.candidates, of_task[0].device
+        prompt, answer = (
+            tokenizer.decode(part, skip_special_tokens=True) for part in (row.prompt, row.answer)
+        )
+        asked_as = taken_for or (name if name in opened.scenario.tasks else None)
+        words = ["cosim", "ask", str(opened.run.directory), "--device", str(device)]
+        words += [] if asked_as is None else ["--as", asked_as]
+        yield (
+            f"{name}: nobody answers any question right. An answer is right where it is the "
+            f"expected one letter by letter, '{answer.strip()}' to the first; what a device says "
+            f"instead: {shlex.join([*words, '--', prompt])}"
+        )
 
 
 def _path(source: str) -> Path:

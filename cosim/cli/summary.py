@@ -34,7 +34,7 @@ def print_summary(run: Run, console: Console) -> None:
     sentences = [
         *(f"warning: {sentence}" for sentence in run.manifest.get("warnings", ())),
         *starvation(run.rounds),
-        *isolation(run.topology, exchanges=run.manifest.get("exchanges", True)),
+        *isolation(run.topology, exchanges=run.manifest.get("joins_devices", True)),
         *ending(run.rounds, run.manifest.get("rounds")),
         *departures(run.events),
         *divergence(run.table("rounds")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from cosim.contract.learning import grouped, learns, starts_at_zero
-from cosim.contract.messages import bits_of_content, foreseen, remembered
+from cosim.contract.messages import bits_of_content, foreseen, memory
 from cosim.contract.network import runs
 from cosim.contract.repetition import agrees, resumes
 from cosim.contract.subject import MethodUnderTest, on_trial
@@ -19,7 +19,7 @@ CHECKS: dict[str, Callable[[MethodUnderTest], str]] = {
     "zero start": starts_at_zero,
     "bits": bits_of_content,
     "foreseen": foreseen,
-    "remembered": remembered,
+    "memory": memory,
     "in place": nothing_in_place,
     "empty": empty_inbox,
     "discarded": discarded,

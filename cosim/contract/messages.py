@@ -96,7 +96,7 @@ def foreseen(subject: MethodUnderTest) -> str:
     return f"the first message's bits are known before it is trained: {max(forecast)} at most"
 
 
-def remembered(subject: MethodUnderTest) -> str:
+def memory(subject: MethodUnderTest) -> str:
     """Parts remember no more than `copies` says, from which memory and disk are foreseen."""
     from cosim.learning.state_tree import bytes_of
 

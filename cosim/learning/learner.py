@@ -290,7 +290,7 @@ class ModelLearner:
         """Makes a mixture the device's state; called by the job."""
         before = self.fleet.states[job.device].adapter
         with one_thread_each(1):  # sums too short to be worth a barrier each
-            shares = self.post.mix(job.device, job.hearing)
+            shares = self.post.mix(job.device, job.hearing, with_shares=self.remembers)
         if self.remembers:
             self.diagnosis.mixed(job.device, job.hearing.turn, shares, before)
 

@@ -20,7 +20,7 @@ _OVERLAPS = (
 
 def adapters_section(run: Run) -> Markup | None:
     """Who was planned together, what masks keep, and how much adapters overlap; None if nothing."""
-    negotiated = bool(run.manifest.get("negotiates"))
+    negotiated = bool(run.manifest.get("negotiates_clusters"))
     clusters, densities, overlaps = _clusters(run, negotiated), _densities(run), _overlaps(run)
     told = {
         "clusters" if negotiated else "groups that exchanged": clusters,

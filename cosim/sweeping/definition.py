@@ -24,7 +24,7 @@ from cosim.scenario.section import Section
 from cosim.scenario.standing_alone import fitting_name
 from cosim.sweeping.axes import GridAxis, Track, Values, axes_of, tracks_of
 from cosim.sweeping.naming import point_label, point_name
-from cosim.sweeping.rules import Rule
+from cosim.sweeping.rules import Rule, three_numbers
 
 MAX_RUNS = 10_000
 MAX_COMPLAINTS = 5
@@ -36,9 +36,9 @@ _SUFFIX = ".sweep"
 class _SeedRule(Section):
     """A seed rule gives whole numbers from a first to a last."""
 
-    range: tuple[_Seed, _Seed, Annotated[int, Field(ge=1)]] = Field(
-        description="first, last, step: both ends are seeds"
-    )
+    range: Annotated[
+        tuple[_Seed, _Seed, Annotated[int, Field(ge=1)]], three_numbers("first, last, step")
+    ] = Field(description="first, last, step: both ends are seeds")
 
     @model_validator(mode="after")
     def _meets_its_end(self) -> Self:

@@ -28,7 +28,7 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _three(words: str) -> BeforeValidator:
+def three_numbers(words: str) -> BeforeValidator:
     def checked(value: Any) -> Any:
         if value is not None and not (isinstance(value, list) and len(value) == 3):
             raise ValueError(f"expected [{words}], got {shown(value)}")
@@ -39,8 +39,8 @@ def _three(words: str) -> BeforeValidator:
 
 _Number = Annotated[Any, AfterValidator(_number)]
 _Count = Annotated[StrictInt, Field(ge=2, le=MAX_VALUES)]
-_Steps = Annotated[tuple[_Number, _Number, _Number] | None, _three("first, last, step")]
-_Spread = Annotated[tuple[_Number, _Number, _Count] | None, _three("first, last, count")]
+_Steps = Annotated[tuple[_Number, _Number, _Number] | None, three_numbers("first, last, step")]
+_Spread = Annotated[tuple[_Number, _Number, _Count] | None, three_numbers("first, last, count")]
 
 
 class Rule(Section):

@@ -107,10 +107,10 @@ def test_where_all_answers_are_wrong_a_sentence_says_how_to_see_them(
     rows = write_rows(Path("rows.jsonl"), [{"prompt": "Say it's", "answer": "no word of mine"}])
     ended = cosim("evaluate", directory, "--task", f"jsonl:{rows}", "--device", 1)
     assert "nobody answers any question right" in ended.err
-    assert "'no word of mine' is of the first" in ended.err
+    assert "'no word of mine' to the first" in ended.err
     *_, command = ended.err.strip().split("instead: ")
     words = shlex.split(command)[1:]
-    assert words == ["ask", str(directory), "--device", "1", "Say it's"]
+    assert words == ["ask", str(directory), "--device", "1", "--", "Say it's"]
     assert cosim(*words).code == 0
 
 

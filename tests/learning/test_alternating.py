@@ -23,9 +23,6 @@ from cosim.methods.topology.slot import Topology
 from cosim.methods.weights.metropolis import Metropolis
 from cosim.methods.weights.uniform import Uniform
 from cosim.randomness import stream
-from cosim.scenario.model import Scenario
-from cosim.simulation.setup.build import build_devices
-from cosim.simulation.setup.warnings import world_warnings
 from tests.learning.small_learners import mixed, small_learner, small_pools, tuned, tuning
 
 FOUR = ["sums", "times", "sums", "times"]
@@ -312,18 +309,3 @@ def test_what_alternation_does_not_fit_is_refused(
 def test_whole_experts_may_come_from_factors_by_turns() -> None:
     parts = {"weights": None, "aggregation": "stacked", "composition": "uniform"}
     assert TAD.with_(**parts).aggregation.keeps_experts
-
-
-def test_a_factor_that_rests_unmixed_is_warned_of() -> None:
-    rolora = METHODS["rolora"]
-    assert rolora.projection.cautions(rolora) is None
-    slow = rolora.with_(projection={**rolora.projection.model_dump(), "interval": 4})
-    sentence = slow.projection.cautions(slow)
-    assert sentence is not None
-    assert "stays as each device has it" in sentence
-    both = METHODS["tad_lora"].with_(projection={"name": "alternating", "interval": 4})
-    assert both.projection.cautions(both) is None
-    scenario = Scenario.model_validate(
-        {"learning": "none", "rounds": 1, "method": slow, "devices": [{"count": 2}]}
-    )
-    assert sentence in world_warnings(scenario, build_devices(scenario))

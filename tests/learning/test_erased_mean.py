@@ -114,20 +114,24 @@ def test_every_value_by_its_formula(missing: Any) -> None:
 
 
 @pytest.mark.parametrize("missing", MISSING)
-def test_the_realised_shares_are_those_of_the_mixture(missing: Any) -> None:
-    """Each sender's is a mixture's mean where its message alone has ones, and others zeros."""
-    aggregation = ErasedMean(missing=missing)
-    shares = aggregation.realised(WEIGHTS, erased(heard(*PAIRS), drawn(0.4), 0.6), 0)
+@pytest.mark.parametrize("arrives", [drawn(0.4), nothing], ids=["some", "none"])
+@pytest.mark.parametrize("total", [1.0, 2.0])
+def test_the_effective_shares_are_those_of_the_mixture(
+    missing: Any, arrives: Any, total: float
+) -> None:
+    """Each sender's is a mixture's mean where its message alone has ones, and others zeros; total:
+    2 as weights that are not renormalised have it."""
+    aggregation, at = ErasedMean(missing=missing), replace(mixing(WEIGHTS), total=total)
+    weighed = [weight / total for weight in WEIGHTS]
+    shares = aggregation.effective_shares(weighed, erased(heard(*PAIRS), arrives, 0.6), 0)
     for sender, share in enumerate(shares):
         ones = [
             (torch.full_like(B, float(d == sender)), torch.full_like(A, float(d == sender)))
             for d, (B, A) in enumerate(PAIRS)
         ]
-        said = erased(heard(*ones), drawn(0.4), 0.6)
-        mixed = torch.cat(of(aggregation.mix(held(ones[0]), said, mixing(WEIGHTS))))
+        said = erased(heard(*ones), arrives, 0.6)
+        mixed = torch.cat(of(aggregation.mix(held(ones[0]), said, at)))
         assert share == pytest.approx(float(mixed.mean()), abs=1e-6)
-    if missing in ("own", "renormalise"):
-        assert sum(shares) == pytest.approx(1.0)
 
 
 def test_a_value_of_two_packets_needs_both_and_is_divided_by_both_probabilities() -> None:

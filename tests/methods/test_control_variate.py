@@ -51,10 +51,10 @@ def graph_of(topology: Topology) -> Graph:
     return topology.neighbours(range(DEVICES), stream(1, "topology"))
 
 
-def test_the_realised_shares_are_those_of_what_it_is_pulled_by() -> None:
+def test_the_effective_shares_are_those_of_what_it_is_pulled_by() -> None:
     heard = [Heard(Message(sender, 1, (), 1.0)) for sender in range(3)]
     rule = ControlVariate(strength=0.25)
-    assert rule.realised([0.5, 0.3, 0.2], heard, 1) == pytest.approx([0.125, 0.825, 0.05])
+    assert rule.effective_shares([0.5, 0.3, 0.2], heard, 1) == pytest.approx([0.125, 0.825, 0.05])
 
 
 def shares(graph: Graph, lost: Lost = frozenset()) -> Tensor:

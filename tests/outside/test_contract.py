@@ -183,7 +183,7 @@ BROKEN: dict[str, tuple[str, str, str]] = {
             base="Mean",
         ),
     ),
-    "remembers more than it says": ("remembered", "`copies` of the parts says 0 times", HOARDING),
+    "remembers more than it says": ("memory", "`copies` of the parts says 0 times", HOARDING),
     "starts elsewhere": ("zero start", "ΔW of device 0 in model.layers.0.", STARTING),
     "chooses masks by the group": ("grouped", "chose other positions in a group", CHOOSING),
     "unlearns": (

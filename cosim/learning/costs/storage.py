@@ -66,7 +66,7 @@ def storage(
 def _stored_projections(method: Method, layout: Layout, devices: int) -> float:
     """Bytes of every A that is neither trained nor given by a seed, once where all share it."""
     projection = method.projection
-    given = projection.seeded(0) is not None and not projection.needs
+    given = projection.seed_stream(0) is not None and not projection.needs
     if projection.moves or given:
         return 0.0
     return 4.0 * layout.projection_size * (devices if projection.own else 1)

@@ -194,9 +194,9 @@ class Messages:
 
         return max(0, bisect_right(range(total + 1), bits, key=needed) - 1)
 
-    def mix(self, device: int, hearing: Hearing) -> dict[int, float]:
-        """Mixes what arrived into the device's state, and returns the share of each sender, its own
-        included; an empty inbox changes nothing, and has none.
+    def mix(self, device: int, hearing: Hearing, *, with_shares: bool = False) -> dict[int, float]:
+        """Mixes what arrived into the device's state, and returns `with_shares` the effective one
+        of each sender, its own included; an empty inbox changes nothing, and has none.
 
         A device mixes its own message as the others receive it, so that devices with the same
         inbox end with the same mixture. A message of age n weighs (1 + n)^−a.
@@ -239,7 +239,10 @@ class Messages:
         codec, states = self.method.codec, self.fleet.states
         own = self.fleet.own[device]
         states[device] = own.settled(codec, state, mixed, spoken_in(turn))
-        shares = aggregation.realised([weight / at.total for weight in weights], heard, device)
+        if not with_shares:
+            return {}
+        weighed = [weight / at.total for weight in weights]
+        shares = aggregation.effective_shares(weighed, heard, device)
         return {part.message.device: w for part, w in zip(heard, shares, strict=True)}
 
     def _recalled(

@@ -255,7 +255,7 @@ class _Writer:
     def _projection(self, owner: int | None, A: Tensor, own: OwnRank) -> str | dict[str, Any]:
         """The seed that gives A where one does, else the tensor."""
         # An expert of a task has no owner, and then all devices share one A.
-        if (seeded := self.fleet.method.projection.seeded(owner or 0)) is not None:
+        if (seeded := self.fleet.method.projection.seed_stream(owner or 0)) is not None:
             name, printed = seeded
             if self._digest(A) == self._seeded(name, printed, own):
                 stream = [self.seed, name]

@@ -77,7 +77,7 @@ class ControlVariate(Aggregation):
         h: Mapping[str, Tensor] = own.memory.get(self.slot, {}).get("h", {})
         return h
 
-    def realised(
+    def effective_shares(
         self, shares: Sequence[float], heard: Sequence[Heard], device: int
     ) -> Sequence[float]:
         """W̃ = I + β·(W − I)."""

@@ -85,7 +85,7 @@ class ErasedMean(Aggregation):
         )
         return own.with_adapter(values=B, projection=A)
 
-    def realised(
+    def effective_shares(
         self, shares: Sequence[float], heard: Sequence[Heard], device: int
     ) -> Sequence[float]:
         """What arrived, and for `own` what stands in for the rest; for `renormalise` in shares of
@@ -97,19 +97,29 @@ class ErasedMean(Aggregation):
         whole = all(part.arrived is None for part in heard)
         if not names or (whole and not self.asks_delivery):
             return shares
-        kept = [
-            torch.cat([self._arrivals(part, name) for name in sorted(names)]) * share
-            for part, share in zip(heard, shares, strict=True)
+        counts = [
+            torch.cat([self._arrivals(part, name) for name in sorted(names)]) for part in heard
         ]
-        if self.missing == "renormalise":
-            total = torch.stack(kept).sum(0)
-            kept = [values / total.where(total > 0, torch.ones_like(total)) for values in kept]
-        means = [float(values.mean()) for values in kept]
-        if self.missing == "own":
-            lost = sum(shares) - sum(means)
+        parts = [count * share for count, share in zip(counts, shares, strict=True)]
+        if self.missing in ("own", "renormalise"):
             own = [part.message.device == device for part in heard]
-            means = [mean + lost * mine for mean, mine in zip(means, own, strict=True)]
-        return means
+            total, all_shares = torch.stack(parts).sum(0), sum(shares)
+            if self.missing == "renormalise":
+                arrived = total.where(total > 0, torch.ones_like(total))
+                parts = [part * (all_shares / arrived) for part in parts]
+            else:
+                parts = [
+                    part + (all_shares - total) * mine
+                    for part, mine in zip(parts, own, strict=True)
+                ]
+            # Of what nothing of others arrived a device keeps its own.
+            arrivals = [c for c, mine in zip(counts, own, strict=True) if not mine]
+            others = torch.stack(arrivals).sum(0) > 0
+            parts = [
+                part.where(others, torch.full_like(part, float(mine)))
+                for part, mine in zip(parts, own, strict=True)
+            ]
+        return [float(part.mean()) for part in parts]
 
     def _arrivals(self, part: Heard, name: str) -> Tensor:
         """What each value of a name counts for (n,): 0 where it was lost, else 1, or more."""

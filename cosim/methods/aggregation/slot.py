@@ -183,11 +183,11 @@ class Aggregation(Part):
         """
         raise NotImplementedError
 
-    def realised(
+    def effective_shares(
         self, shares: Sequence[float], heard: Sequence[Heard], device: int
     ) -> Sequence[float]:
-        """The share that each message really has in what the device then holds, on average over
-        values; by default as it was weighed.
+        """The share of each message in what the device then holds, on average over values, for the
+        diagnostics; by default as it was weighed.
 
         shares: w_j by the weights, in the order of what was heard, the device's own among them.
         """

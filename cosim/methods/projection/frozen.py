@@ -47,7 +47,7 @@ class Frozen(Projection):
         """The device itself, or all of them."""
         return device if self.seed == "own" else "shared"
 
-    def seeded(self, device: int) -> tuple[int | str, bool]:
+    def seed_stream(self, device: int) -> tuple[int | str, bool]:
         """Its own or the common one; a refined A is no longer that."""
         return self.owner(device), not self.scaled
 

@@ -44,7 +44,7 @@ class Projection(Part):
         """Names the stream that draws a device's first A; who shares the name shares A."""
         return "shared"
 
-    def seeded(self, device: int) -> tuple[int | str, bool] | None:
+    def seed_stream(self, device: int) -> tuple[int | str, bool] | None:
         """By what `gaussian_projection` draws a device's A that stays: the name of the stream, and
         whether entries are N(0, 1) in place of N(0, 1/k). None: A is stored whole."""
         return None

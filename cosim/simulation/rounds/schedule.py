@@ -46,7 +46,7 @@ def life(world: World) -> Life:
     yield from played(world.scenario.method.schedule, world)
 
 
-def in_step(world: World, *, waits: bool) -> Life:
+def rounds_in_step(world: World, *, waits: bool) -> Life:
     """All devices begin a round together, when the last one has ended the round before; waits:
     they mix when their neighbours' messages have ended, and else what has arrived."""
     for number in range(1, world.scenario.rounds + 1):
@@ -94,5 +94,5 @@ def _alone(world: World, station: Station, plans: dict[int, Plan]) -> Life:
 def played(schedule: Schedule, world: World) -> Life:
     """A schedule's rounds, by what it says of them, whatever its word is."""
     if schedule.in_step:
-        return in_step(world, waits=schedule.waits)
+        return rounds_in_step(world, waits=schedule.waits)
     return cluster(world) if schedule.waits else asynchronous(world)

@@ -134,7 +134,8 @@ def world_of(
         description = learner.describe([device.id for device in devices])
         bits, modules = max(description.first_bits), len(description.sizes)
         links = first_links(scenario, devices, channel, bits)
-    warnings = world_warnings(scenario, devices, work, links, bits, modules)
+    told, _ = settled(scenario)
+    warnings = world_warnings(told, devices, work, links, bits, modules)
     world.warnings = [*warnings, *learner.warnings]
     return world
 
