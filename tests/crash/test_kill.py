@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.slow
-KILLS = 3
+KILLS = 2
 
 
 def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(tiny_llama: Path) -> None:

@@ -30,7 +30,7 @@ SMALL = "rounds: 1\nlearning: none\nmethod: lora\n"
 
 @pytest.mark.slow
 def test_a_short_fuzzing_finds_nothing() -> None:
-    command = [sys.executable, str(HERE / "fuzz.py"), "--scenarios", "150", "--files", "100"]
+    command = [sys.executable, str(HERE / "fuzz.py"), "--scenarios", "110", "--files", "70"]
     done = subprocess.run(
         [*command, "--seed", "3"],
         capture_output=True,

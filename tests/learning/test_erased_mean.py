@@ -15,15 +15,7 @@ from cosim.methods import METHODS
 from cosim.methods.aggregation.erased_mean import ErasedMean
 from cosim.methods.aggregation.mean import Mean
 from cosim.methods.arrival import arrived_of, packets_of
-from cosim.methods.message import (
-    Common,
-    Flight,
-    Heard,
-    Message,
-    Seed,
-    Turn,
-    Values,
-)
+from cosim.methods.message import Common, Flight, Heard, Message, Seed, Turn, Values
 from cosim.methods.topology.ring import Ring
 from cosim.methods.weights.metropolis import Metropolis
 from cosim.randomness import stream
@@ -119,8 +111,7 @@ def test_every_value_by_its_formula(missing: Any) -> None:
 def test_the_effective_shares_are_those_of_the_mixture(
     missing: Any, arrives: Any, total: float
 ) -> None:
-    """Each sender's is a mixture's mean where its message alone has ones, and others zeros; total:
-    2 as weights that are not renormalised have it."""
+    """Each sender's is a mixture's mean where it has ones and others zeros; 2: `as_printed`."""
     aggregation, at = ErasedMean(missing=missing), replace(mixing(WEIGHTS), total=total)
     weighed = [weight / total for weight in WEIGHTS]
     shares = aggregation.effective_shares(weighed, erased(heard(*PAIRS), arrives, 0.6), 0)
