@@ -15,7 +15,7 @@ from cosim.comparison.measures import Measure, measures
 from cosim.comparison.twins import differing, twin_of
 from cosim.errors import RunDirectoryError
 from cosim.scenario.reading.differences import flat
-from cosim.scenario.reading.yaml_text import TextError, parse, plain
+from cosim.scenario.reading.yaml_text import Node, TextError, parse, plain
 from cosim.trace.manifest import Status
 from cosim.trace.reader import Run
 
@@ -100,12 +100,14 @@ def _grouped(
 ) -> list[Group]:
     """Groups without labels; sentences on what is left out go to the notes."""
     groups: dict[str, Group] = {}
+    completed = []
     for run in runs:
         status = run.manifest.get("status")
-        if status != Status.COMPLETED:
+        if status == Status.COMPLETED:
+            completed.append(run)
+        else:
             notes.append(f"left out, {status}: {run.directory}")
-            continue
-        setting = _setting(run)
+    for run, setting in zip(completed, settings_of(completed), strict=True):
         group = groups.setdefault(repr(sorted(setting.items(), key=str)), Group(setting))
         seed = int(run.manifest["seed"])
         if seed in group.runs:
@@ -127,6 +129,38 @@ def _within(group: Group, budgets: Sequence[Budget]) -> Iterator[str]:
         if ended:
             ratio = f"{ended} of {len(group.figures)} runs"
             yield f"ended before {budget.word} were spent, {ratio}: {group.label}"
+
+
+def settings_of(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """What each run was played with, by dotted path, but for its seed and name.
+
+    A key of a section that some runs lack, as their version of cosim had none, counts as its
+    default: so an earlier run is in one group with its like.
+    """
+    settings = [_setting(run) for run in runs]
+    every = dict.fromkeys(path for setting in settings for path in setting)
+    for path in every:
+        section = f"{path.partition('.')[0]}."
+        lacking = [
+            setting
+            for setting in settings
+            if path not in setting and any(other.startswith(section) for other in setting)
+        ]
+        if lacking and path.count(".") == 1 and (node := _default(path)) is not None:
+            default = plain(node)
+            # 2 and 2.0 are one default: as the others have it.
+            written = [s[path] for s in settings if path in s and s[path] == default]
+            for setting in lacking:
+                setting[path] = written[0] if written else default
+    return settings
+
+
+def _default(path: str) -> Node | None:
+    """The default of a key that a section always has; None where there is none."""
+    from cosim.scenario.reference import Key, explained
+
+    keys = [key for key in explained(path) if isinstance(key, Key) and not key.word]
+    return parse(keys[0].default) if len(keys) == 1 and keys[0].default is not None else None
 
 
 def _setting(run: Run) -> dict[str, Any]:

@@ -83,6 +83,24 @@ def test_runs_that_differ_in_their_seed_alone_are_one_group(by_hand: Callable[..
     assert found.half_width == pytest.approx(4.30265 * 0.1 / math.sqrt(3), rel=1e-5)
 
 
+def test_a_key_that_an_earlier_version_lacked_counts_as_its_default(
+    by_hand: Callable[..., Run],
+) -> None:
+    """Γ of 2 s is the default, and one of 3 s is another setting."""
+
+    def run(seed: int, deadline_s: str) -> Run:
+        made = by_hand([0, 0.5], seed=seed)
+        file = made.directory / "scenario.yaml"
+        text = file.read_text(encoding="utf-8").replace("radio: {", f"radio: {{{deadline_s}")
+        file.write_text(text, encoding="utf-8")
+        return cosim.read_run(made.directory)
+
+    runs = [run(1, ""), run(2, "deadline_s: 2.0, "), run(3, "deadline_s: 3.0, ")]
+    default, other = compare(runs).groups
+    assert (sorted(default.runs), sorted(other.runs)) == ([1, 2], [3])
+    assert default.setting["radio.deadline_s"] == 2.0
+
+
 def test_differences_are_paired_over_the_seeds_of_both(by_hand: Callable[..., Run]) -> None:
     runs = [by_hand([0, 0.5 + 0.1 * seed], seed=seed) for seed in (1, 2, 3)]
     runs += [by_hand([0, 0.55 + 0.1 * seed], seed=seed, method="proposed") for seed in (2, 3, 4)]
