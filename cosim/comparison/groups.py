@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from cosim.trace.reader import Run
 
 # What may differ between runs of one group.
 _OWN = ("seed", "name")
+# What tells one variant of a mapping from another: a part's word, a model's name.
+_WORD_KEYS = ("name", "graph", "model", "policy")
 
 
 @dataclass(frozen=True)
@@ -134,32 +137,30 @@ def _within(group: Group, budgets: Sequence[Budget]) -> Iterator[str]:
 def settings_of(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """What each run was played with, by dotted path, but for its seed and name.
 
-    A key of a section that some runs lack, as their version of cosim had none, counts as its
-    default: so an earlier run is in one group with its like.
+    A key that some runs lack in a mapping which they have, as their version of cosim had none,
+    counts as its default: so an earlier run is in one group with its like.
     """
     settings = [_setting(run) for run in runs]
-    every = dict.fromkeys(path for setting in settings for path in setting)
-    for path in every:
-        section = f"{path.partition('.')[0]}."
-        lacking = [
-            setting
-            for setting in settings
-            if path not in setting and any(other.startswith(section) for other in setting)
-        ]
-        if lacking and path.count(".") == 1 and (node := _default(path)) is not None:
-            default = plain(node)
-            # 2 and 2.0 are one default: as the others have it.
-            written = [s[path] for s in settings if path in s and s[path] == default]
-            for setting in lacking:
-                setting[path] = written[0] if written else default
+    for path in dict.fromkeys(path for setting in settings for path in setting):
+        values = [setting[path] for setting in settings if path in setting]
+        inside = path[: path.rfind(".") + 1]  # of the key's mapping
+        for setting in settings:
+            if inside and path not in setting and any(p.startswith(inside) for p in setting):
+                words = [setting.get(f"{inside}{key}") for key in _WORD_KEYS]
+                if (node := _default(path, tuple(map(str, words)))) is not None:
+                    default = plain(node)
+                    # 2 and 2.0 are one default: as the others have it.
+                    setting[path] = next((value for value in values if value == default), default)
     return settings
 
 
-def _default(path: str) -> Node | None:
-    """The default of a key that a section always has; None where there is none."""
+@lru_cache
+def _default(path: str, words: Sequence[str]) -> Node | None:
+    """The default of a key, in the variant of its mapping that one of these words names or in a
+    mapping without variants; None where it has none."""
     from cosim.scenario.reference import Key, explained
 
-    keys = [key for key in explained(path) if isinstance(key, Key) and not key.word]
+    keys = [key for key in explained(path) if isinstance(key, Key) and key.word in ("", *words)]
     return parse(keys[0].default) if len(keys) == 1 and keys[0].default is not None else None
 
 

@@ -101,6 +101,18 @@ def test_a_key_that_an_earlier_version_lacked_counts_as_its_default(
     assert default.setting["radio.deadline_s"] == 2.0
 
 
+def test_a_setting_that_a_part_lacked_counts_as_its_default(by_hand: Callable[..., Run]) -> None:
+    """A random graph has a degree, 2 by default, and a ring has none."""
+
+    def run(seed: int, graph: str) -> Run:
+        return by_hand([0, 0.5], seed=seed, graph=graph)
+
+    runs = [run(1, "random"), run(2, "random, degree: 2"), run(3, "ring")]
+    random, ring = compare(runs).groups
+    assert sorted(random.runs) == [1, 2]
+    assert "method.topology.degree" not in ring.setting
+
+
 def test_differences_are_paired_over_the_seeds_of_both(by_hand: Callable[..., Run]) -> None:
     runs = [by_hand([0, 0.5 + 0.1 * seed], seed=seed) for seed in (1, 2, 3)]
     runs += [by_hand([0, 0.55 + 0.1 * seed], seed=seed, method="proposed") for seed in (2, 3, 4)]
