@@ -166,6 +166,7 @@ def test_it_averages_what_is_alike_and_dense_alone() -> None:
     for parts, word in (
         ({"weights": "by_rows"}, "all senders count alike"),
         ({"weights": "metropolis"}, "all senders count alike"),
+        ({"weights": {"name": "uniform", "absent": "keep_own"}}, "all senders count alike"),
         ({"expansion": "magnitude_mask"}, "each device's own"),
         ({"projection": {"name": "frozen", "seed": "own"}}, "another A"),
         ({"composition": "gate"}, "hears their sum"),

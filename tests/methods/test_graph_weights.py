@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from cosim.methods import METHODS
 from cosim.methods.message import Graph, Heard, Message
+from cosim.methods.method import Method
 from cosim.methods.topology.complete import Complete
 from cosim.methods.topology.erdos_renyi import ErdosRenyi
 from cosim.methods.topology.line import Line
 from cosim.methods.topology.ring import Ring
 from cosim.methods.topology.slot import Topology
+from cosim.methods.weights.by_rows import ByRows
 from cosim.methods.weights.laplacian import Laplacian
 from cosim.methods.weights.metropolis import Metropolis
 from cosim.methods.weights.slot import Weights
@@ -118,6 +120,51 @@ def test_what_is_lost_stays_with_the_device_or_is_shared_out() -> None:
     assert shares(Laplacian(), 1, ring, lost=[0]) == pytest.approx({1: 5 / 6, 2: 1 / 6})
     shared = shares(Laplacian(absent="renormalise"), 1, ring, lost=[0])
     assert shared == pytest.approx({1: 4 / 5, 2: 1 / 5})
+
+
+def test_shares_of_what_was_heard_may_be_kept_as_well() -> None:
+    """Device 1 of a line has 2, 3 and 5 rows in its neighbourhood and does not hear the first."""
+    (graph,) = graphs(Line(), devices=4)
+    kept = Uniform(absent="keep_own")
+    assert shares(kept, 1, graph, lost=[0]) == pytest.approx({1: 2 / 3, 2: 1 / 3})
+    assert shares(Uniform(), 1, graph, lost=[0]) == pytest.approx({1: 1 / 2, 2: 1 / 2})
+    rows = (2.0, 3.0, 5.0, 7.0)
+    heard = [Heard(Message(sender, 1, (), rows[sender])) for sender in (1, 2)]
+    for weights in (ByRows(absent="keep_own"), ByRows(absent="mutual")):
+        assert weights.within(1, heard, graph, rows) == pytest.approx([5 / 10, 5 / 10])
+    assert ByRows().within(1, heard, graph, rows) == [3.0, 5.0]
+    halved = [heard[0], Heard(heard[1].message, age=1, freshness=0.5)]
+    weights = ByRows(absent="keep_own")
+    assert weights.within(1, halved, graph, rows) == pytest.approx([7.5 / 10, 2.5 / 10])
+
+
+@pytest.mark.parametrize("part", [ByRows, Uniform])
+@given(graph=random_graphs, counts=st.lists(st.integers(1, 9), min_size=12, max_size=12))
+def test_where_all_are_heard_it_is_one_who_keeps_what(
+    part: type[ByRows | Uniform], graph: Graph, counts: list[int]
+) -> None:
+    rows = [float(count) for count in counts]
+    for device in graph:
+        senders = sorted({device, *graph[device]})
+        heard = [Heard(Message(sender, 1, (), rows[sender])) for sender in senders]
+        kept = part(absent="keep_own").within(device, heard, graph, rows)
+        plain = part().within(device, heard, graph, rows)
+        assert kept == pytest.approx([weight / sum(plain) for weight in plain])
+
+
+@pytest.mark.parametrize("name", ["uniform", "by_rows"])
+@pytest.mark.parametrize(
+    ("method", "absent", "reason"),
+    [
+        (METHODS["lori"], "keep_own", "are about aggregations that average"),
+        (METHODS["lora"].with_(schedule="asynchronous"), "mutual", "they share none"),
+    ],
+)
+def test_shares_that_are_kept_nowhere_are_refused(
+    name: str, method: Method, absent: str, reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        method.with_(weights={"name": name, "absent": absent})
 
 
 def test_what_a_late_message_weighs_less_stays_with_the_device() -> None:

@@ -135,6 +135,7 @@ REFUSED = [
     ("event_gossip", {"expansion": "gradient_mask"}, "use 'dense'"),
     ("ef_hc", {"expansion": "gradient_mask"}, "use expansion 'dense'"),
     ("event_gossip", {"weights": "by_rows"}, "use weights 'metropolis' or 'laplacian'"),
+    ("event_gossip", {"weights": {"name": "uniform", "absent": "keep_own"}}, "both ends"),
     ("event_gossip", {"projection": "frozen"}, "every device has another A"),
     ("event_gossip", {"sending": {"name": "on_drift", "edge": "either"}}, "use edge: sender"),
     ("event_gossip", {"sending": "every_turn", "schedule": "asynchronous"}, "no age"),

@@ -143,6 +143,8 @@ class RecordingLearner(NullLearner):
         self.spoken: dict[int, tuple[int, int]] = {}
         self.discarded: list[tuple[int, int]] = []
         self.mixed: list[tuple[int, dict[int, Any], dict[int, int]]] = []
+        # What a device knew of the round's graph, each time that it mixed.
+        self.graphs: list[tuple[int, Graph]] = []
 
     def submit(self, device: int, round_: int) -> Any:
         """A job that tells whether it was asked for its result, or discarded."""
@@ -175,6 +177,7 @@ class RecordingLearner(NullLearner):
     ) -> Any:
         """A job that keeps what the device mixes."""
         job = super().mix(device, inbox, ages, turn, graph)
+        self.graphs.append((device, graph))
         work = self.mixing_work(device, inbox)
         return _RecordedMixing(job, self, (device, dict(inbox), dict(ages)), work)
 

@@ -124,6 +124,21 @@ def test_an_edge_counts_where_both_directions_arrived(late: str, schedule: str) 
     assert other.transfers == trace.transfers
 
 
+@pytest.mark.parametrize("name", ["uniform", "by_rows"])
+def test_weights_of_what_was_heard_know_the_neighbours_where_their_shares_are_kept(
+    name: str,
+) -> None:
+    """Device 0 does not hear 1, as above, and knows it for its neighbour; others it knows not."""
+    parts: dict[str, Any] = {"sending": "every_turn", "aggregation": "mean"}
+    known = {}
+    for absent in ("keep_own", "mutual", "renormalise"):
+        trace, learner = played(1, weights={"name": name, "absent": absent}, **parts)
+        assert (1, 0) not in {(r.src, r.dst) for r in trace.transfers if r.outcome == "delivered"}
+        known[absent] = dict(learner.graphs)
+    assert known["keep_own"] == known["mutual"] == {0: {0: (1,)}, 1: {1: (0, 2)}, 2: {2: (1,)}}
+    assert known["renormalise"] == {0: {}, 1: {}, 2: {}}
+
+
 def test_what_comes_late_and_before_its_receiver_mixes_does_not_count_either() -> None:
     """Device 0 still waits for the slow one, 4, when the late message of 1 comes: 1 sends to three
     at once. What 0 said to two was in time, but 1 knows that it has not been heard by Γ."""

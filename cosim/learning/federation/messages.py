@@ -215,7 +215,7 @@ class Messages:
             state = self.fleet.states[device]
         heard = [self.fleet.padded(part) for part in sorted(heard, key=lambda p: p.message.device)]
         weighing = self.method.weighing
-        weights = weighing.within(device, heard, graph)
+        weights = weighing.within(device, heard, graph, self.rows)
         newest = max(part.message.round for part in heard)
         name = tuple((p.message.number, weight) for p, weight in zip(heard, weights, strict=True))
         at = Mixing(

@@ -42,11 +42,12 @@ class ControlVariate(Aggregation):
     def refuses(self, method: Chosen) -> str | None:
         """Where Σ h is not kept, or h is of other values than those that are trained and mixed."""
         weighing, projection = method.weighing, method.projection
-        if not weighing.mutual:
+        if not (weighing.mutual and weighing.symmetric):
             return (
                 f"aggregation '{self.word()}' needs corrections that sum to zero over all devices, "
-                f"and with weights '{weighing.word()}' as they are one lost message breaks that: "
-                "use weights {name: metropolis, absent: mutual}"
+                f"and weights '{weighing.word()}' as they are break that, where a message is lost "
+                "or two devices count differently for each other: use weights {name: metropolis, "
+                "absent: mutual}"
             )
         if projection.own:
             return (

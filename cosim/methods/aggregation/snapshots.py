@@ -42,11 +42,11 @@ class Snapshots(Aggregation):
     def refuses(self, method: Chosen) -> str | None:
         """Where x̂_j is not what j began with, no graph says whom to mix, or nobody waits."""
         weighing = method.weighing
-        if not (weighing.asks_degrees or weighing.asks_graph):
+        if not weighing.symmetric:
             return (
-                f"aggregation '{self.word()}' mixes neighbours that said nothing, too, and weights "
-                f"'{weighing.word()}' do not look at the round's graph: use weights 'metropolis' "
-                "or 'laplacian'"
+                f"aggregation '{self.word()}' mixes neighbours that said nothing, too, and keeps "
+                f"the mean over all devices; weights '{weighing.word()}' do not look at the "
+                "round's graph from both ends of an edge: use weights 'metropolis' or 'laplacian'"
             )
         if method.projection.own:
             return (

@@ -6,15 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from cosim.methods.message import Heard
-from cosim.methods.weights.slot import Weights
+from cosim.methods.weights.of_heard import OfHeard
 
 
-class ByRows(Weights):
+class ByRows(OfHeard):
     """The weights are w_j = α_j·(1 + n_j)^−a over what was heard (eq. 9-10 of arXiv 2602.20492,
     renormalised)."""
 
     name: Literal["by_rows"] = "by_rows"
 
+    def amount(self, rows: float) -> float:
+        """α_j, the sender's training rows."""
+        return rows
+
     def of(self, device: int, heard: Sequence[Heard], degrees: Mapping[int, int]) -> list[float]:
-        """α_j, the sender's training rows, times the freshness."""
+        """α_j times the freshness."""
         return [part.message.rows * part.freshness for part in heard]

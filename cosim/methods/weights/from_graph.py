@@ -2,79 +2,29 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Literal
-
-from pydantic import Field
+from typing import ClassVar
 
 from cosim.methods.chosen import Chosen
-from cosim.methods.message import Graph, Heard
-from cosim.methods.weights.slot import Weights
+from cosim.methods.message import Heard
+from cosim.methods.weights.among_neighbours import AmongNeighbours
 
 
-class FromGraph(Weights):
+class FromGraph(AmongNeighbours):
     """Weights from a graph give a pair one share, the same from both ends, and a device the rest.
 
     Over a round in which every message arrives they are symmetric and doubly stochastic: the mean
     over all devices stays. A message that does not arrive breaks that where the one in the other
-    direction does, but for `mutual`: then neither counts. For that a device must know which of its
-    messages arrived, as the sender of a transfer here does at its end: acknowledgements are free
-    and certain. On the air one would be a bit an edge and direction, besides its headers.
+    direction does, but for `mutual`: then neither counts.
     """
 
-    name: str
-    absent: Literal["keep_own", "renormalise", "mutual"] = Field(
-        "keep_own",
-        description="the share of a neighbour that was not heard goes to the device itself, or to "
-        "all that it mixes in proportion; mutual: to itself, also where the neighbour was heard, "
-        "and has not heard it by Γ in this turn",
-    )
-
-    @property
-    def mutual(self) -> bool:
-        """As it is set."""
-        return self.absent == "mutual"
+    symmetric: ClassVar[bool] = True
 
     def refuses(self, method: Chosen) -> str | None:
-        """Aggregations that average nothing; and mutual ones where nobody waits to be heard."""
+        """Aggregations that average nothing, whatever is absent."""
         if not method.aggregation.averages:
             return f"weights '{self.word()}' are about aggregations that average"
-        if self.mutual and not method.schedule.waits:
-            return (
-                f"weights '{self.word()}' with absent: mutual count what both of two devices heard "
-                f"in a turn, and with schedule {method.schedule} they share none: use schedule "
-                "'synchronous' or 'cluster', or absent: keep_own"
-            )
-        if self.mutual and method.aggregation.remembers:
-            return (
-                f"weights '{self.word()}' with absent: mutual count nothing where a message was "
-                f"lost, and aggregation {method.aggregation} what was said before: use absent: "
-                "keep_own"
-            )
-        return None
-
-    @abstractmethod
-    def share(self, device: int, other: int, graph: Graph) -> float:
-        """The share of a neighbour in what a device mixes."""
-
-    def within(self, device: int, heard: Sequence[Heard], graph: Graph) -> list[float]:
-        """The shares times the freshness, and the device's own: what is left of 1."""
-        senders = [part.message.device for part in heard]
-        if device not in graph:
-            graph = _complete(device, senders)
-        shares = {
-            part.message.device: self.share(device, part.message.device, graph) * part.freshness
-            for part in heard
-            if part.message.device != device
-        }
-        others = shares
-        if self.absent == "renormalise":
-            neighbours = graph[device]
-            others = {other: self.share(device, other, graph) for other in neighbours} | shares
-        # Several messages of earlier graphs may be more than a device has neighbours now.
-        rest = max(0.0, 1.0 - sum(others.values()))
-        return [shares.get(sender, rest) for sender in senders]
+        return super().refuses(method)
 
     def of(self, device: int, heard: Sequence[Heard], degrees: Mapping[int, int]) -> list[float]:
         """As where the device hears all of its neighbours, who have so many of their own."""
@@ -82,9 +32,3 @@ class FromGraph(Weights):
         own = tuple(sender for sender in senders if sender != device)
         graph = {member: (member,) * count for member, count in degrees.items()}
         return self.within(device, heard, {**graph, device: own} if graph else {})
-
-
-def _complete(device: int, senders: Sequence[int]) -> Graph:
-    """The graph in which the device and those whom it heard all hear each other."""
-    ids = sorted({device, *senders})
-    return {member: tuple(other for other in ids if other != member) for member in ids}

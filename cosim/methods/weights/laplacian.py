@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar, Literal
 
@@ -21,7 +22,9 @@ class Laplacian(FromGraph):
     asks_degrees: ClassVar[bool] = True
     asks_graph: ClassVar[bool] = True
 
-    def share(self, device: int, other: int, graph: Graph) -> float:
+    def share(
+        self, device: int, other: int, graph: Graph, rows: Sequence[float] | None = None
+    ) -> float:
         """2/(3·λmax), whoever the two are; 0 in a graph without edges, where none is heard in
         time."""
         largest = _largest(tuple(graph.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from cosim.methods.message import Graph
@@ -15,7 +16,9 @@ class Metropolis(FromGraph):
     name: Literal["metropolis"] = "metropolis"
     asks_degrees: ClassVar[bool] = True
 
-    def share(self, device: int, other: int, graph: Graph) -> float:
+    def share(
+        self, device: int, other: int, graph: Graph, rows: Sequence[float] | None = None
+    ) -> float:
         """1/(1 + max(n_i, n_j)); who is heard from an earlier graph counts by the receiver's."""
         own = len(graph[device])
         return 1.0 / (1 + max(own, len(graph.get(other, graph[device]))))

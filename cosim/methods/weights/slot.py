@@ -20,8 +20,18 @@ class Weights(Part):
     asks_degrees: ClassVar[bool] = False
     # Whether it looks at all of that graph, and not at the device and whom it hears alone.
     asks_graph: ClassVar[bool] = False
-    # Whether all that is fresh weighs the same, whoever said it.
-    alike: ClassVar[bool] = False
+    # Whether two devices that hear each other count for each other the same.
+    symmetric: ClassVar[bool] = False
+
+    @property
+    def asks_neighbours(self) -> bool:
+        """Whether it looks at who the device's own neighbours are, heard or not."""
+        return self.asks_degrees
+
+    @property
+    def alike(self) -> bool:
+        """Whether all that is fresh weighs the same, whoever said it."""
+        return False
 
     @property
     def mutual(self) -> bool:
@@ -33,8 +43,17 @@ class Weights(Part):
     def of(self, device: int, heard: Sequence[Heard], degrees: Mapping[int, int]) -> list[float]:
         """w_j ≥ 0 of each message heard, the device's own among them, freshness included."""
 
-    def within(self, device: int, heard: Sequence[Heard], graph: Graph) -> list[float]:
-        """w_j of each message heard in the round's graph: by default they hang on its degrees."""
+    def within(
+        self,
+        device: int,
+        heard: Sequence[Heard],
+        graph: Graph,
+        rows: Sequence[float] | None = None,
+    ) -> list[float]:
+        """w_j of each message heard in the round's graph: by default they hang on its degrees.
+
+        rows: training rows of all devices by their ids; None: as many of each.
+        """
         degrees = {member: len(others) for member, others in graph.items()}
         return self.of(device, heard, degrees)
 

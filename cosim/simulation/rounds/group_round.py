@@ -66,7 +66,8 @@ def _seats(world: World, plan: Plan, players: Sequence[Station]) -> dict[int, Se
             sizes[number] = sum(world.stations[device].present for device in group)
         others = plan.neighbours(station.id)
         neighbours = tuple(other for other in others if world.stations[other].present)
-        members = (station.id, *neighbours) if weighing.asks_degrees else ()
+        members = [station.id] if weighing.asks_neighbours else []
+        members += neighbours if weighing.asks_degrees else ()
         near = {device: plan.neighbours(device) for device in members}
         graph = plan.graph if weighing.asks_graph else near
         size = sizes[number] if neighbours else 1
