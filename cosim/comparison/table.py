@@ -91,14 +91,18 @@ def sentences(comparison: Comparison) -> list[str]:
         )
         lines.append(f"{group.label} and its twin differ in {keys}")
     for n, (group, other) in enumerate([*pairs, *twins]):
-        difference = by_question(group, other)
-        name = other.label if n < len(pairs) else "its twin"
-        if isinstance(difference, str):
-            lines.append(difference)
-        elif difference is not None:
-            seeds = group.difference(other, "accuracy")
-            lines.append(in_words(group.label, name, difference, seeds))
+        line = answers_in_words(group, other, other.label if n < len(pairs) else "its twin")
+        lines += [] if line is None else [line]
     return [*lines, *comparison.notes]
+
+
+def answers_in_words(group: Group, other: Group, name: str) -> str | None:
+    """The difference by seed and question of a group to another, which is called so, as a
+    sentence; None where one of them kept no answers."""
+    difference = by_question(group, other)
+    if difference is None or isinstance(difference, str):
+        return difference
+    return in_words(group.label, name, difference, group.difference(other, "accuracy"))
 
 
 def in_words(

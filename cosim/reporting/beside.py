@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cosim.comparison.estimate import Estimate
 from cosim.comparison.groups import Comparison, compare
+from cosim.comparison.table import answers_in_words
 from cosim.errors import RunDirectoryError
 from cosim.reporting.markup import Markup, table, tag
 from cosim.reporting.quantity import exact, rounded
@@ -36,7 +37,8 @@ def comparison_of(
 
 
 def comparison_section(comparison: Comparison) -> Markup:
-    """A row a group of runs, and under it the differences to the first, paired by seed."""
+    """A row a group of runs, and under it the differences to the first, paired by seed, and of
+    their answers by seed and question."""
     groups = comparison.groups
     figures = [one for one in _FIGURES if any(group.estimate(one[0]) for group in groups)]
     heads = [head for _, head, _ in figures]
@@ -64,6 +66,8 @@ def comparison_section(comparison: Comparison) -> Markup:
         ]
         parts.append(tag("h3", f"Difference to {first.label}, paired by seed"))
         parts.append(table(("", "pairs", *heads), differences, class_="differences"))
+        answers = (answers_in_words(group, first, first.label) for group in others)
+        parts += [tag("p", line, class_="note") for line in answers if line is not None]
     if any(len(group.runs) > 1 for group in groups):
         words = "±: half of the 95 % interval over seeds (Student's t)."
         parts.append(tag("p", words, class_="note"))

@@ -188,6 +188,8 @@ def test_differences_are_those_of_compare(report: Report, learnt: Run, learnt_by
     bits = [sum(r["sent_bits"] for r in rows(run, "transfers")) for run in (learnt, learnt_by_lora)]
     for difference in (ours[3] - theirs[3], (bits[0] - bits[1]) / 1e6):
         assert any(difference == pytest.approx(shown, abs=1e-12) for shown in page.numbers)
+    points = f"{100 * (ours[3] - theirs[3]):.1f}".replace("-", "−")
+    assert f"proposed minus lora: {points} points, 95 % from" in page.text
     assert [course["label"] for course in facts(page)["courses"]] == [
         "lora, seed 1",
         "proposed, seed 1",
