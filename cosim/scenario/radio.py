@@ -80,8 +80,8 @@ Fading = Annotated[_Fading | OutsideFading, FromOutside(OutsideFading, _Fading)]
 
 
 class Lemma1Power(Section):
-    """A receiver gets p* = (σ²/h)·(2^(Q·n/(W·Γ)) − 1)·margin, or the fallback where Σp exceeds
-    p_max."""
+    """A receiver gets p*·margin, p* = (σ²/h)·(2^(Q·n/(W·Γ)) − 1); where Σp*·margin exceeds p_max,
+    p* with the margin that p_max leaves, the same for all, and where Σp* does, the fallback."""
 
     policy: Literal["lemma1"] = "lemma1"
     channel_knowledge: Literal["instantaneous", "mean"] = Field(
@@ -90,7 +90,7 @@ class Lemma1Power(Section):
     margin_db: float = Field(3.0, ge=0, le=60, description="power above Lemma 1's")
     fallback: Literal["scale", "drop_weakest", "max_power"] = Field(
         "max_power",
-        description="where Σp exceeds p_max: all scaled down together, the largest demands "
+        description="where Σp* exceeds p_max: all scaled down together, the largest demands "
         "dropped until the rest fits, or p_max shared equally. The last delivers most where the "
         "channel moves within Γ, drop_weakest where it stands still, and scale the least",
     )

@@ -135,9 +135,10 @@ class Medium:
         """Has receivers wait Γ for a device that was cut off before it sent, or may not send."""
 
         def given_up(_: Event) -> None:
-            for receiver in receivers:
-                if self.stations[receiver].closed < turn.round:
-                    self.stations[receiver].inbox.end(sender.id, turn, in_time=False)
+            for station in map(self.stations.__getitem__, receivers):
+                # Whoever is away expects nothing, and misses nothing.
+                if station.present and station.closed < turn.round:
+                    station.inbox.end(sender.id, turn, in_time=False)
 
         then(Deadline(self.env, self.radio.deadline_s), given_up)
 

@@ -113,12 +113,17 @@ class RoundRow(NamedTuple):
     send_s: Annotated[float, Column("s", "time spent sending")]
     wait_s: Annotated[float, Column("s", "time spent neither computing nor sending")]
     off_s: Annotated[float, Column("s", "time switched off")]
-    flop: Annotated[float, Column("FLOP", "floating-point operations of the fine-tuning")]
+    flop: Annotated[
+        float, Column("FLOP", "floating-point operations done, in fine-tuning and mixing")
+    ]
     loss: Annotated[float | None, Column("1", "mean training loss; null where none was computed")]
     bits_sent: Annotated[float, Column("bit", "bits put on the air, through or not: no integer")]
     received: Annotated[int, Column("1", "updates that arrived in time")]
     stale: Annotated[int, Column("1", "updates that arrived after their deadline")]
-    missed: Annotated[int, Column("1", "updates that were expected and did not arrive in time")]
+    missed: Annotated[
+        int,
+        Column("1", "updates that were expected and did not arrive in time; none while away"),
+    ]
     silent: Annotated[
         int, Column("1", "updates that were not sent: a neighbour had nothing to say")
     ]

@@ -76,8 +76,9 @@ def test_a_late_joiner_sits_out_what_had_begun() -> None:
 
 
 @pytest.mark.parametrize(("left_s", "end_s"), [(1.0, 3.0), (0.25, 2.5), (1.75, 3.75)])
-def test_who_leaves_while_it_computes_has_computed_nothing(left_s: float, end_s: float) -> None:
-    """The others wait for Γ after the cut, or for what they do anyway: 2.5 s."""
+def test_who_leaves_while_it_computes_has_computed_for_nothing(left_s: float, end_s: float) -> None:
+    """The others wait for Γ after the cut, or for what they do anyway: 2.5 s. Its joules, and what
+    it did for them of 5e11 FLOP/s, count."""
     trace, learner = three({0: [(0.0, left_s)]}, 1)
     assert learner.discarded == [(0, 1)]
     assert sorted(learner.finished) == [(1, 1), (2, 1)]
@@ -87,10 +88,18 @@ def test_who_leaves_while_it_computes_has_computed_nothing(left_s: float, end_s:
     assert [(e.time_s, e.device, e.cause) for e in cut] == [(left_s, 0, Cause.AVAILABILITY)]
     mine, other, _ = trace.rounds
     assert (mine.compute_s, mine.off_s) == close(left_s, end_s - left_s)
-    assert (mine.flop, mine.loss, mine.energy_compute_j) == (0.0, None, 5.0 * left_s)
+    assert (mine.flop, mine.energy_compute_j) == close(5.0e11 * left_s, 5.0 * left_s)
+    assert mine.loss is None
     assert (other.end_s, other.send_s, other.wait_s) == close(end_s, 0.5, end_s - 2.5)
     assert (other.received, other.missed) == (1, 1)
     assert trace.times(EventKind.AGGREGATE, 1) == [other.end_s]
+
+
+def test_who_is_away_misses_nothing() -> None:
+    """Two leave before they have spoken: the third misses both, and they miss nobody."""
+    trace, _ = three({0: [(0.0, 1.0)], 1: [(0.0, 1.5)]}, 1)
+    assert [(row.received, row.missed) for row in trace.rounds] == [(0, 0), (0, 0), (0, 2)]
+    assert [row.edges_used for row in trace.rounds] == [None, None, 0.0]
 
 
 def test_nobody_sends_to_who_is_not_there() -> None:

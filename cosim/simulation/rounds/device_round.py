@@ -111,10 +111,12 @@ def _mix(
         event = world.record.event
         event(EventKind.COMPUTE_START, station.id, turn.round, why)
         station.meter.compute(True)
+        takes_s, begun_s = station.device.compute_time_s(job.work), world.env.now
         try:
-            yield world.env.timeout(station.device.compute_time_s(job.work))
+            yield world.env.timeout(takes_s)
         except Interrupt:
             job.discard()
+            result.flop += flop_done(job.work, takes_s, world.env.now - begun_s)
             raise
         station.meter.compute(False)
         result.flop += job.work.flop
@@ -130,14 +132,15 @@ def _fine_tune(
     result: RoundResult,
     air: AirTurns | None,
 ) -> Generator[Event, Any, FineTuned]:
-    """Fine-tunes, until the compute deadline at most; a device that is cut off meanwhile has
-    computed nothing, and nobody hears of it."""
+    """Fine-tunes, until the compute deadline at most; what a device that is cut off meanwhile has
+    computed is for nothing, and nobody hears of it."""
     event, me, number = world.record.event, station.id, turn.round
     job = world.learner.submit(me, number)
     assert job is not None, "a round that trains nothing"
     event(EventKind.COMPUTE_START, me, number, Cause.SCHEDULE)
     station.meter.compute(True)
     takes_s, flop = station.device.compute_time_s(job.work), job.work.flop
+    whole_s, begun_s = takes_s, world.env.now
     why, deadline_s = Cause.COMPUTE_FINISHED, world.scenario.training.compute_deadline_s
     if deadline_s is not None and takes_s > deadline_s:
         # Known as it begins, so that nobody trains for it what it is not going to reach.
@@ -150,6 +153,7 @@ def _fine_tune(
         yield world.env.timeout(takes_s)
     except Interrupt:
         job.discard()
+        result.flop = flop_done(job.work, whole_s, world.env.now - begun_s)
         if air is None:
             world.medium.silence(station, seat.neighbours, turn)
         raise
