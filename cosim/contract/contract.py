@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from cosim.contract.graph import graphs
 from cosim.contract.learning import grouped, learns, starts_at_zero
 from cosim.contract.messages import bits_of_content, foreseen, memory
 from cosim.contract.network import runs
@@ -26,6 +27,7 @@ CHECKS: dict[str, Callable[[MethodUnderTest], str]] = {
     "grouped": grouped,
     "twice": agrees,
     "resumed": resumes,
+    "graphs": graphs,
     "network": runs,
 }
 

@@ -20,6 +20,8 @@ _ROUNDS = 3
 _SLACK = 0.02
 # Of a device's memory that is no copy of what it trains: numbers, norms, ids.
 _LITTLE_BYTES = 256
+# Values of so many bits may all be different in a tiny model.
+_MANY_BITS = 16
 
 
 def bits_of_content(subject: MethodUnderTest) -> str:
@@ -43,6 +45,7 @@ def bits_of_content(subject: MethodUnderTest) -> str:
             if outgoing is None:
                 continue
             _readable(outgoing.content)
+            _read_again(learner, outgoing.content, turn)
             for receiver in receivers:
                 memory = memories.get((sender, receiver), {})
                 _charged(learner, outgoing, receiver, memory)
@@ -142,6 +145,27 @@ def _readable(message: Message) -> None:
             )
         if isinstance(item, Values) and not bool(item.values.isfinite().all()):
             raise Broken(f"{speaker} '{item.name}' with a value that is no finite number")
+        width = item.bits_per_value if isinstance(item, Values) else None
+        if isinstance(item, Values) and width is not None and width < _MANY_BITS:
+            told_apart = int(item.values.unique().numel())
+            most = max(item.scales, 1) * 2**width
+            if told_apart > most:
+                raise Broken(
+                    f"{speaker} '{item.name}' with {told_apart} different values, and {width} bit "
+                    f"a value and {item.scales} scales tell {most} apart: nobody could read that"
+                )
+
+
+def _read_again(learner: ModelLearner, message: Message, turn: Turn) -> None:
+    """What a device says is read once more where it mixes its own: it must be the same."""
+    again = learner.post.message(message.device, message.round, turn)
+    for item, other in zip(message.content, again.content, strict=True):
+        if not _alike(item, other):
+            raise Broken(
+                f"device {message.device} says '{item.name}', and mixes something else as its own: "
+                f"`read` of codec '{learner.method.codec.word()}' is asked for both, so that what "
+                "it remembers must say of which turn it is"
+            )
 
 
 def _charged(

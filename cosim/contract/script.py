@@ -49,7 +49,7 @@ def _exchange(
     learner: Learner, method: Method, round_: int, speakers: Sequence[int], late: dict[int, Any]
 ) -> None:
     """Everything that is said and mixed in a round; late: of round 1, for the next."""
-    for turn in method.schedule.turns(round_):
+    for turn in method.schedule.played(round_):
         inboxes: dict[int, dict[int, Any]] = {device: dict(late) for device in (0, 2)}
         ages = {device: dict.fromkeys(late, 1) for device in (0, 2)}
         late.clear()

@@ -17,6 +17,7 @@ from cosim.methods.layout import Layout
 from cosim.methods.message import Message, Turn
 from cosim.methods.method import Method
 from cosim.methods.outside import blamed
+from cosim.methods.sending.slot import Deciding
 from cosim.randomness import stream
 
 # Each module so wide, whatever the model's: the rehearsal is of shapes, and takes no time.
@@ -44,10 +45,10 @@ def rehearse(method: Method, layout: Layout) -> None:
 def _unblamed(method: Method, error: Exception) -> str:
     """A failure inside the package over what the method gave it."""
     assert method.origin is not None
-    file, word = method.origin.path or method.origin.entry_point, method.aggregation.word()
+    file = method.origin.path or method.origin.entry_point
     lines = str(error).splitlines() or ["it says no more"]
     kind = type(error).__name__
-    return f"{file}: what aggregation '{word}' mixes does not fit: {kind}: {lines[0]}"
+    return f"{file}: what its parts say and mix does not fit together: {kind}: {lines[0]}"
 
 
 def _narrow(layout: Layout) -> Layout:
@@ -78,7 +79,8 @@ def _mixed(method: Method, layout: Layout) -> None:
     turn = Turn(1)
     inbox: dict[int, Message] = {}
     for sender in range(1, _DEVICES):
-        fleet.states[sender], speaks = method.sending.speaks(fleet.states[sender], turn)
+        at = Deciding.of(0, sender, turn)
+        fleet.states[sender], speaks = method.sending.decided(fleet.states[sender], at)
         if speaks:
             inbox[sender] = post.tell(sender, turn, [0])
             fleet.states[sender] = method.aggregation.said(fleet.states[sender], inbox[sender])

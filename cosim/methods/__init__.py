@@ -40,7 +40,7 @@ from cosim.methods.proposed_single_cluster import METHOD as PROPOSED_SINGLE_CLUS
 from cosim.methods.rolora import METHOD as ROLORA
 from cosim.methods.salf import METHOD as SALF
 from cosim.methods.schedule.slot import Schedule
-from cosim.methods.sending.slot import Sending
+from cosim.methods.sending.slot import Deciding, Sending
 from cosim.methods.state import DeviceState
 from cosim.methods.sum_product import METHOD as SUM_PRODUCT
 from cosim.methods.tad_lora import METHOD as TAD_LORA
@@ -117,6 +117,7 @@ __all__ = [
     "Common",
     "Composition",
     "Data",
+    "Deciding",
     "DeviceState",
     "Expansion",
     "Expert",

@@ -84,7 +84,7 @@ def rows_at_most(
     devices, rounds = scenario.device_count, scenario.rounds
     tasks = len(scenario.tasks) if scenario.learning.model != "none" else 0
     topology = scenario.method.topology
-    mixings = len(scenario.method.schedule.turns(1))
+    mixings = len(scenario.method.schedule.played(1))
     transfers = float(devices * rounds * topology.most_receivers(devices - 1) * mixings)
     transfers *= topology.transfers_per_update()
     if scenario.method.sending.answers:
@@ -175,7 +175,7 @@ def _sure_rounds(scenario: Scenario, work: Sequence[Workload], modules: int) -> 
 def _longest_round_s(scenario: Scenario, work: Sequence[Workload], modules: int) -> float:
     profiles = [device.profile for device in equipment(scenario)]
     slowest_s = max(compute_time_s(*pair) for pair in zip(profiles, work, strict=True))
-    turns = len(scenario.method.schedule.turns(1))
+    turns = len(scenario.method.schedule.played(1))
     turns *= 2 if scenario.method.sending.answers else 1
     if scenario.radio.access.model == "air":
         # Of both factors, where one alone may be trained.

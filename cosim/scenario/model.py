@@ -207,7 +207,7 @@ class Scenario(Section):
                 "has neighbours send at once, and with schedule "
                 f"'{method.schedule.word()}' nobody waits for anybody: use 'synchronous'"
             )
-        if len(method.schedule.turns(1)) > 1:
+        if len(method.schedule.played(1)) > 1:
             return "has one turn a receiver and round: use schedule 'synchronous' with mixings: 1"
         if not method.sending.every_turn:
             return (

@@ -34,4 +34,4 @@ def flop_done(work: Workload, takes_s: float, until_s: float) -> int:
 
     What takes time besides FLOP, passes and updates, is spread evenly over them.
     """
-    return int(work.flop * (until_s / takes_s)) if takes_s > 0 else work.flop
+    return int(work.flop * (until_s / takes_s if takes_s > 0 else 1.0))

@@ -8,11 +8,17 @@ Neighbours = dict[int, tuple[int, ...]]
 
 
 def joined(devices: Iterable[int], edges: Iterable[tuple[int, int]]) -> Neighbours:
-    """The neighbours of every device, sorted, from the pairs that are joined."""
+    """The neighbours of every device, sorted, from the pairs that are joined.
+
+    KeyError for a device that is not there, ValueError for one that is joined with itself.
+    """
     neighbours: dict[int, set[int]] = {device: set() for device in devices}
     for first, second in edges:
         neighbours[first].add(second)
         neighbours[second].add(first)
+    for device, others in neighbours.items():
+        if device in others:
+            raise ValueError(f"device {device} is joined with itself")
     return {device: tuple(sorted(others)) for device, others in neighbours.items()}
 
 

@@ -48,7 +48,7 @@ class Subject:
 
     def mixings(self, round_: int) -> int:
         """How often a device mixes in a round; once where nobody can tell."""
-        return 1 if self.scenario is None else len(self.scenario.method.schedule.turns(round_))
+        return 1 if self.scenario is None else len(self.scenario.method.schedule.played(round_))
 
     @cached_property
     def profiles(self) -> list[list[Profile]]:

@@ -16,8 +16,13 @@ from cosim.methods.message import Turn
 from cosim.methods.projection.frozen import Frozen
 from cosim.methods.projection.trained import Trained
 from cosim.methods.sending.on_drift import OnDrift, drift, fires, threshold
+from cosim.methods.sending.slot import Deciding
 from cosim.methods.state import DeviceState
 from cosim.randomness import stream
+
+
+def at(round_: int) -> Deciding:
+    return Deciding.of(1, 0, Turn(round_))
 
 
 def state(B: float, A: float = 1.0) -> DeviceState:
@@ -49,12 +54,12 @@ def test_drift_is_of_all_factors_together() -> None:
 def test_what_it_last_said_begins_as_what_all_have_and_changes_when_it_speaks() -> None:
     part = OnDrift(threshold=1.0, decay="constant", norm="rms")
     own = part.begins(state(0.0), Trained())
-    own, spoke = part.speaks(own, Turn(1))
+    own, spoke = part.speaks(own, at(1))
     assert not spoke
     for B, expected in ((1.0, False), (1.2, True), (2.0, False), (0.1, False), (-0.1, True)):
         # All four values count, of which A does not move.
         own = own.with_adapter(values=torch.full((3,), B))
-        own, spoke = part.speaks(own, Turn(2))
+        own, spoke = part.speaks(own, at(2))
         assert spoke == expected, B
         if spoke:
             assert torch.equal(own.memory["sending"]["last"]["B"], own.adapter.values)
@@ -63,7 +68,7 @@ def test_what_it_last_said_begins_as_what_all_have_and_changes_when_it_speaks() 
 def test_a_factor_that_is_never_trained_does_not_count() -> None:
     part = OnDrift(threshold=1.0, decay="constant", norm="rms")
     own = part.begins(state(0.0), Frozen(seed="shared"))
-    assert part.speaks(own.with_adapter(values=torch.ones(3)), Turn(1))[1]
+    assert part.speaks(own.with_adapter(values=torch.ones(3)), at(1))[1]
 
 
 def test_the_rate_of_a_device_divides_its_threshold() -> None:
@@ -73,7 +78,7 @@ def test_the_rate_of_a_device_divides_its_threshold() -> None:
     for rate in (0.25, 1.0, 4.0):
         own = part.informed(part.begins(state(0.0), Trained()), rate)
         own = own.with_adapter(values=moved)
-        own, spoke[rate] = part.speaks(own, Turn(1))
+        own, spoke[rate] = part.speaks(own, at(1))
         assert own.memory["sending"]["rate"] == rate
     assert spoke == {0.25: False, 1.0: True, 4.0: True}
 
@@ -91,7 +96,7 @@ def test_the_first_message_comes_no_earlier_with_a_higher_threshold(
         part = OnDrift(threshold=least, decay="constant")
         own, first = part.begins(state(0.0), Trained()), len(path)
         for number, values in reversed(list(enumerate(path[1:]))):
-            _, spoke = part.speaks(own.with_adapter(values=values), Turn(1))
+            _, spoke = part.speaks(own.with_adapter(values=values), at(1))
             first = number if spoke else first
         firsts.append(first)
     assert firsts == sorted(firsts)
@@ -104,7 +109,7 @@ def test_on_a_straight_way_a_higher_threshold_speaks_less_often() -> None:
         own, count = part.begins(state(0.0), Trained()), 0
         for step in range(1, 101):
             own = own.with_adapter(values=torch.full((3,), 0.1 * step))
-            own, spoke = part.speaks(own, Turn(step))
+            own, spoke = part.speaks(own, at(step))
             count += spoke
         counts.append(count)
     # A step is 0.1·√3 long: 3, 6, 12 and 29 of them make one message.

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from cosim.methods import LORA, DeviceState, Sending, Turn
+from cosim.methods import LORA, Deciding, DeviceState, Sending
 
 
 class OnRelativeDrift(Sending):
@@ -27,7 +27,7 @@ class OnRelativeDrift(Sending):
         """B̂: no more than a device trains."""
         return 1.0
 
-    def speaks(self, own: DeviceState, turn: Turn) -> tuple[DeviceState, bool]:
+    def speaks(self, own: DeviceState, at: Deciding) -> tuple[DeviceState, bool]:
         """B̂ is what the device remembers; it is stored and resumed like everything in a state."""
         now, last = own.adapter.values, own.memory.get(self.slot)
         if last is not None and (now - last["B"]).norm() <= self.threshold * last["B"].norm():

@@ -79,7 +79,7 @@ METHOD = PROPOSED_SINGLE_CLUSTER.with_(
 REMEMBERING = """\
 class Broken(Sending):
     name: Literal["broken"] = "broken"
-    def speaks(self, own, turn):
+    def speaks(self, own, at):
         return own.remember(self.slot, said=object()), True
 METHOD = LORA.with_(name="broken", reference="nobody", sending=Broken())
 """

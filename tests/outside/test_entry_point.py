@@ -158,8 +158,8 @@ from cosim.methods import LORA, Sending
 from failing_devices.threshold import threshold
 class Failing(Sending):
     name: Literal["failing"] = "failing"
-    def speaks(self, own, turn):
-        return own, threshold(turn.round) > 0
+    def speaks(self, own, at):
+        return own, threshold(at.turn.round) > 0
 METHOD = LORA.with_(name="failing", reference="nobody", sending=Failing())
 """
 

@@ -17,7 +17,7 @@ from cosim.learning.federation.fleet import Fleet
 from cosim.learning.federation.hearing import Hearing
 from cosim.learning.federation.numbering import Numbering
 from cosim.learning.federation.planned_content import content_of, planned_content
-from cosim.learning.federation.returned import fitting, refuse_unreadable
+from cosim.learning.federation.returned import fitting, refuse_unreadable, weighed
 from cosim.learning.records import Outgoing
 from cosim.learning.threads import one_thread_each
 from cosim.methods.adapter import Adapter
@@ -37,6 +37,7 @@ from cosim.methods.message import (
     on_air,
     payload_bits,
 )
+from cosim.methods.sending.slot import Deciding
 from cosim.methods.workload import Workload
 from cosim.randomness import stream
 
@@ -86,8 +87,8 @@ class Messages:
         self.fleet.states = [aggregation.begins(state, first) for state in states]
 
     def message(self, device: int, round_: int, turn: Turn | None = None) -> Message:
-        """What the device says now of its training of a round, as it is read; turn: the first of
-        that round if not given."""
+        """What the device says now of its training of a round, as it is read; turn: by default its
+        first."""
         return self._said(device, round_, turn or Turn(round_))[0]
 
     def tell(self, device: int, turn: Turn, receivers: Sequence[int]) -> Message:
@@ -134,8 +135,9 @@ class Messages:
         keeps silent. In a turn of answers it does not, and what is said to nobody is not said."""
         states, method = self.fleet.states, self.method
         if receivers and not turn.answer:
+            at = Deciding.of(self.seed, device, turn)
             with one_thread_each(1):  # a sum's last bit may hang on who adds it up
-                states[device], speaks = method.sending.speaks(states[device], turn)
+                states[device], speaks = method.sending.decided(states[device], at)
             if not speaks:
                 return None
         message = self.tell(device, turn, receivers)
@@ -166,8 +168,7 @@ class Messages:
             self.knows.pop((owner, device), None)
 
     def first_bits(self, device: int) -> int:
-        """Bits of the device's next message for a receiver that has had nothing of it yet, by its
-        mask or, before there is one, by what it is going to keep."""
+        """Bits of the device's next message for a receiver that has had nothing of it yet."""
         return payload_bits(self._planned(device), (), self.bits_per_value)
 
     def _planned(self, device: int, kept: NDArray[np.int64] | None = None) -> tuple[Said, ...]:
@@ -179,11 +180,10 @@ class Messages:
         return planned_content(self.method, layout, counts, self.shapes, round_, memory)
 
     def values_in(self, bits: float) -> int:
-        """How many values of B a device without a mask may send first in so many bits, were they
-        spread evenly over the modules, which is when a mask has the most bits."""
+        """How many values of B a device may send first in so many bits, spread evenly over the
+        modules, which is when a mask has the most bits."""
         sizes = np.array(self.fleet.own[0].layout.expansion_sizes)
-        total = int(sizes.sum())
-        modules = range(len(sizes))
+        total, modules = int(sizes.sum()), range(len(sizes))
         others = [item for item in self._planned(0, sizes) if item.name not in ("B", "M")]
         other_bits = payload_bits(others, (), self.bits_per_value)
 
@@ -215,7 +215,7 @@ class Messages:
             state = self.fleet.states[device]
         heard = [self.fleet.padded(part) for part in sorted(heard, key=lambda p: p.message.device)]
         weighing = self.method.weighing
-        weights = weighing.within(device, heard, graph, self.rows)
+        weights = weighed(weighing, device, heard, graph, self.rows)
         newest = max(part.message.round for part in heard)
         name = tuple((p.message.number, weight) for p, weight in zip(heard, weights, strict=True))
         at = Mixing(
@@ -241,8 +241,8 @@ class Messages:
         states[device] = own.settled(codec, state, mixed, spoken_in(turn))
         if not with_shares:
             return {}
-        weighed = [weight / at.total for weight in weights]
-        shares = aggregation.effective_shares(weighed, heard, device)
+        plain = [weight / at.total for weight in weights]
+        shares = aggregation.effective_shares(plain, heard, device)
         return {part.message.device: w for part, w in zip(heard, shares, strict=True)}
 
     def _recalled(

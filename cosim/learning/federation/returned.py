@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -9,9 +10,10 @@ import torch
 from cosim.errors import MethodError
 from cosim.methods.aggregation.slot import Aggregation
 from cosim.methods.layout import Layout
-from cosim.methods.message import Blocks, Mask, Said, Values
+from cosim.methods.message import Blocks, Graph, Heard, Mask, Said, Values
 from cosim.methods.part import where
 from cosim.methods.state import DeviceState
+from cosim.methods.weights.slot import Weights
 
 
 def refuse_unreadable(content: Sequence[Said], layout: Layout, aggregation: Aggregation) -> None:
@@ -59,3 +61,20 @@ def fitting(mixed: DeviceState, state: DeviceState, aggregation: Aggregation) ->
                 f"of {tuple(old.shape)}"
             )
     return mixed
+
+
+def weighed(
+    weighing: Weights, device: int, heard: Sequence[Heard], graph: Graph, rows: Sequence[float]
+) -> list[float]:
+    """What each message weighs; raises MethodError, with the line of its code, for anything but a
+    finite number from 0 on for each, and one above 0 among them."""
+    weights = weighing.within(device, heard, graph, rows)
+    listed = isinstance(weights, list | tuple) and len(weights) == len(heard)
+    if listed and all(0.0 <= weight < math.inf for weight in weights) and any(weights):
+        return list(weights)
+    code = weighing.of if type(weighing).within is Weights.within else weighing.within
+    raise MethodError(
+        f"{where(code)}: `{code.__name__}` of weights '{weighing.word()}' returned {weights!r} for "
+        f"{len(heard)} messages, expected a list of as many finite numbers from 0 on, in their "
+        "order, not all of them 0"
+    )

@@ -76,7 +76,7 @@ class LayerwiseMean(Mean):
                 f"round, and with schedule {method.schedule} devices share none: use schedule "
                 "'synchronous' or 'cluster'"
             )
-        if len(method.schedule.turns(1)) > 1:
+        if len(method.schedule.played(1)) > 1:
             return (
                 "aggregation 'layerwise_mean' mixes what of a round's training each device has "
                 f"reached, and schedule {method.schedule} mixes mixtures again: use mixings: 1"

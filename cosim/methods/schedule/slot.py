@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from cosim.errors import MethodError
 from cosim.methods.message import Turn
-from cosim.methods.part import Part
+from cosim.methods.part import Part, where
 
 
 class Schedule(Part):
@@ -25,7 +26,8 @@ class Schedule(Part):
 
     def refuses(self, method: Any) -> str | None:
         """Several mixings a round of devices that do not keep step."""
-        if not self.in_step and (mixings := len(self.turns(1))) > 1:
+        mixings = len(self.played(1))
+        if not self.in_step and mixings > 1:
             return (
                 f"schedule '{self.word()}' mixes {mixings} times a round and its devices do not "
                 "keep step: each mixing waits for what all neighbours have made of the one before"
@@ -35,3 +37,16 @@ class Schedule(Part):
     def turns(self, round_: int) -> Sequence[Turn]:
         """The turns of a round, in order: in each, devices send, wait and mix."""
         return (Turn(round_),)
+
+    def played(self, round_: int) -> Sequence[Turn]:
+        """The turns of a round as they are played; raises MethodError, with the line of its code,
+        where a round has none, or turns of another round or in another order."""
+        turns = list(self.turns(round_))
+        expected = [Turn(round_, mixing) for mixing in range(len(turns) or 1)]
+        if turns != expected:
+            raise MethodError(
+                f"{where(self.turns)}: turns of schedule '{self.word()}' returned {turns} of round "
+                f"{round_}, expected {expected}: one turn at least, numbered from 0; rounds in "
+                "which nobody speaks are the sending's, by its `opens`"
+            )
+        return turns

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from cosim.methods.chosen import Chosen
-from cosim.methods.message import Turn
-from cosim.methods.sending.slot import Sending
+from cosim.methods.sending.slot import Deciding, Sending
 from cosim.methods.state import DeviceState
 
 if TYPE_CHECKING:
@@ -124,14 +123,14 @@ class OnDrift(Sending):
         """It remembers the rate."""
         return own.remember(self.slot, **{**own.memory[self.slot], "rate": rate})
 
-    def speaks(self, own: DeviceState, turn: Turn) -> tuple[DeviceState, bool]:
+    def speaks(self, own: DeviceState, at: Deciding) -> tuple[DeviceState, bool]:
         """Where x has drifted; x̂ is then x."""
         known = own.memory[self.slot]
         last: Mapping[str, Tensor] = known["last"]
         factors = {"B": own.adapter.values, "A": own.adapter.projection}
         now = {name: factors[name] for name in last}
         rate = known["rate"] if self.asks_rates else 1.0
-        least = threshold(turn.round, self.threshold, self.decay, rate)
+        least = threshold(at.turn.round, self.threshold, self.decay, rate)
         if not fires(now, last, least, self.norm):
             return own, False
         return own.remember(self.slot, last=now, rate=known["rate"]), True

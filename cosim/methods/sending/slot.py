@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from cosim.errors import MethodError
 from cosim.methods.message import Turn
-from cosim.methods.part import Part
+from cosim.methods.part import Part, where
 from cosim.methods.state import DeviceState
 from cosim.randomness import stream
 
@@ -13,6 +17,26 @@ if TYPE_CHECKING:
     import numpy as np
 
     from cosim.methods.projection.slot import Projection
+
+
+@dataclass(frozen=True)
+class Deciding:
+    """A sending may ask this when a device decides whether it speaks.
+
+    device: who decides.
+    turn: when.
+    draw: gives the generator of this device and turn.
+    """
+
+    device: int
+    turn: Turn
+    draw: Callable[[], np.random.Generator]
+
+    @classmethod
+    def of(cls, seed: int, device: int, turn: Turn) -> Deciding:
+        """With a stream of a run's seed."""
+        names = Sending.slot, "decides", device, turn.round, turn.mixing
+        return cls(device, turn, partial(stream, seed, *names))
 
 
 class Sending(Part):
@@ -64,6 +88,19 @@ class Sending(Part):
         devices is 1."""
         return own
 
-    def speaks(self, own: DeviceState, turn: Turn) -> tuple[DeviceState, bool]:
-        """Whether a device speaks now, and what it remembers of that."""
+    def speaks(self, own: DeviceState, at: Deciding) -> tuple[DeviceState, bool]:
+        """Whether a device speaks now, and what it remembers of that; nobody asks it where nothing
+        is learnt (`learning: none`)."""
         return own, True
+
+    def decided(self, own: DeviceState, at: Deciding) -> tuple[DeviceState, bool]:
+        """What `speaks` says; raises MethodError, with the line of its code, for anything but a
+        state and whether it speaks."""
+        decision = self.speaks(own, at)
+        match decision:
+            case (DeviceState(), bool()):
+                return decision
+        raise MethodError(
+            f"{where(self.speaks)}: speaks of sending '{self.word()}' returned "
+            f"{type(decision).__name__}, expected a pair: the DeviceState, and True or False"
+        )

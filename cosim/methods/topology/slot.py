@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.methods.part import Part
+from cosim.errors import MethodError
+from cosim.methods.part import Part, where
 from cosim.randomness import stream
 from cosim.topology.graphs import Neighbours, joined
 from cosim.topology.link_power import LinkNeed
@@ -90,9 +91,18 @@ class Topology(Part):
 
         positions_m: (M, 2) in m in the order of the devices; ValueError if the graph needs them
         and they are missing or of another shape. need: of the devices in the order of their ids;
-        None: links carry any number of neighbours.
+        None: links carry any number of neighbours. Raises MethodError, with the line of its code,
+        for edges that are no pairs of two of the devices.
         """
-        return joined(devices, self.edges(devices, random, positions_m, need))
+        edges = self.edges(devices, random, positions_m, need)
+        try:
+            return joined(devices, edges)
+        except (KeyError, TypeError, ValueError) as error:
+            raise MethodError(
+                f"{where(self.edges)}: edges of topology '{self.word()}' returned "
+                f"{_no_pair(edges, set(devices))}, expected pairs of two different ones of the "
+                f"{len(devices)} devices, by their ids"
+            ) from error
 
     def _places_m(
         self, devices: Sequence[int], positions_m: NDArray[np.float64] | None
@@ -101,3 +111,13 @@ class Topology(Part):
         if positions_m is None or np.shape(positions_m) != (len(devices), 2):
             raise ValueError(f"graph '{self.word()}' needs positions of shape ({len(devices)}, 2)")
         return positions_m[np.argsort(np.asarray(devices))]
+
+
+def _no_pair(edges: object, devices: set[int]) -> object:
+    """The first edge that does not join two of the devices; all that was returned, where that is
+    no list of any."""
+    for edge in edges if isinstance(edges, Iterable) else ():
+        pair = tuple(edge) if isinstance(edge, Iterable) else ()
+        if len(pair) != 2 or pair[0] == pair[1] or not devices.issuperset(pair):
+            return edge
+    return edges

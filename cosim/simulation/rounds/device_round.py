@@ -38,7 +38,7 @@ def device_round(
     Where the air adds up what is sent, all send and listen by turns.
     """
     result, me = RoundResult(), station.id
-    turns = world.scenario.method.schedule.turns(number)
+    turns = world.scenario.method.schedule.played(number)
     later = turns[1:]
     mutual = world.scenario.method.weighing.mutual
     both_ways = waits and world.scenario.method.sending.answers

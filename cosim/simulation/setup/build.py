@@ -88,7 +88,7 @@ def settled(scenario: Scenario) -> tuple[Scenario, str | None]:
     if method.topology.needs_positions:
         where_m = channel_of(scenario, build_devices(scenario)).positions_m(list(ids), 0.0)
     with failures_told(scenario):
-        mixings = len(method.schedule.turns(1))
+        mixings = len(method.schedule.played(1))
         rho, graphs = expected_contraction(
             method.topology, method.weighing, ids, scenario.seed, where_m, mixings
         )

@@ -61,7 +61,7 @@ def world_warnings(
     sentences += [s for part in method.parts() if (s := part.cautions(method)) is not None]
     sentences += _oddities(list(recorded.values()))
     sentences += _outside(scenario, recorded)
-    longest_s = len(method.schedule.turns(1)) * scenario.radio.deadline_s
+    longest_s = len(method.schedule.played(1)) * scenario.radio.deadline_s
     if work is not None:
         pairs = zip(devices, work, strict=True)
         computes_s = [device.compute_time_s(of_device) for device, of_device in pairs]
