@@ -51,7 +51,7 @@ def recorded(
 
 
 def chosen(*groups: dict[str, Any], **sections: Any) -> Any:
-    learning = NO_LEARNING | {"payload_bits": 1000}
+    learning = NO_LEARNING | {"payload_bits": 100_000}
     defaults = {"rounds": ROUNDS, "learning": learning, "radio": ROUND_RADIO}
     return scenario(devices=list(groups), **{**defaults, **sections})
 

@@ -20,7 +20,9 @@ from cosim.mobility.recorded.sift import lasting, listed
 from cosim.mobility.trajectory import Trajectory
 from cosim.scenario.mobility import RecordedTrace
 from cosim.scenario.model import Scenario
+from cosim.simulation.setup.battery_warnings import emptied
 from cosim.simulation.setup.first_links import FirstLinks
+from cosim.simulation.setup.network_alone import unasked
 from cosim.simulation.setup.radio_warnings import radio_warnings
 from cosim.simulation.setup.waiting import waits_s
 from cosim.simulation.station import Device
@@ -67,12 +69,14 @@ def world_warnings(
         computes_s = [device.compute_time_s(of_device) for device, of_device in pairs]
         deadline_s = scenario.training.compute_deadline_s
         sentences += _stopped(scenario, devices, computes_s)
+        sentences += emptied(scenario, devices, computes_s)
         longest_s += min(max(computes_s), math.inf if deadline_s is None else deadline_s)
     sentences += _coverage(scenario, recorded, scenario.rounds * longest_s)
     sentences += _presence(devices, recorded, scenario.rounds * longest_s)
     wait_s = waits_s(scenario, devices)
     if wait_s > _LONG_WAIT_S:
         sentences.append(f"the run may wait for {lasting(wait_s)} until a device is there")
+    sentences += unasked(scenario, bits)
     of_radio = {} if bits is None else radio_warnings(scenario, devices, bits, links, modules)
     sentences += [f"{name}: {sentence}" for name, sentence in of_radio.items()]
     return sentences
