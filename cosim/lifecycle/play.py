@@ -25,7 +25,7 @@ from cosim.lifecycle.provenance import (
     origins,
     outside_origins,
 )
-from cosim.lifecycle.timed_trace import TimedTrace
+from cosim.lifecycle.timed_trace import ROWS_OF_A_PART, TimedTrace
 from cosim.methods.outside import METHOD_FILE
 from cosim.preflight.disk import disk_of, require_disk
 from cosim.scenario.load import dump, load
@@ -150,7 +150,8 @@ class _Run:
         self.manifest = {**opening_manifest(scenario, learner), "resumed": resumed}
         alone, modelled = learner.base is None, cast("Any", learner)
         self.phases: Phases = Phases() if alone else modelled.calibrator.phases
-        self.trace = TimedTrace(TraceWriter(directory), self.phases)
+        least_rows = ROWS_OF_A_PART if alone else 1
+        self.trace = TimedTrace(TraceWriter(directory), self.phases, least_rows)
         self.checkpoints: Checkpoints | None = None
         self._past_cost: Mapping[str, Any] = {} if checkpoint is None else checkpoint.index["spent"]
         self._first_event = perf_counter()

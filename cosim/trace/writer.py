@@ -51,6 +51,11 @@ class TraceWriter:
             raise ValueError(f"the trace of {self.directory} is closed: no row can follow")
         self._buffers[type(row)].add(row)
 
+    @property
+    def buffered(self) -> int:
+        """Rows that are not on disk yet."""
+        return sum(len(buffer.rows) for buffer in self._buffers.values())
+
     def flush(self) -> None:
         """Write every non-empty buffer as one complete part file and empty it."""
         for buffer in self._buffers.values():

@@ -8,13 +8,18 @@ from time import thread_time
 from typing import Any
 
 import pytest
+from pyarrow.parquet import read_table
 
 from cosim.cli.summary import longest_phases
 from cosim.host import phases as stopwatch
 from cosim.host.phases import Phase, Phases
 from cosim.lifecycle.checkpoints import newest
 from cosim.lifecycle.play import play, resume
+from cosim.lifecycle.timed_trace import TimedTrace
+from cosim.trace.files import compacted_file, part_files
 from cosim.trace.manifest import read_manifest
+from cosim.trace.schema import Cause, EventKind, EventRow
+from cosim.trace.writer import TraceWriter
 from tests.simulation.small_networks import scenario as network
 
 LEARNT = {"training", "evaluation", "calibration", "spectra", "mixing", "network", "traces"}
@@ -161,3 +166,16 @@ def test_the_summary_names_the_longest() -> None:
     assert longest == "evaluation 50.0 s, training 41.0 s, mixing 1.0 s"
     assert longest_phases({"phases": {"network": {"wall_s": 0.01, "cpu_s": 0.01}}}) == ""
     assert longest_phases({}) == ""
+
+
+def test_a_part_file_is_written_where_it_is_worth_one(tmp_path: Path) -> None:
+    """Rounds of the network alone are shorter than a file takes; what is lost is played again."""
+    trace = TimedTrace(TraceWriter(tmp_path), Phases(), least_rows=3)
+    row = EventRow(0.0, 1, 0, EventKind.PLAN, None, Cause.SCHEDULE, None)
+    for parts in (0, 0, 1, 1, 1, 2):
+        trace.add(row)
+        trace.flush()
+        assert len(part_files(tmp_path, "events")) == parts
+    trace.add(row)
+    trace.close()
+    assert len(read_table(compacted_file(tmp_path, "events"))) == 7
