@@ -38,6 +38,8 @@ class OneOf:
     def _read(self, value: Any, handler: core_schema.ValidatorFunctionWrapHandler) -> Any:
         if isinstance(value, Part) and value.slot == self.slot:
             return value
+        if (reason := _misplaced(value, self.slot)) is not None:
+            raise ValueError(reason)
         mapping = {self.key: value} if isinstance(value, str) else value
         if isinstance(mapping, dict):
             kinds, word = parts_of(self.slot), mapping.get(self.key)
@@ -50,6 +52,19 @@ class OneOf:
                     f"{place}{word!r} is not one of {', '.join(kinds)}{did_you_mean(word, kinds)}"
                 )
         return handler(mapping)
+
+
+def _misplaced(value: Any, slot: str) -> str | None:
+    """Why a Python value is no part of a slot; None where it may yet be one's word or mapping."""
+    if isinstance(value, type) and issubclass(value, Part):
+        return f"{value.__name__} is a class and not a part: write {value.__name__}()"
+    if isinstance(value, Part) and value.slot != slot:
+        kind = type(value).__name__
+        return (
+            f"{kind} is a part of slot {value.slot} and stands in slot {slot}: write "
+            f"{value.slot}={kind}()"
+        )
+    return None
 
 
 def _made(kind: type[Part], mapping: Mapping[str, Any]) -> Part:

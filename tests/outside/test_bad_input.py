@@ -92,7 +92,7 @@ BAD: dict[str, tuple[str, int | None, tuple[str, ...]]] = {
     "an unknown slot": (
         f"{HEAD}METHOD = LORA.with_(name='mine', agregation='mean')\n",
         5,
-        ("agregation: ",),
+        ("no slot 'agregation'; did you mean 'aggregation'?",),
     ),
     "an unknown word": (
         f"{HEAD}METHOD = LORA.with_(name='mine', aggregation='men')\n",
