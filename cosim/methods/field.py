@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, GetCoreSchemaHandler, ValidationError
 from pydantic_core import core_schema
 
+from cosim.errors import MethodError
 from cosim.methods.part import Part, parts_of
-from cosim.spelling import did_you_mean
+from cosim.spelling import did_you_mean, nearest
 
 
 class OneOf:
@@ -24,14 +25,15 @@ class OneOf:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        parts: Any = self.parts[0]
-        if len(self.parts) > 1:
-            parts = Annotated[reduce(or_, self.parts), Field(discriminator=self.key)]
+        some: Any = reduce(or_, self.parts)
+        parts = some if len(self.parts) == 1 else Annotated[some, Field(discriminator=self.key)]
         words: Any = Literal[tuple(str(part.word()) for part in self.parts)]
         return core_schema.no_info_wrap_validator_function(
             self._read,
             handler.generate_schema(parts),
-            json_schema_input_schema=handler.generate_schema(words | parts),
+            # Without its word a mapping is some settings of the method's own part, which several
+            # parts of the slot may have.
+            json_schema_input_schema=handler.generate_schema(words | some),
             serialization=core_schema.plain_serializer_function_ser_schema(written),
         )
 
@@ -84,6 +86,28 @@ def _made(kind: type[Part], mapping: Mapping[str, Any]) -> Part:
     else:
         words = f"{words[0].lower()}{words[1:]}, got {error['input']!r}"
     raise ValueError(f"{path}: {words}" if path else words)
+
+
+def completed(part: Part, mapping: Mapping[str, Any], method: str) -> Mapping[str, Any]:
+    """Settings without a part's word as those of the part that a method has, with its others.
+
+    Raises MethodError, which begins with the setting's path, for one that other parts of the slot
+    have and this one has not. A mapping with a word, right or misspelt, stays as it is.
+    """
+    # A topology's word is its `graph` where any other's is its `name`.
+    if {"name", "graph", part.key} & mapping.keys():
+        return mapping
+    for setting in (key for key in mapping if key not in part.settings()):
+        if nearest(setting, [part.key]) is not None:
+            return mapping
+        kinds = parts_of(part.slot).items()
+        if words := [word for word, kind in kinds if setting in kind.settings()]:
+            raise MethodError(
+                f"{part.slot}.{setting}: is no setting of '{part.word()}', which {method} has, but "
+                f"of {', '.join(words)}: write {{{part.key}: {words[0]}, {setting}: …}}"
+            )
+    own = written(part)
+    return {**(own if isinstance(own, Mapping) else {part.key: own}), **mapping}
 
 
 def written(part: Part | None) -> Any:
