@@ -39,8 +39,8 @@ def fault_of(kind: type[BaseModel], slot: type) -> str | None:
         asked = _inherited(kind, name)
         if asked is _NOTHING and (near := likely(name, slot)) is not None:
             return (
-                f"no slot asks for `{name}`; did you mean '{near}'? (what nobody but the part "
-                f"itself calls may be `_{name}`)"
+                f"slot {vars(slot)['slot']} has no `{name}`; did you mean '{near}'? (what the part "
+                f"alone calls may be `_{name}`)"
             )
         if asked is not _NOTHING and (problem := _other_kind(name, value, asked)) is not None:
             return f"`{name}` {problem}"

@@ -120,17 +120,17 @@ REFUSED = {
     "a misspelt method": (
         part("Sending", "def speak(self, own, turn): return own, False"),
         4,
-        "Mine: no slot asks for `speak`; did you mean 'speaks'?",
+        "Mine: slot sending has no `speak`; did you mean 'speaks'?",
     ),
     "a misspelt property": (
         part("Sending", "@property\ndef answer(self): return True"),
         4,
-        "Mine: no slot asks for `answer`; did you mean 'answers'?",
+        "Mine: slot sending has no `answer`; did you mean 'answers'?",
     ),
     "a misspelt value with a type": (
         part("Weights", "asks_degree: ClassVar[bool] = True"),
         4,
-        "Mine: no slot asks for `asks_degree`; did you mean 'asks_degrees'?",
+        "Mine: slot weights has no `asks_degree`; did you mean 'asks_degrees'?",
     ),
     "a method in a property's place": (
         part("Sending", "def bits_of_silence(self): return 64"),
