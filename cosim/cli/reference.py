@@ -12,6 +12,8 @@ import typer
 from cosim.errors import UsageError
 
 if TYPE_CHECKING:
+    from cosim.methods.method import Method
+    from cosim.methods.part import Part
     from cosim.scenario.reference import Key, Variant
 
 _WIDEST, _NARROWEST = 100, 30
@@ -20,15 +22,18 @@ _WIDEST, _NARROWEST = 100, 30
 def explain(
     what: Annotated[
         str | None,
-        typer.Argument(metavar="[KEY|METHOD]", help="a key such as radio.power, or a method"),
+        typer.Argument(
+            metavar="[KEY|METHOD]", help="a key such as radio.power, a method, or path:<file>"
+        ),
     ] = None,
 ) -> None:
     """Explain a key of a scenario or a method; without one, list the sections."""
     from cosim.methods import METHODS
+    from cosim.methods.outside import FILE, installed
 
     if what is None:
         lines = _sections()
-    elif what in METHODS:
+    elif what in METHODS or what.startswith(FILE) or what in {p.name for p in installed()}:
         lines = _method(what)
     else:
         lines = _places(what)
@@ -64,17 +69,35 @@ def _sections() -> Iterator[Line]:
 
 
 def _method(name: str) -> Iterator[Line]:
-    from cosim.methods import METHODS
     from cosim.methods.words import method_words
+    from cosim.scenario.method import read_method
+    from cosim.scenario.reference import of_part
 
-    recipe = METHODS[name]
-    yield name, 0
+    recipe = read_method(name)
+    yield recipe.name, 0
     yield f"  {recipe.reference}", 4
     yield "", 0
     for part, choice in method_words(recipe):
         yield f"  {part}: {choice}", 4
+    for kind in _defined_for(recipe):
+        yield "", 0
+        yield f"method.{kind.slot}, {kind.key}: {kind.word()}", 0
+        yield from _variant(of_part(kind), "")
     yield "", 0
     yield "cosim explain method lists what a scenario may write for these parts", 0
+
+
+def _defined_for(recipe: Method) -> Iterator[type[Part]]:
+    """The parts that a method's file defines, or those of a package that its method has."""
+    from cosim.methods.outside import module_of
+    from cosim.methods.part import PARTS_OF_FILES
+
+    if (module := module_of(recipe.origin)) is not None:
+        for kinds in PARTS_OF_FILES[module].values():
+            yield from kinds.values()
+    elif recipe.origin is not None:
+        parts = (type(part) for part in recipe.parts())
+        yield from (kind for kind in parts if not kind.__module__.startswith("cosim."))
 
 
 def _places(path: str) -> Iterator[Line]:
@@ -85,6 +108,10 @@ def _places(path: str) -> Iterator[Line]:
     if not places:
         near = nearest_name(path, METHODS)
         hint = f"did you mean '{near}'?" if near else "cosim explain lists the sections"
+        if path.endswith(".py"):
+            hint = f"a method's file is named path:{path}"
+        elif path.startswith("method."):
+            hint += " (cosim explain path:FILE tells the settings of a method's file)"
         raise UsageError(f"explain: '{path}' is neither a key of a scenario nor a method; {hint}")
     for number, place in enumerate(places):
         if number:

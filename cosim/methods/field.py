@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, GetCoreSchemaHandler, ValidationError
 from pydantic_core import core_schema
 
+from cosim.errors import MethodError
 from cosim.methods.part import Part, parts_of
-from cosim.spelling import did_you_mean
+from cosim.spelling import did_you_mean, nearest
 
 
 class OneOf:
@@ -24,20 +25,23 @@ class OneOf:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        parts: Any = self.parts[0]
-        if len(self.parts) > 1:
-            parts = Annotated[reduce(or_, self.parts), Field(discriminator=self.key)]
+        some: Any = reduce(or_, self.parts)
+        parts = some if len(self.parts) == 1 else Annotated[some, Field(discriminator=self.key)]
         words: Any = Literal[tuple(str(part.word()) for part in self.parts)]
         return core_schema.no_info_wrap_validator_function(
             self._read,
             handler.generate_schema(parts),
-            json_schema_input_schema=handler.generate_schema(words | parts),
+            # Without its word a mapping is some settings of the method's own part, which several
+            # parts of the slot may have.
+            json_schema_input_schema=handler.generate_schema(words | some),
             serialization=core_schema.plain_serializer_function_ser_schema(written),
         )
 
     def _read(self, value: Any, handler: core_schema.ValidatorFunctionWrapHandler) -> Any:
         if isinstance(value, Part) and value.slot == self.slot:
             return value
+        if (reason := _misplaced(value, self.slot)) is not None:
+            raise ValueError(reason)
         mapping = {self.key: value} if isinstance(value, str) else value
         if isinstance(mapping, dict):
             kinds, word = parts_of(self.slot), mapping.get(self.key)
@@ -50,6 +54,19 @@ class OneOf:
                     f"{place}{word!r} is not one of {', '.join(kinds)}{did_you_mean(word, kinds)}"
                 )
         return handler(mapping)
+
+
+def _misplaced(value: Any, slot: str) -> str | None:
+    """Why a Python value is no part of a slot; None where it may yet be one's word or mapping."""
+    if isinstance(value, type) and issubclass(value, Part):
+        return f"{value.__name__} is a class and not a part: write {value.__name__}()"
+    if isinstance(value, Part) and value.slot != slot:
+        kind = type(value).__name__
+        return (
+            f"{kind} is a part of slot {value.slot} and stands in slot {slot}: write "
+            f"{value.slot}={kind}()"
+        )
+    return None
 
 
 def _made(kind: type[Part], mapping: Mapping[str, Any]) -> Part:
@@ -69,6 +86,28 @@ def _made(kind: type[Part], mapping: Mapping[str, Any]) -> Part:
     else:
         words = f"{words[0].lower()}{words[1:]}, got {error['input']!r}"
     raise ValueError(f"{path}: {words}" if path else words)
+
+
+def completed(part: Part, mapping: Mapping[str, Any], method: str) -> Mapping[str, Any]:
+    """Settings without a part's word as those of the part that a method has, with its others.
+
+    Raises MethodError, which begins with the setting's path, for one that other parts of the slot
+    have and this one has not. A mapping with a word, right or misspelt, stays as it is.
+    """
+    # A topology's word is its `graph` where any other's is its `name`.
+    if {"name", "graph", part.key} & mapping.keys():
+        return mapping
+    for setting in (key for key in mapping if key not in part.settings()):
+        if nearest(setting, [part.key]) is not None:
+            return mapping
+        kinds = parts_of(part.slot).items()
+        if words := [word for word, kind in kinds if setting in kind.settings()]:
+            raise MethodError(
+                f"{part.slot}.{setting}: is no setting of '{part.word()}', which {method} has, but "
+                f"of {', '.join(words)}: write {{{part.key}: {words[0]}, {setting}: …}}"
+            )
+    own = written(part)
+    return {**(own if isinstance(own, Mapping) else {part.key: own}), **mapping}
 
 
 def written(part: Part | None) -> Any:

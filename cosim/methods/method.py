@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -41,7 +41,7 @@ from cosim.methods.expansion.every_parameter import EveryParameter
 from cosim.methods.expansion.gradient_mask import GradientMask
 from cosim.methods.expansion.magnitude_mask import MagnitudeMask
 from cosim.methods.expansion.slot import Expansion
-from cosim.methods.field import OneOf
+from cosim.methods.field import OneOf, completed
 from cosim.methods.origin import Origin
 from cosim.methods.part import Choice, Part, parts_of
 from cosim.methods.projection.alternating import Alternating
@@ -179,7 +179,20 @@ class Method(Choice):
 
     def with_(self, **parts: Any) -> Self:
         """The method with some of its parts replaced, by parts or as a scenario writes them."""
-        return type(self).model_validate({**dict(self), **parts})
+        return type(self).model_validate({**dict(self), **self.named(parts)})
+
+    def named(self, parts: Mapping[str, Any]) -> dict[str, Any]:
+        """What a scenario writes for slots, with the method's own part where it gives settings and
+        no word; raises MethodError for a setting that this part does not have."""
+        # Weights that the aggregation has by itself are those of this aggregation.
+        weights = self.weights if "aggregation" in parts else self.weighing
+        own = {**dict(self), "weights": weights}
+        return {
+            slot: completed(part, written, self.name)
+            if isinstance(written, Mapping) and isinstance(part := own.get(slot), Part)
+            else written
+            for slot, written in parts.items()
+        }
 
     @property
     def weighing(self) -> Weights:

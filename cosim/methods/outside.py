@@ -11,13 +11,12 @@ from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
-from pydantic import ValidationError
-
 from cosim.errors import MethodError
 from cosim.methods.method import Method
 from cosim.methods.origin import Origin
 from cosim.methods.packages import is_theirs, loaded_sha256, note, unload
 from cosim.methods.part import PARTS_OF_FILES, within
+from cosim.methods.refusals import words_of
 
 ENTRY_POINTS = "cosim.methods"
 FILE = "path:"
@@ -124,7 +123,7 @@ def _executed(name: str, path: Path, source: bytes) -> ModuleType:
             exec(compile(source, str(path), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[name], PARTS_OF_FILES[name]
-        raise MethodError(f"{path}{_line(error, path)}: {_words(error)}") from error
+        raise MethodError(f"{path}{_line(error, path)}: {words_of(error)}") from error
     return module
 
 
@@ -156,7 +155,9 @@ def _checked(method: object, place: str, module: ModuleType, origin: Origin) -> 
         names = [name for name, value in vars(module).items() if isinstance(value, Method)]
         made_here = [name for name in names if name not in _imported(module)]
         hint = f"; {made_here[0]} is one: call it METHOD" if made_here else ""
-        problem = "there is no METHOD" if method is None else f"METHOD is {type(method).__name__}"
+        made = type(method).__name__
+        made = f"the class {method.__name__}" if isinstance(method, type) else made
+        problem = "there is no METHOD" if method is None else f"METHOD is {made}"
         raise MethodError(f"{place}: {problem}; {_EXPECTED}{hint}")
     if method.name in _built_in():
         raise MethodError(
@@ -186,17 +187,6 @@ def _imported(module: ModuleType) -> set[str]:
     return {name for name in vars(module) if hasattr(cosim.methods, name)}
 
 
-def _words(error: BaseException) -> str:
-    if isinstance(error, ValidationError):
-        detail = error.errors(include_url=False)[0]
-        where = "".join(f"{step}: " for step in detail["loc"])
-        return f"{where}{detail.get('ctx', {}).get('error', detail['msg'])}"
-    if isinstance(error, MethodError):
-        return str(error)
-    text = str(error.msg if isinstance(error, SyntaxError) else error)
-    return f"{type(error).__name__}: {text.splitlines()[0] if text else 'it says no more'}"
-
-
 def _line(error: BaseException, path: Path) -> str:
     """`:7`, the file's own line that an error comes from."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
@@ -212,7 +202,7 @@ def blamed(error: Exception) -> MethodError | None:
     None for any other."""
     for frame in reversed(extract_tb(error.__traceback__)):
         if _is_a_method_file(frame.filename) or is_theirs(frame.filename):
-            return MethodError(f"{frame.filename}:{frame.lineno}: {_words(error)}")
+            return MethodError(f"{frame.filename}:{frame.lineno}: {words_of(error)}")
     return None
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cosim.errors import MethodError
 from cosim.methods.calibration import Need
+from cosim.methods.definition import fault_of, slot_of
 
 # Every part by its slot and its word; a class that names itself enters when it is defined.
 PARTS: dict[str, dict[str, type[Part]]] = {}
@@ -71,6 +72,9 @@ class Part(Choice):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
+        slot = slot_of(cls)
+        if slot is not None and (fault := fault_of(cls, slot)) is not None:
+            raise MethodError(f"{cls.__qualname__}: {fault}")
         if (word := cls.word()) is None:
             return
         rival = parts_of(cls.slot, cls.__module__).get(word)

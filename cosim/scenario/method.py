@@ -62,10 +62,10 @@ def method_of(value: Any) -> Any:
         raise ValueError(f"expected the name of a method or a mapping, got {value!r}")
     try:
         method = _named(value, overrides.pop("origin", None))
+        with within(module_of(method.origin)):
+            return overridden(method, method.named(overrides))
     except MethodError as error:
         raise ValueError(str(error)) from error
-    with within(module_of(method.origin)):
-        return overridden(method, overrides)
 
 
 def _validated(value: Any, handler: Callable[[Any], WholeMethod]) -> WholeMethod:

@@ -91,7 +91,8 @@ class Scenario(Section):
     )
     method: Method = Field(
         description="what devices train, send and mix: a method's name, or a mapping of its name "
-        "and the parts that differ, whose null is the method's own"
+        "and the parts that differ, whose null is the method's own, and whose settings without a "
+        "word are those of its own part"
     )
     base_model: BaseModelChoice = BaseModelChoice()
     adapter: AdapterChoice = AdapterChoice()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from cosim.methods.part import Part
 from cosim.scenario.json_schema import Schema, literals, members, scenario_schema, word_key_of
 from cosim.scenario.values import bounds, kind, unit, written
 from cosim.spelling import nearest
@@ -89,6 +90,25 @@ def explained(path: str) -> list[Key | Variant]:
         inner = [child for place in places for child in _step(place, step)]
         places = inner or [place for place in places if _is_chosen(place, step)]
     return places
+
+
+def of_part(kind: type[Part]) -> Variant:
+    """A part that the schema of scenarios does not know, as of a method's file."""
+    schema = kind.model_json_schema()
+    whole = _inlined(schema, schema.get("$defs", {}))
+    return next(_variants([whole], ("method", kind.slot), kind.key))
+
+
+def _inlined(node: Any, definitions: Schema) -> Any:
+    """A schema with what it refers to in its place, as `members` looks that up elsewhere."""
+    if isinstance(node, list):
+        return [_inlined(item, definitions) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        name = node["$ref"].rpartition("/")[2]
+        node = {**definitions[name], **{key: node[key] for key in node if key != "$ref"}}
+    return {key: _inlined(item, definitions) for key, item in node.items() if key != "$defs"}
 
 
 def nearest_name(text: str, others: Iterable[str] = ()) -> str | None:

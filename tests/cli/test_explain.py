@@ -1,5 +1,6 @@
 """`cosim explain`: what a user reads of a key, of a variant, of a method, and of a typo."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,3 +94,74 @@ def test_every_key_fits_the_terminal(
             len(line) <= max(columns, 38) or " " not in line.strip()
             for line in ended.out.splitlines()
         ), key.name
+
+
+FILE = '''\
+from enum import Enum
+from typing import Literal
+
+from pydantic import Field
+
+from cosim.methods import LORA, Topology, Weights
+
+
+class Side(Enum):
+    LEFT = "left"
+    BOTH = "both"
+
+
+class Circulant(Topology):
+    """i is joined to i ± 1 and i ± s."""
+
+    graph: Literal["circulant"] = "circulant"
+    chord: int = Field(3, ge=2, description="s")
+    side: Side = Field(Side.BOTH, description="of the chords")
+
+    def edges(self, devices, random, positions_m, need):
+        return list(zip(devices, devices[1:]))
+
+
+class Unused(Weights):
+    name: Literal["unused"] = "unused"
+    range_m: float | None = None
+
+    def of(self, device, heard, degrees):
+        return [1.0 for _ in heard]
+
+
+METHOD = LORA.with_(name="chords", reference="mine", topology=Circulant())
+'''
+
+
+def test_a_methods_file_with_the_settings_of_all_its_parts(cosim: Any, tmp_path: Path) -> None:
+    (tmp_path / "chords.py").write_text(FILE, encoding="utf-8")
+    ended = cosim("explain", f"path:{tmp_path / 'chords.py'}")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("chords\n  mine\n")
+    assert "  topology: {graph: circulant, chord: 3, side: both}\n" in ended.out
+    assert (
+        "method.topology, graph: circulant\n"
+        "    i is joined to i ± 1 and i ± s.\n"
+        "    chord: s\n"
+        "      integer, ≥ 2; default 3\n"
+        "    side: of the chords\n"
+        "      left or both; default both\n"
+    ) in ended.out
+    assert (
+        "method.weights, name: unused\n    range_m\n      number, in m, or null; default null\n"
+    ) in ended.out
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("chords.py", "a method's file is named path:chords.py"),
+        ("method.topology.chord", "cosim explain path:FILE tells the settings of a method's file"),
+        ("path:none.py", "none.py: cannot be read: No such file or directory"),
+    ],
+)
+def test_how_a_methods_file_is_named(cosim: Any, typed: str, said: str) -> None:
+    ended = cosim("explain", typed)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+    assert len(ended.err.splitlines()) == 1

@@ -92,7 +92,7 @@ BAD: dict[str, tuple[str, int | None, tuple[str, ...]]] = {
     "an unknown slot": (
         f"{HEAD}METHOD = LORA.with_(name='mine', agregation='mean')\n",
         5,
-        ("agregation: ",),
+        ("no slot 'agregation'; did you mean 'aggregation'?",),
     ),
     "an unknown word": (
         f"{HEAD}METHOD = LORA.with_(name='mine', aggregation='men')\n",
@@ -280,6 +280,7 @@ def test_settings_of_a_part_from_outside_are_set_like_any_others(
     for override, trim in (
         ("method.aggregation=trimmed_mean", 1),
         ("method.aggregation={name: trimmed_mean, trim: 2}", 2),
+        ("method.aggregation.trim=2", 2),
         ("method.topology=ring", 1),
         ("method.staleness_exponent=2", 1),
     ):
@@ -291,6 +292,7 @@ def test_settings_of_a_part_from_outside_are_set_like_any_others(
     for override, words in (
         ("method.aggregation={name: trimmed_mean, trim: -1}", "method.aggregation.trim: "),
         ("method.aggregation={name: trimmed_mean, trm: 1}", "did you mean 'trim'?"),
+        ("method.aggregation.trm=1", "method.aggregation.trm: unknown key; did you mean 'trim'?"),
         ("method.aggregation=trimed_mean", "did you mean 'trimmed_mean'?"),
     ):
         with pytest.raises(ScenarioError) as refused:

@@ -26,6 +26,8 @@ def test_every_scenario_of_the_project_fits(path: Path) -> None:
         ({"method": "lora"}, True),
         ({"method": {"name": "lora", "topology": "ring"}}, True),
         ({"method": {"name": "lora", "topology": {"graph": "random", "degree": 3}}}, True),
+        ({"method": {"name": "tad_lora", "weights": {"absent": "keep_own"}}}, True),
+        ({"method": {"name": "lora", "topology": {"graph": "ring", "degree": 3}}}, False),
         ({"learning": "none"}, True),
         ({"learning": {"model": "none", "payload_bits": 3}}, True),
         ({"method": "lor"}, False),
