@@ -123,7 +123,7 @@ def _executed(name: str, path: Path, source: bytes) -> ModuleType:
             exec(compile(source, str(path), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[name], PARTS_OF_FILES[name]
-        raise MethodError(f"{path}{_line(error, path)}: {words_of(error)}") from error
+        raise MethodError(f"{path}{_line(error, path)}: {words_of(error, name)}") from error
     return module
 
 

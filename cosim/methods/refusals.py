@@ -18,10 +18,11 @@ _UNTYPED = "model-field-missing-annotation"
 _LONG = 60
 
 
-def words_of(error: BaseException) -> str:
-    """An error that comes out of a method from outside, in one line."""
+def words_of(error: BaseException, module: str = "") -> str:
+    """An error that comes out of a method from outside, in one line; module: of its file, if it is
+    one."""
     if isinstance(error, ValidationError):
-        return _refusal(error)
+        return _refusal(error, module)
     if isinstance(error, MethodError):
         return str(error)
     if isinstance(error, PydanticUserError) and error.code == _UNTYPED:
@@ -32,7 +33,7 @@ def words_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {text.splitlines()[0] if text else 'it says no more'}"
 
 
-def _refusal(error: ValidationError) -> str:
+def _refusal(error: ValidationError, module: str) -> str:
     """The first of what is wrong with a method's or a part's values."""
     detail = error.errors(include_url=False)[0]
     context, loc, value = detail.get("ctx", {}), detail["loc"], detail["input"]
@@ -41,7 +42,7 @@ def _refusal(error: ValidationError) -> str:
     where = "".join(f"{step}: " for step in loc)
     outer = "".join(f"{step}: " for step in loc[:-1])
     if detail["type"] == "extra_forbidden":
-        return f"{outer}{_unknown(error.title, [str(step) for step in loc])}"
+        return f"{outer}{_unknown(error.title, [str(step) for step in loc], module)}"
     if detail["type"] == "missing":
         return (
             f"{outer}{error.title} is made without '{loc[-1]}', which has no default: give it, or "
@@ -67,21 +68,22 @@ def _short(value: object) -> str:
     return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
 
 
-def _unknown(title: str, loc: Sequence[str]) -> str:
+def _unknown(title: str, loc: Sequence[str], module: str) -> str:
     """Of a name that nothing is called by, in what pydantic calls `title`."""
     *outer, name = loc
     if title == Method.__name__ and not outer:
         return f"a method has no slot '{name}'{did_you_mean(name, Method.model_fields)}"
-    kind = parts_of(outer[0]).get(outer[-1]) if outer else _part(title)
+    kind = parts_of(outer[0]).get(outer[-1]) if outer else _part(title, module)
     settings = list(kind.settings()) if kind is not None else []
     known = f" (it has {', '.join(settings)})" if settings else ""
     what = title if kind is None else kind.__name__
     return f"{what} has no setting '{name}'{did_you_mean(name, settings)}{known}"
 
 
-def _part(name: str) -> type[Part] | None:
-    """The latest part whose class has a name; None where none has."""
-    return next((kind for kind in reversed(list(_kinds(Part))) if kind.__name__ == name), None)
+def _part(name: str, module: str) -> type[Part] | None:
+    """A part whose class has a name, one of this module before others; None where none has."""
+    named = [kind for kind in _kinds(Part) if kind.__name__ == name]
+    return max(named, key=lambda kind: kind.__module__ == module, default=None)
 
 
 def _kinds(kind: type[Part]) -> Iterator[type[Part]]:

@@ -114,7 +114,7 @@ def test_one_that_cannot_be_used_is_told_where_it_is_named(
 def test_it_keeps_the_contract(cosim: Command, site: Path) -> None:
     ended = cosim("methods", "trim", "--check")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.endswith("trim: 12 of 12 checks made, nothing wrong\n")
+    assert ended.out.endswith("trim: 13 of 13 checks made, nothing wrong\n")
 
 
 REMEMBERING = """\
@@ -169,7 +169,7 @@ METHOD = LORA.with_(name="failing", reference="nobody", sending=Failing())
     ("module", "source", "line"),
     [
         ("threshold", "def threshold(round_):\n    return 1 / (2 - round_)\n", 2),
-        ("method", FAILING.replace("threshold(turn.round)", "1 / (2 - turn.round)"), 7),
+        ("method", FAILING.replace("threshold(at.turn.round)", "1 / (2 - at.turn.round)"), 7),
     ],
 )
 def test_a_part_that_fails_in_a_run_is_told_by_its_line(

@@ -277,4 +277,4 @@ def test_an_example_keeps_the_contract(cosim: Command, example: str) -> None:
     ended = cosim("methods", "--check", f"path:{example}.py")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith(f"{example}\n")
-    assert ended.out.endswith(f"path:{example}.py: 12 of 12 checks made, nothing wrong\n")
+    assert ended.out.endswith(f"path:{example}.py: 13 of 13 checks made, nothing wrong\n")
