@@ -1,6 +1,7 @@
 """What a page says is what the traces say, counted here once more from the parquet rows."""
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Callable
 from itertools import accumulate
@@ -14,6 +15,7 @@ import pytest
 from cosim.reporting.adapters import adapters_section, clusters_by_round
 from cosim.reporting.costs import device_costs
 from cosim.reporting.deadlines import counted_by_use
+from cosim.reporting.devices import most_missed
 from cosim.reporting.quantity import rounded
 from cosim.trace.reader import Run, read_run
 from tests.reporting.conftest import Page
@@ -86,12 +88,21 @@ def test_which_device_missed_most_and_what_that_cost(report: Report, networked: 
     def cost(device: int) -> float:
         return float(sum(row["energy_tx_j"] + row["energy_rx_j"] for row in by_sender[device]))
 
-    worst = max(by_sender, key=lambda device: (len(by_sender[device]), cost(device)))
+    def overdue(device: int) -> list[dict[str, Any]]:
+        return [row for row in by_sender[device] if row["outcome"] != "cancelled"]
+
+    def overdue_j(device: int) -> float:
+        return float(sum(row["energy_tx_j"] + row["energy_rx_j"] for row in overdue(device)))
+
+    worst = max(by_sender, key=lambda device: (len(overdue(device)), overdue_j(device)))
     sent = sum(row["src"] == worst for row in rows(networked, "transfers"))
     assert f"Device {worst} missed most deadlines" in page.text
-    assert f"{len(by_sender[worst])} of its {sent} transmissions did not arrive" in page.text
+    assert f"{len(overdue(worst))} of its {sent} transmissions did not arrive" in page.text
+    assert f"took {rounded(overdue_j(worst))} J" in page.text
+    cancelled = sum(row["outcome"] == "cancelled" for row in missed)
+    assert f"{cancelled} of {len(rows(networked, 'transfers'))} transmissions were can" in page.text
     timely = [row for row in rows(networked, "transfers") if row["outcome"] == "delivered"]
-    for some in (by_sender[worst], timely):
+    for some in (overdue(worst), timely):
         metres, decibels = (
             median(row[name] for row in some) for name in ("distance_m", "mean_snr_db")
         )
@@ -105,6 +116,22 @@ def test_which_device_missed_most_and_what_that_cost(report: Report, networked: 
             assert costs[name][device] == pytest.approx(sum(own))
     for number in (cost(worst), sum(map(cost, by_sender))):
         assert any(number == pytest.approx(shown, rel=1e-12) for shown in page.numbers)
+
+
+def test_who_sends_to_nobody_misses_no_deadline(networked: Run) -> None:
+    run = read_run(networked.directory)
+    lost = run.transfers["outcome"] != "delivered"
+    run.transfers.loc[lost, ["outcome", "cause"]] = ["cancelled", "unreachable"]
+    run.transfers.loc[lost, "mean_snr_db"] = -math.inf
+    told = most_missed(run, device_costs(run))
+    assert told.startswith(f"No deadline was missed. {lost.sum()} of {len(lost)} transmissions ")
+    assert f"({lost.sum()} with the receiver away from the start)" in told
+    run.transfers.loc[lost, ["outcome", "cause"]] = ["outage", "infeasible_power"]
+    told = most_missed(run, device_costs(run))
+    assert "missed most deadlines" in told
+    assert "(medians); those of all that arrived" in told
+    assert "∞" not in told
+    assert "dB" not in told
 
 
 def test_a_mean_round_is_told(report: Report, networked: Run) -> None:
