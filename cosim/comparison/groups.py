@@ -20,6 +20,7 @@ from cosim.scenario.reading.differences import flat
 from cosim.scenario.reading.yaml_text import Node, TextError, parse, plain
 from cosim.trace.manifest import Status
 from cosim.trace.reader import Run
+from cosim.trace.standing import STOPPED, how_to_go_on, standing
 
 # What may differ between runs of one group.
 _OWN = ("seed", "name")
@@ -107,11 +108,12 @@ def _grouped(
     groups: dict[str, Group] = {}
     completed = []
     for run in runs:
-        status = run.manifest.get("status")
-        if status == Status.COMPLETED:
+        if run.manifest.get("status") == Status.COMPLETED:
             completed.append(run)
-        else:
-            notes.append(f"left out, {status}: {run.directory}")
+            continue
+        status = standing(run)
+        more = f" ({how_to_go_on(run)})" if status == STOPPED else ""
+        notes.append(f"left out, {status}: {run.directory}{more}")
     for run, setting in zip(completed, settings_of(completed), strict=True):
         group = groups.setdefault(repr(sorted(setting.items(), key=str)), Group(setting))
         seed = int(run.manifest["seed"])

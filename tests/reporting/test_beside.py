@@ -7,6 +7,8 @@ from pathlib import Path
 from cosim.comparison.groups import compare
 from cosim.comparison.table import tables
 from cosim.reporting.beside import comparison_section
+from cosim.reporting.head import head, verification_note
+from cosim.trace.lock import LOCK_FILE, held
 from cosim.trace.reader import Run
 from tests.comparison.by_hand import write_run
 
@@ -30,3 +32,19 @@ def test_an_interval_ends_where_its_share_does(tmp_path: Path) -> None:
             cell = row[list(table.heads).index("accuracy")].text
             assert " to " in cell
             assert cell in text
+
+
+def test_a_run_whose_process_was_killed_has_stopped(tmp_path: Path) -> None:
+    whole, cut = write_run(tmp_path, [0.5]), write_run(tmp_path, [0.5], seed=2, status="running")
+    with held(cut.directory):
+        assert compare([whole, cut]).notes == [f"left out, running: {cut.directory}"]
+        assert "status is running" in verification_note(cut, verified=True).sentence
+        claim = (cut.directory / LOCK_FILE).read_text("utf-8")
+    dead = claim.replace('"started_s": ', '"started_s": 1').replace('"since_boot": "', '"s": "')
+    (cut.directory / LOCK_FILE).write_text(dead, "utf-8")
+    (note,) = compare([whole, cut]).notes
+    assert note.startswith(f"left out, stopped: {cut.directory} ")
+    assert f"cosim resume {cut.directory}" in note
+    verification = verification_note(cut, verified=True)
+    assert "status is stopped" in verification.sentence
+    assert f"cosim resume {cut.directory}" in str(head(cut, verification))
