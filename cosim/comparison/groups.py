@@ -87,7 +87,11 @@ def compare(
     notes += [sentence for group in groups for sentence in _within(group, budgets)]
     for group in groups:
         reached = [figures.to_target_s is not None for figures in group.figures.values()]
-        if target is not None and not all(reached):
+        if target is not None and not group.reaching("accuracy"):
+            notes.append(
+                f"nothing was scored, so there is no accuracy to reach {target:g}: {group.label}"
+            )
+        elif target is not None and not all(reached):
             ratio = f"{sum(reached)} of {len(reached)} runs"
             notes.append(f"reached {target:g} in {ratio}: {group.label}")
     if against:

@@ -174,6 +174,12 @@ def test_a_target_that_some_seeds_miss_has_no_mean(by_hand: Callable[..., Run]) 
     assert not [head for head in table.heads if "0.9" in head]
 
 
+def test_who_is_not_scored_reaches_no_target(by_hand: Callable[..., Run]) -> None:
+    assert compare([by_hand([])], target=0.6).notes == [
+        "nothing was scored, so there is no accuracy to reach 0.6: lora"
+    ]
+
+
 def test_an_estimate_needs_every_value() -> None:
     assert estimate([]) is None
     assert estimate([1.0, None]) is None

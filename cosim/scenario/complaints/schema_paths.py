@@ -50,6 +50,7 @@ class CoreSchema:
     """
 
     def __init__(self, model_class: type[BaseModel]) -> None:
+        self.model_class = model_class
         top: Schema = TypeAdapter(model_class).core_schema
         self._top = top
         self._definitions = list(top.get("definitions", ()))
