@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from itertools import accumulate
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cosim.reporting.adapters import adapters_section, clusters_by_round
+from cosim.reporting.batteries import batteries_section
 from cosim.reporting.costs import device_costs
 from cosim.reporting.deadlines import counted_by_use
 from cosim.reporting.devices import most_missed
@@ -21,6 +23,7 @@ from cosim.trace.reader import Run, read_run
 from tests.reporting.conftest import Page
 
 Report = Callable[..., tuple[Path, Page]]
+EMPTY = "battery_empty"
 ENERGIES = ("energy_compute_j", "energy_tx_j", "energy_rx_j", "energy_idle_j")
 
 
@@ -194,7 +197,27 @@ def test_what_has_neither_clusters_nor_masks_is_told_who_exchanged(
 def test_batteries_are_told_where_they_run_down(report: Report, networked: Run) -> None:
     _, page = report(networked)
     drained = {row["device"] for row in rows(networked, "rounds") if row["battery_j"] == 0.0}
-    assert f"Device {min(drained)} has least left: 0 %" in page.text
+    ends = {r["device"]: r["time_s"] for r in rows(networked, "events") if r["cause"] == EMPTY}
+    assert set(ends) == drained
+    first = min(ends, key=ends.__getitem__)
+    said = f"2 of 6 batteries ran out, the first, device {first}'s, at {rounded(ends[first])} s"
+    assert said in page.text
+    assert re.search(r"Of the others, device [0-3] has least left: \d", page.text)
+
+
+def test_many_batteries_are_told_apart_and_which_lasted(crowd: Run) -> None:
+    text = str(batteries_section(crowd))
+    assert "Device 0 has least left: 98.1 % of its charge." in text
+    run = read_run(crowd.directory)
+    run.rounds["battery_j"] = 1e4 / run.rounds["round"] - run.rounds["device"]
+    run.events.loc[[5, 3], ["kind", "cause"]] = ["leave", EMPTY]
+    text = str(batteries_section(run))
+    assert "2 of 1000 batteries ran out" in text
+    looks = re.findall(r'<path[^>]*style="([^"]*)"', text)
+    assert len(looks) == len(set(looks)) == 40
+    keys = re.findall(r'<i style="([^"]*)"></i>device', text)
+    assert len(keys) == len(set(keys)) == 40
+    assert "40 of 1000 batteries, the emptiest." in text
 
 
 def test_the_head_says_how_to_repeat_it_and_what_verify_found(report: Report, learnt: Run) -> None:
