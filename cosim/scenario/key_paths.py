@@ -32,11 +32,6 @@ def meant_path(written: str, *, exactly: bool = False) -> str | None:
     return nearest(word, [path for path in paths if paths[path]], cutoff=_CUTOFF)
 
 
-def paths_to(key: str) -> list[str]:
-    """The paths of every key of this name."""
-    return [path for path in key_paths() if path.rpartition(".")[2] == key]
-
-
 def word_key(steps: Sequence[str | int]) -> str | None:
     """The key that a bare word at this path stands for: `name` at `method`, `model` at
     `radio.fading`; None where a word is no mapping."""

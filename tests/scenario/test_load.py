@@ -167,6 +167,16 @@ def test_a_scenario_that_learns_needs_a_task() -> None:
             "radio, evaluation, trace)",
         ),
         (
+            "devices.0.mobility={model: static, mean_on_s: 2}",
+            "devices.0.mobility.mean_on_s: unknown key; did you mean "
+            "'devices.0.availability.mean_on_s'? (expected one of: model, placement, positions_m)",
+        ),
+        (
+            "devices.0.mobility={model: static, speed_m_s: 2}",
+            "devices.0.mobility.speed_m_s: unknown key (expected one of: model, placement, "
+            "positions_m)",
+        ),
+        (
             "radio.bandwidth_hz=1e14",
             "radio.bandwidth_hz: expected a number ≥ 0.001 and ≤ 1e11, got 100000000000000.0",
         ),

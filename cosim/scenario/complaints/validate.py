@@ -161,20 +161,20 @@ def _unknown_key(
     names, outer, key = core.names(place.parent), place.path[:-1], place.path[-1]
     missing = [p.path for p in places if p.error["type"] == "missing"]
     absent = [str(path[-1]) for path in missing if path[:-1] == outer]
-    name = nearest(key, absent) or nearest(key, names)
-    meant = name or _elsewhere(core, str(key))
-    guess = f"; did you mean '{meant}'?" if meant else ""
+    name = nearest(key, absent)
+    elsewhere = None if name else _elsewhere(core, place.path)
+    name = name or (None if elsewhere else nearest(key, names))
+    guess = f"; did you mean '{name or elsewhere}'?" if name or elsewhere else ""
     choices = f" (expected one of: {listed(names)})" if names else ""
     return _Complaint(place.path, f"unknown key{guess}{choices}"), name
 
 
-def _elsewhere(core: CoreSchema, key: str) -> str | None:
-    """The only path in a scenario that ends with this key; None where there is none, or several."""
-    from cosim.scenario.key_paths import paths_to
-    from cosim.scenario.model import Scenario
-
-    paths = paths_to(key) if issubclass(core.model_class, Scenario) else []
-    return paths[0] if len(paths) == 1 else None
+def _elsewhere(core: CoreSchema, path: Loc) -> str | None:
+    """The only path that ends with the key of this one; None where there is none, or several, or
+    another variant of the same mapping has the key."""
+    here = tuple(0 if isinstance(step, int) else step for step in path)
+    paths = set(core.paths_to(str(path[-1])))
+    return dotted(paths.pop()) if len(paths) == 1 and here not in paths else None
 
 
 def _literals(core: CoreSchema, schemas: Iterable[Schema | None]) -> list[str]:
