@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cosim.errors import RunDirectoryError
 from cosim.trace.reader import Run as TraceOfRun
+from cosim.trace.standing import standing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,7 @@ class Run(TraceOfRun):
         words = [
             str(manifest.get("method", "?")),
             f"seed {manifest.get('seed', '?')}",
-            str(manifest.get("status", "?")),
+            standing(self),
             f"{manifest.get('rounds', '?')} rounds",
         ]
         if (accuracy := self._final_accuracy()) is not None:

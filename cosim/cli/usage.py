@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Container, Sequence
-from typing import Any
+from typing import Any, cast
 
 from typer.core import TyperCommand, TyperGroup
 
 from cosim.errors import UsageError
+from cosim.scenario.reading.one_line import shorten
 from cosim.spelling import nearest
 
 _SET = "--set"
 _NUMBER_OF_LETTERS = 2
+_KINDS = {"int": "an integer", "float": "a number"}
+_BOUNDS = {"ge": "≥", "le": "≤"}
 _ASSIGNMENT = re.compile(r"[A-Za-z_][\w.]*=")
 
 
@@ -35,6 +38,8 @@ class Command(TyperCommand):
             options = [name for name in options if name.startswith("--")]
             if type(refusal).__name__ == "NoSuchOption" and isinstance(option, str):
                 raise UsageError(self._unknown(option, arguments, options)) from None
+            if (words := _bad_value(refusal)) is not None:
+                raise UsageError(words) from None
             flags = {name for opt in self.params if getattr(opt, "is_flag", 0) for name in opt.opts}
             word = _assignment(arguments, flags) if _SET in options else None
             if type(refusal).__name__ == "UsageError" and word is not None:
@@ -78,6 +83,23 @@ def _without_flags_types(params: Sequence[Any]) -> list[Any]:
         if getattr(param, "is_flag", False):
             param.display_type_rich = lambda ctx: None
     return list(params)
+
+
+def _bad_value(refusal: Exception) -> str | None:
+    """The option, the value and what was expected, of a value that its option does not take."""
+    if type(refusal).__name__ == "BadOptionUsage":
+        return f"{getattr(refusal, 'option_name', 'an option')}: expected a value, got none"
+    cause, param = refusal.__cause__, getattr(refusal, "param", None)
+    if param is None or type(cause).__name__ != "ValidationError":
+        return None
+    error = cast("Any", cause).errors()[0]
+    kind, limits = error["type"].partition("_")[0], error.get("ctx", {})
+    bounds = [f"{sign} {limits[name]:g}" for name, sign in _BOUNDS.items() if name in limits]
+    if kind not in _KINDS and not bounds:
+        return None
+    expected = " ".join([_KINDS.get(kind, "a number"), *bounds])
+    option = max(param.opts, key=len)
+    return f"{option}: expected {expected}, got '{shorten(str(error['input']))}'"
 
 
 def _value_of(option: str, arguments: Sequence[str]) -> str:

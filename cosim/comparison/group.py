@@ -43,6 +43,11 @@ class Group:
         return estimate([None if a is None or b is None else a - b for a, b in pairs])
 
     @property
+    def name(self) -> str:
+        """The name of its scenario."""
+        return str(next(iter(self.runs.values())).manifest["name"])
+
+    @property
     def method(self) -> str:
         """The name of its method."""
         return str(self.setting.get("method.name", "?"))

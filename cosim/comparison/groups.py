@@ -14,11 +14,13 @@ from cosim.comparison.group import Group
 from cosim.comparison.labels import label
 from cosim.comparison.measures import Measure, measures
 from cosim.comparison.twins import differing, twin_of
+from cosim.comparison.unlike import unlike
 from cosim.errors import RunDirectoryError
 from cosim.scenario.reading.differences import flat
 from cosim.scenario.reading.yaml_text import Node, TextError, parse, plain
 from cosim.trace.manifest import Status
 from cosim.trace.reader import Run
+from cosim.trace.standing import STOPPED, how_to_go_on, standing
 
 # What may differ between runs of one group.
 _OWN = ("seed", "name")
@@ -75,6 +77,7 @@ def compare(
     if not groups:
         raise RunDirectoryError("There is no completed run to compare." + _listed(notes))
     label(groups, called or {})
+    notes += unlike(groups)
     seeds = sorted({seed for group in groups for seed in group.runs})
     for group in groups:
         missing = [str(seed) for seed in seeds if seed not in group.runs]
@@ -84,7 +87,11 @@ def compare(
     notes += [sentence for group in groups for sentence in _within(group, budgets)]
     for group in groups:
         reached = [figures.to_target_s is not None for figures in group.figures.values()]
-        if target is not None and not all(reached):
+        if target is not None and not group.reaching("accuracy"):
+            notes.append(
+                f"nothing was scored, so there is no accuracy to reach {target:g}: {group.label}"
+            )
+        elif target is not None and not all(reached):
             ratio = f"{sum(reached)} of {len(reached)} runs"
             notes.append(f"reached {target:g} in {ratio}: {group.label}")
     if against:
@@ -105,11 +112,12 @@ def _grouped(
     groups: dict[str, Group] = {}
     completed = []
     for run in runs:
-        status = run.manifest.get("status")
-        if status == Status.COMPLETED:
+        if run.manifest.get("status") == Status.COMPLETED:
             completed.append(run)
-        else:
-            notes.append(f"left out, {status}: {run.directory}")
+            continue
+        status = standing(run)
+        more = f" ({how_to_go_on(run)})" if status == STOPPED else ""
+        notes.append(f"left out, {status}: {run.directory}{more}")
     for run, setting in zip(completed, settings_of(completed), strict=True):
         group = groups.setdefault(repr(sorted(setting.items(), key=str)), Group(setting))
         seed = int(run.manifest["seed"])

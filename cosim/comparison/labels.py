@@ -53,16 +53,12 @@ def _label_by_setting(groups: Sequence[Group]) -> None:
     # Scenarios that have little in common are told apart by what somebody called them.
     by_name: dict[str, list[Group]] = {}
     for group in groups:
-        by_name.setdefault(_name(group), []).append(group)
+        by_name.setdefault(group.name, []).append(group)
     if len(telling) > _TELLING_AT_MOST and len(by_name) > 1:
         for name, namesakes in by_name.items():
             _label_by_setting(namesakes)
             for group in namesakes:
                 group.label = f"{name}: {group.label}"
-
-
-def _name(group: Group) -> str:
-    return str(next(iter(group.runs.values())).manifest["name"])
 
 
 def _word(value: Any) -> str:

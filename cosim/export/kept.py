@@ -10,14 +10,14 @@ from cosim.scenario.model import Scenario
 from cosim.trace.files import ADAPTERS
 from cosim.trace.manifest import Status
 from cosim.trace.reader import SCENARIO_FILE, Run
+from cosim.trace.standing import standing
 
 
 def kept_adapters(run: Run) -> Path:
     """The folder of a completed run's adapters; raises ExportError, which says what to do."""
-    status = run.manifest.get("status")
-    if status != Status.COMPLETED:
+    if run.manifest.get("status") != Status.COMPLETED:
         raise ExportError(
-            f"{run.directory} is {status}: adapters are written when a run is completed; "
+            f"{run.directory} is {standing(run)}: adapters are written when a run is completed; "
             f"cosim resume {run.directory} goes on with it."
         )
     folder = run.directory / ADAPTERS

@@ -52,6 +52,7 @@ def latency(comparison: Comparison, request: Request) -> Drawing:
         ("time from first bit to arrival", "s", "share of messages that had arrived"),
         "messages sent, beacons left out",
         "What never arrived keeps a curve below 1.",
+        lacking=("nothing was sent", "nothing arrived"),
     )
 
 
@@ -74,30 +75,39 @@ def energy(comparison: Comparison, request: Request) -> Drawing:
     )
 
 
-def _pooled(group: Group, samples: Sequence[_Sample]) -> pd.DataFrame:
-    """A row a value that occurs: how many are no larger, of how many."""
+def _pooled(group: Group, samples: Sequence[_Sample]) -> tuple[pd.DataFrame, int]:
+    """A row a value that occurs: how many are no larger, of how many; and these once more, as a
+    table may have no row."""
     every = np.concatenate([one.values for one in samples])
     # Sums in another order differ in their last digit, and are one value.
     values, counts = np.unique([float(f"{value:.12g}") for value in every], return_counts=True)
     n = sum(one.of for one in samples)
     table = pd.DataFrame({"value": values, "count": np.cumsum(counts), "n": n})
     table.insert(0, "label", group.label)
-    return table
+    return table, n
 
 
 def _drawing(
     comparison: Comparison,
-    samples: Sequence[pd.DataFrame],
+    samples: Sequence[tuple[pd.DataFrame, int]],
     column: str,
     words: tuple[str, str, str],
     counted: str,
     besides: str = "",
+    lacking: tuple[str, str] = ("no round ended", "no round ended"),
 ) -> Drawing:
-    if all(one.empty for one in samples):
+    """The figure of samples; lacking: why one is empty that is of nothing, or of something."""
+    if all(one.empty for one, _ in samples):
         raise ViewError("These runs have nothing to draw: no message arrived, no round ended.")
-    empty = [g.label for g, one in zip(comparison.groups, samples, strict=True) if one.empty]
-    notes = [*comparison.notes, *(f"not drawn, no {column}: {label}" for label in empty)]
-    table = pd.concat([one for one in samples if not one.empty], ignore_index=True)
+    notes = [
+        *comparison.notes,
+        *(
+            f"not drawn, as {lacking[n > 0]}: {group.label}"
+            for group, (one, n) in zip(comparison.groups, samples, strict=True)
+            if one.empty
+        ),
+    ]
+    table = pd.concat([one for one, _ in samples if not one.empty], ignore_index=True)
     table["share"] = table["count"] / table["n"]
     table = table.rename(columns={"value": column})
     seeds = listed(seed for group in comparison.groups for seed in group.runs)

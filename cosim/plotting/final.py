@@ -20,7 +20,7 @@ from cosim.plotting.request import Request
 from cosim.plotting.scored import scored
 from cosim.plotting.side_by_side import paint_side_by_side
 from cosim.plotting.style import Style, chunks, difference_to, foot, lengths, limits, sheet, wide
-from cosim.plotting.wording import over_seeds, questions, warning
+from cosim.plotting.wording import on_axis, over_seeds, questions, warning
 from cosim.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ROW_IN = 2.9
+# The measures that are of the network and need no scores.
+_UNSCORED = ("energy_j", "simulated_s", "mbit", "missed")
 # Marks at the same value stand this many points beside each other.
 _APART_PT = 3.4
 # An axis of more values than this has its ticks where Matplotlib puts them.
@@ -78,8 +80,8 @@ def _measure(name: str) -> Measure:
 
 
 def _having(measure: Measure, comparison: Comparison) -> tuple[list[Group], list[str]]:
-    if measure.name in ("accuracy", "best", "forgotten"):
-        return scored(comparison)
+    if measure.name not in _UNSCORED:
+        return scored(comparison, f"final draws the rest: --measure {' or '.join(_UNSCORED)}")
     found = [group for group in comparison.groups if group.estimate(measure.name) is not None]
     if not found:
         raise ViewError(f"These runs have no {measure.name} to draw.")
@@ -143,9 +145,8 @@ def _paint(
             difference = column == "difference"
             _curves(panel, table, axis, styles, column)
             _ends(panel, table, column, measure)
-            panel.set_ylabel(
-                difference_to(measure.head, str(against)) if difference else measure.head
-            )
+            title = on_axis(measure)
+            panel.set_ylabel(difference_to(title, str(against)) if difference else title)
             if difference:
                 panel.axhline(0.0, color="0.45", linewidth=0.8, zorder=1)
         row.legend(styles)

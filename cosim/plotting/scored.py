@@ -7,10 +7,10 @@ from cosim.comparison.groups import Comparison
 from cosim.errors import ViewError
 
 
-def scored(comparison: Comparison) -> tuple[list[Group], list[str]]:
+def scored(comparison: Comparison, besides: str = "") -> tuple[list[Group], list[str]]:
     """The groups that were evaluated, in every run, and sentences about the others.
 
-    Raises ViewError where none was.
+    Raises ViewError where none was; besides: what may be drawn all the same.
     """
     found = [group for group in comparison.groups if group.estimate("accuracy") is not None]
     without = [group for group in comparison.groups if group not in found]
@@ -23,6 +23,6 @@ def scored(comparison: Comparison) -> tuple[list[Group], list[str]]:
         )
         raise ViewError(
             f"These runs have no accuracy to draw: {why}. Of their traces latency, energy and "
-            "rounds can be drawn."
+            f"rounds can be drawn{f'; {besides}' if besides else ''}."
         )
     return found, [f"not drawn, no accuracy: {group.label}" for group in without]

@@ -9,6 +9,7 @@ import pandas as pd
 from cosim.comparison.measures import Measure
 from cosim.comparison.table import bounds_of
 from cosim.plotting.style import STYLES, difference_to, foot, lengths, limits, sheet
+from cosim.plotting.wording import on_axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +45,8 @@ def paint_side_by_side(
         if len(own):
             bounds = bounds_of(measure, difference=difference)
             panel.set_xlim(*limits(ends[0], ends[1], *bounds))
-        panel.set_xlabel(difference_to(measure.head, str(against)) if difference else measure.head)
+        title = on_axis(measure)
+        panel.set_xlabel(difference_to(title, str(against)) if difference else title)
         if difference:
             panel.tick_params(axis="y", length=0)
             panel.axvline(0.0, color="0.45", linewidth=0.8, zorder=1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,7 +33,9 @@ SETTINGS: Any = {
 }
 _DPI = 100
 _FOOT_IN = 0.35
-_LETTERS_A_LINE = 128
+_FOOT_PT = 7.5
+# Of the sheet, from where the foot begins; what is left is for hinting, which moves letters a bit.
+_FOOT_BEGINS, _FOOT_SHARE = 0.01, 0.97
 _LETTERS_A_TITLE = 36
 # Above this ratio of the largest to the smallest, an axis is logarithmic.
 _WIDE = 30.0
@@ -127,13 +130,34 @@ def legend_columns(labels: Sequence[str]) -> int:
 
 def foot(figure: Figure, words: str, warning: str = "") -> None:
     """What was drawn and of how many, below the panels; what is missing, on lines of its own."""
-    lines = [
-        line
-        for text in (words, warning)
-        if text
-        for line in textwrap.wrap(text, _LETTERS_A_LINE, break_long_words=False)
-    ]
-    figure.supxlabel("\n".join(lines), fontsize=7.5, color=INK, x=0.01, ha="left")
+    widest_pt = _FOOT_SHARE * 72.0 * WIDTH_IN
+    lines = [line for text in (words, warning) for line in wrapped(text, widest_pt, _FOOT_PT)]
+    figure.supxlabel("\n".join(lines), fontsize=_FOOT_PT, color=INK, x=_FOOT_BEGINS, ha="left")
+
+
+def wrapped(text: str, widest_pt: float, size_pt: float) -> list[str]:
+    """The lines of a text of a size that are no wider than so much; a word that is, is broken."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextToPath
+
+    font, measured = FontProperties(family=SETTINGS["font.family"], size=size_pt), TextToPath()
+
+    def fits(line: str) -> bool:
+        return bool(measured.get_text_width_height_descent(line, font, False)[0] <= widest_pt)
+
+    lines: list[str] = []
+    for word in text.split():
+        rest = word
+        if lines and fits(f"{lines[-1]} {rest}"):
+            lines[-1] += f" {rest}"
+            continue
+        while not fits(rest) and len(rest) > 1:
+            fitting = bisect_left(range(1, len(rest)), True, key=lambda n: not fits(rest[:n]))
+            most = max(1, fitting)
+            lines.append(rest[:most])
+            rest = rest[most:]
+        lines.append(rest)
+    return lines
 
 
 def difference_to(head: str, label: str) -> str:

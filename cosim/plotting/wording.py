@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from cosim.comparison.group import Group
+from cosim.comparison.measures import Measure
 from cosim.scenario.reading.one_line import shorten
 from cosim.trace.schema import HEADLINE_METRICS
 
+_AXES = {"missed": "share of transmissions not in time"}
 _MOST_SEEDS_LISTED = 8
 _LONGEST_WARNING = 300
+
+
+def on_axis(measure: Measure) -> str:
+    """The title of a measure's axis, where there is more room than over a column."""
+    return _AXES.get(measure.name, measure.head)
 
 
 def over_seeds(groups: Sequence[Group]) -> str:

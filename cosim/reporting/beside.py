@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cosim.comparison.estimate import Estimate
 from cosim.comparison.groups import Comparison, compare
-from cosim.comparison.table import answers_in_words
+from cosim.comparison.measures import Measure
+from cosim.comparison.table import answers_in_words, bounds_of
 from cosim.errors import RunDirectoryError
 from cosim.reporting.markup import Markup, table, tag
 from cosim.reporting.quantity import exact, rounded
@@ -42,11 +43,12 @@ def comparison_section(comparison: Comparison) -> Markup:
     groups = comparison.groups
     figures = [one for one in _FIGURES if any(group.estimate(one[0]) for group in groups)]
     heads = [head for _, head, _ in figures]
+    known = {measure.name: measure for measure in comparison.measures}
     rows = [
         [
             group.label,
             ", ".join(map(str, group.runs)),
-            *(_cell(group.estimate(name), digits) for name, _, digits in figures),
+            *(_cell(group.estimate(name), known[name], digits) for name, _, digits in figures),
         ]
         for group in groups
     ]
@@ -58,7 +60,7 @@ def comparison_section(comparison: Comparison) -> Markup:
                 group.label,
                 str(sum(seed in first.runs for seed in group.runs)),
                 *(
-                    _cell(group.difference(first, name), digits, sign="+")
+                    _cell(group.difference(first, name), known[name], digits, sign="+")
                     for name, _, digits in figures
                 ),
             ]
@@ -75,13 +77,24 @@ def comparison_section(comparison: Comparison) -> Markup:
     return tag("section", tag("h2", "Beside each other"), parts, class_="beside")
 
 
-def _cell(estimate: Estimate | None, digits: int | None, sign: str = "") -> Markup | str:
+def _cell(
+    estimate: Estimate | None, measure: Measure, digits: int | None, sign: str = ""
+) -> Markup | str:
+    """A mean and half of its interval, or both ends where a share ends before the interval does."""
     if estimate is None:
         return "–"
 
     def told(value: float) -> str:
-        return rounded(value) if digits is None else f"{value:.{digits}f}".replace("-", "−")
+        return rounded(value) if digits is None else f"{value:z.{digits}f}".replace("-", "−")
 
-    plus = sign if estimate.mean > 0 else ""
-    width = "" if estimate.half_width is None else f" ± {told(estimate.half_width)}"
-    return tag("span", exact(estimate.mean, plus + told(estimate.mean)), width)
+    def signed(value: float) -> str:
+        return (sign if value > 0 else "") + told(value)
+
+    mean = exact(estimate.mean, signed(estimate.mean))
+    if estimate.half_width is None:
+        return tag("span", mean)
+    interval = estimate.interval(*bounds_of(measure, difference=bool(sign)))
+    if measure.rate and interval != estimate.interval():
+        low, high = map(signed, interval)
+        return tag("span", mean, f" ({low} to {high})")
+    return tag("span", mean, f" ± {told(estimate.half_width)}")

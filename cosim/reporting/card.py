@@ -10,6 +10,7 @@ from cosim.reporting.markup import Markup, table, tag, together
 from cosim.reporting.quantity import accuracy_text, exact
 from cosim.reporting.svg import WIDTH, Chart, ChartAxis, legend
 from cosim.trace.reader import Run
+from cosim.trace.standing import standing
 
 # Colours of Okabe and Ito, as the page has them; more tasks than these begin again.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -35,7 +36,7 @@ def card(run: Run, name: str) -> Markup:
     facts = [
         ("method", str(manifest.get("method", "?"))),
         ("seed", str(manifest.get("seed", "?"))),
-        ("status", str(manifest.get("status", "?"))),
+        ("status", standing(run)),
         ("rounds", str(manifest.get("rounds", "?"))),
         *_costs(figures),
     ]

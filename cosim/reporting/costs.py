@@ -14,12 +14,13 @@ _SUMMED = (
 
 
 def device_costs(run: Run) -> pd.DataFrame:
-    """A row a device, those first that missed most: sums of `rounds`, and of what it sent.
+    """A row a device, those first that missed most deadlines: sums of `rounds` and of its messages.
 
     sent, missed: its transmissions but beacons, and those of them that were not in time.
-    late, outage, cancelled: how these ended.
+    late, outage, cancelled: how these ended; the last because one of the two ends was away.
     missed_tx_j, missed_j: energy that they took from it, and from it and its receivers.
     missed_mbit: what they put on the air.
+    overdue, overdue_j, overdue_mbit: the same of those alone that missed a deadline.
     """
     costs = run.rounds.groupby("device")[list(_SUMMED)].sum()
     known = {*costs.index, *run.transfers["src"], *run.devices["device"]}
@@ -28,18 +29,27 @@ def device_costs(run: Run) -> pd.DataFrame:
     sent = run.transfers[run.transfers["kind"] != TransferKind.BEACON]
     missed = sent[sent["outcome"] != TransferOutcome.DELIVERED]
     by_sender = missed.groupby("src")
+    overdue = missed[missed["outcome"] != TransferOutcome.CANCELLED].groupby("src")
     counted = {
         "sent": sent.groupby("src").size(),
         "missed": by_sender.size(),
         "missed_tx_j": by_sender["energy_tx_j"].sum(),
         "missed_j": by_sender["energy_tx_j"].sum() + by_sender["energy_rx_j"].sum(),
         "missed_mbit": by_sender["sent_bits"].sum() / 1e6,
+        "overdue": overdue.size(),
+        "overdue_j": overdue["energy_tx_j"].sum() + overdue["energy_rx_j"].sum(),
+        "overdue_mbit": overdue["sent_bits"].sum() / 1e6,
     }
     for outcome in (TransferOutcome.LATE, TransferOutcome.OUTAGE, TransferOutcome.CANCELLED):
         counted[str(outcome)] = missed[missed["outcome"] == outcome].groupby("src").size()
     for name, column in counted.items():
         costs[name] = column.reindex(costs.index).fillna(0).astype(column.dtype)
     ordered = costs.reset_index()
-    return ordered.sort_values(
-        ["missed", "missed_j", "device"], ascending=[False, False, True], ignore_index=True
-    )
+    keys = {
+        "overdue": False,
+        "overdue_j": False,
+        "missed": False,
+        "missed_j": False,
+        "device": True,
+    }
+    return ordered.sort_values(list(keys), ascending=list(keys.values()), ignore_index=True)

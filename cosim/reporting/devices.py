@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cosim.reporting.costs import device_costs
@@ -12,7 +13,7 @@ from cosim.reporting.markup import Markup, table, tag
 from cosim.reporting.quantity import exact, rounded, share
 from cosim.reporting.svg import legend
 from cosim.trace.reader import Run
-from cosim.trace.schema import TransferKind, TransferOutcome
+from cosim.trace.schema import Cause, TransferKind, TransferOutcome
 
 # More rows than this nobody reads.
 MOST_ROWS = 40
@@ -29,6 +30,15 @@ _ENERGY = (
     ("receive", "energy_rx_j", "receiving"),
     ("idle", "energy_idle_j", "idle"),
 )
+_OVERDUE = (TransferOutcome.LATE, TransferOutcome.OUTAGE)
+_NOT_IN_TIME = (*_OVERDUE, TransferOutcome.CANCELLED)
+# What each cause of a cancelled transmission says of its two ends.
+_AWAY = {
+    Cause.UNREACHABLE: "with the receiver away from the start",
+    Cause.AVAILABILITY: "as an end went away",
+    Cause.BATTERY_EMPTY: "as an end's battery ran out",
+    Cause.SCHEDULE: "as an end had ended its last round",
+}
 
 
 def devices_section(run: Run) -> Markup | None:
@@ -69,20 +79,43 @@ def devices_section(run: Run) -> Markup | None:
 
 
 def most_missed(run: Run, costs: pd.DataFrame) -> str:
-    """Which device missed most deadlines, and what that cost, in a sentence."""
+    """Which device missed most deadlines, and what that cost, in sentences; what was cancelled, as
+    an end was away, is told apart."""
     if not len(run.transfers):
         return "Nothing was sent."
+    cancelled = _cancelled(run, costs)
+    if not costs["overdue"].any():
+        none = f"All {len(run.transfers)} transmissions were in time."
+        return f"No deadline was missed. {cancelled}" if cancelled else none
     first = costs.iloc[0]
-    count, sent = int(first["missed"]), int(first["sent"])
-    if not count:
-        return f"All {len(run.transfers)} transmissions were in time."
-    equal = [int(d) for d in costs.loc[costs["missed"] == count, "device"]][1:]
+    device, count = int(first["device"]), int(first["overdue"])
+    equal = [int(d) for d in costs.loc[costs["overdue"] == count, "device"]][1:]
     also = f" ({_listed(equal)} as many, for no more joules)" if equal else ""
+    told = (
+        f"Device {device} missed most deadlines{also}: {count} of its {int(first['sent'])} "
+        f"transmissions did not arrive in time ({_ends(first, _OVERDUE)}). They took "
+        f"{rounded(first['overdue_j'])} J from it and its receivers, and put "
+        f"{rounded(first['overdue_mbit'])} Mbit on the air.{_links(run, device)}"
+    )
+    return f"{told} {cancelled}" if cancelled else told
+
+
+def _cancelled(run: Run, costs: pd.DataFrame) -> str:
+    """How many transmissions were cancelled, whose most, why, and what they cost; empty if none."""
+    sent = run.transfers[run.transfers["kind"] != TransferKind.BEACON]
+    cancelled = sent[sent["outcome"] == TransferOutcome.CANCELLED]
+    if cancelled.empty:
+        return ""
+    most = costs.sort_values("cancelled", ascending=False, kind="stable").iloc[0]
+    causes = cancelled["cause"].value_counts()
+    why = ", ".join(
+        f"{count} {words}" for cause, words in _AWAY.items() if (count := causes.get(cause, 0))
+    )
+    energy_j = float((cancelled["energy_tx_j"] + cancelled["energy_rx_j"]).sum())
     return (
-        f"Device {int(first['device'])} missed most deadlines{also}: {count} of its {sent} "
-        f"transmissions did not arrive in time ({_ends(first)}). They took "
-        f"{rounded(first['missed_j'])} J from it and its receivers, and put "
-        f"{rounded(first['missed_mbit'])} Mbit on the air.{_links(run, int(first['device']))}"
+        f"{len(cancelled)} of {len(sent)} transmissions were cancelled and missed no deadline "
+        f"({why}), of device {int(most['device'])} the most: {int(most['cancelled'])} of its "
+        f"{int(most['sent'])}; all of them took {rounded(energy_j)} J."
     )
 
 
@@ -90,11 +123,18 @@ def _links(run: Run, device: int) -> str:
     """How the links differ on which a device was late from those on which all were in time."""
     sent = run.transfers[run.transfers["kind"] != TransferKind.BEACON]
     timely = sent[sent["outcome"] == TransferOutcome.DELIVERED]
-    missed = sent[(sent["src"] == device) & (sent["outcome"] != TransferOutcome.DELIVERED)]
-    of_both = [rows[["distance_m", "mean_snr_db"]].median() for rows in (missed, timely)]
-    if any(medians.isna().any() for medians in of_both):
+    overdue = sent[(sent["src"] == device) & sent["outcome"].isin(_OVERDUE)]
+    if timely.empty or overdue.empty:
         return ""
-    ends = [f"{rounded(m['distance_m'])} m and {rounded(m['mean_snr_db'])} dB" for m in of_both]
+    distances, strengths = [], []
+    for rows in (overdue, timely):
+        # What never was on the air was heard at −∞ dB, which says nothing of its link.
+        heard = rows.loc[np.isfinite(rows["mean_snr_db"]), "mean_snr_db"]
+        distances.append(f"{rounded(rows['distance_m'].median())} m")
+        strengths.append(f" and {rounded(heard.median())} dB" if len(heard) else "")
+    if not all(strengths):
+        strengths = ["", ""]
+    ends = ["".join(pair) for pair in zip(distances, strengths, strict=True)]
     return f" Their links had {ends[0]} (medians); those of all that arrived in time, {ends[1]}."
 
 
@@ -153,9 +193,8 @@ def _bar(row: dict[str, Any], parts: Sequence[tuple[str, str, str]], unit: str) 
     )
 
 
-def _ends(row: Any) -> str:
+def _ends(row: Any, kinds: Sequence[TransferOutcome] = _NOT_IN_TIME) -> str:
     """How the transmissions ended that were not in time."""
-    kinds = (TransferOutcome.LATE, TransferOutcome.OUTAGE, TransferOutcome.CANCELLED)
     return ", ".join(f"{int(row[kind])} {kind}" for kind in kinds if row[kind])
 
 

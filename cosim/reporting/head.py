@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cosim.reporting.markup import Markup, tag
 from cosim.trace.manifest import Status
 from cosim.trace.reader import SCENARIO_FILE, Run
+from cosim.trace.standing import STOPPED, how_to_go_on, standing
 from cosim.verification.finding import Check
 from cosim.verification.verify import verify
 
@@ -29,7 +30,7 @@ def verification_note(run: Run, *, verified: bool) -> VerificationNote:
     """The note on a run directory; none is made of a run that has not ended."""
     if not verified:
         return VerificationNote("not run; cosim verify does it")
-    status = run.manifest.get("status")
+    status = standing(run)
     if status not in (Status.COMPLETED, Status.INTERRUPTED):
         return VerificationNote(f"not run: the run's status is {status}")
     checks: list[Check] = list(verify(run.directory))
@@ -44,13 +45,13 @@ def verification_note(run: Run, *, verified: bool) -> VerificationNote:
 
 def head(run: Run, note: VerificationNote) -> Markup:
     """The name, what is known of the run as a whole, and warnings."""
-    manifest = run.manifest
+    manifest, status = run.manifest, standing(run)
     digest = manifest.get("results_sha256")
     command = f"cosim run {shlex.quote(str(run.directory / SCENARIO_FILE))}"
     facts: list[tuple[str, str | Markup]] = [
         ("method", str(manifest.get("method", "?"))),
         ("seed", str(manifest.get("seed", "?"))),
-        ("status", str(manifest.get("status", "?"))),
+        ("status", f"{status}: {how_to_go_on(run)}" if status == STOPPED else status),
         ("results", tag("code", str(digest), class_="hash") if digest else "no hash yet"),
         ("made by", f"cosim {manifest.get('cosim', '?')}"),
         ("repeat it", tag("code", command)),

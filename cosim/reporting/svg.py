@@ -117,12 +117,15 @@ class Chart:
         path = "".join(f"M{self.at_x(x):g} {self.at_y(y):g}h0" for x, y in places)
         return tag("path", d=path, class_="dots", style=f"stroke:var(--{name})")
 
-    def steps(self, name: str, xs: Sequence[float], ys: Sequence[float]) -> Markup:
-        """A line that keeps each value until the next."""
+    def steps(
+        self, name: str, xs: Sequence[float], ys: Sequence[float], dashes: Sequence[int] = ()
+    ) -> Markup:
+        """A line that keeps each value until the next; dashes: its lengths and gaps, px."""
         path = f"M{self.at_x(xs[0]):g} {self.at_y(ys[0]):g}"
         for x, y in zip(xs[1:], ys[1:], strict=True):
             path += f"H{self.at_x(x):g}V{self.at_y(y):g}"
-        return tag("path", d=path, class_="line", style=f"stroke:var(--{name})")
+        dashed = f";stroke-dasharray:{' '.join(map(str, dashes))}" if dashes else ""
+        return tag("path", d=path, class_="line", style=f"stroke:var(--{name}){dashed}")
 
 
 def legend(entries: Iterable[tuple[str, str]]) -> Markup:

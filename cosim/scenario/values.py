@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cosim.scenario.json_schema import Schema, literals, members
+from cosim.scenario.reading.one_line import limit_text
 
 # By the ends of names, the longer ones first.
 _UNITS = {
@@ -60,7 +61,7 @@ def kind(member: Schema) -> str:
 
 def bounds(member: Schema) -> Iterator[str]:
     """The limits of a member's numbers, texts and items, and of those inside a list."""
-    limits = [f"{sign} {_number(member[b])}" for b, sign in _BOUNDS.items() if b in member]
+    limits = [f"{sign} {limit_text(member[b])}" for b, sign in _BOUNDS.items() if b in member]
     if limits:
         yield ", ".join(limits)
     if "maxLength" in member:
@@ -81,7 +82,7 @@ def written(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(written, value))}]"
     if isinstance(value, float):
-        return _number(value)
+        return limit_text(value)
     return value if isinstance(value, str) and value.isprintable() else json.dumps(value)
 
 
@@ -94,14 +95,3 @@ def _any_kind(schema: Schema) -> str:
     words = ", ".join(str(word) for member in choices for word in literals(member))
     kinds = [kind(member) for member in choices if not literals(member)]
     return " or ".join(dict.fromkeys([words, *kinds] if words else kinds))
-
-
-def _number(value: float) -> str:
-    """The shortest way to write a number that YAML reads as one."""
-    if isinstance(value, int) and value > 2**53 and (value + 1).bit_count() == 1:
-        return f"2^{(value + 1).bit_length() - 1} − 1"
-    short = f"{value:g}"
-    if float(short) != value:
-        short = repr(value)
-    mantissa, e, exponent = short.partition("e")
-    return f"{mantissa}{e}{int(exponent)}" if e else short

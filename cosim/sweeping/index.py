@@ -149,7 +149,8 @@ def _rows(path: Path, columns: Sequence[str], if_there: Sequence[str] = ()) -> l
             rows: list[dict[str, Any]] = source.read(columns=wanted).to_pylist()
             return rows
     except (OSError, pa.ArrowException) as error:
-        raise SweepError(f"{path} is not a readable index of a sweep: {error}.") from error
+        reason = str(error).rstrip(".")
+        raise SweepError(f"{path} is not a readable index of a sweep: {reason}.") from error
 
 
 def is_sweep(directory: Path) -> bool:

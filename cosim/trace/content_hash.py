@@ -88,7 +88,8 @@ def _batches(directory: Path, table: str) -> Iterator[pa.RecordBatch]:
                 for batch in source.iter_batches(batch_size=_BATCH_ROWS, columns=names):
                     yield batch.select(names).cast(schema)
         except (OSError, pa.ArrowException) as error:
-            raise RunDirectoryError(f"{path} is not a readable parquet file: {error}.") from error
+            reason = str(error).rstrip(".")
+            raise RunDirectoryError(f"{path} is not a readable parquet file: {reason}.") from error
 
 
 def _number(value: int) -> bytes:

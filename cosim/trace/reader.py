@@ -170,7 +170,7 @@ def _read_table(files: list[Path], name: str) -> pa.Table:
         return pa.concat_tables(parts)
     except pa.ArrowException as error:
         raise RunDirectoryError(
-            f"{files[0].parent} holds parts of different tables: {error}."
+            f"{files[0].parent} holds parts of different tables: {str(error).rstrip('.')}."
         ) from error
 
 
@@ -179,7 +179,8 @@ def _read_file(path: Path) -> pa.Table:
         with pq.ParquetFile(path) as source:
             return source.read()
     except (OSError, pa.ArrowException) as error:
-        raise RunDirectoryError(f"{path} is not a readable parquet file: {error}.") from error
+        reason = str(error).rstrip(".")
+        raise RunDirectoryError(f"{path} is not a readable parquet file: {reason}.") from error
 
 
 def _nearest_run(directory: Path) -> str:

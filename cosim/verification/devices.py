@@ -32,7 +32,16 @@ def check_devices(run: Subject) -> Check:
         findings += _bounded(f"{table}.parquet", frame, count, rounds)
         if table in _PAIRS:
             findings += _paired(f"{table}.parquet", frame, *_PAIRS[table])
-    return Check("devices", f"{count} devices, {rounds} rounds", findings)
+    return Check("devices", f"{count} devices, {_played(run, rounds)}", findings)
+
+
+def _played(run: Subject, total: int) -> str:
+    """How many rounds were played of how many: fewer where a run was interrupted, or all left."""
+    rows = run.tables.get("rounds")
+    if rows is None:
+        return f"{total} rounds"
+    played = int(rows["round"].max()) if len(rows) else 0
+    return f"{played} rounds" if played == total else f"{played} of {total} rounds"
 
 
 def _listed(devices: pd.DataFrame, count: int) -> Iterator[Finding]:

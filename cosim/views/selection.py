@@ -9,7 +9,9 @@ from pathlib import Path
 
 from cosim.errors import ViewError
 from cosim.trace.files import replacing
+from cosim.trace.manifest import Status
 from cosim.trace.reader import Run
+from cosim.trace.standing import standing
 
 _RANGES = re.compile(r"\s*\d+\s*(-\s*\d+\s*)?(,\s*\d+\s*(-\s*\d+\s*)?)*")
 
@@ -23,8 +25,8 @@ def rounds_of(run: Run) -> list[int]:
     numbers: set[int] = set().union(*(table["round"].unique().tolist() for table in tables))
     rounds = sorted(number for number in numbers if number >= 1)
     if not rounds:
-        status = run.manifest.get("status")
-        yet = " yet" if status == "running" else ""
+        status = standing(run)
+        yet = " yet" if status == Status.RUNNING else ""
         raise ViewError(
             f"{run.directory} has no rounds{yet}, so there is nothing to draw: status {status!r}."
         )

@@ -95,7 +95,7 @@ def test_a_seed_out_of_range_is_named(cosim: Any, scenario_file: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["run"], ["run", "a.yaml", "--seed", "x"], ["rum"], ["run", "a.yaml", "b.yaml"]],
+    [["run"], ["rum"], ["run", "a.yaml", "b.yaml"]],
 )
 def test_a_command_that_there_is_not(cosim: Any, arguments: list[str]) -> None:
     ended = cosim(*arguments)

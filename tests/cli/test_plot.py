@@ -60,7 +60,10 @@ def test_files_are_replaced_and_numbers_printed(cosim: Any, run: str) -> None:
         (("latency", "run"), "plot: the last word says which figure: latency, after the runs"),
         (("latency",), "plot: no run is named; expected cosim plot RUN… latency"),
         (("run", "accuracy"), "nothing was learnt in them (learning.model none)"),
-        (("run", "final"), "Of their traces latency, energy and rounds can be drawn."),
+        (
+            ("run", "final"),
+            "rounds can be drawn; final draws the rest: --measure energy_j or",
+        ),
         (("run", "budgets"), "say which, with --budget 20s,100J,50Mbit, --target 0.6 or both"),
         (("run", "rounds", "--out", "f.jpg"), "its name ends with none of .png, .svg, .csv"),
         (("run", "rounds", "--out", "run/manifest.json/f.png"), "cannot be written"),

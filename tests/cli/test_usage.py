@@ -72,6 +72,24 @@ def test_an_option_like_nothing_is_told_with_those_there_are(cosim: Any) -> None
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "a.yaml", "--seed", "abc"), "--seed: expected an integer, got 'abc'"),
+        (("run", "a.yaml", "--seed=1.5"), "--seed: expected an integer, got '1.5'"),
+        (("compare", "a", "--target", "most"), "--target: expected a number, got 'most'"),
+        (("compare", "a", "--target", "3"), "--target: expected a number ≤ 1, got '3'"),
+        (("sweep", "a", "--jobs", "0"), "--jobs: expected a number ≥ 1, got '0'"),
+        (("compare", "a", "--target"), "--target: expected a value, got none"),
+    ],
+)
+def test_a_value_that_its_option_does_not_take(
+    cosim: Any, arguments: tuple[str, ...], said: str
+) -> None:
+    ended = cosim(*arguments)
+    assert (ended.code, ended.out, ended.err) == (2, "", f"cosim: {said}\n")
+
+
 def test_a_value_without_its_option(cosim: Any, scenario_file: Path) -> None:
     for more in ([], ["--set", "seed=3"], ["--quiet"]):
         ended = cosim("run", scenario_file, *more, "rounds=3")

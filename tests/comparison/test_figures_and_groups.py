@@ -174,6 +174,12 @@ def test_a_target_that_some_seeds_miss_has_no_mean(by_hand: Callable[..., Run]) 
     assert not [head for head in table.heads if "0.9" in head]
 
 
+def test_who_is_not_scored_reaches_no_target(by_hand: Callable[..., Run]) -> None:
+    assert compare([by_hand([])], target=0.6).notes == [
+        "nothing was scored, so there is no accuracy to reach 0.6: lora"
+    ]
+
+
 def test_an_estimate_needs_every_value() -> None:
     assert estimate([]) is None
     assert estimate([1.0, None]) is None
@@ -191,4 +197,21 @@ def test_scenarios_with_little_in_common_go_by_their_names(tmp_path: Path) -> No
             encoding="utf-8",
         )
         runs.append(cosim.run(path, out=tmp_path / name))
-    assert [group.label for group in compare(runs).groups] == ["walkers: lora", "posts: lora"]
+    comparison = compare(runs)
+    assert [group.label for group in comparison.groups] == ["walkers: lora", "posts: lora"]
+    (note,) = comparison.notes
+    assert note.startswith("walkers and posts are different scenarios: they differ in ")
+    assert note.endswith(" keys, rounds, learning.payload_bits, devices.0.count among them")
+
+
+def test_one_scenario_with_another_method_or_setting_is_no_other(tmp_path: Path) -> None:
+    text = (
+        "name: {name}\nrounds: 1\nlearning: {{model: none, payload_bits: 1000}}\n"
+        "method: {method}\ndevices: [{{count: 2}}]\nradio: {{deadline_s: {gamma}}}\n"
+    )
+    runs = []
+    for name, method, gamma in (("a", "lora", 1), ("a", "lori", 2), ("b", "rolora", 3)):
+        path = tmp_path / "scenario.yaml"
+        path.write_text(text.format(name=name, method=method, gamma=gamma), encoding="utf-8")
+        runs.append(cosim.run(path, out=tmp_path / f"{name}-{method}"))
+    assert not compare(runs).notes

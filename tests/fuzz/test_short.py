@@ -238,7 +238,7 @@ def test_entities_that_laugh_are_refused(tmp_path: Path) -> None:
     ("section", "expected"),
     [
         ("radio: {bandwidth_hz: 5.0e-324}", "radio.bandwidth_hz: expected a number ≥ 0.001"),
-        ("radio: {deadline_s: 1.0e-300}", "radio.deadline_s: expected a number ≥ 1e-09"),
+        ("radio: {deadline_s: 1.0e-300}", "radio.deadline_s: expected a number ≥ 1e-9"),
         ("trace: {positions_every_s: 5.0e-324}", "trace.positions_every_s: expected a number ≥"),
     ],
 )

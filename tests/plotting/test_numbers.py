@@ -109,9 +109,19 @@ def test_who_has_nothing_to_draw_is_told(by_hand: Callable[..., Run]) -> None:
         drawing = cosim.plot(runs, kind)
         assert drawing.table["label"].unique().tolist() == ["lora"]
         (note,) = drawing.notes
-        assert note.startswith("not drawn, no ")
+        assert note.startswith(
+            "not drawn, as nothing was sent" if kind == "latency" else "not drawn, no "
+        )
         assert note.endswith(": local")
         assert f"Incomplete: {note}." in drawing.figure.get_supxlabel()
+
+
+def test_an_axis_says_what_was_missed(by_hand: Callable[..., Run]) -> None:
+    runs = [by_hand([0.1, 0.4]), by_hand([0.1, 0.4], method="local")]
+    drawing = cosim.plot(runs, "final", measure="missed", against="lora")
+    titles = [" ".join(panel.get_xlabel().split()) for panel in drawing.figure.axes]
+    assert titles[0] == "share of transmissions not in time"
+    assert titles[1] == f"{titles[0]}, difference to lora"
 
 
 def test_energy_of_rounds_by_hand(by_hand: Callable[..., Run]) -> None:

@@ -13,7 +13,7 @@ from matplotlib.collections import LineCollection
 import cosim
 from cosim.comparison.figures import evaluated_rounds
 from cosim.errors import ViewError
-from cosim.plotting.style import MOST_CURVES, STYLES, chunks
+from cosim.plotting.style import MOST_CURVES, STYLES, chunks, foot, sheet
 from cosim.trace.reader import Run
 
 
@@ -127,3 +127,16 @@ def test_without_matplotlib_there_are_numbers(
     assert drawing.write(tmp_path / "final.csv").stat().st_size > 100
     with pytest.raises(ViewError, match=r"Matplotlib is not installed.*--out FILE\.csv"):
         drawing.write(tmp_path / "final.png")
+
+
+@pytest.mark.parametrize("words", ["WWWW MMMM " * 60, "W" * 400, "a mean over seeds, " * 40])
+def test_the_foot_stays_on_the_sheet(words: str) -> None:
+    figure, _ = sheet([2.0], 1)
+    foot(figure, words, "Incomplete: not drawn: MWMWMW_MWMWMW " * 9)
+    figure.canvas.draw()
+    (written,) = (text for text in figure.texts if text.get_text() == figure.get_supxlabel())
+    extent, page = written.get_window_extent(), figure.bbox
+    assert page.x0 <= extent.x0
+    assert 0.85 * page.x1 < extent.x1 <= page.x1
+    assert page.y0 <= extent.y0
+    assert "".join(figure.get_supxlabel().split()).startswith("".join(words.split()))

@@ -118,8 +118,8 @@ def test_a_click_on_a_bar_shows_its_row(
             assert shown[name] == found[name]
         for name, unit in (("energy_tx_j", " J"), ("distance_m", " m"), ("start_s", " s")):
             assert number(shown[name].removesuffix(unit)) == pytest.approx(found[name], rel=1e-5)
-    for box in boxes[1:]:  # to less than a pixel
-        assert box == pytest.approx(boxes[0], abs=0.5), "a row that appears moves no bar away"
+    for box in boxes[1:]:  # to less than a pixel, of which a page is scrolled by whole ones
+        assert box == pytest.approx(boxes[0], abs=1.0), "a row that appears moves no bar away"
     browser.click(left + LABELS + 0.3 * (width - LABELS), top + 2)
     assert "rounds.parquet" in text(browser, ".row")
 

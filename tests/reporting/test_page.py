@@ -1,6 +1,8 @@
 """What a page says is what the traces say, counted here once more from the parquet rows."""
 
 import json
+import math
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from itertools import accumulate
@@ -12,13 +14,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from cosim.reporting.adapters import adapters_section, clusters_by_round
+from cosim.reporting.batteries import batteries_section
 from cosim.reporting.costs import device_costs
 from cosim.reporting.deadlines import counted_by_use
+from cosim.reporting.devices import most_missed
 from cosim.reporting.quantity import rounded
 from cosim.trace.reader import Run, read_run
 from tests.reporting.conftest import Page
 
 Report = Callable[..., tuple[Path, Page]]
+EMPTY = "battery_empty"
 ENERGIES = ("energy_compute_j", "energy_tx_j", "energy_rx_j", "energy_idle_j")
 
 
@@ -86,12 +91,21 @@ def test_which_device_missed_most_and_what_that_cost(report: Report, networked: 
     def cost(device: int) -> float:
         return float(sum(row["energy_tx_j"] + row["energy_rx_j"] for row in by_sender[device]))
 
-    worst = max(by_sender, key=lambda device: (len(by_sender[device]), cost(device)))
+    def overdue(device: int) -> list[dict[str, Any]]:
+        return [row for row in by_sender[device] if row["outcome"] != "cancelled"]
+
+    def overdue_j(device: int) -> float:
+        return float(sum(row["energy_tx_j"] + row["energy_rx_j"] for row in overdue(device)))
+
+    worst = max(by_sender, key=lambda device: (len(overdue(device)), overdue_j(device)))
     sent = sum(row["src"] == worst for row in rows(networked, "transfers"))
     assert f"Device {worst} missed most deadlines" in page.text
-    assert f"{len(by_sender[worst])} of its {sent} transmissions did not arrive" in page.text
+    assert f"{len(overdue(worst))} of its {sent} transmissions did not arrive" in page.text
+    assert f"took {rounded(overdue_j(worst))} J" in page.text
+    cancelled = sum(row["outcome"] == "cancelled" for row in missed)
+    assert f"{cancelled} of {len(rows(networked, 'transfers'))} transmissions were can" in page.text
     timely = [row for row in rows(networked, "transfers") if row["outcome"] == "delivered"]
-    for some in (by_sender[worst], timely):
+    for some in (overdue(worst), timely):
         metres, decibels = (
             median(row[name] for row in some) for name in ("distance_m", "mean_snr_db")
         )
@@ -105,6 +119,22 @@ def test_which_device_missed_most_and_what_that_cost(report: Report, networked: 
             assert costs[name][device] == pytest.approx(sum(own))
     for number in (cost(worst), sum(map(cost, by_sender))):
         assert any(number == pytest.approx(shown, rel=1e-12) for shown in page.numbers)
+
+
+def test_who_sends_to_nobody_misses_no_deadline(networked: Run) -> None:
+    run = read_run(networked.directory)
+    lost = run.transfers["outcome"] != "delivered"
+    run.transfers.loc[lost, ["outcome", "cause"]] = ["cancelled", "unreachable"]
+    run.transfers.loc[lost, "mean_snr_db"] = -math.inf
+    told = most_missed(run, device_costs(run))
+    assert told.startswith(f"No deadline was missed. {lost.sum()} of {len(lost)} transmissions ")
+    assert f"({lost.sum()} with the receiver away from the start)" in told
+    run.transfers.loc[lost, ["outcome", "cause"]] = ["outage", "infeasible_power"]
+    told = most_missed(run, device_costs(run))
+    assert "missed most deadlines" in told
+    assert "(medians); those of all that arrived" in told
+    assert "∞" not in told
+    assert "dB" not in told
 
 
 def test_a_mean_round_is_told(report: Report, networked: Run) -> None:
@@ -167,7 +197,27 @@ def test_what_has_neither_clusters_nor_masks_is_told_who_exchanged(
 def test_batteries_are_told_where_they_run_down(report: Report, networked: Run) -> None:
     _, page = report(networked)
     drained = {row["device"] for row in rows(networked, "rounds") if row["battery_j"] == 0.0}
-    assert f"Device {min(drained)} has least left: 0 %" in page.text
+    ends = {r["device"]: r["time_s"] for r in rows(networked, "events") if r["cause"] == EMPTY}
+    assert set(ends) == drained
+    first = min(ends, key=ends.__getitem__)
+    said = f"2 of 6 batteries ran out, the first, device {first}'s, at {rounded(ends[first])} s"
+    assert said in page.text
+    assert re.search(r"Of the others, device [0-3] has least left: \d", page.text)
+
+
+def test_many_batteries_are_told_apart_and_which_lasted(crowd: Run) -> None:
+    text = str(batteries_section(crowd))
+    assert "Device 0 has least left: 98.1 % of its charge." in text
+    run = read_run(crowd.directory)
+    run.rounds["battery_j"] = 1e4 / run.rounds["round"] - run.rounds["device"]
+    run.events.loc[[5, 3], ["kind", "cause"]] = ["leave", EMPTY]
+    text = str(batteries_section(run))
+    assert "2 of 1000 batteries ran out" in text
+    looks = re.findall(r'<path[^>]*style="([^"]*)"', text)
+    assert len(looks) == len(set(looks)) == 40
+    keys = re.findall(r'<i style="([^"]*)"></i>device', text)
+    assert len(keys) == len(set(keys)) == 40
+    assert "40 of 1000 batteries, the emptiest." in text
 
 
 def test_the_head_says_how_to_repeat_it_and_what_verify_found(report: Report, learnt: Run) -> None:

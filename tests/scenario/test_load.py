@@ -64,7 +64,7 @@ MISTAKES = [
         "a.yaml:1: round: unknown key; did you mean 'rounds'? (expected one of: "
         f"{', '.join(Scenario.model_fields)})",
     ),
-    (1, "rounds: 0", "a.yaml:1: rounds: expected an integer ≥ 1 and ≤ 1000000, got 0"),
+    (1, "rounds: 0", "a.yaml:1: rounds: expected an integer ≥ 1 and ≤ 1e6, got 0"),
     (
         2,
         "method: lorra",
@@ -103,7 +103,7 @@ MISTAKES = [
     (
         4,
         "  sums: {dataset: chain_sum, samples: 0}",
-        "a.yaml:4: tasks.sums.samples: expected an integer ≥ 1 and ≤ 1000000, got 0",
+        "a.yaml:4: tasks.sums.samples: expected an integer ≥ 1 and ≤ 1e6, got 0",
     ),
     (
         4,
@@ -120,7 +120,7 @@ MISTAKES = [
     (
         7,
         f"- {{count: 1, profile: {PROFILE.replace('1e12', '-1')}}}",
-        "a.yaml:7: devices.0.profile.peak_flop_s: expected a number ≥ 1 and ≤ 1e+18, got -1",
+        "a.yaml:7: devices.0.profile.peak_flop_s: expected a number ≥ 1 and ≤ 1e18, got -1",
     ),
     (
         8,
@@ -159,7 +159,32 @@ def test_a_scenario_that_learns_needs_a_task() -> None:
             "tasks.rows.source.x=1",
             "'tasks.rows.source' is 'jsonl:data/rows.jsonl' and has no keys of its own",
         ),
-        ("rounds=0", "rounds: expected an integer ≥ 1 and ≤ 1000000, got 0"),
+        ("rounds=0", "rounds: expected an integer ≥ 1 and ≤ 1e6, got 0"),
+        (
+            "bandwidth_hz=5e6",
+            "bandwidth_hz: unknown key; did you mean 'radio.bandwidth_hz'? (expected one of: name, "
+            "seed, rounds, learning, method, base_model, adapter, tasks, training, area, devices, "
+            "radio, evaluation, trace)",
+        ),
+        (
+            "devices.0.mobility={model: static, mean_on_s: 2}",
+            "devices.0.mobility.mean_on_s: unknown key; did you mean "
+            "'devices.0.availability.mean_on_s'? (expected one of: model, placement, positions_m)",
+        ),
+        (
+            "devices.0.mobility={model: static, speed_m_s: 2}",
+            "devices.0.mobility.speed_m_s: unknown key (expected one of: model, placement, "
+            "positions_m)",
+        ),
+        (
+            "radio.bandwidth_hz=1e14",
+            "radio.bandwidth_hz: expected a number ≥ 0.001 and ≤ 1e11, got 100000000000000.0",
+        ),
+        (
+            "radio.power={model: lemma1}",
+            "radio.power: the key 'policy' is missing (one of lemma1, max_power; write policy: "
+            "lemma1 instead of 'model')",
+        ),
         (
             "area.radius=5",
             "area.radius: unknown key; did you mean 'radius_m'? "

@@ -49,7 +49,7 @@ MISTAKES = {
     "{model: static, placement: gird}": (
         ".placement: 'gird' is not one of uniform, grid, given; did you mean 'grid'?"
     ),
-    "{model: gauss_markov, memory_s: 0}": ".memory_s: expected a number > 0 and ≤ 1000000.0, got 0",
+    "{model: gauss_markov, memory_s: 0}": ".memory_s: expected a number > 0 and ≤ 1e6, got 0",
     "{model: trace}": ": the key 'path' is missing (of the file, from the scenario's directory)",
     "{model: trace, path: a.csv, device_ids: [a]}": ".device_ids: 1 ids for 2 devices",
     "{model: trace, path: a.csv, format: fcd}": ".format: 'fcd' is not one of auto, ns2, sumo_fcd",

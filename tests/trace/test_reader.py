@@ -112,7 +112,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, rows: Rows) -> None:
     with pytest.raises(RunDirectoryError, match="no table 'event'; there are devices, events"):
         run.table("event")
     (tmp_path / "events.parquet").write_bytes(b"")
-    with pytest.raises(RunDirectoryError, match=r"events\.parquet is not a readable parquet"):
+    with pytest.raises(RunDirectoryError, match=r"events\.parquet is not a readable .*[^.]\.$"):
         _ = run.events
     (tmp_path / "scenario.yaml").unlink()
     with pytest.raises(RunDirectoryError, match=r"scenario\.yaml cannot be read"):

@@ -171,3 +171,9 @@ def test_a_run_that_was_cut_short_is_verified_as_far_as_it_came(copy: Path, veri
     code, told, _ = verify(copy)
     assert code == 1
     assert "its send_end later" in told["transfers"]
+
+
+def test_the_rounds_told_are_those_that_were_played(copy: Path, verify: Any) -> None:
+    assert verify(copy)[1]["devices"] == "ok: 8 devices, 8 rounds"
+    rewrite(copy, "rounds", lambda rows: rows.filter(pc.less(rows.column("round"), 4)))
+    assert verify(copy)[1]["devices"] == "ok: 8 devices, 3 of 8 rounds"

@@ -11,6 +11,7 @@ from PIL import Image
 
 import cosim
 from cosim.errors import ViewError
+from cosim.trace.lock import held
 from cosim.trace.reader import Run
 from cosim.views.selection import choose_rounds, in_words
 
@@ -96,7 +97,7 @@ def test_what_cannot_be_looked_at(
     for arguments, said in {
         (empty,): "is not a run",
         (tmp_path / "nowhere",): "is not a run",
-        (silent,): "has no rounds yet, so there is nothing to draw",
+        (silent,): "has no rounds, so there is nothing to draw: status 'stopped'",
         (played.directory, "--out", tmp_path / "file"): "cannot be written",
     }.items():
         code, lines, err = call(command, *arguments)
@@ -104,6 +105,9 @@ def test_what_cannot_be_looked_at(
         assert said in err
         assert "Traceback" not in err
     assert contents(empty) == {}
+    with held(silent):
+        _, _, err = call(command, silent)
+    assert "has no rounds yet, so there is nothing to draw: status 'running'" in err
 
 
 def test_a_map_needs_positions(call: Call, written: Callable[..., Run], transfer: Any) -> None:

@@ -1,10 +1,9 @@
 """What a schema accepts, in plain words."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from cosim.scenario.complaints.schema_paths import CoreSchema, Place, Schema, discriminator
-from cosim.scenario.reading.one_line import shorten, shown
+from cosim.scenario.reading.one_line import limit_text, shorten, shown
 
 MAX_CHOICES = 20
 
@@ -34,8 +33,8 @@ def expected(core: CoreSchema, place: Place) -> str:
     # A bound behind a validator is no part of the schema's own limits, only of the error.
     for bound, sign in _BOUNDS.items():
         limit = place.error.get("ctx", {}).get(bound)
-        if limit is not None and f"{sign} {_number(limit)}" not in words:
-            words += f" {sign} {_number(limit)}"
+        if limit is not None and f"{sign} {limit_text(limit)}" not in words:
+            words += f" {sign} {limit_text(limit)}"
     return words
 
 
@@ -69,7 +68,7 @@ def accepted(core: CoreSchema, schema: Schema | None, depth: int = 0) -> str:
 
 
 def _limits(core: CoreSchema, schema: Schema, depth: int) -> str:
-    bounds = [f"{sign} {_number(schema[b])}" for b, sign in _BOUNDS.items() if b in schema]
+    bounds = [f"{sign} {limit_text(schema[b])}" for b, sign in _BOUNDS.items() if b in schema]
     words = " " + " and ".join(bounds) if bounds else ""
     if "pattern" in schema:
         words += f" that matches {shorten(str(schema['pattern']))}"
@@ -93,8 +92,3 @@ def listed(words: Iterable[object]) -> str:
     """The first of the words, with commas."""
     texts = [str(word) for word in words]
     return ", ".join(texts[:MAX_CHOICES]) + (", …" if len(texts) > MAX_CHOICES else "")
-
-
-def _number(bound: Any) -> str:
-    whole = isinstance(bound, float) and bound.is_integer() and abs(bound) < 1e6
-    return str(int(bound) if whole else bound)

@@ -1,6 +1,6 @@
 """From the location of a pydantic error to the real path, by walking the model's core schema."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from cosim.scenario.reading.document import Loc
 
 Schema = Mapping[str, Any]
 
+# Keys that lie deeper are nobody's first thought.
+_DEEPEST = 4
 _WRAPPERS = {
     **dict.fromkeys(("default", "nullable", "model", "dataclass", "definitions"), "schema"),
     **dict.fromkeys(("function-after", "function-before", "function-wrap"), "schema"),
@@ -127,6 +129,24 @@ class CoreSchema:
             (name, field.get("validation_alias")) for name, field in fields_of(schema).items()
         )
         return [alias if isinstance(alias, str) else name for name, alias in aliases]
+
+    def paths_to(self, key: str) -> Iterator[Loc]:
+        """The paths of every key of this name; of a list's items those of the first."""
+        yield from self._paths_to(key, self._top, ())
+
+    def _paths_to(self, key: str, schema: Schema | None, at: Loc) -> Iterator[Loc]:
+        schema = self.unwrap(schema)
+        if schema is None or len(at) > _DEEPEST:
+            return
+        choices = schema.get("choices", ())
+        for choice in choices.values() if isinstance(choices, dict) else choices:
+            yield from self._paths_to(key, choice[0] if isinstance(choice, tuple) else choice, at)
+        for name in self.names(schema):
+            if name == key:
+                yield (*at, name)
+            yield from self._paths_to(key, self._child(schema, name), (*at, name))
+        if "items_schema" in schema:
+            yield from self._paths_to(key, self._child(schema, 0), (*at, 0))
 
     def field(self, schema: Schema | None, step: object) -> Schema | None:
         """The field that a key of the document fills."""

@@ -161,10 +161,20 @@ def _unknown_key(
     names, outer, key = core.names(place.parent), place.path[:-1], place.path[-1]
     missing = [p.path for p in places if p.error["type"] == "missing"]
     absent = [str(path[-1]) for path in missing if path[:-1] == outer]
-    name = nearest(key, absent) or nearest(key, names)
-    guess = f"; did you mean '{name}'?" if name else ""
+    name = nearest(key, absent)
+    elsewhere = None if name else _elsewhere(core, place.path)
+    name = name or (None if elsewhere else nearest(key, names))
+    guess = f"; did you mean '{name or elsewhere}'?" if name or elsewhere else ""
     choices = f" (expected one of: {listed(names)})" if names else ""
     return _Complaint(place.path, f"unknown key{guess}{choices}"), name
+
+
+def _elsewhere(core: CoreSchema, path: Loc) -> str | None:
+    """The only path that ends with the key of this one; None where there is none, or several, or
+    another variant of the same mapping has the key."""
+    here = tuple(0 if isinstance(step, int) else step for step in path)
+    paths = set(core.paths_to(str(path[-1])))
+    return dotted(paths.pop()) if len(paths) == 1 and here not in paths else None
 
 
 def _literals(core: CoreSchema, schemas: Iterable[Schema | None]) -> list[str]:
@@ -200,10 +210,18 @@ def _bad_tag(core: CoreSchema, place: Place) -> _Complaint:
         return _Complaint(place.path, f"expected one of {listed(tags)}")
     if not has(value, key):
         near = nearest(key, map(str, value)) if isinstance(value, dict) else None
-        hint = f"; found '{near}'" if near else ""
+        hint = f"; found '{near}'" if near else _misplaced_tag(key, value, tags)
         return _missing(place.path, key, f"one of {listed(tags)}{hint}")
     text = f"{shown(value[key])} is not one of {listed(tags)}{_did_you_mean(value[key], tags)}"
     return _Complaint((*place.path, key), text)
+
+
+def _misplaced_tag(key: str, value: object, tags: Sequence[str]) -> str:
+    """A hint at the key that holds one of the words which another key is to hold."""
+    if not isinstance(value, dict):
+        return ""
+    other = next((name for name, word in value.items() if word in tags), None)
+    return "" if other is None else f"; write {key}: {value[other]} instead of '{other}'"
 
 
 def _purpose(core: CoreSchema, place: Place) -> str:

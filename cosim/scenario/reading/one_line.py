@@ -65,3 +65,14 @@ def number_text(value: float) -> str:
         if float(f"{mantissa}e{exponent}") == value:
             break
     return min(plain, f"{mantissa}e{int(exponent)}", key=len)
+
+
+def limit_text(value: float) -> str:
+    """A limit in the shortest way that YAML reads as a number: 1000, 1e11, 2^63 − 1."""
+    if isinstance(value, int) and value > 2**53 and (value + 1).bit_count() == 1:
+        return f"2^{(value + 1).bit_length() - 1} − 1"
+    short = f"{value:g}"
+    if float(short) != value:
+        short = repr(value)
+    mantissa, e, exponent = short.partition("e")
+    return f"{mantissa}{e}{int(exponent)}" if e else short
