@@ -14,7 +14,7 @@ from cosim.comparison.group import Group
 from cosim.comparison.labels import label
 from cosim.comparison.measures import Measure, measures
 from cosim.comparison.twins import differing, twin_of
-from cosim.comparison.unlike import unlike
+from cosim.comparison.unlike import alike_without_learning, unlike
 from cosim.errors import RunDirectoryError
 from cosim.scenario.reading.differences import flat
 from cosim.scenario.reading.yaml_text import Node, TextError, parse, plain
@@ -77,7 +77,7 @@ def compare(
     if not groups:
         raise RunDirectoryError("There is no completed run to compare." + _listed(notes))
     label(groups, called or {})
-    notes += unlike(groups)
+    notes += [*unlike(groups), *alike_without_learning(groups)]
     seeds = sorted({seed for group in groups for seed in group.runs})
     for group in groups:
         missing = [str(seed) for seed in seeds if seed not in group.runs]

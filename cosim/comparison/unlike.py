@@ -1,4 +1,4 @@
-"""Scenarios that have little in common: what differs between them beside their methods."""
+"""Scenarios that have little in common, and methods of which no run shows what differs."""
 
 from __future__ import annotations
 
@@ -38,3 +38,13 @@ def unlike(groups: Sequence[Group]) -> Iterator[str]:
                 f"{first.name} and {group.name} are different scenarios: they differ in "
                 f"{len(keys)} keys, {', '.join(some)} among them"
             )
+
+
+def alike_without_learning(groups: Sequence[Group]) -> Iterator[str]:
+    """A sentence on several methods that are compared where nothing is learnt."""
+    methods = dict.fromkeys(group.method for group in groups)
+    if len(methods) > 1 and all(group.setting.get("learning.model") == "none" for group in groups):
+        yield (
+            f"with learning: none a message has learning.payload_bits and a round learning.flop, "
+            f"whatever the method: {', '.join(methods)} differ in who hears whom and when alone"
+        )

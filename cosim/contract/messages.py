@@ -76,6 +76,7 @@ def foreseen(subject: MethodUnderTest) -> str:
     learner = subject.learner()
     if not learner.method.aggregation.exchanges:
         return "nothing is said, and nothing foreseen"
+    _said_alike(learner)
     for device in DEVICES:
         if (calibration := learner.submit(device, 0)) is not None:
             calibration.result()
@@ -97,6 +98,21 @@ def foreseen(subject: MethodUnderTest) -> str:
                 f"values, and says {outgoing.bits[receiver]}: `cosim check` could not be believed"
             )
     return f"the first message's bits are known before it is trained: {max(forecast)} at most"
+
+
+def _said_alike(learner: ModelLearner) -> None:
+    """A codec's `factor_bits` are those of its `form`."""
+    import torch
+
+    codec, per_value = learner.method.codec, learner.post.bits_per_value
+    counts = list(learner.fleet.layout.expansion_sizes)
+    form = codec.form(Values("B", torch.zeros(sum(counts))), counts, {})
+    bits, foretold = _bits(form, {}, per_value), codec.factor_bits(counts, per_value)
+    if bits != foretold:
+        raise Broken(
+            f"`form` of codec '{codec.word()}' makes {bits} bit of {sum(counts)} values, and "
+            f"`factor_bits` says {foretold}: power and masks were chosen for other messages"
+        )
 
 
 def memory(subject: MethodUnderTest) -> str:

@@ -214,4 +214,16 @@ def test_one_scenario_with_another_method_or_setting_is_no_other(tmp_path: Path)
         path = tmp_path / "scenario.yaml"
         path.write_text(text.format(name=name, method=method, gamma=gamma), encoding="utf-8")
         runs.append(cosim.run(path, out=tmp_path / f"{name}-{method}"))
-    assert not compare(runs).notes
+    assert not any("different scenarios" in note for note in compare(runs).notes)
+
+
+def test_methods_that_differ_in_what_is_learnt_are_said_to_be_alike_where_nothing_is(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "alone.yaml"
+    path.write_text("learning: none\nrounds: 1\ndevices: [{count: 2}]\n", encoding="utf-8")
+    methods = ("lora", "full_finetune")
+    runs = [cosim.run(path, set={"method": method}, out=tmp_path / method) for method in methods]
+    (note,) = compare(runs).notes
+    assert note.endswith("lora, full_finetune differ in who hears whom and when alone")
+    assert compare(runs[:1]).notes == []

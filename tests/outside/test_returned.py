@@ -158,6 +158,13 @@ FOUND = {
             "    return replace(self.form(factor, at.counts, memory), values=said), kept",
         ),
     ),
+    "other bits than it foretells": (
+        "foreseen",
+        "and `factor_bits` says",
+        coded(
+            "    return replace(factor, bits_per_value=1, scales=1, values=0 * factor.values), {}"
+        ).replace("return sum(counts) + 32", "return sum(counts)"),
+    ),
     "a graph from a generator of its own": (
         "graphs",
         "are others when 3 devices",
