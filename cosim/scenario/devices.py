@@ -6,6 +6,9 @@ import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -13,8 +16,9 @@ from pydantic import (
     model_validator,
 )
 
+from cosim.errors import ScenarioError
 from cosim.scenario.availability import Always, Availability
-from cosim.scenario.catalogue import refuse_unknown_profile
+from cosim.scenario.catalogue import named_profile, refuse_unknown_profile
 from cosim.scenario.mobility import Mobility, RandomWaypoint
 from cosim.scenario.profile import ComputeTime, Profile
 from cosim.scenario.section import Section
@@ -41,11 +45,41 @@ def _kind_of_profile(value: Any) -> str:
     return "profile" if isinstance(value, Profile | dict) else "name"
 
 
-ProfileChoice = Annotated[
+class ChangedProfile(BaseModel):
+    """A changed profile is a named one but for the figures that are given besides; it is read as
+    the whole profile that this makes."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str = Field(description="of the catalogue, or path:<file>")
+
+
+def _with_figures_of(value: Any) -> Any:
+    """The mapping of a profile that is a named one's but for the figures that are given."""
+    if not (isinstance(value, dict) and isinstance(value.get("name"), str)):
+        return value
+    name, given = value["name"], {key: figure for key, figure in value.items() if key != "name"}
+    refuse_unknown_profile(name)
+    try:
+        figures = named_profile(name).model_dump(mode="json")
+    except ScenarioError as error:
+        raise ValueError(str(error)) from error
+    if given:
+        changed = f"{', '.join(map(str, given))} given in the scenario"
+        figures["source"] = f"{figures['source']}; {changed}"
+    return figures | given
+
+
+_Profiles = Annotated[
     Annotated[str, Tag("name")]
     | Annotated[Profile, Tag("profile")]
     | Annotated[ProfileMix, Tag("mix")],
     Discriminator(_kind_of_profile),
+]
+ProfileChoice = Annotated[
+    _Profiles,
+    BeforeValidator(
+        _with_figures_of, json_schema_input_type=str | Profile | ChangedProfile | ProfileMix
+    ),
 ]
 
 
@@ -57,7 +91,8 @@ class DeviceGroup(Section):
     tasks: str = Field("round_robin", description="'round_robin', or the name of one task")
     profile: ProfileChoice = Field(
         "flagship_phone",
-        description="a catalogue name, path:<file>, {mix: {name: weight}} or a mapping",
+        description="a catalogue name, path:<file>, {mix: {name: weight}} or a mapping; with a "
+        "name in it, of the figures that differ, {name: flagship_phone, battery_j: 40}",
     )
     compute: ComputeTime | None = Field(None, description="null: as the profile says")
     density: float | None = Field(

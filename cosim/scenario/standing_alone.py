@@ -49,6 +49,9 @@ def _with_absolute_paths(document: Document) -> dict[str, Any]:
         value: Any = section.get(loc[-1]) if isinstance(section, dict) else None
         if isinstance(value, str):
             section[loc[-1]] = _absolute(document, loc, value, prefix)
+        elif loc[-1] == "profile" and has(value, "name") and isinstance(value["name"], str):
+            named = _absolute(document, (*loc, "name"), value["name"], prefix)
+            section[loc[-1]] = {**value, "name": named}
         elif loc[-1] == "profile" and has(value, "mix") and isinstance(value["mix"], dict):
             mix = {
                 _absolute(document, (*loc, "mix", name), name, prefix): weight
