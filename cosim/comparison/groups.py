@@ -149,6 +149,7 @@ def settings_of(runs: Sequence[Run]) -> list[dict[str, Any]]:
     counts as its default: so an earlier run is in one group with its like.
     """
     settings = [_setting(run) for run in runs]
+    _spell_out(settings)
     for path in dict.fromkeys(path for setting in settings for path in setting):
         values = [setting[path] for setting in settings if path in setting]
         inside = path[: path.rfind(".") + 1]  # of the key's mapping
@@ -160,6 +161,20 @@ def settings_of(runs: Sequence[Run]) -> list[dict[str, Any]]:
                     # 2 and 2.0 are one default: as the others have it.
                     setting[path] = next((value for value in values if value == default), default)
     return settings
+
+
+def _spell_out(settings: Sequence[dict[str, Any]]) -> None:
+    """Makes a word the mapping that it stands for, where other runs have a mapping there."""
+    mapped = {
+        path.removesuffix(f".{key}"): path
+        for path in dict.fromkeys(path for setting in settings for path in setting)
+        for key in _WORD_KEYS
+        if path.endswith(f".{key}")
+    }
+    for setting in settings:
+        for path in [path for path in setting if path in mapped]:
+            if isinstance(setting[path], str):
+                setting[mapped[path]] = setting.pop(path)
 
 
 @lru_cache

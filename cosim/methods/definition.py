@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 from pydantic import BaseModel
@@ -37,7 +37,8 @@ def fault_of(kind: type[BaseModel], slot: type) -> str | None:
     """What a part's class defines that its slot would never look at; None where nothing is so."""
     for name, value in _defined(kind):
         asked = _inherited(kind, name)
-        if asked is _NOTHING and (near := likely(name, slot)) is not None:
+        called = asked is _NOTHING and name in _called_in(kind)
+        if asked is _NOTHING and not called and (near := likely(name, slot)) is not None:
             return (
                 f"slot {vars(slot)['slot']} has no `{name}`; did you mean '{near}'? (what the part "
                 f"alone calls may be `_{name}`)"
@@ -61,6 +62,19 @@ def _defined(kind: type) -> Iterator[tuple[str, Any]]:
     for name, value in vars(kind).items():
         if not name.startswith(("_", "model_")) and not isinstance(value, type):
             yield name, value
+
+
+def _called_in(kind: type) -> set[str]:
+    """The names that a class's own code looks up: what it asks itself is no misspelt hook."""
+    found = (getattr(value, "fget", value) for value in vars(kind).values())
+    plain = (getattr(value, "__func__", value) for value in found)
+    return {name for f in plain if isinstance(f, FunctionType) for name in _names(f.__code__)}
+
+
+def _names(code: CodeType) -> set[str]:
+    """The names in a function, those of the functions in it too."""
+    inner = (const for const in code.co_consts if isinstance(const, CodeType))
+    return set(code.co_names).union(*map(_names, inner))
 
 
 def _inherited(kind: type, name: str) -> Any:

@@ -58,6 +58,8 @@ def _with_figures_of(value: Any) -> Any:
     if not (isinstance(value, dict) and isinstance(value.get("name"), str)):
         return value
     name, given = value["name"], {key: figure for key, figure in value.items() if key != "name"}
+    if "mix" in given:
+        raise ValueError("either one profile by its name, or a mix of several")
     refuse_unknown_profile(name)
     try:
         figures = named_profile(name).model_dump(mode="json")
@@ -66,6 +68,9 @@ def _with_figures_of(value: Any) -> Any:
     if given:
         changed = f"{', '.join(map(str, given))} given in the scenario"
         figures["source"] = f"{figures['source']}; {changed}"
+    compute, own = figures["compute"], given.get("compute")
+    if isinstance(own, dict) and own.get("model", compute["model"]) == compute["model"]:
+        given["compute"] = compute | own
     return figures | given
 
 

@@ -94,5 +94,8 @@ def _level(value: Any, loc: Sequence[str | int]) -> Any:
     """What is at a path, made a mapping where it is nothing yet, or a word that stands for one."""
     if value is None:
         return {}
-    word = word_key(loc) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return value
+    # A profile's name is no word of the schema: it may be one of a file.
+    word = "name" if loc[0] == "devices" and loc[2:] == ["profile"] else word_key(loc)
     return value if word is None else {word: value}

@@ -122,7 +122,10 @@ class RoundRow(NamedTuple):
     stale: Annotated[int, Column("1", "updates that arrived after their deadline")]
     missed: Annotated[
         int,
-        Column("1", "updates that were expected and did not arrive in time; none while away"),
+        Column(
+            "1",
+            "updates expected that did not arrive in time; not what nobody sent while it was away",
+        ),
     ]
     silent: Annotated[
         int, Column("1", "updates that were not sent: a neighbour had nothing to say")

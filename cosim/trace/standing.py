@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from cosim.errors import RunDirectoryError
 from cosim.trace.lock import holder
 from cosim.trace.manifest import Status, read_manifest
@@ -25,4 +27,6 @@ def standing(run: Run) -> str:
 
 def how_to_go_on(run: Run) -> str:
     """What goes on with a run that has stopped."""
-    return f"no process writes it any more; go on with: cosim resume {run.directory}"
+    return (
+        f"no process writes it any more; go on with: cosim resume {shlex.quote(str(run.directory))}"
+    )

@@ -227,3 +227,13 @@ def test_methods_that_differ_in_what_is_learnt_are_said_to_be_alike_where_nothin
     (note,) = compare(runs).notes
     assert note.endswith("lora, full_finetune differ in who hears whom and when alone")
     assert compare(runs[:1]).notes == []
+
+
+def test_a_word_is_the_mapping_that_it_stands_for(by_hand: Callable[..., Run]) -> None:
+    """As a version wrote it whose part had no settings yet."""
+    earlier = by_hand([0.5], seed=1, method="lora, weights: uniform")
+    later = "lora, weights: {name: uniform, absent: renormalise}"
+    (group,) = compare([earlier, by_hand([0.5], seed=2, method=later)]).groups
+    assert list(group.runs) == [1, 2]
+    kept = by_hand([0.5], seed=2, method="lora, weights: {name: uniform, absent: keep_own}")
+    assert len(compare([earlier, kept]).groups) == 2

@@ -138,6 +138,16 @@ def test_shares_of_what_was_heard_may_be_kept_as_well() -> None:
     assert weights.within(1, halved, graph, rows) == pytest.approx([7.5 / 10, 2.5 / 10])
 
 
+@pytest.mark.parametrize("part", [ByRows(absent="keep_own"), Uniform(absent="keep_own")])
+def test_whoever_is_heard_from_earlier_graphs_leaves_the_device_its_share(
+    part: ByRows | Uniform,
+) -> None:
+    """Three late ones beside one neighbour that was not heard: a fifth each."""
+    heard = [Heard(Message(0, 2, (), 1.0)), *(Heard(Message(n, 1, (), 1.0)) for n in (1, 2, 3))]
+    assert part.within(0, heard, {0: (4,)}, [1.0] * 5) == pytest.approx([0.4, 0.2, 0.2, 0.2])
+    assert part.within(0, heard, {0: ()}, [1.0] * 5) == pytest.approx([0.25] * 4)
+
+
 @pytest.mark.parametrize("part", [ByRows, Uniform])
 @given(graph=random_graphs, counts=st.lists(st.integers(1, 9), min_size=12, max_size=12))
 def test_where_all_are_heard_it_is_one_who_keeps_what(

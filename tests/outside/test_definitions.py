@@ -173,6 +173,8 @@ def test_what_is_refused_is_told_in_a_sentence_with_its_line(tmp_path: Path, wha
 ALLOWED = {
     "helpers": "def mixed(self): return 1\n@staticmethod\ndef trimmed(n): return n",
     "a helper nearly called like what is asked": "def _speak(self): return 1",
+    "what the part itself calls": "def speak(self): return 1\n"
+    "def opens(self, round_, random): return self.speak() > 0",
     "a value for a property": "copies: ClassVar[float] = 2.0",
     "a value of the slot": "every_turn = True",
     "a property in a value's place": "@property\ndef every_turn(self): return True",

@@ -98,7 +98,9 @@ RETURNED = {
     "an edge with oneself": ("returned (0, 0), expected pairs", edges("[(0, 0)]")),
     "an edge of three": ("returned (0, 1, 2), expected pairs", edges("[(0, 1, 2)]")),
     "a number for an edge": ("returned 7, expected pairs", edges("[7]")),
+    "an edge of lists": ("returned [[0], [1]], expected pairs", edges("[[[0], [1]]]")),
     "no edges": ("returned None, expected pairs", edges("None")),
+    "nothing for turns": ("turns of schedule 'mine' returned None of round 1", turns("None")),
     "no turns": ("turns of schedule 'mine' returned [] of round 1, expected", turns("()")),
     "turns of another round": ("mixing=0, answer=False)] of round 2", turns("(Turn(1),)")),
     "a second turn alone": ("mixing=1, answer=False)] of round 1", turns("(Turn(round_, 1),)")),
@@ -119,13 +121,29 @@ def test_who_hears_whom_and_when_is_looked_at(file: Any, tmp_path: Path, what: s
 
 @pytest.mark.parametrize(
     "returned",
-    ["{device: 1.0}", "[1.0]", "[-1.0] * len(heard)", "[float('nan')] * len(heard)", "3"],
+    [
+        "{device: 1.0}",
+        "[1.0]",
+        "[-1.0] * len(heard)",
+        "[float('nan')] * len(heard)",
+        "3",
+        "[None] * 3",
+    ],
 )
 def test_weights_are_one_number_a_message(file: Any, returned: str) -> None:
     path = file(weights(returned))
     with pytest.raises(MethodError, match="`of` of weights 'mine' returned") as refusal:
         tried(path, "learns")
     assert str(refusal.value).startswith(f"{path}:")
+
+
+def test_numpys_truth_is_one_as_well() -> None:
+    class Even(Sending):
+        def speaks(self, own: DeviceState, at: Deciding) -> Any:
+            return own, at.draw().integers(2) == 0
+
+    own = DeviceState(Adapter(torch.ones(1), None, torch.ones(1)), 1.0)
+    assert type(Even().decided(own, Deciding.of(7, 0, Turn(1)))[1]) is bool
 
 
 @pytest.mark.parametrize("returned", ["True", "(own, 1)", "(None, True)", "None"])
@@ -167,7 +185,7 @@ FOUND = {
     ),
     "a graph from a generator of its own": (
         "graphs",
-        "are others when 3 devices",
+        "devices at the same places ask again",
         edges("[(0, random.randrange(1, 10**9) % (len(devices) - 1) + 1)] if devices[2:] else []"),
     ),
     "more neighbours than it says": (

@@ -23,7 +23,10 @@ def payload_bits(chosen: Scenario) -> int:
         ({"method": {"name": "lora", "codec": "top_k"}}, "whatever 'top_k' would make of it"),
         ({"method": {"name": "lora", "codec": "rounded"}}, "whatever 'rounded' would make"),
         ({"tasks": {"sums": {"dataset": "chain_sum"}}}, "nobody learns or answers them"),
-        ({"learning": {"model": "none", "payload_bits": 5}}, "5 bit are through in a thousandth"),
+        (
+            {"learning": {"model": "none", "payload_bits": 5}},
+            "take less than 0.001 bit/s/Hz",
+        ),
     ],
 )
 def test_a_network_alone_says_what_nobody_asks(changes: dict[str, Any], words: str) -> None:
@@ -49,8 +52,8 @@ def test_a_battery_that_computing_empties(battery_j: float | None, short: bool) 
     devices = build.build_devices(chosen)
     work = [build.given_work(chosen)] * 2
     sentence = (
-        "batteries of 2 of 2 devices are empty before the last round, by computing alone: device 0 "
-        "has 99 J, and 10 rounds take 100 J"
+        "batteries of 2 of 2 devices are empty before the last round ends, by computing alone: "
+        "device 0 has 99 J, and 10 rounds take 100 J"
     )
     assert (sentence in world_warnings(chosen, devices, work)) == short
     assert short or not any("batteries" in line for line in world_warnings(chosen, devices, work))

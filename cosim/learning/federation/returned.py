@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 
 import torch
 
@@ -70,7 +71,8 @@ def weighed(
     finite number from 0 on for each, and one above 0 among them."""
     weights = weighing.within(device, heard, graph, rows)
     listed = isinstance(weights, list | tuple) and len(weights) == len(heard)
-    if listed and all(0.0 <= weight < math.inf for weight in weights) and any(weights):
+    numbers = listed and all(isinstance(w, Real) and 0 <= w < math.inf for w in weights)
+    if numbers and any(weights):
         return list(weights)
     code = weighing.of if type(weighing).within is Weights.within else weighing.within
     raise MethodError(

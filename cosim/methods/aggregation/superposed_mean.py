@@ -72,7 +72,7 @@ class SuperposedMean(Aggregation):
         if not method.weighing.alike:
             return (
                 "aggregation 'superposed_mean' hears a sum, in which all senders count alike: "
-                f"weights '{method.weighing.word()}' weigh each by itself, use 'uniform'"
+                f"weights {method.weighing} weigh each by itself, use 'uniform'"
             )
         for part in (method.projection, method.composition):
             if part.needs:

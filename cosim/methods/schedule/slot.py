@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from cosim.errors import MethodError
@@ -41,8 +41,10 @@ class Schedule(Part):
     def played(self, round_: int) -> Sequence[Turn]:
         """The turns of a round as they are played; raises MethodError, with the line of its code,
         where a round has none, or turns of another round or in another order."""
-        turns = list(self.turns(round_))
-        expected = [Turn(round_, mixing) for mixing in range(len(turns) or 1)]
+        returned: Any = self.turns(round_)
+        turns = list(returned) if isinstance(returned, Iterable) else returned
+        count = len(turns) if isinstance(turns, list) else 0
+        expected = [Turn(round_, mixing) for mixing in range(count or 1)]
         if turns != expected:
             raise MethodError(
                 f"{where(self.turns)}: turns of schedule '{self.word()}' returned {turns} of round "

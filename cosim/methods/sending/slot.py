@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from cosim.errors import MethodError
 from cosim.methods.message import Turn
@@ -14,8 +16,6 @@ from cosim.methods.state import DeviceState
 from cosim.randomness import stream
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from cosim.methods.projection.slot import Projection
 
 
@@ -96,11 +96,15 @@ class Sending(Part):
     def decided(self, own: DeviceState, at: Deciding) -> tuple[DeviceState, bool]:
         """What `speaks` says; raises MethodError, with the line of its code, for anything but a
         state and whether it speaks."""
-        decision = self.speaks(own, at)
+        decision: Any = self.speaks(own, at)
         match decision:
-            case (DeviceState(), bool()):
-                return decision
+            case (DeviceState(), bool() | np.bool_() as speaks):
+                return decision[0], bool(speaks)
+            case tuple():
+                words = f"({', '.join(type(item).__name__ for item in decision)})"
+            case _:
+                words = type(decision).__name__
         raise MethodError(
-            f"{where(self.speaks)}: speaks of sending '{self.word()}' returned "
-            f"{type(decision).__name__}, expected a pair: the DeviceState, and True or False"
+            f"{where(self.speaks)}: speaks of sending '{self.word()}' returned {words}, expected a "
+            "pair: the DeviceState, and True or False"
         )

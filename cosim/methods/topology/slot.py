@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +94,8 @@ class Topology(Part):
         None: links carry any number of neighbours. Raises MethodError, with the line of its code,
         for edges that are no pairs of two of the devices.
         """
-        edges = self.edges(devices, random, positions_m, need)
+        returned: object = self.edges(devices, random, positions_m, need)
+        edges: Any = list(returned) if isinstance(returned, Iterable) else returned
         try:
             return joined(devices, edges)
         except (KeyError, TypeError, ValueError) as error:
@@ -117,7 +118,7 @@ def _no_pair(edges: object, devices: set[int]) -> object:
     """The first edge that does not join two of the devices; all that was returned, where that is
     no list of any."""
     for edge in edges if isinstance(edges, Iterable) else ():
-        pair = tuple(edge) if isinstance(edge, Iterable) else ()
-        if len(pair) != 2 or pair[0] == pair[1] or not devices.issuperset(pair):
+        pair = list(edge) if isinstance(edge, Iterable) else []
+        if len(pair) != 2 or pair[0] == pair[1] or not all(end in list(devices) for end in pair):
             return edge
     return edges

@@ -33,8 +33,8 @@ class OfHeard(AmongNeighbours):
         self, device: int, other: int, graph: Graph, rows: Sequence[float] | None = None
     ) -> float:
         """The neighbour's amount in that of the device and all of its neighbours."""
-        members = {device, other, *graph[device]}
-        amounts = {id_: self.amount(rows[id_] if rows else 1.0) for id_ in sorted(members)}
+        members = sorted({device, *graph[device]})
+        amounts = {id_: self.amount(rows[id_] if rows else 1.0) for id_ in members}
         return amounts[other] / sum(amounts.values())
 
     def within(
@@ -44,7 +44,10 @@ class OfHeard(AmongNeighbours):
         graph: Graph,
         rows: Sequence[float] | None = None,
     ) -> list[float]:
-        """The amounts of what was heard; shares of the neighbourhood where own ones are kept."""
+        """The amounts of what was heard; shares where absent ones' are kept, of the device's
+        neighbours and of whom it heard from an earlier graph."""
         if self.absent == "renormalise":
             return self.of(device, heard, {})
-        return super().within(device, heard, graph, rows)
+        senders = {part.message.device for part in heard}
+        neighbours = tuple(sorted(senders.union(graph.get(device, ())) - {device}))
+        return super().within(device, heard, {**graph, device: neighbours}, rows)

@@ -33,7 +33,7 @@ def emptied(
         return []
     first = short[0]
     return [
-        f"batteries of {len(short)} of {len(devices)} devices are empty before the last round, by "
-        f"computing alone: device {first.id} has {first.profile.battery_j:g} J, and "
+        f"batteries of {len(short)} of {len(devices)} devices are empty before the last round "
+        f"ends, by computing alone: device {first.id} has {first.profile.battery_j:g} J, and "
         f"{scenario.rounds} rounds take {needs_j[first.id]:.3g} J"
     ]

@@ -84,9 +84,9 @@ def settled(scenario: Scenario) -> tuple[Scenario, str | None]:
             f"{who}: how fast {count} devices agree is not computed; expected at most "
             f"{MOST_DEVICES} devices, or a number in place of 'connectivity'"
         )
-    ids, where_m = range(count), None
+    ids, where_m = list(range(count)), None
     if method.topology.needs_positions:
-        where_m = channel_of(scenario, build_devices(scenario)).positions_m(list(ids), 0.0)
+        where_m = channel_of(scenario, build_devices(scenario)).positions_m(ids, 0.0)
     with failures_told(scenario):
         mixings = len(method.schedule.played(1))
         rho, graphs = expected_contraction(

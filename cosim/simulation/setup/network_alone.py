@@ -9,7 +9,7 @@ from cosim.methods.sending.slot import Sending
 from cosim.scenario.model import Scenario
 from cosim.simulation.setup.radio_warnings import efficiency_needed
 
-# Below so many bit/s/Hz what is sent takes a thousandth of Γ.
+# Of Q·n/(W·Γ): links that carry hundreds of times as much have next to nothing to do.
 _LITTLE_BIT_S_HZ = 1e-3
 
 
@@ -39,7 +39,7 @@ def unasked(scenario: Scenario, bits: int | None) -> Iterator[str]:
     needed = efficiency_needed(scenario.radio, receivers, bits or 0)
     if 0.0 < needed < _LITTLE_BIT_S_HZ:
         yield (
-            f"learning.payload_bits: {learning.payload_bits} bit are through in a thousandth of "
-            f"radio.deadline_s, {scenario.radio.deadline_s:g} s, or less: are they counted in bit "
-            "and s?"
+            f"learning.payload_bits: {learning.payload_bits} bit by radio.deadline_s, "
+            f"{scenario.radio.deadline_s:g} s, take less than {_LITTLE_BIT_S_HZ:g} bit/s/Hz: are "
+            "they counted in bit and s?"
         )
