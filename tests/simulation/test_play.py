@@ -1,5 +1,6 @@
 """However a run ends, its directory says so and what was written can be read."""
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from cosim.errors import CosimError, RunDirectoryError
 from cosim.lifecycle import play as play_module
+from cosim.lifecycle import timed_trace
 from cosim.lifecycle.play import Interrupted, play
 from cosim.scenario.load import load
 from cosim.scenario.model import Scenario
@@ -62,7 +64,13 @@ def test_a_completed_run_is_complete(tmp_path: Path) -> None:
     assert len(opened.rounds) == 4
 
 
-def test_while_it_runs_the_directory_says_so_and_is_readable(tmp_path: Path) -> None:
+@pytest.mark.parametrize("waited_s", [0.0, 60.0])
+def test_while_it_runs_the_directory_says_so_and_is_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waited_s: float
+) -> None:
+    """Rounds of the network alone are not a file each, unless rows have waited for a second."""
+    clock = count(0.0, waited_s)
+    monkeypatch.setattr(timed_trace, "monotonic", lambda: next(clock))
     seen: list[tuple[str, int]] = []
 
     class Watch:
@@ -77,7 +85,8 @@ def test_while_it_runs_the_directory_says_so_and_is_readable(tmp_path: Path) -> 
             seen.append((opened.manifest["status"], len(opened.rounds)))
 
     play(scenario(rounds=3), out=tmp_path / "run", observers=[Watch()])
-    assert seen == [("running", 2), ("running", 4), ("running", 6)]
+    every = [2, 4, 6] if waited_s else [0, 0, 0]
+    assert seen == [("running", rows) for rows in every]
 
 
 def test_a_crash_is_raised_and_leaves_the_rounds_before_it(
