@@ -297,12 +297,14 @@ def test_no_global_random_generator() -> None:
             assert not function.startswith("np.random.") or function in named, name
 
 
-def test_the_host_clock_is_read_for_the_manifest_a_profile_and_to_stop_a_pattern_alone() -> None:
+def test_the_host_clock_is_read_for_what_is_no_result_alone() -> None:
+    """For the manifest, progress, a profile, to stop a pattern, and for when rows are on disk."""
     readers = {
         "cosim.host.phases",
         "cosim.host.timed_regex",
         "cosim.lifecycle.play",
         "cosim.lifecycle.journaled_learner",
+        "cosim.lifecycle.timed_trace",
         "cosim.observers.progress",
         "cosim.observers.tally",
         "cosim.profiling.contention",

@@ -170,14 +170,14 @@ def _unknown_key(
 
 
 def _elsewhere(core: CoreSchema, path: Loc) -> str | None:
-    """The only path that ends with the key of this one and lies deeper; None where there is none,
-    or several, or another variant of the same mapping has the key."""
+    """The only path that ends with the key of this one and lies no higher; None where there is
+    none, or several, or another variant of the same mapping has the key."""
     here = tuple(0 if isinstance(step, int) else step for step in path)
     paths = set(core.paths_to(str(path[-1])))
     if len(paths) != 1 or here in paths:
         return None
     (only,) = paths
-    return dotted(only) if len(only) > len(path) else None
+    return dotted(only) if len(only) >= len(path) else None
 
 
 def _literals(core: CoreSchema, schemas: Iterable[Schema | None]) -> list[str]:
