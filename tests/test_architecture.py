@@ -166,6 +166,7 @@ FLOORS = {
         {"world"},
         {"rounds"},
         {"setup"},
+        {"agreement"},
     ],
     "scenario": [
         {"by_name", "reading", "section"},

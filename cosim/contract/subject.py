@@ -15,7 +15,7 @@ from cosim.methods.method import Method
 from cosim.methods.outside import forget
 from cosim.scenario.method import read_method
 from cosim.scenario.model import Scenario
-from cosim.simulation.setup.build import settled
+from cosim.simulation.agreement import settled
 
 if TYPE_CHECKING:
     from cosim.learning.base.base_model import BaseModel

@@ -32,6 +32,7 @@ from cosim.scenario.load import dump, load
 from cosim.scenario.model import WHO_COMPUTES, Scenario
 from cosim.scenario.origins import origins_of
 from cosim.scenario.reading.differences import differences
+from cosim.simulation.agreement import settled
 from cosim.simulation.learner import OwnedLearner
 from cosim.simulation.recorder import Observer
 from cosim.simulation.rounds.schedule import play_out
@@ -82,10 +83,11 @@ def play(
     directory = claim_run_directory(out, name=scenario.name)
     # Held before the model is loaded, which takes a while: whoever finds the directory must know.
     with _given_back(directory, keep=found_empty) as claim, held(directory):
-        learner = build_learner(scenario)
+        told, _ = settled(scenario)
+        learner = build_learner(told)
         devices = build_devices(scenario)
         require_disk(disk_of(scenario, learner, devices), directory)
-        run = _Run(directory, scenario, devices, learner, observers, spacing)
+        run = _Run(directory, scenario, told, devices, learner, observers, spacing)
         source = method_source(scenario)
         claim.used = True
         with explain_full_disk(directory, f"cosim resume {directory}"):
@@ -119,7 +121,8 @@ def resume(
         else:
             now = outside_origins(origins_of(scenario))
             _refuse_other_origins(directory, outside_origins(manifest.get("outside")), now)
-        learner = build_learner(scenario)
+        told, _ = settled(scenario)
+        learner = build_learner(told)
         if checkpoint is not None:
             now = origins(opening_manifest(scenario, learner), learner)
             _refuse_other_origins(directory, checkpoint.index["origins"], now)
@@ -127,9 +130,8 @@ def resume(
         start = "its start: there is no checkpoint" if checkpoint is None else _start_of(checkpoint)
         _log.info("resuming %s from %s", directory, start)
         clear_results(directory)
-        devices = build_devices(scenario)
-        run = _Run(directory, scenario, devices, learner, observers, spacing, checkpoint, times)
-        return run.play(begun)
+        whom = build_devices(scenario), learner, observers
+        return _Run(directory, scenario, told, *whom, spacing, checkpoint, times).play(begun)
 
 
 class _Run:
@@ -139,6 +141,7 @@ class _Run:
         self,
         directory: Path,
         scenario: Scenario,
+        told: Scenario,
         devices: Sequence[Device],
         learner: OwnedLearner,
         observers: Sequence[Observer],
@@ -160,7 +163,7 @@ class _Run:
         self.journaled = JournaledLearner(learner, journal, None if alone else self.phases)
         if checkpoint is not None and keeps:
             self.journaled.put_back(checkpoint.index["learner"], checkpoint.tensors())
-        self.world = world_of(scenario, devices, self.journaled.learner, self.trace, observers)
+        self.world = world_of(told, devices, self.journaled.learner, self.trace, observers)
         self.manifest["warnings"] = self.world.warnings
         if keeps:
             self._keep(spacing, checkpoint)

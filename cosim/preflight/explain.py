@@ -16,9 +16,10 @@ from cosim.preflight.disk import disk_words, estimate_disk
 from cosim.scenario.model import Scenario
 from cosim.scenario.radio import D2dOutdoor, Radio
 from cosim.si_prefix import span, with_prefix
+from cosim.simulation.agreement import settled
 from cosim.simulation.compute_time import compute_time_s
 from cosim.simulation.links.link_need import margin_db
-from cosim.simulation.setup.build import build_devices, channel_of, given_work, settled
+from cosim.simulation.setup.build import build_devices, channel_of, given_work
 from cosim.simulation.setup.equipment import equipment
 from cosim.simulation.setup.first_links import FirstLinks, first_links
 from cosim.simulation.setup.radio_warnings import (

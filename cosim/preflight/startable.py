@@ -10,7 +10,8 @@ from typing import Any
 from cosim.errors import CosimError
 from cosim.preflight.disk import estimate_disk, require_disk
 from cosim.scenario.model import Scenario
-from cosim.simulation.setup.build import build_devices, given_work, settled
+from cosim.simulation.agreement import settled
+from cosim.simulation.setup.build import build_devices, given_work
 
 # What a scenario's model, tasks, memory and disk do not depend on, or hardly.
 _APART = {"seed", "name"}

@@ -24,7 +24,7 @@ from cosim.methods.weights.uniform import Uniform
 from cosim.preflight.explain import explain
 from cosim.randomness import stream
 from cosim.scenario.model import Scenario
-from cosim.simulation.setup.build import build_learner, settled
+from cosim.simulation.agreement import settled
 from cosim.topology.mixing import contraction
 from cosim.verification.verify import verify
 
@@ -166,7 +166,7 @@ def test_where_a_round_has_no_mixing_it_is_refused(parts: Any, words: str) -> No
 
 def test_devices_that_never_agree_or_are_too_many_are_refused() -> None:
     never = scenario(topology={"graph": "erdos_renyi", "probability": 0.0})
-    for ask in (build_learner, settled, explain):
+    for ask in (settled, explain):
         with pytest.raises(MethodError, match="the contraction is 1: devices never agree"):
             ask(never)
     with pytest.raises(MethodError, match="at most 500 devices"):

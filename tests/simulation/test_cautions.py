@@ -3,6 +3,7 @@
 from cosim.methods import METHODS
 from cosim.preflight.explain import explain
 from cosim.scenario.model import Scenario
+from cosim.simulation.agreement import settled
 from cosim.simulation.setup.build import build_devices, build_learner, world_of
 from cosim.simulation.setup.warnings import world_warnings
 from tests.simulation.small_networks import MemoryTrace
@@ -31,6 +32,7 @@ def test_a_run_warns_of_it_as_check_does_where_the_interval_follows_from_the_gra
         {"learning": "none", "rounds": 1, "method": method, "devices": [{"count": 3}]}
     )
     devices = build_devices(scenario)
-    run = world_of(scenario, devices, build_learner(scenario), MemoryTrace())
+    told, _ = settled(scenario)
+    run = world_of(told, devices, build_learner(told), MemoryTrace())
     assert run.warnings == list(explain(scenario).warnings)
     assert not any("stays as each device has it" in sentence for sentence in run.warnings)

@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from simpy import Environment
 
-from cosim.errors import MethodError
 from cosim.host.collector import uncollected
-from cosim.methods.connectivity import MOST_DEVICES, expected_contraction
 from cosim.methods.workload import Workload
 from cosim.mobility.area import Area, Disc, Square
 from cosim.scenario.model import Scenario
@@ -29,9 +27,6 @@ from cosim.simulation.station import Device, Station
 from cosim.simulation.world import World
 from cosim.trace.schema import Cause
 
-# A contraction nearer to 1 than this is 1, but for rounding.
-_AGREEING = 1e-9
-
 
 def build_devices(scenario: Scenario) -> list[Device]:
     """Builds the devices with consecutive ids, group by group; each owns its mobility stream.
@@ -51,10 +46,9 @@ def build_devices(scenario: Scenario) -> list[Device]:
 def build_learner(scenario: Scenario) -> OwnedLearner:
     """Builds the scenario's learner: the base model loaded, the tasks read and encoded.
 
-    Raises `CosimError` for a model or a task that cannot be used, or devices that never agree where
-    a part asks how fast they do.
+    Its method's parts have been told how fast devices agree, where they ask. Raises `CosimError`
+    for a model or a task that cannot be used.
     """
-    scenario, _ = settled(scenario)
     if scenario.learning.model == "none":
         return NullLearner(
             scenario.learning.payload_bits,
@@ -66,43 +60,6 @@ def build_learner(scenario: Scenario) -> OwnedLearner:
         from cosim.learning.prepare import prepare
 
     return prepare(scenario)
-
-
-def settled(scenario: Scenario) -> tuple[Scenario, str | None]:
-    """The scenario with what its method's parts ask of how fast devices agree, and words on it;
-    as it is, and None, where they ask for nothing.
-
-    Raises MethodError where devices never agree, or are too many for it to be computed.
-    """
-    method = scenario.method
-    asking = [part for part in method.parts() if part.asks_contraction]
-    if not asking:
-        return scenario, None
-    who, count = ", ".join(f"method.{part.slot}" for part in asking), scenario.device_count
-    if count > MOST_DEVICES:
-        raise MethodError(
-            f"{who}: how fast {count} devices agree is not computed; expected at most "
-            f"{MOST_DEVICES} devices, or a number in place of 'connectivity'"
-        )
-    ids, where_m = list(range(count)), None
-    if method.topology.needs_positions:
-        where_m = channel_of(scenario, build_devices(scenario)).positions_m(ids, 0.0)
-    with failures_told(scenario):
-        mixings = len(method.schedule.played(1))
-        rho, graphs = expected_contraction(
-            method.topology, method.weighing, ids, scenario.seed, where_m, mixings
-        )
-    if rho > 1 - _AGREEING:
-        raise MethodError(
-            f"{who}: with topology {method.topology} and weights {method.weighing} the contraction "
-            f"is {rho:.6g}: devices never agree, or not surely; choose others, or a number in "
-            "place of 'connectivity'"
-        )
-    parts = {part.slot: part.told(rho) for part in asking}
-    words = f"ρ = {rho:.3g} of {method.topology} with weights {method.weighing}"
-    words += f", from {graphs} drawn graphs" if graphs > 1 else ""
-    words += f": {', '.join(f'{slot} {part}' for slot, part in parts.items())}"
-    return scenario.model_copy(update={"method": method.model_copy(update=parts)}), words
 
 
 def world_of(
@@ -134,8 +91,7 @@ def world_of(
         description = learner.describe([device.id for device in devices])
         bits, modules = max(description.first_bits), len(description.sizes)
         links = first_links(scenario, devices, channel, bits)
-    told, _ = settled(scenario)
-    warnings = world_warnings(told, devices, work, links, bits, modules)
+    warnings = world_warnings(scenario, devices, work, links, bits, modules)
     world.warnings = [*warnings, *learner.warnings]
     return world
 
