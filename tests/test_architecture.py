@@ -166,6 +166,7 @@ FLOORS = {
         {"world"},
         {"rounds"},
         {"setup"},
+        {"rehearsal"},
         {"agreement"},
     ],
     "scenario": [

@@ -15,6 +15,7 @@ from cosim.learning.calibration.prompt_features import gate_blocks
 from cosim.learning.costs.flop import Work
 from cosim.learning.costs.memory import GIB, MemoryEstimate, refuse_what_does_not_fit
 from cosim.learning.costs.storage import Storage, storage
+from cosim.learning.data.device_rows import DeviceRows
 from cosim.learning.data.division import answers_in_words
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.pool import Question, TaskPool
@@ -59,6 +60,7 @@ class Forecast:
         density and rank of any device, even over the modules.
     trained: values that a device of the largest density and rank trains.
     ranks: the same by rank, the largest first; one where all devices have the same.
+    rows: training rows by device.
     work: a mean round's by device; a first round calibrates and chooses a mask besides.
     scoring_flop: forward passes over all that a device is asked in one evaluation, a question's
         candidates behind a prompt that is read once.
@@ -73,6 +75,7 @@ class Forecast:
     later_bits: int
     trained: int
     ranks: tuple[RankForecast, ...]
+    rows: list[int]
     work: list[Workload]
     scoring_flop: float
     memory: str
@@ -109,12 +112,14 @@ def forecast_of(
         for rank in sorted(devices, reverse=True)
     )
     largest = by_rank[0]
+    rows = DeviceRows(pools, tasks_of(scenario), scenario.seed)
     work = Work.of(model, layout, trainable_projection=method.projection.moves)
     return Forecast(
         first_bits=largest.first_bits,
         later_bits=largest.later_bits,
         trained=largest.trained,
         ranks=by_rank,
+        rows=[len(rows.own(device)) for device in range(scenario.device_count)],
         work=mean_rounds(scenario, layout, work, pools),
         scoring_flop=sum(asked_flop(work, row) for pool in pools.values() for row in pool.test),
         storage=storage(layout, method, densities_of(scenario), features, scenario.ranks),

@@ -124,9 +124,14 @@ class Part(Choice):
         """Whether it must be `told` how fast devices agree before the run begins."""
         return False
 
+    @property
+    def asks_rehearsal(self) -> bool:
+        """Whether that is to be of what the scenario's network mixes where it plays alone, and not
+        of the law of the method's topology and weights."""
+        return False
+
     def told(self, contraction: float) -> Self:
-        """The part with what follows from ρ of the method's topology and weights at the start, in
-        [0, 1); it asks for nothing more."""
+        """The part with what follows from ρ, in [0, 1); it asks for nothing more."""
         return self
 
     def refuses(self, method: Any) -> str | None:

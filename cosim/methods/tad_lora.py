@@ -8,8 +8,9 @@ cross term Σ_j W_ij·(B_j − B̄)(A_j − Ā) falls. The best T grows as Θ(1/
 Theirs, second-hand: the mixing of both factors, p from .5 to .01, B = 0 and one A for all. Not seen
 in the paper, and ours: Metropolis's weights (a reproduction has them), B first, p = 0.1, and T = 2,
 which is `best_interval` for ρ = .643 of ten devices at that p with constant 1. T is a number here;
-`interval: connectivity` has it follow from the topology and the weights. The optimiser's state of a
-factor waits while it is idle, where the reproduction begins each round without one.
+`interval: connectivity` has it follow from the topology and the weights, `realised` from what the
+scenario's links really let devices mix. The optimiser's state of a factor waits while it is idle,
+where the reproduction begins each round without one.
 """
 
 from cosim.methods.aggregation.mean import Mean

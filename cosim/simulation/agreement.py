@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cosim.errors import MethodError
 from cosim.methods.connectivity import MOST_DEVICES, expected_contraction
+from cosim.methods.part import Part
 from cosim.scenario.model import Scenario
 from cosim.scenario.origins import failures_told
+from cosim.simulation.rehearsal import rehearsed_contraction
 from cosim.simulation.setup.build import build_devices, channel_of
 
 # A contraction nearer to 1 than this is 1, but for rounding.
@@ -16,19 +20,38 @@ def settled(scenario: Scenario) -> tuple[Scenario, str | None]:
     """The scenario with what its method's parts ask of how fast devices agree, and words on it;
     as it is, and None, where they ask for nothing.
 
-    Raises MethodError where devices never agree, or are too many for it to be computed.
+    Raises MethodError where devices never agree, or are too many for it to be computed, and
+    `CosimError` where a rehearsal asks for it, for a model or a task that cannot be used.
     """
-    method = scenario.method
-    asking = [part for part in method.parts() if part.asks_contraction]
+    asking = [part for part in scenario.method.parts() if part.asks_contraction]
     if not asking:
         return scenario, None
     who, count = ", ".join(f"method.{part.slot}" for part in asking), scenario.device_count
     if count > MOST_DEVICES:
         raise MethodError(
             f"{who}: how fast {count} devices agree is not computed; expected at most "
-            f"{MOST_DEVICES} devices, or a number in place of 'connectivity'"
+            f"{MOST_DEVICES} devices, or a number in place of a word"
         )
-    ids, where_m = list(range(count)), None
+    rehearses = any(part.asks_rehearsal for part in asking)
+    rho, source = _rehearsed(scenario, who, asking) if rehearses else _by_law(scenario)
+    if rho > 1 - _AGREEING:
+        raise MethodError(
+            f"{who}: with {source} the contraction is {rho:.6g}: devices never agree, or not "
+            "surely; choose others, or a number in place of a word"
+        )
+    told = _told(scenario, asking, rho)
+    words = ", ".join(f"{part.slot} {getattr(told.method, part.slot)}" for part in asking)
+    return told, f"ρ = {rho:.3g} of {source}: {words}"
+
+
+def _told(scenario: Scenario, asking: Sequence[Part], contraction: float) -> Scenario:
+    parts = {part.slot: part.told(contraction) for part in asking}
+    return scenario.model_copy(update={"method": scenario.method.model_copy(update=parts)})
+
+
+def _by_law(scenario: Scenario) -> tuple[float, str]:
+    """ρ of the topology's graphs and the weights, and what it is of."""
+    method, ids, where_m = scenario.method, range(scenario.device_count), None
     if method.topology.needs_positions:
         where_m = channel_of(scenario, build_devices(scenario)).positions_m(ids, 0.0)
     with failures_told(scenario):
@@ -36,14 +59,18 @@ def settled(scenario: Scenario) -> tuple[Scenario, str | None]:
         rho, graphs = expected_contraction(
             method.topology, method.weighing, ids, scenario.seed, where_m, mixings
         )
-    if rho > 1 - _AGREEING:
+    source = f"topology {method.topology} with weights {method.weighing}"
+    return rho, source + (f", from {graphs} drawn graphs" if graphs > 1 else "")
+
+
+def _rehearsed(scenario: Scenario, who: str, asking: Sequence[Part]) -> tuple[float, str]:
+    """ρ of what the network mixes where it plays alone, and what it is of."""
+    radio = scenario.radio
+    if radio.packets.model == "one_shot" or radio.access.model == "air":
+        section = "packets" if radio.packets.model == "one_shot" else "access"
         raise MethodError(
-            f"{who}: with topology {method.topology} and weights {method.weighing} the contraction "
-            f"is {rho:.6g}: devices never agree, or not surely; choose others, or a number in "
-            "place of 'connectivity'"
+            f"{who}: a rehearsal counts messages that arrive whole, and with radio.{section} "
+            f"'{getattr(radio, section).model}' they do not; use 'connectivity', or a number"
         )
-    parts = {part.slot: part.told(rho) for part in asking}
-    words = f"ρ = {rho:.3g} of {method.topology} with weights {method.weighing}"
-    words += f", from {graphs} drawn graphs" if graphs > 1 else ""
-    words += f": {', '.join(f'{slot} {part}' for slot, part in parts.items())}"
-    return scenario.model_copy(update={"method": method.model_copy(update=parts)}), words
+    rho = rehearsed_contraction(_told(scenario, asking, 0.0))
+    return rho, f"what {scenario.rounds} rounds of the network alone mix"

@@ -55,7 +55,8 @@ class _Mixing:
 class NullLearner:
     """The null learner has fixed bits and fixed work, and no torch: the network alone.
 
-    `density` s of the masks that a method would have, None where it has none.
+    `density` s of the masks that a method would have, None where it has none. `bits_of` and
+    `work_of` tell what a device's are: here those given, of everyone.
     """
 
     def __init__(
@@ -75,11 +76,11 @@ class NullLearner:
 
     def submit(self, device: int, round_: int) -> Job[FineTuned] | None:
         """A job of the scenario's work; nothing is calibrated."""
-        return _FineTuning(self._work) if round_ else None
+        return _FineTuning(self.work_of(device)) if round_ else None
 
     def messages(self, device: int, turn: Turn, receivers: Sequence[int]) -> Outgoing | None:
-        """The scenario's bits for everybody."""
-        return Outgoing(None, dict.fromkeys(receivers, self._bits))
+        """The device's bits for everybody."""
+        return Outgoing(None, dict.fromkeys(receivers, self.bits_of(device)))
 
     def experts(self, device: int, receivers: Sequence[int], offered: Any = None) -> Outgoing:
         """The scenario's bits for every expert that a receiver lacks."""
@@ -116,7 +117,7 @@ class NullLearner:
 
     def describe(self, devices: Sequence[int], together: bool = False) -> Description:
         """One module whose mask keeps as many values as are sent; none without masks."""
-        bits = [self._bits] * len(devices)
+        bits = [self.bits_of(device) for device in devices]
         if self._density is None:
             return Description(bits, np.zeros((len(devices), 0)), np.zeros(0))
         sizes = np.array([self._values / self._density])
@@ -127,6 +128,14 @@ class NullLearner:
 
     def close(self) -> None:
         """Nothing outlives the last event."""
+
+    def bits_of(self, device: int) -> int:
+        """Bits of a message of the device's."""
+        return self._bits
+
+    def work_of(self, device: int) -> Workload:
+        """What a round takes the device."""
+        return self._work
 
     def bank(self, device: int) -> set[int]:
         """The owners whose experts a device holds, itself among them."""

@@ -6,10 +6,12 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
+from cosim.methods.aggregation.slot import Aggregation
 from cosim.methods.chosen import Chosen
 from cosim.methods.layout import Layout
 from cosim.methods.message import Said, Values
 from cosim.methods.projection.trained import Trained
+from cosim.methods.sending.slot import Sending
 from cosim.methods.state import DeviceState
 from cosim.topology.mixing import best_interval
 
@@ -19,18 +21,21 @@ _FACTORS = {"expansion": "BA", "projection": "AB"}
 class Alternating(Trained):
     """A starts the same for all devices; round t trains B or A, by ⌊(t − 1)/T⌋ mod 2.
 
-    With `interval: connectivity` T is round(1/√(1 − ρ)), at least 1, the order in which the best T
-    grows (arXiv 2602.00451). Ours are the constant 1 and where ρ comes from: from the topology's
-    law and the weights, with devices where they are at the start, all of them there, equal in rows,
-    speaking in every round, and heard. So all of them know T before they begin, and it stays for
-    the run. `cosim check` tells it.
+    With `interval: connectivity` or `realised` T is round(1/√(1 − ρ)), at least 1, the order in
+    which the best T grows (arXiv 2602.00451). Ours are the constant 1 and where ρ comes from. Of
+    `connectivity` it is that of the topology's law and the weights, with devices where they are at
+    the start, all of them there, equal in rows, speaking in every round, and heard. Of `realised`
+    it is that of the matrices that all rounds really mix where the network plays alone before the
+    run: what is late, cut off or out of reach is missing from them. So all devices know T before
+    they begin, and it stays for the run. `cosim check` tells it.
     """
 
     name: Literal["alternating"] = "alternating"  # type: ignore[assignment]
-    interval: Annotated[int, Field(ge=1)] | Literal["connectivity"] = Field(
+    interval: Annotated[int, Field(ge=1)] | Literal["connectivity", "realised"] = Field(
         1,
         description="T, rounds in a row that train one factor, before they train the other; or "
-        "connectivity, 1/√(1 − ρ) by how fast devices agree in the topology with these weights",
+        "1/√(1 − ρ) by how fast devices agree: connectivity, in the topology with these weights; "
+        "realised, over the scenario's links, played alone before the run",
     )
     starts_with: Literal["expansion", "projection"] = Field(
         "expansion",
@@ -89,12 +94,35 @@ class Alternating(Trained):
                 f"{needs}the shares of weights '{method.weighing.word()}' do not sum to 1; use "
                 "others, or give T as a number"
             )
+        if self.asks_rehearsal:
+            return self._unrehearsed(method, needs)
+        return None
+
+    def _unrehearsed(self, method: Chosen, needs: str) -> str | None:
+        """Why nobody knows what is mixed before something is learnt; None where one does."""
+        aggregation, sending = method.aggregation, method.sending
+        if type(sending).speaks is not Sending.speaks:
+            return (
+                f"{needs}with sending '{sending.word()}' who speaks hangs on what is learnt, and "
+                "the network alone does not know it; use 'connectivity', or give T as a number"
+            )
+        same = type(aggregation).effective_shares is Aggregation.effective_shares
+        if aggregation.remembers or not same:
+            return (
+                f"{needs}aggregation '{aggregation.word()}' mixes other shares than the weights' "
+                "of what has just arrived; use 'connectivity', or give T as a number"
+            )
         return None
 
     @property
     def asks_contraction(self) -> bool:
         """Where T hangs on it."""
-        return self.interval == "connectivity"
+        return not isinstance(self.interval, int)
+
+    @property
+    def asks_rehearsal(self) -> bool:
+        """Where T hangs on what is realised."""
+        return self.interval == "realised"
 
     def told(self, contraction: float) -> Self:
         """With T as a number."""

@@ -1,0 +1,142 @@
+"""ρ of what devices really mix, seen before the run by the network alone, and the T from it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cosim
+from cosim.errors import MethodError
+from cosim.methods import METHODS
+from cosim.methods.connectivity import expected_contraction
+from cosim.methods.message import Turn
+from cosim.methods.projection.alternating import Alternating
+from cosim.methods.topology.ring import Ring
+from cosim.methods.weights.by_rows import ByRows
+from cosim.methods.weights.metropolis import Metropolis
+from cosim.methods.workload import Workload
+from cosim.preflight.explain import explain
+from cosim.scenario.load import load
+from cosim.scenario.model import Scenario
+from cosim.simulation.agreement import settled
+from cosim.simulation.rehearsal import RehearsingLearner, rehearsed_contraction
+from cosim.verification.verify import verify
+
+REALISED = {"name": "alternating", "interval": "realised"}
+
+
+def scenario(radio: Any = None, rounds: int = 8, **method: Any) -> Scenario:
+    """Ten devices on a disc of 300 m, 32 kbit to each neighbour; nothing fades."""
+    return Scenario.model_validate(
+        {
+            "seed": 2,
+            "rounds": rounds,
+            "learning": {"model": "none", "payload_bits": 32768, "flop": 1e6},
+            "method": {"name": "tad_lora", "projection": REALISED, **method},
+            "devices": [{"count": 10, "mobility": "static"}],
+            "area": {"shape": "disc", "radius_m": 300},
+            "adapter": {"bits_per_value": 32},
+            "radio": {"bandwidth_hz": 1e6, "fading": "none", **(radio or {})},
+        }
+    )
+
+
+def test_where_all_is_heard_it_is_that_of_the_law() -> None:
+    by_law, _ = expected_contraction(Ring(), Metropolis(), range(10), seed=2)
+    heard = scenario({"deadline_s": 5.0}, topology="ring")
+    assert rehearsed_contraction(heard) == pytest.approx(by_law, rel=1e-12)
+    told, words = settled(heard)
+    assert told.method.projection == Alternating(interval=2)
+    assert words is not None
+    assert words.startswith(f"ρ = {by_law:.3g} of what 8 rounds of the network alone mix: ")
+    facts = {fact.name: fact.value for fact in explain(heard).facts}
+    assert facts["agreement"] == words
+
+
+def test_what_is_late_is_missing_from_it() -> None:
+    """All to all is agreement at once by law; links that Γ cuts off leave less than that."""
+    loose, tight = (scenario({"deadline_s": s}, topology="complete") for s in (5.0, 0.08))
+    assert rehearsed_contraction(loose) == pytest.approx(0.0, abs=1e-12)
+    assert 0.1 < rehearsed_contraction(tight) < 1.0
+
+
+def test_devices_that_hear_nobody_never_agree() -> None:
+    deaf = scenario({"deadline_s": 1e-6}, topology="complete")
+    with pytest.raises(MethodError, match="what 8 rounds of the network alone mix the contraction"):
+        settled(deaf)
+
+
+def test_shares_are_those_of_the_weights() -> None:
+    """One of 10 rows hears one of 30: a quarter and three quarters, in the first turn of two."""
+    work = [Workload.none()] * 2
+    learner = RehearsingLearner([8, 16], work, [10.0, 30.0], ByRows())
+    learner.mix(0, {1: None}, {1: 0}, Turn(1), {})
+    learner.mix(1, {}, {}, Turn(1), {})
+    assert learner.mixing.matrix.tolist() == [[0.25, 0.75], [0.0, 1.0]]
+    out = learner.messages(1, Turn(1), [0])
+    assert out is not None
+    assert out.bits == {0: 16}
+
+
+@pytest.mark.parametrize(
+    ("method", "parts", "words"),
+    [
+        ("event_gossip", {}, "who speaks hangs on what is learnt"),
+        ("lora", {"aggregation": "snapshots", "sending": "every_turn"}, "mixes other shares"),
+        ("tad_lora", {"schedule": "asynchronous"}, "devices mix what has come by then"),
+    ],
+)
+def test_what_hangs_on_learning_is_refused(method: str, parts: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        METHODS[method].with_(projection=Alternating(interval="realised"), **parts)
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "method"),
+    [
+        ("packets", {"model": "one_shot"}, {"weights": "uniform"}),
+        ("access", {"model": "air"}, {"weights": "uniform", "aggregation": "superposed_mean"}),
+    ],
+)
+def test_messages_that_do_not_arrive_whole_are_refused(
+    section: str, value: Any, method: Any
+) -> None:
+    broken = scenario({section: value}, topology="complete", **method)
+    with pytest.raises(MethodError, match=f"radio.{section} '{value['model']}' they do not"):
+        settled(broken)
+
+
+RUN = """\
+seed: 2
+rounds: 8
+method: {{name: tad_lora, topology: complete, projection: {{name: alternating, interval: {T}}}}}
+base_model: {{source: "path:{model}", dtype: float32}}
+adapter: {{rank: 2, alpha: 6}}
+tasks: {{sums: {{dataset: chain_sum, samples: 60, parameters: {{max_terms: 2, max_digits: 1}}}}}}
+training: {{steps: 1, batch_size: 2, learning_rate: 0.02}}
+evaluation: {{every: 8, samples: 3}}
+devices: [{{count: 10, mobility: {{model: static}}}}]
+area: {{shape: disc, radius_m: 300}}
+radio: {{bandwidth_hz: 1.0e6, deadline_s: 0.06, fading: {{model: none}}}}
+trace: {{adapters: false, diagnostics: true}}
+"""
+
+
+@pytest.mark.slow
+def test_it_is_the_rho_that_the_run_then_has(tiny_llama: Path, tmp_path: Path) -> None:
+    """Half of the messages are late. What both sum up differs by rounding alone."""
+    runs = {}
+    for T in ("realised", 2):
+        path = tmp_path / f"{T}.yaml"
+        path.write_text(RUN.format(model=tiny_llama, T=T), encoding="utf-8")
+        runs[T] = cosim.run(path, out=tmp_path / str(T))
+    asked = runs["realised"]
+    assert asked.manifest["results_sha256"] == runs[2].manifest["results_sha256"]
+    assert asked.manifest["told"] == {"projection": "alternating (interval: 2)"}
+    late = (asked.transfers["cause"] == "deadline").mean()
+    assert 0.2 < late < 0.8
+    found = asked.diagnostics.query("quantity == 'contraction'")["value"].iloc[-1]
+    again = load(tmp_path / "2.yaml")
+    assert rehearsed_contraction(again) == pytest.approx(found, rel=1e-12)
+    checks = verify(tmp_path / "realised")
+    assert [line for check in checks if not check.ok for line in check.lines()] == []
