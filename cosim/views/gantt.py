@@ -10,7 +10,7 @@ from cosim.trace.reader import Run
 from cosim.trace.schema import TransferOutcome
 from cosim.views.palette import FAINT, GRID, INK, OUTCOME, PHASE, bare, new_figure
 from cosim.views.selection import in_words
-from cosim.views.spans import DeviceRound, RoundPhase, device_rounds, lanes, phases
+from cosim.views.spans import DeviceRound, RoundPhase, device_rounds, lanes, off_spells, phases
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MOST_DEVICES = 40
 # Transfers are named where a row has at most this many at once and the chart at most these rows.
 _NAMED_LANES, _NAMED_ROWS = 8, 20
+
+# How being off looks, in the chart and in its legend.
+_OFF: Any = {"facecolor": "white", "edgecolor": FAINT, "hatch": "////", "linewidth": 0.5}
 
 _DPI = 130
 _WIDTH_IN = 15.0
@@ -62,12 +65,13 @@ def _draw(
     deep = min(_PHASES_IN / row_in, 0.45) if count else 0.8
     lane = (0.94 - deep) / max(count, 1)
     _draw_phases(axes, phases(run, spans), rows, deep)
+    ends = [span.end_s for span in spans]
+    starts = [span.start_s for span in spans]
+    off = _draw_off(axes, run, rows, deep, (min(starts), max(ends)))
     named = count <= _NAMED_LANES and len(devices) <= _NAMED_ROWS
     mark_pt2 = min(max((80 * lane * row_in) ** 2, 8.0), 34.0)
     _draw_transfers(axes, transfers, lane_of, rows, deep, lane, named, mark_pt2)
     _draw_rounds(axes, spans, rows)
-    ends = [span.end_s for span in spans]
-    starts = [span.start_s for span in spans]
     margin = 0.004 * (max(ends) - min(starts)) or 1e-9
     axes.set_xlim(min(starts) - margin, max(ends) + 4 * margin)
     axes.set_ylim(len(devices), 0)
@@ -77,7 +81,7 @@ def _draw(
     axes.set_xlabel("simulated time in s", fontsize=9, color=INK)
     for place in range(1, len(devices)):
         axes.axhline(place, color=GRID, linewidth=0.8, zorder=0)
-    _words(figure, run, rounds, transfers, note, height_in)
+    _words(figure, run, rounds, transfers, note, height_in, off=off)
     return figure
 
 
@@ -94,6 +98,28 @@ def _draw_phases(axes: Axes, found: list[RoundPhase], rows: dict[int, int], deep
             edgecolor="white",
             linewidth=0.4,
         )
+
+
+def _draw_off(
+    axes: Axes, run: Run, rows: dict[int, int], deep: float, shown_s: tuple[float, float]
+) -> bool:
+    """An empty, hatched bar where a device is off; whether there is any."""
+    first_s, last_s = shown_s
+    spells = [
+        (rows[device], max(start_s, first_s), min(end_s, last_s))
+        for device, own in off_spells(run).items()
+        for start_s, end_s in own
+        if device in rows and start_s < last_s and end_s > first_s
+    ]
+    axes.barh(
+        [row + 0.06 for row, _, _ in spells],
+        [end_s - start_s for _, start_s, end_s in spells],
+        left=[start_s for _, start_s, _ in spells],
+        height=deep - 0.06,
+        align="edge",
+        **_OFF,
+    )
+    return bool(spells)
 
 
 def _draw_transfers(
@@ -201,6 +227,8 @@ def _words(
     transfers: Any,
     note: str | None,
     height_in: float,
+    *,
+    off: bool,
 ) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -213,6 +241,8 @@ def _words(
         figure.text(right, top, note, fontsize=9, color=INK, va="top", ha="right")
     counts = transfers["outcome"].value_counts()
     handles: list[Any] = [Patch(color=colour, label=kind) for kind, colour in PHASE.items()]
+    if off:
+        handles.append(Patch(label="off", **_OFF))
     for outcome, colour in OUTCOME.items():
         if outcome in counts.index:
             missed: Any = (

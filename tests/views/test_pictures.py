@@ -13,12 +13,12 @@ from PIL import Image
 import cosim
 from cosim.trace.reader import Run
 from cosim.trace.schema import PositionRow, TransferOutcome
-from cosim.views import animation
+from cosim.views import animation, gantt
 from cosim.views.animation import write_animation
 from cosim.views.arrows import curves
 from cosim.views.gantt import MOST_DEVICES, write_gantt
 from cosim.views.map import write_map
-from cosim.views.palette import OUTCOME, PHASE, gif_palette
+from cosim.views.palette import OUTCOME, PHASE, gif_palette, new_figure
 from cosim.views.places import area_of, paths_of
 
 
@@ -59,6 +59,27 @@ def test_views_draw_a_run_that_crashed(crashed: Run, tmp_path: Path) -> None:
     for outcome in (TransferOutcome.LATE, TransferOutcome.OUTAGE):
         assert shows(tmp_path / "chart.png", OUTCOME[outcome])
         assert shows(tmp_path / "map.png", OUTCOME[outcome], tolerance=60)
+
+
+def test_a_chart_shows_when_a_device_is_off(
+    played: Run, crashed: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Device 1 is cut off after 1.5 s; nobody ever leaves in the other run."""
+    made: list[Any] = []
+
+    def kept(*size: Any) -> Any:
+        made.append(new_figure(*size))
+        return made[-1]
+
+    monkeypatch.setattr(gantt, "new_figure", kept)
+    write_gantt(crashed, [1, 2], tmp_path / "chart.png")
+    write_gantt(played, [1, 2], tmp_path / "other.png")
+    names = [[text.get_text() for text in figure.legends[0].get_texts()] for figure in made]
+    assert "off" in names[0]
+    assert "off" not in names[1]
+    bars = [[bar for bar in figure.axes[0].patches if bar.get_hatch()] for figure in made]
+    assert [(int(bar.get_y()), bar.get_x(), bar.get_width()) for bar in bars[0]] == [(1, 1.5, 4.0)]
+    assert bars[1] == []
 
 
 def test_a_chart_of_many_devices_says_that_it_shows_the_first(
