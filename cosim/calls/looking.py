@@ -165,7 +165,7 @@ def plot(
 
     opened = _opened(runs)
     request = Request(over, against, measure, budget, target)
-    drawn = drawing(opened.runs, kind, request, opened.notes, opened.called)
+    drawn = drawing(opened.runs, kind, request, opened.notes, opened.called, opened.names)
     for path in [out] if isinstance(out, str | PathLike) else out:
         drawn.write(Path(path))
     return drawn
@@ -187,13 +187,14 @@ def _opened(runs: Opened | Iterable[Opened]) -> OpenedRuns:
     """The runs in their order, and what is told of them."""
     from cosim.sweeping.opened import OpenedRuns, opened_runs
 
-    together = OpenedRuns([], [], {})
+    together = OpenedRuns([], [], {}, {})
     for one in [runs] if isinstance(runs, TraceOfRun | str | PathLike) else runs:
         if isinstance(one, TraceOfRun):
-            found = OpenedRuns([one], [], {})
+            found = OpenedRuns([one], [], {}, {})
         else:
             found = opened_runs([Path(one)])
         together.runs.extend(found.runs)
         together.notes.extend(found.notes)
         together.called.update(found.called)
+        together.names.update(found.names)
     return together

@@ -86,7 +86,7 @@ def plot(
         format_of(path)
     opened = opened_runs(runs)
     asked = Request(over, against, measure, budget, target)
-    drawn = drawing(opened.runs, kind, asked, opened.notes, opened.called)
+    drawn = drawing(opened.runs, kind, asked, opened.notes, opened.called, opened.names)
     if out is None:
         files = [_beside(opened.runs) / f"{kind}.png"]
     written = [drawn.write(path) for path in files]

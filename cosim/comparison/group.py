@@ -20,6 +20,7 @@ class Group:
     figures: their numbers, by seed.
     label: what the group is called.
     twin: the group of the same method that it is held against.
+    names: what somebody has called values of its setting, by key.
     """
 
     setting: Mapping[str, Any]
@@ -27,6 +28,7 @@ class Group:
     figures: dict[int, Figures] = field(default_factory=dict)
     label: str = ""
     twin: Group | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def estimate(self, figure: str) -> Estimate | None:
         """Mean of a figure over the seeds; None unless every run of the group has it."""

@@ -46,7 +46,8 @@ def axis_over(key: str, groups: Sequence[Group]) -> Axis:
     varying = _varying(groups)
     path, leaves = _found(key, groups, varying)
     having = [group for group in groups if any(leaf in group.setting for leaf in leaves)]
-    values = {id(group): _value(group, leaves) for group in having}
+    values = _names(having, leaves, varying)
+    values = values or {id(group): _value(group, leaves) for group in having}
     numeric = all(_is_number(value) for value in values.values())
     along = _along(having, values, varying, leaves)
     gone = {*leaves, *along}
@@ -85,6 +86,20 @@ def _found(key: str, groups: Sequence[Group], varying: Sequence[str]) -> tuple[s
         raise UsageError(f"--over: {key} is the same in all completed runs{differs}")
     hint = did_you_mean(key, [*varying, *known])
     raise UsageError(f"--over: no run has a key {key!r}{hint}{differs}")
+
+
+def _names(
+    groups: Sequence[Group], leaves: Sequence[str], varying: Sequence[str]
+) -> dict[int, Any]:
+    """What a sweep has called the values that vary there and nowhere else; empty where it has
+    not, or not in all groups."""
+    keys = dict.fromkeys(key for group in groups for key in group.names)
+    for key in keys:
+        paths = [path.strip() for path in key.split(",")]
+        inside = [leaf for leaf in varying if any(f"{leaf}.".startswith(f"{p}.") for p in paths)]
+        if set(inside) == set(leaves) and all(key in group.names for group in groups):
+            return {id(group): group.names[key] for group in groups}
+    return {}
 
 
 def _value(group: Group, leaves: Sequence[str]) -> Any:

@@ -29,10 +29,11 @@ def drawing(
     request: Request,
     notes: Sequence[str] = (),
     called: Mapping[Path, str] | None = None,
+    names: Mapping[Path, Mapping[str, str]] | None = None,
 ) -> Drawing:
     """The figure of some runs, not yet painted; `notes` stand before what is found out here.
 
-    called: what somebody has called runs, by directory.
+    called: what somebody has called runs, by directory; names: and values of theirs, by key.
 
     Raises UsageError for what cannot be asked, ViewError for what the runs do not have,
     RunDirectoryError where no completed run is given or one cannot be read.
@@ -44,4 +45,6 @@ def drawing(
             raise UsageError(f"--{name} belongs to {takers}; {word} does not take it")
     budgets = [] if request.budget is None else read_budgets(request.budget)
     compared = compare(runs, request.target, notes, budgets=budgets, called=called)
+    for group in compared.groups:
+        group.names = (names or {}).get(next(iter(group.runs.values())).directory, {})
     return kind.draw(compared, request)

@@ -22,6 +22,8 @@ SWEEP_FILE = "sweep.yaml"
 LOCK_FILE = ".lock"
 # Where the file system knows no flock.
 OWNER_FILE = ".owner"
+# In the table's metadata: the keys whose values have been given names.
+_NAMED = "cosim.named"
 _RESULTS = tuple(one.name for one in fields(Results))
 
 
@@ -47,7 +49,8 @@ def write_index(directory: Path, sweep: Sweep, entries: Sequence[Entry]) -> None
     """Replaces `runs.parquet`: the grid's paths, seed, directory, label, status, seconds, results,
     error.
 
-    A value that has been given a name is told by it. Another grid path whose values are all
+    A value that has been given a name is told by it, and the table's metadata list the keys of such
+    values. Another grid path whose values are all
     numbers, all texts or all truth values keeps their type; in others, what is not text is stored
     as JSON.
     """
@@ -72,8 +75,10 @@ def write_index(directory: Path, sweep: Sweep, entries: Sequence[Entry]) -> None
         results = [getattr(entry.results, name) for entry in entries]
         columns[name] = pa.array(results, pa.float64())
     columns["error"] = pa.array([entry.error for entry in entries], pa.string())
+    named = json.dumps([track.key for track in sweep.tracks if track.names is not None])
+    table = pa.table(columns).replace_schema_metadata({_NAMED: named})
     with replacing(directory / INDEX_FILE) as temporary:
-        pq.write_table(pa.table(columns), temporary)
+        pq.write_table(table, temporary)
 
 
 def _text(value: Any) -> str:
@@ -99,7 +104,7 @@ def known_results(directory: Path) -> dict[tuple[str, float], Results]:
     it took to the same digit; empty where there is no index, or one without results."""
     wanted = ["directory", "status", "seconds", *_RESULTS]
     try:
-        rows = _rows(directory.absolute() / INDEX_FILE, wanted)
+        rows, _ = _rows(directory.absolute() / INDEX_FILE, wanted)
     except SweepError:
         return {}
     return {
@@ -114,11 +119,13 @@ class Indexed(NamedTuple):
 
     directories: of the completed runs.
     labels: what those of them are called whose points have been given names.
+    names: what the values of those points are called, by key.
     others: the states of the runs that are not completed, by name.
     """
 
     directories: list[Path]
     labels: dict[Path, str]
+    names: dict[Path, dict[str, str]]
     others: dict[str, str]
 
 
@@ -127,16 +134,21 @@ def completed_runs(directory: Path) -> Indexed:
 
     Raises SweepError where the directory has no readable index.
     """
-    rows = _rows(directory.absolute() / INDEX_FILE, ["directory", "status"], ["label"])
+    rows, named = _rows(directory.absolute() / INDEX_FILE, ["directory", "status"], ["label"])
     completed = [row for row in rows if row["status"] == State.COMPLETED]
+    called = [row for row in completed if row.get("label")]
     return Indexed(
         [directory / row["directory"] for row in completed],
-        {directory / row["directory"]: row["label"] for row in completed if row.get("label")},
+        {directory / row["directory"]: row["label"] for row in called},
+        {directory / row["directory"]: {key: row[key] for key in named} for row in called},
         {r["directory"]: r["status"] for r in rows if r["status"] != State.COMPLETED},
     )
 
 
-def _rows(path: Path, columns: Sequence[str], if_there: Sequence[str] = ()) -> list[dict[str, Any]]:
+def _rows(
+    path: Path, columns: Sequence[str], if_there: Sequence[str] = ()
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """These columns and those whose values have been given names, and what the latter are."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -145,9 +157,10 @@ def _rows(path: Path, columns: Sequence[str], if_there: Sequence[str] = ()) -> l
             names = source.schema_arrow.names
             if missing := [name for name in columns if name not in names]:
                 raise SweepError(f"{path} is no index of a sweep: it lacks {missing[0]!r}.")
-            wanted = [*columns, *(name for name in if_there if name in names)]
-            rows: list[dict[str, Any]] = source.read(columns=wanted).to_pylist()
-            return rows
+            metadata = source.schema_arrow.metadata or {}
+            named: list[str] = json.loads(metadata.get(_NAMED.encode(), b"[]"))
+            wanted = [*columns, *named, *(name for name in if_there if name in names)]
+            return source.read(columns=wanted).to_pylist(), named
     except (OSError, pa.ArrowException) as error:
         reason = str(error).rstrip(".")
         raise SweepError(f"{path} is not a readable index of a sweep: {reason}.") from error

@@ -16,11 +16,13 @@ class OpenedRuns(NamedTuple):
     runs: in the order of the paths.
     notes: a sentence for each run of a sweep that is not completed.
     called: what runs are called, by directory, whose sweep has given names to values.
+    names: what the values of those runs are called, by directory and key.
     """
 
     runs: list[Run]
     notes: list[str]
     called: dict[Path, str]
+    names: dict[Path, dict[str, str]]
 
 
 def opened_runs(paths: Sequence[Path]) -> OpenedRuns:
@@ -28,7 +30,7 @@ def opened_runs(paths: Sequence[Path]) -> OpenedRuns:
     from cosim.sweeping.index import completed_runs, is_sweep
     from cosim.trace.reader import read_run
 
-    opened = OpenedRuns([], [], {})
+    opened = OpenedRuns([], [], {}, {})
     for path in paths:
         if is_sweep(path):
             index = completed_runs(path)
@@ -37,6 +39,7 @@ def opened_runs(paths: Sequence[Path]) -> OpenedRuns:
                 f"left out, {state}: {path / name}" for name, state in index.others.items()
             )
             opened.called.update(index.labels)
+            opened.names.update(index.names)
         else:
             opened.runs.append(read_run(path))
     return opened
