@@ -46,7 +46,7 @@ _STYLES = {
     "8 bit": look.Style("#E69F00", "s", "--"),
     "4 bit": look.Style("#009E73", "D", "-."),
 }
-_BROADCAST = look.Style("#888888", "", ":")
+_BROADCAST = look.Style("#000000", "", ":")
 _WHOLE = "16 bit"
 
 
@@ -158,7 +158,7 @@ def _with_equals(frame: pd.DataFrame) -> pd.DataFrame:
 def draw(table: pd.DataFrame) -> Any:
     """A column of panels for each number of neighbours, a row for each quantity."""
     counts = sorted(set(table["neighbours"]))
-    figure, grid = look.panels(len(QUANTITIES), len(counts), 6.6, sharex=True, sharey="row")
+    figure, grid = look.panels(len(QUANTITIES), len(counts), 6.6, sharex="col", sharey="row")
     for column, neighbours in zip(grid.T, counts, strict=True):
         shown = table[table["neighbours"] == neighbours]
         for panel, (quantity, words) in zip(column, QUANTITIES.items(), strict=True):
@@ -179,7 +179,9 @@ def draw(table: pd.DataFrame) -> Any:
             if panel in grid[:, 0]:
                 panel.set_ylabel(words)
         twin = shown[shown["way"] == _WHOLE].sort_values("p_max_dbm")
-        column[0].plot(twin["p_max_dbm"], twin["broadcast_s"], **_BROADCAST._asdict())
+        # In front: it may take as long as 8 bits said to each.
+        said_once = twin["p_max_dbm"], twin["broadcast_s"]
+        column[0].plot(*said_once, linewidth=1.8, zorder=5, **_BROADCAST._asdict())
         column[0].set_title(f"each device hears {neighbours} others")
         ticks = zip(twin["p_max_dbm"], twin["snr_db"], strict=True)
         labels = [f"{power:g} dBm\n{snr:.0f} dB" for power, snr in ticks]
@@ -187,15 +189,19 @@ def draw(table: pd.DataFrame) -> Any:
             column[-1].set_xticks(twin["p_max_dbm"], labels)
     for panel in grid[-1]:
         panel.set_xlabel("p_max, and median SNR of the twin's links")
+        low, high = panel.get_xlim()
+        room = 0.1 * (high - low)  # for ticks that are wide
+        panel.set_xlim(low - room, high + room)
     seeds = look.listed(table["seeds"])
-    grid[1, 0].set_title(f"mean over {seeds} seed{'s' * (seeds != '1')}, 95 % intervals")
+    words = f"mean over {seeds} seed{'s' * (seeds != '1')}, 95 % intervals"
+    figure.supxlabel(words, fontsize=8)
     handles = []
     for way, style in _STYLES.items():
         words = f"{way} a value" if "bit" in way else "on the air"
         line = Line2D([], [], markersize=5, linewidth=1.2, label=words, **style._asdict())
         handles.append(line)
     words = "16 bit, said once to all (computed)"
-    handles.append(Line2D([], [], linewidth=1.2, label=words, **_BROADCAST._asdict()))
+    handles.append(Line2D([], [], linewidth=1.8, label=words, **_BROADCAST._asdict()))
     figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
     return figure
 

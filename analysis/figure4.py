@@ -69,7 +69,7 @@ def draw(table: pd.DataFrame, reference: str) -> Any:
     for panel in (absolute, relative):
         panel.set_xlabel("devices")
         panel.set_xticks(sorted(set(table["devices"])))
-    figure.suptitle(f"mean over {span(table['seeds'])} seeds, 95 % intervals", fontsize=8.5)
+    absolute.set_title(f"mean over {span(table['seeds'])} seeds, 95 % intervals")
     look.legend(figure, labels, 3)
     return figure
 

@@ -1,6 +1,6 @@
 """Spectral entropy and density by layer and task: Figure 5 of arXiv 2602.20492.
 
-python analysis/figure5.py runs/table1 --out analysis/results/figure5 --tasks trec arc_easy
+python analysis/figure5.py runs/table1 --out analysis/results/figure5
 
 SWEEP is one with runs of a method whose densities come from the spectral entropy, by default
 'proposed'. Reads its traces and writes OUT.csv and OUT.png. A layer is a transformer block: the
@@ -21,6 +21,7 @@ from measures import device_tasks, scenario_of
 from sweeps import Sweep, command, play
 
 from cosim.errors import SweepError
+from cosim.plotting.wording import span
 from cosim.trace.reader import Run
 
 PANELS = {"spectral_entropy": "spectral entropy (nat)", "density": "density of B (%)"}
@@ -67,12 +68,12 @@ def draw(table: pd.DataFrame) -> Any:
         for task, style in look.styles(tasks).items():
             own = table[table["task"] == task]
             mean, half = factor * own[column], factor * own[f"{column}_half"].fillna(0)
-            shape = {"color": style.color, "marker": style.marker, "markersize": 3.5}
-            panel.plot(own["layer"], mean, linewidth=1.2, **shape)
+            panel.plot(own["layer"], mean, linewidth=1.2, markersize=3.5, **style._asdict())
             panel.fill_between(
                 own["layer"], mean - half, mean + half, color=style.color, alpha=0.15, linewidth=0
             )
         panel.set_ylabel(title)
+    grid[0, 0].set_title(f"mean over {span(table['seeds'])} seeds, 95 % bands")
     grid[1, 0].set_ylim(bottom=0)
     grid[1, 0].set_xlabel("transformer block")
     grid[1, 0].xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -152,7 +152,8 @@ def draw(table: pd.DataFrame) -> Any:
     for panel in grid[1]:
         panel.set_xlabel("mixings a round, J")
     seeds = look.listed(table["seeds"])
-    grid[1, 0].set_title(f"mean over {seeds} seed{'s' * (seeds != '1')}, 95 % intervals")
+    words = f"mean over {seeds} seed{'s' * (seeds != '1')}, 95 % intervals"
+    figure.supxlabel(words, fontsize=8)
     handles = [
         Line2D([], [], markersize=4.5, linewidth=1.2, label=CURVES[way], **style._asdict())
         for way, style in _STYLES.items()

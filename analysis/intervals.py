@@ -1,7 +1,7 @@
 """Means over seeds with 95 % intervals, and differences paired by seed.
 
-Two methods on one seed see the same paths, fades and batches, so their difference varies less
-than either of them: intervals of differences are Student's t over the seeds' own differences.
+Two methods on one seed see the same paths, fades and batches, so that their difference often
+varies less than either: intervals of differences are Student's t over the seeds' own differences.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class Style(NamedTuple):
 
     color: str
     marker: str
-    linestyle: str
+    linestyle: Any
 
 
 # Okabe–Ito, black and grey; methods of one family share a colour.
@@ -39,14 +39,15 @@ _KNOWN = {
     "local": Style("#888888", "p", "--"),
 }
 _OTHERS = ("#E69F00", "#CC79A7", "#56B4E9", "#009E73", "#D55E00", "#0072B2")
-_MARKERS = "<>hHov"
+_MARKERS = "<>hvPs"
+_LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 
 
 def styles(labels: list[str]) -> dict[str, Style]:
     """A method looks alike in every figure; other labels take what is left, in their order."""
     unknown = [label for label in labels if label not in _KNOWN]
     given = {
-        label: Style(_OTHERS[k % len(_OTHERS)], _MARKERS[k % len(_MARKERS)], "-")
+        label: Style(*(kinds[k % len(kinds)] for kinds in (_OTHERS, _MARKERS, _LINES)))
         for k, label in enumerate(unknown)
     }
     return {label: _KNOWN.get(label) or given[label] for label in labels}

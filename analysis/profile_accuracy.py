@@ -50,9 +50,9 @@ HELD_OUT: tuple[tuple[float, float, float, float | None], ...] = (
     (1.5, 0.35, 1.5, None),
 )
 STYLES = {
-    ("fit", False): ("0.6", "o", "fitted"),
+    ("fit", False): ("0.6", ".", "fitted"),
     ("held out", False): ("#0072B2", "o", "held out"),  # Okabe–Ito
-    ("fit", True): ("0.6", "^", "fitted, with the choice of a mask"),
+    ("fit", True): ("0.6", "x", "fitted, with the choice of a mask"),
     ("held out", True): ("#D55E00", "^", "held out, with the choice of a mask"),
 }
 

@@ -32,6 +32,8 @@ _STYLES = {
     "simulated_s": look.Style("#D55E00", "^", "--"),
     "energy_j": look.Style("#009E73", "s", "-."),
 }
+# Marks of one threshold stand side by side.
+_APART = 0.08
 
 
 def _row(run: Run, seed: int) -> dict[str, Any]:
@@ -82,10 +84,11 @@ def draw(table: pd.DataFrame) -> Any:
     methods = sorted(set(table["method"]))
     figure, grid = look.panels(1, 1 + len(methods), 3.3)
     panel = grid[0, 0]
-    for method, style in look.styles(methods).items():
+    for place, (method, style) in enumerate(look.styles(methods).items()):
         own = table[table["method"] == method]
+        apart = _APART * (place - (len(methods) - 1) / 2)
         panel.errorbar(
-            range(len(own)),
+            [level + apart for level in range(len(own))],
             own["accuracy"],
             yerr=look.within_a_rate(own["accuracy"], own["accuracy_half"]),
             markersize=5,
@@ -99,9 +102,9 @@ def draw(table: pd.DataFrame) -> Any:
     panel.set_title(f"mean over {look.listed(table['seeds'])} seeds, 95 %")
     for panel, method in zip(grid[0, 1:], methods, strict=True):
         own = table[table["method"] == method]
-        for quantity, style in _STYLES.items():
+        for place, (quantity, style) in enumerate(_STYLES.items()):
             panel.errorbar(
-                range(len(own)),
+                [level + _APART * (place - 1) for level in range(len(own))],
                 own[f"saved_{quantity}"],
                 yerr=own[f"saved_{quantity}_half"].fillna(0.0),
                 markersize=5,

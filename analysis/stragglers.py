@@ -34,6 +34,8 @@ WAYS = {
     "old counted": look.Style("#999999", "D", "--"),
     "waiting": look.Style("#000000", "", "-"),
 }
+# Marks of one deadline stand side by side.
+_APART_S = 0.0015
 
 
 def way_of(scenario: dict[str, Any]) -> str:
@@ -86,7 +88,7 @@ def draw(table: pd.DataFrame) -> Any:
     figure, grid = look.panels(1, 2, 3.6, sharey=True)
     places = {"deadline_s": "compute deadline (s)", "simulated_s": "simulated time of the run (s)"}
     for panel, (axis, words) in zip(grid[0], places.items(), strict=True):
-        for way, style in WAYS.items():
+        for place, (way, style) in enumerate(WAYS.items()):
             own = table[table["way"] == way].sort_values("deadline_s")
             if way == "waiting" and axis == "deadline_s":
                 for _, row in own.iterrows():
@@ -96,8 +98,9 @@ def draw(table: pd.DataFrame) -> Any:
                 continue
             half = look.within_a_rate(own["accuracy"], own["accuracy_half"])
             marker = "P" if way == "waiting" else style.marker
+            apart = _APART_S * (place - 2) if axis == "deadline_s" else 0.0
             panel.errorbar(
-                own[axis],
+                own[axis] + apart,
                 own["accuracy"],
                 yerr=half,
                 markersize=5,

@@ -35,7 +35,7 @@ AVERAGE = "average"
 _SHADES = LinearSegmentedColormap.from_list("accuracy", ["#FFFFFF", "#9CC9E8"])
 _FEW = 20  # questions a seed, below which a share of right answers says little
 _COSTS = {
-    "updated": ("updated\n(10⁶ values)", 1e-6),
+    "updated": ("updated\n(millions)", 1e-6),
     "update_mbit": ("update\n(Mbit)", 1.0),
     "gbit": ("on the air\n(Gbit)", 1.0),
 }
@@ -154,7 +154,7 @@ def _cells(panel: Any, table: pd.DataFrame, tasks: Sequence[str]) -> None:
     panel.set_xticks(range(len(columns)), [*heads, AVERAGE], fontsize=7.5)
     panel.set_yticks(range(len(table)), [look.wrapped(label) for label in table["method"]])
     panel.set_xlabel(
-        f"accuracy (%) ± 95 %, {span(table['seeds'])} seeds\n"
+        f"accuracy (%) ± 95 %, {span(table['seeds'])} seeds, Student's t, uncut\n"
         f"n: questions a seed and device, grey below {_FEW}\n"
         "under the rule: bounds, whose data moves for free",
         fontsize=7.5,

@@ -80,8 +80,8 @@ def _ended(budget: Budget, groups: Sequence[Group]) -> str:
         for group in groups
         if any(one.spent[budget.column] < budget.most for one in group.figures.values())
     ]
-    who = "all" if len(less) == len(groups) else shorten(", ".join(less), _LONGEST)
-    return f"Ended before {budget.word} were spent: {who}." if less else ""
+    who = "every row" if len(less) == len(groups) else shorten(", ".join(less), _LONGEST)
+    return f"Some runs ended before {budget.word} were spent, of {who}." if less else ""
 
 
 def _numbers(found: Any, bounds: tuple[float, float]) -> dict[str, Any]:
