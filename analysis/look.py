@@ -47,7 +47,9 @@ def styles(labels: list[str]) -> dict[str, Style]:
     """A method looks alike in every figure; other labels take what is left, in their order."""
     unknown = [label for label in labels if label not in _KNOWN]
     given = {
-        label: Style(*(kinds[k % len(kinds)] for kinds in (_OTHERS, _MARKERS, _LINES)))
+        label: Style(
+            _OTHERS[k % len(_OTHERS)], _MARKERS[k % len(_MARKERS)], _LINES[k % len(_LINES)]
+        )
         for k, label in enumerate(unknown)
     }
     return {label: _KNOWN.get(label) or given[label] for label in labels}
