@@ -154,7 +154,8 @@ def _cells(panel: Any, table: pd.DataFrame, tasks: Sequence[str]) -> None:
     panel.set_xticks(range(len(columns)), [*heads, AVERAGE], fontsize=7.5)
     panel.set_yticks(range(len(table)), [look.wrapped(label) for label in table["method"]])
     panel.set_xlabel(
-        f"accuracy (%) ± 95 %, {span(table['seeds'])} seeds, Student's t, uncut\n"
+        f"accuracy (%) ± 95 %, {span(table['seeds'])} seeds\n"
+        "by Student's t, not cut at 0 and 100\n"
         f"n: questions a seed and device, grey below {_FEW}\n"
         "under the rule: bounds, whose data moves for free",
         fontsize=7.5,
