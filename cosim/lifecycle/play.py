@@ -150,7 +150,7 @@ class _Run:
         resumed: int = 0,
     ) -> None:
         self.directory, self.scenario, self.learner = directory, scenario, learner
-        self.manifest = {**opening_manifest(scenario, learner), "resumed": resumed}
+        self.manifest = {**opening_manifest(scenario, learner, told), "resumed": resumed}
         alone, modelled = learner.base is None, cast("Any", learner)
         self.phases: Phases = Phases() if alone else modelled.calibrator.phases
         least_rows = ROWS_OF_A_PART if alone else 1

@@ -14,6 +14,7 @@ from cosim.errors import RunDirectoryError
 from cosim.methods.outside import METHOD_FILE, source_of
 from cosim.scenario.model import Scenario
 from cosim.scenario.origins import origins_of
+from cosim.simulation.agreement import answers_of
 from cosim.simulation.learner import Learner
 from cosim.trace.manifest import MANIFEST_FILE
 
@@ -41,8 +42,13 @@ def _installed(package: str) -> str | None:
         return None
 
 
-def opening_manifest(scenario: Scenario, learner: Learner) -> dict[str, Any]:
-    """The manifest as far as it is known before the first event."""
+def opening_manifest(
+    scenario: Scenario, learner: Learner, told: Scenario | None = None
+) -> dict[str, Any]:
+    """The manifest as far as it is known before the first event.
+
+    told: the scenario with what parts have been told of how fast devices agree.
+    """
     manifest: dict[str, Any] = {
         "cosim": version("cosim"),
         "python": platform.python_version(),
@@ -72,10 +78,8 @@ def opening_manifest(scenario: Scenario, learner: Learner) -> dict[str, Any]:
             "base_model": learner.base.source,
             "base_model_sha256": learner.base.sha256,
         }
-        learnt: Any = learner
-        asking = [part.slot for part in scenario.method.parts() if part.asks_contraction]
-        if asking:
-            manifest["told"] = {slot: str(getattr(learnt.method, slot)) for slot in asking}
+    if told is not None and (answers := answers_of(scenario, told)):
+        manifest["told"] = answers
     return manifest
 
 

@@ -257,6 +257,7 @@ def explain(scenario: Scenario) -> Explanation:
     links = first_links(scenario, devices, channel, bits[0])
     facts += [compute_fact(scenario, work), *radio_facts(scenario, devices, *bits, links, modules)]
     warnings = [*world_warnings(scenario, devices, work, links, bits[0], modules), *cautions]
-    # Room on disk is this machine's and of this moment; all else a run tells as well.
+    # Room on disk is this machine's and of this moment. A run that learns does not know the work of
+    # its rounds before they are played; all else it tells as well.
     warnings += [] if room.warning is None else [f"{room.name}: {room.warning}"]
     return Explanation(tuple(facts), tuple(warnings), tuple(work), scoring_flop)

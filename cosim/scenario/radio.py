@@ -268,8 +268,8 @@ class Radio(Section):
     )
     access: Access = Field(
         Digital(),
-        description="how neighbours share the air: links of their own, or a sum; then `packets`, "
-        "`power`, `late` and Γ are those of control messages alone",
+        description="how neighbours share the air: links of their own, or a sum on one band, by "
+        "turns, at powers up to p_max that invert the channel, whatever `power` and Γ",
     )
     packets: Packets = Field(Fluid(), description="how bits get through")
     path_loss: PathLoss = Field(LogDistance(), description="mean gain ḡ over the distance d")

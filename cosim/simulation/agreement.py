@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from cosim.errors import MethodError
 from cosim.methods.connectivity import MOST_DEVICES, expected_contraction
@@ -40,8 +41,23 @@ def settled(scenario: Scenario) -> tuple[Scenario, str | None]:
             "surely; choose others, or a number in place of a word"
         )
     told = _told(scenario, asking, rho)
-    words = ", ".join(f"{part.slot} {getattr(told.method, part.slot)}" for part in asking)
-    return told, f"ρ = {rho:.3g} of {source}: {words}"
+    answers = answers_of(scenario, told).items()
+    words = [f"{slot}.{key}: {value}" for slot, keys in answers for key, value in keys.items()]
+    return told, f"ρ = {rho:.3g} of {source}: {', '.join(words)}"
+
+
+def answers_of(scenario: Scenario, told: Scenario) -> dict[str, dict[str, Any]]:
+    """By slot and setting, what parts that asked have been told."""
+    asking = [part for part in scenario.method.parts() if part.asks_contraction]
+    pairs = [(part, getattr(told.method, part.slot)) for part in asking]
+    return {
+        part.slot: {
+            name: getattr(answer, name)
+            for name in part.settings()
+            if getattr(answer, name) != getattr(part, name)
+        }
+        for part, answer in pairs
+    }
 
 
 def _told(scenario: Scenario, asking: Sequence[Part], contraction: float) -> Scenario:
@@ -71,6 +87,13 @@ def _rehearsed(scenario: Scenario, who: str, asking: Sequence[Part]) -> tuple[fl
         raise MethodError(
             f"{who}: a rehearsal counts messages that arrive whole, and with radio.{section} "
             f"'{getattr(radio, section).model}' they do not; use 'connectivity', or a number"
+        )
+    aggregation = scenario.method.aggregation
+    if scenario.training.compute_deadline_s is not None and aggregation.by_block:
+        raise MethodError(
+            f"{who}: of whom training.compute_deadline_s stops, aggregation '{aggregation.word()}' "
+            "mixes the blocks that were trained, and a rehearsal knows none; use 'connectivity', "
+            "or a number"
         )
     rho = rehearsed_contraction(_told(scenario, asking, 0.0))
     return rho, f"what {scenario.rounds} rounds of the network alone mix"

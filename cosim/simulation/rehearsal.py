@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cosim.learning.diagnostics.realised import RealisedMixing
-from cosim.methods.message import NOTHING_LOST, Graph, Heard, Message, Passage, Turn
+from cosim.methods.message import (
+    NOTHING_LOST,
+    Graph,
+    Heard,
+    Message,
+    Passage,
+    Turn,
+    freshness,
+)
 from cosim.methods.weights.slot import Weights
 from cosim.methods.workload import Workload
 from cosim.scenario.learning import NoLearning
@@ -30,11 +38,13 @@ class RehearsingLearner(NullLearner):
         work: Sequence[Workload],
         rows: Sequence[float],
         weighing: Weights,
+        staleness_exponent: float,
     ) -> None:
         """bits, work, rows: of a message, a round and the training, by device."""
         super().__init__(max(bits), work[0])
         self.mixing = RealisedMixing(len(bits))
-        self._bits_of, self._work_of, self._rows, self._weighing = bits, work, rows, weighing
+        self._bits_of, self._work_of, self._rows = bits, work, rows
+        self._weighing, self._exponent = weighing, staleness_exponent
 
     def bits_of(self, device: int) -> int:
         """Bits of a message of the device's."""
@@ -56,7 +66,15 @@ class RehearsingLearner(NullLearner):
         """Nothing is computed; what each sender's share would be is kept."""
         if inbox:
             ids, rows = sorted({device, *inbox}), self._rows
-            heard = [Heard(Message(other, turn.round, (), rows[other])) for other in ids]
+            ages = {**ages, device: 0}
+            heard = [
+                Heard(
+                    Message(other, turn.round, (), rows[other]),
+                    ages[other],
+                    freshness(ages[other], self._exponent),
+                )
+                for other in ids
+            ]
             weights = self._weighing.within(device, heard, graph, rows)
             total = self._weighing.total(weights, sum(rows))
             shares = [weight / total for weight in weights]
@@ -96,8 +114,8 @@ def rehearsed_contraction(scenario: Scenario) -> float:
         longest = {own.rank: max(own.first_bits, own.later_bits) for own in expected.ranks}
         bits = [longest[rank] for rank in scenario.ranks]
         work, rows = expected.work, [float(number) for number in expected.rows]
-    weighing = scenario.method.weighing
-    learner = RehearsingLearner(bits, work, rows, weighing)
+    method = scenario.method
+    learner = RehearsingLearner(bits, work, rows, method.weighing, method.staleness_exponent)
     alone = scenario.model_copy(
         update={
             "learning": NoLearning(payload_bits=max(bits)),

@@ -114,7 +114,8 @@ class RoundRow(NamedTuple):
     wait_s: Annotated[float, Column("s", "time spent neither computing nor sending")]
     off_s: Annotated[float, Column("s", "time switched off")]
     flop: Annotated[
-        float, Column("FLOP", "floating-point operations done, in fine-tuning and mixing")
+        float,
+        Column("FLOP", "operations in fine-tuning and mixing, without a calibration for clusters"),
     ]
     loss: Annotated[float | None, Column("1", "mean training loss; null where none was computed")]
     bits_sent: Annotated[float, Column("bit", "bits put on the air, through or not: no integer")]
@@ -148,10 +149,11 @@ class TopologyRow(NamedTuple):
 
     round: Round
     device: Device
-    cluster: Annotated[int, Column("1", "identity of the device's cluster")]
+    cluster: Annotated[int, Column("1", "number of the device's cluster in that plan")]
     cluster_size: Annotated[int, Column("1", "devices in that cluster, itself included")]
     collision_predicted: Annotated[
-        float | None, Column("1", "collision rate the plan expected; null where not predicted")
+        float | None,
+        Column("1", "collision rate of it and its neighbours by eq. 19; null where not predicted"),
     ]
     collision_measured: Annotated[
         float | None, Column("1", "collision rate of the masks; null where not measured")

@@ -69,10 +69,14 @@ def test_devices_that_hear_nobody_never_agree() -> None:
 def test_shares_are_those_of_the_weights() -> None:
     """One of 10 rows hears one of 30: a quarter and three quarters, in the first turn of two."""
     work = [Workload.none()] * 2
-    learner = RehearsingLearner([8, 16], work, [10.0, 30.0], ByRows())
+    learner = RehearsingLearner([8, 16], work, [10.0, 30.0], ByRows(), 1.0)
     learner.mix(0, {1: None}, {1: 0}, Turn(1), {})
     learner.mix(1, {}, {}, Turn(1), {})
     assert learner.mixing.matrix.tolist() == [[0.25, 0.75], [0.0, 1.0]]
+    # A message of age 2 counts a third.
+    learner.mix(0, {1: None}, {1: 2}, Turn(2), {})
+    learner.mix(1, {}, {}, Turn(2), {})
+    assert learner.mixing.matrix.tolist() == [[0.5, 0.5], [0.0, 1.0]]
     out = learner.messages(1, Turn(1), [0])
     assert out is not None
     assert out.bits == {0: 16}
@@ -106,6 +110,20 @@ def test_messages_that_do_not_arrive_whole_are_refused(
         settled(broken)
 
 
+def test_blocks_of_whom_a_deadline_stops_are_unknown() -> None:
+    """Layers of who is late are mixed, and hang on how far each has come."""
+    values = {
+        "rounds": 3,
+        "learning": "none",
+        "method": {"name": "salf", "projection": {**REALISED, "factors": "both"}},
+        "devices": [{"count": 3}],
+        "training": {"compute_deadline_s": 1.0},
+    }
+    late = Scenario.model_validate(values)
+    with pytest.raises(MethodError, match="mixes the blocks that were trained"):
+        settled(late)
+
+
 RUN = """\
 seed: 2
 rounds: 8
@@ -132,7 +150,7 @@ def test_it_is_the_rho_that_the_run_then_has(tiny_llama: Path, tmp_path: Path) -
         runs[T] = cosim.run(path, out=tmp_path / str(T))
     asked = runs["realised"]
     assert asked.manifest["results_sha256"] == runs[2].manifest["results_sha256"]
-    assert asked.manifest["told"] == {"projection": "alternating (interval: 2)"}
+    assert asked.manifest["told"] == {"projection": {"interval": 2}}
     late = (asked.transfers["cause"] == "deadline").mean()
     assert 0.2 < late < 0.8
     found = asked.diagnostics.query("quantity == 'contraction'")["value"].iloc[-1]

@@ -39,7 +39,7 @@ class LayerwiseMean(Mean):
     that is q. A device that reached nothing says nothing, and is none of the devices. With
     `cut: drop` that is whoever was stopped, as in the paper's baseline, whose stragglers begin the
     next round from what the others made. `mean` is another baseline under a deadline: there such a
-    device still says what it had, and that counts.
+    device says nothing either, and what it had counts in its own mixture.
     """
 
     name: Literal["layerwise_mean"] = "layerwise_mean"  # type: ignore[assignment]
