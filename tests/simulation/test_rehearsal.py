@@ -25,13 +25,13 @@ from cosim.verification.verify import verify
 REALISED = {"name": "alternating", "interval": "realised"}
 
 
-def scenario(radio: Any = None, rounds: int = 8, **method: Any) -> Scenario:
+def scenario(radio: Any = None, flop: float = 1e6, **method: Any) -> Scenario:
     """Ten devices on a disc of 300 m, 32 kbit to each neighbour; nothing fades."""
     return Scenario.model_validate(
         {
             "seed": 2,
-            "rounds": rounds,
-            "learning": {"model": "none", "payload_bits": 32768, "flop": 1e6},
+            "rounds": 8,
+            "learning": {"model": "none", "payload_bits": 32768, "flop": flop},
             "method": {"name": "tad_lora", "projection": REALISED, **method},
             "devices": [{"count": 10, "mobility": "static"}],
             "area": {"shape": "disc", "radius_m": 300},
@@ -58,6 +58,18 @@ def test_what_is_late_is_missing_from_it() -> None:
     loose, tight = (scenario({"deadline_s": s}, topology="complete") for s in (5.0, 0.08))
     assert rehearsed_contraction(loose) == pytest.approx(0.0, abs=1e-12)
     assert 0.1 < rehearsed_contraction(tight) < 1.0
+
+
+def test_what_comes_late_and_is_mixed_weighs_by_its_age() -> None:
+    """The same messages come as late; the older ones are by then worth less, or as much."""
+    parts: Any = {"flop": 1e11, "topology": "ring"}
+    late = {"deadline_s": 0.02, "late": "stale"}
+    found = [
+        rehearsed_contraction(scenario(late, staleness_exponent=exponent, **parts))
+        for exponent in (0.0, 1.0, 8.0)
+    ]
+    dropped = rehearsed_contraction(scenario({"deadline_s": 0.02}, **parts))
+    assert found[0] < found[1] < found[2] < dropped
 
 
 def test_devices_that_hear_nobody_never_agree() -> None:
