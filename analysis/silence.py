@@ -81,14 +81,14 @@ def table_of(sweep: Sweep) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Any:
     """Accuracy of all methods, and for each a panel of what it saves."""
-    methods = sorted(set(table["method"]))
+    methods, levels = sorted(set(table["method"])), sorted(set(table["threshold"]))
     figure, grid = look.panels(1, 1 + len(methods), 3.3)
     panel = grid[0, 0]
     for place, (method, style) in enumerate(look.styles(methods).items()):
         own = table[table["method"] == method]
         apart = _APART * (place - (len(methods) - 1) / 2)
         panel.errorbar(
-            [level + apart for level in range(len(own))],
+            [levels.index(threshold) + apart for threshold in own["threshold"]],
             own["accuracy"],
             yerr=look.within_a_rate(own["accuracy"], own["accuracy_half"]),
             markersize=5,
@@ -104,7 +104,7 @@ def draw(table: pd.DataFrame) -> Any:
         own = table[table["method"] == method]
         for place, (quantity, style) in enumerate(_STYLES.items()):
             panel.errorbar(
-                [level + _APART * (place - 1) for level in range(len(own))],
+                [levels.index(at) + _APART * (place - 1) for at in own["threshold"]],
                 own[f"saved_{quantity}"],
                 yerr=own[f"saved_{quantity}_half"].fillna(0.0),
                 markersize=5,
@@ -116,7 +116,6 @@ def draw(table: pd.DataFrame) -> Any:
         panel.set_title(f"{method}: saved (%)")
     grid[0, 1].legend(frameon=False)
     for panel in grid.flat:
-        levels = sorted(set(table["threshold"]))
         panel.set_xticks(range(len(levels)), [f"{1e3 * level:g}" for level in levels])
         panel.set_xlabel("threshold τ (1e-3)")
     return figure

@@ -3,9 +3,9 @@
 python analysis/stragglers.py runs/stragglers* --out analysis/results/stragglers
 
 The SWEEPs are those of scenarios/rivals/stragglers*.yaml: `layerwise_mean` by weighting and cut
-under deadlines, `mean`, in which what late devices had before still counts, and no deadline. Reads
-their traces and writes OUT.csv and OUT.png. `gain` is the accuracy less that of dropping under the
-same deadline, paired by seed; intervals are 95 %, Student's t over seeds.
+under deadlines, `mean`, in which what a late device had counts in its own mixture, and no deadline.
+Reads their traces and writes OUT.csv and OUT.png. `gain` is the accuracy less that of dropping
+under the same deadline, paired by seed; intervals are 95 %, Student's t over seeds.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from cosim.methods.message import Graph, Heard, Message
 from cosim.methods.topology.slot import Topology
 from cosim.methods.weights.slot import Weights
 from cosim.randomness import stream
-from cosim.topology.mixing import FloatArray, contraction_of
+from cosim.topology.mixing import FloatArray, contraction_of, disagreement_of
 
 # Matrices of more devices take too long, and fewer graphs than the least say too little.
 MOST_DEVICES = 500
@@ -47,7 +47,7 @@ def expected_contraction(
     positions_m: NDArray[np.float64] | None = None,
     mixings: int = 1,
 ) -> tuple[float, int]:
-    """ρ = λmax(E[WᵀW] − 11ᵀ/m) of a topology's rounds, and from how many drawn graphs it is.
+    """ρ = λmax(E[Wᵀ(I − 11ᵀ/m)W]) of a topology's rounds, and from how many drawn graphs it is.
 
     Where all rounds have one graph it is that one; else it is estimated from graphs drawn by the
     topology's law from a stream of their own, 2000 of ten devices and 100 of 200 or more, and the
@@ -63,5 +63,5 @@ def expected_contraction(
     second: FloatArray = np.zeros((len(devices), len(devices)))
     for graph, times in graphs.items():
         W = np.linalg.matrix_power(mixing_matrix(weighing, dict(graph)), mixings)
-        second += times * (W.T @ W)
+        second += times * disagreement_of(W)
     return contraction_of(second, count), count if len(graphs) > 1 else 1

@@ -135,7 +135,11 @@ class Method(Choice):
         32, ge=1, le=4096, description="own rows that the base model reads before a first round"
     )
     staleness_exponent: float = Field(
-        1.0, ge=0, le=100, description="a: an update of age n is weighted by (1 + n)^−a"
+        1.0,
+        ge=0,
+        le=100,
+        description="a: an update since which its receiver has mixed n times is weighted by "
+        "(1 + n)^−a; not of snapshots or stacked",
     )
 
     origin: Origin | None = Field(

@@ -126,8 +126,8 @@ class Part(Choice):
 
     @property
     def asks_rehearsal(self) -> bool:
-        """Whether that is to be of what the scenario's network mixes where it plays alone, and not
-        of the law of the method's topology and weights."""
+        """Whether ρ is to be that of what the scenario's network mixes where it plays alone, and
+        not of the law of the method's topology and weights."""
         return False
 
     def told(self, contraction: float) -> Self:

@@ -92,12 +92,18 @@ def _names(
     groups: Sequence[Group], leaves: Sequence[str], varying: Sequence[str]
 ) -> dict[int, Any]:
     """What a sweep has called the values that vary there and nowhere else; empty where it has
-    not, or not in all groups."""
+    not, or not in all groups, or where two sweeps call one thing by two names, or two by one."""
     keys = dict.fromkeys(key for group in groups for key in group.names)
     for key in keys:
         paths = [path.strip() for path in key.split(",")]
         inside = [leaf for leaf in varying if any(f"{leaf}.".startswith(f"{p}.") for p in paths)]
-        if set(inside) == set(leaves) and all(key in group.names for group in groups):
+        if set(inside) != set(leaves) or not all(key in group.names for group in groups):
+            continue
+        pairs = {
+            (group.names[key], repr([group.setting.get(leaf) for leaf in leaves]))
+            for group in groups
+        }
+        if len(pairs) == len({name for name, _ in pairs}) == len({value for _, value in pairs}):
             return {id(group): group.names[key] for group in groups}
     return {}
 

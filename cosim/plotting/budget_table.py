@@ -80,7 +80,7 @@ def _ended(budget: Budget, groups: Sequence[Group]) -> str:
         for group in groups
         if any(one.spent[budget.column] < budget.most for one in group.figures.values())
     ]
-    who = "every row" if len(less) == len(groups) else shorten(", ".join(less), _LONGEST)
+    who = "every method" if len(less) == len(groups) else shorten(", ".join(less), _LONGEST)
     return f"Some runs ended before {budget.word} were spent, of {who}." if less else ""
 
 

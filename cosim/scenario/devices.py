@@ -101,7 +101,10 @@ class DeviceGroup(Section):
     )
     compute: ComputeTime | None = Field(None, description="null: as the profile says")
     density: float | None = Field(
-        None, gt=0, le=1, description="s, share of B that they train; null: as the adapter says"
+        None,
+        gt=0,
+        le=1,
+        description="s, share of B that they train at most; null: as the adapter says",
     )
     rank: int | None = Field(
         None,

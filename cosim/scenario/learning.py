@@ -55,7 +55,13 @@ class AdapterChoice(Section):
     alpha: float = Field(
         64.0, gt=0, le=1e5, description="α; the scale is α/r, also of a lower rank"
     )
-    density: float = Field(0.1, gt=0, le=1, description="s, share of B that a mask keeps")
+    density: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="s, share of B that a mask keeps, at most: less where p_max does not bring it "
+        "by Γ",
+    )
     target_modules: Pattern | tuple[str, ...] = Field(
         "all-linear", description="'all-linear', a regular expression, or names of modules"
     )
@@ -112,7 +118,11 @@ class TaskChoice(Section):
         default_factory=dict, description="parameters of the reasoning_gym dataset"
     )
     samples: int = Field(2000, ge=1, le=1_000_000, description="most training rows used")
-    test: str | None = Field(None, description="path of the test rows of a jsonl source")
+    test: str | None = Field(
+        None,
+        description="path of the test rows of a jsonl source; null: of its training rows, one in "
+        "five at most",
+    )
     split: str = Field("train", description="training split of an hf dataset")
     test_split: str = Field("test", description="test split of an hf dataset")
     configuration: str | None = Field(None, description="configuration of an hf dataset")
@@ -178,9 +188,11 @@ class Training(Section):
         None,
         ge=0,
         le=1e9,
-        description="how long a device fine-tunes in a round at most; one that has not ended then "
-        "keeps and sends nothing of it, or with aggregation 'layerwise_mean' the blocks that "
-        "back-propagation has reached; null: all finish",
+        description="how long a device computes for a fine-tuning at most, for a first one with "
+        "its calibration and the choice of its mask, which begin anew where it is stopped; one "
+        "that has not ended then keeps and sends nothing of it, or with aggregation "
+        "'layerwise_mean', cut: layerwise, the blocks that back-propagation has reached; null: all "
+        "finish",
     )
     divergence: Literal["stop", "quarantine"] = Field(
         "stop",
@@ -193,7 +205,7 @@ class EvaluationChoice(Section):
     """An evaluation scores the devices on held-out rows; it takes no simulated time."""
 
     every: int = Field(1, ge=1, description="rounds between two evaluations")
-    samples: int = Field(64, ge=1, le=100_000, description="held-out rows a task")
+    samples: int = Field(64, ge=1, le=100_000, description="held-out rows a task, at most")
 
 
 class LanguageModel(Section):
@@ -219,5 +231,13 @@ class NoLearning(Section):
     """The network plays alone: payload and work are given, nothing is trained."""
 
     model: Literal["none"] = "none"
-    payload_bits: int = Field(8_000_000, ge=1, le=10**15, description="bits of every transfer")
-    flop: float = Field(1.0e12, ge=0, le=1e24, description="work of a device in a round")
+    payload_bits: int = Field(
+        8_000_000, ge=1, le=10**15, description="bits of an update, and of each expert"
+    )
+    flop: float = Field(
+        1.0e12,
+        ge=0,
+        le=1e24,
+        description="work of a device in a round; with `compute: paper` its time follows from "
+        "payload_bits and training.steps instead",
+    )

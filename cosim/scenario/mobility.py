@@ -93,7 +93,10 @@ class RecordedTrace(Section):
         "earliest", description="the file's time at which the run starts, or its 0"
     )
     max_gap_s: float = Field(
-        300.0, gt=0, le=1e12, description="after a longer gap a device jumps; it is away meanwhile"
+        300.0,
+        gt=0,
+        le=1e12,
+        description="after a longer gap a device jumps; with availability trace it is away in it",
     )
     max_speed_m_s: float = Field(
         150.0, gt=0, le=1000, description="what is faster is a jump and takes no time"

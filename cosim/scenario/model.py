@@ -180,9 +180,9 @@ class Scenario(Section):
         if aggregation.asks_delivery and not self.radio.delivery_known:
             raise ValueError(
                 f"method.aggregation: '{aggregation}' divides by the probability with which a "
-                "packet arrives, which a receiver knows where radio.packets.erasure states it, or "
-                "where radio.power is lemma1 with channel_knowledge: mean and radio.fading is "
-                "'block', 'clarke' or 'none'"
+                "packet arrives, which a receiver knows where radio.packets.erasure states it, "
+                "where radio.fading is 'none', or where it is 'block' or 'clarke' and radio.power "
+                "is lemma1 with channel_knowledge: mean"
             )
         return self
 

@@ -81,7 +81,8 @@ Fading = Annotated[_Fading | OutsideFading, FromOutside(OutsideFading, _Fading)]
 
 class Lemma1Power(Section):
     """A receiver gets p*·margin, p* = (σ²/h)·(2^(Q·n/(W·Γ)) − 1); where Σp*·margin exceeds p_max,
-    p* with the margin that p_max leaves, the same for all, and where Σp* does, the fallback."""
+    p* with the margin that p_max leaves, the same for all, and where Σp* does, the fallback.
+    Control messages and beacons share p_max equally."""
 
     policy: Literal["lemma1"] = "lemma1"
     channel_knowledge: Literal["instantaneous", "mean"] = Field(
@@ -142,7 +143,7 @@ class Codeword(Section):
 class OneShot(Section):
     """Updates go in packets that are sent once each: what is not decoded is lost for good.
 
-    Control messages and experts are sent again until decoded, without combining.
+    Control messages, beacons and experts are sent again until decoded, without combining.
     """
 
     model: Literal["one_shot"] = "one_shot"
@@ -213,7 +214,7 @@ class OverTheAir(Section):
         ge=1,
         le=64,
         description="of each mean and scale, by module and factor, that a sender reports of its "
-        "own values or a receiver has all use, and of η",
+        "own values or a receiver has all use, and of η; with learning: none of η alone",
     )
     control_bit_s_hz: float = Field(
         1.0, gt=0, le=20, description="the rate of these, for neighbours far away to read them"
@@ -263,8 +264,8 @@ class Radio(Section):
     deadline_s: float = Field(2.0, ge=1e-9, le=1e6, description="Γ, from the start of a transfer")
     late: Literal["drop", "stale"] = Field(
         "drop",
-        description="beyond Γ: lost, or kept on the air until it is through, and mixed then, or "
-        "until its sender sends again",
+        description="beyond Γ: lost, or kept on the air until it is through, or until its sender "
+        "sends again, and mixed at the receiver's next mixing, but not with weights absent: mutual",
     )
     access: Access = Field(
         Digital(),

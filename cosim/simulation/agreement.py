@@ -33,31 +33,39 @@ def settled(scenario: Scenario) -> tuple[Scenario, str | None]:
             f"{who}: how fast {count} devices agree is not computed; expected at most "
             f"{MOST_DEVICES} devices, or a number in place of a word"
         )
-    rehearses = any(part.asks_rehearsal for part in asking)
-    rho, source = _rehearsed(scenario, who, asking) if rehearses else _by_law(scenario)
-    if rho > 1 - _AGREEING:
-        raise MethodError(
-            f"{who}: with {source} the contraction is {rho:.6g}: devices never agree, or not "
-            "surely; choose others, or a number in place of a word"
-        )
-    told = _told(scenario, asking, rho)
-    answers = answers_of(scenario, told).items()
-    words = [f"{slot}.{key}: {value}" for slot, keys in answers for key, value in keys.items()]
-    return told, f"ρ = {rho:.3g} of {source}: {', '.join(words)}"
+    final, words = scenario, []
+    for rehearses in (False, True):
+        alike = [part for part in asking if part.asks_rehearsal == rehearses]
+        if not alike:
+            continue
+        rho, source = _rehearsed(scenario, who, asking) if rehearses else _by_law(scenario)
+        if rho > 1 - _AGREEING:
+            remedy = (
+                "bring them nearer, give them more time or power"
+                if rehearses
+                else "choose another topology or other weights"
+            )
+            raise MethodError(
+                f"{who}: the contraction of {source} is {rho:.6g}: some devices never hear of "
+                f"others, or not surely; {remedy}, or give a number in place of the word"
+            )
+        final = _told(final, alike, rho)
+        words.append(f"ρ = {rho:.4g} of {source}")
+    answers = answers_of(scenario, final).items()
+    settings = [f"{slot}.{key}: {value}" for slot, keys in answers for key, value in keys.items()]
+    return final, ": ".join(filter(None, ("; ".join(words), ", ".join(settings))))
 
 
 def answers_of(scenario: Scenario, told: Scenario) -> dict[str, dict[str, Any]]:
-    """By slot and setting, what parts that asked have been told."""
-    asking = [part for part in scenario.method.parts() if part.asks_contraction]
-    pairs = [(part, getattr(told.method, part.slot)) for part in asking]
-    return {
-        part.slot: {
-            name: getattr(answer, name)
-            for name in part.settings()
-            if getattr(answer, name) != getattr(part, name)
-        }
-        for part, answer in pairs
-    }
+    """By slot and setting, as JSON has it, what parts that asked have been told."""
+    answers = {}
+    for part in scenario.method.parts():
+        if part.asks_contraction:
+            answer = getattr(told.method, part.slot)
+            values = answer.model_dump(mode="json")
+            changed = [n for n in part.settings() if getattr(answer, n) != getattr(part, n)]
+            answers[part.slot] = {name: values[name] for name in changed}
+    return {slot: settings for slot, settings in answers.items() if settings}
 
 
 def _told(scenario: Scenario, asking: Sequence[Part], contraction: float) -> Scenario:

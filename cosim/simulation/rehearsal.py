@@ -69,7 +69,7 @@ class RehearsingLearner(NullLearner):
             ages = {**ages, device: 0}
             heard = [
                 Heard(
-                    Message(other, turn.round, (), rows[other]),
+                    Message(other, turn.round - ages[other], (), rows[other]),
                     ages[other],
                     freshness(ages[other], self._exponent),
                 )
@@ -95,11 +95,11 @@ class _Unwritten:
 
 
 def rehearsed_contraction(scenario: Scenario) -> float:
-    """ρ = λmax(mean of WᵀW − 11ᵀ/m) over all rounds of the scenario's network, played alone.
+    """ρ = λmax(mean of Wᵀ(I − 11ᵀ/m)W) over all rounds of the scenario's network, played alone.
 
     Devices, links, deadline, faults and batteries are the run's, by the same random streams. A
     message has the bits of the longest that its device will send, a round of training a mean
-    round's work. The method's parts have been told everything that they ask.
+    round's work, by the scenario's method as it is; mixing and calibrating take nothing.
 
     Raises `CosimError` for a model or a task that cannot be used.
     """

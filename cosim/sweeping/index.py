@@ -49,8 +49,8 @@ def write_index(directory: Path, sweep: Sweep, entries: Sequence[Entry]) -> None
     """Replaces `runs.parquet`: the grid's paths, seed, directory, label, status, seconds, results,
     error.
 
-    A value that has been given a name is told by it, and the table's metadata list the keys of such
-    values. Another grid path whose values are all
+    A value that has been given a name is told by it, and the table's metadata list the keys of
+    such values. Another grid path whose values are all
     numbers, all texts or all truth values keeps their type; in others, what is not text is stored
     as JSON.
     """
@@ -161,7 +161,7 @@ def _rows(
             named: list[str] = json.loads(metadata.get(_NAMED.encode(), b"[]"))
             wanted = [*columns, *named, *(name for name in if_there if name in names)]
             return source.read(columns=wanted).to_pylist(), named
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).rstrip(".")
         raise SweepError(f"{path} is not a readable index of a sweep: {reason}.") from error
 

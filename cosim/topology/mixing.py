@@ -12,11 +12,12 @@ FloatArray = NDArray[np.float64]
 
 
 def contraction(weights: Sequence[FloatArray]) -> float:
-    """ρ = λmax(E[WᵀW] − 11ᵀ/m) of the mixing matrices (m, m) of some rounds.
+    """ρ = λmax(E[Wᵀ(I − 11ᵀ/m)W]) of the mixing matrices (m, m) of some rounds.
 
-    Where they are doubly stochastic, the squared distance from the mean shrinks by ρ a round at
-    least: 0 is agreement at once, 1 where some devices never hear of others. ValueError for no
-    matrices or unequal shapes.
+    Where the shares of each device sum to 1 the squared distance from the mean of the moment
+    shrinks by ρ a round at least: 0 is agreement at once, 1 where some devices never hear of
+    others. Where W is doubly stochastic, as in arXiv 2602.00451, it is λmax(E[WᵀW] − 11ᵀ/m).
+    ValueError for no matrices or unequal shapes.
     """
     if not weights:
         raise ValueError("a contraction needs the weights of at least one round")
@@ -25,14 +26,20 @@ def contraction(weights: Sequence[FloatArray]) -> float:
         raise ValueError(f"every round's weights must be ({devices}, {devices})")
     second: FloatArray = np.zeros((devices, devices))
     for W in weights:
-        second += W.T @ W
+        second += disagreement_of(W)
     return contraction_of(second, len(weights))
 
 
+def disagreement_of(W: FloatArray) -> FloatArray:
+    """Wᵀ(I − 11ᵀ/m)W (m, m): what x ↦ W·x makes of squared distances from the mean."""
+    apart = W - W.mean(axis=0)
+    second: FloatArray = apart.T @ apart
+    return second
+
+
 def contraction_of(second: FloatArray, rounds: int) -> float:
-    """ρ of so many rounds by the sum of their WᵀW (m, m)."""
-    excess = second / rounds - 1 / len(second)
-    return max(0.0, float(np.linalg.eigvalsh(excess)[-1]))
+    """ρ of so many rounds by the sum of their `disagreement_of` (m, m)."""
+    return max(0.0, float(np.linalg.eigvalsh(second / rounds)[-1]))
 
 
 def best_interval(contraction_: float, scale: float = 1.0) -> int:

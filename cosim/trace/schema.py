@@ -114,8 +114,7 @@ class RoundRow(NamedTuple):
     wait_s: Annotated[float, Column("s", "time spent neither computing nor sending")]
     off_s: Annotated[float, Column("s", "time switched off")]
     flop: Annotated[
-        float,
-        Column("FLOP", "operations in fine-tuning and mixing, without a calibration for clusters"),
+        float, Column("FLOP", "operations of fine-tuning and mixing; no calibration for clusters")
     ]
     loss: Annotated[float | None, Column("1", "mean training loss; null where none was computed")]
     bits_sent: Annotated[float, Column("bit", "bits put on the air, through or not: no integer")]
@@ -152,8 +151,7 @@ class TopologyRow(NamedTuple):
     cluster: Annotated[int, Column("1", "number of the device's cluster in that plan")]
     cluster_size: Annotated[int, Column("1", "devices in that cluster, itself included")]
     collision_predicted: Annotated[
-        float | None,
-        Column("1", "collision rate of it and its neighbours by eq. 19; null where not predicted"),
+        float | None, Column("1", "by eq. 19 of it and its neighbours; null where not predicted")
     ]
     collision_measured: Annotated[
         float | None, Column("1", "collision rate of the masks; null where not measured")

@@ -89,13 +89,12 @@ class Quantity(StrEnum):
     the next and average what they hear. W_t (m, m) holds the shares that its own and what arrived
     in round t have in what a device then holds, on average over values; blocks that a deadline cut
     count as the others. One that mixed nothing keeps what it had, and of several mixings in a round
-    W is the product. The contraction, λmax(mean of WᵀW − 11ᵀ/m), is over all rounds so far, and
-    over few of drawn graphs above that of their law. Where W is doubly stochastic, squared
-    distances from the mean shrink by it a round at least; where it is not, they are those from
-    the mean before, and it may exceed 1. The drift, ‖x̄ after − x̄ before‖² of each factor that
-    was on the air in the evaluated round, is of the mean x̄ over all devices, as mixing moved
-    it: on the scale of the consensus distance, and 0 up to the precision of the air where W is
-    doubly stochastic and the aggregation a mean.
+    W is the product. The contraction, λmax(mean of Wᵀ(I − 11ᵀ/m)W), is over all rounds so far, and
+    over few of drawn graphs above that of their law. Squared distances from the mean of the moment
+    shrink by it a round at least, where the shares of each device sum to 1. The drift,
+    ‖x̄ after − x̄ before‖² of each factor that was on the air in the evaluated round, is of the
+    mean x̄ over all devices, as mixing moved it: on the scale of the consensus distance, and 0 up
+    to the precision of the air where W is doubly stochastic and the aggregation a mean.
 
     Experts, by `device`, `task` and `peer`: share of the task's questions whose expert of the
     largest weight is the peer's.

@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from statistics import median, quantiles
 from time import process_time
@@ -41,12 +42,12 @@ def answering(checkout: Path, questions: int) -> None:
     B = torch.full((layout.expansion_size,), 1e-3)
     expert = of.Expert((of.Adapter(B, None, of.gaussian_projection(layout, 1, "benchmark")),))
     evaluator = of.Evaluator(model, layout, torch.bfloat16, scale=2.0, rows=of.ROWS)
-    asked = of.drawn(shape, model.model.config.vocab_size)
+    drawn = of.drawn(shape, model.model.config.vocab_size)
     works: dict[str, Callable[[], object]] = {
-        "base model": lambda: evaluator.scores(None, asked),
-        "adapter": lambda: evaluator.scores(expert, asked),
+        "base model": lambda: evaluator.scores(None, drawn),
+        "adapter": lambda: evaluator.scores(expert, drawn),
     }
-    for name in (*WORKS, *sys.stdin):
+    for name in chain(WORKS, sys.stdin):
         start = process_time()
         works[name.strip()]()
         print(process_time() - start, flush=True)
@@ -85,6 +86,8 @@ def main() -> None:
         return
     if given.against is None:
         parser.error("--against: name another checkout")
+    if given.pairs < 2:
+        parser.error("--pairs: at least 2")
     with ExitStack() as stack:
         this, other = (
             stack.enter_context(asked(path, given.questions))

@@ -50,7 +50,8 @@ def test_the_axis_has_the_names_of_the_values(bands: Path) -> None:
 
 
 def test_a_key_of_a_named_mapping_has_its_own_values(bands: Path) -> None:
-    """The names are of the mapping, in which two keys vary; of the other one they are of all."""
+    """Of `radio` two keys vary, so that one of them keeps its numbers; of `area` one, which has
+    the names."""
     table = cosim.plot(bands, "final", over="bandwidth_hz", measure="energy_j").table
     assert set(table["radio.bandwidth_hz"]) == {1.0e6, 2.0e7}
     table = cosim.plot(bands, "final", over="radius_m", measure="energy_j").table
@@ -60,3 +61,13 @@ def test_a_key_of_a_named_mapping_has_its_own_values(bands: Path) -> None:
 def test_runs_that_nobody_has_named_keep_their_values(bands: Path) -> None:
     table = cosim.plot(sorted(bands.glob("*seed*")), "final", over="radius_m", measure="mbit").table
     assert set(table["area.radius_m"]) == {10, 100}
+
+
+def test_one_name_for_two_values_is_none(bands: Path, tmp_path: Path) -> None:
+    """Another sweep calls near what is far there: both are drawn, by their numbers."""
+    (tmp_path / "small.yaml").write_text(SCENARIO, encoding="utf-8")
+    other = SWEEP.replace("radius_m: 10}", "radius_m: 30}")
+    (tmp_path / "other.sweep.yaml").write_text(other, encoding="utf-8")
+    cosim.sweep(tmp_path / "other.sweep.yaml", out=tmp_path / "runs")
+    table = cosim.plot([bands, tmp_path / "runs"], "final", over="radius_m", measure="mbit").table
+    assert set(table["area.radius_m"]) == {10, 30, 100}

@@ -48,7 +48,7 @@ def test_where_all_is_heard_it_is_that_of_the_law() -> None:
     told, words = settled(heard)
     assert told.method.projection == Alternating(interval=2)
     assert words is not None
-    assert words.startswith(f"ρ = {by_law:.3g} of what 8 rounds of the network alone mix: ")
+    assert words.startswith(f"ρ = {by_law:.4g} of what 8 rounds of the network alone mix: ")
     facts = {fact.name: fact.value for fact in explain(heard).facts}
     assert facts["agreement"] == words
 
@@ -74,7 +74,9 @@ def test_what_comes_late_and_is_mixed_weighs_by_its_age() -> None:
 
 def test_devices_that_hear_nobody_never_agree() -> None:
     deaf = scenario({"deadline_s": 1e-6}, topology="complete")
-    with pytest.raises(MethodError, match="what 8 rounds of the network alone mix the contraction"):
+    with pytest.raises(
+        MethodError, match="what 8 rounds of the network alone mix is 1: some devices never"
+    ):
         settled(deaf)
 
 
@@ -92,6 +94,16 @@ def test_shares_are_those_of_the_weights() -> None:
     out = learner.messages(1, Turn(1), [0])
     assert out is not None
     assert out.bits == {0: 16}
+
+
+def test_devices_of_unequal_rows_that_all_hear_agree_at_once() -> None:
+    """All have the same mean, whoever counts most in it."""
+    rows = [100.0, 10.0, 10.0]
+    learner = RehearsingLearner([8] * 3, [Workload.none()] * 3, rows, ByRows(), 1.0)
+    for device in range(3):
+        others = [other for other in range(3) if other != device]
+        learner.mix(device, dict.fromkeys(others), dict.fromkeys(others, 0), Turn(1), {})
+    assert learner.mixing.contraction(1) == pytest.approx(0.0, abs=1e-15)
 
 
 @pytest.mark.parametrize(

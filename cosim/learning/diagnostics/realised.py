@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.methods.message import Turn
-from cosim.topology.mixing import contraction_of
+from cosim.topology.mixing import contraction_of, disagreement_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +32,7 @@ class RealisedMixing:
         self.devices, self.round = devices, 0
         # By mixing and device: some are at a later one while others are still at the one before.
         self._rows: dict[int, dict[int, Mapping[int, float]]] = {}
-        # Of earlier rounds the sum of WᵀW.
+        # Of earlier rounds the sum of Wᵀ(I − 11ᵀ/m)W.
         self._second: FloatArray | None = None
         # Σ_i (x_i after − x_i before) of this round's mixings, by factor.
         self._moved: dict[str, Tensor] = {}
@@ -87,15 +87,14 @@ class RealisedMixing:
         return product
 
     def contraction(self, round_: int) -> float:
-        """ρ = λmax(mean of WᵀW − 11ᵀ/m) over all rounds from the first to this one."""
+        """ρ = λmax(mean of Wᵀ(I − 11ᵀ/m)W) over all rounds from the first to this one."""
         return contraction_of(self._second_until(round_), round_)
 
     def _second_until(self, round_: int) -> FloatArray:
-        """Σ WᵀW over the rounds from the first to this one."""
-        second: FloatArray = (round_ - self.round) * np.eye(self.devices)
+        """Σ Wᵀ(I − 11ᵀ/m)W over the rounds from the first to this one."""
+        second: FloatArray = (round_ - self.round) * disagreement_of(np.eye(self.devices))
         if self.round > 0:
-            W = self.matrix
-            second = second + W.T @ W
+            second = second + disagreement_of(self.matrix)
         return second if self._second is None else second + self._second
 
     def drifts(self, round_: int) -> dict[str, float]:

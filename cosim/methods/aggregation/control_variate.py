@@ -53,7 +53,7 @@ class ControlVariate(Aggregation):
             return (
                 f"aggregation '{self.word()}' averages B matrices that multiply the same A; with "
                 f"projection {projection} every device has another A: use 'trained', or a frozen "
-                "one with seed: shared"
+                "one with seed: shared and refined: false"
             )
         if projection.moves and projection.trains(1) != frozenset("AB"):
             return (

@@ -51,7 +51,7 @@ class ErasedMean(Aggregation):
             return (
                 "aggregation 'erased_mean' averages B matrices that multiply the same A; with "
                 f"projection {method.projection} every device has another A: use projection "
-                "'trained', or 'frozen' with seed: shared"
+                "'trained', or 'frozen' with seed: shared and refined: false"
             )
         if method.expansion.masked:
             return (

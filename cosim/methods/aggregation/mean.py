@@ -23,7 +23,7 @@ class Mean(Aggregation):
 
     def refuses(self, method: Chosen) -> str | None:
         """An A of each device's own."""
-        if method.projection.owner(0) != method.projection.owner(1):
+        if method.projection.own:
             return (
                 f"aggregation '{self.word()}' averages B matrices that multiply the same A; with "
                 f"projection {method.projection} every device has another A: use "

@@ -106,8 +106,8 @@ class Aggregation(Part):
         if self.unpadded is None or not self.exchanges:
             return None
         return (
-            f"aggregation '{self.word()}' {self.unpadded}: use 'mean' or 'product_svd', or one "
-            "rank for all"
+            f"aggregation '{self.word()}' {self.unpadded}: use 'mean' or 'product_svd' "
+            "with projection 'trained' and no mask, or 'stacked', or one rank for all"
         )
 
     def begins(self, own: DeviceState, first: Message) -> DeviceState:

@@ -62,7 +62,7 @@ class SuperposedMean(Aggregation):
             return (
                 "aggregation 'superposed_mean' has the air add up B matrices that multiply the "
                 f"same A; with projection {method.projection} every device has another A: use "
-                "projection 'trained', or 'frozen' with seed: shared"
+                "projection 'trained', or 'frozen' with seed: shared and refined: false"
             )
         if method.expansion.masked:
             return (

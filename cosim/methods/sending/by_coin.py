@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class ByCoin(Sending):
-    """θ_t of round t is 1 with probability p: all devices speak and mix; or 0, and none does.
+    """θ_t of round t is 1 with probability p: all devices speak and mix; or 0, and none speaks,
+    nor mixes but what aggregation `snapshots` remembers.
 
     Devices share the seed of θ, so that each knows θ_t by itself: nothing is on the air in a round
     of θ_t = 0, and nobody waits for anybody before it goes on.

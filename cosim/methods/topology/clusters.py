@@ -24,7 +24,10 @@ class Clusters(Topology):
         0.25, ge=0, le=1, description="S_max, of eq. 19 over the layers"
     )
     exchange_every: int = Field(
-        5, ge=1, description="E, rounds between exchanges of experts; always one at the end"
+        5,
+        ge=1,
+        description="E, rounds between exchanges of experts; always one at the end, and none less "
+        "than E rounds before it",
     )
     exchange_attempts: int = Field(
         3, ge=1, le=1000, description="times that an expert which misses Γ is sent in an exchange"

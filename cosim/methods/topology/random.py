@@ -27,7 +27,8 @@ class RandomGraph(Limited):
     limit_by_links: bool = Field(
         True,
         description="join only pairs whose links p_max carries by Γ beside the devices' others, by "
-        "Lemma 1 with the margin at the mean gains of the moment; false: whatever they carry",
+        "Lemma 1 with its margin, or by equal shares with max_power, at the mean gains of the "
+        "moment; false: whatever they carry",
     )
 
     @property

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from simpy import Event, Interrupt
 
+from cosim.methods.codec.floating import Floating
 from cosim.methods.message import Turn
 from cosim.methods.topology.clusters import Clusters
 from cosim.physics.decibel import db_to_ratio, dbm_to_w
@@ -145,7 +146,10 @@ def _power_need(
     """The power that Lemma 1 asks for the values that each device sends a round, with the
     scenario's margin."""
     radio, adapter = world.scenario.radio, world.scenario.adapter
-    codec, kept = world.scenario.method.codec, np.rint(densities * sizes).astype(int).tolist()
+    kept = np.rint(densities * sizes).astype(int).tolist()
+    # Where nothing is learnt no codec makes anything of a message.
+    alone = world.scenario.learning.model == "none"
+    codec = Floating() if alone else world.scenario.method.codec
     bits = np.array([codec.factor_bits(counts, adapter.bits_per_value) for counts in kept], float)
     margin = radio.power.margin_db if radio.power.policy == "lemma1" else 0.0
 

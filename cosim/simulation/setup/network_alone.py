@@ -33,8 +33,15 @@ def unasked(scenario: Scenario, bits: int | None) -> Iterator[str]:
             f"method.codec: with learning: none a message has learning.payload_bits, whatever "
             f"'{codec.word()}' would make of it"
         )
+    if any(group.density or group.rank for group in scenario.devices):
+        yield (
+            "devices: with learning: none a group's density and rank change nothing: all have "
+            "adapter.density and learning.payload_bits"
+        )
     if scenario.tasks:
         yield "tasks: with learning: none nobody learns or answers them"
+    if scenario.radio.access.model == "air":
+        return
     receivers = method.topology.most_receivers(scenario.device_count - 1)
     needed = efficiency_needed(scenario.radio, receivers, bits or 0)
     if 0.0 < needed < _LITTLE_BIT_S_HZ:
