@@ -24,6 +24,7 @@ from cosim.lifecycle.provenance import (
     opening_manifest,
     origins,
     outside_origins,
+    refuse_other_origins,
 )
 from cosim.lifecycle.timed_trace import ROWS_OF_A_PART, TimedTrace
 from cosim.methods.outside import METHOD_FILE
@@ -83,11 +84,11 @@ def play(
     directory = claim_run_directory(out, name=scenario.name)
     # Held before the model is loaded, which takes a while: whoever finds the directory must know.
     with _given_back(directory, keep=found_empty) as claim, held(directory):
-        told, _ = settled(scenario)
-        learner = build_learner(told)
+        final, _ = settled(scenario)
+        learner = build_learner(final)
         devices = build_devices(scenario)
         require_disk(disk_of(scenario, learner, devices), directory)
-        run = _Run(directory, scenario, told, devices, learner, observers, spacing)
+        run = _Run(directory, scenario, final, devices, learner, observers, spacing)
         source = method_source(scenario)
         claim.used = True
         with explain_full_disk(directory, f"cosim resume {directory}"):
@@ -120,18 +121,21 @@ def resume(
             _refuse_other_scenario(directory, checkpoint, scenario)
         else:
             now = outside_origins(origins_of(scenario))
-            _refuse_other_origins(directory, outside_origins(manifest.get("outside")), now)
-        told, _ = settled(scenario)
-        learner = build_learner(told)
+            refuse_other_origins(directory, outside_origins(manifest.get("outside")), now)
+        final, _ = settled(scenario)
+        learner = build_learner(final)
         if checkpoint is not None:
             now = origins(opening_manifest(scenario, learner), learner)
-            _refuse_other_origins(directory, checkpoint.index["origins"], now)
+            refuse_other_origins(directory, checkpoint.index["origins"], now)
         times = int(manifest.get("resumed") or 0) + 1
         start = "its start: there is no checkpoint" if checkpoint is None else _start_of(checkpoint)
         _log.info("resuming %s from %s", directory, start)
         clear_results(directory)
-        whom = build_devices(scenario), learner, observers
-        return _Run(directory, scenario, told, *whom, spacing, checkpoint, times).play(begun)
+        devices = build_devices(scenario)
+        run = _Run(
+            directory, scenario, final, devices, learner, observers, spacing, checkpoint, times
+        )
+        return run.play(begun)
 
 
 class _Run:
@@ -141,7 +145,7 @@ class _Run:
         self,
         directory: Path,
         scenario: Scenario,
-        told: Scenario,
+        final: Scenario,
         devices: Sequence[Device],
         learner: OwnedLearner,
         observers: Sequence[Observer],
@@ -150,7 +154,7 @@ class _Run:
         resumed: int = 0,
     ) -> None:
         self.directory, self.scenario, self.learner = directory, scenario, learner
-        self.manifest = {**opening_manifest(scenario, learner, told), "resumed": resumed}
+        self.manifest = {**opening_manifest(scenario, learner, final), "resumed": resumed}
         alone, modelled = learner.base is None, cast("Any", learner)
         self.phases: Phases = Phases() if alone else modelled.calibrator.phases
         least_rows = ROWS_OF_A_PART if alone else 1
@@ -163,7 +167,7 @@ class _Run:
         self.journaled = JournaledLearner(learner, journal, None if alone else self.phases)
         if checkpoint is not None and keeps:
             self.journaled.put_back(checkpoint.index["learner"], checkpoint.tensors())
-        self.world = world_of(told, devices, self.journaled.learner, self.trace, observers)
+        self.world = world_of(final, devices, self.journaled.learner, self.trace, observers)
         self.manifest["warnings"] = self.world.warnings
         if keeps:
             self._keep(spacing, checkpoint)
@@ -282,24 +286,6 @@ def _refuse_other_scenario(directory: Path, checkpoint: Checkpoint, scenario: Sc
             f"{directory} cannot be resumed: its {SCENARIO_FILE} has changed since its checkpoint: "
             f"{words}."
         )
-
-
-def _refuse_other_origins(
-    directory: Path, before: Mapping[str, Any], now: Mapping[str, Any]
-) -> None:
-    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    if names:
-        words = "; ".join(_differs(name, before.get(name), now.get(name)) for name in names)
-        raise ResumeError(
-            f"{directory} cannot be resumed, because its traces would not be those of one run: "
-            f"{words}."
-        )
-
-
-def _differs(name: str, before: Any, now: Any) -> str:
-    if name.startswith("the "):  # a digest, which tells nobody anything
-        return f"{name} {'have' if name.endswith('s') else 'has'} changed"
-    return f"{name} was {before} and is {now}"
 
 
 def _start_of(checkpoint: Checkpoint) -> str:

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from cosim.errors import RunDirectoryError
+from cosim.errors import ResumeError, RunDirectoryError
 from cosim.methods.outside import METHOD_FILE, source_of
 from cosim.scenario.model import Scenario
 from cosim.scenario.origins import origins_of
@@ -43,11 +43,11 @@ def _installed(package: str) -> str | None:
 
 
 def opening_manifest(
-    scenario: Scenario, learner: Learner, told: Scenario | None = None
+    scenario: Scenario, learner: Learner, final: Scenario | None = None
 ) -> dict[str, Any]:
     """The manifest as far as it is known before the first event.
 
-    told: the scenario with what parts have been told of how fast devices agree.
+    final: the scenario with what parts have been told of how fast devices agree.
     """
     manifest: dict[str, Any] = {
         "cosim": version("cosim"),
@@ -78,7 +78,7 @@ def opening_manifest(
             "base_model": learner.base.source,
             "base_model_sha256": learner.base.sha256,
         }
-    if told is not None and (answers := answers_of(scenario, told)):
+    if final is not None and (answers := answers_of(scenario, final)):
         manifest["told"] = answers
     return manifest
 
@@ -163,3 +163,22 @@ def kept(scenario: Scenario) -> Scenario:
         update={"origin": origin.model_copy(update={"path": METHOD_FILE})}
     )
     return scenario.model_copy(update={"method": method})
+
+
+def refuse_other_origins(
+    directory: Path, before: Mapping[str, Any], now: Mapping[str, Any]
+) -> None:
+    """Raises ResumeError where a run would go on otherwise than it began."""
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    if names:
+        words = "; ".join(_differs(name, before.get(name), now.get(name)) for name in names)
+        raise ResumeError(
+            f"{directory} cannot be resumed, because its traces would not be those of one run: "
+            f"{words}."
+        )
+
+
+def _differs(name: str, before: Any, now: Any) -> str:
+    if name.startswith("the "):  # a digest, which tells nobody anything
+        return f"{name} {'have' if name.endswith('s') else 'has'} changed"
+    return f"{name} was {before} and is {now}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from cosim.scenario.model import Scenario
 from cosim.scenario.origins import failures_told
 from cosim.simulation.rehearsal import rehearsed_contraction
 from cosim.simulation.setup.build import build_devices, channel_of
+
+_log = logging.getLogger(__name__)
 
 # A contraction nearer to 1 than this is 1, but for rounding.
 _AGREEING = 1e-9
@@ -56,12 +59,12 @@ def settled(scenario: Scenario) -> tuple[Scenario, str | None]:
     return final, ": ".join(filter(None, ("; ".join(words), ", ".join(settings))))
 
 
-def answers_of(scenario: Scenario, told: Scenario) -> dict[str, dict[str, Any]]:
+def answers_of(scenario: Scenario, final: Scenario) -> dict[str, dict[str, Any]]:
     """By slot and setting, as JSON has it, what parts that asked have been told."""
     answers = {}
     for part in scenario.method.parts():
         if part.asks_contraction:
-            answer = getattr(told.method, part.slot)
+            answer = getattr(final.method, part.slot)
             values = answer.model_dump(mode="json")
             changed = [n for n in part.settings() if getattr(answer, n) != getattr(part, n)]
             answers[part.slot] = {name: values[name] for name in changed}
@@ -103,5 +106,6 @@ def _rehearsed(scenario: Scenario, who: str, asking: Sequence[Part]) -> tuple[fl
             "mixes the blocks that were trained, and a rehearsal knows none; use 'connectivity', "
             "or a number"
         )
+    _log.info("%s: the network plays %d rounds alone first", who, scenario.rounds)
     rho = rehearsed_contraction(_told(scenario, asking, 0.0))
     return rho, f"what {scenario.rounds} rounds of the network alone mix"
