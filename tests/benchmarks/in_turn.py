@@ -1,11 +1,12 @@
 """Processor seconds of scoring questions beside the same in another checkout, in turn.
 
-    python tests/benchmarks/in_turn.py --against ../cosim-before --pairs 40
+    python tests/benchmarks/in_turn.py --against ../cosim-before --starts 4 --pairs 20
 
 A process for each checkout, which loads its model and then scores the same questions whenever it
 is asked to, first the one, then the other, then the other way round. A machine that is slower for
-a while is slower for both, so that the ratio of a pair says more than two medians. What
-`--against .` gives is the machine's own unrest. One thread; with the checkout's own
+a while is slower for both, so that the ratio of a pair says more than two medians. But a process
+may be faster than another for all of its life, by where its memory lies: only new `--starts` show
+that. What `--against .` gives is the machine's own unrest. One thread; with the checkout's own
 `tests/benchmarks/evaluation.py`, which tells where its classes are. No test: machines are noisy.
 """
 
@@ -77,7 +78,8 @@ def asked(checkout: Path, questions: int) -> Iterator[Callable[[str], float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--against", type=Path, help="another checkout")
-    parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument("--starts", type=int, default=4, help="of a process each")
+    parser.add_argument("--pairs", type=int, default=20, help="of each start")
     parser.add_argument("--questions", type=int, default=8)
     parser.add_argument("--answer", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -88,15 +90,18 @@ def main() -> None:
         parser.error("--against: name another checkout")
     if given.pairs < 2:
         parser.error("--pairs: at least 2")
+    print(f"{'':12}  this s  other s  this/other  half of the pairs")
+    for _ in range(given.starts):
+        in_turn(given.against.resolve(), given.pairs, given.questions)
+
+
+def in_turn(against: Path, count: int, questions: int) -> None:
+    """Prints what so many pairs of one process of each checkout took."""
     with ExitStack() as stack:
-        this, other = (
-            stack.enter_context(asked(path, given.questions))
-            for path in (OWN, given.against.resolve())
-        )
-        print(f"{'':12}  this s  other s  this/other  half of the pairs")
+        this, other = (stack.enter_context(asked(path, questions)) for path in (OWN, against))
         for name in WORKS:
             pairs = []
-            for number in range(given.pairs):
+            for number in range(count):
                 first, second = (this, other) if number % 2 else (other, this)
                 pair = first(name), second(name)
                 pairs.append(pair if number % 2 else pair[::-1])

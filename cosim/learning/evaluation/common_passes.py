@@ -16,7 +16,7 @@ from cosim.learning.base.adapted_model import AdaptedModel, Mix
 from cosim.learning.data.encoding import Encoded
 from cosim.learning.data.packing import PackedRows, Reading, candidates_reading, pack, reading
 from cosim.learning.evaluation.request import ScoringRequest
-from cosim.learning.evaluation.side_by_side import expert_pairs, mix_of
+from cosim.learning.evaluation.side_by_side import expert_pairs, joined, mix_of
 from cosim.methods.layout import Layout
 
 # Attention weights grow with the square of a row's tokens: 64 rows of 512 at a time, or fewer.
@@ -158,7 +158,7 @@ class CommonPasses:
             if request.expert is not None
         ]
         return [
-            (torch.cat([A for A, _ in of_module]), torch.cat([B for _, B in of_module]))
+            (joined([A for A, _ in of_module], 0), joined([B for _, B in of_module], 0))
             for of_module in zip(*experts, strict=True)
         ]
 

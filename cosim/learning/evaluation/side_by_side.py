@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -24,10 +26,15 @@ def expert_pairs(
     ]
     pairs = []
     for by_member in zip(*parts, strict=True):
-        A = torch.cat([a for a, _ in by_member], dim=1)
-        B = torch.cat([b for _, b in by_member], dim=2)
+        A = joined([a for a, _ in by_member], 1)
+        B = joined([b for _, b in by_member], 2)
         pairs.append((A.to(device, dtype), B.to(device, dtype)))
     return pairs
+
+
+def joined(factors: Sequence[Tensor], dimension: int) -> Tensor:
+    """Factors along a dimension; of a single one itself, which is as large as an adapter."""
+    return factors[0] if len(factors) == 1 else torch.cat(list(factors), dim=dimension)
 
 
 def mix_of(
