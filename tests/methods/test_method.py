@@ -40,6 +40,7 @@ REFUSED = [
     ("local", {"aggregation": "mean"}, "what is exchanged must be aggregated"),
     ("lora", {"projection": "frozen"}, "every device has another A"),
     ("lora", {"projection": Frozen()}, "every device has another A"),
+    ("lora", {"projection": Frozen(seed="shared", refined=True)}, "every device has another A"),
     ("proposed", {"projection": "trained"}, "reads each expert back through its frozen A"),
     ("lora", {"composition": "gate"}, "routes between stored experts"),
     ("lori", {"composition": "single"}, "keeps experts apart"),

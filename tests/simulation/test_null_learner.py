@@ -1,7 +1,11 @@
 """The network alone has the masks that its method would have, and no others."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+import cosim
 from cosim.methods import METHODS
 from cosim.simulation.setup.build import build_learner
 from cosim.trace.schema import RoundRow, TopologyRow, TransferRow
@@ -50,3 +54,20 @@ def test_whoever_is_stopped_has_no_blocks_to_send(name: str) -> None:
     assert len(told) == 1
     assert told[0].startswith("training.compute_deadline_s stops 1 of 3 devices")
     assert told[0].endswith("device 2")
+
+
+def test_clusters_of_the_network_alone_know_no_codec(tmp_path: Path) -> None:
+    """All updates have the payload's bits, and clusters form by these."""
+    tables: list[Any] = []
+    for codec in ("floating", {"name": "rounded", "bits": 4}):
+        scenario = {
+            "rounds": 1,
+            "learning": {"model": "none", "payload_bits": 80_000_000},
+            "method": {"name": "proposed", "codec": codec},
+            "devices": [{"count": 10, "mobility": "static"}],
+            "radio": {"fading": "none"},
+        }
+        run = cosim.run(scenario, out=tmp_path / f"run-{len(tables)}")
+        tables.append(run.topology)
+    assert tables[0]["cluster"].nunique() > 1
+    assert tables[0].equals(tables[1])

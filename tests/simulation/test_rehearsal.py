@@ -16,6 +16,7 @@ from cosim.methods.weights.by_rows import ByRows
 from cosim.methods.weights.metropolis import Metropolis
 from cosim.methods.workload import Workload
 from cosim.preflight.explain import explain
+from cosim.preflight.startable import Preflight
 from cosim.scenario.load import load
 from cosim.scenario.model import Scenario
 from cosim.simulation.agreement import settled
@@ -78,6 +79,18 @@ def test_devices_that_hear_nobody_never_agree() -> None:
         MethodError, match="what 8 rounds of the network alone mix is 1: some devices never"
     ):
         settled(deaf)
+
+
+def test_a_sweep_judges_each_seed_by_its_own_places(tmp_path: Path) -> None:
+    """Of the same scenario one seed leaves a device that nobody hears, and the other none."""
+    preflight = Preflight(tmp_path)
+    deaf, heard = (
+        scenario({"deadline_s": 0.05}, topology="complete").model_copy(update={"seed": seed})
+        for seed in (1, 2)
+    )
+    with pytest.raises(MethodError, match="some devices never hear of others"):
+        preflight.refuse_unstartable(deaf)
+    preflight.refuse_unstartable(heard)
 
 
 def test_shares_are_those_of_the_weights() -> None:
