@@ -75,6 +75,8 @@ class World:
     warnings: sentences for the manifest.
     came_s: when a device was first there, by id.
     seated: ids of those that have had a seat.
+    finishers: ids of those that have ended a round's steps.
+    stragglers: ids of those that the compute deadline has stopped before.
     """
 
     env: Environment
@@ -87,6 +89,8 @@ class World:
     warnings: list[str] = field(default_factory=list)
     came_s: dict[int, float] = field(default_factory=dict, init=False)
     seated: set[int] = field(default_factory=set, init=False)
+    finishers: set[int] = field(default_factory=set, init=False)
+    stragglers: set[int] = field(default_factory=set, init=False)
     _positions_written: int = field(default=0, init=False)
     _closed: Counter[int] = field(default_factory=Counter, init=False)
     _gone: Counter[int] = field(default_factory=Counter, init=False)

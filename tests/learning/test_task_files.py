@@ -71,6 +71,9 @@ def test_a_directory_holds_both_parts(tmp_path: Path, monkeypatch: pytest.Monkey
     assert jsonl_parts("quiz", TaskChoice(source="jsonl:~/train.jsonl")) == (READ[:3], None)
     (tmp_path / "test.jsonl").unlink()
     assert refusal(tmp_path) == (f"tasks.quiz.source: there is no file '{tmp_path / 'test.jsonl'}'")
+    task = TaskChoice(source="jsonl:~/train.jsonl", test="~/test.jsonl")
+    with pytest.raises(TaskError, match=r"^tasks\.quiz\.test: there is no file "):
+        jsonl_parts("quiz", task)
 
 
 def test_gsm8k_as_it_is_published(tmp_path: Path) -> None:

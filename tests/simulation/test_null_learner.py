@@ -8,8 +8,15 @@ import pytest
 import cosim
 from cosim.methods import METHODS
 from cosim.simulation.setup.build import build_learner
+from cosim.simulation.setup.warnings import closing_warnings
 from cosim.trace.schema import RoundRow, TopologyRow, TransferRow
-from tests.simulation.small_networks import MemoryTrace, scenario, simulate, world_of
+from tests.simulation.small_networks import (
+    MemoryTrace,
+    play_to_the_end,
+    scenario,
+    simulate,
+    world_of,
+)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -39,21 +46,26 @@ def test_whoever_is_stopped_has_no_blocks_to_send(name: str) -> None:
             {"count": 1, "profile": profile | radio},
         ],
     )
-    played = simulate(chosen)
-    slow = [row for row in played.rows if isinstance(row, RoundRow) and row.device == 2]
+    trace = MemoryTrace()
+    world = world_of(chosen, trace)
+    play_to_the_end(world)
+    slow = [row for row in trace.rows if isinstance(row, RoundRow) and row.device == 2]
     assert slow
     for row in slow:
         assert (row.flop, row.compute_s) == (0.75e12, 1.5)
         assert row.energy_compute_j == pytest.approx(4.5)
         assert row.bits_sent == row.missed == 0
         assert row.received == 2
-    sent = [row for row in played.rows if isinstance(row, TransferRow)]
+    sent = [row for row in trace.rows if isinstance(row, TransferRow)]
     assert {row.src for row in sent} == {0, 1}
-    warnings = world_of(chosen, MemoryTrace()).warnings
-    told = [sentence for sentence in warnings if "compute_deadline_s" in sentence]
+    told = [sentence for sentence in world.warnings if "compute_deadline_s" in sentence]
     assert len(told) == 1
     assert told[0].startswith("training.compute_deadline_s stops 1 of 3 devices")
     assert told[0].endswith("device 2")
+    assert closing_warnings(world) == [
+        "training.compute_deadline_s stopped every round of device 2: nothing that they computed "
+        "was kept"
+    ]
 
 
 def test_clusters_of_the_network_alone_know_no_codec(tmp_path: Path) -> None:

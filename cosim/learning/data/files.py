@@ -24,7 +24,7 @@ def jsonl_parts(name: str, task: TaskChoice) -> tuple[list[Example], list[Exampl
     path = expanded(task.source.removeprefix("jsonl:"))
     if os.path.isdir(path):  # which, unlike pathlib's, takes any text
         return _read(name, path / "train.jsonl", task), _read(name, path / "test.jsonl", task)
-    test = None if task.test is None else _read(name, expanded(task.test), task)
+    test = None if task.test is None else _read(name, expanded(task.test), task, key="test")
     return _read(name, path, task), test
 
 
@@ -77,9 +77,9 @@ def prompts_of(path: Path, whose: str, fields: Fields) -> list[tuple[Mapping[str
     return prompts
 
 
-def _read(name: str, path: Path, task: TaskChoice) -> list[Example]:
+def _read(name: str, path: Path, task: TaskChoice, key: str = "source") -> list[Example]:
     whose = f"tasks.{name}"
-    rows = json_rows(path, whose, named=f"{whose}.source")
+    rows = json_rows(path, whose, named=f"{whose}.{key}")
     return _examples(whose, str(path), rows, RowReader(whose, task.fields))
 
 

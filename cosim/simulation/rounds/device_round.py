@@ -159,6 +159,7 @@ def _fine_tune(
         raise
     station.meter.compute(False)
     tuned = job.result()
+    (world.stragglers if why is Cause.DEADLINE else world.finishers).add(me)
     result.loss, result.flop = tuned.loss, flop
     event(EventKind.COMPUTE_END, me, number, why)
     world.write_layers(me, tuned.layers)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -22,15 +22,19 @@ from cosim.scenario.mobility import RecordedTrace
 from cosim.scenario.model import Scenario
 from cosim.simulation.setup.battery_warnings import emptied
 from cosim.simulation.setup.first_links import FirstLinks
+from cosim.simulation.setup.named_devices import NAMED, named_devices
 from cosim.simulation.setup.network_alone import unasked
 from cosim.simulation.setup.radio_warnings import radio_warnings
+from cosim.simulation.setup.straggler_warnings import (
+    stragglers_of_a_mean_round,
+    stragglers_of_every_round,
+)
 from cosim.simulation.setup.waiting import waits_s
 from cosim.simulation.station import Device
 
 if TYPE_CHECKING:
     from cosim.simulation.world import World
 
-_NAMED = 12
 _LONG_WAIT_S = 3600.0
 # Fewer jumps than these are nothing to wonder at, even where there are no walks.
 _JUMPS = 3
@@ -68,7 +72,7 @@ def world_warnings(
         pairs = zip(devices, work, strict=True)
         computes_s = [device.compute_time_s(of_device) for device, of_device in pairs]
         deadline_s = scenario.training.compute_deadline_s
-        sentences += _stopped(scenario, devices, computes_s)
+        sentences += stragglers_of_a_mean_round(scenario, devices, computes_s)
         sentences += emptied(scenario, devices, computes_s)
         longest_s += min(max(computes_s), math.inf if deadline_s is None else deadline_s)
     sentences += _coverage(scenario, recorded, scenario.rounds * longest_s)
@@ -84,15 +88,16 @@ def world_warnings(
 
 def closing_warnings(world: World) -> list[str]:
     """Sentences about what only the end of a run shows: traces that were over before it, and
-    devices that had no part in it."""
+    devices that had no part in it, or none by their compute deadline."""
     now_s = float(world.env.now)
     ids = [station.id for station in world.stations]
     absent = [device for device in ids if device not in world.came_s]
     idle = [device for device in ids if device in world.came_s and device not in world.seated]
-    sentences = [f"never there: {_devices(absent)}"] if absent else []
+    sentences = [f"never there: {named_devices(absent)}"] if absent else []
     if idle:
-        joined = _devices(idle, lambda device: f" (joined at {world.came_s[device]:.2f} s)")
+        joined = named_devices(idle, lambda device: f" (joined at {world.came_s[device]:.2f} s)")
         sentences.append(f"took part in no round: {joined}")
+    sentences += stragglers_of_every_round(world.scenario, world.stragglers, world.finishers)
     still: dict[int, list[tuple[float, RecordedPath]]] = {}
     choices = _choices(world.scenario)
     for station in world.stations:
@@ -130,31 +135,6 @@ def _recordings(paths: Iterable[RecordedPath]) -> list[Recording]:
     return list({id(path.recording): path.recording for path in paths if path.recording}.values())
 
 
-def _stopped(
-    scenario: Scenario, devices: Sequence[Device], computes_s: Sequence[float]
-) -> list[str]:
-    """A sentence on devices whose mean round is longer than the compute deadline."""
-    deadline_s = scenario.training.compute_deadline_s
-    if deadline_s is None:
-        return []
-    late = [
-        device.id
-        for device, takes_s in zip(devices, computes_s, strict=True)
-        if takes_s > deadline_s
-    ]
-    if not late:
-        return []
-    remainder = "nothing of a round"
-    if scenario.method.aggregation.by_block:
-        remainder = "the last blocks"
-        if scenario.learning.model == "none":
-            remainder = "nothing, as there are no blocks where nothing is learnt"
-    return [
-        f"training.compute_deadline_s stops {len(late)} of {len(devices)} devices in a mean round, "
-        f"which keep {remainder}: {_devices(late)}"
-    ]
-
-
 def _choices(scenario: Scenario) -> list[RecordedTrace | None]:
     """The choices of each device's group for its trace file; None where it names none."""
     return [
@@ -189,9 +169,9 @@ def _oddities(recorded: Sequence[RecordedPath]) -> list[str]:
         if count >= _JUMPS and count > path.walks
     ]
     if jumpy:
-        more = f" and {len(jumpy) - _NAMED} more" if len(jumpy) > _NAMED else ""
+        more = f" and {len(jumpy) - NAMED} more" if len(jumpy) > NAMED else ""
         sentences.append(
-            f"recorded devices that jump more than they walk: {', '.join(jumpy[:_NAMED])}{more}; "
+            f"recorded devices that jump more than they walk: {', '.join(jumpy[:NAMED])}{more}; "
             "max_gap_s or max_speed_m_s may be too small, or the times wrong"
         )
     return sentences
@@ -214,7 +194,7 @@ def _outside(scenario: Scenario, recorded: dict[int, RecordedPath]) -> list[str]
     centred = _centred(scenario, recorded, most_m)
     larger = f"radius_m: {most_m:g}" if area.shape == "disc" else f"side_m: {2 * most_m:g}"
     return [
-        f"outside the area at times: {_devices(list(reach_m))}; one that holds them: "
+        f"outside the area at times: {named_devices(list(reach_m))}; one that holds them: "
         f"{{shape: {area.shape}, {larger}}}{centred}"
     ]
 
@@ -275,17 +255,11 @@ def _presence(
             never.append(device.id)
         elif comes_s > longest_s:
             late[device.id] = comes_s
-    sentences = [f"never there by their trace: {_devices(never)}"] if never else []
+    sentences = [f"never there by their trace: {named_devices(never)}"] if never else []
     if late:
-        named = _devices(list(late), lambda device: f" (from {late[device]:.2f} s on)")
+        named = named_devices(list(late), lambda device: f" (from {late[device]:.2f} s on)")
         sentences.append(f"there only when the run may be over, after {longest_s:.6g} s: {named}")
     return sentences
-
-
-def _devices(ids: Sequence[int], more_of: Callable[[int], str] = lambda _: "") -> str:
-    named = ", ".join(f"{device}{more_of(device)}" for device in ids[:_NAMED])
-    rest = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
-    return f"device{'s' if len(ids) > 1 else ''} {named}{rest}"
 
 
 def _count(devices: int) -> str:
