@@ -14,6 +14,7 @@ from cosim.learning.base.answer_loss import answer_loss
 from cosim.learning.base.answer_score import AnswerScores, answer_scores, likeliest
 from cosim.learning.base.converted_llama import lean_model
 from cosim.learning.base.geometry import trunk
+from cosim.learning.base.packed_llama.continuation import Continuation
 from cosim.learning.base.target_modules import adapted_modules, weight_of
 from cosim.learning.data.packing import PackedRows
 
@@ -127,6 +128,24 @@ class AdaptedModel:
         with self.adapters(pairs, scale, mix and (lambda z: mix(z, padded.rows))):
             hidden = self.hidden(padded.input_ids)
         return hidden.flatten(0, 1).index_select(0, padded.places[packed.scored])
+
+    def begun(
+        self,
+        packed: PackedRows,
+        pairs: Sequence[tuple[Tensor, Tensor]] | None,
+        scale: float,
+        mix: Mix | None,
+        places: int,
+    ) -> tuple[Tensor, Continuation]:
+        """The last hidden states as `scored`, and the rows, of one group, to be read on up to so
+        many places; by lean passes alone."""
+        assert self._lean is not None, "only lean passes remember what they have read"
+        return self._lean.begun(packed, pairs, scale, mix, places)
+
+    def read_on(self, ids: Tensor, rows: Continuation) -> Tensor:
+        """The last hidden states (n, h) at one more token of each row that `begun` has read."""
+        assert self._lean is not None, "only lean passes remember what they have read"
+        return self._lean.read_on(ids, rows)
 
     def states(self, packed: PackedRows, blocks: Sequence[int]) -> list[Tensor]:
         """The hidden states (N, h) that these transformer blocks of the base model read."""

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from cosim.errors import AskError
+from cosim.learning.base.adapted_model import Mix
+from cosim.learning.base.packed_llama.continuation import Continuation
 from cosim.learning.data.encoding import Encoded
-from cosim.learning.data.packing import pack, reading
+from cosim.learning.data.packing import PackedRows, pack, reading
 from cosim.learning.evaluation.evaluator import Evaluator
 from cosim.learning.evaluation.request import ROWS_PER_PASS, ScoringRequest
 from cosim.learning.evaluation.side_by_side import expert_pairs, mix_of
@@ -36,9 +38,8 @@ class Decoder:
     """A decoder takes the most likely token again and again, by the passes and the float32 head
     that an evaluator scores with.
 
-    A free answer is an exact match where this writes it. All of a row is read for each of its
-    tokens: that costs a pass a token, and is the same for every architecture. end: the
-    end-of-text token; None: only `most` ends an answer.
+    A free answer is an exact match where this writes it. end: the end-of-text token; None: only
+    `most` ends an answer.
     """
 
     def __init__(self, evaluator: Evaluator, end: int | None) -> None:
@@ -77,42 +78,79 @@ class Decoder:
         prompts: Sequence[tuple[int, ...]],
         most: int,
     ) -> list[Written]:
+        reader = _Reader(self.evaluator, expert, pairs, weights, most)
         written: list[list[int]] = [[] for _ in prompts]
         going = list(range(len(prompts)))
-        for _ in range(most):
-            rows = [(*prompts[number], *written[number]) for number in going]
-            theirs = None if weights is None else weights[going]
-            following = self._next(expert, pairs, theirs, rows)
+        hidden = reader.begin(prompts)
+        while True:
+            following: list[int] = self.evaluator.model.likeliest(hidden).tolist()
             if min(following) < 0:
                 raise AskError("the model's answer is no finite number: its adapter has diverged.")
-            for number, token in zip(list(going), following, strict=True):
-                if token == self.end:
-                    going.remove(number)
-                else:
-                    written[number].append(token)
-            if not going:
+            on = [at for at, token in enumerate(following) if token != self.end]
+            for at in on:
+                written[going[at]].append(following[at])
+            going = [going[at] for at in on]
+            if not going or len(written[going[0]]) == most:
                 break
+            hidden = reader.go_on([following[at] for at in on], on)
         return [Written(tuple(w), n not in going) for n, w in enumerate(written)]
 
-    def _next(
+
+class _Reader:
+    """This reads prompts and then token by token what is written after them.
+
+    Lean passes remember what they have read; elsewhere rows are read anew for every token.
+    """
+
+    def __init__(
         self,
+        evaluator: Evaluator,
         expert: Expert | None,
         pairs: Sequence[tuple[Tensor, Tensor]] | None,
         weights: Tensor | None,
-        rows: Sequence[tuple[int, ...]],
-    ) -> list[int]:
-        """The most likely token after each row."""
+        most: int,
+    ) -> None:
+        self.evaluator, self.expert, self.pairs = evaluator, expert, pairs
+        self.weights, self.most = weights, most
+        self._rows: list[tuple[int, ...]] = []
+        self._begun: Continuation | None = None
+
+    def begin(self, prompts: Sequence[tuple[int, ...]]) -> Tensor:
+        """The last hidden states (n, h) after each prompt."""
+        self._rows, model = list(prompts), self.evaluator.model
+        if not model.lean:
+            return model.scored(self._packed(), self.pairs, self.evaluator.scale, self._mix())
+        # The last token of an answer is not read.
+        places = max(map(len, prompts)) + self.most - 1
+        scale = self.evaluator.scale
+        hidden, self._begun = model.begun(self._packed(), self.pairs, scale, self._mix(), places)
+        return hidden
+
+    def go_on(self, tokens: Sequence[int], rows: Sequence[int]) -> Tensor:
+        """The last hidden states (n, h) after one more token of each of these rows, which alone are
+        kept."""
         at = self.evaluator
+        self._rows = [(*self._rows[row], token) for row, token in zip(rows, tokens, strict=True)]
+        if self._begun is not None:
+            if len(rows) < len(self._begun.lengths):
+                self._begun.keep(rows)
+            return at.model.read_on(torch.tensor(tokens, device=at.device), self._begun)
+        if self.weights is not None:
+            self.weights = self.weights[list(rows)]
+        return at.model.scored(self._packed(), self.pairs, at.scale, self._mix())
+
+    def _packed(self) -> PackedRows:
         # A row's last token is only predicted, so that one more is read as the answer.
-        readings = [reading(Encoded(row, (0,))) for row in rows]
+        readings = [reading(Encoded(row, (0,))) for row in self._rows]
         # Tokens of rows with weights of their own are not alike, though their ids are.
-        packed = pack([readings], at.device, stems=at.model.lean and weights is None)
-        mix = None
-        if expert is not None:
-            mix = mix_of(expert, weights, at.layout, at.device, at.dtype)
-        hidden = at.model.scored(packed, pairs, at.scale, mix)
-        tokens: list[int] = at.model.likeliest(hidden).tolist()
-        return tokens
+        stems = self.evaluator.model.lean and self.weights is None
+        return pack([readings], self.evaluator.device, stems=stems)
+
+    def _mix(self) -> Mix | None:
+        at = self.evaluator
+        if self.expert is None:
+            return None
+        return mix_of(self.expert, self.weights, at.layout, at.device, at.dtype)
 
 
 def _passes(prompts: Sequence[tuple[int, ...]], most: int) -> list[list[int]]:

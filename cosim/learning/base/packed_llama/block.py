@@ -52,7 +52,10 @@ def forward(
     rotated(flat.view(count, -1, size), plan.cos, plan.sin, heads[:count])
     heads[count:] = values[count:] = 0
     values = values.view(count + 1, -1, size)
-    mixed, weights = attended(heads, values, plan, keep=graded)
+    if setting.attend is None:
+        mixed, weights = attended(heads, values, plan, keep=graded)
+    else:
+        mixed, weights = setting.attend(heads[:count], values[:count]), None
     if setting.kept is not None:
         mixed, x = mixed[setting.kept.index], x[setting.kept.index]
     middle = product(3, mixed, late).add_(x)

@@ -125,16 +125,15 @@ def plan(packed: PackedRows, weights: ModelWeights) -> PassPlan:
     outputs_back = _back(outputs, [0] * len(stem_lengths), count, weights.heads)
     values_back = _back(values, stem_lengths, count, weights.key_heads)
     query_count = sum(part.numel() for part in outputs)
-    angles = packed.depths[:, None].float() * weights.frequencies.to(device).float()
-    cos, sin = angles.cos(), angles.sin()
+    cos, sin = rotation(packed.depths, weights)
 
     def flat(parts: Sequence[Tensor]) -> Tensor:
         return torch.cat([part.reshape(-1) for part in parts]).to(device)
 
     return PassPlan(
         Tokens(packed.bounds, packed.rows),
-        torch.cat([cos, cos], 1)[:, None].to(weights.embedding.dtype),
-        torch.cat([-sin, sin], 1)[:, None].to(weights.embedding.dtype),
+        cos,
+        sin,
         buckets,
         flat([*queries, *keys]),
         flat(values),
@@ -143,6 +142,34 @@ def plan(packed: PackedRows, weights: ModelWeights) -> PassPlan:
         values_back.flatten().to(device),
         outputs_back.flatten().to(device),
         _stems(values, stem_lengths, values_back, device),
+    )
+
+
+def plan_of_single_tokens(depths: Tensor, rows: Tensor, weights: ModelWeights) -> PassPlan:
+    """The geometry of a token a row, all of one group, none of which another attends to."""
+    nothing = torch.empty(0, dtype=torch.long, device=depths.device)
+    tokens = Tokens((0, depths.numel()), rows)
+    return PassPlan(
+        tokens,
+        *rotation(depths, weights),
+        buckets=(),
+        heads=nothing,
+        values=nothing,
+        outputs=nothing,
+        heads_back=nothing,
+        values_back=nothing,
+        outputs_back=nothing,
+        stems=None,
+    )
+
+
+def rotation(depths: Tensor, weights: ModelWeights) -> tuple[Tensor, Tensor]:
+    """The cosines and sines (N, 1, head_size) of tokens at these depths, as `PassPlan` has them."""
+    angles = depths[:, None].float() * weights.frequencies.to(depths.device).float()
+    cos, sin = angles.cos(), angles.sin()
+    return (
+        torch.cat([cos, cos], 1)[:, None].to(weights.embedding.dtype),
+        torch.cat([-sin, sin], 1)[:, None].to(weights.embedding.dtype),
     )
 
 

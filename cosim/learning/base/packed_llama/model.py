@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from cosim.learning.base.packed_llama.block import differentiable, forward
-from cosim.learning.base.packed_llama.geometry import kept_tokens, plan
+from cosim.learning.base.packed_llama.continuation import Continuation, Memory
+from cosim.learning.base.packed_llama.geometry import kept_tokens, plan, plan_of_single_tokens
 from cosim.learning.base.packed_llama.saved import Kept, Mix, Pair, Setting
 from cosim.learning.base.packed_llama.weights import PLACES, ModelWeights, weights_of
 from cosim.learning.data.packing import PackedRows
@@ -59,10 +61,44 @@ class LeanModel:
             setting = Setting(block, geometry, scale, kept if block is last_block else None, mix)
             factors = _own(setting, pairs)
             x = differentiable(x, setting, factors) if graded else forward(x, setting, factors)[0]
-        norm = self.weights.norm
-        wide = x.to(torch.promote_types(x.dtype, torch.float32))
-        rate = torch.rsqrt(wide.square().mean(-1, keepdim=True) + norm.epsilon)
-        return ((wide * rate).to(x.dtype) * norm.weight).index_select(0, position)
+        return self._normed(x).index_select(0, position)
+
+    @torch.no_grad()
+    def begun(
+        self,
+        packed: PackedRows,
+        pairs: Sequence[tuple[Tensor, Tensor]] | None,
+        scale: float,
+        mix: Mix | None,
+        places: int,
+    ) -> tuple[Tensor, Continuation]:
+        """The last hidden states (P, h) as `scored`, and the rows, of one group, to be read on up
+        to so many places."""
+        geometry = plan(packed, self.weights)
+        tokens, rows = packed.whole_rows()
+        depths, memories = packed.depths[tokens], []
+        x = self._embedded(packed)
+        for block in self.weights.blocks:
+            setting = Setting(block, geometry, scale, mix=mix)
+            x, trace = forward(x, setting, _own(setting, pairs))
+            keys, values = trace.heads[tokens, self.weights.heads :], trace.values[tokens]
+            memories.append(Memory.of(keys, values, rows, depths, places))
+        lengths = rows.bincount()
+        numbers = torch.arange(len(lengths), device=rows.device)
+        hidden = self._normed(x.index_select(0, packed.scored))
+        return hidden, Continuation(memories, lengths, numbers, pairs, scale, mix)
+
+    @torch.no_grad()
+    def read_on(self, ids: Tensor, rows: Continuation) -> Tensor:
+        """The last hidden states (n, h) at one more token of each of n rows."""
+        depths, rows.lengths = rows.lengths, rows.lengths + 1
+        geometry = plan_of_single_tokens(depths, rows.numbers, self.weights)
+        x = functional.embedding(ids, self.weights.embedding)
+        for block, memory in zip(self.weights.blocks, rows.memories, strict=True):
+            attend = partial(memory.attended, depths=depths)
+            setting = Setting(block, geometry, rows.scale, mix=rows.mix, attend=attend)
+            x = forward(x, setting, _own(setting, rows.pairs))[0]
+        return self._normed(x)
 
     @torch.no_grad()
     def states(self, packed: PackedRows, blocks: Sequence[int]) -> list[Tensor]:
@@ -94,6 +130,13 @@ class LeanModel:
         for block in self.weights.blocks[: len(adapted)]:
             setting = Setting(block, geometry, see=see)
             x = forward(x, setting, _own(setting, None))[0]
+
+    def _normed(self, x: Tensor) -> Tensor:
+        """What the output head reads."""
+        norm = self.weights.norm
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        rate = torch.rsqrt(wide.square().mean(-1, keepdim=True) + norm.epsilon)
+        return (wide * rate).to(x.dtype) * norm.weight
 
     def _embedded(self, packed: PackedRows) -> Tensor:
         return functional.embedding(packed.ids, self.weights.embedding)

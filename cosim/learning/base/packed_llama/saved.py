@@ -15,6 +15,7 @@ from cosim.learning.base.packed_llama.weights import Block
 Pair = tuple[Tensor, Tensor] | None
 Mix = Callable[[Tensor, Tensor], Tensor]
 See = Callable[[int, Tensor, Tensor], None]
+Attend = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Setting:
     kept: the tokens that it answers for; None: all.
     mix: ranks z (n, r) and the tokens' rows (n,) → z; None: as they are.
     see: hears each adapted module's number, W0 and inputs (n, k) before it computes; None: nobody.
+    attend: from heads (n, H + K, size) and values (n, K, size) to the attention's output
+        (n, H·size); None: to the tokens of the pass, by its plan.
     """
 
     block: Block
@@ -47,6 +50,7 @@ class Setting:
     kept: Kept | None = None
     mix: Mix | None = None
     see: See | None = None
+    attend: Attend | None = None
 
     @property
     def late(self) -> Tokens:
