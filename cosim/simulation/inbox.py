@@ -20,19 +20,21 @@ class Counts:
     stale: those that arrived after it.
     missed: those that were expected and did not arrive by it.
     silent: those that were never sent, because their senders had nothing to say.
+    one_way: of those received, the ones of edges that must carry both ways, and did not.
     """
 
     received: int = 0
     stale: int = 0
     missed: int = 0
     silent: int = 0
+    one_way: int = 0
 
     @property
     def edges_used(self) -> float | None:
-        """The share of those of whom something might have come that did come in time; None where
-        there were none."""
+        """The share of those of whom something might have come that did come in time, and counts;
+        None where there were none."""
         neighbours = self.received + self.missed + self.silent
-        return self.received / neighbours if neighbours else None
+        return (self.received - self.one_way) / neighbours if neighbours else None
 
 
 @dataclass(frozen=True, slots=True)

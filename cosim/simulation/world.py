@@ -51,12 +51,14 @@ class Seat:
     cluster: the number of its group.
     size: how many of its group are there.
     neighbours: those of them that it exchanges with.
+    unheard: those that it would have, in a round in which nobody speaks.
     graph: the plan's, as far as the method's weights ask for it.
     """
 
     cluster: int
     size: int
     neighbours: tuple[int, ...]
+    unheard: tuple[int, ...]
     graph: Graph
 
 

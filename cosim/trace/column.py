@@ -19,6 +19,14 @@ class Column(NamedTuple):
 # Payload bits are counted, so they are integers; what accumulates at a varying rate is a float.
 Round: TypeAlias = Annotated[int, Column("1", "number of the round")]
 Device: TypeAlias = Annotated[int, Column("1", "identity of the device the row is about")]
+EdgesUsed = Annotated[
+    float | None,
+    Column(
+        "1",
+        "received over received, missed and silent; where edges are mutual, received of those "
+        "alone who heard the device too; null where nothing was expected",
+    ),
+]
 EnergyRx: TypeAlias = Annotated[float, Column("J", "energy spent receiving")]
 X: TypeAlias = Annotated[float, Column("m", "position along the first axis")]
 Y: TypeAlias = Annotated[float, Column("m", "position along the second axis")]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple, TypeAlias, get_args, get_origin, 
 
 import pyarrow as pa
 
-from cosim.trace.column import Column, Device, EnergyRx, Round, X, Y
+from cosim.trace.column import Column, Device, EdgesUsed, EnergyRx, Round, X, Y
 from cosim.trace.vocabulary import Cause as Cause
 from cosim.trace.vocabulary import EventKind as EventKind
 from cosim.trace.vocabulary import Quantity as Quantity
@@ -130,10 +130,7 @@ class RoundRow(NamedTuple):
     silent: Annotated[
         int, Column("1", "updates that were not sent: a neighbour had nothing to say")
     ]
-    edges_used: Annotated[
-        float | None,
-        Column("1", "received over received, missed and silent; null where nothing was expected"),
-    ]
+    edges_used: EdgesUsed
     energy_compute_j: Annotated[float, Column("J", "energy spent computing")]
     energy_tx_j: Annotated[float, Column("J", "energy spent sending")]
     energy_rx_j: EnergyRx

@@ -32,7 +32,7 @@ def check_bits(run: Subject) -> Check:
         findings += _sums(transfers, run.tables["rounds"])
         findings += _missed(run, transfers, run.tables["rounds"])
         findings += _silent(run, transfers, run.tables["rounds"])
-        findings += _edges(run.tables["rounds"])
+        findings += _edges(run, run.tables["rounds"])
         return Check("bits", f"{total} bit, the same in rounds and transfers", findings)
     summary = f"{total} bit in transfers; the run ended early, so the rounds count fewer"
     return Check("bits", summary, findings)
@@ -129,14 +129,20 @@ def _silent(run: Subject, transfers: pd.DataFrame, rounds: pd.DataFrame) -> Iter
             yield Finding(_ROUNDS, f"sum of silent of device {device}", expected, total)
 
 
-def _edges(rounds: pd.DataFrame) -> Iterator[Finding]:
-    """A share of edges that were used is that of the row's counts."""
+def _edges(run: Subject, rounds: pd.DataFrame) -> Iterator[Finding]:
+    """A share of edges that were used is that of the row's counts, or less where an edge counts
+    only if both of its directions arrived."""
     received = rounds["received"].to_numpy(float)
     expected = received + rounds["missed"].to_numpy(float) + rounds["silent"].to_numpy(float)
     share = np.divide(received, expected, out=np.full_like(received, np.nan), where=expected > 0)
     column = rounds["edges_used"].to_numpy(float)
-    for row in where(~np.isclose(column, share, rtol=_REL, atol=0.0, equal_nan=True)):
-        what = f"{written(share[row])}, received over received, missed and silent"
+    good = np.isclose(column, share, rtol=_REL, atol=0.0, equal_nan=True)
+    mutual = run.scenario is not None and run.scenario.method.weighing.mutual
+    if mutual:
+        good |= (column >= 0.0) & (column < share)
+    at_most = " at most" if mutual else ""
+    for row in where(~good):
+        what = f"{written(share[row])}{at_most}, received over received, missed and silent"
         yield Finding(_ROUNDS, "edges_used", what, written(column[row]), row)
 
 

@@ -187,6 +187,24 @@ def test_over_draws_of_depth_the_mean_is_the_true_one(
     assert 4 * error < 0.06
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("rounds", [1, 4, 16])
+def test_a_q_that_is_counted_leaves_something_of_the_mean_out_at_first(rounds: int) -> None:
+    """1 − (1 − q)ᴿ of it after R rounds, this one included; four standard errors."""
+    q, devices, draws = 1 / 6, 5, 10_000
+    there = np.random.default_rng(7).random((draws, rounds, devices)) < q
+    shares, old = dict.fromkeys(range(devices), 1 / devices), torch.zeros(1)
+    found = []
+    for row in there:
+        counted = dict(enumerate((row.sum(0) / rounds).tolist()))
+        updates = {u: torch.tensor([u + 1.0]) for u in range(devices) if row[-1, u]}
+        found.append(layerwise_mean(old, updates, shares, counted, "inverse_probability"))
+    ratio = torch.cat(found).double() / 3.0
+    error = float(ratio.std()) / draws**0.5
+    assert float(ratio.mean()) == pytest.approx(1 - (1 - q) ** rounds, abs=4 * error)
+    assert 4 * error < 0.1
+
+
 def test_the_papers_weighting_is_biased_where_devices_are_unequal() -> None:
     found = drawn_means([0.9, 0.7, 0.5, 0.3, 0.1], "paper")
     error = float(found.std()) / len(found) ** 0.5

@@ -139,6 +139,24 @@ def test_a_hard_rotation_undoes_whatever_senders_have_turned(anchor: Any) -> Non
         torch.testing.assert_close(after, before, rtol=0, atol=1e-5)
 
 
+def test_where_all_a_are_one_turned_differently_the_mean_of_the_factors_is_that_of_products() -> (
+    None
+):
+    """Hard alignment recovers A, and the aggregation error is 0 whatever the Bs are."""
+    _, A = reference = factors(1)
+    pairs = [reference] + [rotated((factors(n)[0], A), rotation(n)) for n in (2, 3)]
+    part = RotatedMean(strength=1, anchor="projection")
+    mixed = of(part.mix(held(reference), heard(*pairs), mixing(WEIGHTS)))
+    torch.testing.assert_close(mixed[1], A, rtol=0, atol=1e-5)
+    plain = of(Mean().mix(held(reference), heard(*pairs), mixing(WEIGHTS)))
+    by_device = [products(pair) for pair in pairs]
+    for module, found in enumerate(products(mixed)):
+        mean = sum(w * own[module] for w, own in zip(WEIGHTS, by_device, strict=True))
+        size = float(torch.as_tensor(mean).norm())
+        assert float((found - mean).norm()) <= 1e-6 * size
+        assert float((products(plain)[module] - mean).norm()) > 0.1 * size
+
+
 @pytest.mark.parametrize("reference", REFERENCES)
 def test_without_strength_it_is_the_mean_to_the_bit(reference: Any) -> None:
     part = RotatedMean(strength=0, reference=reference)

@@ -79,6 +79,8 @@ def test_in_a_closed_round_nobody_sends_waits_or_misses(
             assert row.end_s - row.start_s == pytest.approx(max(SPEEDS_S))
             assert (row.received, row.missed, row.stale, row.bits_sent) == (0, 0, 0, 0)
             assert (row.energy_tx_j, row.energy_rx_j) == (0.0, 0.0)
+            neighbours = 2 if row.device == 1 else 1
+            assert (row.silent, row.edges_used) == (neighbours, 0.0)
     begun = {(e.device, e.round): e.time_s for e in trace.events if e.kind == EventKind.PLAN}
     for event in trace.events:
         if event.kind == EventKind.AGGREGATE and event.round in closed:
@@ -113,6 +115,8 @@ def test_an_edge_counts_where_both_directions_arrived(late: str, schedule: str) 
     delivered = {(row.src, row.dst) for row in trace.transfers if row.outcome == "delivered"}
     assert delivered == {(0, 1), (1, 2), (2, 1)}
     assert [senders(mutual, device) for device in range(3)] == [[[]] * 3, [[2]] * 3, [[1]] * 3]
+    # Device 1 has heard both others, and has been heard by one.
+    assert [row.edges_used for row in trace.rounds] == [0.0, 0.5, 1.0] * 3
     one_way = {"aggregation": "mean", "weights": {"name": "metropolis", "absent": "keep_own"}}
     other, keep_own = played(3, radio, **parts, **one_way)
     late_ones = [[], [1], [1]] if late == "stale" else [[]] * 3
@@ -122,6 +126,7 @@ def test_an_edge_counts_where_both_directions_arrived(late: str, schedule: str) 
         [[1]] * 3,
     ]
     assert other.transfers == trace.transfers
+    assert [row.edges_used for row in other.rounds] == [0.0, 1.0, 1.0] * 3
 
 
 @pytest.mark.parametrize("name", ["uniform", "by_rows"])

@@ -36,10 +36,12 @@ class LayerwiseMean(Mean):
     and the one that was cut trains what it reached; so all blocks are sent once a step is whole,
     and at K = 1, the paper's, blocks are missing. Depth follows from FLOP and is not drawn, so each
     device tells how often it reached a block in the rounds in which it spoke, this one included:
-    that is q. A device that reached nothing says nothing, and is none of the devices. With
-    `cut: drop` that is whoever was stopped, as in the paper's baseline, whose stragglers begin the
-    next round from what the others made. `mean` is another baseline under a deadline: there such a
-    device says nothing either, and what it had counts in its own mixture.
+    that is q. So counted it is 0 or 1 at first, and over draws of depth `inverse_probability` has
+    1 − (1 − q)ᴿ of the mean in round R, `released`'s q of it in the first. A device that reached
+    nothing says nothing, and is none of the devices. With `cut: drop` that is whoever was stopped,
+    as in the paper's baseline, whose stragglers begin the next round from what the others made.
+    `mean` is another baseline under a deadline: there such a device says nothing either, and what
+    it had counts in its own mixture.
     """
 
     name: Literal["layerwise_mean"] = "layerwise_mean"  # type: ignore[assignment]
@@ -47,7 +49,7 @@ class LayerwiseMean(Mean):
         "paper",
         description="of a block: w + (mean of those who reached it − w)/(1 − p), p = Π(1 − q) that "
         "nobody did; the authors' code, which counts the old w for whoever did not; or "
-        "w + Σ share·(w_j − w)/q_j, unbiased where devices are unequal",
+        "w + Σ share·(w_j − w)/q_j, unbiased where devices are unequal, but for the first rounds",
     )
     cut: Literal["layerwise", "drop"] = Field(
         "layerwise",

@@ -49,6 +49,7 @@ def device_round(
             world.record.event(EventKind.QUARANTINE, me, number, Cause.DIVERGENCE)
         for turn in turns:
             speaks, later = False, turns[turn.mixing + 1 :]
+            _count_silence(world, seat.unheard)
             if air is not None:
                 yield from _by_turns(world, air, station, turn, seat, tuned)
             elif tuned.quarantined:
@@ -232,9 +233,10 @@ def _answer(
 
 def _heard_both_ways(station: Station, turn: Turn, *, speaks: bool) -> set[int]:
     """Those whom the device has heard in a turn by Γ, and who have heard it."""
-    if not speaks or station.burst is None:
-        return set()
-    return station.inbox.in_time(turn) & station.burst.heard
+    heard = station.inbox.in_time(turn)
+    both = heard & station.burst.heard if speaks and station.burst is not None else set()
+    station.inbox.counts.one_way += len(heard - both)
+    return both
 
 
 def _count_silence(world: World, receivers: Sequence[int]) -> None:

@@ -71,5 +71,6 @@ def _seats(world: World, plan: Plan, players: Sequence[Station]) -> dict[int, Se
         near = {device: plan.neighbours(device) for device in members}
         graph = plan.graph if weighing.asks_graph else near
         size = sizes[number] if neighbours else 1
-        seats[station.id] = Seat(number, size, neighbours if opens else (), graph)
+        spoken, unheard = (neighbours, ()) if opens else ((), neighbours)
+        seats[station.id] = Seat(number, size, spoken, unheard, graph)
     return seats
