@@ -54,6 +54,9 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="a file to replace; - is the terminal")
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="for programs: the same as --format json")
+    ] = False,
     csv: Annotated[
         Path | None,
         typer.Option("--csv", metavar="FILE", help="write a row a run as well; -: that alone"),
@@ -70,7 +73,9 @@ def compare(
     from cosim.comparison.formats import Format, write_file, written
     from cosim.comparison.groups import compare as compared
 
-    wanted = _format(format_, out)
+    if as_json and format_ not in (None, "json"):
+        raise UsageError(f"--json: the format is {format_!r} already; leave one of the two out")
+    wanted = _format("json" if as_json else format_, out)
     budgets = [] if budget is None else read_budgets(budget)
     opened, twins = opened_runs(runs), opened_runs(against or [])
     comparison = compared(

@@ -73,9 +73,9 @@ def sweep(
         plan = plan_of(sweep_, directory)
         refusals = unstartable(plan, directory) if workers == "processes" else {}
         typer.echo((plan_json if as_json else plan_text)(plan, refusals, directory, jobs))
+        refuse_if_nothing_starts(plan, refusals)
         for line in merged_lines([(name, reason) for name, reason in refusals.items()]):
             typer.echo(f"cosim: cannot start: {line}", err=True)
-        refuse_if_nothing_starts(plan, refusals)
         if refusals:
             raise typer.Exit(1)
         return

@@ -93,7 +93,8 @@ def plan_words(entries: Sequence[Entry], directory: str, jobs: int) -> str:
     pending = sum(entry.state is State.PENDING for entry in entries)
     words = f"{len(entries)} runs in {directory}"
     if not pending:
-        return f"{words}: nothing to play"
+        failed = any(entry.state is State.FAILED for entry in entries)
+        return f"{words}: {'what is to be played cannot start' if failed else 'nothing to play'}"
     if pending < len(entries):
         words = f"{words}: {pending} to play"
     left_s = wall_s_left(entries, jobs)

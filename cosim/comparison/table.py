@@ -10,6 +10,7 @@ from typing import NamedTuple
 from cosim.comparison.estimate import Estimate
 from cosim.comparison.group import Group
 from cosim.comparison.groups import Comparison
+from cosim.comparison.left_out import shortened
 from cosim.comparison.measures import Measure
 from cosim.comparison.questions import AnswerDifference, by_question
 from cosim.comparison.twins import differing
@@ -93,7 +94,7 @@ def sentences(comparison: Comparison) -> list[str]:
     for n, (group, other) in enumerate([*pairs, *twins]):
         line = answers_in_words(group, other, other.label if n < len(pairs) else "its twin")
         lines += [] if line is None else [line]
-    return [*lines, *comparison.notes]
+    return [*lines, *shortened(comparison.notes)]
 
 
 def answers_in_words(group: Group, other: Group, name: str) -> str | None:

@@ -59,10 +59,9 @@ def rounds(comparison: Comparison, request: Request) -> Drawing:
         raise ViewError("These runs have no round to draw: none ended.")
     table = pd.DataFrame(rows)
     drawn = [group for group in comparison.groups if group.label in set(table["label"])]
-    words = (
-        "Mean over devices and rounds; the bar at the end is the interval of the total. "
-        + over_seeds(drawn)
-    )
+    several = any(len(group.runs) > 1 for group in drawn)
+    bar = "; the bar at the end is the interval of the total" if several else ""
+    words = f"Mean over devices and rounds{bar}. {over_seeds(drawn)}"
     return Drawing(table, lambda: _paint(table, words, warning(notes)), notes)
 
 

@@ -113,7 +113,9 @@ def _drawing(
     seeds = listed(seed for group in comparison.groups for seed in group.runs)
     totals = table.groupby("label", sort=False)["n"].first()
     told = ", ".join(f"{label} {n:,}" for label, n in totals.items())
-    foot_words = f"All seeds ({seeds}) together. {besides} n, {counted}: {told}."
+    alone = seeds.isdigit()
+    of_seeds = f"Seed {seeds} alone." if alone else f"All seeds ({seeds}) together."
+    foot_words = f"{of_seeds} {besides} n, {counted}: {told}."
     return Drawing(table, lambda: _paint(table, column, words, foot_words, warning(notes)), notes)
 
 

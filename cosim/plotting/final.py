@@ -152,7 +152,8 @@ def _paint(
         row.legend(styles)
     between = " Lines guide the eye: between the marks nothing was measured."
     joined = between if axis.numeric else " Marks are not joined: the values have no order."
-    foot(figure, told[0] + joined + " Marks side by side belong to one value.", told[1])
+    beside = " Marks side by side belong to one value." if len(axis.curves) > 1 else ""
+    foot(figure, told[0] + joined + beside, told[1])
     return figure
 
 

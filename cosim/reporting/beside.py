@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cosim.comparison.estimate import Estimate
 from cosim.comparison.groups import Comparison, compare
+from cosim.comparison.left_out import shortened
 from cosim.comparison.measures import Measure
 from cosim.comparison.table import answers_in_words, bounds_of
 from cosim.errors import RunDirectoryError
@@ -73,7 +74,7 @@ def comparison_section(comparison: Comparison) -> Markup:
     if any(len(group.runs) > 1 for group in groups):
         words = "±: half of the 95 % interval over seeds (Student's t)."
         parts.append(tag("p", words, class_="note"))
-    parts += [tag("p", note, class_="note") for note in comparison.notes]
+    parts += [tag("p", note, class_="note") for note in shortened(comparison.notes)]
     return tag("section", tag("h2", "Beside each other"), parts, class_="beside")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cosim.comparison.figures import figures_of
 from cosim.comparison.groups import Comparison
+from cosim.comparison.left_out import shortened
 from cosim.reporting.adapters import adapters_section
 from cosim.reporting.batteries import batteries_section
 from cosim.reporting.beside import comparison_of, comparison_section
@@ -68,7 +69,7 @@ def page(
         )
         articles.append(tag("article", *top, *sections, data_run=number, hidden=number > 0))
     title = ", ".join(_name(run) for run in runs[:3])
-    paragraphs = [tag("p", note, class_="note") for note in notes]
+    paragraphs = [tag("p", note, class_="note") for note in shortened(notes)]
     if len(runs) == 1:
         body = together(articles, paragraphs)
     else:

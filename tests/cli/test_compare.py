@@ -108,7 +108,12 @@ def test_twins_are_told_by_what_they_differ_in(
     assert ended.code == 0
     assert "difference to its twin, paired by seed" in ended.out
     assert "lora and its twin differ in radio.bandwidth_hz 20000.0 (twin: 20000000.0)" in ended.out
-    told = json.loads(cosim("compare", *narrow, "--against", runs[0], "--format", "json").out)
+    asked = ("compare", *narrow, "--against", runs[0])
+    told = json.loads(cosim(*asked, "--format", "json").out)
+    assert json.loads(cosim(*asked, "--json").out) == told
+    refused = cosim(*asked, "--json", "--format", "csv")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--json: the format is 'csv' already" in refused.err
     (twin,) = told["twins"]
     clean = pd.read_parquet(f"{runs[0]}/transfers.parquet")
     assert pd.read_parquet("narrow-lora/transfers.parquet").empty
