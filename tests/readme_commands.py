@@ -62,6 +62,9 @@ INSTEAD = {
     "runs/connectivity runs/connectivity_static runs/connectivity_masks final --over probability": (
         "runs/table1 final"
     ),
+    "runs/connectivity_sentiment runs/connectivity_sentiment_masks final --over probability": (
+        "runs/table1 final"
+    ),
     "runs/connectivity_range final --over radius_m": "runs/table1 final",
     "cosim plot runs/one_table": "cosim plot runs/table1",
     "tests/crash/kill.py": "tests/crash/kill.py --help",

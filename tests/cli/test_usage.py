@@ -68,7 +68,7 @@ def test_an_option_like_nothing_is_told_with_those_there_are(cosim: Any) -> None
     ended = cosim("compare", "a", "--xyzzy")
     assert ended.err == (
         "cosim: --xyzzy is no option of compare (one of --target, --budget, --against, --format, "
-        "--out, --csv, --help)\n"
+        "--out, --json, --csv, --help)\n"
     )
 
 

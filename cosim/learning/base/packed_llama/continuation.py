@@ -12,8 +12,8 @@ from cosim.learning.base.packed_llama.saved import Mix
 
 
 @dataclass
-class Memory:
-    """A memory has the keys and values of one block, of rows that grow by a token at a time.
+class KeysAndValues:
+    """Keys and values are those of one block, of rows that grow by a token at a time.
 
     keys, values: (rows, K, places, size), nothing where a row has not come to yet.
     """
@@ -22,7 +22,9 @@ class Memory:
     values: Tensor
 
     @classmethod
-    def of(cls, keys: Tensor, values: Tensor, rows: Tensor, depths: Tensor, places: int) -> Memory:
+    def of(
+        cls, keys: Tensor, values: Tensor, rows: Tensor, depths: Tensor, places: int
+    ) -> KeysAndValues:
         """From the keys and values (N, K, size) of tokens, each at its depth of its row."""
         shape = (int(rows.max()) + 1, keys.shape[1], places, keys.shape[2])
         memory = cls(keys.new_zeros(shape), values.new_zeros(shape))
@@ -67,7 +69,7 @@ class Continuation:
     pairs, scale, mix: as they were read before.
     """
 
-    memories: list[Memory]
+    memories: list[KeysAndValues]
     lengths: Tensor
     numbers: Tensor
     pairs: Sequence[tuple[Tensor, Tensor]] | None

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cosim.learning.base.packed_llama.block import differentiable, forward
-from cosim.learning.base.packed_llama.continuation import Continuation, Memory
+from cosim.learning.base.packed_llama.continuation import Continuation, KeysAndValues
 from cosim.learning.base.packed_llama.geometry import kept_tokens, plan, plan_of_single_tokens
 from cosim.learning.base.packed_llama.saved import Kept, Mix, Pair, Setting
 from cosim.learning.base.packed_llama.weights import PLACES, ModelWeights, weights_of
@@ -82,7 +82,7 @@ class LeanModel:
             setting = Setting(block, geometry, scale, mix=mix)
             x, trace = forward(x, setting, _own(setting, pairs))
             keys, values = trace.heads[tokens, self.weights.heads :], trace.values[tokens]
-            memories.append(Memory.of(keys, values, rows, depths, places))
+            memories.append(KeysAndValues.of(keys, values, rows, depths, places))
         lengths = rows.bincount()
         numbers = torch.arange(len(lengths), device=rows.device)
         hidden = self._normed(x.index_select(0, packed.scored))
