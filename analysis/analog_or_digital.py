@@ -20,16 +20,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import look
 import numpy as np
 import pandas as pd
-from intervals import over_seeds
+from intervals import ends, over_how_many, over_seeds
 from matplotlib.lines import Line2D
 from measures import scenario_of
 from mixing_error import FloatArray, held
-from sweeps import Sweep, script
+from sweeps import Drawn, Sweep, script
 
 from cosim.errors import SweepError
+from cosim.plotting.marks import draw_marks
+from cosim.plotting.style import STYLES, handles, sheet
+from cosim.plotting.ticks import number_axis
 from cosim.trace.reader import Run
 from cosim.trace.schema import TransferKind, TransferOutcome
 
@@ -40,13 +42,8 @@ QUANTITIES = {
     "radio_j": "radio of all devices (J)",
     "error": "error of the mean of B",
 }
-_STYLES = {
-    "air": look.Style("#0072B2", "o", "-"),
-    "16 bit": look.Style("#D55E00", "^", "-"),
-    "8 bit": look.Style("#E69F00", "s", "--"),
-    "4 bit": look.Style("#009E73", "D", "-."),
-}
-_BROADCAST = look.Style("#000000", "", ":")
+_STYLES = dict(zip(("air", "16 bit", "8 bit", "4 bit"), STYLES, strict=False))
+_BROADCAST: Any = {"color": "0.35", "linewidth": 1.6, "linestyle": ":"}
 _WHOLE = "16 bit"
 
 
@@ -155,55 +152,39 @@ def _with_equals(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def draw(table: pd.DataFrame) -> Any:
-    """A column of panels for each number of neighbours, a row for each quantity."""
+def draw(table: pd.DataFrame) -> Drawn:
+    """A row of panels for each number of neighbours, a column for each quantity."""
     counts = sorted(set(table["neighbours"]))
-    figure, grid = look.panels(len(QUANTITIES), len(counts), 6.6, sharex="col", sharey="row")
-    for column, neighbours in zip(grid.T, counts, strict=True):
+    figure, rows = sheet([2.6] * len(counts), len(QUANTITIES))
+    for row, neighbours in zip(rows, counts, strict=True):
         shown = table[table["neighbours"] == neighbours]
-        for panel, (quantity, words) in zip(column, QUANTITIES.items(), strict=True):
+        twin = shown[shown["way"] == _WHOLE].sort_values("p_max_dbm")
+        powers = [float(power) for power in twin["p_max_dbm"]]
+        ticks = [f"{at:g}\n{snr:.0f} dB" for at, snr in zip(powers, twin["snr_db"], strict=True)]
+        for panel, (quantity, words) in zip(row.panels, QUANTITIES.items(), strict=True):
             for way, style in _STYLES.items():
                 own = shown[shown["way"] == way].sort_values("p_max_dbm")
-                half = own[f"{quantity}_half"].fillna(0.0)
-                below = half.where(half < own[quantity], 0.9 * own[quantity])
-                panel.errorbar(
-                    own["p_max_dbm"],
-                    own[quantity],
-                    yerr=[below, half],
-                    markersize=5,
-                    linewidth=1.2,
-                    capsize=2,
-                    **style._asdict(),
-                )
-            panel.set_yscale("log")
-            if panel in grid[:, 0]:
-                panel.set_ylabel(words)
-        twin = shown[shown["way"] == _WHOLE].sort_values("p_max_dbm")
+                least, high = ends(own, quantity)
+                # A logarithm has no 0: there the interval ends at a tenth of its mean.
+                low = least.where(least > 0, 0.1 * own[quantity])
+                draw_marks(panel, own["p_max_dbm"].tolist(), own[quantity], low, high, style)
+            everywhere = table.loc[table[quantity] > 0, quantity]
+            if len(everywhere):
+                panel.set_yscale("log")
+                panel.set_ylim(0.5 * everywhere.min(), 3.0 * everywhere.max())
+            if powers:
+                number_axis(panel, powers, ticks)
+            panel.set_ylabel(words)
+        row.panels[0].set_title(f"each device hears {neighbours} others")
         # In front: it may take as long as 8 bits said to each.
-        said_once = twin["p_max_dbm"], twin["broadcast_s"]
-        column[0].plot(*said_once, linewidth=1.8, zorder=5, **_BROADCAST._asdict())
-        column[0].set_title(f"each device hears {neighbours} others")
-        ticks = zip(twin["p_max_dbm"], twin["snr_db"], strict=True)
-        labels = [f"{power:g} dBm\n{snr:.0f} dB" for power, snr in ticks]
-        if labels:
-            column[-1].set_xticks(twin["p_max_dbm"], labels)
-    for panel in grid[-1]:
-        panel.set_xlabel("p_max, and median SNR of the twin's links")
-        low, high = panel.get_xlim()
-        room = 0.1 * (high - low)  # for ticks that are wide
-        panel.set_xlim(low - room, high + room)
-    seeds = look.listed(table["seeds"])
-    words = f"mean over {seeds} seed{'s' * (seeds != '1')}, 95 % intervals"
-    figure.supxlabel(words, fontsize=8)
-    handles = []
-    for way, style in _STYLES.items():
-        words = f"{way} a value" if "bit" in way else "on the air"
-        line = Line2D([], [], markersize=5, linewidth=1.2, label=words, **style._asdict())
-        handles.append(line)
-    words = "16 bit, said once to all (computed)"
-    handles.append(Line2D([], [], linewidth=1.8, label=words, **_BROADCAST._asdict()))
-    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
-    return figure
+        row.panels[0].plot(powers, twin["broadcast_s"], zorder=5, **_BROADCAST)
+    for panel in rows[-1].panels:
+        panel.set_xlabel("p_max (dBm)")
+    names = {f"{way} a value" if "bit" in way else "on the air": _STYLES[way] for way in _STYLES}
+    once = Line2D([], [], label="16 bit, said once to all (computed)", **_BROADCAST)
+    rows[0].named([*handles(names), once])
+    told = "Below p_max the median SNR of the links that send 16 bits a value."
+    return figure, f"{over_how_many(table['seeds'])} {told}"
 
 
 main = script(__doc__, table_of, draw, axes=AXES, several=True)

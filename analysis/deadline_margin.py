@@ -18,13 +18,13 @@ import argparse
 import tempfile
 from itertools import product
 from pathlib import Path
+from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from intervals import over_how_many
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import t as student
@@ -34,6 +34,10 @@ from cosim.methods.topology.random import RandomGraph
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
 from cosim.physics.power import spectral_efficiency_needed
 from cosim.physics.rate import ergodic_efficiency_bit_s_hz
+from cosim.plotting.drawing import Drawing
+from cosim.plotting.marks import aside_pt, draw_marks
+from cosim.plotting.style import STYLES, Style, foot, handles, sheet
+from cosim.plotting.ticks import number_axis
 
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "lemma1_margin.yaml"
 KNOWLEDGE = {
@@ -42,8 +46,6 @@ KNOWLEDGE = {
 }
 MARGINS_DB = (0.0, 1.0, 2.0, 3.0, 4.5, 6.0, 9.0)
 SPEEDS_M_S = (0.5, 1.5, 5.0, 15.0)
-COLOURS = ("#0072B2", "#009E73", "#E69F00", "#D55E00")  # Okabe–Ito
-MARKERS = ("o", "s", "^", "D")
 
 
 def share_missed(
@@ -106,7 +108,7 @@ def long_deadline(
     return missed
 
 
-def draw(shares: pd.DataFrame, path: Path) -> None:
+def draw(shares: pd.DataFrame) -> Figure:
     """A panel for each kind of knowledge, a line for each speed."""
     scenario = cosim.load_scenario(SCENARIO)
     learning, topology = scenario.learning, scenario.method.topology
@@ -120,39 +122,28 @@ def draw(shares: pd.DataFrame, path: Path) -> None:
             scenario.radio.deadline_s,
         )
     )
-    figure, panels = plt.subplots(1, len(KNOWLEDGE), figsize=(10, 4.2), sharey=True)
-    for panel, (knowledge, title) in zip(panels, KNOWLEDGE.items(), strict=True):
+    figure, (row,) = sheet([3.4], len(KNOWLEDGE), sharey=True)
+    grey: Any = {"color": "0.35", "linewidth": 1.0, "linestyle": "--"}
+    names: dict[str, Style] = {}
+    for panel, (knowledge, title) in zip(row.panels, KNOWLEDGE.items(), strict=True):
         own = shares[shares["channel_knowledge"] == knowledge]
         lines = own.groupby("speed_m_s")
-        for offset, (colour, marker, (speed, line)) in enumerate(
-            zip(COLOURS, MARKERS, lines, strict=True)
-        ):
+        for place, (style, (speed, line)) in enumerate(zip(STYLES, lines, strict=False)):
             ratio = line["deadline_per_coherence_time"].iloc[0]
-            spread = [line["share_missed"] - line["low"], line["high"] - line["share_missed"]]
-            panel.errorbar(
-                line["margin_db"] + 0.06 * (offset - 1.5),  # so that intervals do not overlap
-                line["share_missed"],
-                yerr=spread,
-                color=colour,
-                marker=marker,
-                markersize=4.5,
-                linewidth=1.4,
-                elinewidth=1,
-                label=f"{speed:g} m/s: Γ is {ratio:.0f} coherence times",
-            )
+            names[f"{speed:g} m/s: Γ is {ratio:.0f} coherence times"] = style
+            at, shown = line["margin_db"].tolist(), line["share_missed"]
+            beside = aside_pt(place, len(SPEEDS_M_S))
+            draw_marks(panel, at, shown, line["low"], line["high"], style, beside)
         margins = np.linspace(0.0, max(MARGINS_DB), 400)
-        limit = long_deadline(knowledge, margins, efficiency)
-        panel.plot(margins, limit, "--", color="0.35", linewidth=1, label="closed form, Γ ≫ T_c")
-        panel.set_title(title, fontsize=10)
+        panel.plot(margins, long_deadline(knowledge, margins, efficiency), **grey)
+        panel.set_title(title)
         panel.set_xlabel("margin above Lemma 1's power (dB)")
-        panel.grid(alpha=0.25)
-        panel.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("share of transfers that miss Γ")
-    panels[0].set_ylim(-0.02, 1.02)
-    panels[-1].legend(frameon=False, fontsize=9)
-    figure.tight_layout()
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
+        number_axis(panel, MARGINS_DB)
+    row.panels[0].set_ylabel("share of transfers that miss Γ")
+    row.panels[0].set_ylim(-0.02, 1.02)
+    row.named([*handles(names), Line2D([], [], label="closed form, Γ ≫ T_c", **grey)])
+    foot(figure, f"{over_how_many(shares['seeds'])} Marks side by side belong to one margin.")
+    return figure
 
 
 def main() -> None:
@@ -172,7 +163,7 @@ def main() -> None:
     shares = over_seeds(pd.DataFrame(runs))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     shares.to_csv(arguments.out.with_suffix(".csv"), index=False, float_format="%.4g")
-    draw(shares, arguments.out.with_suffix(".png"))
+    Drawing(shares, lambda: draw(shares)).write(arguments.out.with_suffix(".png"))
     print(shares.to_string(index=False))
 
 

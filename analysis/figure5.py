@@ -13,15 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import look
 import pandas as pd
-from intervals import over_seeds
+from intervals import ends, over_how_many, over_seeds
 from matplotlib.ticker import MaxNLocator
 from measures import device_tasks, scenario_of
-from sweeps import Sweep, command, play
+from sweeps import Drawn, Sweep, command, play
 
 from cosim.errors import SweepError
-from cosim.plotting.wording import span
+from cosim.plotting.style import chunks, sheet
 from cosim.trace.reader import Run
 
 PANELS = {"spectral_entropy": "spectral entropy (nat)", "density": "density of B (%)"}
@@ -59,26 +58,26 @@ def table_of(sweep: Sweep, method: str, tasks: Sequence[str] | None) -> pd.DataF
     return table.sort_values(keys, ignore_index=True)
 
 
-def draw(table: pd.DataFrame) -> Any:
-    """Entropy above, density below, a line a task."""
-    figure, grid = look.panels(2, 1, 4.6, sharex=True)
-    tasks = list(dict.fromkeys(table["task"]))
-    for (column, title), panel in zip(PANELS.items(), grid[:, 0], strict=True):
-        factor = 100 if column == "density" else 1
-        for task, style in look.styles(tasks).items():
-            own = table[table["task"] == task]
-            mean, half = factor * own[column], factor * own[f"{column}_half"].fillna(0)
-            panel.plot(own["layer"], mean, linewidth=1.2, markersize=3.5, **style._asdict())
-            panel.fill_between(
-                own["layer"], mean - half, mean + half, color=style.color, alpha=0.15, linewidth=0
-            )
-        panel.set_ylabel(title)
-    grid[0, 0].set_title(f"mean over {span(table['seeds'])} seeds, 95 % bands")
-    grid[1, 0].set_ylim(bottom=0)
-    grid[1, 0].set_xlabel("transformer block")
-    grid[1, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
-    look.legend(figure, tasks, len(tasks) if len(tasks) < 6 else 4)
-    return figure
+def draw(table: pd.DataFrame) -> Drawn:
+    """Entropy on the left, density on the right, a line a task; at most six tasks a row."""
+    parts = chunks(list(dict.fromkeys(table["task"])))
+    figure, rows = sheet([3.0] * len(parts), len(PANELS))
+    for styles, row in zip(parts, rows, strict=True):
+        for (column, title), panel in zip(PANELS.items(), row.panels, strict=True):
+            factor = 100 if column == "density" else 1
+            for task, style in styles.items():
+                own = table[table["task"] == task]
+                low, high = ends(own, column)
+                shape: Any = {"linewidth": 0.9, "markersize": 3.0}
+                panel.plot(own["layer"], factor * own[column], **shape, **style._asdict())
+                band: Any = {"color": style.color, "alpha": 0.15, "linewidth": 0}
+                panel.fill_between(own["layer"], factor * low, factor * high, **band)
+            panel.set_ylabel(title)
+            panel.set_xlabel("transformer block")
+            panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        row.panels[-1].set_ylim(bottom=0)
+        row.legend(styles)
+    return figure, over_how_many(table["seeds"]).replace("interval", "band")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -13,15 +13,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import look
 import pandas as pd
-from intervals import over_seeds
+from intervals import ends, over_how_many, over_seeds
 from matplotlib.lines import Line2D
 from measures import device_tasks, scenario_of
-from sweeps import Sweep, script
+from sweeps import Drawn, Sweep, script
 
 from cosim.errors import SweepError
-from cosim.plotting.wording import span
+from cosim.plotting.marks import aside_pt, draw_marks
+from cosim.plotting.style import chunks, handles, limits, sheet
+from cosim.plotting.ticks import number_axis
 
 AXES = ("devices",)
 KINDS = {"measured": "full", "predicted": "none"}
@@ -55,39 +56,34 @@ def table_of(sweep: Sweep) -> pd.DataFrame:
     return table.rename(columns={"label": "method"})
 
 
-def draw(table: pd.DataFrame) -> Any:
-    """Measured rates as filled marks on full lines, predicted ones as open marks."""
-    figure, grid = look.panels(1, 1, 3.8)
-    panel = grid[0, 0]
-    labels = list(dict.fromkeys(table["method"]))
-    for label, style in look.styles(labels).items():
-        own = table[table["method"] == label].sort_values("devices")
-        for kind, fill in KINDS.items():
-            panel.errorbar(
-                own["devices"],
-                own[kind],
-                yerr=look.within_a_rate(own[kind], own[f"{kind}_half"], 1.0),
-                color=style.color,
-                marker=style.marker,
-                fillstyle=fill,
-                linestyle=style.linestyle if kind == "measured" else ":",
-                markersize=5,
-                linewidth=1.2,
-                capsize=2,
-            )
-    panel.set_xlabel("devices")
-    panel.set_ylabel("collision rate, share of positions of B")
-    panel.set_xticks(sorted(set(table["devices"])))
-    panel.set_ylim(-0.02, 1.02)
-    panel.set_title(f"mean over {span(table['seeds'])} seeds, 95 % intervals")
-    open_marks: dict[str, Any] = {
-        "color": "0.4",
-        "marker": "o",
-        "linestyle": ":",
-        "fillstyle": "none",
-    }
-    look.legend(figure, labels, 3, Line2D([], [], label="predicted (eq. 19)", **open_marks))
-    return figure
+def draw(table: pd.DataFrame) -> Drawn:
+    """Measured rates as filled marks on their lines, predicted ones as open marks."""
+    parts = chunks(list(dict.fromkeys(table["method"])))
+    figure, rows = sheet([3.4] * len(parts), 1)
+    open_marks: Any = {"marker": "o", "linestyle": "", "fillstyle": "none", "color": "0.4"}
+    for styles, row in zip(parts, rows, strict=True):
+        (panel,) = row.panels
+        for place, (label, style) in enumerate(styles.items()):
+            own = table[table["method"] == label].sort_values("devices")
+            for kind, fill in KINDS.items():
+                joined = style if kind == "measured" else style._replace(linestyle="")
+                draw_marks(
+                    panel,
+                    own["devices"].tolist(),
+                    own[kind].tolist(),
+                    *ends(own, kind, 0.0, 1.0),
+                    joined,
+                    aside_pt(place, len(styles)),
+                    fillstyle=fill,
+                )
+        panel.set_xlabel("devices")
+        panel.set_ylabel("collision rate, share of positions of B")
+        number_axis(panel, sorted(set(table["devices"].astype(float))))
+        lows, highs = zip(*(ends(table, kind, 0.0, 1.0) for kind in KINDS), strict=True)
+        panel.set_ylim(*limits(pd.concat(lows).dropna(), pd.concat(highs).dropna(), 0.0, 1.0))
+        row.named([*handles(styles), Line2D([], [], label="predicted (eq. 19)", **open_marks)])
+    beside = "Marks side by side belong to one number of devices."
+    return figure, f"{over_how_many(table['seeds'])} {beside}"
 
 
 main = script(__doc__, table_of, draw, axes=AXES)

@@ -15,16 +15,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import look
 import pandas as pd
-from intervals import over_seeds
-from matplotlib.lines import Line2D
+from intervals import ends, over_how_many, over_seeds
 from measures import scenario_of
 from mixing_error import FACTORS, FloatArray, held, mixing_error
 from packet_outage import share_lost
-from sweeps import Sweep, script
+from sweeps import Drawn, Sweep, script
 
 from cosim.errors import SweepError
+from cosim.plotting.marks import draw_marks
+from cosim.plotting.style import STYLES, sheet
+from cosim.plotting.ticks import number_axis
 from cosim.trace.reader import Run
 from cosim.trace.schema import TransferOutcome
 
@@ -37,14 +38,13 @@ CURVES = {
     "blocks": "blocks, sent again until Γ",
     "fluid": "Shannon's rate until Γ",
 }
-_STYLES = {
-    "zero": look.Style("#D55E00", "v", "-"),
-    "own": look.Style("#0072B2", "o", "-"),
-    "renormalise": look.Style("#56B4E9", "s", "--"),
-    "inverse_probability": look.Style("#E69F00", "^", "-."),
-    "blocks": look.Style("#000000", "D", ":"),
-    "fluid": look.Style("#888888", "x", ":"),
-}
+_STYLES = dict(
+    zip(
+        ("own", "zero", "blocks", "inverse_probability", "renormalise", "fluid"),
+        STYLES,
+        strict=True,
+    )
+)
 UNITS = {"B": "disagreement before = 1", "A": "its size = 1"}
 
 
@@ -119,54 +119,34 @@ def _rows(run: Run, seed: int, before: Any) -> Any:
         }
 
 
-def draw(table: pd.DataFrame) -> Any:
+def draw(table: pd.DataFrame) -> Drawn:
     """A row of panels for B and one for A, a column for each kind of loss."""
     kinds = sorted(set(table["losses"]), key=lambda kind: ("drawn" in kind, kind))
-    figure, grid = look.panels(len(FACTORS), len(kinds), 4.8, sharex=True, sharey="row")
-    for row, factor in zip(grid, FACTORS, strict=True):
-        for panel, losses in zip(row, kinds, strict=True):
+    figure, rows = sheet([2.7, 2.2], len(kinds), sharey=True)
+    mixings = sorted(set(table["mixings"].astype(float)))
+    for row, factor in zip(rows, FACTORS, strict=True):
+        for panel, losses in zip(row.panels, kinds, strict=True):
             shown = table[(table["losses"] == losses) & (table["factor"] == factor)]
             for way, style in _STYLES.items():
                 own = shown[shown["way"] == way].sort_values("mixings")
-                panel.errorbar(
-                    own["mixings"],
-                    own["error"],
-                    yerr=_above_zero(own["error"], own["error_half"]),
-                    markersize=4.5,
-                    linewidth=1.2,
-                    capsize=2,
-                    **style._asdict(),
-                )
-            panel.set_xscale("log")
+                least, high = ends(own, "error", 0.0)
+                # A logarithm has no 0: there the interval ends at a tenth of its mean.
+                low = least.where(least > 0, 0.1 * own["error"])
+                draw_marks(panel, own["mixings"].tolist(), own["error"], low, high, style)
+            number_axis(panel, mixings)
             if factor == "B":
                 panel.axhline(1.0, color="0.6", linewidth=0.8)
                 panel.set_yscale("log")
-            ticks = sorted(set(table["mixings"]))
-            panel.set_xticks(ticks, [str(tick) for tick in ticks], minor=False)
-            panel.minorticks_off()
-        row[0].set_ylabel(f"error of {factor}\n({UNITS[factor]})")
-    for panel, losses in zip(grid[0], kinds, strict=True):
-        lost = table.loc[table["losses"] == losses, "lost"].mean()
-        title = "drawn apart" if "drawn" in losses else f"fading, margin {losses}"
-        panel.set_title(f"{title}:\n{100 * lost:.1f} % of packets lost")
-    for panel in grid[1]:
-        panel.set_xlabel("mixings a round, J")
-    seeds = look.listed(table["seeds"])
-    words = f"mean over {seeds} seed{'s' * (seeds != '1')}, 95 % intervals"
-    figure.supxlabel(words, fontsize=8)
-    handles = [
-        Line2D([], [], markersize=4.5, linewidth=1.2, label=CURVES[way], **style._asdict())
-        for way, style in _STYLES.items()
-        if way in set(table["way"])
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
-    return figure
-
-
-def _above_zero(mean: pd.Series, half: pd.Series) -> Any:
-    """Intervals of what a logarithm is taken of."""
-    known = half.fillna(0.0)
-    return [known.where(known < mean, 0.9 * mean), known]
+                lost = table.loc[table["losses"] == losses, "lost"].mean()
+                title = "drawn apart" if "drawn" in losses else f"fading, margin {losses}"
+                panel.set_title(f"{title}:\n{100 * lost:.1f} % of packets lost")
+            else:
+                panel.set_xlabel("mixings a round, J")
+        row.panels[0].set_ylabel(f"error of {factor}\n({UNITS[factor]})")
+    played = {way: style for way, style in _STYLES.items() if way in set(table["way"])}
+    rows[0].legend({CURVES[way]: style for way, style in played.items()})
+    between = "Lines guide the eye: between the marks nothing was played."
+    return figure, f"{over_how_many(table['seeds'])} {between}"
 
 
 main = script(__doc__, table_of, draw, axes=AXES, several=True)

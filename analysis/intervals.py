@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cosim.comparison.estimate import estimate
+from cosim.plotting.wording import span
 
 
 def half_width(values: Sequence[float]) -> float:
@@ -32,6 +33,21 @@ def over_seeds(frame: pd.DataFrame, by: Sequence[str], value: str) -> pd.DataFra
     groups = each.groupby(level=list(by), sort=False)
     columns = {value: groups.mean(), f"{value}_half": groups.agg(half_width)}
     return pd.DataFrame({**columns, "seeds": groups.size()}).reset_index()
+
+
+def ends(
+    frame: pd.DataFrame, value: str, least: float = -np.inf, most: float = np.inf
+) -> tuple[pd.Series, pd.Series]:
+    """The lower and upper ends of `value`'s intervals, within what it may be; NaN without one."""
+    low = (frame[value] - frame[f"{value}_half"]).clip(lower=least)
+    return low, (frame[value] + frame[f"{value}_half"]).clip(upper=most)
+
+
+def over_how_many(seeds: pd.Series) -> str:
+    """What a figure's marks and intervals are, for its foot; `seeds`: how many each has."""
+    if seeds.max() < 2:
+        return "One run each: no interval."
+    return f"Mean and 95 % interval (Student's t) over n = {span(seeds)} seeds."
 
 
 def paired(

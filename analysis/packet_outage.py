@@ -12,18 +12,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import look
 import numpy as np
 import pandas as pd
-from intervals import over_seeds
+from intervals import ends, over_how_many, over_seeds
+from matplotlib.lines import Line2D
 from measures import scenario_of
-from sweeps import Sweep, script
+from sweeps import Drawn, Sweep, script
 
 from cosim.errors import SweepError
 from cosim.physics.decibel import db_to_ratio
 from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler_hz
 from cosim.physics.packets import block_count
 from cosim.physics.single_pass import decoding_snr, rayleigh_delivery
+from cosim.plotting.marks import draw_marks
+from cosim.plotting.style import chunks, handles, sheet
 from cosim.trace.reader import Run
 from cosim.trace.schema import TransferKind
 
@@ -79,34 +81,27 @@ def table_of(sweep: Sweep) -> pd.DataFrame:
     return table.sort_values(["packet_bits", "margin_db"], ignore_index=True)
 
 
-def draw(table: pd.DataFrame) -> Any:
-    """The formula as a line, the measured shares as marks."""
-    figure, grid = look.panels(1, 1, 3.6)
-    panel = grid[0, 0]
+def draw(table: pd.DataFrame) -> Drawn:
+    """The formula as a line, the measured shares as marks; at most six packet sizes a row."""
+    lengths = table.groupby("packet_bits")["coherence_times"].first()
+    names = {f"{size:,} bit: {long:.2g} coherence times": size for size, long in lengths.items()}
+    parts = chunks(list(names))
+    figure, rows = sheet([3.2] * len(parts), 1)
     margins = np.linspace(table["margin_db"].min(), table["margin_db"].max(), 200)
-    formula = "1 − exp(−1/margin), fades longer than packets"
-    panel.plot(margins, 100 * outage(margins), color="0.3", linewidth=1.2, label=formula)
-    sizes = sorted(set(table["packet_bits"]))
-    for size, (marker, colour) in zip(
-        sizes, zip("os^D", ("#0072B2", "#E69F00", "#009E73", "#D55E00"), strict=True), strict=False
-    ):
-        own = table[table["packet_bits"] == size]
-        panel.errorbar(
-            own["margin_db"],
-            100 * own["lost"],
-            yerr=100 * look.within_a_rate(own["lost"], own["lost_half"], 1.0),
-            color=colour,
-            marker=marker,
-            markersize=5,
-            linestyle="none",
-            capsize=2,
-            label=f"{size:,} bit: {own['coherence_times'].iloc[0]:.2g} coherence times",
-        )
-    panel.set_xlabel("margin above Lemma 1's power for Γ, and backoff of the rate (dB)")
-    panel.set_ylabel("packets lost (%)")
-    panel.set_title(f"mean over {look.listed(table['seeds'])} seeds, 95 % intervals")
-    panel.legend(frameon=False)
-    return figure
+    formula = Line2D([], [], color="0.3", linewidth=1.1, label="1 − exp(−1/margin), longer fades")
+    low, high = ends(table, "lost", 0.0, 1.0)
+    for styles, row in zip(parts, rows, strict=True):
+        (panel,) = row.panels
+        panel.plot(margins, 100 * outage(margins), color="0.3", linewidth=1.1)
+        unjoined = {label: style._replace(linestyle="") for label, style in styles.items()}
+        for label, style in unjoined.items():
+            own = table["packet_bits"] == names[label]
+            mean, least, most = (100 * part[own] for part in (table["lost"], low, high))
+            draw_marks(panel, table.loc[own, "margin_db"], mean, least, most, style)
+        panel.set_xlabel("margin above Lemma 1's power for Γ, and backoff of the rate (dB)")
+        panel.set_ylabel("packets lost (%)")
+        row.named([formula, *handles(unjoined)])
+    return figure, over_how_many(table["seeds"])
 
 
 main = script(__doc__, table_of, draw, axes=AXES)

@@ -14,15 +14,15 @@ import argparse
 import logging
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullLocator
 
 import cosim
+from cosim.plotting.drawing import Drawing
+from cosim.plotting.style import STYLES, Style, foot, handles, sheet
 from cosim.profiling.bench import Bench
 from cosim.profiling.fit import fit
 from cosim.profiling.jobs import ProfilingJob, profiling_jobs
@@ -49,11 +49,11 @@ HELD_OUT: tuple[tuple[float, float, float, float | None], ...] = (
     (0.75, 1.5, 0.75, None),
     (1.5, 0.35, 1.5, None),
 )
-STYLES = {
-    ("fit", False): ("0.6", ".", "fitted"),
-    ("held out", False): ("#0072B2", "o", "held out"),  # Okabe–Ito
-    ("fit", True): ("0.6", "x", "fitted, with the choice of a mask"),
-    ("held out", True): ("#D55E00", "^", "held out, with the choice of a mask"),
+SERIES = {
+    ("held out", False): (STYLES[0], "held out"),
+    ("held out", True): (STYLES[1], "held out, with the choice of a mask"),
+    ("fit", False): (Style("0.6", ".", ""), "fitted"),
+    ("fit", True): (Style("0.6", "x", ""), "fitted, with the choice of a mask"),
 }
 
 
@@ -91,20 +91,20 @@ def rows(timings: list[Timing], part: str, profile: Profile) -> list[dict[str, o
     ]
 
 
-def draw(table: pd.DataFrame, machine: str, path: Path) -> None:
+def draw(table: pd.DataFrame, machine: str) -> Figure:
     """Predicted against measured durations, with the band that is aimed at."""
-    figure, panel = plt.subplots(figsize=(5.6, 5.2))
+    figure, (row,) = sheet([4.6], 1)
+    (panel,) = row.panels
     low, high = 0.8 * table["measured_s"].min(), 1.25 * table["measured_s"].max()
     line = np.array([low, high])
-    panel.fill_between(
-        line, (1 - TARGET) * line, (1 + TARGET) * line, color="0.92", label=f"±{TARGET:.0%}"
-    )
+    panel.fill_between(line, (1 - TARGET) * line, (1 + TARGET) * line, color="0.92")
     panel.plot(line, line, color="0.4", linewidth=1)
-    for (part, masked), (colour, marker, label) in STYLES.items():
+    names = dict[str, Style]()
+    for (part, masked), (style, label) in SERIES.items():
         own = table[(table["part"] == part) & (table["chooses_mask"] == masked)]
-        panel.scatter(
-            own["measured_s"], own["predicted_s"], color=colour, marker=marker, s=28, label=label
-        )
+        names[label] = style._replace(linestyle="")
+        shape = {"markersize": 4.5, **names[label]._asdict()}
+        panel.plot(own["measured_s"], own["predicted_s"], **shape)
     panel.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
     halvings = 2.0 ** np.arange(np.ceil(np.log2(low)), np.floor(np.log2(high)) + 1)
     for axis in (panel.xaxis, panel.yaxis):
@@ -113,13 +113,9 @@ def draw(table: pd.DataFrame, machine: str, path: Path) -> None:
         axis.set_minor_locator(NullLocator())
     panel.set_xlabel("measured (s)")
     panel.set_ylabel("predicted by the fitted profile (s)")
-    panel.set_title(machine, fontsize=9)
-    panel.legend(frameon=False, fontsize=8)
-    panel.grid(alpha=0.25)
-    panel.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
+    row.named([*handles(names), Patch(color="0.92", label=f"±{TARGET:.0%}")])
+    foot(figure, f"{machine}. A mark is a job; the line is a prediction without error.")
+    return figure
 
 
 def main() -> None:
@@ -145,7 +141,7 @@ def main() -> None:
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(arguments.out.with_suffix(".csv"), index=False, float_format="%.4g")
     machine = machine_name(bench.base.device.type, bench.base.dtype)
-    draw(table, machine, arguments.out.with_suffix(".png"))
+    Drawing(table, lambda: draw(table, machine)).write(arguments.out.with_suffix(".png"))
     print(table.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
     print(f"{machine}: {profile.peak_flop_s:.4g} FLOP/s, {profile.compute}")
     for part, of_part in table.groupby("part"):

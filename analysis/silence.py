@@ -11,29 +11,24 @@ are 95 %, Student's t over seeds.
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
-import look
 import pandas as pd
-from intervals import over_seeds
+from intervals import ends, over_how_many, over_seeds
 from measures import scenario_of
-from sweeps import Sweep, script
+from sweeps import Drawn, Sweep, script
 
 from cosim.comparison.figures import evaluated_rounds
 from cosim.errors import SweepError
+from cosim.plotting.marks import aside_pt, draw_marks
+from cosim.plotting.style import STYLES, sheet
 from cosim.trace.reader import Run
 from cosim.trace.schema import TransferKind
 
 AXES = ("method",)
 KEYS = ("method", "threshold")
 SAVED = {"transmissions": "transmissions", "simulated_s": "seconds", "energy_j": "joules"}
-_STYLES = {
-    "transmissions": look.Style("#0072B2", "o", "-"),
-    "simulated_s": look.Style("#D55E00", "^", "--"),
-    "energy_j": look.Style("#009E73", "s", "-."),
-}
-# Marks of one threshold stand side by side.
-_APART = 0.08
 
 
 def _row(run: Run, seed: int) -> dict[str, Any]:
@@ -79,46 +74,36 @@ def table_of(sweep: Sweep) -> pd.DataFrame:
     return table.sort_values(["method", "threshold"], ignore_index=True)
 
 
-def draw(table: pd.DataFrame) -> Any:
+def draw(table: pd.DataFrame) -> Drawn:
     """Accuracy of all methods, and for each a panel of what it saves."""
     methods, levels = sorted(set(table["method"])), sorted(set(table["threshold"]))
-    figure, grid = look.panels(1, 1 + len(methods), 3.3)
-    panel = grid[0, 0]
-    for place, (method, style) in enumerate(look.styles(methods).items()):
+    figure, (row,) = sheet([2.9], 1 + len(methods))
+    scores, *savings = row.panels
+    for place, (method, style) in enumerate(zip(methods, cycle(STYLES))):
         own = table[table["method"] == method]
-        apart = _APART * (place - (len(methods) - 1) / 2)
-        panel.errorbar(
-            [levels.index(threshold) + apart for threshold in own["threshold"]],
-            own["accuracy"],
-            yerr=look.within_a_rate(own["accuracy"], own["accuracy_half"]),
-            markersize=5,
-            linewidth=1.2,
-            capsize=2,
-            label=method,
-            **style._asdict(),
-        )
-    panel.set_ylabel("accuracy at the end (%)")
-    panel.legend(frameon=False)
-    panel.set_title(f"mean over {look.listed(table['seeds'])} seeds, 95 %")
-    for panel, method in zip(grid[0, 1:], methods, strict=True):
+        at = [levels.index(threshold) for threshold in own["threshold"]]
+        low, high = ends(own, "accuracy", 0.0, 100.0)
+        beside = aside_pt(place, len(methods))
+        draw_marks(scores, at, own["accuracy"], low, high, style, beside, label=method)
+    scores.set_ylabel("accuracy at the end (%)")
+    for panel, method in zip(savings, methods, strict=True):
         own = table[table["method"] == method]
-        for place, (quantity, style) in enumerate(_STYLES.items()):
-            panel.errorbar(
-                [levels.index(at) + _APART * (place - 1) for at in own["threshold"]],
-                own[f"saved_{quantity}"],
-                yerr=own[f"saved_{quantity}_half"].fillna(0.0),
-                markersize=5,
-                linewidth=1.2,
-                capsize=2,
-                label=SAVED[quantity],
-                **style._asdict(),
-            )
-        panel.set_title(f"{method}: saved (%)")
-    grid[0, 1].legend(frameon=False)
-    for panel in grid.flat:
+        at = [levels.index(threshold) for threshold in own["threshold"]]
+        for place, (quantity, words) in enumerate(SAVED.items()):
+            saved = f"saved_{quantity}"
+            low, high = ends(own, saved)
+            style, beside = STYLES[place], aside_pt(place, len(SAVED))
+            draw_marks(panel, at, own[saved], low, high, style, beside, label=words)
+        panel.set_ylabel(f"{method}: saved (%)")
+        panel.axhline(0.0, color="0.45", linewidth=0.8, zorder=1)
+    for panel in row.panels:
         panel.set_xticks(range(len(levels)), [f"{1e3 * level:g}" for level in levels])
+        panel.set_xlim(-0.4, len(levels) - 0.6)
         panel.set_xlabel("threshold τ (1e-3)")
-    return figure
+    for panel in row.panels[:2]:
+        panel.legend(frameon=False)
+    between = "Lines guide the eye; marks side by side belong to one threshold."
+    return figure, f"{over_how_many(table['seeds'])} Savings are paired by seed. {between}"
 
 
 main = script(__doc__, table_of, draw, axes=AXES)

@@ -12,36 +12,36 @@ from __future__ import annotations
 
 from typing import Any
 
-import look
 import numpy as np
 import pandas as pd
-from intervals import over_seeds
-from matplotlib.lines import Line2D
+from intervals import ends, over_how_many, over_seeds
 from measures import scenario_of
-from sweeps import Sweep, script
+from sweeps import Drawn, Sweep, script
 
 from cosim.comparison.figures import evaluated_rounds
+from cosim.plotting.marks import aside_pt, draw_marks
+from cosim.plotting.style import STYLES, sheet
+from cosim.plotting.ticks import number_axis
 from cosim.trace.reader import Run
 from cosim.trace.schema import Cause, EventKind
 
 AXES = ("method", "training")
 KEYS = ("way", "deadline_s")
-WAYS = {
-    "paper": look.Style("#0072B2", "o", "-"),
-    "released": look.Style("#56B4E9", "s", "--"),
-    "inverse_probability": look.Style("#E69F00", "^", "-."),
-    "drop": look.Style("#D55E00", "v", ":"),
-    "old counted": look.Style("#999999", "D", "--"),
-    "waiting": look.Style("#000000", "", "-"),
-}
-# Marks of one deadline stand side by side.
-_APART_S = 0.0015
+WAITING = "waiting"
+WAYS = dict(
+    zip(
+        ("released", "drop", WAITING, "inverse_probability", "paper", "old counted"),
+        STYLES,
+        strict=True,
+    )
+)
+PLACES = {"deadline_s": "compute deadline (s)", "simulated_s": "simulated time of the run (s)"}
 
 
 def way_of(scenario: dict[str, Any]) -> str:
     """The weighting, `drop`, `old counted` of a plain mean, or `waiting` without a deadline."""
     if scenario["training"].get("compute_deadline_s") is None:
-        return "waiting"
+        return WAITING
     aggregation = scenario["method"]["aggregation"]
     part = aggregation if isinstance(aggregation, dict) else {"name": aggregation}
     if part["name"] == "mean":
@@ -78,55 +78,37 @@ def table_of(sweep: Sweep) -> pd.DataFrame:
     table = table.merge(found, how="left", on=list(KEYS))
     for value in ("simulated_s", "energy_j", "gbit", "stopped"):
         table = table.merge(over_seeds(both, KEYS, value)[[*KEYS, value]], on=list(KEYS))
+    table.insert(0, "method", "salf")
     lacking = sorted({seed for seeds in sweep.missing.values() for seed in seeds})
     table["missing_seeds"] = " ".join(map(str, lacking))
     return table.sort_values(["way", "deadline_s"], ignore_index=True)
 
 
-def draw(table: pd.DataFrame) -> Any:
+def draw(table: pd.DataFrame) -> Drawn:
     """Accuracy against the deadline and against simulated time, waiting as a line."""
-    figure, grid = look.panels(1, 2, 3.6, sharey=True)
-    places = {"deadline_s": "compute deadline (s)", "simulated_s": "simulated time of the run (s)"}
-    for panel, (axis, words) in zip(grid[0], places.items(), strict=True):
+    figure, (row,) = sheet([3.2], len(PLACES), sharey=True)
+    deadlines = sorted(float(at) for at in set(table["deadline_s"]) if np.isfinite(at))
+    for panel, (axis, words) in zip(row.panels, PLACES.items(), strict=True):
         for place, (way, style) in enumerate(WAYS.items()):
             own = table[table["way"] == way].sort_values("deadline_s")
-            if way == "waiting" and axis == "deadline_s":
-                for _, row in own.iterrows():
-                    low, high = _within(row["accuracy"], row["accuracy_half"])
-                    panel.axhspan(low, high, color="0.9", zorder=0)
-                    panel.axhline(row["accuracy"], color="#000000", linewidth=1)
+            low, high = ends(own, "accuracy", 0.0, 100.0)
+            if way == WAITING and axis == "deadline_s":
+                for mean, least, most in zip(own["accuracy"], low, high, strict=True):
+                    panel.axhspan(least, most, color="0.9", zorder=0)
+                    panel.axhline(mean, color=style.color, linewidth=0.9)
                 continue
-            half = look.within_a_rate(own["accuracy"], own["accuracy_half"])
-            marker = "P" if way == "waiting" else style.marker
-            apart = _APART_S * (place - 2) if axis == "deadline_s" else 0.0
-            panel.errorbar(
-                own[axis] + apart,
-                own["accuracy"],
-                yerr=half,
-                markersize=5,
-                linewidth=1.2,
-                capsize=2,
-                **style._replace(marker=marker)._asdict(),
-            )
+            at, beside = own[axis].tolist(), aside_pt(place, len(WAYS) - 1)
+            beside = beside if axis == "deadline_s" else 0.0
+            draw_marks(panel, at, own["accuracy"], low, high, style, beside)
         panel.set_xlabel(words)
     finite = table[np.isfinite(table["deadline_s"])]
     stopped = finite.groupby("deadline_s")["stopped"].mean()
-    labels = [f"{at:g}\n{100 * share:.0f} % late" for at, share in stopped.items()]
-    grid[0, 0].set_xticks(list(stopped.index), labels)
-    grid[0, 0].set_ylabel("accuracy at the end (%)")
-    grid[0, 1].set_title(f"mean over {look.listed(table['seeds'])} seeds, 95 % intervals")
-    handles = [
-        Line2D([], [], markersize=5, linewidth=1.2, label=way, **style._asdict())
-        for way, style in WAYS.items()
-        if way in set(table["way"])
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=6, frameon=False)
-    return figure
-
-
-def _within(mean: float, half: float) -> tuple[float, float]:
-    below, above = look.within_a_rate([mean], [half])[:, 0]
-    return mean - below, mean + above
+    labels = [f"{at:g}\n{100 * stopped[at]:.0f} % late" for at in deadlines]
+    number_axis(row.panels[0], deadlines, labels)
+    row.panels[0].set_ylabel("accuracy at the end (%)")
+    row.legend({way: style for way, style in WAYS.items() if way in set(table["way"])})
+    told = "On the left marks side by side belong to one deadline; waiting is a line there."
+    return figure, f"{over_how_many(table['seeds'])} {told}"
 
 
 main = script(__doc__, table_of, draw, axes=AXES, several=True)

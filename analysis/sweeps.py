@@ -13,17 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import look
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 
 import cosim
 from cosim.errors import CosimError, SweepError
 from cosim.methods import METHODS
+from cosim.plotting.drawing import Drawing
+from cosim.plotting.style import SETTINGS, foot
 from cosim.sweeping.index import INDEX_FILE
 from cosim.trace.reader import Run
 
+# A figure, and what it says at its foot.
+Drawn = tuple[Figure, str]
 _NOT_AXES = (
     *("seed", "directory", "label", "status", "seconds", "error"),
     *("accuracy", "energy_j", "mbit", "simulated_s"),
@@ -126,11 +131,12 @@ def play(
     parser: argparse.ArgumentParser,
     argv: Sequence[str] | None,
     table_of: Callable[[Sweep, Any], pd.DataFrame],
-    draw: Callable[[pd.DataFrame, Any], Any],
+    draw: Callable[[pd.DataFrame, Any], Drawn],
     **reading: Any,
 ) -> None:
     """Writes OUT.csv and OUT.png of a sweep; `table_of` and `draw` take the arguments too.
 
+    What is missing stands at the figure's foot, after what `draw` says there.
     `reading` goes to `read_sweep`; a function there is asked for its value with the arguments.
     """
     arguments = parser.parse_args(argv)
@@ -146,12 +152,15 @@ def play(
                 for directory in arguments.sweeps
             )
             table, note = table_of(sweep, arguments), sweep.note
-        try:
-            figure = draw(table, arguments)
-        except KeyError as error:
-            raise SweepError(f"{first} is no table of this script: it has no {error}") from error
+
+        with rc_context(SETTINGS):
+            try:
+                figure, words = draw(table, arguments)
+            except KeyError as error:
+                raise SweepError(f"{first} is no table of this script: no {error}") from error
+            foot(figure, words, note)
         write_table(table, arguments.out)
-        look.save(figure, arguments.out, note)
+        Drawing(table, lambda: figure).write(arguments.out.with_suffix(".png"))
 
 
 class Main(Protocol):
@@ -163,7 +172,7 @@ class Main(Protocol):
 def script(
     description: str,
     table_of: Callable[[Sweep], pd.DataFrame],
-    draw: Callable[[pd.DataFrame], Any],
+    draw: Callable[[pd.DataFrame], Drawn],
     *,
     several: bool = False,
     **reading: Any,

@@ -14,10 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import look
 import numpy as np
 import pandas as pd
-from intervals import over_seeds, paired
+from intervals import over_how_many, over_seeds, paired
 from matplotlib.colors import LinearSegmentedColormap
 from measures import (
     accuracy_by_task,
@@ -27,9 +26,9 @@ from measures import (
     traffic,
     updated_parameters,
 )
-from sweeps import Sweep, command, play
+from sweeps import Drawn, Sweep, command, play
 
-from cosim.plotting.wording import span
+from cosim.plotting.style import STYLES, sheet
 
 AVERAGE = "average"
 _SHADES = LinearSegmentedColormap.from_list("accuracy", ["#FFFFFF", "#9CC9E8"])
@@ -92,24 +91,29 @@ def table_of(sweep: Sweep, reference: str) -> pd.DataFrame:
     return table.reset_index()
 
 
-def draw(table: pd.DataFrame, reference: str) -> Any:
+def draw(table: pd.DataFrame, reference: str) -> Drawn:
     """Accuracies as cells, the paired gain as dots, what it cost as numbers; bounds come last."""
     table = table.sort_values("bound", kind="stable", ignore_index=True)
     tasks = [name[: -len("_n")] for name in table.columns if name.endswith("_n")]
     lines = len(table)
-    figure, grid = look.panels(
-        1, 3, 1.7 + 0.42 * lines, sharey=True, width_ratios=[0.62 * (len(tasks) + 1), 1.5, 1.9]
-    )
-    cells, gains, numbers = grid[0]
+    widths = [0.62 * (len(tasks) + 1), 1.5, 1.9]
+    figure, (row,) = sheet([1.1 + 0.42 * lines], 3, sharey=True, width_ratios=widths)
+    cells, gains, numbers = row.panels
     _cells(cells, table, tasks)
-    style = look.styles(list(table["method"]))
-    for at, row in enumerate(table.itertuples()):
-        if row.method == reference:
-            continue
-        shape = {"color": style[row.method].color, "marker": style[row.method].marker}
-        gains.errorbar(100 * row.gain, at, xerr=100 * row.gain_half, capsize=2.5, **shape)
-    gains.axvline(0, color="0.4", linewidth=1)
-    gains.set_xlabel(f"average, difference to\n{reference} (points, 95 %)", fontsize=7.5)
+    others = table[table["method"] != reference]
+    gains.errorbar(
+        100 * others["gain"],
+        others.index,
+        xerr=100 * others["gain_half"].fillna(0.0),
+        color=STYLES[1].color,
+        marker=STYLES[1].marker,
+        linestyle="",
+        markersize=4.5,
+        elinewidth=0.9,
+        capsize=2.2,
+    )
+    gains.axvline(0, color="0.45", linewidth=0.8, zorder=1)
+    gains.set_xlabel(f"average, difference to\n{reference} (points)")
     gains.margins(x=0.1)
     gains.grid(axis="y", visible=False)
     numbers.set_xlim(-0.5, len(_COSTS) - 0.5)
@@ -117,19 +121,22 @@ def draw(table: pd.DataFrame, reference: str) -> Any:
         for line, (value, bound) in enumerate(zip(table[column], table["bound"], strict=True)):
             free = bound and column != "updated"
             shown = "–" if free or np.isnan(value) else f"{value * factor:.3g}"
-            numbers.text(at, line, shown, ha="center", va="center")
-    numbers.set_xticks(range(len(_COSTS)), [title for title, _ in _COSTS.values()], fontsize=7.5)
+            numbers.text(at, line, shown, ha="center", va="center", fontsize=8)
+    numbers.set_xticks(range(len(_COSTS)), [title for title, _ in _COSTS.values()])
     numbers.grid(visible=False)
     for panel in (cells, numbers):
         panel.xaxis.tick_top()
         panel.spines[:].set_visible(False)
-        panel.tick_params(length=0)
+        panel.tick_params(length=0, labelsize=7)
     for panel in (gains, numbers):
         panel.tick_params(axis="y", length=0)
+    words = [f"{over_how_many(table['seeds'])} Differences are paired by seed."]
+    words.append(f"n: questions a seed and device, grey below {_FEW}.")
     if 0 < table["bound"].sum() < lines:
-        for panel in grid[0]:
+        for panel in row.panels:
             panel.axhline(lines - table["bound"].sum() - 0.5, color="0.2", linewidth=1.2)
-    return figure
+        words.append("Under the rule: bounds, whose data moves for free.")
+    return figure, " ".join(words)
 
 
 def _cells(panel: Any, table: pd.DataFrame, tasks: Sequence[str]) -> None:
@@ -142,25 +149,29 @@ def _cells(panel: Any, table: pd.DataFrame, tasks: Sequence[str]) -> None:
     shades = (values - values.min(axis=0)) / np.where(spread > 0, spread, 1.0)
     panel.imshow(np.where(few, 0.0, shades), cmap=_SHADES, aspect="auto", vmin=0, vmax=1)
     for line, column in np.ndindex(values.shape):
-        half = halves[line, column]
-        within = "" if np.isnan(half) else f"\n±{half:.1f}"
         colour = "0.6" if few[column] else "black"
-        words = f"{values[line, column]:.1f}{within}"
-        panel.text(column, line, words, ha="center", va="center", fontsize=7.5, color=colour)
+        words = f"{values[line, column]:.1f}{_within(values[line, column], halves[line, column])}"
+        panel.text(column, line, words, ha="center", va="center", fontsize=6.5, color=colour)
     panel.axvline(len(tasks) - 0.5, color="0.4", linewidth=1)
     heads = [
         "\n".join([*task.split("_"), f"n = {n:.0f}"]) for task, n in zip(tasks, asked, strict=True)
     ]
-    panel.set_xticks(range(len(columns)), [*heads, AVERAGE], fontsize=7.5)
-    panel.set_yticks(range(len(table)), [look.wrapped(label) for label in table["method"]])
-    panel.set_xlabel(
-        f"accuracy (%) ± 95 %, {span(table['seeds'])} seeds\n"
-        "by Student's t, not cut at 0 and 100\n"
-        f"n: questions a seed and device, grey below {_FEW}\n"
-        "under the rule: bounds, whose data moves for free",
-        fontsize=7.5,
-    )
+    panel.set_xticks(range(len(columns)), [*heads, AVERAGE])
+    panel.set_yticks(range(len(table)), [_on_two_lines(label) for label in table["method"]])
+    panel.set_xlabel("accuracy (%), and the ends of its interval")
     panel.grid(visible=False)
+
+
+def _within(mean: float, half: float) -> str:
+    """The ends of an interval of a rate, on a line of their own."""
+    if np.isnan(half):
+        return ""
+    return f"\n{max(mean - half, 0.0):.0f}–{min(mean + half, 100.0):.0f}"
+
+
+def _on_two_lines(label: str) -> str:
+    head, joint, tail = label.partition(" " if " " in label else "_")
+    return f"{head}{joint}\n{tail}" if len(label) > 14 and tail else label
 
 
 def main(argv: Sequence[str] | None = None) -> None:

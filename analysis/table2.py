@@ -12,14 +12,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import look
 import numpy as np
 import pandas as pd
-from intervals import over_seeds
+from intervals import over_how_many, over_seeds
 from measures import own_accuracy_by_task, projection_values, updated_parameters
-from sweeps import Sweep, command, play
+from sweeps import Drawn, Sweep, command, play
 
 from cosim.errors import SweepError
+from cosim.plotting.marks import aside_pt, draw_marks
+from cosim.plotting.style import chunks, sheet
 
 AVERAGE = "average"
 
@@ -52,25 +53,28 @@ def table_of(sweep: Sweep, projection: float | None) -> pd.DataFrame:
     return table.reset_index()
 
 
-def draw(table: pd.DataFrame, tasks: Sequence[str]) -> Any:
-    """A group of dots a task."""
-    figure, grid = look.panels(1, 1, 3.4)
-    panel = grid[0, 0]
-    style = look.styles(list(table["method"]))
-    offsets = 0.12 * (np.arange(len(table)) - (len(table) - 1) / 2)
-    for offset, row in zip(offsets, table.to_dict("records"), strict=True):
-        mean = np.array([100 * row[task] for task in tasks])
-        half = np.array([100 * row[f"{task}_half"] for task in tasks])
-        colour, marker, _ = style[row["method"]]
-        at = np.arange(len(tasks)) + offset
-        panel.errorbar(at, mean, yerr=half, fmt=marker, color=colour, capsize=2.5)
-        panel.plot([], [], marker, color=colour, label=row["method"])
-    panel.set_xticks(range(len(tasks)), [task.replace("_", " ") for task in tasks])
-    panel.axvline(len(tasks) - 1.5, color="0.6", linewidth=1)
-    panel.set_ylabel("accuracy on the own task (%)")
-    panel.grid(axis="x", visible=False)
-    figure.legend(loc="outside upper center", ncols=4, frameon=False)
-    return figure
+def draw(table: pd.DataFrame, tasks: Sequence[str]) -> Drawn:
+    """A group of marks a task; at most six methods a row of panels."""
+    parts = chunks(list(table["method"]))
+    figure, rows = sheet([2.9] * len(parts), 1)
+    by_method = table.set_index("method")
+    for styles, row in zip(parts, rows, strict=True):
+        (panel,) = row.panels
+        for place, (label, style) in enumerate(styles.items()):
+            own = by_method.loc[label]
+            mean = np.array([own[task] for task in tasks], dtype=float)
+            half = np.array([own[f"{task}_half"] for task in tasks], dtype=float)
+            low, high = np.maximum(mean - half, 0.0), np.minimum(mean + half, 1.0)
+            unjoined = style._replace(linestyle="")
+            at, beside = list(range(len(tasks))), 2 * aside_pt(place, len(styles))
+            draw_marks(panel, at, 100 * mean, 100 * low, 100 * high, unjoined, beside)
+        panel.set_xticks(range(len(tasks)), [task.replace("_", " ") for task in tasks])
+        panel.set_xlim(-0.5, len(tasks) - 0.5)
+        panel.axvline(len(tasks) - 1.5, color="0.6", linewidth=1)
+        panel.set_ylabel("accuracy on the own task (%)")
+        panel.grid(axis="x", visible=False)
+        row.legend({label: style._replace(linestyle="") for label, style in styles.items()})
+    return figure, over_how_many(table["seeds"])
 
 
 def tasks_of(table: pd.DataFrame) -> list[str]:

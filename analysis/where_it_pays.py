@@ -14,19 +14,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import look
 import numpy as np
 import pandas as pd
 from intervals import over_seeds, paired
 from matplotlib.patches import Patch, Rectangle
 from measures import accuracy_by_task, scenario_of, traffic
-from sweeps import Sweep, script
+from sweeps import Drawn, Sweep, script
 
 from cosim.errors import SweepError
+from cosim.plotting.style import STYLES, sheet
 from cosim.plotting.wording import span
 
 AXES = ("tasks", "radio")
 KEYS = ["conflict", "link_mbit"]
+_UNDECIDED: Any = {"facecolor": "white", "edgecolor": "0.75", "hatch": "///", "linewidth": 0}
 _FAINTEST, _DEEPEST, _POINTS_AT_DEEPEST = 0.2, 0.85, 15.0
 
 
@@ -78,24 +79,25 @@ def table_of(sweep: Sweep) -> pd.DataFrame:
     )
 
 
-def draw(table: pd.DataFrame) -> Any:
-    """A cell a conflict and link budget, in the winner's colour, deeper with its lead."""
+def draw(table: pd.DataFrame) -> Drawn:
+    """A tile a conflict and link budget, in the winner's colour, deeper with its lead."""
     budgets, conflicts = (sorted(set(table[key])) for key in ("link_mbit", "conflict"))
-    figure, grid = look.panels(1, 1, 1.5 + 0.85 * len(conflicts))
-    panel = grid[0, 0]
+    figure, (row,) = sheet([1.0 + 0.85 * len(conflicts)], 1)
+    (panel,) = row.panels
     labels = list(dict.fromkeys(table["method"]))
-    style = look.styles(labels)
-    for row in table[table["lead"].notna()].itertuples():
-        x, y = budgets.index(row.link_mbit), conflicts.index(row.conflict)
-        depth = _FAINTEST + (_DEEPEST - _FAINTEST) * min(1, 100 * row.lead / _POINTS_AT_DEEPEST)
-        fill = {"facecolor": style[row.method].color, "alpha": depth}
-        if not row.decided:
-            fill = {"facecolor": "white", "edgecolor": "0.75", "hatch": "///"}
-        panel.add_patch(Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, linewidth=0, **fill))
-        half = "" if np.isnan(row.lead_half) else f" ± {100 * row.lead_half:.1f}"
-        words = f"{look.wrapped(row.method)}\n+{100 * row.lead:.1f}{half}"
+    # A tile names its winner, so that colours may come again.
+    colour = {label: STYLES[at % len(STYLES)].color for at, label in enumerate(labels)}
+    for tile in table[table["lead"].notna()].itertuples():
+        x, y = budgets.index(tile.link_mbit), conflicts.index(tile.conflict)
+        depth = _FAINTEST + (_DEEPEST - _FAINTEST) * min(1, 100 * tile.lead / _POINTS_AT_DEEPEST)
+        fill = {"facecolor": colour[tile.method], "alpha": depth, "linewidth": 0}
+        if not tile.decided:
+            fill = _UNDECIDED
+        panel.add_patch(Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, **fill))
+        half = "" if np.isnan(tile.lead_half) else f" ± {100 * tile.lead_half:.1f}"
+        words = f"{tile.method}\n+{100 * tile.lead:.1f}{half}"
         box = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1.5}
-        panel.text(x, y, words, ha="center", va="center", fontsize=8.5, bbox=box)
+        panel.text(x, y, words, ha="center", va="center", bbox=box)
     panel.set_xlim(-0.5, len(budgets) - 0.5)
     panel.set_ylim(-0.5, len(conflicts) - 0.5)
     panel.set_xticks(range(len(budgets)), [f"{budget:g}" for budget in budgets])
@@ -105,17 +107,13 @@ def draw(table: pd.DataFrame) -> Any:
     panel.grid(visible=False)
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
-    won = table.loc[table["decided"].eq(True), "method"]
+    won = set(table.loc[table["decided"].eq(True), "method"])
     keys = [
-        Patch(facecolor=style[label].color, label=f"{label} wins")
-        for label in labels
-        if won.eq(label).any()
+        Patch(facecolor=colour[label], label=f"{label} wins") for label in labels if label in won
     ]
-    keys.append(Patch(facecolor="white", edgecolor="0.75", hatch="///", label="undecided"))
-    said = f"lead over the second in points ± 95 %, {span(table['seeds'])} seeds"
-    keys.append(Patch(alpha=0, label=said))
-    figure.legend(handles=keys, loc="outside upper center", ncols=3, frameon=False)
-    return figure
+    row.named([*keys, Patch(label="undecided", **_UNDECIDED)])
+    told = "Lead over the second in points ± half a 95 % interval, paired by seed,"
+    return figure, f"{told} {span(table['seeds'])} seeds."
 
 
 main = script(__doc__, table_of, draw, axes=AXES)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -16,10 +13,12 @@ from cosim.comparison.table import bounds_of
 from cosim.errors import UsageError, ViewError
 from cosim.plotting.axis import Axis, axis_over
 from cosim.plotting.drawing import Drawing
+from cosim.plotting.marks import aside_pt, draw_marks
 from cosim.plotting.request import Request
 from cosim.plotting.scored import scored
 from cosim.plotting.side_by_side import paint_side_by_side
-from cosim.plotting.style import Style, chunks, difference_to, foot, lengths, limits, sheet, wide
+from cosim.plotting.style import Style, chunks, difference_to, foot, limits, sheet
+from cosim.plotting.ticks import number_axis
 from cosim.plotting.wording import on_axis, over_seeds, questions, warning
 from cosim.spelling import did_you_mean
 
@@ -30,12 +29,6 @@ if TYPE_CHECKING:
 _ROW_IN = 2.9
 # The measures that are of the network and need no scores.
 _UNSCORED = ("energy_j", "simulated_s", "mbit", "missed")
-# Marks at the same value stand this many points beside each other.
-_APART_PT = 3.4
-# An axis of more values than this has its ticks where Matplotlib puts them.
-_MOST_TICKS = 8
-# Share of an axis between two values that their ticks need.
-_LEAST_GAP = 0.1
 
 
 def final(comparison: Comparison, request: Request) -> Drawing:
@@ -175,10 +168,6 @@ def _ends(panel: Axes, table: pd.DataFrame, column: str, measure: Measure) -> No
 def _curves(
     panel: Axes, table: pd.DataFrame, axis: Axis, styles: dict[str, Style], column: str
 ) -> None:
-    from matplotlib.transforms import ScaledTranslation
-
-    figure = panel.get_figure(root=True)
-    assert figure is not None
     for place, (label, style) in enumerate(styles.items()):
         own = table[table["label"] == label].dropna(subset=[column])
         if own.empty:
@@ -187,54 +176,25 @@ def _curves(
         order = sorted(range(len(values)), key=lambda k: axis.values.index(values[k]))
         own = own.iloc[order]
         at = own[axis.key].tolist() if axis.numeric else sorted(map(axis.values.index, values))
-        aside = _APART_PT * (place - (len(styles) - 1) / 2) / 72
-        shift = ScaledTranslation(aside, 0.0, figure.dpi_scale_trans)
-        shape = style._asdict() | ({} if axis.numeric else {"linestyle": ""})
         low, high = _columns(column)
-        panel.errorbar(
+        draw_marks(
+            panel,
             at,
-            own[column],
-            yerr=lengths(own[column].tolist(), own[low].tolist(), own[high].tolist()),
-            markersize=4.2,
-            linewidth=0.8,
-            elinewidth=0.8,
-            capsize=2,
-            transform=panel.transData + shift,
-            **shape,
+            own[column].tolist(),
+            own[low].tolist(),
+            own[high].tolist(),
+            style if axis.numeric else style._replace(linestyle=""),
+            aside_pt(place, len(styles)),
         )
     _ticks(panel, axis)
 
 
 def _ticks(panel: Axes, axis: Axis) -> None:
-    from matplotlib.ticker import NullLocator
-
     texts = [axis.text(value) for value in axis.values]
-    if not axis.numeric:
+    if axis.numeric:
+        number_axis(panel, list(map(float, axis.values)), texts)
+    else:
         panel.set_xticks(range(len(texts)), texts)
         panel.set_xlim(-0.5, len(texts) - 0.5)
         panel.grid(axis="x", visible=False)
-    else:
-        first, last = float(axis.values[0]), float(axis.values[-1])
-        room = 0.08 * (last - first) or 0.5
-        if first > 0 and (wide([first, last]) or _crowded(list(map(float, axis.values)))):
-            panel.set_xscale("log")
-            ratio = (last / first) ** 0.08
-            panel.set_xlim(first / ratio, last * ratio)
-        else:
-            panel.set_xlim(first - room, last + room)
-        if len(texts) <= _MOST_TICKS:
-            panel.set_xticks([float(value) for value in axis.values], texts)
-            panel.xaxis.set_minor_locator(NullLocator())
     panel.set_xlabel(axis.key)
-
-
-def _crowded(values: Sequence[float]) -> bool:
-    """Whether rising positive values lie so close together somewhere on a linear axis that their
-    ticks run into each other, and less so on a logarithmic one."""
-    if len(values) < 3:
-        return False
-    linear, logarithmic = (
-        min(b - a for a, b in pairwise(places)) / (places[-1] - places[0])
-        for places in (values, [math.log(value) for value in values])
-    )
-    return linear < _LEAST_GAP and logarithmic > linear

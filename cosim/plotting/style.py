@@ -16,6 +16,7 @@ from cosim.views.palette import INK, new_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+    from numpy.typing import ArrayLike
 
 MOST_CURVES = 6
 WIDTH_IN = 7.2
@@ -83,13 +84,7 @@ class PanelRow(NamedTuple):
 
     def legend(self, styles: dict[str, Style]) -> None:
         """Names the curves of the row above it."""
-        from matplotlib.lines import Line2D
-
-        marks = [
-            Line2D([], [], markersize=4.5, linewidth=1.1, label=label, **style._asdict())
-            for label, style in styles.items()
-        ]
-        self.named(marks)
+        self.named(handles(styles))
 
     def named(self, handles: Sequence[Any]) -> None:
         """A legend of whatever is drawn."""
@@ -101,6 +96,16 @@ class PanelRow(NamedTuple):
             columnspacing=1.4,
             handlelength=3.2,
         )
+
+
+def handles(styles: dict[str, Style]) -> list[Any]:
+    """What a legend shows of curves."""
+    from matplotlib.lines import Line2D
+
+    return [
+        Line2D([], [], markersize=4.5, linewidth=1.1, label=label, **style._asdict())
+        for label, style in styles.items()
+    ]
 
 
 def sheet(
@@ -180,7 +185,7 @@ def wide(values: Iterable[float]) -> bool:
     return bool(positive) and max(positive) > _WIDE * min(positive)
 
 
-def lengths(means: Sequence[float], lows: Sequence[Any], highs: Sequence[Any]) -> Any:
+def lengths(means: ArrayLike, lows: ArrayLike, highs: ArrayLike) -> Any:
     """Lengths (2, n) of intervals below and above their means; 0 where there is no interval."""
     import numpy as np
 

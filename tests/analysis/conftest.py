@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from ruamel.yaml import YAML
 
+from cosim.plotting.drawing import Drawing
 from cosim.trace.manifest import write_manifest
 from cosim.trace.schema import (
     Cause,
@@ -150,12 +151,17 @@ def sweep(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Keeps the last figure open, and returns it when asked."""
-    monkeypatch.setattr(plt, "close", lambda figure: None)
-    yield plt.gcf
-    monkeypatch.undo()
-    plt.close("all")
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Figure]:
+    """Returns the last figure that a script has written, when asked."""
+    written: list[Figure] = []
+    write = Drawing.write
+
+    def remember(drawing: Drawing, path: Path) -> Path:
+        written.append(drawing.figure)
+        return write(drawing, path)
+
+    monkeypatch.setattr(Drawing, "write", remember)
+    return lambda: written[-1]
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
-"""Figures 4 to 6 and the map of where a method pays, against numbers worked out by hand."""
+"""Figures 5 and 6 and the map of where a method pays, against numbers worked out by hand."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-import figure4
 import figure5
 import figure6
 import pandas as pd
@@ -12,26 +11,6 @@ import where_it_pays
 from matplotlib.figure import Figure
 
 COUNTS = ["method", "devices.0.count"]
-
-
-def test_figure4(sweep: Callable[..., Path], table: Callable[..., pd.DataFrame]) -> None:
-    rows = [
-        {"method": m, "seed": s, "devices.0.count": n, "devices": n, "accuracy": (0, value)}
-        for m, n, values in (
-            ("lora", 3, (0.5, 0.6)),
-            ("lora", 4, (0.4, 0.5)),
-            ("proposed", 3, (0.5, 0.7)),
-            ("proposed", 4, (0.5, 0.6)),
-        )
-        for s, value in enumerate(values, start=1)
-    ]
-    found = table(figure4, sweep(rows, COUNTS), by=["method", "devices"])
-    # With two tasks and three devices, two of them are 0.02 better on one task, one on the other.
-    assert found.loc[("lora", 4), "accuracy"] == pytest.approx(0.45)
-    assert found.loc[("proposed", 3), "gain"] == pytest.approx(0.05)
-    half = 12.706204736 * 0.1 / 2**0.5 / 2**0.5  # t(0.975) with one degree of freedom, s/√2
-    assert found.loc[("proposed", 3), "gain_half"] == pytest.approx(half, rel=1e-4)
-    assert found.loc[("proposed", 4), "gain_half"] == pytest.approx(0, abs=1e-9)
 
 
 def test_figure5(sweep: Callable[..., Path], table: Callable[..., pd.DataFrame]) -> None:

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import look
 import pandas as pd
 import pytest
 import table1
 import table2
+from intervals import ends
 from matplotlib.figure import Figure
 
 T2 = 4.302652729911275  # t(0.975) with two degrees of freedom
@@ -41,8 +41,8 @@ def test_table1(
     # `local` sends no A that could be counted; its size is taken from `lora`.
     assert (found.loc["local", "updated"], found.loc["local", "gbit"]) == (260, 0)
     texts = [text.get_text() for panel in drawn().axes for text in panel.texts]
-    assert "65.0\n±24.8" in texts
-    assert "68.3\n±25.9" in texts
+    assert "65.0\n40–90" in texts
+    assert "68.3\n42–94" in texts
 
 
 def test_table1_refuses_a_reference_that_is_not_there(
@@ -72,9 +72,11 @@ def test_table2_refuses_runs_that_exchange(
 
 
 def test_no_interval_of_a_rate_leaves_it() -> None:
-    below, above = look.within_a_rate([97.0, 50.0, 2.0], [10.0, 10.0, float("nan")])
-    assert below.tolist() == [10.0, 10.0, 0.0]
-    assert above.tolist() == [3.0, 10.0, 0.0]
+    frame = pd.DataFrame({"rate": [97.0, 50.0, 2.0, 40.0], "rate_half": [10, 10, 10, None]})
+    low, high = ends(frame, "rate", 0.0, 100.0)
+    assert low.tolist()[:3] == [87.0, 40.0, 0.0]
+    assert high.tolist()[:3] == [100.0, 60.0, 12.0]
+    assert low.isna().tolist() == high.isna().tolist() == [False, False, False, True]
 
 
 def test_few_questions_are_grey_and_bounds_stand_under_a_rule(

@@ -10,7 +10,7 @@ from cosim.comparison.budgets import read_budgets
 from cosim.comparison.group import Group
 from cosim.comparison.groups import compare
 from cosim.errors import UsageError
-from cosim.plotting.final import _crowded
+from cosim.plotting.ticks import _crowded
 from cosim.trace.reader import Run
 from tests.plotting.conftest import ENDS
 
