@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +14,7 @@ from cosim.errors import UsageError
 if TYPE_CHECKING:
     from cosim.sweeping.definition import Sweep
     from cosim.sweeping.index import Entry
+    from cosim.sweeping.run import Planned
 
 RUNS = Path("runs")
 
@@ -32,6 +33,14 @@ def sweep(
     as_json: Annotated[
         bool, typer.Option("--json", help="with --dry-run: print JSON, for programs")
     ] = False,
+    timed: Annotated[
+        bool,
+        typer.Option(
+            "--timed",
+            help="with --dry-run, where no run has ended: load the model for a few steps and "
+            "questions, to tell how long the sweep takes here",
+        ),
+    ] = False,
     engine: Annotated[
         str,
         typer.Option(
@@ -43,13 +52,15 @@ def sweep(
 ) -> None:
     """Run every combination of a grid of scenario values, for every seed.
 
-    What is finished is skipped: the same command goes on where it was stopped. The runs that have
-    ended tell how long the others will take.
+    What is finished is skipped: the same command goes on where it was stopped. The rounds and runs
+    that have ended tell how long the others will take.
 
     A run that fails does not stop the others; the exit code is 1 then.
     """
     if as_json and not dry_run:
         raise UsageError("--json is the list of --dry-run, for programs; add --dry-run")
+    if timed and not dry_run:
+        raise UsageError("--timed tells how long it takes without playing it; add --dry-run")
     from rich.console import Console
 
     from cosim.cli.sweep_plan import plan_json, plan_text
@@ -72,7 +83,8 @@ def sweep(
         refuse_foreign(directory)
         plan = plan_of(sweep_, directory)
         refusals = unstartable(plan, directory) if workers == "processes" else {}
-        typer.echo((plan_json if as_json else plan_text)(plan, refusals, directory, jobs))
+        foreseen = _foreseen(plan, refusals) if timed else None
+        typer.echo((plan_json if as_json else plan_text)(plan, refusals, directory, jobs, foreseen))
         refuse_if_nothing_starts(plan, refusals)
         for line in merged_lines([(name, reason) for name, reason in refusals.items()]):
             typer.echo(f"cosim: cannot start: {line}", err=True)
@@ -95,6 +107,17 @@ def sweep(
         raise typer.Exit(INTERRUPTED) from None
     if not _summarised(entries, progress.ended_runs, directory):
         raise typer.Exit(1)
+
+
+def _foreseen(plan: Sequence[Planned], refusals: Mapping[str, str]) -> float | None:
+    """Wall time of what can be played of a plan, in s, timed now."""
+    from rich.console import Console
+
+    from cosim.cli.sweep_forecast import foreseen_s
+
+    points = [planned.point for planned in plan if planned.standing.to_play]
+    with Console(stderr=True).status("counting the work, and timing a few steps and questions"):
+        return foreseen_s([point for point in points if point.name not in refusals])
 
 
 def _directory(sweep_: Sweep, out: Path | None) -> Path:

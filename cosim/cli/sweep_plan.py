@@ -19,27 +19,36 @@ _ACTIONS = {State.PENDING: "to run", State.COMPLETED: "finished", State.DIFFERS:
 
 
 def plan_text(
-    plan: Sequence[Planned], refusals: Mapping[str, str], directory: Path, jobs: int
+    plan: Sequence[Planned],
+    refusals: Mapping[str, str],
+    directory: Path,
+    jobs: int,
+    foreseen_s: float | None = None,
 ) -> str:
-    """A line a run, and one about all."""
+    """A line a run, and one about all; foreseen_s: the wall time of the whole, if it was timed."""
     lines = [_line(planned, planned.point.name in refusals) for planned in plan]
     entries = _entries(plan, refusals)
-    return "\n".join([*lines, plan_words(entries, str(directory), jobs)])
+    return "\n".join([*lines, plan_words(entries, str(directory), jobs, foreseen_s)])
 
 
 def plan_json(
-    plan: Sequence[Planned], refusals: Mapping[str, str], directory: Path, jobs: int
+    plan: Sequence[Planned],
+    refusals: Mapping[str, str],
+    directory: Path,
+    jobs: int,
+    foreseen_s: float | None = None,
 ) -> str:
     """The same for programs: `runs`, an object each, and what `count` of them and `seconds` come
     to; null where it is not known how long they take."""
     entries = _entries(plan, refusals)
+    left_s = wall_s_left(entries, jobs)
     told = {
         "directory": str(directory),
         "runs": [_object(planned, refusals) for planned in plan],
         "count": len(plan),
         "to_play": sum(entry.state is State.PENDING for entry in entries),
         "jobs": jobs,
-        "seconds": wall_s_left(entries, jobs),
+        "seconds": foreseen_s if left_s is None else left_s,
     }
     return json_text(told, finite=True)
 

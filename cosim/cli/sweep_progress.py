@@ -17,6 +17,8 @@ from cosim.sweeping.watch import Watch
 
 # Runs that go on of which a live display tells.
 _SHOWN = 8
+# Of a first estimate; runs of a shorter sweep end before anybody wonders.
+_WORTH_TELLING_S = 60.0
 
 
 class SweepProgress(Watch):
@@ -33,10 +35,13 @@ class SweepProgress(Watch):
         self._to_play = 0
         self._started_at_s: dict[str, float] = {}
         self._rounds: dict[str, int] = {}
+        self._paces: dict[str, _Pace] = {}
+        self._estimated = False
         self.ended_runs = 0
 
     def begins(self, entries: Sequence[Entry]) -> None:
         """Prints what there is to play and how long it may take, where there is anything."""
+        self._estimated = wall_s_left(entries, self._jobs) is not None
         self._entries = {entry.point.name: entry for entry in entries}
         self._to_play = sum(entry.state is State.PENDING for entry in entries)
         if self._to_play:
@@ -47,8 +52,15 @@ class SweepProgress(Watch):
         self._started_at_s[name] = self._clock()
 
     def reached(self, name: str, round_: int) -> None:
-        """Keeps the round."""
+        """Keeps the round; the first one lets a sweep of which nothing was known be estimated."""
         self._rounds[name] = round_
+        spent_s = self._clock() - self._started_at_s[name]
+        self._paces.setdefault(name, _Pace(round_, spent_s)).reach(round_, spent_s)
+        if not self._estimated:
+            self._estimated = True
+            left_s = self._left_s()
+            if left_s is not None and left_s >= _WORTH_TELLING_S:
+                self._print(f"by the first round played: about {clock_text(left_s)} left")
 
     def ended(self, entry: Entry) -> None:
         """Prints how the run has ended, what it came to, and what is left of the sweep."""
@@ -79,17 +91,49 @@ class SweepProgress(Watch):
 
     def _left(self) -> str | None:
         """The wall time that is left, in words; None where it is not known, or nothing is left."""
+        left_s = self._left_s()
+        return clock_text(left_s) if left_s else None
+
+    def _left_s(self) -> float | None:
         now_s = self._clock()
         elapsed_s = {name: now_s - start_s for name, start_s in self._started_at_s.items()}
-        left_s = wall_s_left(list(self._entries.values()), self._jobs, elapsed_s)
-        return clock_text(left_s) if left_s else None
+        projected_s = {
+            name: pace.whole_s(self._entries[name].point.scenario.rounds)
+            for name, pace in self._paces.items()
+            if name in elapsed_s
+        }
+        return wall_s_left(list(self._entries.values()), self._jobs, elapsed_s, projected_s)
 
     def _print(self, line: str) -> None:
         self._console.print(line, highlight=False, soft_wrap=True)
 
 
-def plan_words(entries: Sequence[Entry], directory: str, jobs: int) -> str:
-    """How many runs there are, how many of them have to be played, and how long that may take."""
+class _Pace:
+    """A pace is how long a run takes for its rounds, from the first that was told to the last; an
+    earlier attempt may have played those before."""
+
+    def __init__(self, round_: int, spent_s: float) -> None:
+        self._first = self._last = (round_, spent_s)
+
+    def reach(self, round_: int, spent_s: float) -> None:
+        """Takes a round that has ended after so much time."""
+        self._last = (round_, spent_s)
+
+    def whole_s(self, rounds: int) -> float:
+        """What the time will be at the last of so many rounds."""
+        (first, began_s), (last, ended_s) = self._first, self._last
+        if last == first:
+            return ended_s * rounds / last
+        return ended_s + (rounds - last) * (ended_s - began_s) / (last - first)
+
+
+def plan_words(
+    entries: Sequence[Entry], directory: str, jobs: int, foreseen_s: float | None = None
+) -> str:
+    """How many runs there are, how many of them have to be played, and how long that may take.
+
+    foreseen_s: what it takes whatever the number of jobs, where no run has ended yet.
+    """
     pending = sum(entry.state is State.PENDING for entry in entries)
     words = f"{len(entries)} runs in {directory}"
     if not pending:
@@ -98,8 +142,11 @@ def plan_words(entries: Sequence[Entry], directory: str, jobs: int) -> str:
     if pending < len(entries):
         words = f"{words}: {pending} to play"
     left_s = wall_s_left(entries, jobs)
+    if left_s is None and foreseen_s is not None:
+        words += f", about {clock_text(foreseen_s)} on this machine left alone"
+        return f"{words}, by a few steps and questions that were timed now"
     if left_s is None:
-        return f"{words}; how long they take is known when the first has ended"
+        return f"{words}; how long they take is known after the first round"
     return f"{words}, about {clock_text(left_s)} with --jobs {jobs}"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from time import perf_counter, process_time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cosim.learning.base.base_model import native_dtype
 from cosim.learning.evaluation.request import ROWS_PER_PASS, ScoringRequest
@@ -51,6 +51,17 @@ class WallTime:
         return self.training_s + self.evaluation_s
 
 
+class Speeds(NamedTuple):
+    """Speeds are those at which this machine, left alone, does the work of a run, in FLOP/s.
+
+    training_flop_s: of all devices' steps.
+    scoring_flop_s: of questions.
+    """
+
+    training_flop_s: float
+    scoring_flop_s: float
+
+
 def foreseen_by_profile(
     scenario: Scenario, work: Sequence[Workload], scoring_flop: float
 ) -> WallTime | None:
@@ -75,27 +86,37 @@ def foreseen_by_profile(
 
 
 def foreseen_by_timing(
-    scenario: Scenario, work: Sequence[Workload], scoring_flop: float
+    scenario: Scenario,
+    work: Sequence[Workload],
+    scoring_flop: float,
+    speeds: Speeds | None = None,
 ) -> WallTime:
     """The wall time by a few steps and questions that are timed now, with the model that the run
     would have.
 
     work, scoring_flop: as `foreseen_by_profile` takes them. Devices whose experts turn out equal
     are scored once, which is not known before. Calibration, mixing and the network are not in it:
-    they take a few per cent of most runs, and more where a method calibrates or decomposes. Raises
-    CosimError for a model or task that cannot be used.
+    they take a few per cent of most runs, and more where a method calibrates or decomposes.
+    speeds: of another run with the same model, to time nothing. Raises CosimError for a model or
+    task that cannot be used.
     """
-    learner = prepare(_brief(scenario))
-    try:
-        training_flop_s, scoring_flop_s = _speeds(learner, scenario)
-    finally:
-        learner.close()
+    at = timed_speeds(scenario) if speeds is None else speeds
     training_flop = scenario.rounds * sum(workload.flop for workload in work)
     return WallTime(
-        training_flop / training_flop_s,
-        _scores_flop(scenario, scoring_flop) / scoring_flop_s,
+        training_flop / at.training_flop_s,
+        _scores_flop(scenario, scoring_flop) / at.scoring_flop_s,
         "by a few steps and questions that were timed now",
     )
+
+
+def timed_speeds(scenario: Scenario) -> Speeds:
+    """The speeds of this machine with the model, rank and batches of a scenario, timed now; raises
+    CosimError for a model or task that cannot be used."""
+    learner = prepare(_brief(scenario))
+    try:
+        return _speeds(learner, scenario)
+    finally:
+        learner.close()
 
 
 def _scores_flop(scenario: Scenario, scoring_flop: float) -> float:
@@ -152,7 +173,7 @@ def _shares(learner: ModelLearner, scenario: Scenario, tokens: float) -> int:
     return min(threads, math.ceil(devices / most) * parts(round(min(devices, most) * tokens)))
 
 
-def _speeds(learner: ModelLearner, scenario: Scenario) -> tuple[float, float]:
+def _speeds(learner: ModelLearner, scenario: Scenario) -> Speeds:
     """FLOP/s of training and of scoring, as a round of the run does both: of a few devices in
     common passes, with their own rows."""
     devices = range(min(len(learner.tasks), learner.devices_per_pass, _DEVICES))
@@ -193,7 +214,7 @@ def _speeds(learner: ModelLearner, scenario: Scenario) -> tuple[float, float]:
     rows = sum(request.candidates for request in requests) / len(questions)
     rows *= scenario.device_count * scenario.evaluation.samples * len(learner.pools)
     at_once = min(_threads(learner, scenario), math.ceil(rows / ROWS_PER_PASS))
-    return training_flop_s, watch.flop_s(asked, at_once)
+    return Speeds(training_flop_s, watch.flop_s(asked, at_once))
 
 
 def _trained(

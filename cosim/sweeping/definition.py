@@ -96,6 +96,11 @@ class Point:
     names: Mapping[str, str] = field(default_factory=dict)
     label: str | None = None
 
+    @property
+    def stem(self) -> str:
+        """What the runs of the same values share of their names."""
+        return self.name.removesuffix(f"seed-{self.seed}")
+
 
 @dataclass(frozen=True)
 class Sweep:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from cosim.cli.sweep_progress import SweepProgress
 from cosim.comparison.figures import figures_of
+from cosim.preflight.explain import explain
 from cosim.sweeping.definition import Sweep, read_sweep
 from cosim.sweeping.duration import wall_s_left
 from cosim.sweeping.index import Entry, completed_runs, known_results, write_index
@@ -68,6 +69,26 @@ def test_the_time_that_is_left(
     left_s: float | None,
 ) -> None:
     assert wall_s_left(entries(sweep, *seconds), jobs, elapsed_s) == left_s
+
+
+@pytest.mark.parametrize(
+    ("seconds", "projected_s", "left_s"),
+    [
+        # Two at a time, 4 s spent on each of the first two: they end at 6 and 16, others at 21, 31.
+        ((None, None, None, None), {NAMES[0]: 10.0, NAMES[1]: 20.0}, 31.0),
+        # What its own other seed took counts before what its rounds come to.
+        ((30.0, None, None, None), {NAMES[1]: 10.0}, 26.0 + 2 * 30.0),
+        # Of another point its own rounds tell more than the first point's runs.
+        ((30.0, 30.0, None, None), {NAMES[2]: 10.0}, 30.0),
+    ],
+)
+def test_rounds_tell_before_runs_have_ended(
+    sweep: Sweep, seconds: Sequence[float | None], projected_s: dict[str, float], left_s: float
+) -> None:
+    elapsed_s = dict.fromkeys(projected_s, 4.0)
+    jobs = max(len(projected_s), 1)
+    jobs = 2 if seconds[1] == 30.0 else jobs
+    assert wall_s_left(entries(sweep, *seconds), jobs, elapsed_s, projected_s) == left_s
 
 
 def test_a_run_of_another_scenario_says_nothing_of_the_time(sweep: Sweep) -> None:
@@ -131,30 +152,36 @@ def test_a_live_display_says_who_is_how_far(sweep: Sweep) -> None:
     progress.begins(entries(sweep, None, None, None, None))
     progress.started(NAMES[0])
     progress.started(NAMES[1])
+    assert progress.__rich__().plain.splitlines()[0] == "0 of 4 runs, 2 at a time"
+    now_s = 50.0
+    progress.reached(NAMES[1], 1)
+    now_s = 90.0
     progress.reached(NAMES[1], 2)
+    # By its last two rounds the second ends at 130 s; the first is taken to be as long.
     assert progress.__rich__().plain.splitlines() == [
-        "0 of 4 runs, 2 at a time",
+        "0 of 4 runs, 2 at a time, about 2:50 min left",
         f"{NAMES[0]}  round 0/3",
         f"{NAMES[1]}  round 2/3",
     ]
-    now_s = 10.0
+    now_s = 100.0
     results = Results(0.5, 12.34, 5.0, 7.0)
-    progress.ended(Entry(sweep.points[0], State.COMPLETED, 10.0, results=results))
-    now_s = 12.0
+    progress.ended(Entry(sweep.points[0], State.COMPLETED, 100.0, results=results))
+    now_s = 120.0
     progress.started(NAMES[2])
-    now_s = 14.0
+    now_s = 130.0
     assert progress.__rich__().plain.splitlines() == [
-        "1 of 4 runs, 2 at a time, about 10 s left",
+        "1 of 4 runs, 2 at a time, about 1:40 min left",
         f"{NAMES[1]}  round 2/3",
         f"{NAMES[2]}  round 0/3",
     ]
     progress.ended(Entry(sweep.points[1], State.FAILED, None, "no reason"))
     assert isinstance(console.file, StringIO)
     assert console.file.getvalue().splitlines() == [
-        "4 runs in there; how long they take is known when the first has ended",
-        f"1/4  completed  10.0 s  {NAMES[0]}  accuracy 0.500  energy 12.3 J  air 5.0 Mbit  "
-        "simulated 7.00 s  left about 10 s",
-        f"2/4  failed  {NAMES[1]}  left about 10 s",
+        "4 runs in there; how long they take is known after the first round",
+        "by the first round played: about 4:10 min left",
+        f"1/4  completed  100.0 s  {NAMES[0]}  accuracy 0.500  energy 12.3 J  air 5.0 Mbit  "
+        "simulated 7.00 s  left about 1:40 min",
+        f"2/4  failed  {NAMES[1]}  left about 1:40 min",
     ]
 
 
@@ -232,3 +259,52 @@ def test_a_sweep_is_called_after_its_file_and_its_other_directory_is_kept_to(
     assert "the runs of this sweep are in runs/two.sweep" in dry.err
     former.rename(HERE)
     assert cosim("sweep", "two.sweep.yaml", "--dry-run").err == ""
+
+
+LEARNS = """\
+rounds: 2
+method: lora
+base_model: {{source: "path:{model}", dtype: float32}}
+adapter: {{rank: 4, alpha: 8}}
+tasks: {{sums: {{dataset: chain_sum, samples: 20}}}}
+training: {{steps: 1, batch_size: 2}}
+evaluation: {{samples: 2}}
+devices: [{{count: 2, mobility: {{model: static}}}}]
+"""
+
+
+@pytest.mark.slow
+def test_a_dry_run_times_a_few_steps_once(
+    cosim: Any, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cosim.profiling import wall_time
+
+    timed: list[str] = []
+
+    def once(scenario: Any) -> wall_time.Speeds:
+        timed.append(scenario.method.name)
+        return wall_time.Speeds(1e6, 1e6)
+
+    Path("small.yaml").write_text(LEARNS.format(model=tiny_llama), encoding="utf-8")
+    Path("two.sweep.yaml").write_text(SWEEP.replace("named: {", "named: {alone: local, "))
+    told = cosim("sweep", "two.sweep.yaml", "--dry-run", "--timed")
+    words = "6 runs in runs/two, about "
+    assert told.out.splitlines()[-1].startswith(words)
+    assert "by a few steps and questions that were timed now" in told.out
+    monkeypatch.setattr(wall_time, "timed_speeds", once)
+    told = json.loads(cosim("sweep", "two.sweep.yaml", "--dry-run", "--timed", "--json").out)
+    assert len(timed) == 1, "one model, one adapter"
+    points = read_sweep(Path("two.sweep.yaml")).points
+    explained = [explain(point.scenario) for point in points if point.seed == 1]
+    flop = 2 * sum(  # of the first seed, for both
+        # Two rounds, then each of two devices after each of them, and the base model once.
+        2 * sum(work.flop for work in one.work) + (2 * 2 + 1) * (one.scoring_flop or 0.0)
+        for one in explained
+    )
+    assert told["seconds"] == pytest.approx(flop / 1e6)
+    assert cosim("sweep", "two.sweep.yaml", "--timed").code == 2
+
+
+def test_what_learns_nothing_has_no_steps_to_be_timed(cosim: Any, sweep: Sweep) -> None:
+    told = cosim("sweep", "two.sweep.yaml", "--dry-run", "--timed")
+    assert told.out.splitlines()[-1].endswith("how long they take is known after the first round")

@@ -9,6 +9,7 @@ from cosim.learning.prepare import prepare
 from cosim.profiling.bench import Bench
 from cosim.profiling.machine import machine_name
 from cosim.profiling.wall_time import (
+    Speeds,
     _shares,
     _Stopwatch,
     foreseen_by_profile,
@@ -43,7 +44,7 @@ def test_by_speeds_that_are_timed(chosen: Scenario, monkeypatch: pytest.MonkeyPa
     longer = {"rounds": 5, "devices": [{"count": 3}], "evaluation": {"samples": 8, "every": 2}}
     scenario = Scenario.model_validate({**chosen.model_dump(mode="json"), **longer})
     expected = forecast(scenario)
-    monkeypatch.setattr("cosim.profiling.wall_time._speeds", lambda *_: (4e6, 1e6))
+    monkeypatch.setattr("cosim.profiling.wall_time._speeds", lambda *_: Speeds(4e6, 1e6))
     foreseen = foreseen_by_timing(scenario, expected.work, expected.scoring_flop)
     training_flop = 5 * sum(work.flop for work in expected.work)
     scores_flop = (3 * 3 + 1) * expected.scoring_flop
