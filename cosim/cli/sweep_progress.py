@@ -52,15 +52,14 @@ class SweepProgress(Watch):
         self._started_at_s[name] = self._clock()
 
     def reached(self, name: str, round_: int) -> None:
-        """Keeps the round; the first one lets a sweep of which nothing was known be estimated."""
+        """Keeps the round; two of a run let a sweep of which nothing was known be estimated."""
         self._rounds[name] = round_
         spent_s = self._clock() - self._started_at_s[name]
         self._paces.setdefault(name, _Pace(round_, spent_s)).reach(round_, spent_s)
-        if not self._estimated:
+        if not self._estimated and (left_s := self._left_s()) is not None:
             self._estimated = True
-            left_s = self._left_s()
-            if left_s is not None and left_s >= _WORTH_TELLING_S:
-                self._print(f"by the first round played: about {clock_text(left_s)} left")
+            if left_s >= _WORTH_TELLING_S:
+                self._print(f"by the first rounds: about {clock_text(left_s)} left")
 
     def ended(self, entry: Entry) -> None:
         """Prints how the run has ended, what it came to, and what is left of the sweep."""
@@ -97,11 +96,11 @@ class SweepProgress(Watch):
     def _left_s(self) -> float | None:
         now_s = self._clock()
         elapsed_s = {name: now_s - start_s for name, start_s in self._started_at_s.items()}
-        projected_s = {
-            name: pace.whole_s(self._entries[name].point.scenario.rounds)
-            for name, pace in self._paces.items()
-            if name in elapsed_s
-        }
+        projected_s = {}
+        for name, pace in self._paces.items():
+            whole_s = pace.whole_s(self._entries[name].point.scenario.rounds)
+            if name in elapsed_s and whole_s is not None:
+                projected_s[name] = whole_s
         return wall_s_left(list(self._entries.values()), self._jobs, elapsed_s, projected_s)
 
     def _print(self, line: str) -> None:
@@ -109,8 +108,8 @@ class SweepProgress(Watch):
 
 
 class _Pace:
-    """A pace is how long a run takes for its rounds, from the first that was told to the last; an
-    earlier attempt may have played those before."""
+    """A pace is how long a run takes for its rounds, from the first that was told to the last:
+    before those it was made ready, or an earlier attempt has played them."""
 
     def __init__(self, round_: int, spent_s: float) -> None:
         self._first = self._last = (round_, spent_s)
@@ -119,11 +118,11 @@ class _Pace:
         """Takes a round that has ended after so much time."""
         self._last = (round_, spent_s)
 
-    def whole_s(self, rounds: int) -> float:
-        """What the time will be at the last of so many rounds."""
+    def whole_s(self, rounds: int) -> float | None:
+        """What the time will be at the last of so many rounds; None where one alone was told."""
         (first, began_s), (last, ended_s) = self._first, self._last
         if last == first:
-            return ended_s * rounds / last
+            return ended_s if last == rounds else None
         return ended_s + (rounds - last) * (ended_s - began_s) / (last - first)
 
 
@@ -146,7 +145,7 @@ def plan_words(
         words += f", about {clock_text(foreseen_s)} on this machine left alone"
         return f"{words}, by a few steps and questions that were timed now"
     if left_s is None:
-        return f"{words}; how long they take is known after the first round"
+        return f"{words}; how long they take is known after the first rounds"
     return f"{words}, about {clock_text(left_s)} with --jobs {jobs}"
 
 

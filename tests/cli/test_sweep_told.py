@@ -155,6 +155,7 @@ def test_a_live_display_says_who_is_how_far(sweep: Sweep) -> None:
     assert progress.__rich__().plain.splitlines()[0] == "0 of 4 runs, 2 at a time"
     now_s = 50.0
     progress.reached(NAMES[1], 1)
+    assert progress.__rich__().plain.splitlines()[0] == "0 of 4 runs, 2 at a time"
     now_s = 90.0
     progress.reached(NAMES[1], 2)
     # By its last two rounds the second ends at 130 s; the first is taken to be as long.
@@ -177,8 +178,8 @@ def test_a_live_display_says_who_is_how_far(sweep: Sweep) -> None:
     progress.ended(Entry(sweep.points[1], State.FAILED, None, "no reason"))
     assert isinstance(console.file, StringIO)
     assert console.file.getvalue().splitlines() == [
-        "4 runs in there; how long they take is known after the first round",
-        "by the first round played: about 4:10 min left",
+        "4 runs in there; how long they take is known after the first rounds",
+        "by the first rounds: about 2:50 min left",
         f"1/4  completed  100.0 s  {NAMES[0]}  accuracy 0.500  energy 12.3 J  air 5.0 Mbit  "
         "simulated 7.00 s  left about 1:40 min",
         f"2/4  failed  {NAMES[1]}  left about 1:40 min",
@@ -307,4 +308,4 @@ def test_a_dry_run_times_a_few_steps_once(
 
 def test_what_learns_nothing_has_no_steps_to_be_timed(cosim: Any, sweep: Sweep) -> None:
     told = cosim("sweep", "two.sweep.yaml", "--dry-run", "--timed")
-    assert told.out.splitlines()[-1].endswith("how long they take is known after the first round")
+    assert told.out.splitlines()[-1].endswith("how long they take is known after the first rounds")
