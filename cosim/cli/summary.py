@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cosim.cli.accuracy_table import accuracy_by_task, accuracy_table
+from cosim.trace.files import ADAPTERS
 from cosim.trace.reader import Run
 from cosim.trace.schema import Cause, EventKind, TransferOutcome
 
@@ -50,8 +51,21 @@ def print_summary(run: Run, console: Console) -> None:
     if longest := longest_phases(manifest):
         console.print(f"most of it: {longest}", highlight=False)
     console.print(f"traces: {run.directory}", highlight=False, soft_wrap=True)
+    first, *others = next_commands(run, scored=not accuracy.empty)
+    for word, command in [("next:", first), *(("  or:", other) for other in others)]:
+        console.print(f"{word} {command}", highlight=False, soft_wrap=True)
+
+
+def next_commands(run: Run, *, scored: bool) -> list[str]:
+    """What one may do with a run: look at it, draw it, and ask a device where it has kept any.
+
+    scored: whether it has an accuracy to draw.
+    """
     named = shlex.quote(str(run.directory))
-    console.print(f"next: cosim report {named}", highlight=False, soft_wrap=True)
+    found = [f"cosim report {named}", f"cosim plot {named} {'accuracy' if scored else 'rounds'}"]
+    if scored and (run.directory / ADAPTERS).is_dir():
+        found.append(f"cosim ask {named} --device 0 TEXT")
+    return found
 
 
 def longest_phases(manifest: Mapping[str, Any]) -> str:

@@ -51,9 +51,10 @@ def test_lines_for_a_pipe_are_plain_and_one_a_round(cosim: Any, scenario_file: P
     assert rounds[-1].endswith(f"missed so far {missed} of 18")
     energy = run.rounds.filter(like="energy_").to_numpy().sum()
     assert f"energy so far {energy:.1f} J" in rounds[-1]
-    assert ended.out.splitlines()[-2:] == [
+    assert ended.out.splitlines()[-3:] == [
         "traces: runs/small-001",
         "next: cosim report runs/small-001",
+        "  or: cosim plot runs/small-001 rounds",
     ]
 
 
@@ -61,7 +62,7 @@ def test_runs_are_numbered_and_never_overwritten(cosim: Any, scenario_file: Path
     for _ in range(2):
         assert cosim("run", scenario_file).code == 0
     before = Path("runs/small-001/manifest.json").read_bytes()
-    assert cosim("run", scenario_file).out.splitlines()[-2] == "traces: runs/small-003"
+    assert cosim("run", scenario_file).out.splitlines()[-3] == "traces: runs/small-003"
     assert Path("runs/small-001/manifest.json").read_bytes() == before
 
 
@@ -85,7 +86,7 @@ def test_quiet_prints_the_directory_alone_as_it_is(
     assert (ended.code, ended.out, ended.err) == (0, f"{name}\n", "")
     assert Path(name).is_dir()
     loud = cosim("run", scenario_file, "--out", f"{name}2")
-    assert loud.out.splitlines()[-2] == f"traces: {name}2"
+    assert loud.out.splitlines()[-3] == f"traces: {name}2"
 
 
 def test_set_and_seed_reach_the_run(cosim: Any, scenario_file: Path) -> None:
