@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from cosim.learning.data.pool import TaskPool
+from cosim.learning.diagnostics import agreement
 from cosim.learning.diagnostics.agreement import (
     centred,
     cross_term,
@@ -108,12 +109,14 @@ def test_the_cross_term_is_taken_of_what_differs() -> None:
     assert singular_values(Bs, As, SHARES).numel() == 3 * RANK
 
 
-def test_distances_are_from_the_plain_mean() -> None:
+def test_distances_are_from_the_plain_mean(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = [drawn(40, seed=n).float() for n in range(4)]
     mean = torch.stack(vectors).double().mean(0)
     wanted = [float((vector.double() - mean).square().sum()) for vector in vectors]
-    assert list(squared_distances(vectors)) == pytest.approx(wanted, rel=1e-12)
-    assert list(squared_distances([vectors[0]] * 3)) == [0.0] * 3
+    assert squared_distances(vectors) == pytest.approx(wanted, rel=1e-12)
+    assert squared_distances([vectors[0]] * 3) == [0.0] * 3
+    monkeypatch.setattr(agreement, "_PIECE", 7)
+    assert squared_distances(vectors) == pytest.approx(wanted, rel=1e-12), "piece by piece"
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +179,13 @@ def test_a_shared_a_has_no_aggregation_error_and_masks_are_read(
     assert told(masked, updates)["consensus_expansion"][0] > 0
     assert told(masked, updates[:1]).keys() & {"cross_term", "aggregation_error"} == set()
     whole = make(METHODS["full_finetune"])
-    assert told(whole, one_round(whole)) == {}
+    spoken = one_round(whole)
+    assert told(whole, spoken) == {"consensus_expansion": [0.0] * 3}, "all heard all"
+    tuning(whole, 1, 2).result()
+    parameters = torch.stack([adapter.values.double() for adapter in whole.fleet.adapters])
+    apart = (parameters - parameters.mean(0)).square().sum(1)
+    assert told(whole, spoken)["consensus_expansion"] == pytest.approx(apart.tolist(), rel=1e-9)
+    assert min(apart) > 0
 
 
 def test_weights_that_ask_for_degrees_are_told_them(

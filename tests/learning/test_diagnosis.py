@@ -209,9 +209,10 @@ def test_who_has_nothing_is_left_out(make: Callable[..., ModelLearner]) -> None:
     assert values(learner.diagnosis.of([2], {}), "update_similarity_max") == {}, "not evaluated"
 
 
-def test_what_has_no_projection_has_no_diagnostics(make: Callable[..., ModelLearner]) -> None:
+def test_what_has_no_factors_has_its_consensus_alone(make: Callable[..., ModelLearner]) -> None:
     learner = make("full_finetune")
-    assert diagnosed(learner, one_round(learner)) == []
+    found = diagnosed(learner, one_round(learner))
+    assert {one.quantity for one in found} == {"consensus_expansion"}
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from math import sqrt
@@ -14,6 +14,9 @@ from cosim.learning.adapters.factors import by_module
 from cosim.methods.adapter import Adapter
 from cosim.methods.aggregation.products import core_of
 from cosim.methods.layout import Layout
+
+# Values of a vector that are held in float64 at once: more than an adapter usually has.
+_PIECE = 2**24
 
 
 @dataclass(frozen=True)
@@ -97,15 +100,19 @@ def centred(factors: Tensor, shares: Sequence[float]) -> Tensor:
 
 
 @torch.no_grad()
-def squared_distances(vectors: Sequence[Tensor]) -> Iterator[float]:
+def squared_distances(vectors: Sequence[Tensor]) -> list[float]:
     """‖x_i − x̄‖² of each vector (n,), x̄ their plain mean; exactly 0 where all are equal.
 
-    Their mean over i is the consensus distance.
+    Their mean over i is the consensus distance. Long vectors, such as all parameters of a model,
+    are read piece by piece, so that no whole one is held in float64.
     """
-    first = vectors[0].double()
-    total = torch.zeros_like(first)
-    for vector in vectors:
-        total += vector.double() - first
-    mean = total / len(vectors)
-    for vector in vectors:
-        yield float((vector.double() - first - mean).square().sum())
+    distances = [0.0] * len(vectors)
+    for pieces in zip(*(vector.split(_PIECE) for vector in vectors), strict=True):
+        first = pieces[0].double()
+        total = torch.zeros_like(first)
+        for piece in pieces:
+            total += piece.double() - first
+        mean = total / len(pieces)
+        for at, piece in enumerate(pieces):
+            distances[at] += float((piece.double() - first - mean).square().sum())
+    return distances

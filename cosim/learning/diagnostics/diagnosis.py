@@ -120,7 +120,7 @@ class Diagnosis:
                     errors[weighed] = self._errors(device, updates, shares, idle)
                 out += [Diagnostic(word, value, device) for word, value in errors[weighed]]
             out += self._overlaps(set(diagnosed))
-            out += self._distances(set(diagnosed))
+        out += self._distances(set(diagnosed))
         rounds = [update.round for updates in sets.values() for update in updates]
         return [*out, *self._mixing(max(rounds, default=0))]
 
@@ -191,7 +191,8 @@ class Diagnosis:
         return [(word, value) for word, value in values.items() if value is not None]
 
     def _distances(self, diagnosed: set[int]) -> Iterator[Diagnostic]:
-        """Each device's distance from the mean, factor by factor, where two have learnt."""
+        """Each device's distance from the mean, factor by factor, where two have learnt; of all
+        parameters at once where these are trained."""
         trained = self._trained
         if len(trained) < 2:
             return
@@ -200,6 +201,8 @@ class Diagnosis:
             "consensus_projection": [adapter.projection for adapter in adapters],
             "consensus_expansion": [adapter.expansion(layout) for adapter in adapters],
         }
+        if self.gradients is None:
+            del factors["consensus_projection"]
         for word, vectors in factors.items():
             for device, distance in zip(trained, squared_distances(vectors), strict=True):
                 if device in diagnosed:
