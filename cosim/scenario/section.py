@@ -1,6 +1,10 @@
 """The base of every section of a scenario: frozen, strict about keys, finite numbers only."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
+
+from cosim.errors import ScenarioError
 
 
 class Section(BaseModel):
@@ -9,3 +13,12 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
     )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Raises ScenarioError: what a scenario says is never changed in place."""
+        if name in type(self).model_fields:
+            raise ScenarioError(
+                f"a scenario is not changed in place ({name} = {value!r}); with_ gives another, as "
+                'in scenario.with_(rounds=5) or scenario.with_({"radio.deadline_s": 3}).'
+            )
+        super().__setattr__(name, value)

@@ -53,6 +53,16 @@ def test_with_gives_another_scenario_and_leaves_this_one() -> None:
     )
 
 
+def test_nothing_is_changed_in_place() -> None:
+    scenario: Any = cosim.Scenario.from_dict(NETWORK)
+    deadline_s = scenario.radio.deadline_s
+    with pytest.raises(cosim.CosimError, match=r"not changed in place \(rounds = 5\); with_ gives"):
+        scenario.rounds = 5
+    with pytest.raises(cosim.CosimError, match="scenario.with_"):
+        scenario.radio.deadline_s = 9.0
+    assert (scenario.rounds, scenario.radio.deadline_s) == (3, deadline_s)
+
+
 def test_a_method_comes_with_its_parts() -> None:
     scenario = cosim.Scenario.from_dict(NETWORK)
     assert (
