@@ -12,6 +12,8 @@ from cosim.trace.schema import RoundRow, Row, TransferKind, TransferOutcome, Tra
 
 # Rounds by whose wall time the remaining ones are foreseen.
 _RECENT = 4
+# What is left is told from here on; "0 s" would help nobody.
+_LEAST_LEFT_S = 0.5
 
 
 class Tally:
@@ -78,7 +80,7 @@ class Tally:
     def words(self) -> dict[str, str]:
         """What is shown, in order; an accuracy of an earlier round with the round it is of."""
         texts = {"round": f"{self.round}/{self.rounds}"}
-        if self.left_s is not None:
+        if self.left_s is not None and self.left_s >= _LEAST_LEFT_S:
             texts["left"] = clock_text(self.left_s)
         texts["simulated"] = f"{self.time_s:.2f} s"
         if self.loss is not None:

@@ -106,8 +106,11 @@ def run_down(run: Run, found: Sequence[Charge]) -> str:
         )
     if lasting:
         others = "Of the others, device" if sentences else "Device"
-        share = rounded(100 * lasting[0].shares[-1])
-        sentences.append(f"{others} {lasting[0].device} has least left: {share} % of its charge.")
+        kept = rounded(100 * lasting[0].shares[-1])
+        # What is full in three digits is told by what is gone.
+        used = rounded(100 * (1 - lasting[0].shares[-1]))
+        told = f"has used most: {used}" if kept == "100" else f"has least left: {kept}"
+        sentences.append(f"{others} {lasting[0].device} {told} % of its charge.")
     return " ".join(sentences)
 
 

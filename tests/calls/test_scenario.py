@@ -58,7 +58,7 @@ def test_nothing_is_changed_in_place() -> None:
     deadline_s = scenario.radio.deadline_s
     with pytest.raises(cosim.CosimError, match=r"not changed in place \(rounds = 5\); with_ gives"):
         scenario.rounds = 5
-    with pytest.raises(cosim.CosimError, match="scenario.with_"):
+    with pytest.raises(cosim.CosimError, match=r"scenario\.with_"):
         scenario.radio.deadline_s = 9.0
     assert (scenario.rounds, scenario.radio.deadline_s) == (3, deadline_s)
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from cosim.reporting.adapters import adapters_section, clusters_by_round
-from cosim.reporting.batteries import batteries_section
+from cosim.reporting.batteries import Charge, batteries_section, run_down
 from cosim.reporting.costs import device_costs
 from cosim.reporting.deadlines import counted_by_use
 from cosim.reporting.devices import most_missed
@@ -203,6 +204,14 @@ def test_batteries_are_told_where_they_run_down(report: Report, networked: Run) 
     said = f"2 of 6 batteries ran out, the first, device {first}'s, at {rounded(ends[first])} s"
     assert said in page.text
     assert re.search(r"Of the others, device [0-3] has least left: \d", page.text)
+
+
+def test_what_is_full_in_three_digits_is_told_by_what_is_gone(crowd: Run) -> None:
+    shares = np.array([1.0, 0.9998])
+    charge = Charge(4, np.array([0.0, 1.0]), shares)
+    quiet = read_run(crowd.directory)
+    quiet.events.drop(quiet.events.index, inplace=True)
+    assert run_down(quiet, [charge]) == "Device 4 has used most: 0.02 % of its charge."
 
 
 def test_many_batteries_are_told_apart_and_which_lasted(crowd: Run) -> None:
