@@ -164,14 +164,13 @@ def draw(table: pd.DataFrame) -> Drawn:
         for panel, (quantity, words) in zip(row.panels, QUANTITIES.items(), strict=True):
             for way, style in _STYLES.items():
                 own = shown[shown["way"] == way].sort_values("p_max_dbm")
-                least, high = ends(own, quantity)
-                # A logarithm has no 0: there the interval ends at a tenth of its mean.
-                low = least.where(least > 0, 0.1 * own[quantity])
+                low, high = _ends(own, quantity)
                 draw_marks(panel, own["p_max_dbm"].tolist(), own[quantity], low, high, style)
-            everywhere = table.loc[table[quantity] > 0, quantity]
-            if len(everywhere):
+            means = table.loc[table[quantity] > 0, quantity]
+            if len(means):
+                lows, highs = _ends(table, quantity)
                 panel.set_yscale("log")
-                panel.set_ylim(0.5 * everywhere.min(), 3.0 * everywhere.max())
+                panel.set_ylim(0.5 * lows.fillna(means).min(), 2.0 * highs.fillna(means).max())
             if powers:
                 number_axis(panel, powers, ticks)
             panel.set_ylabel(words)
@@ -185,6 +184,12 @@ def draw(table: pd.DataFrame) -> Drawn:
     rows[0].named([*handles(names), once])
     told = "Below p_max the median SNR of the links that send 16 bits a value."
     return figure, f"{over_how_many(table['seeds'])} {told}"
+
+
+def _ends(table: pd.DataFrame, quantity: str) -> tuple[pd.Series, pd.Series]:
+    """Of intervals on a logarithmic axis: what would end at 0 or below ends at a tenth."""
+    low, high = ends(table, quantity)
+    return low.mask(low <= 0, 0.1 * table[quantity]), high
 
 
 main = script(__doc__, table_of, draw, axes=AXES, several=True)

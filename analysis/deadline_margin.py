@@ -125,10 +125,11 @@ def draw(shares: pd.DataFrame) -> Figure:
     figure, (row,) = sheet([3.4], len(KNOWLEDGE), sharey=True)
     grey: Any = {"color": "0.35", "linewidth": 1.0, "linestyle": "--"}
     names: dict[str, Style] = {}
+    styles = STYLES[: len(SPEEDS_M_S)]
     for panel, (knowledge, title) in zip(row.panels, KNOWLEDGE.items(), strict=True):
         own = shares[shares["channel_knowledge"] == knowledge]
         lines = own.groupby("speed_m_s")
-        for place, (style, (speed, line)) in enumerate(zip(STYLES, lines, strict=False)):
+        for place, (style, (speed, line)) in enumerate(zip(styles, lines, strict=True)):
             ratio = line["deadline_per_coherence_time"].iloc[0]
             names[f"{speed:g} m/s: Γ is {ratio:.0f} coherence times"] = style
             at, shown = line["margin_db"].tolist(), line["share_missed"]

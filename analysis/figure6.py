@@ -79,8 +79,11 @@ def draw(table: pd.DataFrame) -> Drawn:
         panel.set_xlabel("devices")
         panel.set_ylabel("collision rate, share of positions of B")
         number_axis(panel, sorted(set(table["devices"].astype(float))))
-        lows, highs = zip(*(ends(table, kind, 0.0, 1.0) for kind in KINDS), strict=True)
-        panel.set_ylim(*limits(pd.concat(lows).dropna(), pd.concat(highs).dropna(), 0.0, 1.0))
+        bounds = [
+            [end.fillna(table[kind]) for end in ends(table, kind, 0.0, 1.0)] for kind in KINDS
+        ]
+        lows, highs = (pd.concat(parts).dropna() for parts in zip(*bounds, strict=True))
+        panel.set_ylim(*limits(lows, highs, 0.0, 1.0))
         row.named([*handles(styles), Line2D([], [], label="predicted (eq. 19)", **open_marks)])
     beside = "Marks side by side belong to one number of devices."
     return figure, f"{over_how_many(table['seeds'])} {beside}"

@@ -129,9 +129,10 @@ def draw(table: pd.DataFrame) -> Drawn:
             shown = table[(table["losses"] == losses) & (table["factor"] == factor)]
             for way, style in _STYLES.items():
                 own = shown[shown["way"] == way].sort_values("mixings")
-                least, high = ends(own, "error", 0.0)
-                # A logarithm has no 0: there the interval ends at a tenth of its mean.
-                low = least.where(least > 0, 0.1 * own["error"])
+                low, high = ends(own, "error", 0.0)
+                if factor == "B":
+                    # A logarithm has no 0: there the interval ends at a tenth of its mean.
+                    low = low.mask(low <= 0, 0.1 * own["error"])
                 draw_marks(panel, own["mixings"].tolist(), own["error"], low, high, style)
             number_axis(panel, mixings)
             if factor == "B":

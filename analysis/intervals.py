@@ -47,7 +47,8 @@ def over_how_many(seeds: pd.Series) -> str:
     """What a figure's marks and intervals are, for its foot; `seeds`: how many each has."""
     if seeds.max() < 2:
         return "One run each: no interval."
-    return f"Mean and 95 % interval (Student's t) over n = {span(seeds)} seeds."
+    alone = ", no bar where there is one" if seeds.min() < 2 else ""
+    return f"Mean and 95 % interval (Student's t) over n = {span(seeds)} seeds{alone}."
 
 
 def paired(

@@ -56,6 +56,7 @@ def _row(run: Run, seed: int) -> dict[str, Any]:
     steps = ((kind == EventKind.COMPUTE_START) & (cause == Cause.SCHEDULE)).sum()
     cut_short = ((kind == EventKind.COMPUTE_END) & (cause == Cause.DEADLINE)).sum()
     return {
+        "method": scenario["method"]["name"],
         "way": way_of(scenario),
         "deadline_s": scenario["training"].get("compute_deadline_s") or np.inf,
         "seed": seed,
@@ -78,7 +79,8 @@ def table_of(sweep: Sweep) -> pd.DataFrame:
     table = table.merge(found, how="left", on=list(KEYS))
     for value in ("simulated_s", "energy_j", "gbit", "stopped"):
         table = table.merge(over_seeds(both, KEYS, value)[[*KEYS, value]], on=list(KEYS))
-    table.insert(0, "method", "salf")
+    names = frame.groupby("way")["method"].first()
+    table.insert(0, "method", table["way"].map(names))
     lacking = sorted({seed for seeds in sweep.missing.values() for seed in seeds})
     table["missing_seeds"] = " ".join(map(str, lacking))
     return table.sort_values(["way", "deadline_s"], ignore_index=True)
@@ -89,7 +91,8 @@ def draw(table: pd.DataFrame) -> Drawn:
     figure, (row,) = sheet([3.2], len(PLACES), sharey=True)
     deadlines = sorted(float(at) for at in set(table["deadline_s"]) if np.isfinite(at))
     for panel, (axis, words) in zip(row.panels, PLACES.items(), strict=True):
-        for place, (way, style) in enumerate(WAYS.items()):
+        curves = [way for way in WAYS if way != WAITING]
+        for way, style in WAYS.items():
             own = table[table["way"] == way].sort_values("deadline_s")
             low, high = ends(own, "accuracy", 0.0, 100.0)
             if way == WAITING and axis == "deadline_s":
@@ -97,13 +100,13 @@ def draw(table: pd.DataFrame) -> Drawn:
                     panel.axhspan(least, most, color="0.9", zorder=0)
                     panel.axhline(mean, color=style.color, linewidth=0.9)
                 continue
-            at, beside = own[axis].tolist(), aside_pt(place, len(WAYS) - 1)
-            beside = beside if axis == "deadline_s" else 0.0
-            draw_marks(panel, at, own["accuracy"], low, high, style, beside)
+            at = own[axis].tolist()
+            aside = aside_pt(curves.index(way), len(curves)) if axis == "deadline_s" else 0.0
+            draw_marks(panel, at, own["accuracy"], low, high, style, aside)
         panel.set_xlabel(words)
     finite = table[np.isfinite(table["deadline_s"])]
     stopped = finite.groupby("deadline_s")["stopped"].mean()
-    labels = [f"{at:g}\n{100 * stopped[at]:.0f} % late" for at in deadlines]
+    labels = [f"{at:g}\n{100 * stopped[at]:.3g} % late" for at in deadlines]
     number_axis(row.panels[0], deadlines, labels)
     row.panels[0].set_ylabel("accuracy at the end (%)")
     row.legend({way: style for way, style in WAYS.items() if way in set(table["way"])})

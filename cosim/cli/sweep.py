@@ -83,8 +83,9 @@ def sweep(
         refuse_foreign(directory)
         plan = plan_of(sweep_, directory)
         refusals = unstartable(plan, directory) if workers == "processes" else {}
-        foreseen = _foreseen(plan, refusals) if timed else None
-        typer.echo((plan_json if as_json else plan_text)(plan, refusals, directory, jobs, foreseen))
+        first = not any(planned.standing.state == "completed" for planned in plan)
+        total_s = _foreseen_s(plan, refusals) if timed and first else None
+        typer.echo((plan_json if as_json else plan_text)(plan, refusals, directory, jobs, total_s))
         refuse_if_nothing_starts(plan, refusals)
         for line in merged_lines([(name, reason) for name, reason in refusals.items()]):
             typer.echo(f"cosim: cannot start: {line}", err=True)
@@ -109,7 +110,7 @@ def sweep(
         raise typer.Exit(1)
 
 
-def _foreseen(plan: Sequence[Planned], refusals: Mapping[str, str]) -> float | None:
+def _foreseen_s(plan: Sequence[Planned], refusals: Mapping[str, str]) -> float | None:
     """Wall time of what can be played of a plan, in s, timed now."""
     from rich.console import Console
 

@@ -13,37 +13,36 @@ if TYPE_CHECKING:
 
 
 def foreseen_s(points: Sequence[Point]) -> float | None:
-    """Wall time of all these runs on this machine left alone, in s, however many at a time, since
-    they share its cores; None where one of them learns nothing, so that no step of it can be timed.
+    """Wall time of all these runs one after the other on this machine left alone, in s, and where
+    each has work for all cores several at a time take as long; None where one of them learns
+    nothing, so that no step of it can be timed.
 
     The first seed stands for the others of its values; a few steps and questions are timed once for
-    each model, adapter and batch among them. Raises CosimError for a model or task that cannot be
-    used.
+    all runs that differ in nothing that speeds hang on. Raises CosimError for a model or task that
+    cannot be used.
     """
     from cosim.preflight.explain import explain
-    from cosim.profiling.wall_time import foreseen_by_profile, foreseen_by_timing, timed_speeds
+    from cosim.profiling.wall_time import foreseen_by_timing, timed_speeds
 
-    seeds = Counter(point.stem for point in points)
-    first = {point.stem: point.scenario for point in reversed(points)}
-    known: dict[str, Speeds] = {}
+    seeds = Counter(point.place for point in points)
+    scenarios = {point.place: point.scenario for point in reversed(points)}
+    speeds: dict[str, Speeds] = {}
     total_s = 0.0
-    for stem, count in seeds.items():
-        scenario = first[stem]
+    for place, count in seeds.items():
+        scenario = scenarios[place]
         explanation = explain(scenario)
         if explanation.scoring_flop is None:
             return None
-        asked = scenario, explanation.work, explanation.scoring_flop
-        foreseen = foreseen_by_profile(*asked)
-        if foreseen is None:
-            timed = _timed(scenario)
-            if timed not in known:
-                known[timed] = timed_speeds(scenario)
-            foreseen = foreseen_by_timing(*asked, known[timed])
-        total_s += count * foreseen.total_s
+        key = _what_speeds_hang_on(scenario)
+        if key not in speeds:
+            speeds[key] = timed_speeds(scenario)
+        work = explanation.work, explanation.scoring_flop
+        total_s += count * foreseen_by_timing(scenario, *work, speeds[key]).total_s
     return total_s
 
 
-def _timed(scenario: Scenario) -> str:
-    """What the speeds hang on, near enough."""
-    parts = scenario.base_model, scenario.adapter, scenario.training.batch_size, scenario.learning
-    return repr((*parts, scenario.device_count))
+def _what_speeds_hang_on(scenario: Scenario) -> str:
+    method = scenario.method
+    learning = scenario.learning, scenario.training, scenario.evaluation, scenario.tasks
+    parts = scenario.base_model, scenario.adapter, method.projection, method.expansion
+    return repr((*parts, *learning, scenario.device_count))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic
 
@@ -9,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cosim.observers.tally import clock_text
-from cosim.sweeping.duration import wall_s_left
+from cosim.sweeping.duration import Outlook, wall_s_left
 from cosim.sweeping.index import Entry
 from cosim.sweeping.results import Results
 from cosim.sweeping.state import State
@@ -17,6 +18,10 @@ from cosim.sweeping.watch import Watch
 
 # Runs that go on of which a live display tells.
 _SHOWN = 8
+# Rounds by whose wall time the others of a run are foreseen.
+_RECENT = 4
+# Less than this is nothing that is left.
+_LEAST_S = 0.5
 # Of a first estimate; runs of a shorter sweep end before anybody wonders.
 _WORTH_TELLING_S = 60.0
 
@@ -55,17 +60,17 @@ class SweepProgress(Watch):
         """Keeps the round; two of a run let a sweep of which nothing was known be estimated."""
         self._rounds[name] = round_
         spent_s = self._clock() - self._started_at_s[name]
-        self._paces.setdefault(name, _Pace(round_, spent_s)).reach(round_, spent_s)
-        if not self._estimated and (left_s := self._left_s()) is not None:
+        self._paces.setdefault(name, _Pace()).reach(round_, spent_s)
+        if not self._estimated and (self._left_s() or 0.0) >= _WORTH_TELLING_S:
             self._estimated = True
-            if left_s >= _WORTH_TELLING_S:
-                self._print(f"by the first rounds: about {clock_text(left_s)} left")
+            self._print(f"by the first rounds: about {self._left()} left")
 
     def ended(self, entry: Entry) -> None:
         """Prints how the run has ended, what it came to, and what is left of the sweep."""
         name = entry.point.name
         self._entries[name] = entry
         self._started_at_s.pop(name, None)
+        self._estimated = True
         self.ended_runs += 1
         words = [f"{self.ended_runs}/{self._to_play}", str(entry.state)]
         words += [] if entry.seconds is None else [f"{entry.seconds:.1f} s"]
@@ -91,39 +96,47 @@ class SweepProgress(Watch):
     def _left(self) -> str | None:
         """The wall time that is left, in words; None where it is not known, or nothing is left."""
         left_s = self._left_s()
-        return clock_text(left_s) if left_s else None
+        return clock_text(left_s) if left_s is not None and left_s >= _LEAST_S else None
 
     def _left_s(self) -> float | None:
         now_s = self._clock()
-        elapsed_s = {name: now_s - start_s for name, start_s in self._started_at_s.items()}
-        projected_s = {}
-        for name, pace in self._paces.items():
-            whole_s = pace.whole_s(self._entries[name].point.scenario.rounds)
-            if name in elapsed_s and whole_s is not None:
-                projected_s[name] = whole_s
-        return wall_s_left(list(self._entries.values()), self._jobs, elapsed_s, projected_s)
+        # A live display asks from a thread of its own.
+        started = list(self._started_at_s.items())
+        elapsed_s = {name: now_s - start_s for name, start_s in started}
+        outlooks = {}
+        for name, pace in list(self._paces.items()):
+            outlook = pace.outlook(self._entries[name].point.scenario.rounds)
+            if name in elapsed_s and outlook is not None:
+                outlooks[name] = outlook
+        return wall_s_left(list(self._entries.values()), self._jobs, elapsed_s, outlooks)
 
     def _print(self, line: str) -> None:
         self._console.print(line, highlight=False, soft_wrap=True)
 
 
 class _Pace:
-    """A pace is how long a run takes for its rounds, from the first that was told to the last:
-    before those it was made ready, or an earlier attempt has played them."""
+    """A pace is how long a run takes for a round, by the last ones that were told: what went before
+    was its set-up, or the rounds of an earlier attempt, which are played again in no time."""
 
-    def __init__(self, round_: int, spent_s: float) -> None:
-        self._first = self._last = (round_, spent_s)
+    def __init__(self) -> None:
+        self._first: tuple[int, float] | None = None
+        self._last: deque[tuple[int, float]] = deque(maxlen=_RECENT + 1)
 
     def reach(self, round_: int, spent_s: float) -> None:
         """Takes a round that has ended after so much time."""
-        self._last = (round_, spent_s)
+        self._first = self._first or (round_, spent_s)
+        self._last.append((round_, spent_s))
 
-    def whole_s(self, rounds: int) -> float | None:
-        """What the time will be at the last of so many rounds; None where one alone was told."""
-        (first, began_s), (last, ended_s) = self._first, self._last
-        if last == first:
-            return ended_s if last == rounds else None
-        return ended_s + (rounds - last) * (ended_s - began_s) / (last - first)
+    def outlook(self, rounds: int) -> Outlook | None:
+        """What so many rounds come to; None where one alone was told, unless it is the last."""
+        if self._first is None:
+            return None
+        first, began_s = self._first
+        (former, former_s), (last, last_s) = self._last[0], self._last[-1]
+        if last == former:
+            return Outlook(last_s, last_s) if last == rounds else None
+        pace_s = (last_s - former_s) / (last - former)
+        return Outlook(last_s + (rounds - last) * pace_s, began_s + (rounds - first) * pace_s)
 
 
 def plan_words(
@@ -145,7 +158,7 @@ def plan_words(
         words += f", about {clock_text(foreseen_s)} on this machine left alone"
         return f"{words}, by a few steps and questions that were timed now"
     if left_s is None:
-        return f"{words}; how long they take is known after the first rounds"
+        return f"{words}; how long they take is not known yet"
     return f"{words}, about {clock_text(left_s)} with --jobs {jobs}"
 
 

@@ -29,6 +29,8 @@ def number_axis(panel: Axes, values: Sequence[float], texts: Sequence[str] | Non
     """
     from matplotlib.ticker import NullLocator
 
+    if not len(values):
+        return
     first, last = float(values[0]), float(values[-1])
     if first > 0 and (wide([first, last]) or _crowded(values)):
         panel.set_xscale("log")

@@ -100,11 +100,11 @@ def foreseen_by_timing(
     speeds: of another run with the same model, to time nothing. Raises CosimError for a model or
     task that cannot be used.
     """
-    at = timed_speeds(scenario) if speeds is None else speeds
+    speeds = speeds or timed_speeds(scenario)
     training_flop = scenario.rounds * sum(workload.flop for workload in work)
     return WallTime(
-        training_flop / at.training_flop_s,
-        _scores_flop(scenario, scoring_flop) / at.scoring_flop_s,
+        training_flop / speeds.training_flop_s,
+        _scores_flop(scenario, scoring_flop) / speeds.scoring_flop_s,
         "by a few steps and questions that were timed now",
     )
 

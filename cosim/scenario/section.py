@@ -16,9 +16,10 @@ class Section(BaseModel):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Raises ScenarioError: what a scenario says is never changed in place."""
-        if name in type(self).model_fields:
+        if not name.startswith("_"):
             raise ScenarioError(
-                f"a scenario is not changed in place ({name} = {value!r}); with_ gives another, as "
-                'in scenario.with_(rounds=5) or scenario.with_({"radio.deadline_s": 3}).'
+                f"what was read is not changed in place ({name} = {value!r}); with_ gives another "
+                'scenario, as in scenario.with_(rounds=5) or scenario.with_({"radio.deadline_s": '
+                "3})."
             )
         super().__setattr__(name, value)

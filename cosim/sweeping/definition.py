@@ -97,9 +97,9 @@ class Point:
     label: str | None = None
 
     @property
-    def stem(self) -> str:
-        """What the runs of the same values share of their names."""
-        return self.name.removesuffix(f"seed-{self.seed}")
+    def place(self) -> str:
+        """What the runs of the same values share, whatever their seeds."""
+        return repr(dict(self.values))
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class Quantity(StrEnum):
     or ‖Z − B_i·Ā‖_F, divided by ‖Z‖_F. Of the adapters as they are evaluated: ‖A_i − Ā‖_F² and
     ‖B_i − B̄‖_F², with the plain mean over the diagnosed devices that have learnt something; the
     mean over the devices is the consensus distance. Where all parameters are trained, there are no
-    factors, and `consensus_expansion` is of these.
+    factors, and `consensus_expansion` is of all parameters.
 
     Mixing, of all devices (neither `device` nor `module`), where they end a round before any begins
     the next and average what they hear. W_t (m, m) holds the shares that its own and what arrived

@@ -58,6 +58,19 @@ def test_figure6_leaves_the_first_round_out(
     assert (found["predicted"], found["measured"]) == (pytest.approx(0.15), pytest.approx(0.3))
 
 
+def test_figure6_shows_a_curve_of_one_seed_whole(
+    sweep: Callable[..., Path], table: Callable[..., pd.DataFrame], drawn: Callable[[], Figure]
+) -> None:
+    rows = [
+        {"method": m, "seed": seed, "devices.0.count": 2, "collision": [(0.1, rate)]}
+        for m, seed, rate in (("lora", 1, 0.9), ("proposed", 1, 0.1), ("proposed", 2, 0.1))
+    ]
+    table(figure6, sweep(rows, COUNTS), "--allow-missing", by=["method", "devices"])
+    low, high = drawn().axes[0].get_ylim()
+    assert low < 0.1 < 0.9 < high
+    assert "no bar where there is one" in drawn().get_supxlabel()
+
+
 def test_figure6_needs_a_rate(
     sweep: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

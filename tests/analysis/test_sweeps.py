@@ -52,7 +52,7 @@ def test_a_missing_seed_is_said_on_the_figure_and_in_the_table(
     assert found.loc["proposed", "pairs"] == 1
 
 
-def test_a_complete_sweep_has_nothing_to_say(
+def test_of_a_complete_sweep_nothing_is_missing(
     sweep: Callable[..., Path], table: Callable[..., pd.DataFrame], drawn: Callable[[], Figure]
 ) -> None:
     table(table1, sweep(LACKING[:2]))

@@ -60,6 +60,8 @@ def test_nothing_is_changed_in_place() -> None:
         scenario.rounds = 5
     with pytest.raises(cosim.CosimError, match=r"scenario\.with_"):
         scenario.radio.deadline_s = 9.0
+    with pytest.raises(cosim.CosimError, match="not changed in place"):
+        scenario.round = 5  # a key that there is not
     assert (scenario.rounds, scenario.radio.deadline_s) == (3, deadline_s)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from cosim.cli.summary import next_commands
 from cosim.scenario.load import load
 from cosim.simulation.null_learner import NullLearner
 from cosim.trace.reader import read_run
@@ -56,6 +57,16 @@ def test_lines_for_a_pipe_are_plain_and_one_a_round(cosim: Any, scenario_file: P
         "next: cosim report runs/small-001",
         "  or: cosim plot runs/small-001 rounds",
     ]
+
+
+def test_a_device_that_has_learnt_may_be_asked(cosim: Any, scenario_file: Path) -> None:
+    cosim("run", scenario_file)
+    run = read_run("runs/small-001")
+    ask = "cosim ask runs/small-001 --device 0 TEXT"
+    assert ask not in next_commands(run, scored=True), "it has kept no adapters"
+    Path("runs/small-001/adapters").mkdir(exist_ok=True)
+    assert next_commands(run, scored=True)[1:] == ["cosim plot runs/small-001 accuracy", ask]
+    assert ask not in next_commands(run, scored=False)
 
 
 def test_runs_are_numbered_and_never_overwritten(cosim: Any, scenario_file: Path) -> None:

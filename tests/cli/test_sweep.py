@@ -61,7 +61,7 @@ def test_runs_are_those_of_cosim_run_and_are_played_once(cosim: Any, sweep_file:
     ended = cosim("sweep", sweep_file, "--jobs", 2)
     assert (ended.code, ended.err) == (0, "")
     head, *lines = ended.out.splitlines()
-    assert head == f"4 runs in {HERE}; how long they take is known after the first rounds"
+    assert head == f"4 runs in {HERE}; how long they take is not known yet"
     assert sorted(line.split("  ")[3] for line in lines[:4]) == sorted(NAMES)
     assert [line.split("  ")[:2] for line in lines[:4]] == [
         [f"{n}/4", "completed"] for n in (1, 2, 3, 4)

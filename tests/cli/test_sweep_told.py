@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from cosim.cli.sweep_progress import SweepProgress
+from cosim.cli.sweep_progress import SweepProgress, _Pace
 from cosim.comparison.figures import figures_of
 from cosim.preflight.explain import explain
 from cosim.sweeping.definition import Sweep, read_sweep
-from cosim.sweeping.duration import wall_s_left
+from cosim.sweeping.duration import Outlook, wall_s_left
 from cosim.sweeping.index import Entry, completed_runs, known_results, write_index
 from cosim.sweeping.progress import Progress
 from cosim.sweeping.results import NO_RESULTS, Results, results_of
@@ -72,23 +72,43 @@ def test_the_time_that_is_left(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "projected_s", "left_s"),
+    ("seconds", "projected", "left_s"),
     [
         # Two at a time, 4 s spent on each of the first two: they end at 6 and 16, others at 21, 31.
-        ((None, None, None, None), {NAMES[0]: 10.0, NAMES[1]: 20.0}, 31.0),
+        ((None, None, None, None), {NAMES[0]: (10.0, 10.0), NAMES[1]: (20.0, 20.0)}, 31.0),
+        # One that was resumed ends soon; another like it takes as long as from the start.
+        ((None, None, None, None), {NAMES[0]: (10.0, 25.0)}, 6.0 + 3 * 25.0),
         # What its own other seed took counts before what its rounds come to.
-        ((30.0, None, None, None), {NAMES[1]: 10.0}, 26.0 + 2 * 30.0),
-        # Of another point its own rounds tell more than the first point's runs.
-        ((30.0, 30.0, None, None), {NAMES[2]: 10.0}, 30.0),
+        ((30.0, None, None, None), {NAMES[1]: (10.0, 10.0)}, 26.0 + 2 * 30.0),
+        # Of another point its own rounds tell more than the first point's runs, for both its seeds.
+        ((30.0, 30.0, None, None), {NAMES[2]: (10.0, 10.0)}, 6.0 + 10.0),
     ],
 )
 def test_rounds_tell_before_runs_have_ended(
-    sweep: Sweep, seconds: Sequence[float | None], projected_s: dict[str, float], left_s: float
+    sweep: Sweep,
+    seconds: Sequence[float | None],
+    projected: dict[str, tuple[float, float]],
+    left_s: float,
 ) -> None:
-    elapsed_s = dict.fromkeys(projected_s, 4.0)
-    jobs = max(len(projected_s), 1)
-    jobs = 2 if seconds[1] == 30.0 else jobs
-    assert wall_s_left(entries(sweep, *seconds), jobs, elapsed_s, projected_s) == left_s
+    elapsed_s = dict.fromkeys(projected, 4.0)
+    outlooks = {name: Outlook(*ends_s) for name, ends_s in projected.items()}
+    left = wall_s_left(entries(sweep, *seconds), len(projected), elapsed_s, outlooks)
+    assert left == left_s
+
+
+def test_rounds_that_are_played_again_are_no_pace() -> None:
+    """Ninety rounds out of a journal in a second, then two of ten seconds, of a hundred in all."""
+    pace = _Pace()
+    pace.reach(1, 1.0)
+    assert pace.outlook(100) is None, "set-up is no round"
+    for number in range(2, 91):
+        pace.reach(number, 1.0 + number / 90)
+    for number in range(91, 96):
+        pace.reach(number, 2.0 + 10.0 * (number - 90))
+    found = pace.outlook(100)
+    assert found is not None
+    assert found.end_s == pytest.approx(52.0 + 5 * 10.0)
+    assert found.whole_s == pytest.approx(1.0 + 99 * 10.0)
 
 
 def test_a_run_of_another_scenario_says_nothing_of_the_time(sweep: Sweep) -> None:
@@ -178,7 +198,7 @@ def test_a_live_display_says_who_is_how_far(sweep: Sweep) -> None:
     progress.ended(Entry(sweep.points[1], State.FAILED, None, "no reason"))
     assert isinstance(console.file, StringIO)
     assert console.file.getvalue().splitlines() == [
-        "4 runs in there; how long they take is known after the first rounds",
+        "4 runs in there; how long they take is not known yet",
         "by the first rounds: about 2:50 min left",
         f"1/4  completed  100.0 s  {NAMES[0]}  accuracy 0.500  energy 12.3 J  air 5.0 Mbit  "
         "simulated 7.00 s  left about 1:40 min",
@@ -308,4 +328,4 @@ def test_a_dry_run_times_a_few_steps_once(
 
 def test_what_learns_nothing_has_no_steps_to_be_timed(cosim: Any, sweep: Sweep) -> None:
     told = cosim("sweep", "two.sweep.yaml", "--dry-run", "--timed")
-    assert told.out.splitlines()[-1].endswith("how long they take is known after the first rounds")
+    assert told.out.splitlines()[-1].endswith("how long they take is not known yet")
