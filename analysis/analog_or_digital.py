@@ -30,7 +30,7 @@ from sweeps import Drawn, Sweep, script
 
 from cosim.errors import SweepError
 from cosim.plotting.marks import draw_marks
-from cosim.plotting.style import STYLES, handles, sheet
+from cosim.plotting.style import STYLES, legend_lines, sheet
 from cosim.plotting.ticks import number_axis
 from cosim.trace.reader import Run
 from cosim.trace.schema import TransferKind, TransferOutcome
@@ -181,7 +181,7 @@ def draw(table: pd.DataFrame) -> Drawn:
         panel.set_xlabel("p_max (dBm)")
     names = {f"{way} a value" if "bit" in way else "on the air": _STYLES[way] for way in _STYLES}
     once = Line2D([], [], label="16 bit, said once to all (computed)", **_BROADCAST)
-    rows[0].named([*handles(names), once])
+    rows[0].named([*legend_lines(names), once])
     told = "Below p_max the median SNR of the links that send 16 bits a value."
     return figure, f"{over_how_many(table['seeds'])} {told}"
 

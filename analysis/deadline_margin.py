@@ -36,7 +36,7 @@ from cosim.physics.power import spectral_efficiency_needed
 from cosim.physics.rate import ergodic_efficiency_bit_s_hz
 from cosim.plotting.drawing import Drawing
 from cosim.plotting.marks import aside_pt, draw_marks
-from cosim.plotting.style import STYLES, Style, foot, handles, sheet
+from cosim.plotting.style import STYLES, Style, foot, legend_lines, sheet
 from cosim.plotting.ticks import number_axis
 
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "lemma1_margin.yaml"
@@ -142,7 +142,7 @@ def draw(shares: pd.DataFrame) -> Figure:
         number_axis(panel, MARGINS_DB)
     row.panels[0].set_ylabel("share of transfers that miss Γ")
     row.panels[0].set_ylim(-0.02, 1.02)
-    row.named([*handles(names), Line2D([], [], label="closed form, Γ ≫ T_c", **grey)])
+    row.named([*legend_lines(names), Line2D([], [], label="closed form, Γ ≫ T_c", **grey)])
     foot(figure, f"{over_how_many(shares['seeds'])} Marks side by side belong to one margin.")
     return figure
 

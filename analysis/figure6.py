@@ -21,7 +21,7 @@ from sweeps import Drawn, Sweep, script
 
 from cosim.errors import SweepError
 from cosim.plotting.marks import aside_pt, draw_marks
-from cosim.plotting.style import chunks, handles, limits, sheet
+from cosim.plotting.style import chunks, legend_lines, limits, sheet
 from cosim.plotting.ticks import number_axis
 
 AXES = ("devices",)
@@ -84,7 +84,7 @@ def draw(table: pd.DataFrame) -> Drawn:
         ]
         lows, highs = (pd.concat(parts).dropna() for parts in zip(*bounds, strict=True))
         panel.set_ylim(*limits(lows, highs, 0.0, 1.0))
-        row.named([*handles(styles), Line2D([], [], label="predicted (eq. 19)", **open_marks)])
+        row.named([*legend_lines(styles), Line2D([], [], label="predicted (eq. 19)", **open_marks)])
     beside = "Marks side by side belong to one number of devices."
     return figure, f"{over_how_many(table['seeds'])} {beside}"
 

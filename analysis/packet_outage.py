@@ -25,7 +25,7 @@ from cosim.physics.fading import coherence_time_s, doppler_hz, effective_doppler
 from cosim.physics.packets import block_count
 from cosim.physics.single_pass import decoding_snr, rayleigh_delivery
 from cosim.plotting.marks import draw_marks
-from cosim.plotting.style import chunks, handles, sheet
+from cosim.plotting.style import chunks, legend_lines, sheet
 from cosim.trace.reader import Run
 from cosim.trace.schema import TransferKind
 
@@ -100,7 +100,7 @@ def draw(table: pd.DataFrame) -> Drawn:
             draw_marks(panel, table.loc[own, "margin_db"], mean, least, most, style)
         panel.set_xlabel("margin above Lemma 1's power for Γ, and backoff of the rate (dB)")
         panel.set_ylabel("packets lost (%)")
-        row.named([formula, *handles(unjoined)])
+        row.named([formula, *legend_lines(unjoined)])
     return figure, over_how_many(table["seeds"])
 
 

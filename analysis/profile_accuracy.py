@@ -22,7 +22,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 import cosim
 from cosim.plotting.drawing import Drawing
-from cosim.plotting.style import STYLES, Style, foot, handles, sheet
+from cosim.plotting.style import STYLES, Style, foot, legend_lines, sheet
 from cosim.profiling.bench import Bench
 from cosim.profiling.fit import fit
 from cosim.profiling.jobs import ProfilingJob, profiling_jobs
@@ -113,7 +113,7 @@ def draw(table: pd.DataFrame, machine: str) -> Figure:
         axis.set_minor_locator(NullLocator())
     panel.set_xlabel("measured (s)")
     panel.set_ylabel("predicted by the fitted profile (s)")
-    row.named([*handles(names), Patch(color="0.92", label=f"±{TARGET:.0%}")])
+    row.named([*legend_lines(names), Patch(color="0.92", label=f"±{TARGET:.0%}")])
     foot(figure, f"{machine}. A mark is a job; the line is a prediction without error.")
     return figure
 

@@ -84,7 +84,7 @@ class PanelRow(NamedTuple):
 
     def legend(self, styles: dict[str, Style]) -> None:
         """Names the curves of the row above it."""
-        self.named(handles(styles))
+        self.named(legend_lines(styles))
 
     def named(self, handles: Sequence[Any]) -> None:
         """A legend of whatever is drawn."""
@@ -98,7 +98,7 @@ class PanelRow(NamedTuple):
         )
 
 
-def handles(styles: dict[str, Style]) -> list[Any]:
+def legend_lines(styles: dict[str, Style]) -> list[Any]:
     """What a legend shows of curves."""
     from matplotlib.lines import Line2D
 
