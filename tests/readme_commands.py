@@ -67,6 +67,8 @@ INSTEAD = {
     ),
     "runs/connectivity_range final --over radius_m": "runs/table1 final",
     "runs/devices final --over devices.0.count": "runs/table1 final",
+    "runs/corrected final --over probability": "runs/table1 final",
+    "cosim compare runs/corrected_rate": "cosim compare runs/table1",
     "cosim plot runs/one_table": "cosim plot runs/table1",
     "tests/crash/kill.py": "tests/crash/kill.py --help",
     "tests/fuzz/fuzz.py": "tests/fuzz/fuzz.py --help",

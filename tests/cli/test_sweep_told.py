@@ -101,10 +101,8 @@ def test_rounds_that_are_played_again_are_no_pace() -> None:
     pace = _Pace()
     pace.reach(1, 1.0)
     assert pace.outlook(100) is None, "set-up is no round"
-    for number in range(2, 91):
-        pace.reach(number, 1.0 + number / 90)
-    for number in range(91, 96):
-        pace.reach(number, 2.0 + 10.0 * (number - 90))
+    for number in range(2, 96):
+        pace.reach(number, 1.0 + number / 90 if number < 91 else 2.0 + 10.0 * (number - 90))
     found = pace.outlook(100)
     assert found is not None
     assert found.end_s == pytest.approx(52.0 + 5 * 10.0)
