@@ -56,6 +56,7 @@ def axis_over(key: str, groups: Sequence[Group]) -> Axis:
         for group in having
     ]
     label(bare)
+    _call(bare, gone)
     points = {
         (own.label, values[id(group)]): group for own, group in zip(bare, having, strict=True)
     }
@@ -95,8 +96,7 @@ def _names(
     not, or not in all groups, or where two sweeps call one thing by two names, or two by one."""
     keys = dict.fromkeys(key for group in groups for key in group.names)
     for key in keys:
-        paths = [path.strip() for path in key.split(",")]
-        inside = [leaf for leaf in varying if any(f"{leaf}.".startswith(f"{p}.") for p in paths)]
+        inside = [leaf for leaf in varying if _in(leaf, key)]
         if set(inside) != set(leaves) or not all(key in group.names for group in groups):
             continue
         pairs = {
@@ -106,6 +106,23 @@ def _names(
         if len(pairs) == len({name for name, _ in pairs}) == len({value for _, value in pairs}):
             return {id(group): group.names[key] for group in groups}
     return {}
+
+
+def _call(groups: Sequence[Group], gone: set[str]) -> None:
+    """Curves are called as a sweep has called the values that tell them apart, but for those of
+    the axis, whose paths are `gone`; what a name leaves open is told behind it."""
+    named: list[tuple[Group, str]] = []
+    for group in groups:
+        words = [
+            name for key, name in group.names.items() if not any(_in(leaf, key) for leaf in gone)
+        ]
+        named.append((group, " ".join(words)))
+    labels: dict[str, set[str]] = {}
+    for group, name in named:
+        labels.setdefault(name, set()).add(group.label)
+    for group, name in named:
+        if name:
+            group.label = name if len(labels[name]) == 1 else f"{name}: {group.label}"
 
 
 def _value(group: Group, leaves: Sequence[str]) -> Any:
@@ -129,6 +146,11 @@ def _along(
         if path not in leaves and len(own) > 1 and len(pairs) == different:
             found.append(path)
     return found
+
+
+def _in(leaf: str, key: str) -> bool:
+    """Whether a path is one of those of a sweep's key, or lies in one."""
+    return any(f"{leaf}.".startswith(f"{path.strip()}.") for path in key.split(","))
 
 
 def _is_number(value: Any) -> bool:

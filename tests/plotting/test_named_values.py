@@ -45,8 +45,10 @@ def test_the_axis_has_the_names_of_the_values(bands: Path) -> None:
     assert len(table) == 4
     names = [text.get_text() for text in drawing.figure.axes[0].get_xticklabels()]
     assert names == ["narrow", "wide"]
-    # The other axis tells the curves apart.
-    assert set(table["label"]) == {"lora radius_m=10", "lora radius_m=100"}
+    # The other axis tells the curves apart, by its names.
+    assert set(table["label"]) == {"near", "far"}
+    named_by_method = cosim.plot(bands, "final", over="radio", measure="energy_j", against="near")
+    assert named_by_method.table["difference"].notna().sum() == 2
 
 
 def test_a_key_of_a_named_mapping_has_its_own_values(bands: Path) -> None:
@@ -71,3 +73,5 @@ def test_one_name_for_two_values_is_none(bands: Path, tmp_path: Path) -> None:
     cosim.sweep(tmp_path / "other.sweep.yaml", out=tmp_path / "runs")
     table = cosim.plot([bands, tmp_path / "runs"], "final", over="radius_m", measure="mbit").table
     assert set(table["area.radius_m"]) == {10, 30, 100}
+    both = cosim.plot([bands, tmp_path / "runs"], "final", over="radio", measure="mbit").table
+    assert set(both["label"]) == {"far", "near: lora radius_m=10", "near: lora radius_m=30"}
