@@ -200,7 +200,7 @@ def test_what_is_not_averaged_has_no_mixing_and_local_devices_have_none(
     assert "contraction" not in told(clocks, exchanged(clocks, LINE), LINE)
 
 
-def test_a_frozen_a_has_no_drift_and_all_parameters_have_a_contraction_alone(
+def test_a_frozen_a_has_no_drift_and_all_parameters_have_none_either(
     make: Callable[..., ModelLearner],
 ) -> None:
     learner = make(METHODS["ffa_lora"].with_(weights="metropolis"))
@@ -212,7 +212,7 @@ def test_a_frozen_a_has_no_drift_and_all_parameters_have_a_contraction_alone(
     whole = make(METHODS["full_finetune"])
     updates = [tuned(whole, whole.submit(device, 1)) for device in range(3)]
     exchanged(whole, LINE)
-    assert told(whole, updates, LINE).keys() == {"contraction"}
+    assert told(whole, updates, LINE).keys() == {"contraction", "consensus_expansion"}
 
 
 def test_laplacian_weights_have_their_errors(make: Callable[..., ModelLearner]) -> None:
