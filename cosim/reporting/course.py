@@ -45,6 +45,14 @@ def accuracy_by_task(run: Run) -> pd.DataFrame:
     return headline.groupby(["round", "task"])["value"].mean().unstack()
 
 
+def student_t(most: int) -> list[float | None]:
+    """The factor of a standard error in half of a 95 % interval, by the number of seeds up to
+    `most`: none for less than two."""
+    from scipy.stats import t
+
+    return [None, None, *(float(t.ppf(0.975, n - 1)) for n in range(2, most + 1))][: most + 1]
+
+
 def course_section(courses: Sequence[dict[str, Any]]) -> Markup | None:
     """The place of the chart with its switch and sliders; None where nothing was scored."""
     if not any(one["round"] for one in courses):
@@ -71,8 +79,9 @@ def course_section(courses: Sequence[dict[str, Any]]) -> Markup | None:
         ),
         tag(
             "p",
-            "Markers are measurements: the mean over tasks of the mean over devices. Between them "
-            "nothing was measured; the line keeps the last one.",
+            "Markers are measurements: the mean over tasks of the mean over devices, and over "
+            "seeds where runs differ in nothing else, with 95 % intervals (Student's t). Between "
+            "them nothing was measured; the line keeps the last one.",
             class_="note",
         ),
         id="course",

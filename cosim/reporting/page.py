@@ -6,25 +6,17 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from cosim.comparison.figures import figures_of
 from cosim.comparison.groups import Comparison
 from cosim.comparison.left_out import shortened
-from cosim.reporting.adapters import adapters_section
-from cosim.reporting.batteries import batteries_section
+from cosim.reporting.articles import Articles, articles_of
 from cosim.reporting.beside import comparison_of, comparison_section
-from cosim.reporting.course import course, course_section
-from cosim.reporting.deadlines import radio_section
-from cosim.reporting.devices import devices_section
-from cosim.reporting.head import head, verification_note
+from cosim.reporting.course import course, course_section, student_t
 from cosim.reporting.markup import Markup, embedded, tag, together
-from cosim.reporting.numbers import four_numbers
-from cosim.reporting.scene import scene_section
-from cosim.reporting.scores import scores_section
 from cosim.trace.reader import Run
 
 # In the order in which they need each other.
 _SCRIPTS = (
-    *("elements.js", "unpack.js", "course.js"),
+    *("elements.js", "unpack.js", "groups.js", "course.js"),
     *("scene.js", "map.js", "timeline.js", "row.js", "start.js"),
 )
 # Whatever the page were made to ask for, a browser would not fetch it.
@@ -42,41 +34,26 @@ def page(
     what somebody has called runs, by directory."""
     comparison = comparison_of(runs, notes, called) if len(runs) > 1 else None
     labels = _labels(runs, comparison)
-    groups = list(dict.fromkeys(group for group, _ in labels))
+    names = list(dict.fromkeys(group for group, _ in labels))
+    groups = [names.index(group) for group, _ in labels]
     courses = [
-        course(run, label, group, groups.index(group))
-        for run, (group, label) in zip(runs, labels, strict=True)
+        course(run, label, name, group)
+        for run, (name, label), group in zip(runs, labels, groups, strict=True)
     ]
     chart = course_section(courses)
-    articles: list[Markup] = []
-    facts = []
-    for number, run in enumerate(runs):
-        scene, known = scene_section(run)
-        facts.append(known)
-        top = (
-            head(run, verification_note(run, verified=verified)),
-            four_numbers(run, figures_of(run, None)),
-            chart if len(runs) == 1 else None,
-        )
-        sections = (
-            devices_section(run),
-            scene,
-            radio_section(run),
-            scores_section(run),
-            adapters_section(run),
-            batteries_section(run),
-            _scenario(run),
-        )
-        articles.append(tag("article", *top, *sections, data_run=number, hidden=number > 0))
-    title = ", ".join(_name(run) for run in runs[:3])
+    single = len(runs) == 1
+    articles = articles_of(runs, groups, verified=verified, chart=chart if single else None)
+    title = ", ".join(list(dict.fromkeys(map(_name, runs)))[:3])
     paragraphs = [tag("p", note, class_="note") for note in shortened(notes)]
-    if len(runs) == 1:
-        body = together(articles, paragraphs)
+    if single:
+        body = together(articles.written, paragraphs)
     else:
         beside = paragraphs if comparison is None else comparison_section(comparison)
         heading = tag("h1", f"{len(runs)} runs")
-        body = together(heading, beside, chart, _chooser([name for _, name in labels]), articles)
-    return _document(title, body, {"courses": courses, "runs": facts})
+        body = together(heading, beside, chart, _chooser(labels, articles), articles.written)
+    most = max(map(groups.count, groups))
+    facts = {"courses": courses, "runs": articles.facts, "student_t": student_t(most)}
+    return _document(title, body, facts)
 
 
 def _name(run: Run) -> str:
@@ -86,26 +63,27 @@ def _name(run: Run) -> str:
 def _labels(runs: Sequence[Run], comparison: Comparison | None) -> list[tuple[str, str]]:
     """What the group of each run is called, and the run itself."""
     if comparison is None:
-        return [(_name(run), _name(run) if len(runs) == 1 else str(run.directory)) for run in runs]
+        return [2 * (_name(run) if len(runs) == 1 else _named(run),) for run in runs]
     known = {
         run.directory: (group.label, f"{group.label}, seed {seed}")
         for group in comparison.groups
         for seed, run in group.runs.items()
     }
-    return [known.get(run.directory, ("left out above", str(run.directory))) for run in runs]
+    return [known.get(run.directory, 2 * (f"left out above: {_named(run)}",)) for run in runs]
 
 
-def _chooser(labels: Sequence[str]) -> Markup:
-    options = [tag("option", label, value=number) for number, label in enumerate(labels)]
+def _named(run: Run) -> str:
+    return str(run.directory)
+
+
+def _chooser(labels: Sequence[tuple[str, str]], articles: Articles) -> Markup:
+    options = [
+        tag("option", labels[number][1], value=place) for place, number in enumerate(articles.runs)
+    ]
     chosen = tag("select", options, id="chooser", autocomplete="off")
-    return tag("h2", tag("label", "One of them: ", chosen))
-
-
-def _scenario(run: Run) -> Markup:
-    """The resolved scenario, folded: saved as a file it can be run again."""
-    return tag(
-        "details", tag("summary", "The scenario"), tag("pre", run.scenario_text), class_="scenario"
-    )
+    left_out = articles.left_out(len(labels))
+    note = None if left_out is None else tag("p", left_out, class_="note")
+    return together(tag("h2", tag("label", "One of them: ", chosen)), note)
 
 
 def _asset(name: str) -> Markup:

@@ -6,24 +6,45 @@ const AXIS_WORDS = { s: "simulated seconds", j: "joules", mbit: "Mbit on the air
 function showCourse() {
   const holder = byId("course-chart");
   if (!holder) return;
-  const courses = facts.courses.filter((one) => one.round.length);
+  const groups = groupsOf(facts.courses.filter((one) => one.round.length));
   const state = { axis: "s", budget: 0, target: 0 };
-  const most = () => Math.max(...courses.map((one) => one[state.axis].at(-1)));
-  const single = courses.length === 1;
+  const shown = () => groups.filter((group) => group.colour !== null);
+  const most = () =>
+    Math.max(0, ...shown().flatMap((one) => one.runs.map((run) => run[state.axis].at(-1))));
+  const alone = groups.length === 1 && groups[0].runs.length === 1 ? groups[0].runs[0] : null;
 
+  // A key of several is a button that shows its curve or hides it.
   function legend() {
-    const seen = new Map(courses.map((one) => [one.group, one.name]));
-    const keys = [...seen].map(([group, words]) => key(`k${group % 8}`, words));
-    if (single) {
-      const tasks = Object.keys(courses[0].tasks);
-      keys[0] = key("ink", "mean over tasks");
-      if (tasks.length > 1) keys.push(...tasks.map((task, n) => key(`k${n % 8}`, task)));
+    if (alone) {
+      const tasks = Object.keys(alone.tasks);
+      const keys = tasks.length > 1 ? tasks.map((task, n) => key(`k${n % 8}`, task)) : [];
+      byId("course-legend").replaceChildren(key("ink", "mean over tasks"), ...keys);
+      return;
     }
+    const full = shown().length >= MOST_CURVES;
+    const keys = groups.map((group) => {
+      const { length } = group.runs;
+      const words = length > 1 ? `${group.name}, ${length} seeds` : group.name;
+      const off = group.colour === null;
+      const square = key(off ? "rule" : `k${group.colour}`, words);
+      if (groups.length === 1) return square;
+      const button = element("button", { type: "button", "aria-pressed": !off }, square);
+      button.disabled = off && full;
+      button.title = button.disabled ? `${MOST_CURVES} curves at most` : off ? "show" : "hide";
+      button.addEventListener("click", () => {
+        turn(group, groups);
+        legend();
+        rangeBudget();
+        tell();
+      });
+      return button;
+    });
     byId("course-legend").replaceChildren(...keys);
   }
 
   // A step line through points, and a marker on each of them.
   function steps(svg, xs, ys, x, y, name, classes, words) {
+    if (!xs.length) return;
     let path = "";
     xs.forEach((value, n) => {
       if (ys[n] === null) return;
@@ -96,56 +117,46 @@ function showCourse() {
         class: "mark",
       }),
     );
-    for (const one of courses) {
-      const xs = one[state.axis];
-      const at = (n) => `${rounded(xs[n], 4)} ${UNITS[state.axis]} (round ${one.round[n]})`;
-      const words = (name, ys) => (n) => `${name}: ${rounded(ys[n])} at ${at(n)}`;
-      const tasks = Object.entries(one.tasks);
-      if (single && tasks.length > 1) {
-        tasks.forEach(([task, ys], n) =>
-          steps(svg, xs, ys, x, y, `k${n % 8}`, "line thin", words(task, ys)),
-        );
-      }
-      const name = single ? "ink" : `k${one.group % 8}`;
-      steps(svg, xs, one.accuracy, x, y, name, "line", words(one.label, one.accuracy));
+    const at = (one, n) =>
+      `${rounded(one[state.axis][n], 4)} ${UNITS[state.axis]} (round ${one.round[n]})`;
+    if (alone && Object.keys(alone.tasks).length > 1) {
+      Object.entries(alone.tasks).forEach(([task, ys], n) => {
+        const words = (m) => `${task}: ${rounded(ys[m])} at ${at(alone, m)}`;
+        steps(svg, alone[state.axis], ys, x, y, `k${n % 8}`, "line thin", words);
+      });
+    }
+    for (const { mean, name, runs, colour } of shown()) {
+      const xs = mean[state.axis],
+        ys = mean.accuracy.map((one) => one.mean);
+      const ink = alone ? "ink" : `k${colour}`;
+      mean.accuracy.forEach((accuracy, n) => {
+        if (accuracy.half === null) return;
+        const [low, high] = accuracyEnds(accuracy).map(y);
+        const bar = drawn("line", { x1: x(xs[n]), x2: x(xs[n]), y1: low, y2: high, class: "sure" });
+        bar.style.stroke = `var(--${ink})`;
+        svg.append(bar);
+      });
+      const label = runs.length > 1 ? `${name}, ${runs.length} seeds` : runs[0].label;
+      const words = (n) => `${label}: ${accuracyWords(mean.accuracy[n])} at ${at(mean, n)}`;
+      steps(svg, xs, ys, x, y, ink, "line", words);
     }
     holder.replaceChildren(svg);
   }
 
-  function answerBudget() {
+  function answers() {
     const unit = UNITS[state.axis];
-    return courses.map((one) => {
-      const within = one[state.axis].filter((value) => value <= state.budget * (1 + 1e-9)).length;
-      if (!within) return `${one.label}: nothing was measured by then`;
-      const n = within - 1;
-      const best = Math.max(...one.accuracy.slice(0, within));
-      const more = best > one.accuracy[n] ? `; best by then ${best.toFixed(3)}` : "";
-      return (
-        `${one.label}: accuracy ${one.accuracy[n].toFixed(3)}, measured at ` +
-        `${rounded(one[state.axis][n], 4)} ${unit} (round ${one.round[n]})${more}`
-      );
-    });
-  }
-
-  function answerTarget() {
-    return courses.map((one) => {
-      const n = one.accuracy.findIndex((value) => value >= state.target - 1e-12);
-      if (n < 0) return `${one.label}: not reached; best ${Math.max(...one.accuracy).toFixed(3)}`;
-      return (
-        `${one.label}: ${rounded(one.s[n], 4)} s, ${rounded(one.j[n], 4)} J, ` +
-        `${rounded(one.mbit[n], 4)} Mbit ` +
-        `(${one.accuracy[n].toFixed(3)}, measured in round ${one.round[n]})`
-      );
-    });
+    const words = {
+      budget: (group) => budgetWords(group, state.axis, unit, state.budget),
+      target: (group) => targetWords(group, state.target),
+    };
+    for (const [name, told] of Object.entries(words)) {
+      const lines = shown().map((group) => element("p", {}, told(group)));
+      byId(`${name}-answer`).replaceChildren(...lines);
+    }
   }
 
   function tell() {
-    for (const [name, answer] of [
-      ["budget", answerBudget],
-      ["target", answerTarget],
-    ]) {
-      byId(`${name}-answer`).replaceChildren(...answer().map((words) => element("p", {}, words)));
-    }
+    answers();
     if (holder.clientWidth) draw();
   }
 
@@ -178,19 +189,23 @@ function showCourse() {
   const setTarget = join("target", (value) => {
     state.target = value;
   });
+  // The slider reaches as far as the curves that are shown.
+  function rangeBudget(value = state.budget) {
+    const end = most() || 1,
+      step = niceStep(end, 500),
+      highest = Math.ceil(end / step) * step;
+    setBudget(Math.min(value, highest), highest, step);
+  }
   function chooseAxis(axis) {
     state.axis = axis;
     byId("budget-unit").textContent = ` ${UNITS[axis]}`;
-    const end = most() || 1,
-      step = niceStep(end, 500),
-      half = niceStep(end, 2.2);
-    setBudget(half, Math.ceil(end / step) * step, step);
+    rangeBudget(niceStep(most() || 1, 2.2));
     tell();
   }
   for (const input of document.querySelectorAll('input[name="axis"]')) {
     input.addEventListener("change", () => chooseAxis(input.value));
   }
-  const best = Math.max(...courses.map((one) => Math.max(...one.accuracy)));
+  const best = Math.max(...groups.flatMap((one) => one.runs.flatMap((run) => run.accuracy)));
   setTarget(Math.floor(best * 9) / 10 || 0.5, 1, 0.01);
   legend();
   chooseAxis(document.querySelector('input[name="axis"]:checked').value);
