@@ -5,12 +5,15 @@ python analysis/silence.py runs/silence --out analysis/results/silence
 SWEEP varies the threshold of `sending: on_drift`, 0 included, such as
 scenarios/rivals/silence.sweep.yaml. Reads its traces and writes OUT.csv and OUT.png. What is saved
 is in per cent of what threshold 0 of the same method spends, and paired by seed as is the
-difference in accuracy; beacons are in the seconds and joules and are no transmissions. Intervals
-are 95 %, Student's t over seeds.
+difference in accuracy; beacons are in the seconds and joules and are no transmissions. Of a method
+whose threshold is both the same for all and by rate, such as in silence_thresholds.sweep.yaml, both
+are curves, and `by_rate_` are differences between them, paired by seed, seconds and joules in per
+cent. Intervals are 95 %, Student's t over seeds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import cycle
 from typing import Any
 
@@ -29,14 +32,17 @@ from cosim.trace.schema import TransferKind
 AXES = ("method",)
 KEYS = ("method", "threshold")
 SAVED = {"transmissions": "transmissions", "simulated_s": "seconds", "energy_j": "joules"}
+ALL_ALIKE = ", one for all"
 
 
 def _row(run: Run, seed: int) -> dict[str, Any]:
     method, transfers = scenario_of(run)["method"], run.transfers
+    threshold = _threshold(method)
     last = evaluated_rounds(run).iloc[-1]
     return {
         "method": method["name"],
-        "threshold": float(_threshold(method)),
+        "by": method["sending"]["by"],
+        "threshold": threshold,
         "seed": seed,
         "accuracy": 100 * last["accuracy"],
         "transmissions": float((transfers["kind"] == TransferKind.UPDATE).sum()),
@@ -55,7 +61,7 @@ def _threshold(method: dict[str, Any]) -> float:
 
 def table_of(sweep: Sweep) -> pd.DataFrame:
     """A row a method and threshold."""
-    frame = pd.DataFrame([_row(run, seed) for _, seed, run in sweep.runs])
+    frame = _two_ways(pd.DataFrame([_row(run, seed) for _, seed, run in sweep.runs]))
     always = frame[frame["threshold"] == 0]
     if set(always["method"]) != set(frame["method"]):
         raise SweepError("what silence saves is counted from threshold 0, which a method lacks")
@@ -69,9 +75,34 @@ def table_of(sweep: Sweep) -> pd.DataFrame:
     for value in ("beacons", *SAVED):
         found = over_seeds(both, KEYS, value)
         table = table.merge(found[[*KEYS, value]], on=list(KEYS))
+    for between in _by_rate(frame):
+        table = table.merge(between, on=list(KEYS), how="left")
     lacking = sorted({seed for seeds in sweep.missing.values() for seed in seeds})
     table["missing_seeds"] = " ".join(map(str, lacking))
     return table.sort_values(["method", "threshold"], ignore_index=True)
+
+
+def _two_ways(frame: pd.DataFrame) -> pd.DataFrame:
+    """A method with thresholds of both kinds as two, with what never keeps silent in both."""
+    kinds = frame[frame["threshold"] > 0].groupby("method")["by"].agg(set)
+    both = frame["method"].isin(kinds.index[kinds == {"rate", "same"}])
+    alike = frame[both & ((frame["by"] == "same") | (frame["threshold"] == 0))]
+    other = frame[~both | (frame["by"] == "rate") | (frame["threshold"] == 0)]
+    return pd.concat([other, alike.assign(method=alike["method"] + ALL_ALIKE)], ignore_index=True)
+
+
+def _by_rate(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """How much more a method has or spends by rate than by one threshold for all."""
+    alike = frame[frame["method"].str.endswith(ALL_ALIKE)]
+    if alike.empty:
+        return
+    alike = alike.assign(method=alike["method"].str.removesuffix(ALL_ALIKE))
+    pairs = frame.merge(alike, on=[*KEYS, "seed"], suffixes=("", "_alike"))
+    pairs["by_rate_accuracy"] = pairs["accuracy"] - pairs["accuracy_alike"]
+    for value in SAVED:
+        pairs[f"by_rate_{value}"] = 100 * (pairs[value] / pairs[f"{value}_alike"] - 1)
+    for value in ("accuracy", *SAVED):
+        yield over_seeds(pairs, KEYS, f"by_rate_{value}").drop(columns="seeds")
 
 
 def draw(table: pd.DataFrame) -> Drawn:

@@ -152,7 +152,7 @@ def test_what_silence_saves(sweep: Callable[..., Path], table: Tables) -> None:
             "accuracy": (0, 0.5 - threshold),
             "joules": 10 - 20 * threshold,
             "silent": int(10 * threshold),
-            "parts": {"sending": {"name": "on_drift", "threshold": threshold}},
+            "parts": {"sending": {"name": "on_drift", "threshold": threshold, "by": "same"}},
             "threshold": threshold,
         }
         for threshold in (0, 0.1)
@@ -168,10 +168,40 @@ def test_what_silence_saves(sweep: Callable[..., Path], table: Tables) -> None:
     assert found["beacons"] == 1
 
 
+def test_thresholds_by_rate_stand_beside_one_for_all(
+    sweep: Callable[..., Path], table: Tables
+) -> None:
+    kinds = (("rate", 0, 10.0, 0.5), ("rate", 0.1, 6.0, 0.4), ("same", 0.1, 8.0, 0.45))
+    rows = [
+        {
+            "method": "ef_hc",
+            "seed": seed,
+            "accuracy": (0, reached + 0.01 * seed),
+            "joules": joules,
+            "silent": 0,
+            "parts": {"sending": {"name": "on_drift", "threshold": threshold, "by": by}},
+        }
+        for by, threshold, joules, reached in kinds
+        for seed in (1, 2)
+    ]
+    found = table(silence, sweep(rows), by=["method", "threshold"])
+    assert set(found.index) == {
+        (name, level) for name in ("ef_hc", "ef_hc, one for all") for level in (0, 0.1)
+    }
+    by_rate, alike = found.loc[("ef_hc", 0.1)], found.loc[("ef_hc, one for all", 0.1)]
+    assert by_rate["saved_energy_j"] == pytest.approx(40)
+    assert alike["saved_energy_j"] == pytest.approx(20)
+    assert by_rate["by_rate_accuracy"] == pytest.approx(-5)
+    assert by_rate["by_rate_energy_j"] == pytest.approx(-25)
+    assert by_rate["by_rate_energy_j_half"] == pytest.approx(0)
+    assert np.isnan(alike["by_rate_energy_j"])
+    assert found.loc[("ef_hc", 0), "by_rate_accuracy"] == 0
+
+
 def test_silence_is_counted_from_none(
     sweep: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    parts = {"sending": {"name": "on_drift", "threshold": 0.1}}
+    parts = {"sending": {"name": "on_drift", "threshold": 0.1, "by": "rate"}}
     rows = [{"method": "ef_hc", "seed": 1, "parts": parts}]
     with pytest.raises(SystemExit):
         silence.main([str(sweep(rows)), "--out", str(tmp_path / "f")])
