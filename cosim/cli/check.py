@@ -29,7 +29,8 @@ def check(
         typer.Option(
             "--timed/--no-timed",
             help="load the model for a few steps and questions, to tell how long a run takes here; "
-            "by default where no profile tells and the model is on this machine",
+            "by default where no profile tells and the model is on this machine. Of a network "
+            "alone its first rounds are played",
             show_default=False,
         ),
     ] = None,
@@ -66,10 +67,10 @@ def check(
 
 
 def _wall_time(scenario: Scenario, explanation: Explanation, *, timed: bool | None) -> list[Fact]:
-    """How long the run takes on this machine, where it learns; timed: whether to time steps of it,
-    None: where no profile tells and nothing must be fetched for it."""
+    """How long the run takes on this machine; timed: whether to time steps of it, None: where it
+    learns, no profile tells and nothing must be fetched for it."""
     if explanation.scoring_flop is None:
-        return []
+        return _network_wall_time(scenario) if timed else []
     from rich.console import Console
 
     from cosim.learning.base.base_model import on_this_machine
@@ -92,6 +93,21 @@ def _wall_time(scenario: Scenario, explanation: Explanation, *, timed: bool | No
     words += foreseen.source
     amounts = {"training_s": foreseen.training_s, "evaluation_s": foreseen.evaluation_s}
     return [Fact("wall time", words, amounts=amounts)]
+
+
+def _network_wall_time(scenario: Scenario) -> list[Fact]:
+    from rich.console import Console
+
+    from cosim.cli.network_forecast import FIRST_ROUNDS, network_wall_s
+    from cosim.observers.tally import clock_text
+    from cosim.preflight.explain import Fact
+
+    with Console(stderr=True).status("playing the first rounds"):
+        seconds = network_wall_s(scenario)
+    played = min(FIRST_ROUNDS, scenario.rounds)
+    about = f"about {clock_text(seconds)}" if seconds >= 1 else "less than a second"
+    words = f"{about} on this machine left alone, by {played} rounds played now"
+    return [Fact("wall time", words, amounts={"total_s": seconds})]
 
 
 def _json(scenario: Scenario, facts: list[Fact], warnings: tuple[str, ...]) -> str:

@@ -17,11 +17,17 @@ _SET = "--set"
 _NUMBER_OF_LETTERS = 2
 _KINDS = {"int": "an integer", "float": "a number"}
 _BOUNDS = {"ge": "≥", "le": "≤"}
+# A line of a docstring that ends within a paragraph.
+_WITHIN = re.compile(r"(?<!\n)\n(?!\n)")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][\w.]*=")
 
 
 class Command(TyperCommand):
     """A command knows what its unknown options were meant to be."""
+
+    def __init__(self, *args: Any, help: str | None = None, **kwargs: Any) -> None:
+        """The command, whose help breaks its lines at the terminal's width alone."""
+        super().__init__(*args, help=None if help is None else _WITHIN.sub(" ", help), **kwargs)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Every parameter, the help's own among them."""

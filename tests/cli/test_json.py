@@ -28,6 +28,23 @@ def test_check_for_programs(cosim: Any, scenario_file: Path) -> None:
     assert "wall time" not in facts
 
 
+def test_check_plays_the_first_rounds_of_a_network(
+    cosim: Any, scenario_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sorted(Path().iterdir())
+    clock = iter([0.0, 5.0, 7.0, 9.0, 9.5])
+    monkeypatch.setattr("cosim.cli.network_forecast.process_time", lambda: next(clock))
+    ended = cosim("check", scenario_file, "--timed", "--json", "--set", "rounds=103")
+    assert ended.code == 0
+    wall = json.loads(ended.out)["facts"]["wall time"]
+    assert wall["total_s"] == 9.5 + 100 * 2.0
+    assert wall["words"].startswith("about 3:30 min on this machine left alone, by 3 rounds")
+    assert sorted(Path().iterdir()) == before
+    clock = iter([0.0, 0.2, 0.25])
+    ended = cosim("check", scenario_file, "--timed", "--json", "--set", "rounds=1")
+    assert "less than a second" in json.loads(ended.out)["facts"]["wall time"]["words"]
+
+
 @pytest.mark.parametrize("command", ["check", "schema"])
 def test_no_letter_is_lost_where_the_output_lacks_it(command: str, scenario_file: Path) -> None:
     words = ["check", str(scenario_file), "--json"] if command == "check" else ["schema"]

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
+from typer.core import TyperGroup
 
+from cosim.cli.app import app
 from cosim.errors import ScenarioError
 from cosim.methods.part import PARTS
 from cosim.scenario.key_paths import key_paths, meant_path
@@ -167,3 +170,12 @@ def test_a_word_that_is_a_file_or_a_path_is_no_assignment(cosim: Any, scenario_f
         assert "unexpected extra argument" in said
         assert "outdir" in said
         assert "did you mean" not in said
+
+
+def test_help_breaks_its_lines_at_the_terminals_width_alone() -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    for name, command in group.commands.items():
+        paragraphs = (command.help or "").split("\n\n")
+        assert not any("\n" in paragraph.strip() for paragraph in paragraphs), name
+        assert any(len(paragraph) > 30 for paragraph in paragraphs), name
