@@ -128,6 +128,8 @@ def test_curves_of_means_answer_as_compare_does(
     found = answers("target")
     assert found[0] == "lora: reached by 3 of 3 seeds, after 20 s, 200 J, 0 Mbit in the mean"
     assert found[1].startswith("local: reached by 2 of 3 seeds, after 20 s, 220 J, 0 Mbit in the")
+    ask(browser, "s", "target", 0.2)
+    assert answers("target")[2].endswith("in the mean; by 3 of them before any training")
     ask(browser, "s", "target", 0.99)
     assert "local: reached by 0 of 3 seeds; best 0.610" in answers("target")
 

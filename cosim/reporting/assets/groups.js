@@ -108,13 +108,13 @@ function targetWords(group, target) {
     const many = `${reached.length} of ${runs.length} seeds`;
     if (!reached.length) return `${group.name}: reached by ${many}; best ${best()}`;
     const whose = reached.length < runs.length ? "in the mean of those" : "in the mean";
-    return `${group.name}: reached by ${many}, after ${cost()} ${whose}`;
+    const early = runs.filter((run, n) => run.round[firsts[n]] === 0).length;
+    const already = early ? `; by ${early} of them before any training` : "";
+    return `${group.name}: reached by ${many}, after ${cost()} ${whose}${already}`;
   }
   const [run] = runs,
     n = firsts[0];
   if (n < 0) return `${run.label}: not reached; best ${best()}`;
-  return (
-    `${run.label}: ${cost()} ` +
-    `(${run.accuracy[n].toFixed(3)}, measured in round ${run.round[n]})`
-  );
+  const when = run.round[n] ? `in round ${run.round[n]}` : "before any training";
+  return `${run.label}: ${cost()} (${run.accuracy[n].toFixed(3)}, measured ${when})`;
 }
