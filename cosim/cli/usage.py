@@ -15,6 +15,8 @@ from cosim.spelling import nearest
 
 _SET = "--set"
 _NUMBER_OF_LETTERS = 2
+# What a command is asked for that the environment says, and not an option.
+_THREADS = {"threads", "num-threads", "nthreads", "cores", "cpus", "num-workers"}
 _KINDS = {"int": "an integer", "float": "a number"}
 _BOUNDS = {"ge": "≥", "le": "≤"}
 # A line of a docstring that ends within a paragraph.
@@ -56,6 +58,10 @@ class Command(TyperCommand):
 
     def _unknown(self, option: str, arguments: Sequence[str], options: Sequence[str]) -> str:
         word, value = option.lstrip("-"), _value_of(option, arguments)
+        if word.replace("_", "-") in _THREADS:
+            count = "1" if value == "VALUE" else value
+            meant = f"OMP_NUM_THREADS={count} cosim {self.name} …"
+            return f"{option} is no option of {self.name}; the environment says it: {meant}"
         # Without the hyphens, in which all options are alike.
         names = {name.lstrip("-"): name for name in options}
         near = nearest(word, names) if len(word) >= _NUMBER_OF_LETTERS else None

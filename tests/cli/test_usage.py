@@ -172,6 +172,15 @@ def test_a_word_that_is_a_file_or_a_path_is_no_assignment(cosim: Any, scenario_f
         assert "did you mean" not in said
 
 
+@pytest.mark.parametrize(
+    ("words", "count"), [(["--threads", "3"], "3"), (["--num_threads=4"], "4"), (["--cores"], "1")]
+)
+def test_threads_are_the_environments(cosim: Any, words: list[str], count: str) -> None:
+    ended = cosim("run", "any.yaml", *words)
+    assert ended.code == 2
+    assert f"OMP_NUM_THREADS={count} cosim run" in ended.err
+
+
 def test_help_breaks_its_lines_at_the_terminals_width_alone() -> None:
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
