@@ -71,6 +71,7 @@ INSTEAD = {
     "cosim compare runs/corrected_rate": "cosim compare runs/table1",
     "cosim plot runs/one_table": "cosim plot runs/table1",
     "tests/crash/kill.py": "tests/crash/kill.py --help",
+    "tests/crash/every_schedule.py": "tests/crash/every_schedule.py --methods local",
     "tests/fuzz/fuzz.py": "tests/fuzz/fuzz.py --help",
 }
 # The scenarios that learn, in the copies that are run: a tiny model, two rounds, two questions.

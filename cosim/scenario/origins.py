@@ -117,7 +117,6 @@ def _frames(error: BaseException | None) -> list[tuple[CodeType, int]]:
     frames: list[tuple[CodeType, int]] = []
     while error is not None:
         steps = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
-        # SimPy raises a copy of an error, caused by the error itself.
         frames += reversed(steps)
         error = error.__cause__ or error.__context__
     return frames

@@ -1,6 +1,7 @@
 """However often a run is cut off, it ends with the traces that it would have had."""
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from cosim.learning.state_tree import unflatten
 from cosim.lifecycle.checkpoints import newest
 from cosim.lifecycle.journaled_learner import JournaledLearner
 from cosim.lifecycle.play import Interrupted, play, resume
+from cosim.scenario.load import load
 from cosim.simulation.null_learner import NullLearner
 from cosim.trace.manifest import read_manifest
+from cosim.trace.reader import read_run
 from tests.lifecycle.runs_cut_off import everything, resumes_to
 from tests.simulation.small_networks import scenario as network
 
@@ -155,6 +158,40 @@ def test_a_run_cut_off_again_and_again(
     assert ended["resumed"] == 3
     assert ended["learner_wall_s"] > 0
     assert ended["wall_s"] >= ended["learner_wall_s"] + ended["checkpoints_wall_s"]
+
+
+IN_ONE_INSTANT = """\
+seed: 5
+rounds: 2
+method: {{name: local, schedule: asynchronous}}
+base_model: {{source: "path:{model}", dtype: float32}}
+adapter: {{rank: 2, alpha: 6}}
+tasks: {{sums: {{source: "jsonl:{rows}"}}}}
+training: {{steps: 1, batch_size: 2}}
+evaluation: {{samples: 2}}
+devices: [{{count: 3, profile: flagship_phone, mobility: static}}]
+"""
+
+
+@pytest.mark.parametrize("call", [3, 6])
+def test_what_is_due_in_the_same_instant_does_not_happen_after_ctrl_c(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """Devices of one speed, whose rows are equally long, are scored in one instant: none of the
+    others goes on, into a checkpoint of what never was."""
+    rows, path = tmp_path / "rows.jsonl", tmp_path / "s.yaml"
+    lines = [json.dumps({"prompt": f"{n} + 1 =", "answer": f"{n + 1}"}) for n in range(10, 60)]
+    rows.write_text("\n".join(lines), encoding="utf-8")
+    path.write_text(IN_ONE_INSTANT.format(model=tiny_llama, rows=rows), encoding="utf-8")
+    whole = play(load(path), out=tmp_path / "whole")
+    ends_s = read_run(whole.directory).rounds.groupby("round")["end_s"].nunique()
+    assert ends_s.tolist() == [1, 1]
+    with monkeypatch.context() as patch:
+        raising(patch, "evaluate", call, KeyboardInterrupt())
+        with pytest.raises(Interrupted):
+            play(load(path), out=tmp_path / "run", spacing=0)
+    resume(tmp_path / "run")
+    assert everything(tmp_path / "run") == everything(tmp_path / "whole")
 
 
 def test_a_network_alone_stores_nothing_and_is_played_again(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from simpy import Environment
-
 from cosim.host.collector import uncollected
 from cosim.methods.workload import Workload
 from cosim.mobility.area import Area, Disc, Square
 from cosim.scenario.model import Scenario
 from cosim.scenario.origins import failures_told
+from cosim.simulation.event_loop import EventLoop
 from cosim.simulation.learner import Learner, OwnedLearner
 from cosim.simulation.links.channel import Channel
 from cosim.simulation.medium import Medium
@@ -70,7 +69,7 @@ def world_of(
     observers: Sequence[Observer] = (),
 ) -> World:
     """Builds a world at time zero with the given devices in it."""
-    env = Environment()
+    env = EventLoop()
     record = Recorder(env, trace, [*observers, *_named_observers(scenario, trace)])
     channel = channel_of(scenario, devices)
 
