@@ -132,7 +132,9 @@ def draw(table: pd.DataFrame) -> Drawn:
         panel.set_xlim(-0.4, len(levels) - 0.6)
         panel.set_xlabel("threshold τ (1e-3)")
     for panel in row.panels[:2]:
-        panel.legend(frameon=False)
+        bottom, top = panel.get_ylim()
+        panel.set_ylim(bottom, top + 0.2 * (top - bottom))  # room for the names
+        panel.legend(frameon=False, loc="upper right" if panel is scores else "upper left")
     between = "Lines guide the eye; marks side by side belong to one threshold."
     return figure, f"{over_how_many(table['seeds'])} Savings are paired by seed. {between}"
 
