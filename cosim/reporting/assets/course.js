@@ -191,6 +191,7 @@ function showCourse() {
   });
   // The slider reaches as far as the curves that are shown.
   function rangeBudget(value = state.budget) {
+    if (!shown().length) return;
     const end = most() || 1,
       step = niceStep(end, 500),
       highest = Math.ceil(end / step) * step;
