@@ -22,7 +22,7 @@ function showCourse() {
       return;
     }
     const full = shown().length >= MOST_CURVES;
-    const keys = groups.map((group) => {
+    const keys = groups.map((group, place) => {
       const { length } = group.runs;
       const words = length > 1 ? `${group.name}, ${length} seeds` : group.name;
       const off = group.colour === null;
@@ -34,6 +34,7 @@ function showCourse() {
       button.addEventListener("click", () => {
         turn(group, groups);
         legend();
+        byId("course-legend").children[place].focus();
         rangeBudget();
         tell();
       });
