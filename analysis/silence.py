@@ -7,8 +7,8 @@ scenarios/rivals/silence.sweep.yaml. Reads its traces and writes OUT.csv and OUT
 is in per cent of what threshold 0 of the same method spends, and paired by seed as is the
 difference in accuracy; beacons are in the seconds and joules and are no transmissions. Of a method
 whose threshold is both the same for all and by rate, such as in silence_thresholds.sweep.yaml, both
-are curves, and `by_rate_` are differences between them, paired by seed, seconds and joules in per
-cent. Intervals are 95 %, Student's t over seeds.
+are curves, and `by_rate_` are differences between them, paired by seed, in per cent, of accuracy in
+points. Intervals are 95 %, Student's t over seeds.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _row(run: Run, seed: int) -> dict[str, Any]:
     last = evaluated_rounds(run).iloc[-1]
     return {
         "method": method["name"],
-        "by": method["sending"]["by"],
+        "by": method["sending"].get("by", "same"),
         "threshold": threshold,
         "seed": seed,
         "accuracy": 100 * last["accuracy"],

@@ -166,7 +166,8 @@ def profile(
         float | None, typer.Option(min=0, max=1e5, help="watts while not fine-tuning, if known")
     ] = None,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="write the profile of a busy machine, too")
+        bool,
+        typer.Option("--anyway", help="write the profile of a busy machine or a bad fit, too"),
     ] = False,
 ) -> None:
     """Measure how fast this machine trains a scenario's model, and write a device profile.

@@ -29,8 +29,8 @@ def check(
         typer.Option(
             "--timed/--no-timed",
             help="load the model for a few steps and questions, to tell how long a run takes here; "
-            "by default where no profile tells and the model is on this machine. Of a network "
-            "alone its first rounds are played",
+            "by default where no profile tells and the model is on this machine. Asked of a "
+            "network alone, it plays the first rounds",
             show_default=False,
         ),
     ] = None,
@@ -106,7 +106,8 @@ def _network_wall_time(scenario: Scenario) -> list[Fact]:
         seconds = network_wall_s(scenario)
     played = min(FIRST_ROUNDS, scenario.rounds)
     about = f"about {clock_text(seconds)}" if seconds >= 1 else "less than a second"
-    words = f"{about} on this machine left alone, by {played} rounds played now"
+    rounds = "1 round" if played == 1 else f"{played} rounds"
+    words = f"{about} on this machine left alone, by {rounds} played now"
     return [Fact("wall time", words, amounts={"total_s": seconds})]
 
 

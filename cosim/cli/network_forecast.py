@@ -15,34 +15,30 @@ if TYPE_CHECKING:
 FIRST_ROUNDS = 3
 
 
-class _RoundEnds(Observer):
-    """When each round had ended, in this process' processor time, which is wall time where nothing
-    else runs."""
+class _Start(Observer):
+    """When the first event was about to happen, in this process' processor time."""
 
     def __init__(self) -> None:
-        self.at_s: list[float] = []
+        self.at_s = process_time()
 
-    def closed(self, round_: int, time_s: float) -> None:
-        self.at_s.append(process_time())
+    def began(self, scenario: Scenario, directory: Path) -> None:
+        self.at_s = process_time()
 
 
 def network_wall_s(scenario: Scenario) -> float:
     """Wall time of a run that learns nothing, in s, from its first rounds, which are played to
     their traces in a directory that is then deleted.
 
-    The rounds after the first, which has the links' set-up, tell how long the others take. Raises
-    CosimError where a run would.
+    It is taken to be the processor time, since the loop is one thread, and to grow with the rounds
+    from the first event on. Raises CosimError where a run would.
     """
     from cosim.lifecycle.play import play
 
     watched = scenario.trace.model_copy(update={"observers": ()})
     rounds = min(FIRST_ROUNDS, scenario.rounds)
-    begun, ends = process_time(), _RoundEnds()
+    begun_s, start = process_time(), _Start()
     with tempfile.TemporaryDirectory() as folder:
         first = scenario.model_copy(update={"rounds": rounds, "trace": watched})
-        play(first, Path(folder) / "run", [ends])
-        took_s = process_time() - begun
-    if len(ends.at_s) < 2:
-        return took_s * scenario.rounds / rounds
-    a_round_s = (ends.at_s[-1] - ends.at_s[0]) / (len(ends.at_s) - 1)
-    return took_s + a_round_s * (scenario.rounds - rounds)
+        play(first, Path(folder) / "run", [start])
+        ended_s = process_time()
+    return start.at_s - begun_s + (ended_s - start.at_s) * scenario.rounds / rounds

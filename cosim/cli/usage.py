@@ -58,8 +58,8 @@ class Command(TyperCommand):
 
     def _unknown(self, option: str, arguments: Sequence[str], options: Sequence[str]) -> str:
         word, value = option.lstrip("-"), _value_of(option, arguments)
-        if word.replace("_", "-") in _THREADS:
-            count = "1" if value == "VALUE" else value
+        if word.replace("_", "-") in _THREADS and _SET in options:
+            count = value if value.isdecimal() else "1"
             meant = f"OMP_NUM_THREADS={count} cosim {self.name} …"
             return f"{option} is no option of {self.name}; the environment says it: {meant}"
         # Without the hyphens, in which all options are alike.

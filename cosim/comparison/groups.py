@@ -96,7 +96,7 @@ def compare(
             notes.append(f"reached {target:g} in {ratio}: {group.label}")
         if before := sum(figures.to_target_s == 0 for figures in group.figures.values()):
             ratio = f"{before} of {len(reached)} runs"
-            notes.append(f"{target:g} was there before any training in {ratio}: {group.label}")
+            notes.append(f"the untrained model reaches {target:g} in {ratio}: {group.label}")
     if against:
         undisturbed = _grouped(against, target, budgets, notes)
         for group in groups:

@@ -15,7 +15,7 @@ MOST_CONTENTION = 1.2
 PLAIN_CONTENTION = 1.5
 # Median of the fit's relative errors above which a profile predicts little. On quiet processors
 # whose products are fast (AMX) it is 0.08 to 0.09, since time grows by less than the FLOP do:
-# passes of few tokens are not cut in two. On a busy machine it was 0.44.
+# passes of few tokens are not cut in two.
 MOST_ERROR = 0.15
 # Clocks tell nothing about shorter times.
 _LEAST_S = 5e-3

@@ -32,21 +32,15 @@ class Articles:
     written: an article a run, hidden but for the first.
     facts: what the scripts know of each.
     runs: which runs they are of, by their number among all.
+    left_out: sentences on runs of which there is no article; none where there are all.
+    wrong: what verifying those has found.
     """
 
     written: Sequence[Markup]
     facts: Sequence[dict[str, Any] | None]
     runs: Sequence[int]
-
-    def left_out(self, runs: int) -> str | None:
-        """The sentence on runs of which there is no article; None where there are all."""
-        if len(self.runs) == runs:
-            return None
-        return (
-            f"All {runs} runs are in the tables and curves. Map, timeline and devices are told of "
-            f"{len(self.runs)}, one of each group first; `cosim report RUN` writes the page of any "
-            "other, and verifies it."
-        )
+    left_out: Sequence[str]
+    wrong: Sequence[str]
 
 
 def articles_of(
@@ -54,21 +48,43 @@ def articles_of(
 ) -> Articles:
     """The articles in the order of the runs, chosen so that each group has one before any has two.
 
-    groups: the group of each run. chart: what stands below the numbers of a run by itself.
+    groups: the group of each run. verified: whether every run is, with an article or without.
+    chart: what stands below the numbers of a run by itself.
     """
     found: dict[int, tuple[Markup, dict[str, Any] | None]] = {}
     letters = 0
     for number in _in_turn(groups)[:MOST_ARTICLES]:
-        if letters > MOST_LETTERS:
+        sections = _sections(runs[number], verified=verified, chart=chart)
+        letters += len(sections[0])
+        if found and letters > MOST_LETTERS:
             break
-        found[number] = _sections(runs[number], verified=verified, chart=chart)
-        letters += len(found[number][0])
+        found[number] = sections
     numbers = sorted(found)
     written = [
         tag("article", found[number][0], data_run=place, hidden=place > 0)
         for place, number in enumerate(numbers)
     ]
-    return Articles(written, [found[number][1] for number in numbers], numbers)
+    others = [run for number, run in enumerate(runs) if number not in found]
+    told, wrong = _left_out(others, len(numbers), verified=verified)
+    return Articles(written, [found[number][1] for number in numbers], numbers, told, wrong)
+
+
+def _left_out(
+    others: Sequence[Run], shown: int, *, verified: bool
+) -> tuple[Sequence[str], Sequence[str]]:
+    """What is said of runs without an article, and what is wrong with them."""
+    if not others:
+        return (), ()
+    told = (
+        f"Map, timeline and devices of {shown} of {shown + len(others)} runs follow, spread over "
+        "the groups; `cosim report RUN` writes the page of any other."
+    )
+    if not verified:
+        return (told,), ()
+    notes = [(run, verification_note(run, verified=True)) for run in others]
+    wrong = [f"{run.directory}: {line}" for run, note in notes for line in note.wrong]
+    found = "what is wrong with them:" if wrong else "nothing wrong"
+    return (told, f"Of the others those that have ended were verified: {found}"), wrong
 
 
 def _in_turn(groups: Sequence[int]) -> list[int]:
@@ -76,7 +92,7 @@ def _in_turn(groups: Sequence[int]) -> list[int]:
     members: dict[int, list[int]] = {}
     for number, group in enumerate(groups):
         members.setdefault(group, []).append(number)
-    turns = zip_longest(*members.values())
+    turns = zip_longest(*(members[group] for group in sorted(members)))
     return [number for turn in turns for number in turn if number is not None]
 
 

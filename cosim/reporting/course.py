@@ -57,6 +57,12 @@ def course_section(courses: Sequence[dict[str, Any]]) -> Markup | None:
     """The place of the chart with its switch and sliders; None where nothing was scored."""
     if not any(one["round"] for one in courses):
         return None
+    several = ""
+    if len(courses) > 1:
+        several = (
+            ", and over seeds where runs differ in nothing else, with 95 % intervals (Student's "
+            "t), of the rounds in which all of them were scored, at their mean cost"
+        )
     switch = [
         tag(
             "label",
@@ -79,9 +85,8 @@ def course_section(courses: Sequence[dict[str, Any]]) -> Markup | None:
         ),
         tag(
             "p",
-            "Markers are measurements: the mean over tasks of the mean over devices, and over "
-            "seeds where runs differ in nothing else, with 95 % intervals (Student's t). Between "
-            "them nothing was measured; the line keeps the last one.",
+            f"Markers are measurements: the mean over tasks of the mean over devices{several}. "
+            "Between them nothing was measured; the line keeps the last one.",
             class_="note",
         ),
         id="course",

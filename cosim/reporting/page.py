@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 from cosim.comparison.groups import Comparison
 from cosim.comparison.left_out import shortened
@@ -33,16 +35,21 @@ def page(
     """The HTML of a report about runs; `notes` are sentences that it tells besides, `called` is
     what somebody has called runs, by directory."""
     comparison = comparison_of(runs, notes, called) if len(runs) > 1 else None
-    labels = _labels(runs, comparison)
-    names = list(dict.fromkeys(group for group, _ in labels))
-    groups = [names.index(group) for group, _ in labels]
+    places = _places(runs, comparison)
     courses = [
-        course(run, label, name, group)
-        for run, (name, label), group in zip(runs, labels, groups, strict=True)
+        course(run, place.label, place.group, place.number)
+        for run, place in zip(runs, places, strict=True)
     ]
     chart = course_section(courses)
     single = len(runs) == 1
-    articles = articles_of(runs, groups, verified=verified, chart=chart if single else None)
+    compared = 0 if comparison is None else len(comparison.groups)
+    articles = articles_of(
+        runs,
+        # Of what is in no group one after the other, when each group has had its turn.
+        [min(place.number, compared) for place in places],
+        verified=verified,
+        chart=chart if single else None,
+    )
     title = ", ".join(list(dict.fromkeys(map(_name, runs)))[:3])
     paragraphs = [tag("p", note, class_="note") for note in shortened(notes)]
     if single:
@@ -50,8 +57,8 @@ def page(
     else:
         beside = paragraphs if comparison is None else comparison_section(comparison)
         heading = tag("h1", f"{len(runs)} runs")
-        body = together(heading, beside, chart, _chooser(labels, articles), articles.written)
-    most = max(map(groups.count, groups))
+        body = together(heading, beside, chart, _chooser(places, articles), articles.written)
+    most = max(Counter(place.number for place in places).values())
     facts = {"courses": courses, "runs": articles.facts, "student_t": student_t(most)}
     return _document(title, body, facts)
 
@@ -60,30 +67,41 @@ def _name(run: Run) -> str:
     return str(run.manifest.get("name", run.directory.name))
 
 
-def _labels(runs: Sequence[Run], comparison: Comparison | None) -> list[tuple[str, str]]:
-    """What the group of each run is called, and the run itself."""
+class _Place(NamedTuple):
+    """Where a run stands among others: its group's name and number, and what itself is called."""
+
+    group: str
+    number: int
+    label: str
+
+
+def _places(runs: Sequence[Run], comparison: Comparison | None) -> list[_Place]:
+    """A place a run; who is in no group of the comparison has one alone, after all groups."""
     if comparison is None:
-        return [2 * (_name(run) if len(runs) == 1 else _named(run),) for run in runs]
+        names = [_name(run) if len(runs) == 1 else str(run.directory) for run in runs]
+        return [_Place(name, number, name) for number, name in enumerate(names)]
     known = {
-        run.directory: (group.label, f"{group.label}, seed {seed}")
-        for group in comparison.groups
+        id(run): _Place(group.label, number, f"{group.label}, seed {seed}")
+        for number, group in enumerate(comparison.groups)
         for seed, run in group.runs.items()
     }
-    return [known.get(run.directory, 2 * (f"left out above: {_named(run)}",)) for run in runs]
+    places = []
+    for number, run in enumerate(runs, start=len(comparison.groups)):
+        name = f"left out above: {run.directory}"
+        # A run that is given twice is counted once.
+        places.append(known.pop(id(run), _Place(name, number, name)))
+    return places
 
 
-def _named(run: Run) -> str:
-    return str(run.directory)
-
-
-def _chooser(labels: Sequence[tuple[str, str]], articles: Articles) -> Markup:
+def _chooser(places: Sequence[_Place], articles: Articles) -> Markup:
     options = [
-        tag("option", labels[number][1], value=place) for place, number in enumerate(articles.runs)
+        tag("option", places[number].label, value=place)
+        for place, number in enumerate(articles.runs)
     ]
     chosen = tag("select", options, id="chooser", autocomplete="off")
-    left_out = articles.left_out(len(labels))
-    note = None if left_out is None else tag("p", left_out, class_="note")
-    return together(tag("h2", tag("label", "One of them: ", chosen)), note)
+    told = [tag("p", line, class_="note") for line in articles.left_out]
+    wrong = [tag("p", line, class_="warning") for line in articles.wrong]
+    return together(tag("h2", tag("label", "One of them: ", chosen)), told, wrong)
 
 
 def _asset(name: str) -> Markup:

@@ -11,7 +11,8 @@ class EventLoop(Environment):
     """An event loop is SimPy's environment, but for processes that fail: it ends at once.
 
     SimPy has all else happen first that is due in the same instant. Devices would go on without
-    the one that failed or was interrupted, and a checkpoint could be taken of what never was.
+    the one that failed or was interrupted, and a checkpoint could be taken of what never was. No
+    process can wait for another's failure.
     """
 
     def schedule(self, event: Event, priority: EventPriority = NORMAL, delay: SimTime = 0) -> None:

@@ -32,17 +32,19 @@ def test_check_plays_the_first_rounds_of_a_network(
     cosim: Any, scenario_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = sorted(Path().iterdir())
-    clock = iter([0.0, 5.0, 7.0, 9.0, 9.5])
+    # At the start, for an observer, as the first event is due, and at the end.
+    clock = iter([1.0, 1.0, 4.0, 10.0])
     monkeypatch.setattr("cosim.cli.network_forecast.process_time", lambda: next(clock))
-    ended = cosim("check", scenario_file, "--timed", "--json", "--set", "rounds=103")
+    ended = cosim("check", scenario_file, "--timed", "--json", "--set", "rounds=99")
     assert ended.code == 0
     wall = json.loads(ended.out)["facts"]["wall time"]
-    assert wall["total_s"] == 9.5 + 100 * 2.0
-    assert wall["words"].startswith("about 3:30 min on this machine left alone, by 3 rounds")
+    assert wall["total_s"] == 3.0 + 6.0 * 99 / 3
+    assert wall["words"].startswith("about 3:21 min on this machine left alone, by 3 rounds played")
     assert sorted(Path().iterdir()) == before
-    clock = iter([0.0, 0.2, 0.25])
+    clock = iter([0.0, 0.0, 0.2, 0.25])
     ended = cosim("check", scenario_file, "--timed", "--json", "--set", "rounds=1")
-    assert "less than a second" in json.loads(ended.out)["facts"]["wall time"]["words"]
+    words = json.loads(ended.out)["facts"]["wall time"]["words"]
+    assert words == "less than a second on this machine left alone, by 1 round played now"
 
 
 @pytest.mark.parametrize("command", ["check", "schema"])

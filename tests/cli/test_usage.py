@@ -179,6 +179,7 @@ def test_threads_are_the_environments(cosim: Any, words: list[str], count: str) 
     ended = cosim("run", "any.yaml", *words)
     assert ended.code == 2
     assert f"OMP_NUM_THREADS={count} cosim run" in ended.err
+    assert "OMP_NUM_THREADS" not in cosim("sweep", "any.sweep.yaml", *words).err
 
 
 def test_help_breaks_its_lines_at_the_terminals_width_alone() -> None:

@@ -164,9 +164,9 @@ def test_a_seed_that_is_given_twice_counts_once(by_hand: Callable[..., Run]) -> 
 
 def test_a_target_that_needs_no_training_is_told(by_hand: Callable[..., Run]) -> None:
     runs = [by_hand([0.5, 0.7]), by_hand([0.3, 0.7], seed=2)]
-    words = "0.45 was there before any training in 1 of 2 runs: lora"
+    words = "the untrained model reaches 0.45 in 1 of 2 runs: lora"
     assert words in compare(runs, target=0.45).notes
-    assert not any("before any" in note for note in compare(runs, target=0.6).notes)
+    assert not any("untrained" in note for note in compare(runs, target=0.6).notes)
 
 
 def test_a_target_that_some_seeds_miss_has_no_mean(by_hand: Callable[..., Run]) -> None:

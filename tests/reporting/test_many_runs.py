@@ -13,7 +13,7 @@ from cosim.comparison.table import tables
 from cosim.reporting import articles
 from cosim.reporting.articles import MOST_ARTICLES
 from cosim.reporting.course import student_t
-from cosim.trace.reader import Run
+from cosim.trace.reader import Run, read_run
 from tests.comparison.by_hand import write_run
 from tests.reporting.browser import Browser
 from tests.reporting.conftest import Page
@@ -42,7 +42,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
 
 def chosen(page: Page) -> list[str]:
     """What may be looked at by itself."""
-    names = re.search(r"One of them: (.*?)All \d+ runs", page.text)
+    names = re.search(r"One of them: (.*?)Map, timeline and devices of", page.text)
     assert names is not None
     return re.findall(r"\w+, seed \d", names[1])
 
@@ -53,8 +53,9 @@ def test_each_method_is_told_of_once_before_any_twice(report: Report, many: list
     assert len(shown) == MOST_ARTICLES < len(many)
     assert ["hidden" in attributes for attributes in shown] == [False] + [True] * 23
     assert [one["data-run"] for one in shown] == [str(place) for place in range(24)]
-    told = f"All 27 runs are in the tables and curves. Map, timeline and devices are told of {24}"
-    assert told in page.text
+    assert "Map, timeline and devices of 24 of 27 runs follow, spread over the groups" in page.text
+    assert "were verified: nothing wrong" not in page.text, "the rows by hand are no run's"
+    assert page.text.count("were verified: what is wrong with them:") == 1
     names = chosen(page)
     assert [name[-1] for name in names] == ["3"] * 9 + ["2"] * 9 + ["1"] * 6
 
@@ -65,18 +66,36 @@ def test_long_runs_are_fewer(
     monkeypatch.setattr(articles, "MOST_LETTERS", 1)
     _, page = report(*many)
     assert sum(name == "article" for name, _ in page.elements) == 1
-    assert "told of 1, one of each group first" in page.text
+    assert "Map, timeline and devices of 1 of 27 runs follow" in page.text
 
 
 def test_runs_that_have_not_ended_are_in_nobodys_mean(report: Report, tmp_path: Path) -> None:
-    runs = [write_run(tmp_path, [0.5, 0.6])]
-    runs += [write_run(tmp_path, [0.1], seed=n, status="interrupted", name=f"{n}") for n in (2, 3)]
-    path, _ = report(*runs)
-    text = path.read_text("utf-8")
-    groups = re.findall(r'"label":"([^"]*)","name":"([^"]*)","group":(\d)', text)
-    assert [int(group) for _, _, group in groups] == [0, 1, 2]
-    for run, (label, name, _) in zip(runs[1:], groups[1:], strict=True):
-        assert label == name == f"left out above: {run.directory}"
+    cut = [write_run(tmp_path, [0.1], seed=n, status="interrupted", name=f"{n}") for n in (2, 3)]
+    whole = write_run(tmp_path, [0.5, 0.6])
+    again = read_run(whole.directory)
+    assert places(report(*cut, whole, again)[0]) == [
+        *((f"left out above: {run.directory}", n) for n, run in enumerate(cut, start=1)),
+        ("lora", 0),
+        (f"left out above: {whole.directory}", 4),
+    ]
+
+
+def test_groups_of_one_name_are_two(report: Report, tmp_path: Path) -> None:
+    """A long value is told by its beginning."""
+    runs = [write_run(tmp_path, [0.5, 0.6], seed=n, name=f"{n}") for n in (1, 2)]
+    for run in runs:
+        scenario, long = run.directory / "scenario.yaml", "a" * 60 + run.directory.name
+        words = scenario.read_text("utf-8") + f"base_model: {{source: {long}}}\n"
+        scenario.write_text(words, "utf-8")
+    named = places(report(*(read_run(run.directory) for run in runs))[0])
+    assert named[0][0] == named[1][0]
+    assert [number for _, number in named] == [0, 1]
+
+
+def places(page: Path) -> list[tuple[str, int]]:
+    """The name and number of each run's group, in the order of the runs."""
+    found = re.findall(r'"name":"([^"]*)","group":(\d)', page.read_text("utf-8"))
+    return [(name, int(number)) for name, number in found]
 
 
 def test_students_factor() -> None:
@@ -117,6 +136,7 @@ def test_curves_of_means_answer_as_compare_does(
         (budget,) = read_budgets(word)
         wanted = cells(compare(many, budgets=[budget]), f"accuracy at {word}")
         ask(browser, axis, "budget", budget.most)
+        assert len(answers("budget")) == 6
         for line in answers("budget"):
             name, words = line.split(": accuracy ")
             told = words.split(", measured in round ")[0]
@@ -126,10 +146,12 @@ def test_curves_of_means_answer_as_compare_does(
             )
     ask(browser, "s", "target", 0.57)
     found = answers("target")
-    assert found[0] == "lora: reached by 3 of 3 seeds, after 20 s, 200 J, 0 Mbit in the mean"
-    assert found[1].startswith("local: reached by 2 of 3 seeds, after 20 s, 220 J, 0 Mbit in the")
+    assert found[0] == ("lora: reached by 3 of 3 seeds, after 20 ± 0 s, 200 ± 0 J, 0 ± 0 Mbit")
+    assert found[1] == "local: reached by 2 of 3 seeds", "a mean would be of the lucky ones"
     ask(browser, "s", "target", 0.2)
-    assert answers("target")[2].endswith("in the mean; by 3 of them before any training")
+    assert answers("target")[2].endswith("; by 3 of them before any training")
+    ask(browser, "s", "budget", 500)
+    assert all(line.endswith("; all had ended") for line in answers("budget"))
     ask(browser, "s", "target", 0.99)
     assert "local: reached by 0 of 3 seeds; best 0.610" in answers("target")
 
@@ -173,10 +195,40 @@ def test_a_key_shows_and_hides_its_curve(
     press(8)
     assert state() == (8, [True] + [False] * 8)
     assert browser.value(colours) == 8
+    ask(browser, "s", "budget", 12.3456)
     for place in range(1, 9):
         press(place)
     assert state() == (0, [False] * 9)
     assert browser.complaints == []
+    asked = "[document.querySelector('#budget-number').value, document.activeElement.innerText]"
     press(2)
     assert state()[0] == 1
+    assert browser.value(asked) == ["12.3456", "lori, 3 seeds"], "and the key keeps the focus"
+    press(2)
+    ask(browser, "mbit", "target", 0.5)
+    press(3)
+    assert state()[0] == 1
     assert len(browser.call("Page.printToPDF")["data"]) > 20_000
+
+
+@pytest.mark.slow  # a browser is started
+def test_what_a_curve_lacks_is_told_at_its_key(
+    browser: Browser, report: Report, tmp_path: Path
+) -> None:
+    alike = [write_run(tmp_path, [0.3, 1.0], seed=n, method="decaf") for n in (1, 2, 3)]
+    unscored = [write_run(tmp_path, [0.3, 0.5] if n > 1 else [], seed=n) for n in (1, 2, 3)]
+    path, _ = report(*alike, *unscored, verified=False)
+    browser.show(path)
+    assert text_of(browser, "#course-legend") == ["decaf, 3 seeds", "lora, 2 of 3 seeds scored"]
+    titles = (
+        "[...document.querySelectorAll('#course-chart circle title')].map((t) => t.textContent)"
+    )
+    assert browser.value(titles)[1] == "decaf, 3 seeds: 1.000 ± 0.000 at 10 s (round 1)"
+    assert browser.complaints == []
+
+
+def text_of(browser: Browser, selector: str) -> list[str]:
+    """The words of each child."""
+    words = f"[...document.querySelector('{selector}').children].map((one) => one.innerText)"
+    found: list[str] = browser.value(words)
+    return found

@@ -29,7 +29,7 @@ def test_nothing_happens_after_a_failure(error: BaseException) -> None:
 
     with pytest.raises(type(error)):
         play(Environment())
-    assert happened == ["other"], "SimPy goes on, and this is not needed any more where it does not"
+    assert happened == ["other"], "SimPy alone would stop, too"
     with pytest.raises(type(error)) as raised:
         play(EventLoop())
     assert raised.value is error

@@ -6,12 +6,15 @@ const AXIS_WORDS = { s: "simulated seconds", j: "joules", mbit: "Mbit on the air
 function showCourse() {
   const holder = byId("course-chart");
   if (!holder) return;
-  const groups = groupsOf(facts.courses.filter((one) => one.round.length));
+  const groups = groupsOf(facts.courses);
   const state = { axis: "s", budget: 0, target: 0 };
   const shown = () => groups.filter((group) => group.colour !== null);
-  const most = () =>
-    Math.max(0, ...shown().flatMap((one) => one.runs.map((run) => run[state.axis].at(-1))));
-  const alone = groups.length === 1 && groups[0].runs.length === 1 ? groups[0].runs[0] : null;
+  // The axis and the slider reach as far as the curves that are shown, or all where none is.
+  const most = () => {
+    const some = shown().length ? shown() : groups;
+    return Math.max(...some.flatMap((one) => one.runs.map((run) => run[state.axis].at(-1))));
+  };
+  const alone = facts.courses.length === 1 ? groups[0].runs[0] : null;
 
   // A key of several is a button that shows its curve or hides it.
   function legend() {
@@ -23,8 +26,7 @@ function showCourse() {
     }
     const full = shown().length >= MOST_CURVES;
     const keys = groups.map((group, place) => {
-      const { length } = group.runs;
-      const words = length > 1 ? `${group.name}, ${length} seeds` : group.name;
+      const words = groupWords(group);
       const off = group.colour === null;
       const square = key(off ? "rule" : `k${group.colour}`, words);
       if (groups.length === 1) return square;
@@ -126,7 +128,8 @@ function showCourse() {
         steps(svg, alone[state.axis], ys, x, y, `k${n % 8}`, "line thin", words);
       });
     }
-    for (const { mean, name, runs, colour } of shown()) {
+    for (const group of shown()) {
+      const { mean, runs, colour } = group;
       const xs = mean[state.axis],
         ys = mean.accuracy.map((one) => one.mean);
       const ink = alone ? "ink" : `k${colour}`;
@@ -137,7 +140,7 @@ function showCourse() {
         bar.style.stroke = `var(--${ink})`;
         svg.append(bar);
       });
-      const label = runs.length > 1 ? `${name}, ${runs.length} seeds` : runs[0].label;
+      const label = runs.length > 1 ? groupWords(group) : runs[0].label;
       const words = (n) => `${label}: ${accuracyWords(mean.accuracy[n])} at ${at(mean, n)}`;
       steps(svg, xs, ys, x, y, ink, "line", words);
     }
@@ -190,18 +193,20 @@ function showCourse() {
   const setTarget = join("target", (value) => {
     state.target = value;
   });
-  // The slider reaches as far as the curves that are shown.
-  function rangeBudget(value = state.budget) {
-    if (!shown().length) return;
-    const end = most() || 1,
-      step = niceStep(end, 500),
-      highest = Math.ceil(end / step) * step;
-    setBudget(Math.min(value, highest), highest, step);
+  // What was asked stays as it is, whatever curves are shown.
+  function rangeBudget() {
+    const slider = byId("budget-slider"),
+      end = most() || 1,
+      step = niceStep(end, 500);
+    Object.assign(slider, { min: 0, max: Math.ceil(end / step) * step, step });
+    slider.value = state.budget;
   }
   function chooseAxis(axis) {
     state.axis = axis;
     byId("budget-unit").textContent = ` ${UNITS[axis]}`;
-    rangeBudget(niceStep(most() || 1, 2.2));
+    const end = most() || 1,
+      step = niceStep(end, 500);
+    setBudget(niceStep(end, 2.2), Math.ceil(end / step) * step, step);
     tell();
   }
   for (const input of document.querySelectorAll('input[name="axis"]')) {

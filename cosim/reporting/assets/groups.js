@@ -4,17 +4,28 @@
 const MOST_CURVES = 8,
   FIRST_CURVES = 6;
 
-// The groups of runs, in the order of the page.
+// The groups of which a run was scored, in the order of the comparison, `runs` those that were.
 function groupsOf(courses) {
   const groups = new Map();
   for (const one of courses) {
-    if (!groups.has(one.group)) groups.set(one.group, { name: one.name, runs: [], colour: null });
-    groups.get(one.group).runs.push(one);
+    if (!groups.has(one.group)) groups.set(one.group, { name: one.name, all: [], colour: null });
+    groups.get(one.group).all.push(one);
   }
-  const found = [...groups.values()];
-  for (const group of found) group.mean = meanCourse(group.runs);
-  found.slice(0, FIRST_CURVES).forEach((group, n) => (group.colour = n));
-  return found;
+  const numbers = [...groups.keys()].sort((one, other) => one - other);
+  const found = numbers.map((number) => groups.get(number));
+  for (const group of found) group.runs = group.all.filter((run) => run.round.length);
+  const scored = found.filter((group) => group.runs.length);
+  for (const group of scored) group.mean = meanCourse(group.runs);
+  scored.slice(0, FIRST_CURVES).forEach((group, n) => (group.colour = n));
+  return scored;
+}
+
+// What a group is called at its key and its marks, and what its curve lacks.
+function groupWords({ name, all, runs, mean }) {
+  if (all.length === 1) return name;
+  const seeds = `${all.length} seeds`;
+  const scored = runs.length < all.length ? `${runs.length} of ${seeds} scored` : seeds;
+  return `${name}, ${scored}${mean.round.length ? "" : ", in no round all"}`;
 }
 
 // Shows a group that is not shown, in a colour that no other has; the other way round else.
@@ -48,7 +59,7 @@ function estimate(values) {
   return { mean, half: facts.student_t[n] * Math.sqrt(squares / (n - 1) / n) };
 }
 
-// Both ends of an interval of accuracies, which end where accuracies do.
+// Both ends of an interval of accuracies, as far as accuracies go.
 function accuracyEnds({ mean, half }) {
   return [Math.max(0, mean - half), Math.min(1, mean + half)];
 }
@@ -57,7 +68,7 @@ function accuracyWords(accuracy) {
   const { mean, half } = accuracy;
   if (half === null) return mean.toFixed(3);
   const [low, high] = accuracyEnds(accuracy);
-  return low > 0 && high < 1
+  return low === mean - half && high === mean + half
     ? `${mean.toFixed(3)} ± ${half.toFixed(3)}`
     : `${mean.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`;
 }
@@ -80,7 +91,8 @@ function budgetWords(group, axis, unit, budget) {
     }
     const accuracy = estimate(runs.map((run, n) => run.accuracy[counts[n] - 1]));
     const when = roundWords(runs.map((run, n) => run.round[counts[n] - 1]));
-    return `${group.name}: accuracy ${accuracyWords(accuracy)}, measured in ${when}`;
+    const over = runs.every((run) => run[axis].at(-1) < budget) ? "; all had ended" : "";
+    return `${group.name}: accuracy ${accuracyWords(accuracy)}, measured in ${when}${over}`;
   }
   const [run] = runs,
     n = counts[0] - 1;
@@ -97,24 +109,24 @@ function budgetWords(group, axis, unit, budget) {
 function targetWords(group, target) {
   const { runs } = group;
   const firsts = runs.map((run) => run.accuracy.findIndex((value) => value >= target - 1e-12));
-  const reached = runs.filter((_, n) => firsts[n] >= 0);
-  const mean = (key) => {
-    const costs = runs.flatMap((run, n) => (firsts[n] < 0 ? [] : [run[key][firsts[n]]]));
-    return rounded(costs.reduce((sum, value) => sum + value, 0) / costs.length, 4);
+  const cost = (key) => {
+    const { mean, half } = estimate(runs.map((run, n) => run[key][firsts[n]]));
+    return rounded(mean, 4) + (half === null ? "" : ` ± ${rounded(half)}`);
   };
-  const cost = () => `${mean("s")} s, ${mean("j")} J, ${mean("mbit")} Mbit`;
+  const costs = () => `${cost("s")} s, ${cost("j")} J, ${cost("mbit")} Mbit`;
   const best = () => Math.max(...runs.flatMap((run) => run.accuracy)).toFixed(3);
   if (runs.length > 1) {
-    const many = `${reached.length} of ${runs.length} seeds`;
-    if (!reached.length) return `${group.name}: reached by ${many}; best ${best()}`;
-    const whose = reached.length < runs.length ? "in the mean of those" : "in the mean";
+    const reached = firsts.filter((n) => n >= 0).length;
+    const many = `${group.name}: reached by ${reached} of ${runs.length} seeds`;
+    if (!reached) return `${many}; best ${best()}`;
     const early = runs.filter((run, n) => run.round[firsts[n]] === 0).length;
     const already = early ? `; by ${early} of them before any training` : "";
-    return `${group.name}: reached by ${many}, after ${cost()} ${whose}${already}`;
+    // A mean of those that reached it would be that of the lucky ones.
+    return `${many}${reached < runs.length ? "" : `, after ${costs()}`}${already}`;
   }
   const [run] = runs,
     n = firsts[0];
   if (n < 0) return `${run.label}: not reached; best ${best()}`;
   const when = run.round[n] ? `in round ${run.round[n]}` : "before any training";
-  return `${run.label}: ${cost()} (${run.accuracy[n].toFixed(3)}, measured ${when})`;
+  return `${run.label}: ${costs()} (${run.accuracy[n].toFixed(3)}, measured ${when})`;
 }
