@@ -155,7 +155,7 @@ FLOORS = {
         {"forecast"},
     ],
     "simulation": [
-        {"clock", "compute_time", "learner", "message", "observer"},
+        {"clock", "event_loop", "compute_time", "learner", "message", "observer"},
         {"recorder"},
         {"inbox", "links"},
         {"energy", "null_learner"},
