@@ -59,6 +59,8 @@ def point_label(
 def _told(value: Any) -> str:
     if isinstance(value, float):
         return number_text(value)
+    if isinstance(value, dict | list):
+        return shorten(" ".join(map(str, _words(value))), _LONGEST_VALUE)
     return (
         shorten(value, _LONGEST_VALUE) if isinstance(value, str) else shown(value, _LONGEST_VALUE)
     )

@@ -129,6 +129,8 @@ def test_a_value_without_a_name_is_told_by_its_words_and_their_hash() -> None:
     assert point_name(values, 1) == "method-lora-ring-7f7ac0__rounds-3__seed-1"
     assert point_name(values, 1, {"rounds": "few"}) == "method-lora-ring-7f7ac0__rounds-few__seed-1"
     assert point_label(values, {}, values) is None
+    mapping = {"method": "lora", "method.schedule": {"name": "synchronous", "mixings": 3.0}}
+    assert point_label(mapping, {"method": "own"}, mapping) == "own schedule=synchronous 3"
 
 
 def test_the_dump_keeps_names_and_values(swept: Callable[..., Sweep], tmp_path: Path) -> None:
