@@ -69,7 +69,10 @@ INSTEAD = {
     "runs/devices final --over devices.0.count": "runs/table1 final",
     "runs/corrected final --over probability": "runs/table1 final",
     "runs/imperfect_links_accuracy final --over mixings --against own": "runs/table1 final",
-    "runs/analog_accuracy final": "runs/table1 final",
+    'runs/analog_accuracy final --against "differences access=digital p_max_dbm=23"': (
+        "runs/table1 final"
+    ),
+    "cosim compare runs/analog_accuracy": "cosim compare runs/table1",
     "cosim compare runs/imperfect_links_accuracy": "cosim compare runs/table1",
     "cosim compare runs/corrected_rate": "cosim compare runs/table1",
     "cosim plot runs/one_table": "cosim plot runs/table1",
